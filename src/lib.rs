@@ -1,0 +1,5 @@
+//! hashloom
+
+mod primitives;
+
+pub use primitives::*;

@@ -1,0 +1,216 @@
+//! Blocks: a header and the transactions that it commits to. A block knows its hash; whether it is a good
+//! block is for the consensus checks.
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use serde::de::{self, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::hash::Hash;
+use super::header::Header;
+use super::merkle;
+use super::transaction::{EncodeError, Transaction};
+
+/// A header and its transactions. Immutable, and its hash is always the header's own: a block with another
+/// hash cannot be built, nor parsed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Block<T = String> {
+    header: Header,
+    data: Vec<T>,
+    #[serde(skip)]
+    hash: Hash,
+}
+
+impl<T> Block<T> {
+    /// More transactions than this in one block are refused while parsing, before they take memory: a type
+    /// without bytes of its own would otherwise let a short message claim billions.
+    pub const MAX_TRANSACTIONS: usize = 1 << 20;
+
+    /// Puts a header and transactions together and hashes the header.
+    pub fn new(header: Header, data: Vec<T>) -> Self {
+        Self { hash: header.hash(), header, data }
+    }
+
+    /// The hash of the header: the block's identity.
+    pub const fn hash(&self) -> &Hash {
+        &self.hash
+    }
+
+    /// The header.
+    pub const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The transactions, in order.
+    pub fn data(&self) -> &[T] {
+        &self.data
+    }
+
+    /// The number of blocks before this one.
+    pub const fn height(&self) -> u64 {
+        self.header.height
+    }
+
+    /// The header and the transactions.
+    pub fn into_parts(self) -> (Header, Vec<T>) {
+        (self.header, self.data)
+    }
+}
+
+impl<T: Transaction> Block<T> {
+    /// Encodes every transaction once and returns what the checks and the mempool need of the result.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError`], for a transaction that has no canonical bytes.
+    pub fn digest(&self) -> Result<BodyDigest, EncodeError> {
+        BodyDigest::of(&self.data)
+    }
+}
+
+/// A body reduced to what consensus looks at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BodyDigest {
+    /// The transactions' ids, in order: the leaves of the Merkle tree.
+    pub ids: Vec<Hash>,
+    /// The block's size in bytes: the header and the canonical bytes of the transactions.
+    pub size: usize,
+}
+
+impl BodyDigest {
+    /// The digest of a block with these transactions.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError`], for a transaction that has no canonical bytes.
+    pub fn of<T: Transaction>(data: &[T]) -> Result<Self, EncodeError> {
+        let mut bytes = Vec::new();
+        let mut size = Header::LEN;
+        let mut ids = Vec::with_capacity(data.len());
+        for transaction in data {
+            bytes.clear();
+            transaction.encode(&mut bytes)?;
+            size += bytes.len();
+            ids.push(merkle::leaf_hash(&bytes));
+        }
+        Ok(Self { ids, size })
+    }
+
+    /// The root of the transactions' Merkle tree.
+    pub fn merkle_root(&self) -> Hash {
+        merkle::root(&self.ids)
+    }
+}
+
+/// A transaction's id: the hash of its canonical bytes as a Merkle leaf.
+///
+/// # Errors
+///
+/// [`EncodeError`], for a transaction that has no canonical bytes.
+pub fn transaction_id<T: Transaction>(transaction: &T) -> Result<Hash, EncodeError> {
+    let mut bytes = Vec::new();
+    transaction.encode(&mut bytes)?;
+    Ok(merkle::leaf_hash(&bytes))
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Block<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename = "Block", deny_unknown_fields, bound = "T: Deserialize<'de>")]
+        struct Parts<T> {
+            header: Header,
+            #[serde(deserialize_with = "transactions")]
+            data: Vec<T>,
+        }
+        let Parts { header, data } = Parts::deserialize(deserializer)?;
+        Ok(Self::new(header, data))
+    }
+}
+
+fn transactions<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    bounded_vec(deserializer, Block::<T>::MAX_TRANSACTIONS)
+}
+
+/// A sequence of at most `limit` items, refused as soon as it goes on beyond that.
+pub(crate) fn bounded_vec<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+    limit: usize,
+) -> Result<Vec<T>, D::Error> {
+    struct Bounded<T> {
+        limit: usize,
+        item: PhantomData<T>,
+    }
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Bounded<T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "at most {} items", self.limit)
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<T>, A::Error> {
+            let claimed = seq.size_hint().unwrap_or(0);
+            if claimed > self.limit {
+                return Err(de::Error::invalid_length(claimed, &self));
+            }
+            // A length prefix is only a claim: reserve for what a small message can hold.
+            let mut items = Vec::with_capacity(claimed.min(64));
+            while let Some(item) = seq.next_element()? {
+                if items.len() == self.limit {
+                    return Err(de::Error::invalid_length(self.limit + 1, &self));
+                }
+                items.push(item);
+            }
+            Ok(items)
+        }
+    }
+
+    deserializer.deserialize_seq(Bounded { limit, item: PhantomData })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block(data: &[&str]) -> Block {
+        let header = Header::from_bytes(&[7; Header::LEN]);
+        Block::new(header, data.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn hash_is_the_header_s_and_survives_every_format() {
+        let block = block(&["a", "b"]);
+        assert_eq!(*block.hash(), block.header().hash());
+        let json = serde_json::to_string(&block).unwrap();
+        assert_eq!(serde_json::from_str::<Block>(&json).unwrap(), block);
+        let bytes = postcard::to_allocvec(&block).unwrap();
+        assert_eq!(postcard::from_bytes::<Block>(&bytes).unwrap(), block);
+    }
+
+    #[test]
+    fn a_hash_cannot_be_claimed() {
+        let mut json = serde_json::to_value(block(&[])).unwrap();
+        json["hash"] = "00".repeat(32).into();
+        let error = serde_json::from_value::<Block>(json).unwrap_err().to_string();
+        assert!(error.starts_with("unknown field `hash`"), "{error}");
+    }
+
+    #[test]
+    fn digest_counts_canonical_bytes() {
+        let digest = block(&["abc", ""]).digest().unwrap();
+        // Postcard writes a string as its length and its bytes.
+        assert_eq!(digest.size, Header::LEN + 4 + 1);
+        assert_eq!(digest.ids[0], merkle::leaf_hash(b"\x03abc"));
+        assert_eq!(digest.ids[0], transaction_id(&"abc".to_owned()).unwrap());
+    }
+
+    #[test]
+    fn transactions_without_bytes_cannot_claim_billions() {
+        let mut bytes = vec![0; Header::LEN];
+        bytes.extend([0xff, 0xff, 0xff, 0xff, 0x0f]);
+        let error = postcard::from_bytes::<Block<()>>(&bytes).unwrap_err();
+        assert_eq!(error, postcard::Error::SerdeDeCustom);
+    }
+}

@@ -1,0 +1,126 @@
+//! Fixed-size byte strings that are hex where people read and raw where machines do.
+//! Knows nothing of what the bytes mean.
+
+/// Why a text is not the hex form of a fixed-size byte string.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParseHexError {
+    /// The text has another number of digits than the type has.
+    #[error("expected {expected} hex digits, got {got}")]
+    Length {
+        /// Digits in the text.
+        got: usize,
+        /// Digits that the type has.
+        expected: usize,
+    },
+    /// The text holds something other than hex digits.
+    #[error("not hex: {0}")]
+    Digit(#[from] hex::FromHexError),
+}
+
+/// Parses exactly `N` bytes of hex.
+pub(crate) fn parse_hex<const N: usize>(text: &str) -> Result<[u8; N], ParseHexError> {
+    if text.len() != N * 2 {
+        return Err(ParseHexError::Length { got: text.len(), expected: N * 2 });
+    }
+    let mut bytes = [0; N];
+    hex::decode_to_slice(text, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Gives a newtype over `[u8; N]` its conversions, its hex text form and its serde form: hex in
+/// human-readable formats, the bare bytes without a length in the others.
+macro_rules! fixed_bytes {
+    ($name:ident, $len:expr) => {
+        impl $name {
+            /// The length in bytes.
+            pub const LEN: usize = $len;
+
+            /// Wraps the bytes as they are.
+            pub const fn from_bytes(bytes: [u8; $len]) -> Self {
+                Self(bytes)
+            }
+
+            /// The bytes.
+            pub const fn as_bytes(&self) -> &[u8; $len] {
+                &self.0
+            }
+        }
+
+        impl AsRef<[u8]> for $name {
+            fn as_ref(&self) -> &[u8] {
+                &self.0
+            }
+        }
+
+        impl core::fmt::Display for $name {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.pad(&hex::encode(self.0))
+            }
+        }
+
+        impl core::fmt::Debug for $name {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                write!(f, "{}({self})", stringify!($name))
+            }
+        }
+
+        impl core::str::FromStr for $name {
+            type Err = $crate::primitives::bytes::ParseHexError;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                $crate::primitives::bytes::parse_hex(text).map(Self)
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                if serializer.is_human_readable() {
+                    serializer.collect_str(self)
+                } else {
+                    self.0.serialize(serializer)
+                }
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                if deserializer.is_human_readable() {
+                    deserializer
+                        .deserialize_str($crate::primitives::bytes::FromStrVisitor::new(stringify!($name)))
+                } else {
+                    <[u8; $len]>::deserialize(deserializer).map(Self)
+                }
+            }
+        }
+    };
+}
+pub(crate) use fixed_bytes;
+
+/// Reads any `FromStr` type from a string without copying it first.
+pub(crate) struct FromStrVisitor<V> {
+    name: &'static str,
+    value: core::marker::PhantomData<V>,
+}
+
+impl<V> FromStrVisitor<V> {
+    pub(crate) fn new(name: &'static str) -> Self {
+        Self { name, value: core::marker::PhantomData }
+    }
+}
+
+impl<V> serde::de::Visitor<'_> for FromStrVisitor<V>
+where
+    V: core::str::FromStr,
+    V::Err: core::fmt::Display,
+{
+    type Value = V;
+
+    fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "the text form of {}", self.name)
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<V, E> {
+        text.parse().map_err(E::custom)
+    }
+}

@@ -1,0 +1,59 @@
+//! SHA-256 as this crate uses it: one hash type for blocks, transactions and tree nodes.
+
+use sha2::{Digest, Sha256};
+
+use super::bytes::fixed_bytes;
+
+/// A SHA-256 hash, shown and compared as a big-endian number: "leading zeros" in its hex form are leading
+/// zeros of the number that [`Target::is_met_by`](crate::Target::is_met_by) compares.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Hash([u8; 32]);
+
+fixed_bytes!(Hash, 32);
+
+impl Hash {
+    /// All bytes zero: the "nothing" of a field that must hold a hash.
+    pub const ZERO: Self = Self([0; 32]);
+
+    /// SHA-256 of `bytes`.
+    pub fn digest(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    /// SHA-256 of the concatenation of `parts`.
+    pub(crate) fn digest_parts(parts: &[&[u8]]) -> Self {
+        let mut hasher = Sha256::new();
+        for part in parts {
+            hasher.update(part);
+        }
+        Self(hasher.finalize().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digest_is_sha256() {
+        // FIPS 180-4, example of one block.
+        let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(Hash::digest(b"abc").to_string(), expected);
+        assert_eq!(Hash::digest_parts(&[b"a", b"", b"bc"]).to_string(), expected);
+    }
+
+    #[test]
+    fn text_form_round_trips_and_refuses_other_lengths() {
+        let hash = Hash::digest(b"hashloom");
+        assert_eq!(hash.to_string().parse::<Hash>(), Ok(hash));
+        assert_eq!("00".parse::<Hash>().unwrap_err().to_string(), "expected 64 hex digits, got 2");
+        assert!("zz".repeat(32).parse::<Hash>().unwrap_err().to_string().starts_with("not hex"));
+    }
+
+    #[test]
+    fn serde_form_is_hex_in_json_and_raw_in_binary() {
+        let hash = Hash::digest(b"hashloom");
+        assert_eq!(serde_json::to_string(&hash).unwrap(), format!("\"{hash}\""));
+        assert_eq!(postcard::to_allocvec(&hash).unwrap(), hash.as_bytes());
+    }
+}

@@ -1,0 +1,112 @@
+//! What an application puts into blocks: the one trait that an embedder implements.
+
+use core::fmt::Debug;
+use std::borrow::Cow;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::hash::Hash;
+use super::units::{Address, Timestamp};
+
+/// What a block carries.
+///
+/// Implement it for your own type, or use `String` for plain text. The serde form must keep the value: what
+/// is written in any format has to read back equal. A value that a format cannot carry exactly (a NaN in
+/// JSON) fails the Merkle check at the other end instead of passing silently.
+pub trait Transaction:
+    Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static
+{
+    /// What the chain adds up to (balances, an index), or `()`.
+    ///
+    /// It is cloned about once per block and once per pending transaction, so a large one should share
+    /// structure between its clones: an `Arc` or a persistent collection.
+    type State: Clone + Debug + Default + Serialize + DeserializeOwned + Send + Sync + 'static;
+
+    /// Applies the transaction to the state, or says why it must not stand in this block.
+    ///
+    /// It must be deterministic: the same state and context give the same result on every node, today and in
+    /// ten years. No clock, no randomness, no iteration over unordered maps, no floating point that differs
+    /// between platforms. What it leaves in `state` with an error is thrown away.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`], naming the application's own rule.
+    fn apply(&self, state: &mut Self::State, context: &Context<'_>) -> Result<(), Rejected>;
+
+    /// Appends the canonical bytes: what is hashed into the Merkle tree and counted against the block size.
+    /// They never depend on the wire format, are only ever written, never parsed, and two different values
+    /// must give different bytes.
+    ///
+    /// Provided: the type's serde form in [postcard](https://postcard.jamesmunns.com/wire-format).
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError`], for a value that has no canonical bytes. What `bytes` holds then is unspecified.
+    fn encode(&self, bytes: &mut Vec<u8>) -> Result<(), EncodeError> {
+        *bytes = postcard::to_extend(self, core::mem::take(bytes))?;
+        Ok(())
+    }
+
+    /// A hash of the state that every header commits to, so that nodes whose `apply` disagree refuse each
+    /// other's blocks by name instead of drifting apart.
+    ///
+    /// Provided: zeros, "not committed".
+    fn state_root(state: &Self::State) -> Hash {
+        let _ = state;
+        Hash::ZERO
+    }
+}
+
+/// Plain text without rules.
+impl Transaction for String {
+    type State = ();
+
+    fn apply(&self, (): &mut (), _context: &Context<'_>) -> Result<(), Rejected> {
+        Ok(())
+    }
+}
+
+/// The block in which a transaction is applied. All of it is in the header, so every node sees the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Context<'a> {
+    /// The block's height.
+    pub height: u64,
+    /// The block's timestamp.
+    pub timestamp: Timestamp,
+    /// Who mines the block.
+    pub miner: Address,
+    /// The hash of the block's parent.
+    pub previous_hash: &'a Hash,
+}
+
+/// Why an application refuses a transaction.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{rule}: {detail}")]
+pub struct Rejected {
+    rule: Cow<'static, str>,
+    detail: String,
+}
+
+impl Rejected {
+    /// The rule's name (short and stable, for programs) and what it found (for people).
+    pub fn new(rule: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
+        Self { rule: rule.into(), detail: detail.into() }
+    }
+
+    /// The name of the rule.
+    pub fn rule(&self) -> &str {
+        &self.rule
+    }
+
+    /// What the rule found.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+}
+
+/// Why a transaction has no canonical bytes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no canonical encoding: {0}")]
+pub struct EncodeError(#[from] postcard::Error);

@@ -1,0 +1,136 @@
+//! Accumulated work: what fork choice compares.
+
+use core::fmt;
+use core::iter::Sum;
+use core::ops::Add;
+use core::str::FromStr;
+
+use ruint::aliases::U256;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::bytes::{FromStrVisitor, ParseHexError, parse_hex};
+use super::target::Target;
+
+/// The expected number of hashes behind a block or a chain. More work wins, whatever the height.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Work(U256);
+
+impl Work {
+    /// No work.
+    pub const ZERO: Self = Self(U256::ZERO);
+
+    /// The work as a number of hashes.
+    pub const fn from_uint(hashes: U256) -> Self {
+        Self(hashes)
+    }
+
+    /// The number of hashes.
+    pub const fn as_uint(&self) -> U256 {
+        self.0
+    }
+
+    /// The work of `self` beyond `other`; zero where there is none.
+    #[must_use]
+    pub fn saturating_sub(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+}
+
+impl From<Target> for Work {
+    /// `floor(2^256 / (target + 1))`, as in Bitcoin's `GetBlockProof`.
+    fn from(target: Target) -> Self {
+        let target = target.as_uint();
+        // 2^256 does not fit; ~t / (t + 1) + 1 is the same number.
+        match target.checked_add(U256::ONE) {
+            Some(divisor) => Self((!target / divisor) + U256::ONE),
+            None => Self(U256::ONE),
+        }
+    }
+}
+
+impl Add for Work {
+    type Output = Self;
+
+    /// Saturates: a chain whose work leaves 256 bits cannot be mined, so it cannot be compared either.
+    fn add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+}
+
+impl Sum for Work {
+    fn sum<I: Iterator<Item = Self>>(iter: I) -> Self {
+        iter.fold(Self::ZERO, Add::add)
+    }
+}
+
+impl fmt::Display for Work {
+    /// Decimal, the form people compare.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Debug for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Work({self})")
+    }
+}
+
+/// The serde form: 64 hex digits, or 32 bytes big-endian.
+struct WorkHex(Work);
+
+impl FromStr for WorkHex {
+    type Err = ParseHexError;
+
+    fn from_str(text: &str) -> Result<Self, ParseHexError> {
+        parse_hex(text).map(|bytes: [u8; 32]| Self(Work(U256::from_be_bytes(bytes))))
+    }
+}
+
+impl Serialize for Work {
+    /// 64 hex digits in human-readable formats (a JSON number would lose digits), 32 bytes in the others.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let bytes = self.0.to_be_bytes::<32>();
+        if serializer.is_human_readable() {
+            serializer.serialize_str(&hex::encode(bytes))
+        } else {
+            bytes.serialize(serializer)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Work {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            let WorkHex(work) = deserializer.deserialize_str(FromStrVisitor::new("Work"))?;
+            Ok(work)
+        } else {
+            <[u8; 32]>::deserialize(deserializer).map(|bytes| Self(U256::from_be_bytes(bytes)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::CompactTarget;
+
+    #[test]
+    fn work_of_known_targets() {
+        assert_eq!(Work::from(Target::MAX), Work(U256::ONE));
+        assert_eq!(Work::from(Target::from_uint(U256::MAX >> 1)), Work(U256::from(2)));
+        // The work of Bitcoin's genesis block, as its nodes print it: 0x100010001.
+        let genesis = Target::try_from(CompactTarget::from_bits(0x1d00_ffff)).unwrap();
+        assert_eq!(Work::from(genesis), Work(U256::from(0x1_0001_0001_u64)));
+    }
+
+    #[test]
+    fn serde_form_keeps_every_bit() {
+        let work = Work(U256::MAX - U256::from(5));
+        let json = serde_json::to_string(&work).unwrap();
+        assert_eq!(serde_json::from_str::<Work>(&json).unwrap(), work);
+        let bytes = postcard::to_allocvec(&work).unwrap();
+        assert_eq!(bytes.len(), 32);
+        assert_eq!(postcard::from_bytes::<Work>(&bytes).unwrap(), work);
+    }
+}
