@@ -1,0 +1,110 @@
+//! The consensus checks. Each takes what it needs and knows no chain.
+
+use super::error::BlockError;
+use super::spec::ChainSpec;
+use crate::primitives::{BodyDigest, CompactTarget, Context, Hash, Header, Target, Timestamp, Transaction};
+
+/// What the ancestors of a header ask of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Expected {
+    /// The parent's height and one.
+    pub(crate) height: u64,
+    /// What retargeting gives.
+    pub(crate) target: CompactTarget,
+    /// The median of the last [`MEDIAN_SPAN`] timestamps.
+    pub(crate) median: Timestamp,
+    /// The root over the hashes of all ancestors.
+    pub(crate) history_root: Hash,
+}
+
+/// How many timestamps the median is taken over, as in Bitcoin (`nMedianTimeSpan`).
+pub(crate) const MEDIAN_SPAN: usize = 11;
+
+/// The checks that need nothing but the header, the cheapest way to tell work from noise: its version, its
+/// nonce, and a hash at or below the target that it claims.
+pub(crate) fn proof_of_work(header: &Header, hash: &Hash) -> Result<(), BlockError> {
+    if header.version != Header::VERSION {
+        return Err(BlockError::version(header));
+    }
+    if header.nonce >= Header::NONCE_LIMIT {
+        return Err(BlockError::Nonce { got: header.nonce, limit: Header::NONCE_LIMIT });
+    }
+    if !Target::try_from(header.target)?.is_met_by(hash) {
+        return Err(BlockError::ProofOfWork { hash: *hash, target: header.target });
+    }
+    Ok(())
+}
+
+/// The checks of a header against its ancestors and the clock.
+pub(crate) fn header_in_chain(
+    header: &Header,
+    expected: &Expected,
+    spec: &ChainSpec,
+    now: Timestamp,
+) -> Result<(), BlockError> {
+    if header.height != expected.height {
+        return Err(BlockError::Height { got: header.height, expected: expected.height });
+    }
+    if header.target != expected.target {
+        return Err(BlockError::Target { got: header.target, expected: expected.target });
+    }
+    if header.timestamp <= expected.median {
+        return Err(BlockError::TimestampTooEarly { got: header.timestamp, median: expected.median });
+    }
+    if header.history_root != expected.history_root {
+        return Err(BlockError::HistoryRoot { got: header.history_root, expected: expected.history_root });
+    }
+    // Last, because it is the one verdict that time can change: nothing else is wrong with such a header.
+    let limit = now.saturating_add(spec.max_future_drift());
+    if header.timestamp > limit {
+        return Err(BlockError::TimestampTooLate { got: header.timestamp, limit });
+    }
+    Ok(())
+}
+
+/// The checks of a body against its header. The Merkle root comes first: a body that does not belong to the
+/// header says nothing about the block.
+pub(crate) fn body(header: &Header, digest: &BodyDigest, spec: &ChainSpec) -> Result<(), BlockError> {
+    let merkle_root = digest.merkle_root();
+    if header.merkle_root != merkle_root {
+        return Err(BlockError::MerkleRoot { got: merkle_root, expected: header.merkle_root });
+    }
+    if digest.size > spec.max_block_bytes() {
+        return Err(BlockError::Size { got: digest.size, limit: spec.max_block_bytes() });
+    }
+    Ok(())
+}
+
+/// Applies a block's transactions to the state after its parent. On an error the state is half changed and
+/// has to be thrown away.
+pub(crate) fn apply<T: Transaction>(
+    header: &Header,
+    data: &[T],
+    state: &mut T::State,
+) -> Result<(), BlockError> {
+    let context = context(header);
+    for (index, transaction) in data.iter().enumerate() {
+        transaction.apply(state, &context).map_err(|reason| BlockError::Transaction { index, reason })?;
+    }
+    let state_root = T::state_root(state);
+    if header.state_root != state_root {
+        return Err(BlockError::StateRoot { got: state_root, expected: header.state_root });
+    }
+    Ok(())
+}
+
+/// What a transaction sees of the block that it is applied in.
+pub(crate) const fn context(header: &Header) -> Context<'_> {
+    Context {
+        height: header.height,
+        timestamp: header.timestamp,
+        miner: header.miner,
+        previous_hash: &header.previous_hash,
+    }
+}
+
+/// The median of the timestamps, which come in any order; the upper one of an even number, as in Bitcoin.
+pub(crate) fn median(mut timestamps: Vec<Timestamp>) -> Timestamp {
+    timestamps.sort_unstable();
+    timestamps.get(timestamps.len() / 2).copied().unwrap_or_default()
+}

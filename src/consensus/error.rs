@@ -1,0 +1,182 @@
+//! Why a block is refused: one variant per rule, each with what it got and what the rule asks for.
+
+use crate::primitives::{CompactTarget, CompactTargetError, EncodeError, Hash, Header, Rejected, Timestamp};
+
+/// The rule that a header or a block breaks.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BlockError {
+    /// The header has a version that these rules do not know.
+    #[error("version is {got}, expected {expected}")]
+    Version {
+        /// The header's version.
+        got: u32,
+        /// The version of these rules.
+        expected: u32,
+    },
+    /// The height does not follow the parent's.
+    #[error("height is {got}, expected {expected}")]
+    Height {
+        /// The header's height.
+        got: u64,
+        /// The parent's height and one.
+        expected: u64,
+    },
+    /// The nonce is too large for a JSON number.
+    #[error("nonce is {got}, expected less than {limit}")]
+    Nonce {
+        /// The header's nonce.
+        got: u64,
+        /// [`Header::NONCE_LIMIT`].
+        limit: u64,
+    },
+    /// The target is not the one that retargeting gives at this height.
+    #[error("target is {got}, expected {expected}")]
+    Target {
+        /// The header's target.
+        got: CompactTarget,
+        /// The target that the rules ask for.
+        expected: CompactTarget,
+    },
+    /// The target stands for no number.
+    #[error(transparent)]
+    CompactTarget(#[from] CompactTargetError),
+    /// The hash is above the target: there is no proof of work.
+    #[error("hash {hash} is above the target {target}")]
+    ProofOfWork {
+        /// The header's hash.
+        hash: Hash,
+        /// The header's target.
+        target: CompactTarget,
+    },
+    /// The timestamp is not later than the median of the eleven before it.
+    #[error("timestamp is {got}, expected later than the median of the blocks before, {median}")]
+    TimestampTooEarly {
+        /// The header's timestamp.
+        got: Timestamp,
+        /// The median of the last eleven timestamps.
+        median: Timestamp,
+    },
+    /// The timestamp is further ahead of the clock than the spec's drift allows.
+    #[error("timestamp is {got}, expected at most {limit}")]
+    TimestampTooLate {
+        /// The header's timestamp.
+        got: Timestamp,
+        /// The time now and the allowed drift.
+        limit: Timestamp,
+    },
+    /// The header commits to another history than its ancestors are.
+    #[error("history root is {got}, expected {expected}")]
+    HistoryRoot {
+        /// The header's history root.
+        got: Hash,
+        /// The root over the hashes of all blocks before.
+        expected: Hash,
+    },
+    /// The body does not belong to the header.
+    #[error("merkle root is {got}, expected {expected}")]
+    MerkleRoot {
+        /// The root over the transactions that came with the block.
+        got: Hash,
+        /// The root that the header commits to.
+        expected: Hash,
+    },
+    /// The block is larger than the spec allows.
+    #[error("block has {got} bytes, expected at most {limit}")]
+    Size {
+        /// The block's canonical size in bytes.
+        got: usize,
+        /// The spec's `max_block_bytes`.
+        limit: usize,
+    },
+    /// A transaction has no canonical bytes.
+    #[error("transaction has {0}")]
+    Encode(#[from] EncodeError),
+    /// The application refuses a transaction.
+    #[error("transaction {index} is rejected: {reason}")]
+    Transaction {
+        /// Its place in the block, from 0.
+        index: usize,
+        /// The application's reason.
+        #[source]
+        reason: Rejected,
+    },
+    /// The application's state after the block is not what the header commits to: `apply` is not
+    /// deterministic, or the miner lied.
+    #[error("state root is {got}, expected {expected}")]
+    StateRoot {
+        /// The root of the state after applying the block.
+        got: Hash,
+        /// The root that the header commits to.
+        expected: Hash,
+    },
+    /// The block stands on one that was refused.
+    #[error("parent {parent} was refused")]
+    InvalidParent {
+        /// The hash of the refused block.
+        parent: Hash,
+    },
+    /// The header stands on one that is not known. Not a verdict on the header: the parent may arrive yet.
+    #[error("parent {parent} is not known")]
+    UnknownParent {
+        /// The hash of the missing block.
+        parent: Hash,
+    },
+    /// The block was refused before.
+    #[error("block {hash} was refused before")]
+    KnownInvalid {
+        /// The hash of the block.
+        hash: Hash,
+    },
+    /// The branch leaves the best chain below the last block that may still be undone.
+    #[error("branch leaves the best chain at height {fork_height}, which is final up to {final_height}")]
+    Finality {
+        /// The height of the last common block.
+        fork_height: u64,
+        /// The height up to which the best chain is final.
+        final_height: u64,
+    },
+    /// There is no room for another block beside the best chain. Not a verdict on the block.
+    #[error("no room beside the best chain: {got} headers are kept, at most {limit} are")]
+    SideBranchesFull {
+        /// Headers kept beside the best chain.
+        got: usize,
+        /// The most that are kept.
+        limit: usize,
+    },
+}
+
+/// Whose doing a refusal is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// No honest peer sends this.
+    Peer,
+    /// An honest peer may send this: its clock, its knowledge or our limits differ.
+    Nobody,
+}
+
+impl BlockError {
+    /// Whether the peer that sent the block is to blame.
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::TimestampTooLate { .. }
+            | Self::UnknownParent { .. }
+            | Self::Finality { .. }
+            | Self::SideBranchesFull { .. } => Fault::Nobody,
+            _ => Fault::Peer,
+        }
+    }
+
+    /// Whether the verdict is on the header itself and stays the same for ever, so that its hash may be
+    /// remembered as bad. A body that does not belong to the header says nothing about the header.
+    pub(crate) const fn condemns_header(&self) -> bool {
+        matches!(
+            self,
+            Self::Size { .. } | Self::Encode(_) | Self::Transaction { .. } | Self::StateRoot { .. }
+        )
+    }
+
+    pub(crate) const fn version(header: &Header) -> Self {
+        Self::Version { got: header.version, expected: Header::VERSION }
+    }
+}

@@ -1,0 +1,309 @@
+//! What the nodes of one chain agree on before it starts.
+
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::retarget::{Retarget, RetargetError};
+use crate::primitives::{
+    Address, Block, BodyDigest, CompactTarget, CompactTargetError, Hash, Header, Target, Timestamp,
+    Transaction, merkle,
+};
+
+/// The rules of one chain. The genesis block commits to all of them, so nodes with different rules have
+/// different genesis blocks and refuse each other at the handshake.
+///
+/// Made by a [`ChainSpec::builder`] and valid ever after. [`ChainSpec::default`] is the chain named
+/// `hashloom` that the examples run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Rules", into = "Rules")]
+pub struct ChainSpec {
+    rules: Rules,
+}
+
+/// The fields as they are committed to and stored. Their order and types are part of the commitment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rules {
+    name: String,
+    genesis_time: Timestamp,
+    easiest_target: CompactTarget,
+    block_interval_ms: u64,
+    retarget: Retarget,
+    max_block_bytes: u64,
+    max_future_drift_ms: u64,
+    finality_depth: Option<u64>,
+}
+
+impl ChainSpec {
+    /// The longest name in bytes.
+    pub const MAX_NAME_BYTES: usize = 64;
+    /// The largest `max_block_bytes`: 16 MiB. A block has to fit into one frame of every wire format.
+    pub const MAX_BLOCK_BYTES: usize = 1 << 24;
+    /// The longest block interval and future drift: a day.
+    pub const MAX_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
+
+    /// Starts from the defaults with a name of your own. The name alone makes it another chain.
+    pub fn builder(name: impl Into<String>) -> ChainSpecBuilder {
+        ChainSpecBuilder { rules: Rules { name: name.into(), ..Rules::default() } }
+    }
+
+    /// The chain's name.
+    pub fn name(&self) -> &str {
+        &self.rules.name
+    }
+
+    /// The timestamp of the genesis block.
+    pub const fn genesis_time(&self) -> Timestamp {
+        self.rules.genesis_time
+    }
+
+    /// The target that no block may be easier than; the first block has it.
+    pub const fn easiest_target(&self) -> CompactTarget {
+        self.rules.easiest_target
+    }
+
+    /// The time between blocks that retargeting aims at.
+    pub const fn block_interval(&self) -> Duration {
+        Duration::from_millis(self.rules.block_interval_ms)
+    }
+
+    /// How the difficulty adjusts.
+    pub const fn retarget(&self) -> Retarget {
+        self.rules.retarget
+    }
+
+    /// The largest canonical size of a block in bytes, header included.
+    #[expect(clippy::cast_possible_truncation, reason = "validated to be at most 16 MiB")]
+    pub const fn max_block_bytes(&self) -> usize {
+        self.rules.max_block_bytes as usize
+    }
+
+    /// How far ahead of a node's clock a block's timestamp may be.
+    pub const fn max_future_drift(&self) -> Duration {
+        Duration::from_millis(self.rules.max_future_drift_ms)
+    }
+
+    /// How many blocks at the end of the best chain may still be undone; no limit where it is `None`.
+    ///
+    /// A limit protects an old log from being rewritten by someone with more hash rate; its price is that
+    /// nodes which were cut off from each other for more blocks than that stay apart.
+    pub const fn finality_depth(&self) -> Option<u64> {
+        self.rules.finality_depth
+    }
+
+    /// The hash of all these rules: SHA-256 over a tag and their serde form in postcard.
+    pub fn commitment(&self) -> Hash {
+        #[expect(clippy::expect_used, reason = "plain integers and a string always encode")]
+        let rules = postcard::to_allocvec(&self.rules).expect("rules are plain data");
+        Hash::digest_parts(&[b"hashloom chain spec v1\0", &rules])
+    }
+
+    /// The genesis block: no transactions, no proof of work, hard-coded by these rules. Its `previous_hash`
+    /// is the [`commitment`](Self::commitment).
+    pub fn genesis<T: Transaction>(&self) -> Block<T> {
+        let empty = merkle::root(&[]);
+        let header = Header {
+            version: Header::VERSION,
+            height: 0,
+            previous_hash: self.commitment(),
+            merkle_root: empty,
+            history_root: empty,
+            state_root: T::state_root(&T::State::default()),
+            timestamp: self.rules.genesis_time,
+            target: self.rules.easiest_target,
+            miner: Address::ZERO,
+            nonce: 0,
+        };
+        Block::new(header, Vec::new())
+    }
+
+    /// Whether a body of this size fits into a block.
+    pub(crate) fn fits(&self, digest: &BodyDigest) -> bool {
+        digest.size <= self.max_block_bytes()
+    }
+}
+
+impl Default for ChainSpec {
+    fn default() -> Self {
+        Self { rules: Rules::default() }
+    }
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            name: "hashloom".to_owned(),
+            // 2026-01-01 00:00 UTC.
+            genesis_time: Timestamp::from_millis(1_767_225_600_000),
+            easiest_target: Target::FOUR_HEX_ZEROS,
+            block_interval_ms: 10_000,
+            retarget: Retarget::default(),
+            max_block_bytes: 1 << 20,
+            max_future_drift_ms: 120_000,
+            finality_depth: None,
+        }
+    }
+}
+
+impl TryFrom<Rules> for ChainSpec {
+    type Error = SpecError;
+
+    fn try_from(rules: Rules) -> Result<Self, SpecError> {
+        ChainSpecBuilder { rules }.build()
+    }
+}
+
+impl From<ChainSpec> for Rules {
+    fn from(spec: ChainSpec) -> Self {
+        spec.rules
+    }
+}
+
+/// Sets the rules of a chain; [`build`](Self::build) validates them together.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ChainSpecBuilder {
+    rules: Rules,
+}
+
+impl ChainSpecBuilder {
+    /// Sets the timestamp of the genesis block. Default: 2026-01-01 00:00 UTC.
+    pub fn genesis_time(mut self, time: Timestamp) -> Self {
+        self.rules.genesis_time = time;
+        self
+    }
+
+    /// Sets the target that no block may be easier than. Default: [`Target::FOUR_HEX_ZEROS`].
+    pub fn easiest_target(mut self, target: CompactTarget) -> Self {
+        self.rules.easiest_target = target;
+        self
+    }
+
+    /// Sets the time between blocks that retargeting aims at, in whole milliseconds. Default: 10 seconds.
+    pub fn block_interval(mut self, interval: Duration) -> Self {
+        self.rules.block_interval_ms = millis(interval);
+        self
+    }
+
+    /// Sets how the difficulty adjusts. Default: [`Retarget::default`].
+    pub fn retarget(mut self, retarget: Retarget) -> Self {
+        self.rules.retarget = retarget;
+        self
+    }
+
+    /// Sets the largest canonical size of a block in bytes, header included. Default: 1 MiB.
+    pub fn max_block_bytes(mut self, bytes: usize) -> Self {
+        self.rules.max_block_bytes = bytes as u64;
+        self
+    }
+
+    /// Sets how far ahead of a node's clock a block may be, in whole milliseconds. Default: 2 minutes.
+    pub fn max_future_drift(mut self, drift: Duration) -> Self {
+        self.rules.max_future_drift_ms = millis(drift);
+        self
+    }
+
+    /// Sets how many blocks at the end of the best chain may be undone. Default: no limit.
+    pub fn finality_depth(mut self, blocks: Option<u64>) -> Self {
+        self.rules.finality_depth = blocks;
+        self
+    }
+
+    /// Validates the rules.
+    ///
+    /// # Errors
+    ///
+    /// [`SpecError`], naming the rule that makes no sense.
+    pub fn build(self) -> Result<ChainSpec, SpecError> {
+        let rules = self.rules;
+        let name = rules.name.len();
+        if name == 0 || name > ChainSpec::MAX_NAME_BYTES {
+            return Err(SpecError::Name { got: name });
+        }
+        if let Some(odd) = rules.name.chars().find(|c| c.is_control()) {
+            return Err(SpecError::NameCharacter(odd));
+        }
+        let easiest = Target::try_from(rules.easiest_target)?;
+        if easiest.to_compact() != rules.easiest_target {
+            return Err(SpecError::EasiestTarget {
+                got: rules.easiest_target,
+                expected: easiest.to_compact(),
+            });
+        }
+        check_interval("block interval", 1, rules.block_interval_ms)?;
+        check_interval("future drift", 0, rules.max_future_drift_ms)?;
+        rules.retarget.validate()?;
+        let limits = Header::LEN as u64..=ChainSpec::MAX_BLOCK_BYTES as u64;
+        if !limits.contains(&rules.max_block_bytes) {
+            return Err(SpecError::MaxBlockBytes { got: rules.max_block_bytes });
+        }
+        if rules.finality_depth == Some(0) {
+            return Err(SpecError::FinalityDepth);
+        }
+        Ok(ChainSpec { rules })
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn check_interval(rule: &'static str, min_ms: u64, got_ms: u64) -> Result<(), SpecError> {
+    let max_ms = millis(ChainSpec::MAX_INTERVAL);
+    if (min_ms..=max_ms).contains(&got_ms) {
+        Ok(())
+    } else {
+        Err(SpecError::Interval { rule, got_ms, min_ms, max_ms })
+    }
+}
+
+/// Why rules make no chain.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpecError {
+    /// The name is empty or too long.
+    #[error("chain name has {got} bytes, expected 1 to {}", ChainSpec::MAX_NAME_BYTES)]
+    Name {
+        /// Its length in bytes.
+        got: usize,
+    },
+    /// The name holds a control character.
+    #[error("chain name holds {0:?}, expected no control characters")]
+    NameCharacter(char),
+    /// The easiest target stands for no number.
+    #[error("easiest target: {0}")]
+    CompactTarget(#[from] CompactTargetError),
+    /// The easiest target is written in another way than blocks will write it.
+    #[error("easiest target is {got}, expected its normal form {expected}")]
+    EasiestTarget {
+        /// The target as given.
+        got: CompactTarget,
+        /// The same number in the form that headers have.
+        expected: CompactTarget,
+    },
+    /// A time is out of its range.
+    #[error("{rule} is {got_ms} ms, expected {min_ms} to {max_ms} ms")]
+    Interval {
+        /// Which time.
+        rule: &'static str,
+        /// The time as given, in milliseconds.
+        got_ms: u64,
+        /// The shortest allowed, in milliseconds.
+        min_ms: u64,
+        /// The longest allowed, in milliseconds.
+        max_ms: u64,
+    },
+    /// The parameters of the retargeting rule make no sense.
+    #[error("retargeting: {0}")]
+    Retarget(#[from] RetargetError),
+    /// The block size cannot hold a header, or not be sent.
+    #[error("max_block_bytes is {got}, expected {} to {}", Header::LEN, ChainSpec::MAX_BLOCK_BYTES)]
+    MaxBlockBytes {
+        /// The size as given, in bytes.
+        got: u64,
+    },
+    /// Nothing could ever be undone, so two blocks found at the same time would split the chain for good.
+    #[error("finality depth is 0, expected at least 1 or none")]
+    FinalityDepth,
+}

@@ -1,0 +1,292 @@
+//! What goes into the protocol and what comes out of it.
+
+use core::error::Error;
+use core::fmt;
+use core::time::Duration;
+use std::sync::Arc;
+
+use super::address::PeerAddr;
+use super::message::Message;
+use crate::consensus::BlockError;
+use crate::primitives::{Block, Hash, Timestamp};
+
+/// The time of a call. Timers run on `elapsed`, which never goes back; blocks are stamped with `wall`, which may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    /// Since some fixed point, such as the start of the program.
+    pub elapsed: Duration,
+    /// The time of day.
+    pub wall: Timestamp,
+}
+
+/// One connection, for as long as it lasts. The driver gives out the numbers and never uses one twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerId(pub u64);
+
+impl fmt::Display for PeerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
+}
+
+/// Who opened a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// The peer did.
+    Inbound,
+    /// We did.
+    Outbound,
+}
+
+/// What happened on the network.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Input<T = String> {
+    /// A connection is open: one that a peer made, or the result of an [`Output::Dial`].
+    Connected {
+        /// Its number from now on.
+        peer: PeerId,
+        /// Who opened it.
+        direction: Direction,
+        /// The address that was dialled, or the one that the connection came from.
+        address: PeerAddr,
+    },
+    /// An [`Output::Dial`] came to nothing.
+    DialFailed {
+        /// The address that was dialled.
+        address: PeerAddr,
+        /// What the transport says of it.
+        error: Arc<dyn Error + Send + Sync>,
+    },
+    /// A connection is gone, other than by an [`Output::Close`].
+    Disconnected {
+        /// Which one.
+        peer: PeerId,
+        /// What the transport says of it.
+        reason: CloseReason,
+    },
+    /// Bytes arrived that are no message. The connection may still be written to.
+    Malformed {
+        /// On which connection.
+        peer: PeerId,
+        /// What the wire format says of them.
+        error: Arc<dyn Error + Send + Sync>,
+    },
+    /// A message arrived.
+    Received {
+        /// On which connection.
+        peer: PeerId,
+        /// The message.
+        message: Message<T>,
+    },
+    /// The time that [`Protocol::poll_timeout`](super::Protocol::poll_timeout) named has come. Harmless when it has not.
+    Timeout,
+}
+
+/// What the driver is to do, in this order.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Output<T = String> {
+    /// Send one message to these peers. A peer whose queue is full is to be dropped, with an
+    /// [`Input::Disconnected`], never waited for.
+    Send {
+        /// The connections.
+        peers: Vec<PeerId>,
+        /// The message.
+        message: Message<T>,
+    },
+    /// Open a connection and answer with [`Input::Connected`] or [`Input::DialFailed`].
+    Dial {
+        /// Where to.
+        address: PeerAddr,
+    },
+    /// Close a connection after sending what is queued for it. The protocol has forgotten it already.
+    Close {
+        /// Which one.
+        peer: PeerId,
+        /// Why; the peer was told, if it could be.
+        reason: CloseReason,
+    },
+    /// Something that the application may want to know.
+    Event(Event<T>),
+}
+
+/// What an application can subscribe to.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event<T = String> {
+    /// A block became part of the best chain. The state holds its transactions already.
+    BlockConnected(Arc<Block<T>>),
+    /// A block left the best chain, because a branch with more work won. Highest first.
+    BlockDisconnected(Arc<Block<T>>),
+    /// The best known header moved ahead of the blocks: a synchronisation is under way.
+    HeadersAdvanced {
+        /// The height of the best known header.
+        height: u64,
+    },
+    /// A transaction entered the mempool.
+    TransactionAccepted {
+        /// Its id.
+        id: Hash,
+    },
+    /// A peer finished its handshake.
+    PeerConnected {
+        /// The connection.
+        peer: PeerId,
+        /// Its address.
+        address: PeerAddr,
+        /// Who opened it.
+        direction: Direction,
+        /// The software that the peer says it is.
+        agent: String,
+    },
+    /// A connection ended, whether or not its handshake had finished.
+    PeerDisconnected {
+        /// The connection.
+        peer: PeerId,
+        /// Its address.
+        address: PeerAddr,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// An address did not answer. It is dialled again, later each time.
+    DialFailed {
+        /// The address.
+        address: PeerAddr,
+        /// What the transport says of it.
+        error: Arc<dyn Error + Send + Sync>,
+        /// The wait before the next attempt.
+        retry_in: Duration,
+    },
+}
+
+/// Why a connection ended.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// The peer keeps another chain, or the same by other rules.
+    #[error("wrong chain: the peer's genesis is {got}, expected {expected}")]
+    WrongGenesis {
+        /// The peer's genesis hash.
+        got: Hash,
+        /// Ours.
+        expected: Hash,
+    },
+    /// The peer speaks another version of the protocol.
+    #[error("wrong protocol version: {got}, expected {expected}")]
+    WrongProtocol {
+        /// The peer's version.
+        got: u32,
+        /// Ours.
+        expected: u32,
+    },
+    /// The connection leads back to this node.
+    #[error("connected to itself")]
+    SelfConnection,
+    /// Another connection to the same node is open already.
+    #[error("already connected to this peer")]
+    AlreadyConnected,
+    /// Something came before the `Hello`.
+    #[error("expected hello first, got {got}")]
+    ExpectedHello {
+        /// The kind of message.
+        got: &'static str,
+    },
+    /// A second `Hello` came.
+    #[error("unexpected second hello")]
+    SecondHello,
+    /// A text in a message is longer than allowed.
+    #[error("{field} has {got} bytes, at most {limit} are allowed")]
+    TextTooLong {
+        /// Which text.
+        field: &'static str,
+        /// Its length in bytes.
+        got: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// A message holds more items than allowed.
+    #[error("{kind} has {got} items, at most {limit} are allowed")]
+    TooManyItems {
+        /// The kind of message.
+        kind: &'static str,
+        /// How many items.
+        got: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The peer answered what nobody asked.
+    #[error("unsolicited {kind}")]
+    Unsolicited {
+        /// The kind of message.
+        kind: &'static str,
+    },
+    /// Headers in one message do not follow each other.
+    #[error("headers do not follow each other at height {height}")]
+    BrokenHeaders {
+        /// The height of the first header that does not follow.
+        height: u64,
+    },
+    /// The peer's headers do not connect to the chain that it was asked about.
+    #[error("headers start at an unknown parent {parent}")]
+    UnconnectedHeaders {
+        /// The missing parent.
+        parent: Hash,
+    },
+    /// A header or a block breaks a rule.
+    #[error("block {hash} refused: {error}")]
+    InvalidBlock {
+        /// The block's hash.
+        hash: Hash,
+        /// The rule.
+        #[source]
+        error: BlockError,
+    },
+    /// A transaction that the peer sent cannot stand on any chain.
+    #[error("transaction refused: {0}")]
+    InvalidTransaction(#[source] crate::EncodeError),
+    /// Bytes that are no message of the connection's format.
+    #[error("malformed message: {0}")]
+    Malformed(#[source] Arc<dyn Error + Send + Sync>),
+    /// The peer did not say hello in time.
+    #[error("no hello within {} s", .0.as_secs())]
+    HandshakeTimeout(Duration),
+    /// The peer did not answer in time.
+    #[error("no answer to {kind} within {} s", .after.as_secs())]
+    RequestTimeout {
+        /// What was asked.
+        kind: &'static str,
+        /// How long it was waited for.
+        after: Duration,
+    },
+    /// No more connections of this kind are taken.
+    #[error("too many peers: {limit} are connected already")]
+    TooManyPeers {
+        /// The limit.
+        limit: usize,
+    },
+    /// The peer reads too slowly: its queue is full.
+    #[error("peer reads too slowly: {limit} messages are waiting for it")]
+    QueueFull {
+        /// The length of the queue.
+        limit: usize,
+    },
+    /// The peer said goodbye.
+    #[error("peer closed the connection: {reason}")]
+    Bye {
+        /// The peer's reason.
+        reason: String,
+    },
+    /// The connection ended without a goodbye.
+    #[error("connection ended")]
+    Ended,
+    /// The transport failed.
+    #[error("connection lost: {0}")]
+    Lost(#[source] Arc<dyn Error + Send + Sync>),
+    /// The application asked for it.
+    #[error("disconnected on request")]
+    Requested,
+    /// The node is shutting down.
+    #[error("node is shutting down")]
+    Shutdown,
+}

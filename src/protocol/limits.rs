@@ -1,0 +1,65 @@
+//! Every bound on what a peer may send or make a node keep, in one place. Both ends follow the same table, so
+//! an honest peer never meets one.
+
+use core::time::Duration;
+
+/// The version of the peer protocol; peers that speak another one are refused by name.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// Hashes in the locator of a `GetHeaders`. One that thins out exponentially covers 2^90 blocks with 101.
+pub const MAX_LOCATOR_HASHES: usize = 101;
+
+/// Headers in one `Headers`: 360 kB of binary, about a megabyte of JSON.
+pub const MAX_HEADERS: usize = 2_000;
+
+/// Hashes in one `GetBlocks` or `NotFound`, and so the bodies in flight from one peer.
+pub const MAX_BLOCKS_IN_FLIGHT: usize = 64;
+
+/// Canonical bytes after which a `Blocks` ends; the block that crosses the line still goes with it.
+pub const MAX_BLOCKS_BYTES: usize = 1 << 20;
+
+/// How far ahead of the tip, in blocks, bodies are asked for. What arrives out of order waits in memory.
+pub const DOWNLOAD_WINDOW: usize = 512;
+
+/// How far ahead of the tip, in blocks, headers are fetched before bodies have to catch up.
+pub const HEADER_WINDOW: usize = 20_000;
+
+/// Ids in one `Offer` or `GetTransactions`, and transactions in one `Transactions`.
+pub const MAX_TRANSACTIONS: usize = 1_000;
+
+/// Canonical bytes after which a `Transactions` ends; the one that crosses the line still goes with it.
+pub const MAX_TRANSACTIONS_BYTES: usize = 1 << 20;
+
+/// Transactions that are asked of one peer and not answered yet.
+pub const MAX_TRANSACTIONS_IN_FLIGHT: usize = 5_000;
+
+/// Ids and hashes remembered per peer, so that nothing is sent to a peer that has it.
+pub const MAX_KNOWN_PER_PEER: usize = 10_000;
+
+/// Bytes of the software name in a `Hello`.
+pub const MAX_AGENT_BYTES: usize = 64;
+
+/// Bytes of the reason in a `Bye`.
+pub const MAX_REASON_BYTES: usize = 256;
+
+/// Connections that peers opened to us.
+pub const MAX_INBOUND: usize = 64;
+
+/// Addresses that we keep a connection to.
+pub const MAX_OUTBOUND: usize = 32;
+
+/// From the connection to the peer's `Hello`.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// From a request to its answer. A peer that is asked for blocks or headers and stays silent is closed, and
+/// another one asked.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Silence after which a peer is asked whether it is still there.
+pub const PING_INTERVAL: Duration = Duration::from_secs(30);
+
+/// The first wait before an address is dialled again; it doubles with each failure.
+pub const MIN_BACKOFF: Duration = Duration::from_millis(500);
+
+/// The longest wait before an address is dialled again.
+pub const MAX_BACKOFF: Duration = Duration::from_secs(60);

@@ -1,0 +1,142 @@
+//! What peers say to each other. Plain serde derives, which mean the same in every format; every collection is
+//! bounded while it is parsed.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::address::PeerAddr;
+use super::limits;
+use crate::primitives::{Block, Hash, Header, Work, bounded_vec};
+
+/// One message between two peers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", bound(deserialize = "T: Deserialize<'de>"))]
+#[non_exhaustive]
+pub enum Message<T = String> {
+    /// The first message in both directions, and only the first.
+    Hello(Hello),
+    /// Asks whether the peer is still there.
+    Ping(u64),
+    /// Answers the `Ping` with the same number.
+    Pong(u64),
+    /// Asks for headers of the sender's best chain after the first locator hash that it knows.
+    GetHeaders {
+        /// Hashes from the asker's tip back to genesis, ever further apart.
+        #[serde(deserialize_with = "hashes::<_, { limits::MAX_LOCATOR_HASHES }>")]
+        locator: Vec<Hash>,
+        /// The most headers wanted.
+        limit: u32,
+    },
+    /// Answers `GetHeaders`: consecutive headers, lowest first; empty when there are none.
+    Headers(#[serde(deserialize_with = "headers")] Vec<Header>),
+    /// Asks for blocks.
+    GetBlocks {
+        /// The blocks' hashes.
+        #[serde(deserialize_with = "hashes::<_, { limits::MAX_BLOCKS_IN_FLIGHT }>")]
+        hashes: Vec<Hash>,
+    },
+    /// Answers `GetBlocks`, in one message or several, in the order in which the blocks were asked for.
+    Blocks(#[serde(deserialize_with = "blocks")] Vec<Arc<Block<T>>>),
+    /// Answers `GetBlocks` for blocks that the sender does not have.
+    NotFound {
+        /// The blocks' hashes.
+        #[serde(deserialize_with = "hashes::<_, { limits::MAX_BLOCKS_IN_FLIGHT }>")]
+        hashes: Vec<Hash>,
+    },
+    /// The sender's chain has a new tip.
+    Announce(Header),
+    /// The sender mined a block: the whole of it, unasked, for peers whose `Hello` wants that.
+    NewBlock(Arc<Block<T>>),
+    /// The sender has transactions that wait to be mined.
+    Offer {
+        /// The transactions' ids.
+        #[serde(deserialize_with = "hashes::<_, { limits::MAX_TRANSACTIONS }>")]
+        ids: Vec<Hash>,
+    },
+    /// Asks for transactions that were offered.
+    GetTransactions {
+        /// The transactions' ids.
+        #[serde(deserialize_with = "hashes::<_, { limits::MAX_TRANSACTIONS }>")]
+        ids: Vec<Hash>,
+    },
+    /// Answers `GetTransactions`, without those that are gone by now.
+    Transactions(#[serde(deserialize_with = "transactions")] Vec<T>),
+    /// The last message before the sender closes the connection.
+    Bye {
+        /// Why, for the other side's log; cut to [`limits::MAX_REASON_BYTES`].
+        reason: String,
+    },
+}
+
+impl<T> Message<T> {
+    /// The name of the kind, for logs and errors.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Hello(_) => "hello",
+            Self::Ping(_) => "ping",
+            Self::Pong(_) => "pong",
+            Self::GetHeaders { .. } => "get_headers",
+            Self::Headers(_) => "headers",
+            Self::GetBlocks { .. } => "get_blocks",
+            Self::Blocks(_) => "blocks",
+            Self::NotFound { .. } => "not_found",
+            Self::Announce(_) => "announce",
+            Self::NewBlock(_) => "new_block",
+            Self::Offer { .. } => "offer",
+            Self::GetTransactions { .. } => "get_transactions",
+            Self::Transactions(_) => "transactions",
+            Self::Bye { .. } => "bye",
+        }
+    }
+}
+
+/// How two peers introduce themselves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hello {
+    /// [`limits::PROTOCOL_VERSION`].
+    pub protocol: u32,
+    /// The hash of the genesis block, which commits to every rule of the chain.
+    pub genesis: Hash,
+    /// A number of the sender's choice, by which it recognises a connection to itself.
+    pub nonce: u64,
+    /// Where the sender's best chain ends.
+    pub tip: Tip,
+    /// The sender's software and version; at most [`limits::MAX_AGENT_BYTES`].
+    pub agent: String,
+    /// Where the sender accepts connections, if it does.
+    pub listen: Option<PeerAddr>,
+    /// Whether the receiver should send blocks that it mines at once, without being asked.
+    pub wants_new_blocks: bool,
+}
+
+/// The end of a chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tip {
+    /// The hash of the last block.
+    pub hash: Hash,
+    /// Its height.
+    pub height: u64,
+    /// The work of the whole chain. A peer's claim until its headers prove it.
+    pub work: Work,
+}
+
+fn hashes<'de, D: Deserializer<'de>, const LIMIT: usize>(deserializer: D) -> Result<Vec<Hash>, D::Error> {
+    bounded_vec(deserializer, LIMIT)
+}
+
+fn headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Header>, D::Error> {
+    bounded_vec(deserializer, limits::MAX_HEADERS)
+}
+
+fn blocks<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Vec<Arc<Block<T>>>, D::Error> {
+    bounded_vec(deserializer, limits::MAX_BLOCKS_IN_FLIGHT)
+}
+
+fn transactions<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    bounded_vec(deserializer, limits::MAX_TRANSACTIONS)
+}
