@@ -1,4 +1,39 @@
-//! RFC 6962 Merkle trees: roots, inclusion proofs and consistency proofs. Knows nothing of what the leaves are.
+//! Merkle trees as in RFC 6962, section 2.1 (RFC 9162 has the same trees): roots, inclusion proofs and
+//! consistency proofs. Knows nothing of what the leaves are.
+//!
+//! A leaf hashes with the prefix 0x00 and an inner node with 0x01, so that neither passes for the other, and
+//! n leaves split at the largest power of two below n. No leaf is ever duplicated to fill a level, so two
+//! different lists do not have the same root (the flaw of Bitcoin's trees, CVE-2012-2459).
+//!
+//! A root does not commit to the number of its leaves: take the size from where the root comes from, such as
+//! the height in a header, and never from a proof.
+//!
+//! ```
+//! use hashloom::merkle::{self, InclusionProof};
+//!
+//! let leaves = [b"a", b"b", b"c"].map(|bytes| merkle::leaf_hash(bytes));
+//! let root = merkle::root(&leaves);
+//! let proof = InclusionProof::new(&leaves, 1)?;
+//! proof.verify(&merkle::leaf_hash(b"b"), &root)?;
+//! assert!(proof.verify(&merkle::leaf_hash(b"c"), &root).is_err());
+//! # Ok::<(), merkle::ProofError>(())
+//! ```
+
+mod ascent;
+mod compact_range;
+mod consistency;
+mod error;
+mod history_tree;
+mod inclusion;
+
+#[cfg(test)]
+mod tests;
+
+pub use compact_range::CompactRange;
+pub use consistency::ConsistencyProof;
+pub use error::ProofError;
+pub use history_tree::HistoryTree;
+pub use inclusion::InclusionProof;
 
 use super::hash::Hash;
 
@@ -7,14 +42,19 @@ pub fn leaf_hash(bytes: &[u8]) -> Hash {
     Hash::digest_parts(&[&[0], bytes])
 }
 
-/// The root over the leaf hashes: RFC 6962, section 2.1.
+/// The hash of an inner node: `SHA-256(0x01 || left || right)`.
+pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
+    Hash::digest_parts(&[&[1], left.as_ref(), right.as_ref()])
+}
+
+/// The root over the leaf hashes; of no leaves, `SHA-256("")`.
+///
+/// One pass, which holds O(log n) hashes.
 pub fn root(leaves: &[Hash]) -> Hash {
-    match leaves {
-        [] => Hash::digest(&[]),
-        [leaf] => *leaf,
-        _ => {
-            let k = 1 << (leaves.len() - 1).ilog2();
-            Hash::digest_parts(&[&[1], root(&leaves[..k]).as_ref(), root(&leaves[k..]).as_ref()])
-        }
-    }
+    leaves.iter().copied().collect::<CompactRange>().root()
+}
+
+/// The root over perfect subtrees of growing size, given from right to left.
+fn join_peaks<'a>(right_to_left: impl Iterator<Item = &'a Hash>) -> Hash {
+    right_to_left.copied().reduce(|right, left| node_hash(&left, &right)).unwrap_or_else(|| Hash::digest(&[]))
 }

@@ -1,0 +1,66 @@
+//! The frontier of a tree that only grows: enough to append and to know the root, in O(log n) memory.
+
+use super::super::hash::Hash;
+use super::{join_peaks, node_hash};
+
+/// The perfect subtrees that a growing tree consists of: one hash for each bit that is set in its length.
+///
+/// Appending costs O(1) amortised and the root O(log n). What lies below the frontier is forgotten, so it
+/// makes no proofs; see [`HistoryTree`](super::HistoryTree) for those.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CompactRange {
+    len: u64,
+    /// From left to right, hence from the largest subtree to the smallest.
+    peaks: Vec<Hash>,
+}
+
+impl CompactRange {
+    /// The empty tree.
+    pub const fn new() -> Self {
+        Self { len: 0, peaks: Vec::new() }
+    }
+
+    /// A tree of `len` leaves over these subtrees.
+    pub(super) fn from_peaks(len: u64, peaks: Vec<Hash>) -> Self {
+        debug_assert_eq!(u64::from(len.count_ones()), peaks.len() as u64);
+        Self { len, peaks }
+    }
+
+    /// The number of leaves.
+    pub const fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether there are no leaves.
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Appends a leaf by its [`leaf_hash`](super::leaf_hash).
+    pub fn push(&mut self, leaf_hash: Hash) {
+        // As in a binary counter: each trailing one is a subtree that the new leaf completes to a larger one.
+        let complete = self.peaks.len() - self.len.trailing_ones() as usize;
+        let hash = self.peaks.drain(complete..).rev().fold(leaf_hash, |right, left| node_hash(&left, &right));
+        self.peaks.push(hash);
+        self.len += 1;
+    }
+
+    /// The root over all leaves.
+    pub fn root(&self) -> Hash {
+        join_peaks(self.peaks.iter().rev())
+    }
+}
+
+impl Extend<Hash> for CompactRange {
+    fn extend<I: IntoIterator<Item = Hash>>(&mut self, leaf_hashes: I) {
+        leaf_hashes.into_iter().for_each(|leaf_hash| self.push(leaf_hash));
+    }
+}
+
+impl FromIterator<Hash> for CompactRange {
+    fn from_iter<I: IntoIterator<Item = Hash>>(leaf_hashes: I) -> Self {
+        let mut range = Self::new();
+        range.extend(leaf_hashes);
+        range
+    }
+}

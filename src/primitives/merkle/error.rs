@@ -1,0 +1,65 @@
+//! Why a proof cannot be made or does not hold.
+
+use super::super::hash::Hash;
+
+/// Why a proof cannot be made, or does not hold.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProofError {
+    /// The index does not lie in the tree.
+    #[error("no leaf {index} in a tree of {tree_size} leaves")]
+    IndexOutOfRange {
+        /// The index asked for or claimed.
+        index: u64,
+        /// The number of leaves, of which the last has the index `tree_size - 1`.
+        tree_size: u64,
+    },
+    /// The tree has not grown to that size.
+    #[error("a tree of {len} leaves was never {size} leaves long")]
+    SizeOutOfRange {
+        /// The size asked for.
+        size: u64,
+        /// The size of the tree.
+        len: u64,
+    },
+    /// The old tree is larger than the new one, which therefore does not extend it.
+    #[error("a tree of {new_size} leaves does not extend one of {old_size}")]
+    Shrinks {
+        /// The size of the old tree.
+        old_size: u64,
+        /// The size of the new tree.
+        new_size: u64,
+    },
+    /// The path has another length than trees of these sizes ask for.
+    #[error("a path of {got} hashes where the tree asks for {expected}")]
+    PathLength {
+        /// Hashes in the path.
+        got: usize,
+        /// Hashes that the place and the sizes ask for.
+        expected: usize,
+    },
+    /// The leaf and the path lead to another root.
+    #[error("the proof leads to the root {got}, not to {expected}")]
+    Root {
+        /// The root that follows from the proof.
+        got: Hash,
+        /// The root that was to be reached.
+        expected: Hash,
+    },
+    /// The path leads to another root of the old tree.
+    #[error("the proof leads to the old root {got}, not to {expected}")]
+    OldRoot {
+        /// The old root that follows from the proof.
+        got: Hash,
+        /// The old root that was to be reached.
+        expected: Hash,
+    },
+    /// The path leads from the old tree to another root of the new tree.
+    #[error("the proof leads to the new root {got}, not to {expected}")]
+    NewRoot {
+        /// The new root that follows from the proof.
+        got: Hash,
+        /// The new root that was to be reached.
+        expected: Hash,
+    },
+}

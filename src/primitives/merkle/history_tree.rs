@@ -1,0 +1,185 @@
+//! The tree that remembers: it grows, can be cut back, and proves things about every size that it has had.
+
+use core::fmt;
+
+use super::super::hash::Hash;
+use super::ascent::Node;
+use super::{CompactRange, ConsistencyProof, InclusionProof, ProofError, join_peaks, node_hash};
+
+/// A tree that keeps the hash of every perfect subtree, about two for each leaf: the history tree of Crosby
+/// and Wallach, "Efficient Data Structures for Tamper-Evident Logging" (2009).
+///
+/// A perfect subtree never changes while leaves are appended, so the tree of any smaller size is still there:
+/// its root and its proofs cost O(log n), and so does cutting the tree back to it.
+///
+/// ```
+/// use hashloom::merkle::{HistoryTree, leaf_hash};
+///
+/// let mut tree: HistoryTree = [b"a", b"b", b"c"].map(|bytes| leaf_hash(bytes)).into_iter().collect();
+/// let old_root = tree.root();
+/// tree.push(leaf_hash(b"d"));
+/// tree.consistency_proof(3, 4)?.verify(&old_root, &tree.root())?;
+/// tree.truncate(3);
+/// assert_eq!(tree.root(), old_root);
+/// # Ok::<(), hashloom::merkle::ProofError>(())
+/// ```
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct HistoryTree {
+    /// `levels[k][i]` is the root over the `i`-th run of `2^k` leaves. No level is empty.
+    levels: Vec<Vec<Hash>>,
+}
+
+impl HistoryTree {
+    /// The empty tree.
+    pub const fn new() -> Self {
+        Self { levels: Vec::new() }
+    }
+
+    /// The number of leaves.
+    pub fn len(&self) -> u64 {
+        self.levels.first().map_or(0, |leaves| leaves.len() as u64)
+    }
+
+    /// Whether there are no leaves.
+    pub const fn is_empty(&self) -> bool {
+        self.levels.is_empty()
+    }
+
+    /// Appends a leaf by its [`leaf_hash`](super::leaf_hash), in O(1) amortised.
+    pub fn push(&mut self, leaf_hash: Hash) {
+        let mut hash = leaf_hash;
+        for nodes in &mut self.levels {
+            nodes.push(hash);
+            let [pairs @ .., left, right] = nodes.as_slice() else { return };
+            if pairs.len() % 2 == 1 {
+                return;
+            }
+            hash = node_hash(left, right);
+        }
+        self.levels.push(vec![hash]);
+    }
+
+    /// Cuts the tree back to its first `len` leaves, in O(log n). Does nothing when there are no more.
+    pub fn truncate(&mut self, len: u64) {
+        for (level, nodes) in self.levels.iter_mut().enumerate() {
+            nodes.truncate(usize::try_from(len >> level).unwrap_or(usize::MAX));
+        }
+        self.levels.retain(|nodes| !nodes.is_empty());
+    }
+
+    /// The root over all leaves.
+    pub fn root(&self) -> Hash {
+        self.subtree_root(self.len(), self.levels.len())
+    }
+
+    /// The root over the first `len` leaves; `None` when there are fewer.
+    pub fn root_at(&self, len: u64) -> Option<Hash> {
+        (len <= self.len()).then(|| self.subtree_root(len, self.levels.len()))
+    }
+
+    /// The frontier of the tree over the first `len` leaves; `None` when there are fewer.
+    pub fn compact_range_at(&self, len: u64) -> Option<CompactRange> {
+        (len <= self.len()).then(|| {
+            let left_to_right = self.peaks(len, self.levels.len()).rev();
+            CompactRange::from_peaks(len, left_to_right.copied().collect())
+        })
+    }
+
+    /// Proves that the leaf at `index` is in the tree over the first `tree_size` leaves.
+    ///
+    /// # Errors
+    ///
+    /// [`ProofError::SizeOutOfRange`], when there are fewer leaves than `tree_size`, and
+    /// [`ProofError::IndexOutOfRange`], when the leaf is not among them.
+    pub fn inclusion_proof(&self, index: u64, tree_size: u64) -> Result<InclusionProof, ProofError> {
+        self.check_size(tree_size)?;
+        if index >= tree_size {
+            return Err(ProofError::IndexOutOfRange { index, tree_size });
+        }
+        let path = self.siblings(Node::leaf(index), tree_size).collect();
+        Ok(InclusionProof { index, tree_size, path })
+    }
+
+    /// Proves that the tree over the first `new_size` leaves extends the one over the first `old_size`.
+    ///
+    /// # Errors
+    ///
+    /// [`ProofError::SizeOutOfRange`], when there are fewer leaves than `new_size`, and
+    /// [`ProofError::Shrinks`], when `old_size` is the larger one.
+    pub fn consistency_proof(&self, old_size: u64, new_size: u64) -> Result<ConsistencyProof, ProofError> {
+        self.check_size(new_size)?;
+        if old_size > new_size {
+            return Err(ProofError::Shrinks { old_size, new_size });
+        }
+        let mut path = Vec::new();
+        if old_size != 0 && old_size != new_size {
+            let start = Node::last_peak(old_size);
+            // A perfect old tree is its own last peak, and the verifier has its root.
+            if !old_size.is_power_of_two() {
+                path.push(*self.perfect(start));
+            }
+            path.extend(self.siblings(start, new_size));
+        }
+        Ok(ConsistencyProof { old_size, new_size, path })
+    }
+
+    fn check_size(&self, size: u64) -> Result<(), ProofError> {
+        let len = self.len();
+        if size > len {
+            return Err(ProofError::SizeOutOfRange { size, len });
+        }
+        Ok(())
+    }
+
+    /// The hashes beside the way from `node` to the root over the first `size` leaves.
+    fn siblings(&self, node: Node, size: u64) -> impl Iterator<Item = Hash> {
+        node.ascent(size).map(move |place| {
+            if place.index < size >> place.level {
+                *self.perfect(place)
+            } else {
+                self.subtree_root(size, place.level)
+            }
+        })
+    }
+
+    /// The root over those of the first `size` leaves that fill no subtree of `2^level` leaves: the ragged
+    /// right end of the tree.
+    fn subtree_root(&self, size: u64, level: usize) -> Hash {
+        join_peaks(self.peaks(size, level))
+    }
+
+    /// The perfect subtrees below `level` that a tree of `size` leaves ends in, from right to left.
+    fn peaks(&self, size: u64, level: usize) -> impl DoubleEndedIterator<Item = &Hash> {
+        (0..level)
+            .filter(move |level| (size >> level) & 1 == 1)
+            .map(move |level| self.perfect(Node { level, index: (size >> level) - 1 }))
+    }
+
+    /// The root over a perfect subtree of this tree.
+    fn perfect(&self, node: Node) -> &Hash {
+        #[expect(clippy::cast_possible_truncation, reason = "below `len`, which is the length of a `Vec`")]
+        let index = node.index as usize;
+        &self.levels[node.level][index]
+    }
+}
+
+impl Extend<Hash> for HistoryTree {
+    fn extend<I: IntoIterator<Item = Hash>>(&mut self, leaf_hashes: I) {
+        leaf_hashes.into_iter().for_each(|leaf_hash| self.push(leaf_hash));
+    }
+}
+
+impl FromIterator<Hash> for HistoryTree {
+    fn from_iter<I: IntoIterator<Item = Hash>>(leaf_hashes: I) -> Self {
+        let mut tree = Self::new();
+        tree.extend(leaf_hashes);
+        tree
+    }
+}
+
+impl fmt::Debug for HistoryTree {
+    /// The length and the root: the hashes themselves would fill pages.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HistoryTree").field("len", &self.len()).field("root", &self.root()).finish()
+    }
+}
