@@ -1,0 +1,41 @@
+//! L2: finding the nonce that makes a template a block. Has no clock and opens nothing; knows neither chain
+//! nor peers. What to mine and when to stop is the caller's business.
+
+mod kernel;
+mod search;
+mod template;
+
+pub use search::{Miner, Search};
+pub use template::{MineError, Template};
+
+/// What the tests of this folder share: templates, and the slow search that they compare with.
+#[cfg(test)]
+mod testing {
+    use core::ops::Range;
+
+    use super::Template;
+    use crate::{CompactTarget, Header, Target, Timestamp};
+
+    /// About every second hash meets this target.
+    pub(super) const EVERY_SECOND: u32 = 0x207f_ffff;
+    /// About one hash in 64 meets this target.
+    pub(super) const ONE_IN_64: u32 = 0x2003_ffff;
+    /// The target 1: no hash that anybody has seen meets it.
+    pub(super) const IMPOSSIBLE: u32 = 0x0300_0001;
+
+    pub(super) fn template(target: u32, timestamp: u64) -> Template {
+        let mut header = Header::from_bytes(&[7; Header::LEN]);
+        header.target = CompactTarget::from_bits(target);
+        header.timestamp = Timestamp::from_millis(timestamp);
+        Template::new(header, vec!["a".to_owned()])
+    }
+
+    /// The nonces of the range that meet the header's target, from the public functions alone.
+    pub(super) fn naive(mut header: Header, nonces: Range<u64>) -> impl Iterator<Item = u64> {
+        let target = Target::try_from(header.target).unwrap();
+        nonces.filter(move |nonce| {
+            header.nonce = *nonce;
+            target.is_met_by(&header.hash())
+        })
+    }
+}
