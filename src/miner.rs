@@ -4,9 +4,11 @@
 mod kernel;
 mod search;
 mod template;
+mod threads;
 
 pub use search::{Miner, Search};
 pub use template::{MineError, Template};
+pub use threads::{MiningJob, MiningOutcome, MiningThreadError};
 
 /// What the tests of this folder share: templates, and the slow search that they compare with.
 #[cfg(test)]
