@@ -1,10 +1,12 @@
 //! hashloom
 
+mod chain;
 mod consensus;
 mod miner;
 mod primitives;
 mod protocol;
 
+pub use chain::{Blockchain, ChainConfig, Imported};
 pub use consensus::*;
 pub use miner::*;
 pub use primitives::*;

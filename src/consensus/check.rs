@@ -2,7 +2,9 @@
 
 use super::error::BlockError;
 use super::spec::ChainSpec;
-use crate::primitives::{BodyDigest, CompactTarget, Context, Hash, Header, Target, Timestamp, Transaction};
+use crate::primitives::{
+    Block, BodyDigest, CompactTarget, Context, Hash, Header, Target, Timestamp, Transaction,
+};
 
 /// What the ancestors of a header ask of it.
 #[derive(Clone, Copy, Debug)]
@@ -72,12 +74,30 @@ pub(crate) fn body(header: &Header, digest: &BodyDigest, spec: &ChainSpec) -> Re
     if digest.size > spec.max_block_bytes() {
         return Err(BlockError::Size { got: digest.size, limit: spec.max_block_bytes() });
     }
+    let limit = Block::<()>::MAX_TRANSACTIONS;
+    if digest.ids.len() > limit {
+        return Err(BlockError::Count { got: digest.ids.len(), limit });
+    }
     Ok(())
 }
 
-/// Applies a block's transactions to the state after its parent. On an error the state is half changed and
-/// has to be thrown away.
+/// Applies a block to the state after its parent. On an error the state is half changed and has to be thrown
+/// away.
 pub(crate) fn apply<T: Transaction>(
+    header: &Header,
+    data: &[T],
+    state: &mut T::State,
+) -> Result<(), BlockError> {
+    apply_all(header, data, state)?;
+    let state_root = T::state_root(state);
+    if header.state_root != state_root {
+        return Err(BlockError::StateRoot { got: state_root, expected: header.state_root });
+    }
+    Ok(())
+}
+
+/// Applies a block's transactions alone, whatever its state root is.
+pub(crate) fn apply_all<T: Transaction>(
     header: &Header,
     data: &[T],
     state: &mut T::State,
@@ -85,10 +105,6 @@ pub(crate) fn apply<T: Transaction>(
     let context = context(header);
     for (index, transaction) in data.iter().enumerate() {
         transaction.apply(state, &context).map_err(|reason| BlockError::Transaction { index, reason })?;
-    }
-    let state_root = T::state_root(state);
-    if header.state_root != state_root {
-        return Err(BlockError::StateRoot { got: state_root, expected: header.state_root });
     }
     Ok(())
 }

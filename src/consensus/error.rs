@@ -89,6 +89,14 @@ pub enum BlockError {
         /// The spec's `max_block_bytes`.
         limit: usize,
     },
+    /// The block has more transactions than any chain allows.
+    #[error("block has {got} transactions, expected at most {limit}")]
+    Count {
+        /// How many transactions.
+        got: usize,
+        /// [`Block::MAX_TRANSACTIONS`](crate::Block::MAX_TRANSACTIONS).
+        limit: usize,
+    },
     /// A transaction has no canonical bytes.
     #[error("transaction has {0}")]
     Encode(#[from] EncodeError),
@@ -116,6 +124,15 @@ pub enum BlockError {
         /// The hash of the refused block.
         parent: Hash,
     },
+    /// The block stands on one that turned out to break a rule now that its turn came to be applied.
+    #[error("ancestor {ancestor} is refused: {error}")]
+    InvalidAncestor {
+        /// The hash of the bad block.
+        ancestor: Hash,
+        /// The rule that it breaks.
+        #[source]
+        error: Box<BlockError>,
+    },
     /// The header stands on one that is not known. Not a verdict on the header: the parent may arrive yet.
     #[error("parent {parent} is not known")]
     UnknownParent {
@@ -135,6 +152,16 @@ pub enum BlockError {
         fork_height: u64,
         /// The height up to which the best chain is final.
         final_height: u64,
+    },
+    /// A block that was good when it arrived is not when it is applied again, on the way back to a fork:
+    /// `apply` is not deterministic.
+    #[error("block {height} of the best chain cannot be replayed: {error}")]
+    Replay {
+        /// The height of the block.
+        height: u64,
+        /// The rule that it breaks now.
+        #[source]
+        error: Box<BlockError>,
     },
     /// There is no room for another block beside the best chain. Not a verdict on the block.
     #[error("no room beside the best chain: {got} headers are kept, at most {limit} are")]
@@ -157,11 +184,13 @@ pub enum Fault {
 
 impl BlockError {
     /// Whether the peer that sent the block is to blame.
-    pub const fn fault(&self) -> Fault {
+    pub fn fault(&self) -> Fault {
         match self {
+            Self::InvalidAncestor { error, .. } => error.fault(),
             Self::TimestampTooLate { .. }
             | Self::UnknownParent { .. }
             | Self::Finality { .. }
+            | Self::Replay { .. }
             | Self::SideBranchesFull { .. } => Fault::Nobody,
             _ => Fault::Peer,
         }
@@ -172,7 +201,7 @@ impl BlockError {
     pub(crate) const fn condemns_header(&self) -> bool {
         matches!(
             self,
-            Self::Size { .. } | Self::Encode(_) | Self::Transaction { .. } | Self::StateRoot { .. }
+            Self::Size { .. } | Self::Count { .. } | Self::Transaction { .. } | Self::StateRoot { .. }
         )
     }
 

@@ -1,0 +1,325 @@
+//! Taking in headers and blocks: validation, fork choice, reorganisation.
+
+use std::sync::Arc;
+
+use super::tree::Body;
+use super::{Blockchain, history_leaf, work_of};
+use crate::consensus::BlockError;
+use crate::consensus::check::{self, Expected, MEDIAN_SPAN};
+use crate::consensus::retarget::Sample;
+use crate::primitives::merkle::CompactRange;
+use crate::primitives::{Block, Hash, Header, Target, Timestamp, Transaction};
+
+/// What became of a block that breaks no rule.
+#[derive(Clone, Debug, PartialEq)]
+#[must_use]
+#[non_exhaustive]
+pub enum Imported<T = String> {
+    /// It, and blocks that had waited for it, became the end of the best chain.
+    Extended {
+        /// The new blocks of the best chain, lowest first.
+        connected: Vec<Arc<Block<T>>>,
+    },
+    /// It gave another branch the most work.
+    Reorged {
+        /// The blocks that left the best chain, highest first.
+        disconnected: Vec<Arc<Block<T>>>,
+        /// The blocks that joined it, lowest first.
+        connected: Vec<Arc<Block<T>>>,
+    },
+    /// It is kept on a branch that does not have the most work.
+    SideBranch,
+    /// It is kept until an ancestor arrives.
+    Orphan {
+        /// The hash of the nearest ancestor that is missing.
+        missing: Hash,
+    },
+    /// It was here already.
+    Duplicate,
+}
+
+/// How many history frontiers at the ends of branches are remembered.
+const MAX_BRANCH_RANGES: usize = 8;
+
+impl<T: Transaction> Blockchain<T> {
+    /// Validates a header and adds it to the header tree, ahead of its block. Returns whether it was new.
+    ///
+    /// # Errors
+    ///
+    /// The rule that the header breaks, as far as a header alone can tell. Nothing changes then.
+    pub fn import_header(&mut self, header: &Header, now: Timestamp) -> Result<bool, BlockError> {
+        let hash = header.hash();
+        if let Some(node) = self.tree.node(&hash) {
+            return if node.is_invalid() { Err(BlockError::KnownInvalid { hash }) } else { Ok(false) };
+        }
+        check::proof_of_work(header, &hash)?;
+        self.insert_header(hash, header, now)?;
+        Ok(true)
+    }
+
+    /// Validates a block and adds it; the best chain and the state follow the branch with the most work.
+    ///
+    /// # Errors
+    ///
+    /// The rule that the block breaks. The best chain and the state stay as they were then, and a block that
+    /// is wrong for ever is remembered as such.
+    pub fn import(&mut self, block: Arc<Block<T>>, now: Timestamp) -> Result<Imported<T>, BlockError> {
+        let hash = *block.hash();
+        match self.tree.node(&hash).map(|node| &node.body) {
+            Some(Body::Invalid) => return Err(BlockError::KnownInvalid { hash }),
+            Some(Body::Complete(..) | Body::Waiting(..)) => return Ok(Imported::Duplicate),
+            Some(Body::Missing) => {}
+            None if self.orphans.contains(&hash) => return Ok(Imported::Duplicate),
+            None => check::proof_of_work(block.header(), &hash)?,
+        }
+        let digest = block.digest()?;
+        check::body(block.header(), &digest, &self.spec).inspect_err(|error| self.remember(&hash, error))?;
+        if self.tree.node(&hash).is_none() {
+            let missing = block.header().previous_hash;
+            if self.tree.node(&missing).is_none() {
+                self.check_orphan(&block)?;
+                self.orphans.insert(block, digest.size);
+                return Ok(Imported::Orphan { missing });
+            }
+            self.insert_header(hash, block.header(), now)?;
+        }
+        let extends_tip = block.header().previous_hash == *self.tree.tip_hash();
+        let (headers, bytes) = (usize::MAX, self.config.max_side_bytes);
+        // What extends the tip leaves the side at once, so it needs no room there.
+        if !extends_tip && !self.tree.make_room(headers, bytes, digest.size, &hash) {
+            return Err(self.side_branches_full());
+        }
+        let old_tip = *self.tree.tip_hash();
+        let attached = self.tree.attach(block, digest.size);
+        let adopted = self.adopt_orphans(hash, now);
+        let candidate = attached.into_iter().chain(adopted).max_by_key(|hash| self.tree.known(hash).work);
+        if let Some(candidate) = candidate {
+            self.follow(candidate, &hash)?;
+        }
+        Ok(self.outcome(&hash, &old_tip))
+    }
+
+    /// Follows `candidate` if it has the most work. A branch that turns out bad is given up for the best of
+    /// the others; that is an error only where `imported` is bad for it.
+    fn follow(&mut self, mut candidate: Hash, imported: &Hash) -> Result<(), BlockError> {
+        let mut outcome = Ok(());
+        while self.tree.known(&candidate).work > self.tree.tip().work {
+            if let Err((bad, error)) = self.connect(&candidate) {
+                if let BlockError::Replay { .. } = error {
+                    return Err(error);
+                }
+                self.tree.condemn(&bad);
+                if outcome.is_ok() && self.tree.known(imported).is_invalid() {
+                    let ancestor = bad;
+                    outcome = Err(if bad == *imported {
+                        error
+                    } else {
+                        BlockError::InvalidAncestor { ancestor, error: Box::new(error) }
+                    });
+                }
+            }
+            candidate = self.tree.best_complete();
+        }
+        outcome
+    }
+
+    /// Makes the branch that ends at `tip` the best chain, or says which of its blocks is bad. Blocks on top of
+    /// the present tip are connected one by one; another branch as a whole or not at all.
+    fn connect(&mut self, tip: &Hash) -> Result<(), (Hash, BlockError)> {
+        let path: Vec<Hash> = self.tree.path_from_best(tip).into();
+        let Some(first) = path.first() else { return Ok(()) };
+        let fork_height = self.tree.known(first).header.height - 1;
+        if fork_height == self.height() {
+            for hash in path {
+                let state = self.applied(&hash, self.snapshots.tip().clone())?;
+                self.snapshots.push(state);
+                self.tree.switch(self.height(), &[hash]);
+                self.history.push(history_leaf(&hash));
+            }
+            return Ok(());
+        }
+        self.check_final(fork_height).map_err(|error| (*first, error))?;
+        let mut state = self.state_at(fork_height).map_err(|error| (*first, error))?;
+        let mut snapshots = self.snapshots.rewound(fork_height, state.clone());
+        for hash in &path {
+            state = self.applied(hash, state)?;
+            snapshots.push(state.clone());
+        }
+        self.snapshots = snapshots;
+        self.tree.switch(fork_height, &path);
+        self.history.truncate(fork_height + 1);
+        path.iter().for_each(|hash| self.history.push(history_leaf(hash)));
+        Ok(())
+    }
+
+    /// The state after the block, from the state after its parent.
+    fn applied(&self, hash: &Hash, mut state: T::State) -> Result<T::State, (Hash, BlockError)> {
+        if let Some(block) = self.tree.known(hash).block() {
+            check::apply(block.header(), block.data(), &mut state).map_err(|error| (*hash, error))?;
+        }
+        Ok(state)
+    }
+
+    /// The state after the block of the best chain at `height`, replayed from the nearest snapshot.
+    fn state_at(&self, height: u64) -> Result<T::State, BlockError> {
+        let (from, state) = self.snapshots.at_or_below(height);
+        let mut state = state.clone();
+        for at in from + 1..=height {
+            let Some(hash) = self.tree.best_at(at) else { break };
+            state = self
+                .applied(hash, state)
+                .map_err(|(_, error)| BlockError::Replay { height: at, error: Box::new(error) })?;
+        }
+        Ok(state)
+    }
+
+    /// What the import of `hash` came to, by comparing the best chain with what it was.
+    fn outcome(&self, hash: &Hash, old_tip: &Hash) -> Imported<T> {
+        let disconnected = self.tree.path_from_best(old_tip);
+        let fork_height = self.tree.known(old_tip).header.height - disconnected.len() as u64;
+        let connected = self.blocks(fork_height + 1..).cloned().collect::<Vec<_>>();
+        if connected.is_empty() {
+            let node = self.tree.known(hash);
+            return match node.body {
+                Body::Waiting(..) => Imported::Orphan { missing: self.nearest_missing(&node.header) },
+                _ => Imported::SideBranch,
+            };
+        }
+        if disconnected.is_empty() {
+            return Imported::Extended { connected };
+        }
+        let disconnected = disconnected.iter().rev().filter_map(|hash| self.block(hash)).cloned().collect();
+        Imported::Reorged { disconnected, connected }
+    }
+
+    fn nearest_missing(&self, header: &Header) -> Hash {
+        let mut next = header.previous_hash;
+        while let Some(node) = self.tree.node(&next).filter(|node| node.block().is_some()) {
+            next = node.header.previous_hash;
+        }
+        next
+    }
+
+    /// Checks a header whose proof of work is good against its ancestors, and adds it to the tree.
+    fn insert_header(&mut self, hash: Hash, header: &Header, now: Timestamp) -> Result<(), BlockError> {
+        let parent_hash = header.previous_hash;
+        let Some(parent) = self.tree.node(&parent_hash) else {
+            return Err(BlockError::UnknownParent { parent: parent_hash });
+        };
+        if parent.is_invalid() {
+            return Err(BlockError::InvalidParent { parent: parent_hash });
+        }
+        let work = parent.work + work_of(header.target);
+        self.check_finality(&parent_hash)?;
+        let mut range = self.history_range(&parent_hash);
+        let expected = Expected {
+            height: parent.header.height + 1,
+            target: self.target_after(&parent_hash),
+            median: self.median_after(&parent_hash),
+            history_root: range.root(),
+        };
+        check::header_in_chain(header, &expected, &self.spec, now)?;
+        let (headers, bytes) = (self.config.max_side_headers, usize::MAX);
+        if parent_hash != *self.tree.tip_hash() && !self.tree.make_room(headers, bytes, 0, &parent_hash) {
+            return Err(self.side_branches_full());
+        }
+        self.tree.insert(hash, *header, work);
+        range.push(history_leaf(&hash));
+        self.branch_ranges.retain(|(end, _)| *end != parent_hash);
+        if self.branch_ranges.len() == MAX_BRANCH_RANGES {
+            self.branch_ranges.remove(0);
+        }
+        self.branch_ranges.push((hash, range));
+        Ok(())
+    }
+
+    /// The target that a block on top of `parent` has to have.
+    pub(super) fn target_after(&self, parent: &Hash) -> crate::CompactTarget {
+        let past = |height: u64| {
+            // Retargeting asks for ancestors of the parent, all of which are known.
+            let hash = self.tree.ancestor(parent, height).unwrap_or(parent);
+            let header = &self.tree.known(hash).header;
+            Sample { height: header.height, timestamp: header.timestamp, target: header.target }
+        };
+        let height = self.tree.known(parent).header.height;
+        let (easiest, interval) = (self.spec.easiest_target(), self.spec.block_interval());
+        self.spec.retarget().next_target(easiest, interval, height, past)
+    }
+
+    /// The median timestamp that a block on top of `parent` has to be later than.
+    pub(super) fn median_after(&self, parent: &Hash) -> Timestamp {
+        let ancestors =
+            core::iter::successors(self.tree.node(parent), |node| self.tree.node(&node.header.previous_hash));
+        check::median(ancestors.take(MEDIAN_SPAN).map(|node| node.header.timestamp).collect())
+    }
+
+    /// The history up to and including `hash`.
+    pub(super) fn history_range(&self, hash: &Hash) -> CompactRange {
+        if let Some((_, range)) = self.branch_ranges.iter().find(|(end, _)| end == hash) {
+            return range.clone();
+        }
+        let path = self.tree.path_from_best(hash);
+        let fork_len = self.tree.known(hash).header.height + 1 - path.len() as u64;
+        let mut range = self.history.compact_range_at(fork_len).unwrap_or_default();
+        path.iter().for_each(|hash| range.push(history_leaf(hash)));
+        range
+    }
+
+    fn check_finality(&self, parent: &Hash) -> Result<(), BlockError> {
+        let height = self.tree.known(parent).header.height;
+        match self.spec.finality_depth() {
+            Some(_) => self.check_final(height - self.tree.path_from_best(parent).len() as u64),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses a branch that leaves the best chain below its final part.
+    fn check_final(&self, fork_height: u64) -> Result<(), BlockError> {
+        let depth = self.spec.finality_depth().unwrap_or(u64::MAX);
+        let final_height = self.height().saturating_sub(depth);
+        if fork_height < final_height {
+            return Err(BlockError::Finality { fork_height, final_height });
+        }
+        Ok(())
+    }
+
+    /// An orphan claims its own target; one that is easier than the chain ever allows would be free to make.
+    fn check_orphan(&self, block: &Block<T>) -> Result<(), BlockError> {
+        let expected = self.spec.easiest_target();
+        let got = block.header().target;
+        if Target::try_from(got)? > Target::try_from(expected)? {
+            return Err(BlockError::Target { got, expected });
+        }
+        Ok(())
+    }
+
+    /// Adds the orphans that stand on `hash`, and those that stand on them, and returns the complete block
+    /// with the most work that this makes.
+    fn adopt_orphans(&mut self, hash: Hash, now: Timestamp) -> Option<Hash> {
+        let mut best = None;
+        let mut open = vec![hash];
+        while let Some(parent) = open.pop() {
+            for orphan in self.orphans.take_children(&parent) {
+                let hash = *orphan.hash();
+                let Ok(digest) = orphan.digest() else { continue };
+                // A bad orphan is dropped in silence: its sender may be long gone.
+                if self.insert_header(hash, orphan.header(), now).is_ok() {
+                    let attached = self.tree.attach(orphan, digest.size);
+                    best = best.into_iter().chain(attached).max_by_key(|hash| self.tree.known(hash).work);
+                    open.push(hash);
+                }
+            }
+        }
+        best
+    }
+
+    fn remember(&mut self, hash: &Hash, error: &BlockError) {
+        if error.condemns_header() && self.tree.node(hash).is_some() {
+            self.tree.condemn(hash);
+        }
+    }
+
+    fn side_branches_full(&self) -> BlockError {
+        BlockError::SideBranchesFull { got: self.tree.side_len(), limit: self.config.max_side_headers }
+    }
+}

@@ -1,0 +1,103 @@
+//! The application's state at the tip and at a few heights below it, so that going back `d` blocks replays
+//! in the order of `d` blocks, and memory holds a number of states that grows with the logarithm of the height.
+
+/// States by height, ascending; the last one is the tip's.
+#[derive(Clone, Debug)]
+pub(super) struct Snapshots<S> {
+    below: Vec<(u64, S)>,
+    tip: (u64, S),
+}
+
+impl<S> Snapshots<S> {
+    pub(super) const fn new(genesis: S) -> Self {
+        Self { below: Vec::new(), tip: (0, genesis) }
+    }
+
+    pub(super) const fn tip(&self) -> &S {
+        &self.tip.1
+    }
+
+    /// The highest state at or below `height`, and its height.
+    pub(super) fn at_or_below(&self, height: u64) -> (u64, &S) {
+        if self.tip.0 <= height {
+            return (self.tip.0, &self.tip.1);
+        }
+        let after = self.below.partition_point(|(at, _)| *at <= height);
+        // Genesis is never dropped, so there is always one.
+        let (at, state) = &self.below[after.saturating_sub(1)];
+        (*at, state)
+    }
+
+    /// Adds the state of the next block.
+    pub(super) fn push(&mut self, state: S) {
+        let tip = self.tip.0 + 1;
+        self.below.push(core::mem::replace(&mut self.tip, (tip, state)));
+        self.below.retain(|(at, _)| is_kept(*at, tip));
+    }
+}
+
+impl<S: Clone> Snapshots<S> {
+    /// The snapshots of a chain that ends at `height` with `state`, and is the same as this one below.
+    pub(super) fn rewound(&self, height: u64, state: S) -> Self {
+        let below = self.below.iter().filter(|(at, _)| *at < height).cloned().collect();
+        Self { below, tip: (height, state) }
+    }
+}
+
+/// Whether the state at `height` is worth keeping under a tip at `tip`: at a depth between `2^k` and
+/// `2^(k+1)`, every `2^(k-1)`th is. So each interval `[d, 2d]` of depths holds one.
+const fn is_kept(height: u64, tip: u64) -> bool {
+    let depth = tip - height;
+    depth == 0 || height.is_multiple_of(1 << depth.ilog2().saturating_sub(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn grown(tip: u64) -> Snapshots<u64> {
+        let mut snapshots = Snapshots::new(0);
+        for height in 1..=tip {
+            snapshots.push(height);
+        }
+        snapshots
+    }
+
+    #[test]
+    fn going_back_replays_in_the_order_of_the_depth() {
+        let snapshots = grown(5_000);
+        for depth in 0..=5_000 {
+            let height = 5_000 - depth;
+            let (at, state) = snapshots.at_or_below(height);
+            assert_eq!(*state, at);
+            assert!(height - at <= depth, "depth {depth} replays {}", height - at);
+        }
+        assert!(snapshots.below.len() <= 3 * 13, "{} states", snapshots.below.len());
+    }
+
+    proptest! {
+        #[test]
+        fn reorgs_leave_no_state_of_the_old_branch(
+            reorgs in prop::collection::vec((0u64..40, 1usize..60), 1..30),
+        ) {
+            let mut snapshots = grown(50);
+            let mut chain: Vec<u64> = (0..=50).collect();
+            for (label, (depth, len)) in reorgs.into_iter().enumerate() {
+                let fork = (chain.len() as u64 - 1).saturating_sub(depth);
+                chain.truncate(usize::try_from(fork).unwrap() + 1);
+                snapshots = snapshots.rewound(fork, *chain.last().unwrap());
+                for state in (0..len as u64).map(|i| (label as u64 + 1) * 1_000 + i) {
+                    chain.push(state);
+                    snapshots.push(state);
+                }
+                prop_assert_eq!(snapshots.tip(), chain.last().unwrap());
+                for height in 0..chain.len() as u64 {
+                    let (at, state) = snapshots.at_or_below(height);
+                    prop_assert!(at <= height);
+                    prop_assert_eq!(*state, chain[usize::try_from(at).unwrap()]);
+                }
+            }
+        }
+    }
+}

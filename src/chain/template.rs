@@ -1,0 +1,63 @@
+//! Preparing the next block.
+
+use super::Blockchain;
+use crate::consensus::BlockError;
+use crate::consensus::check;
+use crate::miner::Template;
+use crate::primitives::{Address, Block, BodyDigest, Hash, Header, Timestamp, Transaction};
+
+impl<T: Transaction> Blockchain<T> {
+    /// The next block with these transactions, all but its nonce, claimed by nobody.
+    ///
+    /// # Errors
+    ///
+    /// The rule that a block with these transactions would break: one that the application refuses, or too
+    /// many bytes.
+    pub fn template(&self, data: Vec<T>, now: Timestamp) -> Result<Template<T>, BlockError> {
+        self.template_for(Address::ZERO, data, now)
+    }
+
+    /// The next block with these transactions, all but its nonce, claimed by `miner`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`template`](Self::template).
+    pub fn template_for(
+        &self,
+        miner: Address,
+        data: Vec<T>,
+        now: Timestamp,
+    ) -> Result<Template<T>, BlockError> {
+        let digest = BodyDigest::of(&data)?;
+        if !self.spec.fits(&digest) {
+            return Err(BlockError::Size { got: digest.size, limit: self.spec.max_block_bytes() });
+        }
+        if data.len() > Block::<T>::MAX_TRANSACTIONS {
+            return Err(BlockError::Count { got: data.len(), limit: Block::<T>::MAX_TRANSACTIONS });
+        }
+        let mut header = self.next_header(miner, digest.merkle_root(), now);
+        let mut state = self.state().clone();
+        check::apply_all(&header, &data, &mut state)?;
+        header.state_root = T::state_root(&state);
+        Ok(Template::new(header, data))
+    }
+
+    /// The header of the next block, without state root and nonce.
+    pub(crate) fn next_header(&self, miner: Address, merkle_root: Hash, now: Timestamp) -> Header {
+        let parent = self.tree.tip_hash();
+        let median = self.median_after(parent);
+        Header {
+            version: Header::VERSION,
+            height: self.height() + 1,
+            previous_hash: *parent,
+            merkle_root,
+            history_root: self.history.root(),
+            state_root: Hash::ZERO,
+            // A clock that is behind the chain must not make blocks that the chain refuses.
+            timestamp: now.max(Timestamp::from_millis(median.as_millis().saturating_add(1))),
+            target: self.target_after(parent),
+            miner,
+            nonce: 0,
+        }
+    }
+}
