@@ -1,0 +1,311 @@
+//! L2: transactions that wait to be mined, in the order in which they came. Always a sequence that applies on
+//! top of the tip, so that a template is a prefix of it. No clock, no I/O.
+
+mod recent;
+mod trial;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::chain::{Blockchain, Imported};
+use crate::consensus::{BlockError, check};
+use crate::miner::Template;
+use crate::primitives::{
+    Address, Block, EncodeError, Hash, Header, Rejected, Timestamp, Transaction, merkle,
+};
+
+use recent::RecentSet;
+use trial::Trial;
+
+/// Pending transactions: first come, first mined.
+#[derive(Clone, Debug)]
+pub struct Mempool<T: Transaction = String> {
+    config: MempoolConfig,
+    /// By order of arrival.
+    queue: BTreeMap<u64, Pending<T>>,
+    places: BTreeMap<Hash, u64>,
+    next_place: u64,
+    bytes: usize,
+    /// The state after the tip and all pending transactions.
+    state: T::State,
+    mined: RecentSet,
+}
+
+#[derive(Clone, Debug)]
+struct Pending<T> {
+    id: Hash,
+    size: usize,
+    transaction: T,
+}
+
+/// How much a mempool keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MempoolConfig {
+    /// Pending transactions. Default: 10,000.
+    pub max_transactions: usize,
+    /// Canonical bytes of all pending transactions. Default: 16 MiB.
+    pub max_bytes: usize,
+    /// Ids of mined transactions that are remembered, so that one which is relayed late is not mined twice.
+    /// Default: 50,000.
+    pub max_mined_ids: usize,
+}
+
+impl Default for MempoolConfig {
+    fn default() -> Self {
+        Self { max_transactions: 10_000, max_bytes: 16 << 20, max_mined_ids: 50_000 }
+    }
+}
+
+impl MempoolConfig {
+    /// Sets [`max_transactions`](Self::max_transactions).
+    #[must_use]
+    pub const fn with_max_transactions(mut self, transactions: usize) -> Self {
+        self.max_transactions = transactions;
+        self
+    }
+
+    /// Sets [`max_bytes`](Self::max_bytes).
+    #[must_use]
+    pub const fn with_max_bytes(mut self, bytes: usize) -> Self {
+        self.max_bytes = bytes;
+        self
+    }
+
+    /// Sets [`max_mined_ids`](Self::max_mined_ids).
+    #[must_use]
+    pub const fn with_max_mined_ids(mut self, ids: usize) -> Self {
+        self.max_mined_ids = ids;
+        self
+    }
+}
+
+/// Who brings a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The application itself: it may submit again what was mined before.
+    Local,
+    /// A peer: what was mined lately is taken for a late relay.
+    Peer,
+}
+
+/// Why a transaction is not taken into the mempool.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MempoolError {
+    /// An equal one is pending.
+    #[error("transaction {id} is pending already")]
+    AlreadyPending {
+        /// The transaction's id.
+        id: Hash,
+    },
+    /// A peer sends what was mined lately.
+    #[error("transaction {id} was mined already")]
+    AlreadyMined {
+        /// The transaction's id.
+        id: Hash,
+    },
+    /// The application refuses it, on top of the chain and what is pending.
+    #[error("transaction is rejected: {0}")]
+    Rejected(#[from] Rejected),
+    /// It fits into no block.
+    #[error("transaction has {got} bytes, expected at most {limit}")]
+    TooLarge {
+        /// Its canonical size in bytes.
+        got: usize,
+        /// What a block holds beside its header, in bytes.
+        limit: usize,
+    },
+    /// There is no room until some are mined.
+    #[error("mempool is full: {transactions} transactions with {bytes} bytes are pending")]
+    Full {
+        /// Pending transactions.
+        transactions: usize,
+        /// Their canonical bytes.
+        bytes: usize,
+    },
+    /// It has no canonical bytes.
+    #[error("transaction has {0}")]
+    Encode(#[from] EncodeError),
+}
+
+impl<T: Transaction> Mempool<T> {
+    /// An empty mempool on top of `chain`.
+    pub fn new(chain: &Blockchain<T>, config: MempoolConfig) -> Self {
+        Self {
+            mined: RecentSet::new(config.max_mined_ids),
+            config,
+            queue: BTreeMap::new(),
+            places: BTreeMap::new(),
+            next_place: 0,
+            bytes: 0,
+            state: chain.state().clone(),
+        }
+    }
+
+    /// Takes in a transaction behind those that are pending, and returns its id.
+    ///
+    /// # Errors
+    ///
+    /// [`MempoolError`]; nothing changes then.
+    pub fn submit(
+        &mut self,
+        transaction: T,
+        source: Source,
+        chain: &Blockchain<T>,
+        now: Timestamp,
+    ) -> Result<Hash, MempoolError> {
+        let mut bytes = Vec::new();
+        transaction.encode(&mut bytes)?;
+        let (id, size) = (merkle::leaf_hash(&bytes), bytes.len());
+        let limit = chain.spec().max_block_bytes() - Header::LEN;
+        if size > limit {
+            return Err(MempoolError::TooLarge { got: size, limit });
+        }
+        if self.contains(&id) {
+            return Err(MempoolError::AlreadyPending { id });
+        }
+        if source == Source::Peer && self.was_mined(&id) {
+            return Err(MempoolError::AlreadyMined { id });
+        }
+        if self.queue.len() >= self.config.max_transactions || self.bytes + size > self.config.max_bytes {
+            return Err(MempoolError::Full { transactions: self.queue.len(), bytes: self.bytes });
+        }
+        let header = chain.next_header(Address::ZERO, Hash::ZERO, now);
+        let mut state = self.state.clone();
+        transaction.apply(&mut state, &check::context(&header))?;
+        self.state = state;
+        self.push(Pending { id, size, transaction });
+        Ok(id)
+    }
+
+    /// Follows the chain after an import: drops what was mined, takes back what left the best chain, and
+    /// drops what no longer applies.
+    pub fn update(&mut self, imported: &Imported<T>, chain: &Blockchain<T>, now: Timestamp) {
+        let (disconnected, connected) = match imported {
+            Imported::Extended { connected } => (&[][..], &connected[..]),
+            Imported::Reorged { disconnected, connected } => (&disconnected[..], &connected[..]),
+            Imported::SideBranch | Imported::Orphan { .. } | Imported::Duplicate => return,
+        };
+        let mut candidates: Vec<Pending<T>> = Vec::new();
+        for (id, size, transaction) in disconnected.iter().rev().flat_map(|block| measured(block)) {
+            self.mined.remove(&id);
+            candidates.push(Pending { id, size, transaction: transaction.clone() });
+        }
+        candidates.extend(core::mem::take(&mut self.queue).into_values());
+        self.places.clear();
+        self.bytes = 0;
+        let mut taken = BTreeSet::new();
+        for (id, ..) in connected.iter().flat_map(|block| measured(block)) {
+            self.mined.insert(id);
+            taken.insert(id);
+        }
+        candidates.retain(|pending| taken.insert(pending.id));
+        candidates.truncate(self.fitting(&candidates));
+        let header = chain.next_header(Address::ZERO, Hash::ZERO, now);
+        let mut trial = Trial::new(chain.state().clone(), check::context(&header));
+        let applies: Vec<bool> =
+            candidates.iter().map(|pending| trial.apply(&pending.transaction).is_ok()).collect();
+        self.state = trial.into_state();
+        for (pending, applies) in candidates.into_iter().zip(applies) {
+            if applies {
+                self.push(pending);
+            }
+        }
+    }
+
+    /// The next block with as many of the pending transactions as fit, all but its nonce.
+    ///
+    /// # Errors
+    ///
+    /// [`BlockError`], where the application refuses what it accepted a moment ago.
+    pub fn template(
+        &self,
+        chain: &Blockchain<T>,
+        miner: Address,
+        now: Timestamp,
+    ) -> Result<Template<T>, BlockError> {
+        let header = chain.next_header(miner, Hash::ZERO, now);
+        let mut trial = Trial::new(chain.state().clone(), check::context(&header));
+        let mut room = chain.spec().max_block_bytes() - Header::LEN;
+        let mut data = Vec::new();
+        for pending in self.queue.values() {
+            if pending.size > room || data.len() == Block::<T>::MAX_TRANSACTIONS {
+                break;
+            }
+            if trial.apply(&pending.transaction).is_ok() {
+                room -= pending.size;
+                data.push(pending.transaction.clone());
+            }
+        }
+        chain.template_for(miner, data, now)
+    }
+
+    /// The number of pending transactions.
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Whether nothing is pending.
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// The canonical bytes of all pending transactions.
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether this transaction is pending.
+    pub fn contains(&self, id: &Hash) -> bool {
+        self.places.contains_key(id)
+    }
+
+    /// Whether this transaction was mined lately.
+    pub fn was_mined(&self, id: &Hash) -> bool {
+        self.mined.contains(id)
+    }
+
+    /// The pending transaction with this id.
+    pub fn transaction(&self, id: &Hash) -> Option<&T> {
+        self.queue.get(self.places.get(id)?).map(|pending| &pending.transaction)
+    }
+
+    /// The pending transactions with their ids, in the order in which they will be mined.
+    pub fn iter(&self) -> impl Iterator<Item = (&Hash, &T)> {
+        self.queue.values().map(|pending| (&pending.id, &pending.transaction))
+    }
+
+    /// The canonical size in bytes of a pending transaction.
+    pub(crate) fn size_of(&self, id: &Hash) -> Option<usize> {
+        self.queue.get(self.places.get(id)?).map(|pending| pending.size)
+    }
+
+    /// How many of the candidates are within the bounds.
+    fn fitting(&self, candidates: &[Pending<T>]) -> usize {
+        let mut bytes = 0;
+        let within = |pending: &&Pending<T>| {
+            bytes += pending.size;
+            bytes <= self.config.max_bytes
+        };
+        candidates.iter().take(self.config.max_transactions).take_while(within).count()
+    }
+
+    fn push(&mut self, pending: Pending<T>) {
+        self.bytes += pending.size;
+        self.places.insert(pending.id, self.next_place);
+        self.queue.insert(self.next_place, pending);
+        self.next_place += 1;
+    }
+}
+
+/// The transactions of a block with their ids and canonical sizes. What was imported has an encoding.
+fn measured<T: Transaction>(block: &Block<T>) -> impl Iterator<Item = (Hash, usize, &T)> {
+    block.data().iter().filter_map(|transaction| {
+        let mut bytes = Vec::new();
+        transaction.encode(&mut bytes).ok()?;
+        Some((merkle::leaf_hash(&bytes), bytes.len(), transaction))
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,43 @@
+//! Applying transactions one after another, skipping those that are refused.
+
+use crate::primitives::{Context, Rejected, Transaction};
+
+/// A state that transactions are tried on. A refused one leaves no trace, whatever its `apply` did before it
+/// gave up, and no clone is taken per transaction: a refusal goes back to the last checkpoint.
+pub(super) struct Trial<'a, T: Transaction> {
+    context: Context<'a>,
+    state: T::State,
+    checkpoint: T::State,
+    since: Vec<&'a T>,
+}
+
+/// Accepted transactions between two checkpoints: a refusal replays at most this many.
+const CHECKPOINT_INTERVAL: usize = 64;
+
+impl<'a, T: Transaction> Trial<'a, T> {
+    pub(super) fn new(state: T::State, context: Context<'a>) -> Self {
+        Self { context, checkpoint: state.clone(), state, since: Vec::new() }
+    }
+
+    pub(super) fn apply(&mut self, transaction: &'a T) -> Result<(), Rejected> {
+        let outcome = transaction.apply(&mut self.state, &self.context);
+        if outcome.is_ok() {
+            self.since.push(transaction);
+            if self.since.len() == CHECKPOINT_INTERVAL {
+                self.checkpoint = self.state.clone();
+                self.since.clear();
+            }
+        } else {
+            self.state = self.checkpoint.clone();
+            for accepted in &self.since {
+                // It was accepted on the same state before, and `apply` is deterministic.
+                let _ = accepted.apply(&mut self.state, &self.context);
+            }
+        }
+        outcome
+    }
+
+    pub(super) fn into_state(self) -> T::State {
+        self.state
+    }
+}
