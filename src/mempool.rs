@@ -13,7 +13,7 @@ use crate::primitives::{
     Address, Block, EncodeError, Hash, Header, Rejected, Timestamp, Transaction, merkle,
 };
 
-use recent::RecentSet;
+pub(crate) use recent::RecentSet;
 use trial::Trial;
 
 /// Pending transactions: first come, first mined.

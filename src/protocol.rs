@@ -3,10 +3,353 @@
 //! configuration, and whatever it wants done comes out of [`Protocol::poll_output`].
 
 mod address;
+mod config;
+mod dialer;
+mod handshake;
 mod io;
 pub mod limits;
 mod message;
+mod peer;
+mod relay;
+mod sync;
+
+use core::time::Duration;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 pub use address::{PeerAddr, PeerAddrError};
+pub use config::ProtocolConfig;
 pub use io::{CloseReason, Direction, Event, Input, Now, Output, PeerId};
 pub use message::{Hello, Message, Tip};
+pub use peer::PeerInfo;
+
+use crate::chain::{Blockchain, Imported};
+use crate::consensus::{BlockError, ChainSpec};
+use crate::mempool::{Mempool, MempoolError, Source};
+use crate::miner::Template;
+use crate::primitives::{Address, Block, Hash, Timestamp, Transaction};
+use dialer::Dialer;
+use peer::{Overdue, Peer};
+
+/// A node without its I/O: the chain, the mempool, and the conversation with every peer.
+///
+/// Whoever drives it does three things, in any order and as often as it likes:
+///
+/// - hand in what happened with [`handle`](Self::handle), and what the application wants with
+///   [`connect`](Self::connect), [`submit`](Self::submit) and [`mined`](Self::mined);
+/// - after each call, do what [`poll_output`](Self::poll_output) says until it says nothing;
+/// - call [`handle`](Self::handle) with [`Input::Timeout`] when the time of
+///   [`poll_timeout`](Self::poll_timeout) has come. The deadline may change with every call.
+///
+/// The same calls with the same arguments give the same outputs.
+#[derive(Clone, Debug)]
+pub struct Protocol<T: Transaction = String> {
+    config: ProtocolConfig,
+    chain: Blockchain<T>,
+    mempool: Mempool<T>,
+    peers: BTreeMap<PeerId, Peer>,
+    dialer: Dialer,
+    rng: fastrand::Rng,
+    /// By which this node recognises a connection to itself.
+    nonce: u64,
+    /// The tip that the peers were told of.
+    announced: Hash,
+    outputs: VecDeque<Output<T>>,
+}
+
+/// Why an address is not dialled.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// A connection to it is open or being opened.
+    #[error("{address} is among the peers already")]
+    AlreadyAdded {
+        /// The address.
+        address: PeerAddr,
+    },
+    /// No more addresses are kept.
+    #[error("too many peers: {limit} addresses are kept already")]
+    TooMany {
+        /// The limit.
+        limit: usize,
+    },
+}
+
+impl<T: Transaction> Protocol<T> {
+    /// A node that knows the genesis block and no peer.
+    pub fn new(spec: ChainSpec, config: ProtocolConfig) -> Self {
+        let mut rng = fastrand::Rng::with_seed(config.seed);
+        let chain = Blockchain::with_config(spec, config.chain.clone());
+        Self {
+            mempool: Mempool::new(&chain, config.mempool.clone()),
+            announced: *chain.tip().hash(),
+            chain,
+            peers: BTreeMap::new(),
+            // Exact in JavaScript too.
+            nonce: rng.u64(..1 << 53),
+            dialer: Dialer::new(rng.fork()),
+            rng,
+            config,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// The chain.
+    pub const fn chain(&self) -> &Blockchain<T> {
+        &self.chain
+    }
+
+    /// The transactions that wait to be mined.
+    pub const fn mempool(&self) -> &Mempool<T> {
+        &self.mempool
+    }
+
+    /// The peers that have introduced themselves.
+    pub fn peers(&self) -> Vec<PeerInfo> {
+        let info = |(id, peer): (&PeerId, &Peer)| {
+            let hello = peer.hello.as_ref()?;
+            Some(PeerInfo {
+                id: *id,
+                address: peer.address.clone(),
+                direction: peer.direction,
+                agent: hello.agent.clone(),
+                height: peer.best.and_then(|best| self.chain.header(&best)).map(|header| header.height),
+                blocks_in_flight: peer.blocks.len(),
+            })
+        };
+        self.peers.iter().filter_map(info).collect()
+    }
+
+    /// The addresses that are to be connected to and are not.
+    pub fn unconnected(&self) -> impl Iterator<Item = &PeerAddr> {
+        self.dialer.unconnected()
+    }
+
+    /// Keeps a connection to this address from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`].
+    pub fn connect(&mut self, address: PeerAddr, now: Now) -> Result<(), ConnectError> {
+        if self.dialer.contains(&address) {
+            return Err(ConnectError::AlreadyAdded { address });
+        }
+        if self.dialer.len() >= self.config.max_outbound {
+            return Err(ConnectError::TooMany { limit: self.config.max_outbound });
+        }
+        self.dialer.add(address, now.elapsed);
+        self.dial_due(now);
+        Ok(())
+    }
+
+    /// Takes a transaction into the mempool and offers it to the peers.
+    ///
+    /// # Errors
+    ///
+    /// [`MempoolError`]; nothing changes then.
+    pub fn submit(&mut self, transaction: T, now: Now) -> Result<Hash, MempoolError> {
+        let id = self.mempool.submit(transaction, Source::Local, &self.chain, now.wall)?;
+        self.accepted(id);
+        Ok(id)
+    }
+
+    /// The next block: with these transactions, or with those that are pending.
+    ///
+    /// # Errors
+    ///
+    /// The rule that a block with these transactions would break.
+    pub fn template(
+        &self,
+        data: Option<Vec<T>>,
+        miner: Address,
+        now: Timestamp,
+    ) -> Result<Template<T>, BlockError> {
+        match data {
+            Some(data) => self.chain.template_for(miner, data, now),
+            None => self.mempool.template(&self.chain, miner, now),
+        }
+    }
+
+    /// Takes in a block that this node mined and sends it to the peers.
+    ///
+    /// # Errors
+    ///
+    /// The rule that the block breaks.
+    pub fn mined(&mut self, block: &Arc<Block<T>>, now: Now) -> Result<Imported<T>, BlockError> {
+        let imported = self.import(Arc::clone(block), now)?;
+        if self.chain.is_best(block.hash()) {
+            self.push(block);
+        }
+        self.after_import(now);
+        Ok(imported)
+    }
+
+    /// Ends a connection. An address that this node keeps a connection to is dialled again.
+    pub fn disconnect(&mut self, peer: PeerId, reason: CloseReason, now: Now) {
+        self.close(peer, reason, now);
+        self.after_import(now);
+    }
+
+    /// Says goodbye to every peer. What comes in afterwards is ignored, except new connections.
+    pub fn shutdown(&mut self, now: Now) {
+        self.dialer = Dialer::new(self.rng.fork());
+        while let Some((peer, _)) = self.peers.first_key_value() {
+            self.close(*peer, CloseReason::Shutdown, now);
+        }
+    }
+
+    /// Takes in what happened. Never fails and never waits: what a peer does wrong closes its connection.
+    pub fn handle(&mut self, input: Input<T>, now: Now) {
+        match input {
+            Input::Connected { peer, direction, address } => self.connected(peer, direction, address, now),
+            Input::DialFailed { address, error } => {
+                if let Some(retry_in) = self.dialer.failed(&address, now.elapsed) {
+                    self.event(Event::DialFailed { address, error, retry_in });
+                }
+            }
+            Input::Disconnected { peer, reason } => {
+                self.forget(peer, reason, now);
+            }
+            Input::Malformed { peer, error } => self.close(peer, CloseReason::Malformed(error), now),
+            Input::Received { peer, message } => {
+                if let Err(reason) = self.receive(peer, message, now) {
+                    self.close(peer, reason, now);
+                }
+            }
+            Input::Timeout => self.expire(now),
+        }
+        self.after_import(now);
+    }
+
+    /// The next thing to do, in order; `None` when there is nothing.
+    #[must_use]
+    pub fn poll_output(&mut self) -> Option<Output<T>> {
+        self.outputs.pop_front()
+    }
+
+    /// When to call [`handle`](Self::handle) with [`Input::Timeout`], on the clock of [`Now::elapsed`].
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        self.peers.values().map(Peer::deadline).chain(self.dialer.deadline()).min()
+    }
+
+    fn receive(&mut self, id: PeerId, message: Message<T>, now: Now) -> Result<(), CloseReason> {
+        // A message that was on its way when the connection was closed.
+        let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
+        peer.heard(&message, now);
+        if let Message::Bye { reason } = message {
+            let reason = config::cut(&reason, limits::MAX_REASON_BYTES).to_owned();
+            return Err(CloseReason::Bye { reason });
+        }
+        if !peer.is_ready() {
+            return match message {
+                Message::Hello(hello) => self.introduced(id, hello, now),
+                other => Err(CloseReason::ExpectedHello { got: other.kind() }),
+            };
+        }
+        check_items(&message)?;
+        match message {
+            Message::Hello(_) => Err(CloseReason::SecondHello),
+            Message::Ping(nonce) => {
+                self.send(id, Message::Pong(nonce));
+                Ok(())
+            }
+            Message::Pong(_) | Message::Bye { .. } => Ok(()),
+            Message::GetHeaders { locator, limit } => {
+                self.serve_headers(id, &locator, limit);
+                Ok(())
+            }
+            Message::Headers(headers) => self.received_headers(id, &headers, now),
+            Message::GetBlocks { hashes } => {
+                self.serve_blocks(id, &hashes);
+                Ok(())
+            }
+            Message::Blocks(blocks) => self.received_blocks(id, blocks, now),
+            Message::NotFound { hashes } => self.not_found(id, &hashes),
+            Message::Announce(header) => self.announced(id, &header, now),
+            Message::NewBlock(block) => self.pushed(id, block, now),
+            Message::Offer { ids } => {
+                self.offered(id, ids);
+                Ok(())
+            }
+            Message::GetTransactions { ids } => {
+                self.serve_transactions(id, &ids);
+                Ok(())
+            }
+            Message::Transactions(transactions) => self.received_transactions(id, transactions, now),
+        }
+    }
+
+    fn expire(&mut self, now: Now) {
+        for id in self.peers.keys().copied().collect::<Vec<_>>() {
+            match self.peers.get(&id).map(|peer| peer.overdue(now.elapsed)) {
+                Some(Overdue::Close(reason)) => self.close(id, reason, now),
+                Some(Overdue::Ping) => {
+                    let nonce = self.rng.u64(..1 << 53);
+                    if let Some(peer) = self.peers.get_mut(&id) {
+                        peer.ping = Some((nonce, now.elapsed + limits::REQUEST_TIMEOUT));
+                    }
+                    self.send(id, Message::Ping(nonce));
+                }
+                Some(Overdue::Nothing) | None => {}
+            }
+        }
+        self.dial_due(now);
+    }
+
+    fn dial_due(&mut self, now: Now) {
+        for address in self.dialer.take_due(now.elapsed) {
+            self.outputs.push_back(Output::Dial { address });
+        }
+    }
+
+    /// Tells the peer why, closes the connection and forgets it.
+    fn close(&mut self, id: PeerId, reason: CloseReason, now: Now) {
+        if !self.peers.contains_key(&id) {
+            return;
+        }
+        if !matches!(reason, CloseReason::Bye { .. }) {
+            let text = reason.to_string();
+            let text = config::cut(&text, limits::MAX_REASON_BYTES).to_owned();
+            self.send(id, Message::Bye { reason: text });
+        }
+        self.outputs.push_back(Output::Close { peer: id, reason: reason.clone() });
+        self.forget(id, reason, now);
+    }
+
+    fn forget(&mut self, id: PeerId, reason: CloseReason, now: Now) {
+        let Some(peer) = self.peers.remove(&id) else { return };
+        let lasted = peer.is_ready() && now.elapsed >= peer.connected_at + limits::LASTING_CONNECTION;
+        self.dialer.disconnected(id, lasted, now.elapsed);
+        self.event(Event::PeerDisconnected { peer: id, address: peer.address, reason });
+    }
+
+    fn send(&mut self, peer: PeerId, message: Message<T>) {
+        self.outputs.push_back(Output::Send { peers: vec![peer], message });
+    }
+
+    fn event(&mut self, event: Event<T>) {
+        self.outputs.push_back(Output::Event(event));
+    }
+}
+
+/// The bounds on items hold here too, for transports that move values without parsing them.
+fn check_items<T>(message: &Message<T>) -> Result<(), CloseReason> {
+    let (got, limit) = match message {
+        Message::GetHeaders { locator, .. } => (locator.len(), limits::MAX_LOCATOR_HASHES),
+        Message::Headers(headers) => (headers.len(), limits::MAX_HEADERS),
+        Message::GetBlocks { hashes } | Message::NotFound { hashes } => {
+            (hashes.len(), limits::MAX_BLOCKS_IN_FLIGHT)
+        }
+        Message::Blocks(blocks) => (blocks.len(), limits::MAX_BLOCKS_IN_FLIGHT),
+        Message::Offer { ids } | Message::GetTransactions { ids } => (ids.len(), limits::MAX_TRANSACTIONS),
+        Message::Transactions(transactions) => (transactions.len(), limits::MAX_TRANSACTIONS),
+        _ => (0, 0),
+    };
+    if got > limit {
+        return Err(CloseReason::TooManyItems { kind: message.kind(), got, limit });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

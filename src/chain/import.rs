@@ -148,7 +148,7 @@ impl<T: Transaction> Blockchain<T> {
         self.snapshots = snapshots;
         self.tree.switch(fork_height, &path);
         self.history.truncate(fork_height + 1);
-        path.iter().for_each(|hash| self.history.push(history_leaf(hash)));
+        self.history.extend(path.iter().map(history_leaf));
         Ok(())
     }
 
@@ -261,7 +261,7 @@ impl<T: Transaction> Blockchain<T> {
         let path = self.tree.path_from_best(hash);
         let fork_len = self.tree.known(hash).header.height + 1 - path.len() as u64;
         let mut range = self.history.compact_range_at(fork_len).unwrap_or_default();
-        path.iter().for_each(|hash| range.push(history_leaf(hash)));
+        range.extend(path.iter().map(history_leaf));
         range
     }
 

@@ -50,6 +50,11 @@ impl<T: Transaction> Blockchain<T> {
         self.tree.node(hash)?.block()
     }
 
+    /// The block with this hash and its canonical size in bytes.
+    pub(crate) fn block_and_size(&self, hash: &Hash) -> Option<(&Arc<Block<T>>, usize)> {
+        self.tree.node(hash)?.block_and_size()
+    }
+
     /// The block of the best chain at this height.
     pub fn block_at(&self, height: u64) -> Option<&Arc<Block<T>>> {
         self.block(self.tree.best_at(height)?)
@@ -143,11 +148,15 @@ impl<T: Transaction> Blockchain<T> {
 
     /// Hashes by which a peer finds where its chain parts from the best known headers.
     pub fn locator(&self) -> Vec<Hash> {
-        let (tip, header) = self.best_header();
-        locator::heights(header.height)
-            .filter_map(|height| self.tree.ancestor(tip, height))
-            .copied()
-            .collect()
+        self.locator_from(self.best_header().0)
+    }
+
+    /// Hashes by which a peer finds where its chain parts from the one that ends at `tip`, or from the best
+    /// known headers where that is not known.
+    pub fn locator_from(&self, tip: &Hash) -> Vec<Hash> {
+        let tip = self.tree.node(tip).map_or_else(|| self.best_header().0, |_| tip);
+        let heights = locator::heights(self.tree.known(tip).header.height);
+        heights.filter_map(|height| self.tree.ancestor(tip, height)).copied().collect()
     }
 
     /// The headers of the best chain after the first locator hash that is on it, or after genesis.

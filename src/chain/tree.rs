@@ -30,18 +30,19 @@ pub(super) enum Body<T> {
 }
 
 impl<T> Node<T> {
-    pub(super) const fn block(&self) -> Option<&Arc<Block<T>>> {
+    pub(super) const fn block_and_size(&self) -> Option<(&Arc<Block<T>>, usize)> {
         match &self.body {
-            Body::Waiting(block, _) | Body::Complete(block, _) => Some(block),
+            Body::Waiting(block, size) | Body::Complete(block, size) => Some((block, *size)),
             Body::Missing | Body::Invalid => None,
         }
     }
 
-    const fn body_bytes(&self) -> usize {
-        match &self.body {
-            Body::Waiting(_, size) | Body::Complete(_, size) => *size,
-            Body::Missing | Body::Invalid => 0,
-        }
+    pub(super) fn block(&self) -> Option<&Arc<Block<T>>> {
+        self.block_and_size().map(|(block, _)| block)
+    }
+
+    fn body_bytes(&self) -> usize {
+        self.block_and_size().map_or(0, |(_, size)| size)
     }
 
     pub(super) const fn is_complete(&self) -> bool {
@@ -233,9 +234,9 @@ impl<T> Tree<T> {
         self.side_bytes += replaced.iter().map(|hash| self.known(hash).body_bytes()).sum::<usize>();
         self.side_bytes -= path.iter().map(|hash| self.known(hash).body_bytes()).sum::<usize>();
         self.best.extend_from_slice(path);
-        path.iter().for_each(|hash| {
+        for hash in path {
             self.side.remove(hash);
-        });
+        }
         self.side.extend(&replaced);
         if path.iter().zip(&self.ahead).all(|(connected, ahead)| connected == ahead) {
             self.ahead.drain(..path.len().min(self.ahead.len()));

@@ -15,7 +15,7 @@ use crate::primitives::{
 ///
 /// Made by a [`ChainSpec::builder`] and valid ever after. [`ChainSpec::default`] is the chain named
 /// `hashloom` that the examples run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Rules", into = "Rules")]
 pub struct ChainSpec {
     rules: Rules,
@@ -94,7 +94,11 @@ impl ChainSpec {
 
     /// The hash of all these rules: SHA-256 over a tag and their serde form in postcard.
     pub fn commitment(&self) -> Hash {
-        #[expect(clippy::expect_used, reason = "plain integers and a string always encode")]
+        #[expect(
+            clippy::expect_used,
+            clippy::missing_panics_doc,
+            reason = "plain integers and a string always encode"
+        )]
         let rules = postcard::to_allocvec(&self.rules).expect("rules are plain data");
         Hash::digest_parts(&[b"hashloom chain spec v1\0", &rules])
     }
@@ -121,12 +125,6 @@ impl ChainSpec {
     /// Whether a body of this size fits into a block.
     pub(crate) fn fits(&self, digest: &BodyDigest) -> bool {
         digest.size <= self.max_block_bytes()
-    }
-}
-
-impl Default for ChainSpec {
-    fn default() -> Self {
-        Self { rules: Rules::default() }
     }
 }
 

@@ -5,6 +5,8 @@ use core::fmt;
 use core::time::Duration;
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::address::PeerAddr;
 use super::message::Message;
 use crate::consensus::BlockError;
@@ -20,7 +22,8 @@ pub struct Now {
 }
 
 /// One connection, for as long as it lasts. The driver gives out the numbers and never uses one twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
 pub struct PeerId(pub u64);
 
 impl fmt::Display for PeerId {
@@ -30,7 +33,8 @@ impl fmt::Display for PeerId {
 }
 
 /// Who opened a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// The peer did.
     Inbound,

@@ -12,6 +12,9 @@ pub const MAX_LOCATOR_HASHES: usize = 101;
 /// Headers in one `Headers`: 360 kB of binary, about a megabyte of JSON.
 pub const MAX_HEADERS: usize = 2_000;
 
+/// Peers that are asked for headers at the same time.
+pub const MAX_HEADER_REQUESTS: usize = 2;
+
 /// Hashes in one `GetBlocks` or `NotFound`, and so the bodies in flight from one peer.
 pub const MAX_BLOCKS_IN_FLIGHT: usize = 64;
 
@@ -30,8 +33,8 @@ pub const MAX_TRANSACTIONS: usize = 1_000;
 /// Canonical bytes after which a `Transactions` ends; the one that crosses the line still goes with it.
 pub const MAX_TRANSACTIONS_BYTES: usize = 1 << 20;
 
-/// Transactions that are asked of one peer and not answered yet.
-pub const MAX_TRANSACTIONS_IN_FLIGHT: usize = 5_000;
+/// Ids that one peer offered and that are still to be asked for; more are ignored.
+pub const MAX_OFFERED: usize = 5_000;
 
 /// Ids and hashes remembered per peer, so that nothing is sent to a peer that has it.
 pub const MAX_KNOWN_PER_PEER: usize = 10_000;
@@ -58,8 +61,11 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 /// Silence after which a peer is asked whether it is still there.
 pub const PING_INTERVAL: Duration = Duration::from_secs(30);
 
+/// A connection that ends sooner counts as a failed attempt when the wait before the next one is chosen.
+pub const LASTING_CONNECTION: Duration = Duration::from_secs(10);
+
 /// The first wait before an address is dialled again; it doubles with each failure.
 pub const MIN_BACKOFF: Duration = Duration::from_millis(500);
 
 /// The longest wait before an address is dialled again.
-pub const MAX_BACKOFF: Duration = Duration::from_secs(60);
+pub const MAX_BACKOFF: Duration = Duration::from_secs(15);

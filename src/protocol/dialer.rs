@@ -1,0 +1,179 @@
+//! The addresses that a node keeps a connection to, and when each is dialled again.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use super::address::PeerAddr;
+use super::io::PeerId;
+use super::limits;
+
+#[derive(Clone, Debug)]
+pub(super) struct Dialer {
+    addresses: BTreeMap<PeerAddr, Line>,
+    rng: fastrand::Rng,
+}
+
+#[derive(Clone, Debug)]
+struct Line {
+    status: Status,
+    /// Attempts in a row that came to no lasting connection.
+    failures: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Status {
+    /// To be dialled at this time.
+    Waiting(Duration),
+    Dialling,
+    Connected(PeerId),
+}
+
+impl Dialer {
+    pub(super) const fn new(rng: fastrand::Rng) -> Self {
+        Self { addresses: BTreeMap::new(), rng }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.addresses.len()
+    }
+
+    pub(super) fn contains(&self, address: &PeerAddr) -> bool {
+        self.addresses.contains_key(address)
+    }
+
+    /// The addresses without a connection.
+    pub(super) fn unconnected(&self) -> impl Iterator<Item = &PeerAddr> {
+        let open = |(address, line): (_, &Line)| {
+            if matches!(line.status, Status::Connected(_)) { None } else { Some(address) }
+        };
+        self.addresses.iter().filter_map(open)
+    }
+
+    /// Adds an address, to be dialled at once.
+    pub(super) fn add(&mut self, address: PeerAddr, now: Duration) {
+        self.addresses.entry(address).or_insert(Line { status: Status::Waiting(now), failures: 0 });
+    }
+
+    /// Never dials the address again.
+    pub(super) fn forget(&mut self, address: &PeerAddr) {
+        self.addresses.remove(address);
+    }
+
+    /// When the next address is due.
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        self.addresses
+            .values()
+            .filter_map(|line| match line.status {
+                Status::Waiting(at) => Some(at),
+                Status::Dialling | Status::Connected(_) => None,
+            })
+            .min()
+    }
+
+    /// Takes the addresses that are due.
+    pub(super) fn take_due(&mut self, now: Duration) -> Vec<PeerAddr> {
+        let mut due = Vec::new();
+        for (address, line) in &mut self.addresses {
+            if matches!(line.status, Status::Waiting(at) if at <= now) {
+                line.status = Status::Dialling;
+                due.push(address.clone());
+            }
+        }
+        due
+    }
+
+    /// The address is reached over this connection, whoever opened it.
+    pub(super) fn connected(&mut self, address: &PeerAddr, peer: PeerId) {
+        if let Some(line) = self.addresses.get_mut(address) {
+            line.status = Status::Connected(peer);
+        }
+    }
+
+    /// An attempt failed. Returns the wait before the next, if there is to be one.
+    pub(super) fn failed(&mut self, address: &PeerAddr, now: Duration) -> Option<Duration> {
+        let line = self.addresses.get_mut(address)?;
+        Some(Self::back_off(line, &mut self.rng, now))
+    }
+
+    /// A connection ended; every address that it served is dialled again. One that had lasted starts from
+    /// the shortest wait.
+    pub(super) fn disconnected(&mut self, peer: PeerId, lasted: bool, now: Duration) {
+        for line in self.addresses.values_mut().filter(|line| line.status == Status::Connected(peer)) {
+            if lasted {
+                line.failures = 0;
+            }
+            Self::back_off(line, &mut self.rng, now);
+        }
+    }
+
+    /// Doubles the wait up to its cap and takes off up to a half at random, so that nodes which lost the same
+    /// peer do not come back at the same moment.
+    fn back_off(line: &mut Line, rng: &mut fastrand::Rng, now: Duration) -> Duration {
+        let full = limits::MIN_BACKOFF.saturating_mul(1 << line.failures.min(16)).min(limits::MAX_BACKOFF);
+        line.failures = line.failures.saturating_add(1);
+        let half = full / 2;
+        let wait = half + half.mul_f64(rng.f64());
+        line.status = Status::Waiting(now + wait);
+        wait
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Duration = Duration::from_secs(100);
+
+    fn dialer() -> (Dialer, PeerAddr) {
+        let mut dialer = Dialer::new(fastrand::Rng::with_seed(1));
+        let address: PeerAddr = "memory://a".parse().unwrap();
+        dialer.add(address.clone(), NOW);
+        (dialer, address)
+    }
+
+    #[test]
+    fn waits_double_up_to_the_cap_with_jitter_below() {
+        let (mut dialer, address) = dialer();
+        let mut full = limits::MIN_BACKOFF;
+        for _ in 0..40 {
+            assert_eq!(dialer.take_due(NOW), [address.clone()]);
+            let wait = dialer.failed(&address, Duration::ZERO).unwrap();
+            assert!((full / 2..=full).contains(&wait), "{wait:?} of {full:?}");
+            full = (full * 2).min(limits::MAX_BACKOFF);
+        }
+    }
+
+    #[test]
+    fn an_address_is_dialled_once_at_a_time() {
+        let (mut dialer, address) = dialer();
+        assert_eq!(dialer.take_due(NOW), [address.clone()]);
+        dialer.add(address.clone(), NOW);
+        assert!(dialer.take_due(NOW).is_empty());
+        dialer.connected(&address, PeerId(1));
+        assert_eq!(dialer.deadline(), None);
+        assert_eq!(dialer.unconnected().count(), 0);
+    }
+
+    #[test]
+    fn a_connection_that_lasted_starts_over() {
+        let (mut dialer, address) = dialer();
+        for _ in 0..10 {
+            dialer.failed(&address, NOW);
+        }
+        dialer.connected(&address, PeerId(1));
+        dialer.disconnected(PeerId(2), true, NOW);
+        assert_eq!(dialer.deadline(), None);
+        dialer.disconnected(PeerId(1), true, NOW);
+        assert!(dialer.deadline().unwrap() <= NOW + limits::MIN_BACKOFF);
+        dialer.connected(&address, PeerId(3));
+        dialer.disconnected(PeerId(3), false, NOW);
+        assert!(dialer.deadline().unwrap() >= NOW + limits::MIN_BACKOFF);
+    }
+
+    #[test]
+    fn what_is_forgotten_is_not_dialled() {
+        let (mut dialer, address) = dialer();
+        dialer.forget(&address);
+        assert_eq!((dialer.deadline(), dialer.failed(&address, NOW)), (None, None));
+    }
+}

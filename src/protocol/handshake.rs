@@ -1,0 +1,134 @@
+//! From an open connection to a peer that may talk: who it is, whether it keeps the same chain, whether it is
+//! somebody new.
+
+use super::address::PeerAddr;
+use super::config::cut;
+use super::io::{CloseReason, Direction, Event, Now, Output, PeerId};
+use super::message::{Hello, Message, Tip};
+use super::peer::Peer;
+use super::{Protocol, limits};
+use crate::primitives::{Hash, Transaction};
+
+impl<T: Transaction> Protocol<T> {
+    pub(super) fn connected(&mut self, id: PeerId, direction: Direction, address: PeerAddr, now: Now) {
+        if direction == Direction::Outbound {
+            if !self.dialer.contains(&address) {
+                // Forgotten while it was being dialled.
+                self.outputs.push_back(Output::Close { peer: id, reason: CloseReason::Requested });
+                return;
+            }
+            self.dialer.connected(&address, id);
+        }
+        let inbound = self.peers.values().filter(|peer| peer.direction == Direction::Inbound).count();
+        self.peers.insert(id, Peer::new(address, direction, now.elapsed));
+        let limit = self.config.max_inbound;
+        if direction == Direction::Inbound && inbound >= limit {
+            self.close(id, CloseReason::TooManyPeers { limit }, now);
+            return;
+        }
+        let hello = self.hello();
+        self.send(id, Message::Hello(hello));
+    }
+
+    fn hello(&self) -> Hello {
+        Hello {
+            protocol: limits::PROTOCOL_VERSION,
+            genesis: *self.chain.genesis().hash(),
+            nonce: self.nonce,
+            tip: Tip { hash: *self.chain.tip().hash(), height: self.chain.height(), work: self.chain.work() },
+            agent: cut(&self.config.agent, limits::MAX_AGENT_BYTES).to_owned(),
+            listen: self.config.listen.clone(),
+            wants_new_blocks: self.config.wants_new_blocks,
+        }
+    }
+
+    pub(super) fn introduced(&mut self, id: PeerId, hello: Hello, now: Now) -> Result<(), CloseReason> {
+        let Some(peer) = self.peers.get(&id) else { return Ok(()) };
+        let (address, direction) = (peer.address.clone(), peer.direction);
+        if hello.protocol != limits::PROTOCOL_VERSION {
+            return Err(CloseReason::WrongProtocol {
+                got: hello.protocol,
+                expected: limits::PROTOCOL_VERSION,
+            });
+        }
+        let genesis = *self.chain.genesis().hash();
+        if hello.genesis != genesis {
+            return Err(CloseReason::WrongGenesis { got: hello.genesis, expected: genesis });
+        }
+        if hello.nonce == self.nonce {
+            if direction == Direction::Outbound {
+                self.dialer.forget(&address);
+            }
+            return Err(CloseReason::SelfConnection);
+        }
+        if hello.agent.len() > limits::MAX_AGENT_BYTES {
+            return Err(CloseReason::TextTooLong {
+                field: "agent",
+                got: hello.agent.len(),
+                limit: limits::MAX_AGENT_BYTES,
+            });
+        }
+        self.settle_double(id, direction, &address, &hello, now)?;
+        self.event(Event::PeerConnected { peer: id, address, direction, agent: hello.agent.clone() });
+        let (tip, theirs) = (hello.tip.hash, hello.tip.work);
+        let (best_header, _) = self.chain.best_header();
+        let ours = self.chain.work_at(best_header).unwrap_or_default();
+        let is_known = self.chain.header(&tip).is_some();
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.known.insert(tip);
+            peer.best = is_known.then_some(tip);
+            peer.wants_headers = !is_known && theirs > ours;
+            peer.hello = Some(hello);
+        }
+        self.offer_all(id);
+        Ok(())
+    }
+
+    /// Two nodes that dial each other end up with two connections. Both ends drop the same one: that which
+    /// the node with the larger nonce opened, or, where one side opened both, the one that it opened last.
+    fn settle_double(
+        &mut self,
+        id: PeerId,
+        direction: Direction,
+        address: &PeerAddr,
+        hello: &Hello,
+        now: Now,
+    ) -> Result<(), CloseReason> {
+        let same_node = |(other, peer): (&PeerId, &Peer)| {
+            let nonce = peer.hello.as_ref()?.nonce;
+            (nonce == hello.nonce && *other != id).then_some((*other, peer.direction))
+        };
+        let Some((other, other_direction)) = self.peers.iter().find_map(same_node) else { return Ok(()) };
+        let keeps_new = match (direction, other_direction) {
+            (Direction::Outbound, Direction::Outbound) => false,
+            // The other side opened both and decides.
+            (Direction::Inbound, Direction::Inbound) => return Ok(()),
+            (Direction::Outbound, Direction::Inbound) => self.nonce < hello.nonce,
+            (Direction::Inbound, Direction::Outbound) => self.nonce > hello.nonce,
+        };
+        if keeps_new {
+            // The address that the other connection served is served by this one from now on.
+            self.reassign(other, id);
+            self.close(other, CloseReason::AlreadyConnected, now);
+            return Ok(());
+        }
+        if direction == Direction::Outbound {
+            self.dialer.connected(address, other);
+        }
+        Err(CloseReason::AlreadyConnected)
+    }
+
+    fn reassign(&mut self, from: PeerId, to: PeerId) {
+        if let Some(Peer { address, direction: Direction::Outbound, .. }) = self.peers.get(&from) {
+            self.dialer.connected(address, to);
+        }
+    }
+
+    /// Offers the whole mempool to a new peer.
+    fn offer_all(&mut self, id: PeerId) {
+        let ids: Vec<Hash> = self.mempool.iter().map(|(id, _)| *id).collect();
+        for ids in ids.chunks(limits::MAX_TRANSACTIONS) {
+            self.send(id, Message::Offer { ids: ids.to_vec() });
+        }
+    }
+}

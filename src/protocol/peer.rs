@@ -1,0 +1,138 @@
+//! What is known of one connection.
+
+use core::time::Duration;
+use std::collections::{BTreeSet, VecDeque};
+
+use serde::Serialize;
+
+use super::address::PeerAddr;
+use super::io::{CloseReason, Direction, Now, PeerId};
+use super::limits;
+use super::message::{Hello, Message};
+use crate::mempool::RecentSet;
+use crate::primitives::Hash;
+
+#[derive(Clone, Debug)]
+pub(super) struct Peer {
+    pub(super) address: PeerAddr,
+    pub(super) direction: Direction,
+    pub(super) connected_at: Duration,
+    /// `None` until the peer has introduced itself.
+    pub(super) hello: Option<Hello>,
+    /// Blocks and transactions that the peer has, so that they are not sent to it.
+    pub(super) known: RecentSet,
+    /// The header with the most work that the peer has shown and that is in our tree.
+    pub(super) best: Option<Hash>,
+    /// Whether the peer has headers that we do not know.
+    pub(super) wants_headers: bool,
+    /// Where the next request for headers goes on; from our best header where there is none.
+    pub(super) headers_from: Option<Hash>,
+    pub(super) headers_request: Option<Duration>,
+    pub(super) blocks: BTreeSet<Hash>,
+    /// When the blocks asked for, or more of them, have to be here.
+    pub(super) blocks_deadline: Duration,
+    /// Ids that the peer offered and that are still to be asked for.
+    pub(super) offered: VecDeque<Hash>,
+    pub(super) transactions_request: Option<(BTreeSet<Hash>, Duration)>,
+    pub(super) last_received: Duration,
+    pub(super) ping: Option<(u64, Duration)>,
+}
+
+/// A deadline that passed, and what its passing means.
+pub(super) enum Overdue {
+    Nothing,
+    Ping,
+    Close(CloseReason),
+}
+
+impl Peer {
+    pub(super) fn new(address: PeerAddr, direction: Direction, now: Duration) -> Self {
+        Self {
+            address,
+            direction,
+            connected_at: now,
+            hello: None,
+            known: RecentSet::new(limits::MAX_KNOWN_PER_PEER),
+            best: None,
+            wants_headers: false,
+            headers_from: None,
+            headers_request: None,
+            blocks: BTreeSet::new(),
+            blocks_deadline: now,
+            offered: VecDeque::new(),
+            transactions_request: None,
+            last_received: now,
+            ping: None,
+        }
+    }
+
+    pub(super) const fn is_ready(&self) -> bool {
+        self.hello.is_some()
+    }
+
+    /// The next time at which [`overdue`](Self::overdue) has something to say.
+    pub(super) fn deadline(&self) -> Duration {
+        if !self.is_ready() {
+            return self.connected_at + limits::HANDSHAKE_TIMEOUT;
+        }
+        let requests = self.requests().map(|(_, deadline)| deadline);
+        let ping = self.ping.map_or(self.last_received + limits::PING_INTERVAL, |(_, deadline)| deadline);
+        requests.chain([ping]).min().unwrap_or(ping)
+    }
+
+    pub(super) fn overdue(&self, now: Duration) -> Overdue {
+        let late =
+            |kind| Overdue::Close(CloseReason::RequestTimeout { kind, after: limits::REQUEST_TIMEOUT });
+        if !self.is_ready() {
+            return if self.deadline() <= now {
+                Overdue::Close(CloseReason::HandshakeTimeout(limits::HANDSHAKE_TIMEOUT))
+            } else {
+                Overdue::Nothing
+            };
+        }
+        if let Some((kind, _)) = self.requests().find(|(_, deadline)| *deadline <= now) {
+            return late(kind);
+        }
+        match self.ping {
+            Some((_, deadline)) if deadline <= now => late("ping"),
+            None if self.last_received + limits::PING_INTERVAL <= now => Overdue::Ping,
+            _ => Overdue::Nothing,
+        }
+    }
+
+    fn requests(&self) -> impl Iterator<Item = (&'static str, Duration)> {
+        let headers = self.headers_request.map(|deadline| ("get_headers", deadline));
+        let blocks = (!self.blocks.is_empty()).then_some(("get_blocks", self.blocks_deadline));
+        let transactions =
+            self.transactions_request.as_ref().map(|(_, deadline)| ("get_transactions", *deadline));
+        headers.into_iter().chain(blocks).chain(transactions)
+    }
+
+    /// Notes that a message came, before it is looked at.
+    pub(super) fn heard<T>(&mut self, message: &Message<T>, now: Now) {
+        self.last_received = now.elapsed;
+        if let (Message::Pong(nonce), Some((expected, _))) = (message, self.ping)
+            && *nonce == expected
+        {
+            self.ping = None;
+        }
+    }
+}
+
+/// What an application sees of a connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct PeerInfo {
+    /// The connection's number.
+    pub id: PeerId,
+    /// The address that was dialled, or the one that the connection came from.
+    pub address: PeerAddr,
+    /// Who opened it.
+    pub direction: Direction,
+    /// The software that the peer says it is; empty until it has introduced itself.
+    pub agent: String,
+    /// The height of the best header that the peer has shown.
+    pub height: Option<u64>,
+    /// Blocks that were asked of it and are not here yet.
+    pub blocks_in_flight: usize,
+}

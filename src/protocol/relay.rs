@@ -1,0 +1,181 @@
+//! Telling peers what is new: a tip by its header, a block that this node mined as a whole, a transaction by
+//! its id. Nothing goes to a peer that is known to have it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::io::{CloseReason, Event, Now, Output, PeerId};
+use super::message::Message;
+use super::peer::Peer;
+use super::{Protocol, limits};
+use crate::mempool::{MempoolError, Source};
+use crate::primitives::{Block, Hash, Transaction, Work, transaction_id};
+
+impl<T: Transaction> Protocol<T> {
+    /// Sends a block that this node mined to the peers that want it whole. Nobody else has it yet, so it
+    /// crosses each link once.
+    pub(super) fn push(&mut self, block: &Arc<Block<T>>) {
+        let wants = |peer: &Peer| peer.hello.as_ref().is_some_and(|hello| hello.wants_new_blocks);
+        let peers = self.peers_without(block.hash(), wants);
+        self.send_all(peers, Message::NewBlock(Arc::clone(block)));
+    }
+
+    /// Announces the tip to the peers that have neither it nor as much work.
+    pub(super) fn announce_tip(&mut self) {
+        let tip = Arc::clone(self.chain.tip());
+        if *tip.hash() == self.announced {
+            return;
+        }
+        self.announced = *tip.hash();
+        let work = self.chain.work();
+        let has_less = |peer: &Peer| {
+            let claimed = peer.hello.as_ref().map(|hello| hello.tip.work);
+            claimed.max(work_of(&self.chain, peer)) < Some(work)
+        };
+        let peers = self.peers_without(tip.hash(), has_less);
+        self.send_all(peers, Message::Announce(*tip.header()));
+    }
+
+    /// Offers a transaction that entered the mempool.
+    pub(super) fn accepted(&mut self, id: Hash) {
+        self.event(Event::TransactionAccepted { id });
+        let peers = self.peers_without(&id, |_| true);
+        self.send_all(peers, Message::Offer { ids: vec![id] });
+    }
+
+    pub(super) fn offered(&mut self, id: PeerId, ids: Vec<Hash>) {
+        self.knows(id, ids.iter().copied());
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        let is_new = |id: &Hash| !self.mempool.contains(id) && !self.mempool.was_mined(id);
+        let room = limits::MAX_OFFERED.saturating_sub(peer.offered.len());
+        peer.offered.extend(ids.into_iter().filter(is_new).take(room));
+    }
+
+    pub(super) fn serve_transactions(&mut self, id: PeerId, ids: &[Hash]) {
+        let mut bytes = 0;
+        let mut transactions = Vec::new();
+        let mut sent = Vec::new();
+        for id in ids {
+            let (Some(transaction), Some(size)) = (self.mempool.transaction(id), self.mempool.size_of(id))
+            else {
+                continue;
+            };
+            transactions.push(transaction.clone());
+            sent.push(*id);
+            bytes += size;
+            if bytes >= limits::MAX_TRANSACTIONS_BYTES {
+                break;
+            }
+        }
+        self.knows(id, sent);
+        self.send(id, Message::Transactions(transactions));
+    }
+
+    pub(super) fn received_transactions(
+        &mut self,
+        id: PeerId,
+        transactions: Vec<T>,
+        now: Now,
+    ) -> Result<(), CloseReason> {
+        let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
+        let Some((mut asked, _)) = peer.transactions_request.take() else {
+            return Err(CloseReason::Unsolicited { kind: "transactions" });
+        };
+        let is_cut = !transactions.is_empty();
+        for transaction in transactions {
+            let transaction_id = transaction_id(&transaction).map_err(CloseReason::InvalidTransaction)?;
+            if !asked.remove(&transaction_id) {
+                return Err(CloseReason::Unsolicited { kind: "transactions" });
+            }
+            match self.mempool.submit(transaction, Source::Peer, &self.chain, now.wall) {
+                Ok(transaction_id) => self.accepted(transaction_id),
+                Err(MempoolError::Encode(error)) => return Err(CloseReason::InvalidTransaction(error)),
+                // Its tip, its mempool or its bounds differ from ours: no fault of the peer.
+                Err(_) => {}
+            }
+        }
+        if let Some(peer) = self.peers.get_mut(&id)
+            && is_cut
+        {
+            // An answer may end early for its size. What is still missing is asked for again; an empty
+            // answer says that the rest is gone.
+            peer.offered.extend(asked);
+        }
+        Ok(())
+    }
+
+    pub(super) fn request_transactions(&mut self, now: Now) {
+        if self.peers.values().all(|peer| peer.offered.is_empty()) {
+            return;
+        }
+        let mut in_flight: BTreeSet<Hash> = self
+            .peers
+            .values()
+            .filter_map(|peer| peer.transactions_request.as_ref())
+            .flat_map(|(ids, _)| ids.iter().copied())
+            .collect();
+        let mut requests = Vec::new();
+        for (id, peer) in &mut self.peers {
+            if peer.transactions_request.is_some() || peer.offered.is_empty() {
+                continue;
+            }
+            peer.offered.retain(|id| !self.mempool.contains(id) && !self.mempool.was_mined(id));
+            let mut ids = BTreeSet::new();
+            peer.offered.retain(|id| {
+                // What another peer was asked for stays in line, in case that peer does not deliver.
+                let is_asked = ids.len() < limits::MAX_TRANSACTIONS && in_flight.insert(*id);
+                if is_asked {
+                    ids.insert(*id);
+                }
+                !is_asked
+            });
+            if !ids.is_empty() {
+                requests.push((*id, ids.iter().copied().collect()));
+                peer.transactions_request = Some((ids, now.elapsed + limits::REQUEST_TIMEOUT));
+            }
+        }
+        for (id, ids) in requests {
+            self.send(id, Message::GetTransactions { ids });
+        }
+    }
+
+    /// Notes that a peer has these blocks or transactions.
+    pub(super) fn knows(&mut self, id: PeerId, hashes: impl IntoIterator<Item = Hash>) {
+        if let Some(peer) = self.peers.get_mut(&id) {
+            for hash in hashes {
+                peer.known.insert(hash);
+            }
+        }
+    }
+
+    /// The peers that have introduced themselves and are not known to have `hash`, as far as `wanted`.
+    fn peers_without(&self, hash: &Hash, wanted: impl Fn(&Peer) -> bool) -> Vec<PeerId> {
+        self.peers
+            .iter()
+            .filter(|(_, peer)| peer.is_ready() && !peer.known.contains(hash) && wanted(peer))
+            .map(|(id, _)| *id)
+            .collect()
+    }
+
+    /// Sends one message to several peers, and notes that they have what it tells of.
+    fn send_all(&mut self, peers: Vec<PeerId>, message: Message<T>) {
+        if peers.is_empty() {
+            return;
+        }
+        let told = match &message {
+            Message::NewBlock(block) => vec![*block.hash()],
+            Message::Announce(header) => vec![header.hash()],
+            Message::Offer { ids } => ids.clone(),
+            _ => Vec::new(),
+        };
+        for id in &peers {
+            self.knows(*id, told.iter().copied());
+        }
+        self.outputs.push_back(Output::Send { peers, message });
+    }
+}
+
+/// The work of the best header that the peer has shown.
+pub(super) fn work_of<T: Transaction>(chain: &crate::Blockchain<T>, peer: &Peer) -> Option<Work> {
+    chain.work_at(&peer.best?)
+}

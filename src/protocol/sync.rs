@@ -1,0 +1,259 @@
+//! Headers and blocks: asking for them, serving them, taking them in. Headers come first, and a body is only
+//! asked for when its header has more work behind it than the tip.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::io::{CloseReason, Event, Now, PeerId};
+use super::message::Message;
+use super::relay::work_of;
+use super::{Protocol, limits};
+use crate::chain::Imported;
+use crate::consensus::{BlockError, Fault};
+use crate::primitives::{Block, Hash, Header, Transaction};
+
+impl<T: Transaction> Protocol<T> {
+    pub(super) fn serve_headers(&mut self, id: PeerId, locator: &[Hash], limit: u32) {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(limits::MAX_HEADERS);
+        let headers = self.chain.headers_after(locator, limit);
+        self.send(id, Message::Headers(headers));
+    }
+
+    pub(super) fn serve_blocks(&mut self, id: PeerId, hashes: &[Hash]) {
+        let mut missing = Vec::new();
+        let mut batch = Vec::new();
+        let mut bytes = 0;
+        let mut batches = Vec::new();
+        for hash in hashes {
+            let Some((block, size)) = self.chain.block_and_size(hash) else {
+                missing.push(*hash);
+                continue;
+            };
+            batch.push(Arc::clone(block));
+            bytes += size;
+            if bytes >= limits::MAX_BLOCKS_BYTES {
+                batches.push(core::mem::take(&mut batch));
+                bytes = 0;
+            }
+        }
+        batches.push(batch);
+        for batch in batches.into_iter().filter(|batch| !batch.is_empty()) {
+            self.knows(id, batch.iter().map(|block| *block.hash()));
+            self.send(id, Message::Blocks(batch));
+        }
+        if !missing.is_empty() {
+            self.send(id, Message::NotFound { hashes: missing });
+        }
+    }
+
+    pub(super) fn received_headers(
+        &mut self,
+        id: PeerId,
+        headers: &[Header],
+        now: Now,
+    ) -> Result<(), CloseReason> {
+        let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
+        if peer.headers_request.take().is_none() {
+            return Err(CloseReason::Unsolicited { kind: "headers" });
+        }
+        peer.headers_from = None;
+        for pair in headers.windows(2) {
+            if pair[1].previous_hash != pair[0].hash() {
+                return Err(CloseReason::BrokenHeaders { height: pair[1].height });
+            }
+        }
+        let Some(last) = headers.last() else { return Ok(()) };
+        for header in headers {
+            match self.chain.import_header(header, now.wall) {
+                Ok(_) => {}
+                Err(BlockError::UnknownParent { parent }) => {
+                    return Err(CloseReason::UnconnectedHeaders { parent });
+                }
+                Err(error) => return blame(header.hash(), error),
+            }
+        }
+        self.showed(id, &last.hash());
+        let (_, best_header) = self.chain.best_header();
+        self.event(Event::HeadersAdvanced { height: best_header.height });
+        if let Some(peer) = self.peers.get_mut(&id)
+            && headers.len() == limits::MAX_HEADERS
+        {
+            peer.wants_headers = true;
+            peer.headers_from = Some(last.hash());
+        }
+        Ok(())
+    }
+
+    pub(super) fn announced(&mut self, id: PeerId, header: &Header, now: Now) -> Result<(), CloseReason> {
+        let hash = header.hash();
+        self.knows(id, [hash]);
+        match self.chain.import_header(header, now.wall) {
+            Ok(_) => {
+                self.showed(id, &hash);
+                Ok(())
+            }
+            Err(BlockError::UnknownParent { .. }) => {
+                self.wants_headers(id);
+                Ok(())
+            }
+            Err(error) => blame(hash, error),
+        }
+    }
+
+    pub(super) fn received_blocks(
+        &mut self,
+        id: PeerId,
+        blocks: Vec<Arc<Block<T>>>,
+        now: Now,
+    ) -> Result<(), CloseReason> {
+        for block in blocks {
+            let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
+            if !peer.blocks.remove(block.hash()) {
+                return Err(CloseReason::Unsolicited { kind: "blocks" });
+            }
+            peer.blocks_deadline = now.elapsed + limits::REQUEST_TIMEOUT;
+            self.import_from(id, block, now)?;
+        }
+        Ok(())
+    }
+
+    /// A block that the peer mined and sent without being asked.
+    pub(super) fn pushed(&mut self, id: PeerId, block: Arc<Block<T>>, now: Now) -> Result<(), CloseReason> {
+        if !self.config.wants_new_blocks {
+            return Err(CloseReason::Unsolicited { kind: "new_block" });
+        }
+        self.import_from(id, block, now)
+    }
+
+    fn import_from(&mut self, id: PeerId, block: Arc<Block<T>>, now: Now) -> Result<(), CloseReason> {
+        let hash = *block.hash();
+        self.knows(id, [hash]);
+        match self.import(block, now) {
+            Ok(imported) => {
+                self.showed(id, &hash);
+                if matches!(imported, Imported::Orphan { missing } if self.chain.header(&missing).is_none()) {
+                    self.wants_headers(id);
+                }
+                Ok(())
+            }
+            Err(error) => blame(hash, error),
+        }
+    }
+
+    pub(super) fn not_found(&mut self, id: PeerId, hashes: &[Hash]) -> Result<(), CloseReason> {
+        let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
+        for hash in hashes {
+            if !peer.blocks.remove(hash) {
+                return Err(CloseReason::Unsolicited { kind: "not_found" });
+            }
+        }
+        // It is asked again when it shows something new.
+        peer.best = None;
+        Ok(())
+    }
+
+    /// Imports a block, follows it with the mempool and tells the application.
+    pub(super) fn import(&mut self, block: Arc<Block<T>>, now: Now) -> Result<Imported<T>, BlockError> {
+        let imported = self.chain.import(block, now.wall)?;
+        self.mempool.update(&imported, &self.chain, now.wall);
+        let (disconnected, connected) = match &imported {
+            Imported::Extended { connected } => (&[][..], &connected[..]),
+            Imported::Reorged { disconnected, connected } => (&disconnected[..], &connected[..]),
+            Imported::SideBranch | Imported::Orphan { .. } | Imported::Duplicate => (&[][..], &[][..]),
+        };
+        for block in disconnected {
+            self.event(Event::BlockDisconnected(Arc::clone(block)));
+        }
+        for block in connected {
+            self.event(Event::BlockConnected(Arc::clone(block)));
+        }
+        Ok(imported)
+    }
+
+    /// What every call ends with: tell the peers of a new tip, and ask for what is missing.
+    pub(super) fn after_import(&mut self, now: Now) {
+        self.announce_tip();
+        self.request_headers(now);
+        self.request_blocks(now);
+        self.request_transactions(now);
+    }
+
+    fn request_headers(&mut self, now: Now) {
+        let asked = self.peers.values().filter(|peer| peer.headers_request.is_some()).count();
+        let room = limits::MAX_HEADER_REQUESTS.saturating_sub(asked);
+        let (_, best_header) = self.chain.best_header();
+        let is_far_ahead = best_header.height > self.chain.height() + limits::HEADER_WINDOW as u64;
+        let wanting: Vec<PeerId> = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| peer.wants_headers && peer.headers_request.is_none())
+            .map(|(id, _)| *id)
+            .take(if is_far_ahead { 0 } else { room })
+            .collect();
+        for id in wanting {
+            let Some(peer) = self.peers.get_mut(&id) else { continue };
+            peer.wants_headers = false;
+            peer.headers_request = Some(now.elapsed + limits::REQUEST_TIMEOUT);
+            let locator = match peer.headers_from {
+                Some(from) => self.chain.locator_from(&from),
+                None => self.chain.locator(),
+            };
+            #[expect(clippy::cast_possible_truncation, reason = "a small constant")]
+            let limit = limits::MAX_HEADERS as u32;
+            self.send(id, Message::GetHeaders { locator, limit });
+        }
+    }
+
+    fn request_blocks(&mut self, now: Now) {
+        let work = self.chain.work();
+        if self.peers.values().all(|peer| work_of(&self.chain, peer) <= Some(work)) {
+            return;
+        }
+        let mut in_flight: BTreeSet<Hash> =
+            self.peers.values().flat_map(|peer| peer.blocks.iter().copied()).collect();
+        for id in self.peers.keys().copied().collect::<Vec<_>>() {
+            let Some(peer) = self.peers.get(&id) else { continue };
+            let Some(best) = peer.best else { continue };
+            // Half a window at a time, so that a request carries many hashes.
+            let room = limits::MAX_BLOCKS_IN_FLIGHT - peer.blocks.len();
+            if room < limits::MAX_BLOCKS_IN_FLIGHT / 2 || work_of(&self.chain, peer) <= Some(work) {
+                continue;
+            }
+            let mut hashes = self.chain.missing_bodies(&best, limits::DOWNLOAD_WINDOW);
+            hashes.retain(|hash| !in_flight.contains(hash));
+            hashes.truncate(room);
+            let Some(peer) = self.peers.get_mut(&id) else { continue };
+            if hashes.is_empty() {
+                continue;
+            }
+            if peer.blocks.is_empty() {
+                peer.blocks_deadline = now.elapsed + limits::REQUEST_TIMEOUT;
+            }
+            peer.blocks.extend(&hashes);
+            in_flight.extend(&hashes);
+            self.send(id, Message::GetBlocks { hashes });
+        }
+    }
+
+    /// Notes that the peer has a header that is in our tree.
+    fn showed(&mut self, id: PeerId, hash: &Hash) {
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        if self.chain.work_at(hash) > work_of(&self.chain, peer) {
+            peer.best = Some(*hash);
+        }
+    }
+
+    fn wants_headers(&mut self, id: PeerId) {
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.wants_headers = true;
+        }
+    }
+}
+
+/// Closes the connection for what no honest peer sends, and nothing else.
+fn blame(hash: Hash, error: BlockError) -> Result<(), CloseReason> {
+    match error.fault() {
+        Fault::Peer => Err(CloseReason::InvalidBlock { hash, error }),
+        Fault::Nobody => Ok(()),
+    }
+}
