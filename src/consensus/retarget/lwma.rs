@@ -1,0 +1,119 @@
+//! LWMA-1: an average over recent blocks in which the latest count most.
+
+use ruint::aliases::U512;
+
+use super::{Pace, Retarget, Sample};
+use crate::primitives::CompactTarget;
+
+/// The average target of the last `blocks` blocks, times their average solve time in which the newest weighs
+/// `blocks` and the oldest weighs 1, over the wanted interval.
+///
+/// Source: zawy12, "LWMA difficulty algorithm", <https://github.com/zawy12/difficulty-algorithms/issues/3>,
+/// in its form on targets: `next = average target * sum(i * solve time i) / (interval * n * (n + 1) / 2)`.
+/// From there too:
+///
+/// - A timestamp that is not later than all before it in the average counts as one millisecond later
+///   (the source's one second). This is its monotonic handling, which gives a forged future timestamp back
+///   in the following blocks; a clamp at zero would not.
+/// - A solve time counts as six intervals at the most, so that no idle gap, however long,
+///   gives away more than a few easy blocks.
+/// - The weighted time counts as at least a tenth of the wanted one.
+///
+/// `samples` are consecutive blocks, the oldest first and the parent last; the last `blocks + 1` are read.
+/// Where the chain is shorter than that, blocks count as if they had been there before block 1, on time and
+/// at the easiest target, so the rule works from height 3 on and a young chain is not thrown about by its
+/// first intervals. `blocks` is moved into 1 to [`Retarget::MAX_LWMA_BLOCKS`].
+#[must_use]
+pub fn lwma(pace: &Pace, blocks: u32, samples: &[Sample]) -> CompactTarget {
+    let blocks = blocks.clamp(1, Retarget::MAX_LWMA_BLOCKS);
+    let recent = samples.rchunks(blocks as usize + 1).next().unwrap_or_default();
+    let Some((oldest, recent)) = recent.split_first() else {
+        return pace.write(U512::from(pace.easiest));
+    };
+    let interval = u128::from(pace.interval_ms);
+    let wanted = interval * weights(u128::from(blocks));
+
+    let missing = u128::from(blocks) - recent.len() as u128;
+    let mut weighted = interval * weights(missing);
+    let mut targets = U512::from(pace.easiest) * U512::from(missing);
+    let mut latest = oldest.timestamp.as_millis();
+    for (weight, sample) in (missing + 1..).zip(recent) {
+        let timestamp = sample.timestamp.as_millis().max(latest.saturating_add(1));
+        weighted += weight * u128::from(timestamp - latest).min(interval * MAX_SOLVE_TIME);
+        targets += U512::from(pace.read(sample));
+        latest = timestamp;
+    }
+
+    let weighted = weighted.max(wanted / MAX_RISE);
+    pace.write(targets * U512::from(weighted) / (U512::from(blocks) * U512::from(wanted)))
+}
+
+/// `1 + 2 + ... + n`.
+const fn weights(n: u128) -> u128 {
+    n * (n + 1) / 2
+}
+
+/// The most intervals that one solve time counts for.
+const MAX_SOLVE_TIME: u128 = 6;
+
+/// How many times harder than the average of the window the next block becomes at the most.
+const MAX_RISE: u128 = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{pace, sample};
+    use super::*;
+    use rstest::rstest;
+
+    /// Well below the easiest, and a power of 256 so that small factors stay exact.
+    const BITS: u32 = 0x1a10_0000;
+
+    /// Blocks at heights 1, 2, ... with these timestamps in milliseconds.
+    fn chain(timestamps: &[u64]) -> Vec<Sample> {
+        (1..).zip(timestamps).map(|(height, &at)| sample(height, at, BITS)).collect()
+    }
+
+    // The interval is 600,000 ms; two blocks weigh 1 and 2, so 1,800,000 is on time.
+    #[rstest]
+    #[case::on_time(&[0, 600_000, 1_200_000], 0x1a10_0000)]
+    #[case::twice_as_fast(&[0, 300_000, 600_000], 0x1a08_0000)]
+    #[case::newest_weighs_most(&[0, 600_000, 900_000], 0x1a0a_aaaa)]
+    #[case::oldest_weighs_least(&[0, 300_000, 900_000], 0x1a0d_5555)]
+    #[case::at_the_solve_time_clamp(&[0, 3_600_000, 7_200_000], 0x1a60_0000)]
+    #[case::past_the_solve_time_clamp(&[0, 3_600_001, 9_999_999_999], 0x1a60_0000)]
+    #[case::before_the_solve_time_clamp(&[0, 3_600_000, 7_199_000], 0x1a5f_fb72)]
+    #[case::at_a_tenth(&[0, 60_000, 120_000], 0x1a01_9999)]
+    #[case::past_a_tenth(&[0, 0, 0], 0x1a01_9999)]
+    #[case::end_of_time(&[u64::MAX, u64::MAX, u64::MAX], 0x1a01_9999)]
+    #[case::only_the_last_are_read(&[9, 8, 0, 600_000, 1_200_000], 0x1a10_0000)]
+    fn two_blocks(#[case] timestamps: &[u64], #[case] expected: u32) {
+        assert_eq!(lwma(&pace(), 2, &chain(timestamps)), CompactTarget::from_bits(expected));
+    }
+
+    #[test]
+    fn a_forged_timestamp_is_given_back() {
+        // The third block claims to be an interval late, the fourth tells the true time again.
+        let forged = lwma(&pace(), 3, &chain(&[0, 600_000, 1_800_000, 1_800_000]));
+        let honest = lwma(&pace(), 3, &chain(&[0, 600_000, 1_200_000, 1_800_000]));
+        assert!(forged < honest, "{forged} is easier than {honest}");
+    }
+
+    #[rstest]
+    #[case::no_block(&[])]
+    #[case::genesis_does_not_count(&[123])]
+    #[case::on_time(&[0, 600_000])]
+    fn missing_history_is_on_time_at_the_easiest(#[case] timestamps: &[u64]) {
+        let easiest = pace().easiest().to_compact();
+        let samples: Vec<Sample> =
+            chain(timestamps).into_iter().map(|sample| Sample { target: easiest, ..sample }).collect();
+        assert_eq!(lwma(&pace(), 60, &samples), easiest);
+    }
+
+    #[test]
+    fn a_first_fast_interval_weighs_no_more_than_later_ones() {
+        // 59 blocks on time weigh 1 + ... + 59 = 1,770 of 1,830; the easiest target is 0xffff.
+        let easiest = pace().easiest().to_compact();
+        let samples = [1, 2].map(|height| Sample { target: easiest, ..sample(height, height - 1, BITS) });
+        assert_eq!(lwma(&pace(), 60, &samples), CompactTarget::from_bits(0x1f00_f79a));
+    }
+}
