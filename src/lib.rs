@@ -6,6 +6,8 @@ mod mempool;
 mod miner;
 mod primitives;
 mod protocol;
+#[cfg(feature = "node")]
+pub mod wire;
 
 pub use chain::{Blockchain, ChainConfig, Imported};
 pub use consensus::*;
@@ -13,3 +15,5 @@ pub use mempool::{Mempool, MempoolConfig, MempoolError, Source};
 pub use miner::*;
 pub use primitives::*;
 pub use protocol::*;
+#[cfg(feature = "websocket")]
+pub use wire::WireFormat;

@@ -1,0 +1,25 @@
+//! W: how a message becomes a frame and a frame a message. Knows nothing of sockets, nor of what a message
+//! means: a format is a pair of functions and a name.
+//!
+//! The formats of this crate are `Json` and `Bincode`, each behind the feature of its transport. Nothing that
+//! consensus looks at is computed from wire bytes, so formats may differ from peer to peer.
+
+#[cfg(feature = "ws-bincode")]
+mod bincode;
+mod error;
+#[cfg(feature = "websocket")]
+mod format;
+#[cfg(feature = "ws-json")]
+mod json;
+
+#[cfg(feature = "ws-bincode")]
+pub use bincode::Bincode;
+pub use error::{FrameKind, WireError};
+#[cfg(feature = "websocket")]
+pub use format::{Frame, WireFormat};
+#[cfg(feature = "ws-json")]
+pub use json::Json;
+
+/// The most bytes in one frame, unless a transport is configured otherwise: 16 MiB. The largest honest message
+/// is a `Blocks` of one block beyond [`MAX_BLOCKS_BYTES`](crate::limits::MAX_BLOCKS_BYTES), in JSON.
+pub const DEFAULT_MAX_FRAME_BYTES: usize = 16 << 20;

@@ -1,0 +1,40 @@
+//! bincode in binary frames: the one file that names the library.
+//!
+//! The layout is that of bincode 1 with fixed-width little-endian integers: an enum variant is a `u32`, a
+//! length a `u64`, a string its length and its bytes, nothing is padded. Every message has exactly one
+//! encoding, which the variable-width integers of the same library do not give.
+
+use bincode::Options;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::error::WireError;
+use super::format::{Frame, WireFormat};
+
+/// bincode 1.3 with fixed-width little-endian integers. Hashes and headers are their raw bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bincode;
+
+impl WireFormat for Bincode {
+    const SUBPROTOCOL: &'static str = "hashloom.v1.bincode";
+
+    fn encode<M: Serialize>(&self, message: &M) -> Result<Frame, WireError> {
+        // The value is in memory already and the transport checks the frame; a limit is for what arrives.
+        match options().with_no_limit().serialize(message) {
+            Ok(bytes) => Ok(bytes.into()),
+            Err(error) => Err(WireError::Encode { format: Self::SUBPROTOCOL, source: error }),
+        }
+    }
+
+    fn decode<M: DeserializeOwned>(&self, frame: &Frame) -> Result<M, WireError> {
+        let bytes = frame.as_binary(Self::SUBPROTOCOL)?;
+        options()
+            .with_limit(bytes.len() as u64)
+            .deserialize(bytes)
+            .map_err(|error| WireError::Decode { format: Self::SUBPROTOCOL, source: error })
+    }
+}
+
+fn options() -> impl Options {
+    bincode::DefaultOptions::new().with_fixint_encoding().with_little_endian().reject_trailing_bytes()
+}

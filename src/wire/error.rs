@@ -1,0 +1,65 @@
+//! Why a message does not become a frame or a frame a message.
+
+use core::error::Error;
+use core::fmt;
+
+/// What is wrong between a message and its frame.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WireError {
+    /// The format cannot express the message.
+    #[error("cannot encode as {format}: {source}")]
+    Encode {
+        /// The format's subprotocol.
+        format: &'static str,
+        /// What the format's library says.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The frame holds no message, or more than one.
+    #[error("not a message in {format}: {source}")]
+    Decode {
+        /// The format's subprotocol.
+        format: &'static str,
+        /// What the format's library says.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// A text frame where the format has binary ones, or the other way round.
+    #[error("{format} uses {expected} frames, got a {got} frame")]
+    FrameKind {
+        /// The format's subprotocol.
+        format: &'static str,
+        /// The kind that arrived.
+        got: FrameKind,
+        /// The kind that the format uses.
+        expected: FrameKind,
+    },
+    /// A text frame that is not UTF-8.
+    #[error("a text frame is not UTF-8")]
+    NotUtf8,
+    /// More bytes than one frame may have.
+    #[error("a frame has {got} bytes, at most {limit} are allowed")]
+    TooLarge {
+        /// The size in bytes.
+        got: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+}
+
+/// The two kinds of frames that WebSocket has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrameKind {
+    /// UTF-8.
+    Text,
+    /// Any bytes.
+    Binary,
+}
+
+impl fmt::Display for FrameKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Text => "text",
+            Self::Binary => "binary",
+        })
+    }
+}
