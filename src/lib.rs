@@ -6,6 +6,10 @@ mod mempool;
 mod miner;
 mod primitives;
 mod protocol;
+#[cfg(feature = "test-utils")]
+pub mod testing;
+#[cfg(feature = "node")]
+pub mod transport;
 #[cfg(feature = "node")]
 pub mod wire;
 
@@ -15,5 +19,11 @@ pub use mempool::{Mempool, MempoolConfig, MempoolError, Source};
 pub use miner::*;
 pub use primitives::*;
 pub use protocol::*;
+#[cfg(feature = "node")]
+pub use transport::Transport;
+#[cfg(feature = "ws-bincode")]
+pub use transport::WsBincode;
+#[cfg(feature = "ws-json")]
+pub use transport::WsJson;
 #[cfg(feature = "websocket")]
 pub use wire::WireFormat;

@@ -6,5 +6,7 @@
 mod arbitrary;
 #[cfg(all(feature = "ws-json", feature = "ws-bincode"))]
 mod golden;
+#[cfg(all(feature = "ws-json", feature = "ws-bincode", feature = "test-utils"))]
+mod transport;
 #[cfg(all(feature = "ws-json", feature = "ws-bincode"))]
 mod wire;

@@ -1,0 +1,5 @@
+//! Public test suites: whoever implements a trait of this crate can run the suite that the crate's own
+//! implementations pass.
+
+#[cfg(feature = "node")]
+pub mod transport;

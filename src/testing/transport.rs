@@ -1,0 +1,198 @@
+//! What every [`Transport`] has to do. Call [`suite`] from a test of yours:
+//!
+//! ```
+//! use hashloom::testing::transport::suite;
+//! use hashloom::transport::Memory;
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! suite(&Memory::new(), &"memory://".parse().unwrap()).await;
+//! # }
+//! ```
+
+#![expect(clippy::expect_used, reason = "a failed check panics, as every assertion does")]
+
+use core::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::protocol::{Message, PeerAddr};
+use crate::transport::{Connection, Listener, Outgoing, Receiver, Sender, Transport, TransportError};
+
+/// The time that one step may take before the suite takes it to hang.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Runs every check. `any_address` is one at which the transport listens wherever there is room, such as
+/// `ws://127.0.0.1:0`; it is used many times.
+///
+/// # Panics
+///
+/// When the transport fails a check.
+pub async fn suite(transport: &dyn Transport, any_address: &PeerAddr) {
+    both_directions(transport, any_address).await;
+    order_of_many_messages(transport, any_address).await;
+    a_large_message(transport, any_address).await;
+    a_cancelled_receive_loses_nothing(transport, any_address).await;
+    an_orderly_close_delivers_everything(transport, any_address).await;
+    both_sides_close_at_once(transport, any_address).await;
+    a_dropped_connection_ends(transport, any_address).await;
+    a_listener_serves_many(transport, any_address).await;
+    an_address_is_taken_once(transport, any_address).await;
+    a_dropped_listener_is_gone(transport, any_address).await;
+}
+
+type Halves = (Box<dyn Sender>, Box<dyn Receiver>);
+
+async fn both_directions(transport: &dyn Transport, any_address: &PeerAddr) {
+    let ((mut a_out, mut a_in), (mut b_out, mut b_in)) = pair(transport, any_address).await;
+    send(&mut a_out, Message::Ping(1)).await;
+    assert_eq!(recv(&mut b_in).await, Some(Message::Ping(1)));
+    send(&mut b_out, Message::Pong(1)).await;
+    assert_eq!(recv(&mut a_in).await, Some(Message::Pong(1)));
+}
+
+async fn order_of_many_messages(transport: &dyn Transport, any_address: &PeerAddr) {
+    const COUNT: u64 = 2_000;
+    let ((mut a_out, _a_in), (_b_out, mut b_in)) = pair(transport, any_address).await;
+    let feed_all = async {
+        for number in 0..COUNT {
+            a_out.feed(&Outgoing::new(Message::Ping(number))).await.expect("feeding works");
+        }
+        a_out.flush().await.expect("flushing works");
+    };
+    let receive_all = async {
+        for number in 0..COUNT {
+            assert_eq!(recv(&mut b_in).await, Some(Message::Ping(number)), "in order");
+        }
+    };
+    within("many messages", async { tokio::join!(feed_all, receive_all) }).await;
+}
+
+async fn a_large_message(transport: &dyn Transport, any_address: &PeerAddr) {
+    let ((mut a_out, _a_in), (_b_out, mut b_in)) = pair(transport, any_address).await;
+    let large = Message::Transactions(vec!["\u{2713} ".repeat(1 << 18)]);
+    let (sent, received) = tokio::join!(send(&mut a_out, large.clone()), recv(&mut b_in));
+    assert_eq!((sent, received), ((), Some(large)));
+}
+
+async fn a_cancelled_receive_loses_nothing(transport: &dyn Transport, any_address: &PeerAddr) {
+    let ((mut a_out, _a_in), (_b_out, mut b_in)) = pair(transport, any_address).await;
+    for number in 0..100 {
+        tokio::select! {
+            biased;
+            received = b_in.recv() => panic!("nothing was sent, got {received:?}"),
+            () = core::future::ready(()) => {}
+        }
+        send(&mut a_out, Message::Ping(number)).await;
+        assert_eq!(recv(&mut b_in).await, Some(Message::Ping(number)));
+    }
+}
+
+async fn an_orderly_close_delivers_everything(transport: &dyn Transport, any_address: &PeerAddr) {
+    let ((mut a_out, mut a_in), (mut b_out, mut b_in)) = pair(transport, any_address).await;
+    // What lies unread on the closing side must not cost the other side what was sent to it.
+    send(&mut b_out, Message::Ping(7)).await;
+    let bye = Message::Bye { reason: "the suite says so".to_owned() };
+    a_out.feed(&Outgoing::new(bye.clone())).await.expect("feeding works");
+    let closing = async {
+        a_out.close().await;
+        drop(a_out);
+    };
+    let reading = async {
+        assert_eq!(recv(&mut b_in).await, Some(bye), "what was fed before the close arrives");
+        assert_eq!(recv(&mut b_in).await, None, "then the orderly end");
+        drop((b_out, b_in));
+    };
+    within("a close", async { tokio::join!(closing, reading) }).await;
+    assert_eq!(recv(&mut a_in).await, None, "the closing side has closed its receiving half, too");
+}
+
+async fn both_sides_close_at_once(transport: &dyn Transport, any_address: &PeerAddr) {
+    let ((mut a_out, mut a_in), (mut b_out, mut b_in)) = pair(transport, any_address).await;
+    let close_all = async { tokio::join!(a_out.close(), b_out.close()) };
+    let ends = async { tokio::join!(recv(&mut a_in), recv(&mut b_in)) };
+    let (_, ends) = within("two closes", async { tokio::join!(close_all, ends) }).await;
+    assert_eq!(ends, (None, None));
+    let late = a_out.send(&Outgoing::new(Message::Ping(1))).await;
+    assert!(late.is_err(), "nothing is sent after a close");
+}
+
+async fn a_dropped_connection_ends(transport: &dyn Transport, any_address: &PeerAddr) {
+    let (a, (_b_out, mut b_in)) = pair(transport, any_address).await;
+    drop(a);
+    let end = within("the end", b_in.recv()).await;
+    assert!(matches!(end, Err(_) | Ok(None)), "a dropped connection ends, got {end:?}");
+}
+
+async fn a_listener_serves_many(transport: &dyn Transport, any_address: &PeerAddr) {
+    let mut listener = listen(transport, any_address).await;
+    let address = listener.local_addr().clone();
+    let mut open = Vec::new();
+    for number in 0..8 {
+        let (dialled, accepted) = connect(transport, listener.as_mut(), &address).await;
+        open.push((number, dialled.split(), accepted.split()));
+    }
+    for (number, (out, _), _) in &mut open {
+        send(out, Message::Ping(*number)).await;
+    }
+    for (number, _, (_, incoming)) in &mut open {
+        assert_eq!(recv(incoming).await, Some(Message::Ping(*number)), "no connection sees another's");
+    }
+}
+
+async fn an_address_is_taken_once(transport: &dyn Transport, any_address: &PeerAddr) {
+    let listener = listen(transport, any_address).await;
+    let address = listener.local_addr();
+    let error = transport.listen(address).await.expect_err("the address is taken");
+    assert!(matches!(&error, TransportError::AddressInUse { address: named } if named == address), "{error}");
+}
+
+async fn a_dropped_listener_is_gone(transport: &dyn Transport, any_address: &PeerAddr) {
+    let mut listener = listen(transport, any_address).await;
+    let address = listener.local_addr().clone();
+    let (dialled, accepted) = connect(transport, listener.as_mut(), &address).await;
+    drop(listener);
+    let refused = within("a dial", transport.dial(&address)).await;
+    let error = refused.expect_err("nobody listens any more");
+    assert!(error.to_string().contains(address.as_str()), "the error names the address: {error}");
+    drop(listen(transport, &address).await);
+
+    let ((mut out, _a_in), (_b_out, mut incoming)) = (dialled.split(), accepted.split());
+    send(&mut out, Message::Ping(1)).await;
+    assert_eq!(recv(&mut incoming).await, Some(Message::Ping(1)), "open connections outlive their listener");
+}
+
+/// The two ends of a new connection, the dialling one first.
+async fn pair(transport: &dyn Transport, any_address: &PeerAddr) -> (Halves, Halves) {
+    let mut listener = listen(transport, any_address).await;
+    let address = listener.local_addr().clone();
+    let (dialled, accepted) = connect(transport, listener.as_mut(), &address).await;
+    assert_eq!(dialled.remote_addr(), &address, "a connection names the address that was dialled");
+    (dialled.split(), accepted.split())
+}
+
+async fn listen(transport: &dyn Transport, address: &PeerAddr) -> Box<dyn Listener> {
+    transport.listen(address).await.expect("listening works")
+}
+
+async fn connect(
+    transport: &dyn Transport,
+    listener: &mut dyn Listener,
+    address: &PeerAddr,
+) -> (Box<dyn Connection>, Box<dyn Connection>) {
+    let both = async { tokio::join!(transport.dial(address), listener.accept()) };
+    let (dialled, accepted) = within("a connection", both).await;
+    (dialled.expect("dialling works"), accepted.expect("accepting works"))
+}
+
+async fn send(sender: &mut Box<dyn Sender>, message: Message) {
+    within("sending", sender.send(&Outgoing::new(message))).await.expect("sending works");
+}
+
+async fn recv(receiver: &mut Box<dyn Receiver>) -> Option<Message> {
+    within("receiving", receiver.recv()).await.expect("receiving works")
+}
+
+async fn within<R>(step: &str, future: impl Future<Output = R>) -> R {
+    let result = timeout(PATIENCE, future).await;
+    result.unwrap_or_else(|_| panic!("{step} did not finish within {PATIENCE:?}"))
+}

@@ -1,0 +1,267 @@
+//! Fault injection at the border between a node and its transport: a switch that cuts a node off.
+
+use core::fmt::Debug;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+use super::error::TransportError;
+use super::outgoing::Outgoing;
+use super::{Connection, Listener, Receiver, Sender, Transport};
+use crate::primitives::Transaction;
+use crate::protocol::{Message, PeerAddr};
+
+/// A transport that can be cut off from its network and healed again, to see what a node makes of a
+/// partition. It works over every transport and fakes nothing: the connections really end, and the other side
+/// sees what it sees when a machine dies.
+///
+/// [`cut`](Self::cut) ends every open connection, makes dials fail with [`TransportError::Cut`], and drops
+/// at once whoever connects. The listener keeps its address. [`heal`](Self::heal) lets new connections
+/// through; the old ones stay dead, and dialling again is the node's business.
+///
+/// Clones share the switch: keep one and give the other to the node.
+#[derive(Debug)]
+pub struct Switch<T = String> {
+    inner: Arc<dyn Transport<T>>,
+    wiring: Arc<Wiring>,
+}
+
+impl<T: Transaction> Switch<T> {
+    /// A switch in front of `transport` that lets everything through for now.
+    pub fn new(transport: impl Transport<T>) -> Self {
+        Self::over(Arc::new(transport))
+    }
+
+    /// The same for a transport that is shared or was chosen at run time.
+    pub fn over(transport: Arc<dyn Transport<T>>) -> Self {
+        Self { inner: transport, wiring: Arc::default() }
+    }
+
+    /// Ends every connection that goes through the switch, and lets no new one through.
+    pub fn cut(&self) {
+        let mut wires = self.wiring.lock();
+        wires.is_cut = true;
+        self.wiring.cuts.send_modify(|count| *count += 1);
+        for end in wires.open.drain(..).filter_map(|end| end.upgrade()) {
+            end.cut();
+        }
+    }
+
+    /// Lets new connections through again.
+    pub fn heal(&self) {
+        self.wiring.lock().is_cut = false;
+    }
+
+    /// Whether the node is cut off.
+    pub fn is_cut(&self) -> bool {
+        self.wiring.lock().is_cut
+    }
+}
+
+impl<T> Clone for Switch<T> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner), wiring: Arc::clone(&self.wiring) }
+    }
+}
+
+#[async_trait]
+impl<T: Transaction> Transport<T> for Switch<T> {
+    async fn listen(&self, address: &PeerAddr) -> Result<Box<dyn Listener<T>>, TransportError> {
+        let inner = self.inner.listen(address).await?;
+        Ok(Box::new(SwitchListener { inner, wiring: Arc::clone(&self.wiring) }))
+    }
+
+    async fn dial(&self, address: &PeerAddr) -> Result<Box<dyn Connection<T>>, TransportError> {
+        let mut cuts = self.wiring.watch()?;
+        let connection = tokio::select! {
+            biased;
+            _ = cuts.changed() => return Err(TransportError::Cut),
+            dialled = self.inner.dial(address) => dialled?,
+        };
+        self.wiring.join(connection, &cuts)
+    }
+}
+
+/// The state that clones, listeners and connections share.
+#[derive(Debug, Default)]
+struct Wiring {
+    wires: Mutex<Wires>,
+    /// How often it was cut.
+    cuts: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Wires {
+    is_cut: bool,
+    /// The halves of open connections, and of some that are gone since the last one was added.
+    open: Vec<Weak<dyn Cut>>,
+}
+
+impl Wiring {
+    fn lock(&self) -> MutexGuard<'_, Wires> {
+        self.wires.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notices every cut from now on.
+    fn watch(&self) -> Result<watch::Receiver<u64>, TransportError> {
+        let wires = self.lock();
+        if wires.is_cut { Err(TransportError::Cut) } else { Ok(self.cuts.subscribe()) }
+    }
+
+    /// Puts a new connection under the switch, unless that was cut since `cuts` was taken.
+    fn join<T: Transaction>(
+        &self,
+        connection: Box<dyn Connection<T>>,
+        cuts: &watch::Receiver<u64>,
+    ) -> Result<Box<dyn Connection<T>>, TransportError> {
+        let remote = connection.remote_addr().clone();
+        let (sender, receiver) = connection.split();
+        let (sender, receiver) = (Arc::new(Slot::new(sender)), Arc::new(Slot::new(receiver)));
+        let mut wires = self.lock();
+        if cuts.has_changed().unwrap_or(true) {
+            return Err(TransportError::Cut);
+        }
+        wires.open.retain(|end| end.strong_count() > 0);
+        let ends: [Arc<dyn Cut>; 2] = [sender.clone(), receiver.clone()];
+        wires.open.extend(ends.iter().map(Arc::downgrade));
+        Ok(Box::new(SwitchConnection { remote, sender, receiver }))
+    }
+}
+
+#[derive(Debug)]
+struct SwitchListener<T> {
+    inner: Box<dyn Listener<T>>,
+    wiring: Arc<Wiring>,
+}
+
+#[async_trait]
+impl<T: Transaction> Listener<T> for SwitchListener<T> {
+    fn local_addr(&self) -> &PeerAddr {
+        self.inner.local_addr()
+    }
+
+    async fn accept(&mut self) -> Result<Box<dyn Connection<T>>, TransportError> {
+        loop {
+            let connection = self.inner.accept().await?;
+            let joined = self.wiring.watch().and_then(|cuts| self.wiring.join(connection, &cuts));
+            if joined.is_ok() {
+                return joined;
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct SwitchConnection<T> {
+    remote: PeerAddr,
+    sender: Arc<Slot<dyn Sender<T>>>,
+    receiver: Arc<Slot<dyn Receiver<T>>>,
+}
+
+impl<T: Transaction> Connection<T> for SwitchConnection<T> {
+    fn remote_addr(&self) -> &PeerAddr {
+        &self.remote
+    }
+
+    fn split(self: Box<Self>) -> (Box<dyn Sender<T>>, Box<dyn Receiver<T>>) {
+        (Box::new(SwitchHalf(self.sender)), Box::new(SwitchHalf(self.receiver)))
+    }
+}
+
+#[derive(Debug)]
+struct SwitchHalf<H: ?Sized>(Arc<Slot<H>>);
+
+#[async_trait]
+impl<T: Transaction> Sender<T> for SwitchHalf<dyn Sender<T>> {
+    async fn feed(&mut self, message: &Outgoing<T>) -> Result<(), TransportError> {
+        let mut lease = self.0.lease();
+        self.0.unless_cut(lease.half()?.feed(message)).await?
+    }
+
+    async fn flush(&mut self) -> Result<(), TransportError> {
+        let mut lease = self.0.lease();
+        self.0.unless_cut(lease.half()?.flush()).await?
+    }
+
+    async fn close(&mut self) {
+        let mut lease = self.0.lease();
+        if let Ok(half) = lease.half() {
+            // Cut or closed: the connection is over either way.
+            let _ = self.0.unless_cut(half.close()).await;
+        }
+    }
+}
+
+#[async_trait]
+impl<T: Transaction> Receiver<T> for SwitchHalf<dyn Receiver<T>> {
+    async fn recv(&mut self) -> Result<Option<Message<T>>, TransportError> {
+        let mut lease = self.0.lease();
+        self.0.unless_cut(lease.half()?.recv()).await?
+    }
+}
+
+/// What the switch can end.
+trait Cut: Debug + Send + Sync {
+    fn cut(&self);
+}
+
+/// The place of one half of a connection. An idle half lies here, where a cut finds and drops it; one that is
+/// at work is out on a [`Lease`] and wakes up.
+#[derive(Debug)]
+struct Slot<H: ?Sized> {
+    half: Mutex<Option<Box<H>>>,
+    is_cut: watch::Sender<bool>,
+}
+
+impl<H: ?Sized> Slot<H> {
+    fn new(half: Box<H>) -> Self {
+        Self { half: Mutex::new(Some(half)), is_cut: watch::Sender::new(false) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Box<H>>> {
+        self.half.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lease(&self) -> Lease<'_, H> {
+        Lease { half: self.lock().take(), slot: self }
+    }
+
+    async fn unless_cut<R>(&self, operation: impl Future<Output = R>) -> Result<R, TransportError> {
+        let mut is_cut = self.is_cut.subscribe();
+        tokio::select! {
+            biased;
+            _ = is_cut.wait_for(|is_cut| *is_cut) => Err(TransportError::Cut),
+            result = operation => Ok(result),
+        }
+    }
+}
+
+impl<H: ?Sized + Debug + Send> Cut for Slot<H> {
+    fn cut(&self) {
+        // The flag first: a lease that ends in between does not put its half back.
+        self.is_cut.send_replace(true);
+        self.lock().take();
+    }
+}
+
+/// The half for the length of one operation; also when that is dropped half-way.
+struct Lease<'a, H: ?Sized> {
+    half: Option<Box<H>>,
+    slot: &'a Slot<H>,
+}
+
+impl<H: ?Sized> Lease<'_, H> {
+    fn half(&mut self) -> Result<&mut H, TransportError> {
+        self.half.as_deref_mut().ok_or(TransportError::Cut)
+    }
+}
+
+impl<H: ?Sized> Drop for Lease<'_, H> {
+    fn drop(&mut self) {
+        let mut place = self.slot.lock();
+        if !*self.slot.is_cut.borrow() {
+            *place = self.half.take();
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! WebSocket transports (RFC 6455) over TCP, one for each wire format, or several formats on one port.
+
+mod address;
+mod codec;
+mod config;
+mod connection;
+mod dial;
+mod listen;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use codec::{Codec, Formats};
+pub use config::WebSocketConfig;
+
+use super::error::TransportError;
+use super::{Connection, Listener, Transport};
+use crate::primitives::Transaction;
+use crate::protocol::PeerAddr;
+#[cfg(feature = "ws-bincode")]
+use crate::wire::Bincode;
+#[cfg(feature = "ws-json")]
+use crate::wire::Json;
+use crate::wire::WireFormat;
+
+/// WebSocket with JSON in text frames.
+#[cfg(feature = "ws-json")]
+pub type WsJson = WebSocket<Json>;
+
+/// WebSocket with bincode in binary frames.
+#[cfg(feature = "ws-bincode")]
+pub type WsBincode = WebSocket<Bincode>;
+
+/// A WebSocket transport that speaks one wire format.
+///
+/// Addresses are `ws://host:port`, with an optional path that a server ignores. Port 0 listens at any that is
+/// free. The format is agreed on in the handshake, by its [`SUBPROTOCOL`](WireFormat::SUBPROTOCOL): peers that
+/// speak another one are refused there, and both ends say which formats they speak.
+#[derive(Clone, Debug, Default)]
+pub struct WebSocket<F> {
+    format: Arc<F>,
+    config: WebSocketConfig,
+}
+
+impl<F: WireFormat> WebSocket<F> {
+    /// A transport with the default configuration.
+    pub fn new(format: F) -> Self {
+        Self { format: Arc::new(format), config: WebSocketConfig::default() }
+    }
+
+    /// The same with other limits.
+    #[must_use]
+    pub fn with_config(mut self, config: WebSocketConfig) -> Self {
+        self.config = config;
+        self
+    }
+
+    fn formats<T: Transaction>(&self) -> Formats<T> {
+        vec![Arc::clone(&self.format) as Arc<dyn Codec<T>>].into()
+    }
+}
+
+#[async_trait]
+impl<T: Transaction, F: WireFormat> Transport<T> for WebSocket<F> {
+    async fn listen(&self, address: &PeerAddr) -> Result<Box<dyn Listener<T>>, TransportError> {
+        listen::listen(address, self.formats(), self.config).await
+    }
+
+    async fn dial(&self, address: &PeerAddr) -> Result<Box<dyn Connection<T>>, TransportError> {
+        dial::dial(address, self.formats(), self.config).await
+    }
+}
+
+/// A WebSocket transport that speaks several wire formats: one port serves peers of each of them.
+///
+/// A dial offers all formats, the first one first; a listener takes the first that the peer offers among those
+/// that it speaks.
+///
+/// ```
+/// # #[cfg(all(feature = "ws-json", feature = "ws-bincode"))] {
+/// use hashloom::transport::WsMulti;
+/// use hashloom::wire::{Bincode, Json};
+///
+/// let transport = WsMulti::<String>::new(Bincode).and(Json);
+/// assert_eq!(transport.subprotocols(), ["hashloom.v1.bincode", "hashloom.v1.json"]);
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct WsMulti<T = String> {
+    formats: Vec<Arc<dyn Codec<T>>>,
+    config: WebSocketConfig,
+}
+
+impl<T: Transaction> WsMulti<T> {
+    /// A transport with one format, the preferred one, and the default configuration.
+    pub fn new(preferred: impl WireFormat) -> Self {
+        Self { formats: vec![Arc::new(preferred)], config: WebSocketConfig::default() }
+    }
+
+    /// The same with one more format, less preferred than those before it.
+    #[must_use]
+    pub fn and(mut self, format: impl WireFormat) -> Self {
+        self.formats.push(Arc::new(format));
+        self
+    }
+
+    /// The same with other limits.
+    #[must_use]
+    pub fn with_config(mut self, config: WebSocketConfig) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// The names of the formats, in order of preference.
+    pub fn subprotocols(&self) -> Vec<&'static str> {
+        self.formats.iter().map(|format| format.subprotocol()).collect()
+    }
+}
+
+#[async_trait]
+impl<T: Transaction> Transport<T> for WsMulti<T> {
+    async fn listen(&self, address: &PeerAddr) -> Result<Box<dyn Listener<T>>, TransportError> {
+        listen::listen(address, self.formats.as_slice().into(), self.config).await
+    }
+
+    async fn dial(&self, address: &PeerAddr) -> Result<Box<dyn Connection<T>>, TransportError> {
+        dial::dial(address, self.formats.as_slice().into(), self.config).await
+    }
+}

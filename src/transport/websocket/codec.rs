@@ -1,0 +1,55 @@
+//! A wire format with its type erased, so that one listener can serve several.
+
+use core::fmt::Debug;
+use std::sync::Arc;
+
+use tokio_tungstenite::tungstenite::http::HeaderMap;
+
+use super::super::outgoing::Outgoing;
+use crate::primitives::Transaction;
+use crate::protocol::Message;
+use crate::wire::{Frame, WireError, WireFormat};
+
+/// The formats of one end, the preferred one first; never empty.
+pub(super) type Formats<T> = Arc<[Arc<dyn Codec<T>>]>;
+
+/// [`WireFormat`] for the messages of one chain.
+pub(super) trait Codec<T: Transaction>: Debug + Send + Sync {
+    fn subprotocol(&self) -> &'static str;
+
+    fn encode(&self, message: &Outgoing<T>) -> Result<Frame, WireError>;
+
+    fn decode(&self, frame: &Frame) -> Result<Message<T>, WireError>;
+}
+
+impl<T: Transaction, F: WireFormat> Codec<T> for F {
+    fn subprotocol(&self) -> &'static str {
+        F::SUBPROTOCOL
+    }
+
+    fn encode(&self, message: &Outgoing<T>) -> Result<Frame, WireError> {
+        message.frame(self)
+    }
+
+    fn decode(&self, frame: &Frame) -> Result<Message<T>, WireError> {
+        WireFormat::decode(self, frame)
+    }
+}
+
+/// The header in which the two ends agree on a format (RFC 6455, section 11.3.4).
+pub(super) const SUBPROTOCOL_HEADER: &str = "Sec-WebSocket-Protocol";
+
+/// Subprotocols of a peer that are looked at.
+const MAX_NAMES: usize = 16;
+
+/// The names that a peer's headers list.
+pub(super) fn listed_names(headers: &HeaderMap) -> Vec<String> {
+    let lines = headers.get_all(SUBPROTOCOL_HEADER).into_iter().filter_map(|line| line.to_str().ok());
+    let names = lines.flat_map(|line| line.split(',')).map(str::trim).filter(|name| !name.is_empty());
+    names.take(MAX_NAMES).map(ToOwned::to_owned).collect()
+}
+
+/// The names of the formats.
+pub(super) fn names<T: Transaction>(formats: &[Arc<dyn Codec<T>>]) -> Vec<String> {
+    formats.iter().map(|format| format.subprotocol().to_owned()).collect()
+}

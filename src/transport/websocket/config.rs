@@ -1,0 +1,63 @@
+//! The bounds of a WebSocket transport.
+
+use core::time::Duration;
+
+use crate::wire::DEFAULT_MAX_FRAME_BYTES;
+
+/// How much a WebSocket transport takes from a peer, and how long it waits for one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WebSocketConfig {
+    /// The most bytes in one message, sent or received, however many fragments it comes in. An incoming one is
+    /// refused on its announced size, before it takes memory. Default:
+    /// [`DEFAULT_MAX_FRAME_BYTES`].
+    pub max_frame_bytes: usize,
+    /// From the first packet to the end of the WebSocket handshake, at either end. Default: 10 s.
+    pub handshake_timeout: Duration,
+    /// Handshakes that a listener carries on at the same time; further peers wait in the system's queue.
+    /// At least 1. Default: 32.
+    pub max_pending_handshakes: usize,
+    /// How long a close waits for the peer to read what was sent. Default: 2 s.
+    pub close_timeout: Duration,
+}
+
+impl Default for WebSocketConfig {
+    fn default() -> Self {
+        Self {
+            max_frame_bytes: DEFAULT_MAX_FRAME_BYTES,
+            handshake_timeout: Duration::from_secs(10),
+            max_pending_handshakes: 32,
+            close_timeout: Duration::from_secs(2),
+        }
+    }
+}
+
+impl WebSocketConfig {
+    /// Sets [`max_frame_bytes`](Self::max_frame_bytes).
+    #[must_use]
+    pub fn max_frame_bytes(mut self, bytes: usize) -> Self {
+        self.max_frame_bytes = bytes;
+        self
+    }
+
+    /// Sets [`handshake_timeout`](Self::handshake_timeout).
+    #[must_use]
+    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.handshake_timeout = timeout;
+        self
+    }
+
+    /// Sets [`max_pending_handshakes`](Self::max_pending_handshakes).
+    #[must_use]
+    pub fn max_pending_handshakes(mut self, handshakes: usize) -> Self {
+        self.max_pending_handshakes = handshakes;
+        self
+    }
+
+    /// Sets [`close_timeout`](Self::close_timeout).
+    #[must_use]
+    pub fn close_timeout(mut self, timeout: Duration) -> Self {
+        self.close_timeout = timeout;
+        self
+    }
+}

@@ -1,0 +1,249 @@
+//! An open WebSocket connection: one socket, two halves.
+//!
+//! Both halves lock the socket for the length of one poll, never across an await. That lets the sending half
+//! read, too, which an orderly close needs: whoever closes a TCP socket with unread input makes the system
+//! throw away what the peer has not read yet.
+
+use core::future::poll_fn;
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker, ready};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use futures_util::{Sink, Stream};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig as Tungstenite;
+use tokio_tungstenite::tungstenite::{self, Message as WsMessage};
+
+use super::codec::Codec;
+use super::config::WebSocketConfig;
+use crate::primitives::Transaction;
+use crate::protocol::{Message, PeerAddr};
+use crate::transport::{Connection, Outgoing, Receiver, Sender, TransportError};
+use crate::wire::{Frame, WireError};
+
+/// Bytes that are read from a socket at a time. Every connection has a buffer of that size.
+const READ_BUFFER_BYTES: usize = 32 << 10;
+
+/// The limits as the WebSocket library wants them.
+pub(super) fn limits(config: &WebSocketConfig) -> Tungstenite {
+    Tungstenite::default()
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .max_frame_size(Some(config.max_frame_bytes))
+        .max_message_size(Some(config.max_frame_bytes))
+}
+
+/// A connection whose handshake is done.
+#[derive(Debug)]
+pub(super) struct WsConnection<T: Transaction> {
+    remote: PeerAddr,
+    socket: Arc<Mutex<Socket>>,
+    codec: Arc<dyn Codec<T>>,
+    config: WebSocketConfig,
+}
+
+impl<T: Transaction> WsConnection<T> {
+    pub(super) fn new(
+        remote: PeerAddr,
+        stream: WebSocketStream<TcpStream>,
+        codec: Arc<dyn Codec<T>>,
+        config: WebSocketConfig,
+    ) -> Self {
+        let socket = Socket { stream, state: State::Open, reader: None };
+        Self { remote, socket: Arc::new(Mutex::new(socket)), codec, config }
+    }
+}
+
+impl<T: Transaction> Connection<T> for WsConnection<T> {
+    fn remote_addr(&self) -> &PeerAddr {
+        &self.remote
+    }
+
+    fn split(self: Box<Self>) -> (Box<dyn Sender<T>>, Box<dyn Receiver<T>>) {
+        let receiver = WsReceiver { socket: Arc::clone(&self.socket), codec: Arc::clone(&self.codec) };
+        let sender = WsSender { socket: self.socket, codec: self.codec, config: self.config };
+        (Box::new(sender), Box::new(receiver))
+    }
+}
+
+#[derive(Debug)]
+struct WsSender<T: Transaction> {
+    socket: Arc<Mutex<Socket>>,
+    codec: Arc<dyn Codec<T>>,
+    config: WebSocketConfig,
+}
+
+#[async_trait]
+impl<T: Transaction> Sender<T> for WsSender<T> {
+    async fn feed(&mut self, message: &Outgoing<T>) -> Result<(), TransportError> {
+        let frame = self.codec.encode(message).map_err(TransportError::Unsendable)?;
+        let (got, limit) = (frame.as_bytes().len(), self.config.max_frame_bytes);
+        if got > limit {
+            return Err(TransportError::Unsendable(WireError::TooLarge { got, limit }));
+        }
+        poll_fn(|cx| lock(&self.socket).poll_feed(cx, &frame)).await
+    }
+
+    async fn flush(&mut self) -> Result<(), TransportError> {
+        poll_fn(|cx| lock(&self.socket).poll_flush(cx)).await
+    }
+
+    async fn close(&mut self) {
+        let drain = lock(&self.socket).start_close();
+        let polite = async {
+            poll_fn(|cx| lock(&self.socket).poll_close(cx)).await;
+            if drain {
+                poll_fn(|cx| lock(&self.socket).poll_drain(cx)).await;
+            }
+        };
+        // A peer that does not read in time has had its chance.
+        let _ = tokio::time::timeout(self.config.close_timeout, polite).await;
+    }
+}
+
+#[derive(Debug)]
+struct WsReceiver<T: Transaction> {
+    socket: Arc<Mutex<Socket>>,
+    codec: Arc<dyn Codec<T>>,
+}
+
+#[async_trait]
+impl<T: Transaction> Receiver<T> for WsReceiver<T> {
+    async fn recv(&mut self) -> Result<Option<Message<T>>, TransportError> {
+        let Some(frame) = poll_fn(|cx| lock(&self.socket).poll_frame(cx)).await? else {
+            return Ok(None);
+        };
+        self.codec.decode(&frame).map(Some).map_err(|error| {
+            lock(&self.socket).stop_reading();
+            TransportError::Malformed(error)
+        })
+    }
+}
+
+fn lock(socket: &Mutex<Socket>) -> MutexGuard<'_, Socket> {
+    socket.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[derive(Debug)]
+struct Socket {
+    stream: WebSocketStream<TcpStream>,
+    state: State,
+    /// Whoever waits for a message.
+    reader: Option<Waker>,
+}
+
+/// What may still be done with a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Everything.
+    Open,
+    /// Writing: what came last cannot be read.
+    WriteOnly,
+    /// Nothing: the peer closed the connection and reads no more.
+    ClosedByPeer,
+    /// Nothing: this side closed the connection.
+    ClosedByUs,
+}
+
+impl Socket {
+    fn poll_feed(&mut self, cx: &mut Context<'_>, frame: &Frame) -> Poll<Result<(), TransportError>> {
+        if !matches!(self.state, State::Open | State::WriteOnly) {
+            return Poll::Ready(Err(TransportError::Closed));
+        }
+        let mut stream = Pin::new(&mut self.stream);
+        ready!(stream.as_mut().poll_ready(cx)).map_err(transport_error)?;
+        let message = match frame.clone() {
+            Frame::Text(text) => WsMessage::Text(text),
+            Frame::Binary(bytes) => WsMessage::Binary(bytes),
+        };
+        Poll::Ready(stream.start_send(message).map_err(transport_error))
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        Pin::new(&mut self.stream).poll_flush(cx).map_err(transport_error)
+    }
+
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame>, TransportError>> {
+        loop {
+            if self.state != State::Open {
+                return Poll::Ready(Ok(None));
+            }
+            let Poll::Ready(next) = Pin::new(&mut self.stream).poll_next(cx) else {
+                self.reader = Some(cx.waker().clone());
+                return Poll::Pending;
+            };
+            match next {
+                Some(Ok(WsMessage::Text(text))) => return Poll::Ready(Ok(Some(Frame::Text(text)))),
+                Some(Ok(WsMessage::Binary(bytes))) => return Poll::Ready(Ok(Some(Frame::Binary(bytes)))),
+                // The answer to a ping is queued; the next read writes it.
+                Some(Ok(WsMessage::Ping(_) | WsMessage::Pong(_) | WsMessage::Frame(_))) => {}
+                Some(Ok(WsMessage::Close(_))) => {
+                    self.state = State::ClosedByPeer;
+                    // Writes the answer to the close, as far as there is room for it.
+                    let _ = Pin::new(&mut self.stream).poll_next(cx);
+                }
+                Some(Err(error)) => {
+                    self.stop_reading();
+                    return Poll::Ready(Err(transport_error(error)));
+                }
+                None => self.stop_reading(),
+            }
+        }
+    }
+
+    fn stop_reading(&mut self) {
+        if self.state == State::Open {
+            self.state = State::WriteOnly;
+        }
+    }
+
+    /// Ends the receiving half. Returns whether the peer may still be reading.
+    fn start_close(&mut self) -> bool {
+        let peer_reads = self.state != State::ClosedByPeer;
+        self.state = State::ClosedByUs;
+        if let Some(reader) = self.reader.take() {
+            reader.wake();
+        }
+        peer_reads
+    }
+
+    /// Writes what is buffered, the close frame, and the end of this direction.
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // A failure means that the connection is gone, which is what is wanted.
+        let _ = ready!(Pin::new(&mut self.stream).poll_close(cx));
+        let _ = ready!(Pin::new(self.stream.get_mut()).poll_shutdown(cx));
+        Poll::Ready(())
+    }
+
+    /// Reads and forgets until the peer has closed its direction, too.
+    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut bytes = [0; 4096];
+        loop {
+            let mut buffer = ReadBuf::new(&mut bytes);
+            let read = ready!(Pin::new(self.stream.get_mut()).poll_read(cx, &mut buffer));
+            if read.is_err() || buffer.filled().is_empty() {
+                return Poll::Ready(());
+            }
+        }
+    }
+}
+
+/// What an error of the WebSocket library means on an open connection.
+fn transport_error(error: tungstenite::Error) -> TransportError {
+    use tungstenite::Error;
+    match error {
+        Error::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
+            TransportError::Malformed(WireError::TooLarge { got: size, limit: max_size })
+        }
+        Error::Utf8(_) => TransportError::Malformed(WireError::NotUtf8),
+        Error::ConnectionClosed | Error::AlreadyClosed | Error::Protocol(ProtocolError::SendAfterClosing) => {
+            TransportError::Closed
+        }
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => TransportError::Vanished,
+        Error::Io(error) => TransportError::Io(error),
+        violation => TransportError::Violation(violation.into()),
+    }
+}

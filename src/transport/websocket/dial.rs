@@ -1,0 +1,138 @@
+//! The client's side of a handshake.
+
+use core::time::Duration;
+use std::io;
+use std::net::SocketAddr;
+
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::error::{ProtocolError, SubProtocolError};
+use tokio_tungstenite::tungstenite::handshake::client::{Request, Response};
+use tokio_tungstenite::tungstenite::http::{HeaderValue, Uri};
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+
+use super::address::Endpoint;
+use super::codec::{Formats, SUBPROTOCOL_HEADER, listed_names, names};
+use super::config::WebSocketConfig;
+use super::connection::{WsConnection, limits};
+use crate::primitives::Transaction;
+use crate::protocol::PeerAddr;
+use crate::transport::{AddressProblem, Connection, TransportError};
+
+/// Network addresses of one host that are tried.
+const MAX_ATTEMPTS: usize = 8;
+
+/// Bytes of a refusal that are kept for the log.
+const MAX_REFUSAL_BYTES: usize = 512;
+
+/// Connects, and agrees on one of the formats.
+pub(super) async fn dial<T: Transaction>(
+    address: &PeerAddr,
+    formats: Formats<T>,
+    config: WebSocketConfig,
+) -> Result<Box<dyn Connection<T>>, TransportError> {
+    let endpoint = Endpoint::parse(address)?;
+    let request = request(address, &names(&formats))?;
+    let attempt = async {
+        let tcp = connect(address, &endpoint, config.handshake_timeout).await?;
+        upgrade(address, tcp, request, &formats, config).await
+    };
+    timeout(config.handshake_timeout, attempt).await.unwrap_or_else(|_| {
+        let (address, after) = (address.clone(), config.handshake_timeout);
+        Err(TransportError::Timeout { address, step: "the handshake", after })
+    })
+}
+
+fn request(address: &PeerAddr, ours: &[String]) -> Result<Request, TransportError> {
+    let uri: Uri = address.as_str().parse().map_err(|_| TransportError::BadAddress {
+        address: address.clone(),
+        problem: AddressProblem::Path,
+    })?;
+    let failed =
+        |source: Error| TransportError::Handshake { address: address.clone(), source: source.into() };
+    let mut request = uri.into_client_request().map_err(failed)?;
+    let offer = HeaderValue::from_str(&ours.join(", ")).map_err(|error| failed(error.into()))?;
+    request.headers_mut().insert(SUBPROTOCOL_HEADER, offer);
+    Ok(request)
+}
+
+/// A TCP connection to the first address of the host that answers.
+async fn connect(
+    address: &PeerAddr,
+    endpoint: &Endpoint<'_>,
+    time: Duration,
+) -> Result<TcpStream, TransportError> {
+    let resolved = lookup_host((endpoint.host, endpoint.port)).await;
+    let resolved: Vec<SocketAddr> = resolved
+        .map_err(|source| TransportError::Resolve { address: address.clone(), source })?
+        .take(MAX_ATTEMPTS)
+        .collect();
+    // Every attempt gets its share of the time, so that one address that swallows packets does not keep the
+    // others from being tried, and the handshake gets the last share.
+    let share = time / u32::try_from(resolved.len() + 1).unwrap_or(u32::MAX);
+    let mut last = io::Error::from(io::ErrorKind::NotFound);
+    for remote in resolved {
+        match timeout(share, TcpStream::connect(remote)).await {
+            Ok(Ok(tcp)) => return Ok(tcp),
+            Ok(Err(error)) => last = error,
+            Err(_) => last = io::ErrorKind::TimedOut.into(),
+        }
+    }
+    Err(TransportError::Connect { address: address.clone(), source: last })
+}
+
+async fn upgrade<T: Transaction>(
+    address: &PeerAddr,
+    tcp: TcpStream,
+    request: Request,
+    formats: &Formats<T>,
+    config: WebSocketConfig,
+) -> Result<Box<dyn Connection<T>>, TransportError> {
+    // An announcement is small and must not wait for more to come.
+    tcp.set_nodelay(true).map_err(TransportError::Io)?;
+    let upgraded: Result<(WebSocketStream<TcpStream>, Response), Error> =
+        client_async_with_config(request, tcp, Some(limits(&config))).await;
+    let refused = |theirs| no_shared_format(address, formats, theirs);
+    let (stream, response) = match upgraded {
+        Ok(upgraded) => upgraded,
+        Err(Error::Http(response)) => {
+            let theirs = listed_names(response.headers());
+            if !theirs.is_empty() {
+                return Err(refused(theirs));
+            }
+            return Err(TransportError::Refused {
+                address: address.clone(),
+                status: response.status().as_u16(),
+                body: printable(response.body().as_deref().unwrap_or_default()),
+            });
+        }
+        Err(Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(
+            SubProtocolError::NoSubProtocol,
+        ))) => {
+            return Err(refused(Vec::new()));
+        }
+        Err(error) => {
+            return Err(TransportError::Handshake { address: address.clone(), source: error.into() });
+        }
+    };
+    let chosen = listed_names(response.headers());
+    let codec = formats.iter().find(|format| chosen.iter().any(|name| name == format.subprotocol()));
+    let codec = codec.cloned().ok_or_else(|| refused(chosen))?;
+    Ok(Box::new(WsConnection::new(address.clone(), stream, codec, config)))
+}
+
+fn no_shared_format<T: Transaction>(
+    address: &PeerAddr,
+    formats: &Formats<T>,
+    theirs: Vec<String>,
+) -> TransportError {
+    TransportError::NoSharedFormat { address: address.clone(), ours: names(formats), theirs }
+}
+
+/// The beginning of what a server says, fit for a log.
+fn printable(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&body[..body.len().min(MAX_REFUSAL_BYTES)]);
+    text.trim().replace(|c: char| c.is_control(), " ")
+}

@@ -1,0 +1,416 @@
+//! The transports: the public suite over each of them, and what only shows on a real socket.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use hashloom::testing::transport::suite;
+use hashloom::transport::{
+    Connection, Listener, Memory, Outgoing, Switch, Transport, TransportError, WebSocketConfig, WsMulti,
+};
+use hashloom::wire::{Bincode, Json, WireError};
+use hashloom::{Message, PeerAddr, WireFormat, WsBincode, WsJson};
+use rstest::rstest;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::tungstenite::Message as WsMessage;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::{WebSocketStream, client_async};
+
+const ANY_PORT: &str = "ws://127.0.0.1:0";
+
+fn addr(text: &str) -> PeerAddr {
+    text.parse().unwrap()
+}
+
+fn ping(number: u64) -> Outgoing {
+    Outgoing::new(Message::Ping(number))
+}
+
+#[rstest]
+#[case::memory(Memory::new(), "memory://")]
+#[case::ws_json(WsJson::default(), ANY_PORT)]
+#[case::ws_bincode(WsBincode::default(), ANY_PORT)]
+#[case::ws_both(WsMulti::new(Bincode).and(Json), ANY_PORT)]
+#[case::memory_behind_a_switch(Switch::new(Memory::new()), "memory://")]
+#[case::ws_behind_a_switch(Switch::new(WsJson::default()), ANY_PORT)]
+#[tokio::test]
+async fn suite_passes(#[case] transport: impl Transport, #[case] address: &str) {
+    suite(&transport, &addr(address)).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn suite_passes_on_several_threads(#[values("memory", "json", "bincode")] transport: &str) {
+    let (transport, address): (Arc<dyn Transport>, _) = match transport {
+        "memory" => (Arc::new(Memory::new()), "memory://"),
+        "json" => (Arc::new(WsJson::default()), ANY_PORT),
+        _ => (Arc::new(WsBincode::default()), ANY_PORT),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let run = runtime.spawn(async move { suite(&*transport, &addr(address)).await });
+    run.await.unwrap();
+    runtime.shutdown_background();
+}
+
+async fn listen(transport: &dyn Transport) -> (Box<dyn Listener>, PeerAddr) {
+    let listener = transport.listen(&addr(ANY_PORT)).await.unwrap();
+    let address = listener.local_addr().clone();
+    (listener, address)
+}
+
+/// Lets the listener answer handshakes while `future` runs.
+async fn while_accepting<R>(listener: &mut dyn Listener, future: impl Future<Output = R>) -> R {
+    tokio::select! {
+        accepted = listener.accept() => panic!("a connection that should have been refused: {accepted:?}"),
+        result = future => result,
+    }
+}
+
+async fn tcp(address: &PeerAddr) -> TcpStream {
+    TcpStream::connect(address.as_str().strip_prefix("ws://").unwrap()).await.unwrap()
+}
+
+/// A client that does not know this crate, and the other end of its connection.
+async fn foreign_client(
+    listener: &mut dyn Listener,
+    subprotocol: &str,
+) -> (WebSocketStream<TcpStream>, Box<dyn Connection>) {
+    let address = listener.local_addr().clone();
+    let mut request = address.as_str().into_client_request().unwrap();
+    request.headers_mut().insert("Sec-WebSocket-Protocol", subprotocol.parse().unwrap());
+    let connect = async { client_async(request, tcp(&address).await).await.unwrap().0 };
+    let (client, accepted) = tokio::join!(connect, listener.accept());
+    (client, accepted.unwrap())
+}
+
+#[tokio::test]
+async fn a_peer_without_a_shared_format_is_refused_by_name_at_both_ends() {
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(Log(Arc::clone(&log))).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+
+    let (mut listener, address) = listen(&WsJson::default()).await;
+    let transport: &dyn Transport = &WsBincode::default();
+    let error = while_accepting(listener.as_mut(), transport.dial(&address)).await.unwrap_err();
+    let expected =
+        format!("no wire format in common with {address}: ours hashloom.v1.bincode, theirs hashloom.v1.json");
+    assert_eq!(error.to_string(), expected);
+
+    let logged = async {
+        loop {
+            let text = String::from_utf8(log.lock().unwrap().clone()).unwrap();
+            if text.contains("refused a connection") {
+                return text;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let logged = while_accepting(listener.as_mut(), logged).await;
+    assert!(logged.contains(": ours hashloom.v1.json, theirs hashloom.v1.bincode"), "{logged}");
+}
+
+/// Where a test reads what was logged.
+#[derive(Clone)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl tracing_subscriber::fmt::MakeWriter<'_> for Log {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+#[rstest]
+#[case("Sec-WebSocket-Protocol: chat, superchat\r\n", "you offered chat, superchat\n")]
+#[case("", "you offered none\n")]
+#[tokio::test]
+async fn a_foreign_peer_reads_why_it_is_refused(#[case] offer: &str, #[case] reason: &str) {
+    let (mut listener, address) = listen(&WsMulti::new(Bincode).and(Json)).await;
+    let request = format!(
+        "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{offer}\r\n"
+    );
+    let exchange = async {
+        let mut tcp = tcp(&address).await;
+        tcp.write_all(request.as_bytes()).await.unwrap();
+        let mut response = String::new();
+        tcp.read_to_string(&mut response).await.unwrap();
+        response
+    };
+    let response = while_accepting(listener.as_mut(), exchange).await;
+    assert!(response.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{response}");
+    let body = "no wire format in common: this node speaks hashloom.v1.bincode, hashloom.v1.json, ";
+    assert!(response.ends_with(&format!("{body}{reason}")), "{response}");
+}
+
+#[tokio::test]
+async fn one_port_serves_two_formats() {
+    let (mut listener, address) = listen(&WsMulti::new(Bincode).and(Json)).await;
+    let dialers: [&dyn Transport; 3] =
+        [&WsJson::default(), &WsBincode::default(), &WsMulti::new(Json).and(Bincode)];
+    for dialer in dialers {
+        let (dialled, accepted) = tokio::join!(dialer.dial(&address), listener.accept());
+        let ((mut out, _in), (_out, mut incoming)) = (dialled.unwrap().split(), accepted.unwrap().split());
+        out.send(&ping(1)).await.unwrap();
+        assert_eq!(incoming.recv().await.unwrap(), Some(Message::Ping(1)));
+    }
+}
+
+#[tokio::test]
+async fn the_client_s_preference_decides() {
+    let (mut listener, _) = listen(&WsMulti::new(Bincode).and(Json)).await;
+    let offer = format!("unknown, {}, {}", Json::SUBPROTOCOL, Bincode::SUBPROTOCOL);
+    let (mut client, accepted) = foreign_client(listener.as_mut(), &offer).await;
+    accepted.split().0.send(&ping(7)).await.unwrap();
+    assert_eq!(client.next().await.unwrap().unwrap(), WsMessage::text(r#"{"ping":7}"#));
+}
+
+#[rstest]
+#[case::garbage(Json::SUBPROTOCOL, WsMessage::text("garbage"), "expected value at line 1")]
+#[case::two_messages(Json::SUBPROTOCOL, WsMessage::text(r#"{"ping":1}{"ping":2}"#), "trailing characters")]
+#[case::deep(Json::SUBPROTOCOL, WsMessage::text(format!("{{\"transactions\":[{}", "[".repeat(30_000))), "invalid type")]
+#[case::binary_to_json(Json::SUBPROTOCOL, WsMessage::binary(vec![1]), "json uses text frames, got a binary frame")]
+#[case::text_to_bincode(
+    Bincode::SUBPROTOCOL,
+    WsMessage::text("{}"),
+    "bincode uses binary frames, got a text frame"
+)]
+#[case::truncated(Bincode::SUBPROTOCOL, WsMessage::binary(vec![1, 0, 0, 0, 7]), "not a message in hashloom.v1.bincode")]
+#[case::trailing(Bincode::SUBPROTOCOL, WsMessage::binary(vec![1, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0]), "bytes remaining")]
+#[case::oversize_text(Json::SUBPROTOCOL, WsMessage::text(" ".repeat(65_537)), "a frame has 65537 bytes, at most 65536 are allowed")]
+#[case::oversize(Bincode::SUBPROTOCOL, WsMessage::binary(vec![0; 1 << 20]), "a frame has 1048576 bytes, at most 65536")]
+#[tokio::test]
+async fn a_malformed_message_is_answered_on_a_connection_that_still_works(
+    #[case] subprotocol: &str,
+    #[case] message: WsMessage,
+    #[case] expected: &str,
+) {
+    let config = WebSocketConfig::default().max_frame_bytes(1 << 16);
+    let (mut listener, _) = listen(&WsMulti::new(Bincode).and(Json).with_config(config)).await;
+    let (client, accepted) = foreign_client(listener.as_mut(), subprotocol).await;
+    let (mut out, mut incoming) = accepted.split();
+    let (mut client_out, mut client_in) = client.split();
+
+    let (sent, error) = tokio::join!(client_out.send(message), incoming.recv());
+    sent.unwrap();
+    let error = error.unwrap_err();
+    assert!(matches!(error, TransportError::Malformed(_)), "{error:?}");
+    assert!(error.to_string().contains(expected), "{error}");
+
+    let bye = Outgoing::new(Message::Bye { reason: error.to_string() });
+    out.feed(&bye).await.unwrap();
+    let closing = async move {
+        out.close().await;
+        assert_eq!(incoming.recv().await.unwrap(), None);
+    };
+    let reading = async {
+        let told = client_in.next().await.unwrap().unwrap();
+        let frame = if subprotocol == Json::SUBPROTOCOL { bye.frame(&Json) } else { bye.frame(&Bincode) };
+        assert_eq!(told.into_data(), frame.unwrap().as_bytes());
+        assert!(matches!(client_in.next().await, Some(Ok(WsMessage::Close(_)))));
+        drop((client_in, client_out));
+    };
+    tokio::join!(closing, reading);
+}
+
+#[tokio::test]
+async fn fragments_count_together() {
+    use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+    use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+    let config = WebSocketConfig::default().max_frame_bytes(1_000);
+    let (mut listener, _) = listen(&WsJson::default().with_config(config)).await;
+    let (mut client, accepted) = foreign_client(listener.as_mut(), Json::SUBPROTOCOL).await;
+    let (_out, mut incoming) = accepted.split();
+    for kind in [Data::Text, Data::Continue] {
+        let fragment = Frame::message(" ".repeat(600), OpCode::Data(kind), false);
+        client.send(WsMessage::Frame(fragment)).await.unwrap();
+    }
+    let error = incoming.recv().await.unwrap_err();
+    assert!(
+        matches!(error, TransportError::Malformed(WireError::TooLarge { got: 1_200, limit: 1_000 })),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn text_that_is_not_utf8_is_malformed() {
+    use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+    use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+    let (mut listener, _) = listen(&WsJson::default()).await;
+    let (mut client, accepted) = foreign_client(listener.as_mut(), Json::SUBPROTOCOL).await;
+    let broken = Frame::message(vec![0xff, 0xfe], OpCode::Data(Data::Text), true);
+    client.send(WsMessage::Frame(broken)).await.unwrap();
+    let error = accepted.split().1.recv().await.unwrap_err();
+    assert!(matches!(error, TransportError::Malformed(WireError::NotUtf8)), "{error}");
+}
+
+#[tokio::test]
+async fn a_message_too_large_to_send_harms_nothing() {
+    let config = WebSocketConfig::default().max_frame_bytes(100);
+    let (mut listener, _) = listen(&WsJson::default().with_config(config)).await;
+    let (mut client, accepted) = foreign_client(listener.as_mut(), Json::SUBPROTOCOL).await;
+    let (mut out, _incoming) = accepted.split();
+    let error = out.send(&Outgoing::new(Message::Bye { reason: "x".repeat(100) })).await.unwrap_err();
+    assert_eq!(error.to_string(), "cannot send the message: a frame has 121 bytes, at most 100 are allowed");
+    assert!(matches!(error, TransportError::Unsendable(_)), "{error:?}");
+    out.send(&ping(1)).await.unwrap();
+    assert_eq!(client.next().await.unwrap().unwrap(), WsMessage::text(r#"{"ping":1}"#));
+}
+
+#[tokio::test]
+async fn a_plain_ping_is_answered_while_waiting_for_messages() {
+    let (mut listener, _) = listen(&WsJson::default()).await;
+    let (mut client, accepted) = foreign_client(listener.as_mut(), Json::SUBPROTOCOL).await;
+    let (_out, mut incoming) = accepted.split();
+    client.send(WsMessage::Ping(vec![1, 2, 3].into())).await.unwrap();
+    tokio::select! {
+        received = incoming.recv() => panic!("a ping is no message: {received:?}"),
+        answer = client.next() => assert_eq!(answer.unwrap().unwrap(), WsMessage::Pong(vec![1, 2, 3].into())),
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_vanishes_is_told_from_one_that_closes() {
+    let (mut listener, _) = listen(&WsJson::default()).await;
+    let (client, accepted) = foreign_client(listener.as_mut(), Json::SUBPROTOCOL).await;
+    drop(client);
+    let error = accepted.split().1.recv().await.unwrap_err();
+    assert!(matches!(error, TransportError::Vanished), "{error}");
+
+    let (mut client, accepted) = foreign_client(listener.as_mut(), Json::SUBPROTOCOL).await;
+    let (mut out, mut incoming) = accepted.split();
+    client.close(None).await.unwrap();
+    assert_eq!(incoming.recv().await.unwrap(), None);
+    assert!(matches!(out.send(&ping(1)).await, Err(TransportError::Closed)));
+}
+
+#[tokio::test]
+async fn a_silent_peer_does_not_keep_others_out() {
+    let transport = WsJson::default();
+    let (mut listener, address) = listen(&transport).await;
+    let _silent = [tcp(&address).await, tcp(&address).await];
+    let transport: &dyn Transport = &transport;
+    let (dialled, accepted) = tokio::join!(transport.dial(&address), listener.accept());
+    assert_eq!(dialled.unwrap().remote_addr(), &address);
+    assert!(accepted.unwrap().remote_addr().as_str().starts_with("ws://127.0.0.1:"));
+}
+
+#[tokio::test]
+async fn silent_peers_lose_their_place_when_their_time_is_over() {
+    let config =
+        WebSocketConfig::default().max_pending_handshakes(1).handshake_timeout(Duration::from_millis(50));
+    let (mut listener, address) = listen(&WsJson::default().with_config(config)).await;
+    let _silent = [tcp(&address).await, tcp(&address).await];
+    let dialer: &dyn Transport = &WsJson::default();
+    let (dialled, accepted) = tokio::join!(dialer.dial(&address), listener.accept());
+    dialled.unwrap();
+    accepted.unwrap();
+}
+
+#[tokio::test]
+async fn a_close_does_not_wait_for_ever() {
+    let config = WebSocketConfig::default().close_timeout(Duration::from_millis(50));
+    let (mut listener, _) = listen(&WsJson::default().with_config(config)).await;
+    let (_client_that_never_reads, accepted) = foreign_client(listener.as_mut(), Json::SUBPROTOCOL).await;
+    let (mut out, _incoming) = accepted.split();
+    tokio::time::timeout(Duration::from_secs(10), out.close()).await.unwrap();
+}
+
+#[tokio::test]
+async fn errors_name_the_address_and_the_way_out() {
+    let transport: &dyn Transport = &WsJson::default();
+    let (_listener, taken) = listen(transport).await;
+    let error = transport.listen(&taken).await.unwrap_err();
+    let expected =
+        format!("address {taken} is already in use; choose another port, or port 0 for any that is free");
+    assert_eq!(error.to_string(), expected);
+
+    let error = transport.dial(&addr("wss://localhost:5001")).await.unwrap_err();
+    let expected = "bad address wss://localhost:5001: wss:// is not supported, expected ws://host:port; \
+                    put a proxy in front for TLS";
+    assert_eq!(error.to_string(), expected);
+
+    let free = listen(transport).await.1;
+    let error = transport.dial(&free).await.unwrap_err();
+    assert!(matches!(&error, TransportError::Connect { address, .. } if *address == free), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_no_peer_is_quoted() {
+    let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = addr(&format!("ws://{}", server.local_addr().unwrap()));
+    let answer = async {
+        let (mut tcp, _) = server.accept().await.unwrap();
+        // Reads the request, so that closing the socket does not reset it.
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            request.push(tcp.read_u8().await.unwrap());
+        }
+        tcp.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 12\r\n\r\nnot\x1b[2J here").await.unwrap();
+    };
+    let transport: &dyn Transport = &WsJson::default();
+    let (dialled, ()) = tokio::join!(transport.dial(&address), answer);
+    let expected = format!("{address} answered with HTTP status 404: \"not [2J here\"");
+    assert_eq!(dialled.unwrap_err().to_string(), expected);
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_is_given_up() {
+    let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = addr(&format!("ws://{}", server.local_addr().unwrap()));
+    let config = WebSocketConfig::default().handshake_timeout(Duration::from_millis(50));
+    let transport: &dyn Transport = &WsJson::default().with_config(config);
+    let error = transport.dial(&address).await.unwrap_err();
+    assert_eq!(error.to_string(), format!("the handshake with {address} took longer than 50 ms"));
+}
+
+#[rstest]
+#[case::memory(Memory::new(), "memory://")]
+#[case::ws_json(WsJson::default(), ANY_PORT)]
+#[case::ws_bincode(WsBincode::default(), ANY_PORT)]
+#[tokio::test]
+async fn a_switch_cuts_and_heals(#[case] transport: impl Transport, #[case] any_address: &str) {
+    let transport: Arc<dyn Transport> = Arc::new(transport);
+    let switch = Switch::over(Arc::clone(&transport));
+    let node: &dyn Transport = &switch;
+    let mut listener = node.listen(&addr(any_address)).await.unwrap();
+    let address = listener.local_addr().clone();
+    let (dialled, accepted) = tokio::join!(transport.dial(&address), listener.accept());
+    // One half of the node is at work when the switch is thrown, the other idle.
+    let ((_peer_out, mut peer_in), (mut out, mut incoming)) =
+        (dialled.unwrap().split(), accepted.unwrap().split());
+    let (received, ()) = tokio::join!(incoming.recv(), async { switch.cut() });
+    assert!(matches!(received, Err(TransportError::Cut)), "{received:?}");
+    assert!(matches!(out.send(&ping(1)).await, Err(TransportError::Cut)));
+    assert!(
+        peer_in.recv().await.is_err(),
+        "the other side sees the end while the node still holds its halves"
+    );
+
+    assert!(matches!(node.dial(&address).await, Err(TransportError::Cut)));
+    let knocking = async {
+        if let Ok(connection) = transport.dial(&address).await {
+            assert!(connection.split().1.recv().await.is_err(), "dropped at once");
+        }
+    };
+    while_accepting(listener.as_mut(), knocking).await;
+
+    switch.heal();
+    let (dialled, accepted) = tokio::join!(transport.dial(&address), listener.accept());
+    dialled.unwrap().split().0.send(&ping(2)).await.unwrap();
+    assert_eq!(accepted.unwrap().split().1.recv().await.unwrap(), Some(Message::Ping(2)));
+    assert!(matches!(incoming.recv().await, Err(TransportError::Cut)), "old connections stay dead");
+}
