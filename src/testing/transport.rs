@@ -91,11 +91,13 @@ async fn an_orderly_close_delivers_everything(transport: &dyn Transport, any_add
     let ((mut a_out, mut a_in), (mut b_out, mut b_in)) = pair(transport, any_address).await;
     // What lies unread on the closing side must not cost the other side what was sent to it.
     send(&mut b_out, Message::Ping(7)).await;
-    let bye = Message::Bye { reason: "the suite says so".to_owned() };
+    // Large, so that the last of it is still on its way when the closing side lets go.
+    let bye = Message::Bye { reason: "so long ".repeat(1 << 17) };
     a_out.feed(&Outgoing::new(bye.clone())).await.expect("feeding works");
     let closing = async {
         a_out.close().await;
-        drop(a_out);
+        assert_eq!(recv(&mut a_in).await, None, "the closing side has closed its receiving half, too");
+        drop((a_out, a_in));
     };
     let reading = async {
         assert_eq!(recv(&mut b_in).await, Some(bye), "what was fed before the close arrives");
@@ -103,7 +105,6 @@ async fn an_orderly_close_delivers_everything(transport: &dyn Transport, any_add
         drop((b_out, b_in));
     };
     within("a close", async { tokio::join!(closing, reading) }).await;
-    assert_eq!(recv(&mut a_in).await, None, "the closing side has closed its receiving half, too");
 }
 
 async fn both_sides_close_at_once(transport: &dyn Transport, any_address: &PeerAddr) {

