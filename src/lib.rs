@@ -4,6 +4,8 @@ mod chain;
 mod consensus;
 mod mempool;
 mod miner;
+#[cfg(feature = "node")]
+mod node;
 mod primitives;
 mod protocol;
 #[cfg(feature = "test-utils")]
@@ -17,6 +19,11 @@ pub use chain::{Blockchain, ChainConfig, Imported};
 pub use consensus::*;
 pub use mempool::{Mempool, MempoolConfig, MempoolError, Source};
 pub use miner::*;
+#[cfg(feature = "node")]
+pub use node::{
+    ChainRef, EventError, Events, MineError, MiningStatus, Node, NodeBuilder, NodeHandle, PeerError,
+    StartError, Status, Stopped, SubmitError,
+};
 pub use primitives::*;
 pub use protocol::*;
 #[cfg(feature = "node")]

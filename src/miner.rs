@@ -7,7 +7,7 @@ mod template;
 mod threads;
 
 pub use search::{Miner, Search};
-pub use template::{MineError, Template};
+pub use template::{SearchError, Template};
 pub use threads::{MiningJob, MiningOutcome, MiningThreadError};
 
 /// What the tests of this folder share: templates, and the slow search that they compare with.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Blockchain, locator};
 use crate::consensus::ChainSpec;
 use crate::primitives::merkle::{ConsistencyProof, InclusionProof, ProofError};
-use crate::primitives::{Block, Difficulty, Hash, Header, Target, Transaction, Work};
+use crate::primitives::{Block, CompactTarget, Difficulty, Hash, Header, Target, Transaction, Work};
 
 impl<T: Transaction> Blockchain<T> {
     /// The rules of this chain.
@@ -39,10 +39,15 @@ impl<T: Transaction> Blockchain<T> {
         self.snapshots.tip()
     }
 
-    /// The difficulty of a block with this header.
-    pub fn difficulty(&self, header: &Header) -> Difficulty {
-        let target = |compact| Target::try_from(compact).unwrap_or(Target::MAX);
-        Difficulty::new(target(self.spec.easiest_target()), target(header.target))
+    /// The target that the next block has to have.
+    pub fn next_target(&self) -> CompactTarget {
+        self.target_after(self.tree.tip_hash())
+    }
+
+    /// The difficulty of a block of this chain with this target.
+    pub fn difficulty(&self, target: CompactTarget) -> Difficulty {
+        let number = |compact| Target::try_from(compact).unwrap_or(Target::MAX);
+        Difficulty::new(number(self.spec.easiest_target()), number(target))
     }
 
     /// The block with this hash, on whichever branch.

@@ -50,14 +50,14 @@ impl<T: Clone> Template<T> {
     ///
     /// # Errors
     ///
-    /// [`MineError`], for a header whose target no hash can meet, and for a search that has come to its end.
-    pub fn mine(self) -> Result<Block<T>, MineError> {
+    /// [`SearchError`], for a header whose target no hash can meet, and for a search that has come to its end.
+    pub fn mine(self) -> Result<Block<T>, SearchError> {
         let mut miner = Miner::new(self)?;
         loop {
             match miner.search(u64::MAX) {
                 Search::Found(block) => return Ok(block),
                 Search::Continue { .. } => {}
-                Search::Exhausted => return Err(MineError::Exhausted),
+                Search::Exhausted => return Err(SearchError::Exhausted),
             }
         }
     }
@@ -66,7 +66,7 @@ impl<T: Clone> Template<T> {
 /// Why [`Template::mine`] found no block.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum MineError {
+pub enum SearchError {
     /// The header's compact target stands for no target.
     #[error(transparent)]
     Target(#[from] CompactTargetError),
@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn mine_refuses_what_is_no_target() {
         let zero = CompactTarget::from_bits(0);
-        assert_eq!(template(0, 1).mine(), Err(MineError::Target(CompactTargetError::Zero(zero))));
+        assert_eq!(template(0, 1).mine(), Err(SearchError::Target(CompactTargetError::Zero(zero))));
     }
 
     #[test]

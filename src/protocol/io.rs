@@ -275,6 +275,9 @@ pub enum CloseReason {
         /// The length of the queue.
         limit: usize,
     },
+    /// The peer did not read what was written to it in time.
+    #[error("peer did not read within {} s", .0.as_secs())]
+    WriteTimeout(Duration),
     /// The peer said goodbye.
     #[error("peer closed the connection: {reason}")]
     Bye {

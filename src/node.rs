@@ -1,0 +1,53 @@
+//! L5: a running node. Tasks, timers, sockets and mining threads around the protocol; every decision is the
+//! protocol's.
+
+mod builder;
+mod clock;
+mod connection;
+mod driver;
+mod events;
+mod handle;
+mod mining;
+mod status;
+
+pub use builder::{Node, NodeBuilder, StartError};
+pub use events::{EventError, Events};
+pub use handle::{ChainRef, MineError, NodeHandle, PeerError, Stopped, SubmitError};
+pub use status::{MiningStatus, Status};
+
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use tokio::sync::{broadcast, watch};
+
+use crate::primitives::Transaction;
+use crate::protocol::{Event, PeerAddr, Protocol};
+use clock::Clock;
+use mining::Running;
+
+/// What the driver and the handles share. Reads take the lock for a moment and never wait for the driver's
+/// loop, which holds it only while the protocol takes in one input.
+#[derive(Debug)]
+struct Shared<T: Transaction> {
+    protocol: RwLock<Protocol<T>>,
+    clock: Clock,
+    listen: Option<PeerAddr>,
+    /// What is being mined, for the hash rate.
+    mining: Mutex<Option<Running>>,
+    events: broadcast::Sender<Event<T>>,
+    /// Changes with every change of the protocol that can be seen from outside.
+    changes: watch::Sender<()>,
+}
+
+impl<T: Transaction> Shared<T> {
+    fn read(&self) -> RwLockReadGuard<'_, Protocol<T>> {
+        self.protocol.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Protocol<T>> {
+        self.protocol.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_mining(&self, running: Option<Running>) {
+        *self.mining.lock().unwrap_or_else(PoisonError::into_inner) = running;
+    }
+}

@@ -1,0 +1,203 @@
+//! Putting a node together and starting it.
+
+use core::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, RwLock};
+
+use tokio::sync::{broadcast, mpsc, watch};
+
+use super::clock::{Clock, WallClock, system_time};
+use super::driver::{Driver, Incoming};
+use super::handle::NodeHandle;
+use super::mining::MiningConfig;
+use super::{Shared, connection};
+use crate::consensus::ChainSpec;
+use crate::primitives::{Address, Timestamp, Transaction};
+use crate::protocol::{ConnectError, PeerAddr, Protocol, ProtocolConfig};
+use crate::transport::{Transport, TransportError};
+
+/// A node: a chain that is kept together with peers.
+///
+/// ```
+/// use hashloom::{ChainSpec, Node};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let node = Node::<String>::builder(ChainSpec::default()).start().await?;
+/// let block = node.mine(vec!["hello".to_owned()]).await?;
+/// assert_eq!(node.tip().hash(), block.hash());
+/// node.shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Node<T>(core::marker::PhantomData<T>);
+
+impl<T: Transaction> Node<T> {
+    /// Starts from a chain's rules; everything else has a default.
+    pub fn builder(spec: ChainSpec) -> NodeBuilder<T> {
+        NodeBuilder {
+            spec,
+            protocol: ProtocolConfig::default().with_seed(fastrand::u64(..)),
+            transport: None,
+            listen: None,
+            peers: Vec::new(),
+            mining: MiningConfig::default(),
+            wall_clock: Arc::new(system_time),
+        }
+    }
+}
+
+/// Sets up a node.
+#[must_use]
+pub struct NodeBuilder<T: Transaction = String> {
+    spec: ChainSpec,
+    protocol: ProtocolConfig,
+    transport: Option<Arc<dyn Transport<T>>>,
+    listen: Option<PeerAddr>,
+    peers: Vec<PeerAddr>,
+    mining: MiningConfig,
+    wall_clock: WallClock,
+}
+
+/// Inputs that wait for the driver. A peer whose message finds no room is read from no further until it does.
+const MAX_INCOMING: usize = 64;
+
+/// Calls of handles that wait for the driver.
+const MAX_COMMANDS: usize = 64;
+
+/// Events that wait for the slowest subscriber; it is told how many it missed.
+const MAX_EVENTS: usize = 1_024;
+
+impl<T: Transaction> NodeBuilder<T> {
+    /// Sets how peers are reached. Default: not at all.
+    pub fn transport(mut self, transport: impl Transport<T>) -> Self {
+        self.transport = Some(Arc::new(transport));
+        self
+    }
+
+    /// Sets how peers are reached, by a transport that is shared or was chosen at run time.
+    pub fn shared_transport(mut self, transport: Arc<dyn Transport<T>>) -> Self {
+        self.transport = Some(transport);
+        self
+    }
+
+    /// Accepts connections at this address. Default: nowhere.
+    pub fn listen(mut self, address: PeerAddr) -> Self {
+        self.listen = Some(address);
+        self
+    }
+
+    /// Keeps a connection to each of these addresses. A peer that is not up yet is dialled until it is.
+    pub fn peers(mut self, addresses: impl IntoIterator<Item = PeerAddr>) -> Self {
+        self.peers.extend(addresses);
+        self
+    }
+
+    /// Sets the bounds and the behaviour towards peers. Replaces the random seed too.
+    pub fn protocol(mut self, config: ProtocolConfig) -> Self {
+        self.protocol = config;
+        self
+    }
+
+    /// Sets who is named as the miner of this node's blocks. Default: nobody.
+    pub const fn miner(mut self, address: Address) -> Self {
+        self.mining.miner = address;
+        self
+    }
+
+    /// Sets on how many threads a block is mined. Default: 1.
+    pub const fn mining_threads(mut self, threads: NonZeroUsize) -> Self {
+        self.mining.threads = threads;
+        self
+    }
+
+    /// Mines without being asked, block after block, whether or not transactions are pending. Default: no.
+    pub const fn mine_continuously(mut self, continuously: bool) -> Self {
+        self.mining.continuously = continuously;
+        self
+    }
+
+    /// Sets the clock that stamps and judges blocks. Default: the system's.
+    pub fn wall_clock(mut self, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        self.wall_clock = Arc::new(clock);
+        self
+    }
+
+    /// Starts the node on the current tokio runtime. It runs until [`NodeHandle::shutdown`], or until the
+    /// last handle is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`]; nothing is left running then.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime, and in one without I/O or time.
+    pub async fn start(self) -> Result<NodeHandle<T>, StartError> {
+        let clock = Clock::new(self.wall_clock);
+        let (incoming, inputs) = mpsc::channel(MAX_INCOMING);
+        let listener = match (&self.listen, &self.transport) {
+            (None, _) => None,
+            (Some(_), None) => return Err(StartError::NoTransport),
+            (Some(address), Some(transport)) => Some(transport.listen(address).await?),
+        };
+        let listen = listener.as_ref().map(|listener| listener.local_addr().clone());
+        let protocol = self.protocol.with_listen(listen.clone());
+        let mut protocol = Protocol::new(self.spec, protocol);
+        if !self.peers.is_empty() && self.transport.is_none() {
+            return Err(StartError::NoTransport);
+        }
+        for address in self.peers {
+            match protocol.connect(address, clock.now()) {
+                // A list that names a peer twice is no reason not to start.
+                Ok(()) | Err(ConnectError::AlreadyAdded { .. }) => {}
+                Err(error @ ConnectError::TooMany { .. }) => return Err(error.into()),
+            }
+        }
+        let shared = Arc::new(Shared {
+            protocol: RwLock::new(protocol),
+            clock,
+            listen,
+            mining: Mutex::default(),
+            events: broadcast::Sender::new(MAX_EVENTS),
+            changes: watch::Sender::new(()),
+        });
+        let accepting = listener.map(|listener| {
+            let incoming: mpsc::Sender<Incoming<T>> = incoming.clone();
+            tokio::spawn(connection::accept(listener, incoming))
+        });
+        let (commands, calls) = mpsc::channel(MAX_COMMANDS);
+        let handle = NodeHandle::new(Arc::clone(&shared), commands);
+        let driver = Driver::new(shared, self.transport, self.mining, incoming, accepting);
+        tokio::spawn(driver.run(inputs, calls));
+        Ok(handle)
+    }
+}
+
+impl<T: Transaction> core::fmt::Debug for NodeBuilder<T> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("NodeBuilder")
+            .field("spec", &self.spec)
+            .field("protocol", &self.protocol)
+            .field("transport", &self.transport)
+            .field("listen", &self.listen)
+            .field("peers", &self.peers)
+            .field("mining", &self.mining)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a node does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// It has an address to listen at, or peers, and no transport to reach them.
+    #[error("a node that listens or has peers needs a transport")]
+    NoTransport,
+    /// The transport cannot listen.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// There are too many peers.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+}

@@ -1,0 +1,264 @@
+//! The driver: one task that carries inputs to the protocol and does what comes out. It never waits for a
+//! peer, a miner or a handle.
+
+use core::error::Error;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{sleep_until, timeout};
+
+use super::Shared;
+use super::connection::{self, Link, MAX_QUEUE};
+use super::handle::MineError;
+use super::mining::{Ended, Mining, MiningConfig};
+use crate::mempool::MempoolError;
+use crate::primitives::{Block, Hash, Transaction};
+use crate::protocol::{
+    CloseReason, ConnectError, Direction, Event, Input, Message, Output, PeerAddr, PeerId, Protocol,
+};
+use crate::transport::{Connection, Outgoing, Transport};
+
+/// What the tasks of connections tell the driver.
+#[derive(Debug)]
+pub(super) enum Incoming<T: Transaction> {
+    Opened { direction: Direction, address: PeerAddr, connection: Box<dyn Connection<T>> },
+    DialFailed { address: PeerAddr, error: Arc<dyn Error + Send + Sync> },
+    Received { peer: PeerId, message: Message<T> },
+    Malformed { peer: PeerId, error: Arc<dyn Error + Send + Sync> },
+    Ended { peer: PeerId, reason: CloseReason },
+}
+
+/// What handles ask of the driver.
+#[derive(Debug)]
+pub(super) enum Command<T> {
+    Submit { transaction: T, reply: oneshot::Sender<Result<Hash, MempoolError>> },
+    Mine { data: Option<Vec<T>>, reply: oneshot::Sender<Result<Arc<Block<T>>, MineError>> },
+    MineContinuously(bool),
+    Connect { address: PeerAddr, reply: oneshot::Sender<Result<(), ConnectError>> },
+    Disconnect { peer: PeerId },
+    Shutdown { reply: oneshot::Sender<()> },
+}
+
+#[derive(Debug)]
+pub(super) struct Driver<T: Transaction> {
+    shared: Arc<Shared<T>>,
+    transport: Option<Arc<dyn Transport<T>>>,
+    mining: Mining<T>,
+    mining_ended: mpsc::UnboundedReceiver<Ended<T>>,
+    incoming: mpsc::Sender<Incoming<T>>,
+    accepting: Option<JoinHandle<()>>,
+    links: BTreeMap<PeerId, Link<T>>,
+    next_peer: u64,
+    writers: JoinSet<()>,
+    dials: JoinSet<()>,
+}
+
+/// How long a shutdown waits for goodbyes to be read.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
+
+impl<T: Transaction> Driver<T> {
+    pub(super) fn new(
+        shared: Arc<Shared<T>>,
+        transport: Option<Arc<dyn Transport<T>>>,
+        mining: MiningConfig,
+        incoming: mpsc::Sender<Incoming<T>>,
+        accepting: Option<JoinHandle<()>>,
+    ) -> Self {
+        // At most one message a job, and one job at a time.
+        let (ended, mining_ended) = mpsc::unbounded_channel();
+        Self {
+            mining: Mining::new(mining, ended),
+            mining_ended,
+            shared,
+            transport,
+            incoming,
+            accepting,
+            links: BTreeMap::new(),
+            next_peer: 0,
+            writers: JoinSet::new(),
+            dials: JoinSet::new(),
+        }
+    }
+
+    pub(super) async fn run(
+        mut self,
+        mut inputs: mpsc::Receiver<Incoming<T>>,
+        mut commands: mpsc::Receiver<Command<T>>,
+    ) {
+        self.with_protocol(|_, _| ());
+        let reply = loop {
+            self.mining.pump(&self.shared);
+            let deadline = self.shared.read().poll_timeout().map(|elapsed| self.shared.clock.at(elapsed));
+            tokio::select! {
+                command = commands.recv() => match command {
+                    Some(Command::Shutdown { reply }) => break Some(reply),
+                    Some(command) => self.command(command),
+                    None => break None,
+                },
+                Some(input) = inputs.recv() => self.input(input),
+                Some(ended) = self.mining_ended.recv() => self.mined(ended),
+                () = self.mining.cancelled() => self.mining.cancel(&self.shared),
+                () = sleep_until(deadline.unwrap_or_else(|| self.shared.clock.at(Duration::ZERO))),
+                    if deadline.is_some() => self.handle(Input::Timeout),
+                Some(_) = self.writers.join_next() => {}
+                Some(_) = self.dials.join_next() => {}
+            }
+        };
+        // Handles see the end of the node as soon as nothing more is taken from them.
+        drop(commands);
+        self.stop().await;
+        if let Some(reply) = reply {
+            // Whoever asked may not want to wait for it.
+            let _ = reply.send(());
+        }
+    }
+
+    async fn stop(mut self) {
+        self.mining.stop(&self.shared);
+        if let Some(accepting) = &self.accepting {
+            accepting.abort();
+        }
+        self.dials.abort_all();
+        self.with_protocol(|protocol, now| protocol.shutdown(now));
+        self.links.clear();
+        let goodbyes = async { while self.writers.join_next().await.is_some() {} };
+        // Peers that do not read it lose the goodbye, nothing else.
+        let _ = timeout(SHUTDOWN_TIMEOUT, goodbyes).await;
+        if let Some(accepting) = self.accepting {
+            let _ = accepting.await;
+        }
+    }
+
+    fn input(&mut self, input: Incoming<T>) {
+        match input {
+            Incoming::Opened { direction, address, connection } => {
+                let peer = PeerId(self.next_peer);
+                self.next_peer += 1;
+                let link = connection::open(peer, connection, &self.incoming, &mut self.writers);
+                self.links.insert(peer, link);
+                self.handle(Input::Connected { peer, direction, address });
+            }
+            Incoming::DialFailed { address, error } => self.handle(Input::DialFailed { address, error }),
+            Incoming::Received { peer, message } => self.handle(Input::Received { peer, message }),
+            Incoming::Malformed { peer, error } => self.handle(Input::Malformed { peer, error }),
+            Incoming::Ended { peer, reason } => {
+                self.links.remove(&peer);
+                self.handle(Input::Disconnected { peer, reason });
+            }
+        }
+    }
+
+    fn command(&mut self, command: Command<T>) {
+        // A caller that gave up waiting does not need the reply.
+        match command {
+            Command::Submit { transaction, reply } => {
+                let _ = reply.send(self.with_protocol(|protocol, now| protocol.submit(transaction, now)));
+            }
+            Command::Mine { data, reply } => self.mining.request(data, reply),
+            Command::MineContinuously(continuously) => self.mining.set_continuous(continuously, &self.shared),
+            Command::Connect { address, reply } => {
+                let _ = reply.send(self.with_protocol(|protocol, now| protocol.connect(address, now)));
+            }
+            Command::Disconnect { peer } => {
+                self.with_protocol(|protocol, now| protocol.disconnect(peer, CloseReason::Requested, now));
+            }
+            Command::Shutdown { .. } => {}
+        }
+    }
+
+    fn mined(&mut self, ended: Ended<T>) {
+        let Some((block, request)) = self.mining.found(ended, &self.shared) else { return };
+        let outcome = self.with_protocol(|protocol, now| {
+            let imported = protocol.mined(&block, now);
+            imported.map(|_| protocol.chain().is_best(block.hash()))
+        });
+        self.mining.delivered(block, request, outcome);
+    }
+
+    fn handle(&mut self, input: Input<T>) {
+        self.with_protocol(|protocol, now| protocol.handle(input, now));
+    }
+
+    /// Calls the protocol under its lock, and does what it says after releasing it.
+    fn with_protocol<R>(&mut self, call: impl FnOnce(&mut Protocol<T>, crate::Now) -> R) -> R {
+        let now = self.shared.clock.now();
+        let mut outputs = Vec::new();
+        let result = {
+            let mut protocol = self.shared.write();
+            let result = call(&mut protocol, now);
+            while let Some(output) = protocol.poll_output() {
+                outputs.push(output);
+            }
+            result
+        };
+        for output in outputs {
+            self.perform(output);
+        }
+        self.shared.changes.send_replace(());
+        result
+    }
+
+    fn perform(&mut self, output: Output<T>) {
+        match output {
+            Output::Send { peers, message } => {
+                let message = Outgoing::new(message);
+                for peer in peers {
+                    self.send(peer, &message);
+                }
+            }
+            Output::Dial { address } => {
+                if let Some(transport) = &self.transport {
+                    let dial = connection::dial(Arc::clone(transport), address, self.incoming.clone());
+                    self.dials.spawn(dial);
+                }
+            }
+            Output::Close { peer, .. } => {
+                self.links.remove(&peer);
+            }
+            Output::Event(event) => {
+                log(&event);
+                // Nobody has to listen.
+                let _ = self.shared.events.send(event);
+            }
+        }
+    }
+
+    fn send(&mut self, peer: PeerId, message: &Outgoing<T>) {
+        let Some(link) = self.links.get(&peer) else { return };
+        if !link.send(message.clone()) {
+            self.links.remove(&peer);
+            let reason = CloseReason::QueueFull { limit: MAX_QUEUE };
+            let incoming = self.incoming.clone();
+            // Not handled at once: the protocol is in the middle of saying what to do.
+            self.dials.spawn(async move {
+                let _ = incoming.send(Incoming::Ended { peer, reason }).await;
+            });
+        }
+    }
+}
+
+/// What an operator wants to read.
+fn log<T>(event: &Event<T>) {
+    match event {
+        Event::BlockConnected(block) => {
+            tracing::info!(height = block.height(), hash = %block.hash(), "block connected");
+        }
+        Event::BlockDisconnected(block) => {
+            tracing::info!(height = block.height(), hash = %block.hash(), "block disconnected");
+        }
+        Event::HeadersAdvanced { height } => tracing::debug!(height, "headers advanced"),
+        Event::TransactionAccepted { id } => tracing::debug!(%id, "transaction accepted"),
+        Event::PeerConnected { peer, address, agent, .. } => {
+            tracing::info!(%peer, %address, agent, "peer connected");
+        }
+        Event::PeerDisconnected { peer, address, reason } => {
+            tracing::info!(%peer, %address, %reason, "peer disconnected");
+        }
+        Event::DialFailed { address, error, retry_in } => {
+            tracing::warn!(%address, %error, ?retry_in, "peer not reached, trying again");
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! What an application holds of a running node.
+
+use core::fmt;
+use core::ops::{Deref, RangeBounds};
+use std::sync::{Arc, RwLockReadGuard};
+
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+
+use super::driver::Command;
+use super::{Events, Shared, Status};
+use crate::chain::Blockchain;
+use crate::consensus::BlockError;
+use crate::mempool::MempoolError;
+use crate::miner::MiningThreadError;
+use crate::primitives::{Block, Hash, Transaction};
+use crate::protocol::{ConnectError, PeerAddr, PeerId, PeerInfo, Protocol};
+
+/// A running node. Cheap to clone; the node stops when [`shutdown`](Self::shutdown) is called or the last
+/// handle is dropped.
+///
+/// Reads take a short lock and never wait for the network, for mining or for other calls. The `*_blocking`
+/// twins are for threads outside the runtime; they panic where blocking is not allowed, in async code.
+#[derive(Debug)]
+pub struct NodeHandle<T: Transaction = String> {
+    shared: Arc<Shared<T>>,
+    commands: mpsc::Sender<Command<T>>,
+    runtime: Handle,
+}
+
+impl<T: Transaction> Clone for NodeHandle<T> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            commands: self.commands.clone(),
+            runtime: self.runtime.clone(),
+        }
+    }
+}
+
+impl<T: Transaction> NodeHandle<T> {
+    pub(super) fn new(shared: Arc<Shared<T>>, commands: mpsc::Sender<Command<T>>) -> Self {
+        Self { shared, commands, runtime: Handle::current() }
+    }
+
+    /// The node at a glance.
+    pub fn status(&self) -> Status {
+        Status::of(&self.shared)
+    }
+
+    /// The chain, to read several things of one moment. Nothing new is taken in while this is held, so hold
+    /// it briefly; it cannot be held across an await.
+    pub fn chain(&self) -> ChainRef<'_, T> {
+        ChainRef(self.shared.read())
+    }
+
+    /// The last block.
+    pub fn tip(&self) -> Arc<Block<T>> {
+        Arc::clone(self.chain().tip())
+    }
+
+    /// The block with this hash, on whichever branch.
+    pub fn block(&self, hash: &Hash) -> Option<Arc<Block<T>>> {
+        self.chain().block(hash).cloned()
+    }
+
+    /// The block of the best chain at this height.
+    pub fn block_at(&self, height: u64) -> Option<Arc<Block<T>>> {
+        self.chain().block_at(height).cloned()
+    }
+
+    /// The blocks of the best chain at these heights, lowest first. The blocks are shared, not copied.
+    pub fn blocks(&self, heights: impl RangeBounds<u64>) -> Vec<Arc<Block<T>>> {
+        self.chain().blocks(heights).cloned().collect()
+    }
+
+    /// The application's state after the last block.
+    pub fn state(&self) -> T::State {
+        self.chain().state().clone()
+    }
+
+    /// Up to `limit` transactions that wait to be mined, with their ids, in the order in which they will be.
+    pub fn pending(&self, limit: usize) -> Vec<(Hash, T)> {
+        let protocol = self.shared.read();
+        protocol.mempool().iter().take(limit).map(|(id, transaction)| (*id, transaction.clone())).collect()
+    }
+
+    /// The peers that have introduced themselves.
+    pub fn peers(&self) -> Vec<PeerInfo> {
+        self.shared.read().peers()
+    }
+
+    /// Where the node accepts connections; with the real port where port 0 was asked for.
+    pub fn listen_addr(&self) -> Option<&PeerAddr> {
+        self.shared.listen.as_ref()
+    }
+
+    /// What happens from now on.
+    pub fn subscribe(&self) -> Events<T> {
+        Events::new(self.shared.events.subscribe())
+    }
+
+    /// Waits until the chain is as `predicate` wants it. The predicate is called after every change, under
+    /// the same lock as [`chain`](Self::chain).
+    ///
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`], when the node stops first.
+    pub async fn wait_for(&self, predicate: impl Fn(&Blockchain<T>) -> bool) -> Result<(), Stopped> {
+        self.wait(|protocol| predicate(protocol.chain())).await
+    }
+
+    /// Waits until `count` peers or more have introduced themselves.
+    ///
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`], when the node stops first.
+    pub async fn wait_for_peers(&self, count: usize) -> Result<(), Stopped> {
+        self.wait(|protocol| protocol.peers().len() >= count).await
+    }
+
+    async fn wait(&self, predicate: impl Fn(&Protocol<T>) -> bool) -> Result<(), Stopped> {
+        let mut changes = self.shared.changes.subscribe();
+        loop {
+            if predicate(&self.shared.read()) {
+                return Ok(());
+            }
+            tokio::select! {
+                _ = changes.changed() => {}
+                () = self.commands.closed() => return Err(Stopped),
+            }
+        }
+    }
+
+    /// Hands in a transaction, to be mined by whichever node comes first, and returns its id.
+    ///
+    /// Not cancel-safe: when the future is dropped, the transaction may or may not have been taken.
+    ///
+    /// # Errors
+    ///
+    /// [`SubmitError`].
+    pub async fn submit(&self, transaction: T) -> Result<Hash, SubmitError> {
+        Ok(self.call(|reply| Command::Submit { transaction, reply }).await??)
+    }
+
+    /// Mines a block with these transactions and waits for it. It is the tip of this node's chain then, and on
+    /// its way to the peers. When another node's block comes first, it is mined again on top of that.
+    ///
+    /// Dropping the future stops the search.
+    ///
+    /// # Errors
+    ///
+    /// [`MineError`].
+    pub async fn mine(&self, data: Vec<T>) -> Result<Arc<Block<T>>, MineError> {
+        self.call(|reply| Command::Mine { data: Some(data), reply }).await?
+    }
+
+    /// Mines a block with the transactions that are pending, or an empty one, like [`mine`](Self::mine).
+    ///
+    /// # Errors
+    ///
+    /// [`MineError`].
+    pub async fn mine_pending(&self) -> Result<Arc<Block<T>>, MineError> {
+        self.call(|reply| Command::Mine { data: None, reply }).await?
+    }
+
+    /// Turns mining without being asked on or off.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`].
+    pub async fn mine_continuously(&self, continuously: bool) -> Result<(), Stopped> {
+        self.commands.send(Command::MineContinuously(continuously)).await.map_err(|_| Stopped)
+    }
+
+    /// Keeps a connection to this address from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`PeerError`].
+    pub async fn connect(&self, address: PeerAddr) -> Result<(), PeerError> {
+        Ok(self.call(|reply| Command::Connect { address, reply }).await??)
+    }
+
+    /// Ends a connection. An address that the node keeps a connection to is dialled again.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`].
+    pub async fn disconnect(&self, peer: PeerId) -> Result<(), Stopped> {
+        self.commands.send(Command::Disconnect { peer }).await.map_err(|_| Stopped)
+    }
+
+    /// Stops mining, says goodbye to the peers and stops the node. Returns when the port is free again; takes
+    /// three seconds at most. Does nothing where the node has stopped.
+    pub async fn shutdown(&self) {
+        // Stopped already is what was asked for.
+        let _ = self.call(|reply| Command::Shutdown { reply }).await;
+    }
+
+    /// [`submit`](Self::submit) for threads.
+    ///
+    /// # Errors
+    ///
+    /// [`SubmitError`].
+    ///
+    /// # Panics
+    ///
+    /// In async code.
+    pub fn submit_blocking(&self, transaction: T) -> Result<Hash, SubmitError> {
+        self.runtime.block_on(self.submit(transaction))
+    }
+
+    /// [`mine`](Self::mine) for threads.
+    ///
+    /// # Errors
+    ///
+    /// [`MineError`].
+    ///
+    /// # Panics
+    ///
+    /// In async code.
+    pub fn mine_blocking(&self, data: Vec<T>) -> Result<Arc<Block<T>>, MineError> {
+        self.runtime.block_on(self.mine(data))
+    }
+
+    /// [`mine_pending`](Self::mine_pending) for threads.
+    ///
+    /// # Errors
+    ///
+    /// [`MineError`].
+    ///
+    /// # Panics
+    ///
+    /// In async code.
+    pub fn mine_pending_blocking(&self) -> Result<Arc<Block<T>>, MineError> {
+        self.runtime.block_on(self.mine_pending())
+    }
+
+    /// [`connect`](Self::connect) for threads.
+    ///
+    /// # Errors
+    ///
+    /// [`PeerError`].
+    ///
+    /// # Panics
+    ///
+    /// In async code.
+    pub fn connect_blocking(&self, address: PeerAddr) -> Result<(), PeerError> {
+        self.runtime.block_on(self.connect(address))
+    }
+
+    /// [`shutdown`](Self::shutdown) for threads.
+    ///
+    /// # Panics
+    ///
+    /// In async code.
+    pub fn shutdown_blocking(&self) {
+        self.runtime.block_on(self.shutdown());
+    }
+
+    /// The runtime that the node runs on, for those who bridge threads to it.
+    #[cfg(feature = "http")]
+    pub(crate) const fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
+    async fn call<R>(&self, command: impl FnOnce(oneshot::Sender<R>) -> Command<T>) -> Result<R, Stopped> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(command(reply)).await.map_err(|_| Stopped)?;
+        answer.await.map_err(|_| Stopped)
+    }
+}
+
+/// The chain of a running node, locked for reading.
+pub struct ChainRef<'a, T: Transaction = String>(RwLockReadGuard<'a, Protocol<T>>);
+
+impl<T: Transaction> Deref for ChainRef<'_, T> {
+    type Target = Blockchain<T>;
+
+    fn deref(&self) -> &Blockchain<T> {
+        self.0.chain()
+    }
+}
+
+impl<T: Transaction> fmt::Debug for ChainRef<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+/// The node has stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the node has stopped")]
+pub struct Stopped;
+
+/// Why a transaction was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubmitError {
+    /// The mempool refuses it.
+    #[error(transparent)]
+    Mempool(#[from] MempoolError),
+    /// The node has stopped.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+/// Why an address was not added.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PeerError {
+    /// It is added already, or there are too many.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The node has stopped.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+/// Why no block was mined.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MineError {
+    /// A block with these transactions would break a rule.
+    #[error(transparent)]
+    Refused(#[from] BlockError),
+    /// Too many callers wait for a block already.
+    #[error("too many mining requests: {limit} are waiting already")]
+    Busy {
+        /// The limit.
+        limit: usize,
+    },
+    /// The mining threads could not be started.
+    #[error(transparent)]
+    Threads(#[from] MiningThreadError),
+    /// The node has stopped.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}

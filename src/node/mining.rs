@@ -1,0 +1,229 @@
+//! What is mined, and for whom: requests first, one at a time in the order in which they came, then block
+//! after block where that is wanted. The search itself runs on threads of its own and is stopped as soon as
+//! the tip moves.
+
+use core::num::NonZeroUsize;
+use core::time::Duration;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::Shared;
+use super::handle::MineError;
+use crate::consensus::BlockError;
+use crate::miner::{Miner, MiningJob, MiningOutcome, Template};
+use crate::primitives::{Address, Block, Hash, Transaction};
+
+/// Requests that wait for their turn.
+pub(super) const MAX_REQUESTS: usize = 64;
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct MiningConfig {
+    pub(super) threads: NonZeroUsize,
+    pub(super) miner: Address,
+    pub(super) continuously: bool,
+}
+
+impl Default for MiningConfig {
+    fn default() -> Self {
+        Self { threads: NonZeroUsize::MIN, miner: Address::ZERO, continuously: false }
+    }
+}
+
+type Reply<T> = oneshot::Sender<Result<Arc<Block<T>>, MineError>>;
+
+/// Somebody waits for a block.
+#[derive(Debug)]
+pub(super) struct Request<T> {
+    /// What is to be in it; what is pending where this is `None`.
+    data: Option<Vec<T>>,
+    reply: Reply<T>,
+}
+
+/// The end of a job.
+#[derive(Debug)]
+pub(super) struct Ended<T> {
+    number: u64,
+    outcome: MiningOutcome<T>,
+}
+
+#[derive(Debug)]
+struct Job<T> {
+    number: u64,
+    threads: Arc<MiningJob>,
+    /// The block that is mined on top of.
+    parent: Hash,
+    request: Option<Request<T>>,
+}
+
+/// What the handles see of a job.
+#[derive(Clone, Debug)]
+pub(super) struct Running {
+    pub(super) threads: Arc<MiningJob>,
+    pub(super) height: u64,
+    pub(super) since: Duration,
+}
+
+#[derive(Debug)]
+pub(super) struct Mining<T> {
+    config: MiningConfig,
+    queue: VecDeque<Request<T>>,
+    job: Option<Job<T>>,
+    jobs: u64,
+    ended: mpsc::UnboundedSender<Ended<T>>,
+}
+
+impl<T: Transaction> Mining<T> {
+    pub(super) const fn new(config: MiningConfig, ended: mpsc::UnboundedSender<Ended<T>>) -> Self {
+        Self { config, queue: VecDeque::new(), job: None, jobs: 0, ended }
+    }
+
+    pub(super) fn request(&mut self, data: Option<Vec<T>>, reply: Reply<T>) {
+        self.queue.retain(|request| !request.reply.is_closed());
+        if self.queue.len() >= MAX_REQUESTS {
+            // Whoever asked may have given up.
+            let _ = reply.send(Err(MineError::Busy { limit: MAX_REQUESTS }));
+            return;
+        }
+        self.queue.push_back(Request { data, reply });
+    }
+
+    pub(super) fn set_continuous(&mut self, continuously: bool, shared: &Shared<T>) {
+        self.config.continuously = continuously;
+        if !continuously && self.job.as_ref().is_some_and(|job| job.request.is_none()) {
+            self.interrupt(shared);
+        }
+    }
+
+    /// Sees to it that what should be mined is being mined, on top of the present tip.
+    pub(super) fn pump(&mut self, shared: &Shared<T>) {
+        if let Some(job) = &self.job {
+            let is_stale = job.parent != *shared.read().chain().tip().hash();
+            let gives_way = job.request.is_none() && !self.queue.is_empty();
+            if !is_stale && !gives_way {
+                return;
+            }
+            self.interrupt(shared);
+        }
+        while self.job.is_none() {
+            let request = self.queue.pop_front();
+            if request.as_ref().is_some_and(|request| request.reply.is_closed()) {
+                continue;
+            }
+            if request.is_none() && !self.config.continuously {
+                return;
+            }
+            if let Err((request, error)) = self.start(request, shared) {
+                let Some(request) = request else {
+                    tracing::error!(%error, "cannot mine");
+                    return;
+                };
+                // Whoever asked may have given up.
+                let _ = request.reply.send(Err(error));
+            }
+        }
+    }
+
+    fn start(
+        &mut self,
+        request: Option<Request<T>>,
+        shared: &Shared<T>,
+    ) -> Result<(), (Option<Request<T>>, MineError)> {
+        let now = shared.clock.now();
+        let data = request.as_ref().and_then(|request| request.data.clone());
+        let template = match shared.read().template(data, self.config.miner, now.wall) {
+            Ok(template) => template,
+            Err(error) => return Err((request, MineError::Refused(error))),
+        };
+        let (parent, height) = (template.header().previous_hash, template.header().height);
+        match self.spawn(template) {
+            Ok(threads) => {
+                let threads = Arc::new(threads);
+                shared.set_mining(Some(Running {
+                    threads: Arc::clone(&threads),
+                    height,
+                    since: now.elapsed,
+                }));
+                self.job = Some(Job { number: self.jobs, threads, parent, request });
+                Ok(())
+            }
+            Err(error) => Err((request, error)),
+        }
+    }
+
+    fn spawn(&mut self, template: Template<T>) -> Result<MiningJob, MineError> {
+        self.jobs += 1;
+        let number = self.jobs;
+        let ended = self.ended.clone();
+        let miner = Miner::new(template).map_err(|error| MineError::Refused(error.into()))?;
+        Ok(MiningJob::start(miner, self.config.threads, move |outcome| {
+            // The driver may be gone, and then nobody needs the block.
+            let _ = ended.send(Ended { number, outcome });
+        })?)
+    }
+
+    /// What came of the present job: a block, and who waits for it. What an earlier job has to say is late.
+    pub(super) fn found(
+        &mut self,
+        ended: Ended<T>,
+        shared: &Shared<T>,
+    ) -> Option<(Arc<Block<T>>, Option<Request<T>>)> {
+        if self.job.as_ref()?.number != ended.number {
+            return None;
+        }
+        if let MiningOutcome::Found(block) = ended.outcome {
+            shared.set_mining(None);
+            return Some((Arc::new(block), self.job.take()?.request));
+        }
+        self.interrupt(shared);
+        None
+    }
+
+    /// The block has been taken in. One that came too late to be the tip is mined again.
+    pub(super) fn delivered(
+        &mut self,
+        block: Arc<Block<T>>,
+        request: Option<Request<T>>,
+        outcome: Result<bool, BlockError>,
+    ) {
+        match (outcome, request) {
+            (Ok(false), Some(request)) => self.queue.push_front(request),
+            // Whoever asked may have given up.
+            (Ok(true), Some(request)) => drop(request.reply.send(Ok(block))),
+            (Err(error), Some(request)) => drop(request.reply.send(Err(MineError::Refused(error)))),
+            (Err(error), None) => tracing::error!(%error, hash = %block.hash(), "mined block refused"),
+            (Ok(_), None) => {}
+        }
+    }
+
+    /// Waits until nobody wants the present job any more.
+    pub(super) async fn cancelled(&mut self) {
+        match self.job.as_mut().and_then(|job| job.request.as_mut()) {
+            Some(request) => request.reply.closed().await,
+            None => core::future::pending().await,
+        }
+    }
+
+    /// Stops the present job and forgets who asked for it.
+    pub(super) fn cancel(&mut self, shared: &Shared<T>) {
+        self.interrupt(shared);
+        self.queue.retain(|request| !request.reply.is_closed());
+    }
+
+    pub(super) fn stop(&mut self, shared: &Shared<T>) {
+        self.config.continuously = false;
+        self.interrupt(shared);
+        self.queue.clear();
+    }
+
+    /// Stops the present job; who asked for it is next again.
+    fn interrupt(&mut self, shared: &Shared<T>) {
+        let Some(job) = self.job.take() else { return };
+        job.threads.stop();
+        shared.set_mining(None);
+        if let Some(request) = job.request {
+            self.queue.push_front(request);
+        }
+    }
+}
