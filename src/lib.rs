@@ -2,6 +2,8 @@
 
 mod chain;
 mod consensus;
+#[cfg(feature = "http")]
+pub mod http;
 mod mempool;
 mod miner;
 #[cfg(feature = "node")]

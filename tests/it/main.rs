@@ -1,4 +1,6 @@
-//! The tests that see the crate as a user does, in one binary.
+//! Tests through the public interface, as one binary.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests, which fail by panicking")]
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -6,6 +8,8 @@
 mod arbitrary;
 #[cfg(all(feature = "ws-json", feature = "ws-bincode"))]
 mod golden;
+#[cfg(feature = "http")]
+mod http;
 #[cfg(all(feature = "ws-json", feature = "ws-bincode", feature = "test-utils"))]
 mod transport;
 #[cfg(all(feature = "ws-json", feature = "ws-bincode"))]

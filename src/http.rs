@@ -1,0 +1,81 @@
+//! L6: the node over HTTP. The routes are a plain rouille handler that needs no socket; [`serve`] runs any
+//! rouille handler behind hyper, with a limit on everything that a client can make grow. Knows nothing of the
+//! sockets of peers.
+//!
+//! | route | does | answers |
+//! | --- | --- | --- |
+//! | `GET /blocks?from=&limit=` | blocks of the best chain in order of height; 100 unless told, at most 1000 | 200, with `X-Total-Count`, and `Link` where there is a next page |
+//! | `GET /blocks/{height or hash}` | one block; a hash has 64 hex digits | 200 |
+//! | `POST /mine` | mines a block and announces it to the peers | 201, with `Location` |
+//! | `GET /transactions?limit=` | pending transactions with their ids | 200 |
+//! | `POST /transactions` | hands one transaction in | 202 |
+//! | `GET /peers` | connected peers | 200 |
+//! | `POST /peers` | dials one more | 202 |
+//! | `GET /status` | the node at a glance | 200 |
+//!
+//! `HEAD` goes wherever `GET` goes. Every answer is JSON. A page ends early once it has grown to
+//! [`RoutesConfig::max_page_bytes`]; the `Link` header says where the next one begins.
+//!
+//! # Bodies
+//!
+//! `POST /mine` takes `{"data": [..]}`, a list of transactions, or `{"data": value}`, a single one. A value is
+//! first read as a list; where a transaction is itself a JSON array, wrap it in a list. An empty list mines an
+//! empty block; `{}` or no body at all mines the pending transactions. `POST /transactions` takes
+//! `{"data": value}`, always a single one, and `POST /peers` `{"address": "ws://host:port"}`. Other fields are
+//! refused.
+//!
+//! # Errors
+//!
+//! `{"error": {"code": "block_not_found", "message": "..."}}`: the code is for programs and stays, the message
+//! is for people and may change.
+//!
+//! | status | codes |
+//! | --- | --- |
+//! | 400 | `bad_request`, `bad_json`, `bad_query`, `bad_block_id`, `bad_address` |
+//! | 403 | `host_not_allowed`, `cross_origin` |
+//! | 404 | `not_found`, `block_not_found` |
+//! | 405 (with `Allow`) | `method_not_allowed` |
+//! | 408 | `request_timeout` |
+//! | 409 | `already_pending`, `already_mined`, `already_connected` |
+//! | 413 | `body_too_large` |
+//! | 415 | `unsupported_media_type` |
+//! | 422 | `transaction_rejected`, `transaction_not_encodable`, `transaction_too_large`, `block_too_large` |
+//! | 500 | `internal` |
+//! | 501 | `upgrade_unsupported` |
+//! | 503 (with `Retry-After`) | `busy`, `mempool_full`, `mining_timeout`, `too_many_peers`, `shutting_down` |
+//!
+//! What is not HTTP at all, and a head beyond its limit, hyper answers itself: 400 and 431 without a body. A
+//! head that takes too long is not answered but closed.
+//!
+//! # Web pages
+//!
+//! Nothing here asks for a password, so a web page that is open in somebody's browser must not reach a node on
+//! their machine. No cross-origin access is granted; a `POST` needs a JSON content type, which a page cannot
+//! send without asking first, and is refused with a foreign `Origin`; a `Host` that is neither an IP address,
+//! `localhost` nor one of [`RoutesConfig::allowed_hosts`] is refused, which stops DNS rebinding.
+
+mod backend;
+mod body;
+mod config;
+mod error;
+mod guard;
+mod node;
+mod query;
+mod routes;
+mod server;
+mod view;
+
+pub use config::{HttpConfig, RoutesConfig};
+pub use server::{HttpServer, serve};
+
+use crate::node::NodeHandle;
+use crate::primitives::Transaction;
+
+/// The routes over a node, as a handler for [`serve`] or for any rouille application. It blocks: `POST /mine`
+/// until a block is found, the others for a moment.
+pub fn routes<T: Transaction>(
+    node: NodeHandle<T>,
+    config: RoutesConfig,
+) -> impl Fn(&rouille::Request) -> rouille::Response + Clone + Send + Sync + 'static {
+    routes::handler(node, config)
+}

@@ -1,0 +1,52 @@
+//! What the routes need of a node, and nothing else, so that they are tested without one.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::error::ApiError;
+use crate::{Block, CompactTarget, Hash, PeerAddr, Transaction};
+
+/// A node as the routes see it. Every call may block, reads only for a moment.
+pub(crate) trait Backend<T: Transaction>: Send + Sync + 'static {
+    /// The target that difficulties are measured against.
+    fn easiest_target(&self) -> CompactTarget;
+
+    /// Up to `limit` blocks of the best chain from this height on, and the height of its tip, as of one
+    /// moment.
+    fn blocks(&self, from: u64, limit: usize) -> Page<T>;
+
+    /// The block at this height of the best chain.
+    fn block_at(&self, height: u64) -> Option<Arc<Block<T>>>;
+
+    /// The block with this hash, on the best chain or beside it.
+    fn block(&self, hash: &Hash) -> Option<Arc<Block<T>>>;
+
+    /// Up to `limit` pending transactions with their ids, in the order in which a block would take them.
+    fn pending(&self, limit: usize) -> Vec<(Hash, T)>;
+
+    /// Hands a transaction in and returns its id.
+    fn submit(&self, transaction: T) -> Result<Hash, ApiError>;
+
+    /// Mines a block with these transactions, or with those pending.
+    fn mine(&self, data: Option<Vec<T>>, timeout: Duration) -> Result<Arc<Block<T>>, ApiError>;
+
+    /// The connected peers.
+    fn peers(&self) -> Vec<impl Serialize>;
+
+    /// Starts to connect to one more peer.
+    fn connect(&self, address: PeerAddr) -> Result<(), ApiError>;
+
+    /// The node at a glance.
+    fn status(&self) -> impl Serialize;
+}
+
+/// Some blocks of the best chain.
+#[derive(Clone, Debug)]
+pub(crate) struct Page<T> {
+    /// The height of the tip.
+    pub(crate) height: u64,
+    /// The blocks, in order of height.
+    pub(crate) blocks: Vec<Arc<Block<T>>>,
+}

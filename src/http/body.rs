@@ -1,0 +1,114 @@
+//! Request bodies: bounded, JSON, and parsed straight into the transaction type. No generic JSON value stands
+//! between, so a transaction from HTTP is the one that its author wrote.
+
+use std::io::Read;
+
+use rouille::Request;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use super::error::{ApiError, Code};
+use crate::{PeerAddr, PeerAddrError};
+
+/// The body of a `POST`, checked for size and type, not parsed yet.
+#[derive(Debug)]
+pub(super) struct Body(Vec<u8>);
+
+impl Body {
+    /// Takes the body out of a request. An empty one needs no content type.
+    pub(super) fn read(request: &Request, max_bytes: usize) -> Result<Self, ApiError> {
+        let content_type = request.header("content-type");
+        if let Some(got) = content_type.filter(|value| !is_json(value)) {
+            return Err(unsupported(&format!("{got:?}")));
+        }
+        let mut bytes = Vec::new();
+        if let Some(data) = request.data() {
+            let beyond = u64::try_from(max_bytes).unwrap_or(u64::MAX).saturating_add(1);
+            data.take(beyond).read_to_end(&mut bytes).map_err(|error| {
+                ApiError::new(Code::BadRequest, format!("the body cannot be read: {error}"))
+            })?;
+        }
+        if bytes.len() > max_bytes {
+            return Err(ApiError::body_too_large(max_bytes));
+        }
+        if content_type.is_none() && !bytes.is_empty() {
+            return Err(unsupported("missing"));
+        }
+        Ok(Self(bytes))
+    }
+
+    /// `{"data": [..]}` or `{"data": value}`; nothing where the body is empty or has no `data`.
+    pub(super) fn into_transactions<T: DeserializeOwned>(self) -> Result<Option<Vec<T>>, ApiError> {
+        if self.0.trim_ascii().is_empty() {
+            return Ok(None);
+        }
+        let Some(data) = self.parse::<Envelope<'_>>()?.data else { return Ok(None) };
+        let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(data.get()) else {
+            return Ok(Some(vec![value(data, "`data`")?]));
+        };
+        let list = items.iter().enumerate().map(|(index, item)| value(item, &format!("`data[{index}]`")));
+        match list.collect() {
+            Ok(list) => Ok(Some(list)),
+            // A transaction that is itself an array.
+            Err(error) => value(data, "`data`").map(|single| Some(vec![single])).map_err(|_| error),
+        }
+    }
+
+    /// `{"data": value}`.
+    pub(super) fn into_transaction<T: DeserializeOwned>(self) -> Result<T, ApiError> {
+        let data = self.parse::<Envelope<'_>>()?.data;
+        let data = data.ok_or_else(|| ApiError::new(Code::BadJson, "the body has no field `data`"))?;
+        value(data, "`data`")
+    }
+
+    /// `{"address": "ws://host:port"}`.
+    pub(super) fn into_address(self) -> Result<PeerAddr, ApiError> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Dial {
+            address: String,
+        }
+        let Dial { address } = self.parse()?;
+        address.parse().map_err(|error: PeerAddrError| ApiError::new(Code::BadAddress, error.to_string()))
+    }
+
+    fn parse<'a, V: Deserialize<'a>>(&'a self) -> Result<V, ApiError> {
+        // Serde would take a list for a struct, by position.
+        if !self.0.trim_ascii_start().starts_with(b"{") {
+            return Err(ApiError::new(Code::BadJson, "body: expected a JSON object at line 1 column 1"));
+        }
+        serde_json::from_slice(&self.0)
+            .map_err(|error| ApiError::new(Code::BadJson, format!("body: {error}")))
+    }
+}
+
+/// The text of `data` is kept as it is until it is known whether it is a list.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Envelope<'a> {
+    #[serde(borrow, default, deserialize_with = "present")]
+    data: Option<&'a RawValue>,
+}
+
+/// Keeps `null` as a value that was given, unlike serde's own `Option`.
+fn present<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'a RawValue>, D::Error> {
+    Deserialize::deserialize(deserializer).map(Some)
+}
+
+/// Parses one transaction; the place in an error counts from the start of that transaction.
+fn value<T: DeserializeOwned>(raw: &RawValue, place: &str) -> Result<T, ApiError> {
+    serde_json::from_str(raw.get())
+        .map_err(|error| ApiError::new(Code::BadJson, format!("in {place}: {error}")))
+}
+
+/// `application/json`, with or without parameters.
+fn is_json(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default();
+    essence.trim().eq_ignore_ascii_case("application/json")
+}
+
+fn unsupported(got: &str) -> ApiError {
+    let message = format!("the content type is {got}, expected application/json");
+    ApiError::new(Code::UnsupportedMediaType, message)
+}

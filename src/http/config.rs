@@ -1,0 +1,240 @@
+//! Every limit of the HTTP side, in two tables: what the routes keep to, whoever serves them, and what the
+//! server keeps to, whatever it serves.
+
+use core::time::Duration;
+
+/// What the routes keep to.
+///
+/// ```
+/// use hashloom::http::RoutesConfig;
+///
+/// let config = RoutesConfig::default().allowed_hosts(["node.example"]);
+/// assert_eq!(config.max_page_items, 1000);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RoutesConfig {
+    /// Names that a `Host` header may hold besides IP addresses and `localhost`, without a port. Default:
+    /// none.
+    pub allowed_hosts: Vec<String>,
+    /// The largest body in bytes. Default: 1 MiB.
+    pub max_body_bytes: usize,
+    /// The most blocks or transactions in one page; a larger `limit` is clamped. Default: 1000.
+    pub max_page_items: usize,
+    /// Bytes of JSON after which a page ends; the item that crosses the line still goes with it. Default:
+    /// 4 MiB.
+    pub max_page_bytes: usize,
+    /// How long one `POST /mine` may take. Default: 60 seconds.
+    pub mine_timeout: Duration,
+    /// `POST /mine` requests at once; more are told to come back. Default: 8.
+    pub max_mining: usize,
+}
+
+impl Default for RoutesConfig {
+    fn default() -> Self {
+        Self {
+            allowed_hosts: Vec::new(),
+            max_body_bytes: 1 << 20,
+            max_page_items: 1000,
+            max_page_bytes: 4 << 20,
+            mine_timeout: Duration::from_secs(60),
+            max_mining: 8,
+        }
+    }
+}
+
+impl RoutesConfig {
+    /// Sets [`allowed_hosts`](Self::allowed_hosts).
+    #[must_use]
+    pub fn allowed_hosts<S: Into<String>>(mut self, hosts: impl IntoIterator<Item = S>) -> Self {
+        self.allowed_hosts = hosts.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets [`max_body_bytes`](Self::max_body_bytes).
+    #[must_use]
+    pub fn max_body_bytes(mut self, bytes: usize) -> Self {
+        self.max_body_bytes = bytes;
+        self
+    }
+
+    /// Sets [`max_page_items`](Self::max_page_items); 0 counts as 1.
+    #[must_use]
+    pub fn max_page_items(mut self, items: usize) -> Self {
+        self.max_page_items = items.max(1);
+        self
+    }
+
+    /// Sets [`max_page_bytes`](Self::max_page_bytes).
+    #[must_use]
+    pub fn max_page_bytes(mut self, bytes: usize) -> Self {
+        self.max_page_bytes = bytes;
+        self
+    }
+
+    /// Sets [`mine_timeout`](Self::mine_timeout).
+    #[must_use]
+    pub fn mine_timeout(mut self, timeout: Duration) -> Self {
+        self.mine_timeout = timeout;
+        self
+    }
+
+    /// Sets [`max_mining`](Self::max_mining).
+    #[must_use]
+    pub fn max_mining(mut self, requests: usize) -> Self {
+        self.max_mining = requests;
+        self
+    }
+}
+
+/// What the server keeps to.
+///
+/// ```
+/// use std::time::Duration;
+/// use hashloom::http::HttpConfig;
+///
+/// let config = HttpConfig::default().max_connections(64).body_timeout(Duration::from_secs(5));
+/// assert_eq!(config.max_connections_per_address, 16);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HttpConfig {
+    /// Connections at once; more are answered 503 and closed. Default: 256.
+    pub max_connections: usize,
+    /// Connections at once from one IPv4 address or one IPv6 network of 64 bits, which is what one host gets.
+    /// Default: 16.
+    pub max_connections_per_address: usize,
+    /// The largest request head (request line and headers) in bytes; hyper asks for at least 8 KiB. Default:
+    /// 16 KiB.
+    pub max_head_bytes: usize,
+    /// From the start of a connection, or the end of the previous answer, to the end of the next head; so also
+    /// how long an idle connection is kept. Default: 5 seconds.
+    pub head_timeout: Duration,
+    /// The largest body in bytes. Default: 1 MiB.
+    pub max_body_bytes: usize,
+    /// From the end of the head to the end of the body. Default: 10 seconds.
+    pub body_timeout: Duration,
+    /// `GET` and `HEAD` requests that run at once, each on a thread. Default: 16.
+    pub max_reads: usize,
+    /// Other requests that run at once, each on a thread. They may block for long, so they have places of
+    /// their own and never keep a reader waiting. Default: 16.
+    pub max_writes: usize,
+    /// How long a request waits for its place before it is answered 503. Default: 2 seconds.
+    pub queue_timeout: Duration,
+    /// The largest body of an answer in bytes; it is held in memory. Default: 64 MiB.
+    pub max_response_bytes: usize,
+    /// How long a client may take to read an answer that does not fit into the socket's buffer. Default:
+    /// 30 seconds.
+    pub write_timeout: Duration,
+    /// How long [`HttpServer::shutdown`](super::HttpServer::shutdown) waits for requests under way. Default:
+    /// 10 seconds.
+    pub shutdown_timeout: Duration,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            max_connections: 256,
+            max_connections_per_address: 16,
+            max_head_bytes: 16 << 10,
+            head_timeout: Duration::from_secs(5),
+            max_body_bytes: 1 << 20,
+            body_timeout: Duration::from_secs(10),
+            max_reads: 16,
+            max_writes: 16,
+            queue_timeout: Duration::from_secs(2),
+            max_response_bytes: 64 << 20,
+            write_timeout: Duration::from_secs(30),
+            shutdown_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+impl HttpConfig {
+    /// Sets [`max_connections`](Self::max_connections).
+    #[must_use]
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.max_connections = connections;
+        self
+    }
+
+    /// Sets [`max_connections_per_address`](Self::max_connections_per_address).
+    #[must_use]
+    pub fn max_connections_per_address(mut self, connections: usize) -> Self {
+        self.max_connections_per_address = connections;
+        self
+    }
+
+    /// Sets [`max_head_bytes`](Self::max_head_bytes); less than 8 KiB counts as 8 KiB.
+    #[must_use]
+    pub fn max_head_bytes(mut self, bytes: usize) -> Self {
+        self.max_head_bytes = bytes.max(Self::MIN_HEAD_BYTES);
+        self
+    }
+
+    /// Sets [`head_timeout`](Self::head_timeout).
+    #[must_use]
+    pub fn head_timeout(mut self, timeout: Duration) -> Self {
+        self.head_timeout = timeout;
+        self
+    }
+
+    /// Sets [`max_body_bytes`](Self::max_body_bytes).
+    #[must_use]
+    pub fn max_body_bytes(mut self, bytes: usize) -> Self {
+        self.max_body_bytes = bytes;
+        self
+    }
+
+    /// Sets [`body_timeout`](Self::body_timeout).
+    #[must_use]
+    pub fn body_timeout(mut self, timeout: Duration) -> Self {
+        self.body_timeout = timeout;
+        self
+    }
+
+    /// Sets [`max_reads`](Self::max_reads).
+    #[must_use]
+    pub fn max_reads(mut self, requests: usize) -> Self {
+        self.max_reads = requests;
+        self
+    }
+
+    /// Sets [`max_writes`](Self::max_writes).
+    #[must_use]
+    pub fn max_writes(mut self, requests: usize) -> Self {
+        self.max_writes = requests;
+        self
+    }
+
+    /// Sets [`queue_timeout`](Self::queue_timeout).
+    #[must_use]
+    pub fn queue_timeout(mut self, timeout: Duration) -> Self {
+        self.queue_timeout = timeout;
+        self
+    }
+
+    /// Sets [`max_response_bytes`](Self::max_response_bytes).
+    #[must_use]
+    pub fn max_response_bytes(mut self, bytes: usize) -> Self {
+        self.max_response_bytes = bytes;
+        self
+    }
+
+    /// Sets [`write_timeout`](Self::write_timeout).
+    #[must_use]
+    pub fn write_timeout(mut self, timeout: Duration) -> Self {
+        self.write_timeout = timeout;
+        self
+    }
+
+    /// Sets [`shutdown_timeout`](Self::shutdown_timeout).
+    #[must_use]
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.shutdown_timeout = timeout;
+        self
+    }
+
+    /// Below this hyper panics when the limit is set.
+    pub(super) const MIN_HEAD_BYTES: usize = 8 << 10;
+}

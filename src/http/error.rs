@@ -1,0 +1,159 @@
+//! What goes wrong over HTTP: a code, its status, and its one JSON form.
+
+use rouille::{Response, ResponseBody};
+use serde::Serialize;
+
+use crate::MempoolError;
+
+/// An error as a client sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ApiError {
+    pub(crate) code: Code,
+    pub(crate) message: String,
+}
+
+/// The causes. Their names are part of the interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Code {
+    BadRequest,
+    BadJson,
+    BadQuery,
+    BadBlockId,
+    BadAddress,
+    HostNotAllowed,
+    CrossOrigin,
+    NotFound,
+    BlockNotFound,
+    MethodNotAllowed,
+    RequestTimeout,
+    AlreadyPending,
+    AlreadyMined,
+    AlreadyConnected,
+    BodyTooLarge,
+    UnsupportedMediaType,
+    TransactionRejected,
+    TransactionNotEncodable,
+    TransactionTooLarge,
+    BlockTooLarge,
+    Internal,
+    UpgradeUnsupported,
+    Busy,
+    MempoolFull,
+    MiningTimeout,
+    TooManyPeers,
+    ShuttingDown,
+}
+
+impl Code {
+    pub(crate) const fn status(self) -> u16 {
+        match self {
+            Self::BadRequest | Self::BadJson | Self::BadQuery | Self::BadBlockId | Self::BadAddress => 400,
+            Self::HostNotAllowed | Self::CrossOrigin => 403,
+            Self::NotFound | Self::BlockNotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::RequestTimeout => 408,
+            Self::AlreadyPending | Self::AlreadyMined | Self::AlreadyConnected => 409,
+            Self::BodyTooLarge => 413,
+            Self::UnsupportedMediaType => 415,
+            Self::TransactionRejected
+            | Self::TransactionNotEncodable
+            | Self::TransactionTooLarge
+            | Self::BlockTooLarge => 422,
+            Self::Internal => 500,
+            Self::UpgradeUnsupported => 501,
+            Self::Busy
+            | Self::MempoolFull
+            | Self::MiningTimeout
+            | Self::TooManyPeers
+            | Self::ShuttingDown => 503,
+        }
+    }
+}
+
+impl ApiError {
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+
+    /// The one text for both places that bound a body.
+    pub(super) fn body_too_large(limit: usize) -> Self {
+        Self::new(Code::BodyTooLarge, format!("the body has more than {limit} bytes"))
+    }
+
+    pub(super) fn into_response(self) -> Response {
+        #[derive(Serialize)]
+        struct Envelope {
+            error: Fields,
+        }
+        #[derive(Serialize)]
+        struct Fields {
+            code: Code,
+            message: String,
+        }
+
+        let Self { code, message } = self;
+        let status = code.status();
+        // Two strings always have a JSON form.
+        let body = serde_json::to_vec(&Envelope { error: Fields { code, message } }).unwrap_or_default();
+        let response = json_response(status, body);
+        match status {
+            503 => response.with_additional_header("Retry-After", RETRY_AFTER_SECONDS),
+            // The rest of the body is not wanted, so nothing can follow on this connection.
+            408 | 413 => response.with_additional_header("Connection", "close"),
+            _ => response,
+        }
+    }
+}
+
+impl From<MempoolError> for ApiError {
+    fn from(error: MempoolError) -> Self {
+        let code = match error {
+            MempoolError::AlreadyPending { .. } => Code::AlreadyPending,
+            MempoolError::AlreadyMined { .. } => Code::AlreadyMined,
+            MempoolError::Rejected(_) => Code::TransactionRejected,
+            MempoolError::TooLarge { .. } => Code::TransactionTooLarge,
+            MempoolError::Full { .. } => Code::MempoolFull,
+            MempoolError::Encode(_) => Code::TransactionNotEncodable,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+/// An answer in JSON that is neither sniffed for another type nor kept by a cache: the next block changes it.
+pub(super) fn json_response(status: u16, body: Vec<u8>) -> Response {
+    Response {
+        status_code: status,
+        headers: vec![
+            ("Content-Type".into(), "application/json".into()),
+            ("Cache-Control".into(), "no-store".into()),
+            ("X-Content-Type-Options".into(), "nosniff".into()),
+        ],
+        data: ResponseBody::from_data(body),
+        upgrade: None,
+    }
+}
+
+/// About as long as it takes until something has moved: a place is free, a block is found.
+const RETRY_AFTER_SECONDS: &str = "5";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Hash, Rejected};
+    use rstest::rstest;
+
+    #[rstest]
+    #[case(MempoolError::AlreadyPending { id: Hash::ZERO }, 409, "already_pending")]
+    #[case(MempoolError::AlreadyMined { id: Hash::ZERO }, 409, "already_mined")]
+    #[case(Rejected::new("no-gap", "got 3, expected 2").into(), 422, "transaction_rejected")]
+    #[case(MempoolError::TooLarge { got: 2, limit: 1 }, 422, "transaction_too_large")]
+    #[case(MempoolError::Full { transactions: 1, bytes: 1 }, 503, "mempool_full")]
+    #[case(MempoolError::Encode(postcard::Error::SerdeSerCustom.into()), 422, "transaction_not_encodable")]
+    fn what_the_mempool_refuses(#[case] refused: MempoolError, #[case] status: u16, #[case] code: &str) {
+        let message = refused.to_string();
+        let error = ApiError::from(refused);
+        assert_eq!((error.code.status(), &error.message), (status, &message));
+        assert_eq!(serde_json::to_value(error.code).unwrap(), code);
+    }
+}

@@ -1,0 +1,85 @@
+//! Keeps web pages away from a node that trusts whoever can reach it: by the `Host` and the `Origin` that a
+//! browser sends and a page cannot forge.
+
+use core::net::IpAddr;
+
+use rouille::Request;
+
+use super::error::{ApiError, Code};
+
+/// Refuses a request for a host that this node does not go by: a page whose own name was rebound to this
+/// node's address (DNS rebinding) sends that name. No browser leaves the header out, so its absence passes.
+pub(super) fn check_host(request: &Request, allowed: &[String]) -> Result<(), ApiError> {
+    for (_, value) in request.headers().filter(|(name, _)| name.eq_ignore_ascii_case("host")) {
+        if !is_allowed(value, allowed) {
+            let message = format!(
+                "host {value:?} is not one of this node's: use an IP address or localhost, \
+                 or add the name to the allowed hosts"
+            );
+            return Err(ApiError::new(Code::HostNotAllowed, message));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a request that a page of another origin makes. Only for methods that change something: what a page
+/// of another origin asks for otherwise, the browser does not let it read.
+pub(super) fn check_origin(request: &Request) -> Result<(), ApiError> {
+    let Some(origin) = request.header("origin") else { return Ok(()) };
+    let authority = origin.split_once("://").map(|(_, authority)| authority);
+    let same = authority.zip(request.header("host")).is_some_and(|(a, b)| a.eq_ignore_ascii_case(b));
+    if same {
+        return Ok(());
+    }
+    let message = format!("origin {origin:?} may not change anything here");
+    Err(ApiError::new(Code::CrossOrigin, message))
+}
+
+fn is_allowed(host: &str, allowed: &[String]) -> bool {
+    let Some(name) = without_port(host) else { return false };
+    if let Some(literal) = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return literal.parse::<core::net::Ipv6Addr>().is_ok();
+    }
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse::<IpAddr>().is_ok_and(|address| address.is_ipv4())
+        || allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))
+}
+
+/// The host of `host` or `host:port`, with the brackets of an IPv6 literal.
+fn without_port(host: &str) -> Option<&str> {
+    let end = if host.starts_with('[') { host.find(']')? + 1 } else { host.find(':').unwrap_or(host.len()) };
+    let (name, port) = host.split_at(end);
+    let is_port = match port.strip_prefix(':') {
+        Some(digits) => digits.parse::<u16>().is_ok(),
+        None => port.is_empty(),
+    };
+    is_port.then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("localhost", true)]
+    #[case("LOCALHOST:3001", true)]
+    #[case("127.0.0.1:3001", true)]
+    #[case("192.168.1.7", true)]
+    #[case("[::1]:3001", true)]
+    #[case("[::1]", true)]
+    #[case("node.example:3001", true)]
+    #[case("Node.Example", true)]
+    #[case("", false)]
+    #[case("::1", false)]
+    #[case("[localhost]", false)]
+    #[case("[::1", false)]
+    #[case("[::1]evil.example", false)]
+    #[case("127.0.0.1:http", false)]
+    #[case("127.0.0.1.evil.example", false)]
+    #[case("localhost.evil.example:3001", false)]
+    #[case("evil.example", false)]
+    fn hosts(#[case] host: &str, #[case] allowed: bool) {
+        assert_eq!(is_allowed(host, &["node.example".to_owned()]), allowed);
+    }
+}

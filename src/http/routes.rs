@@ -1,0 +1,213 @@
+//! The routes: which request means what to a node. Opens no socket and reads no clock.
+
+use core::marker::PhantomData;
+use std::sync::Arc;
+
+use rouille::{Request, Response};
+use serde::Serialize;
+use tokio::sync::Semaphore;
+
+use super::backend::{Backend, Page};
+use super::body::Body;
+use super::config::RoutesConfig;
+use super::error::{ApiError, Code, json_response};
+use super::guard;
+use super::query::{Paging, decimal};
+use super::view::{BlockView, TransactionView, to_json, to_json_list};
+use crate::{Block, Hash, PeerAddr, Transaction};
+
+/// A handler for any rouille application, over any backend.
+pub(super) fn handler<T: Transaction, B: Backend<T>>(
+    backend: B,
+    config: RoutesConfig,
+) -> impl Fn(&Request) -> Response + Clone + Send + Sync + 'static {
+    let mining = Semaphore::new(config.max_mining.min(Semaphore::MAX_PERMITS));
+    let routes = Arc::new(Routes { backend, config, mining, transaction: PhantomData::<fn() -> T> });
+    move |request| routes.answer(request)
+}
+
+struct Routes<T, B> {
+    backend: B,
+    config: RoutesConfig,
+    /// One permit for each `POST /mine` under way.
+    mining: Semaphore,
+    transaction: PhantomData<fn() -> T>,
+}
+
+/// What a path stands for.
+#[derive(Clone, Copy)]
+enum Resource<'a> {
+    Blocks,
+    Block(&'a str),
+    Mine,
+    Transactions,
+    Peers,
+    Status,
+}
+
+impl<'a> Resource<'a> {
+    fn parse(path: &'a str) -> Option<Self> {
+        match path {
+            "/blocks" => Some(Self::Blocks),
+            "/mine" => Some(Self::Mine),
+            "/transactions" => Some(Self::Transactions),
+            "/peers" => Some(Self::Peers),
+            "/status" => Some(Self::Status),
+            _ => path.strip_prefix("/blocks/").filter(|id| !id.contains('/')).map(Self::Block),
+        }
+    }
+
+    /// The methods as an `Allow` header lists them.
+    const fn allow(self) -> &'static str {
+        match self {
+            Self::Blocks | Self::Block(_) | Self::Status => "GET, HEAD",
+            Self::Mine => "POST",
+            Self::Transactions | Self::Peers => "GET, HEAD, POST",
+        }
+    }
+}
+
+impl<T: Transaction, B: Backend<T>> Routes<T, B> {
+    fn answer(&self, request: &Request) -> Response {
+        if let Err(error) = guard::check_host(request, &self.config.allowed_hosts) {
+            return error.into_response();
+        }
+        let (path, query) = request.raw_url().split_once('?').unwrap_or((request.raw_url(), ""));
+        let Some(resource) = Resource::parse(path) else {
+            let message = format!("nothing at this path; the routes are {ROUTES}");
+            return ApiError::new(Code::NotFound, message).into_response();
+        };
+        let answer = match (request.method(), resource) {
+            // The server leaves the body of the answer out.
+            ("GET" | "HEAD", Resource::Blocks) => self.blocks(query),
+            ("GET" | "HEAD", Resource::Block(id)) => self.block(id),
+            ("GET" | "HEAD", Resource::Transactions) => self.transactions(query),
+            ("GET" | "HEAD", Resource::Peers) => json(200, &self.backend.peers()),
+            ("GET" | "HEAD", Resource::Status) => json(200, &self.backend.status()),
+            ("POST", Resource::Mine) => self.body(request).and_then(|body| self.mine(body)),
+            ("POST", Resource::Transactions) => self.body(request).and_then(|body| self.submit(body)),
+            ("POST", Resource::Peers) => self.body(request).and_then(|body| self.connect(body)),
+            (method, resource) => {
+                let allow = resource.allow();
+                let message = format!("method {method} is not allowed here, expected {allow}");
+                let error = ApiError::new(Code::MethodNotAllowed, message);
+                return error.into_response().with_additional_header("Allow", allow);
+            }
+        };
+        answer.unwrap_or_else(ApiError::into_response)
+    }
+
+    fn blocks(&self, query: &str) -> Result<Response, ApiError> {
+        let paging = Paging::parse(query, &["from", "limit"])?;
+        let from = paging.from.unwrap_or(0);
+        let limit = self.page_limit(paging);
+        let Page { height, blocks } = self.backend.blocks(from, limit);
+        let easiest = self.backend.easiest_target();
+        let views = blocks.iter().map(|block| BlockView::new(block, easiest));
+        let (body, count) = to_json_list(views, self.config.max_page_bytes)?;
+        let response = json_response(200, body)
+            .with_additional_header("X-Total-Count", height.saturating_add(1).to_string());
+        let next = from.saturating_add(count as u64);
+        if count == 0 || next > height {
+            return Ok(response);
+        }
+        let link = format!("</blocks?from={next}&limit={limit}>; rel=\"next\"");
+        Ok(response.with_additional_header("Link", link))
+    }
+
+    fn block(&self, id: &str) -> Result<Response, ApiError> {
+        let block = match BlockId::parse(id)? {
+            BlockId::Height(height) => self.backend.block_at(height),
+            BlockId::Hash(hash) => self.backend.block(&hash),
+        };
+        match block {
+            Some(block) => json(200, &self.view(&block)),
+            None => Err(ApiError::new(Code::BlockNotFound, format!("this node has no block {id}"))),
+        }
+    }
+
+    fn mine(&self, body: Body) -> Result<Response, ApiError> {
+        let data = body.into_transactions()?;
+        let Ok(_permit) = self.mining.try_acquire() else {
+            let limit = self.config.max_mining;
+            let message = format!("{limit} requests to mine are under way, which is the limit");
+            return Err(ApiError::new(Code::Busy, message));
+        };
+        let block = self.backend.mine(data, self.config.mine_timeout)?;
+        let location = format!("/blocks/{}", block.hash());
+        Ok(json(201, &self.view(&block))?.with_additional_header("Location", location))
+    }
+
+    fn transactions(&self, query: &str) -> Result<Response, ApiError> {
+        let paging = Paging::parse(query, &["limit"])?;
+        let pending = self.backend.pending(self.page_limit(paging));
+        let views = pending.iter().map(|(id, data)| TransactionView { id, data });
+        let (body, _) = to_json_list(views, self.config.max_page_bytes)?;
+        Ok(json_response(200, body))
+    }
+
+    fn submit(&self, body: Body) -> Result<Response, ApiError> {
+        #[derive(Serialize)]
+        struct Accepted {
+            id: Hash,
+        }
+        let id = self.backend.submit(body.into_transaction()?)?;
+        json(202, &Accepted { id })
+    }
+
+    fn connect(&self, body: Body) -> Result<Response, ApiError> {
+        #[derive(Serialize)]
+        struct Dialling {
+            address: PeerAddr,
+        }
+        let address = body.into_address()?;
+        self.backend.connect(address.clone())?;
+        json(202, &Dialling { address })
+    }
+
+    fn body(&self, request: &Request) -> Result<Body, ApiError> {
+        guard::check_origin(request)?;
+        Body::read(request, self.config.max_body_bytes)
+    }
+
+    fn page_limit(&self, paging: Paging) -> usize {
+        let limit =
+            paging.limit.map_or(DEFAULT_PAGE_ITEMS, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        limit.min(self.config.max_page_items)
+    }
+
+    fn view<'a>(&self, block: &'a Block<T>) -> BlockView<'a, T> {
+        BlockView::new(block, self.backend.easiest_target())
+    }
+}
+
+/// The two ways to name a block in a path.
+enum BlockId {
+    Height(u64),
+    Hash(Hash),
+}
+
+impl BlockId {
+    /// 64 digits are a hash, even where all of them are decimal; no height has that many.
+    fn parse(id: &str) -> Result<Self, ApiError> {
+        let parsed =
+            if id.len() == 64 { id.parse().ok().map(Self::Hash) } else { decimal(id).map(Self::Height) };
+        parsed.ok_or_else(|| {
+            let message = format!("block id {id:?}, expected a decimal height or a hash of 64 hex digits");
+            ApiError::new(Code::BadBlockId, message)
+        })
+    }
+}
+
+fn json<V: Serialize>(status: u16, value: &V) -> Result<Response, ApiError> {
+    Ok(json_response(status, to_json(value)?))
+}
+
+/// Items in a page when the query does not say.
+const DEFAULT_PAGE_ITEMS: usize = 100;
+
+/// For whoever asks for something else.
+const ROUTES: &str = "/blocks, /blocks/{height or hash}, POST /mine, /transactions, /peers and /status";
+
+#[cfg(test)]
+mod tests;

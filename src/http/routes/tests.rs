@@ -1,0 +1,446 @@
+//! The routes over a fake node with a few blocks: every status with its code, and what stands in the answers.
+
+use core::time::Duration;
+use std::io::Read;
+use std::sync::Mutex;
+
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{Address, ChainSpec, CompactTarget, Header, PeerAddr, Timestamp, transaction_id};
+
+const BLOCKS: u64 = 7;
+const JSON: (&str, &str) = ("Content-Type", "application/json");
+
+/// Seven blocks; what it is asked to do, it notes and answers by the text of the transaction.
+#[derive(Default)]
+struct Fake {
+    calls: Arc<Mutex<Vec<String>>>,
+}
+
+impl Fake {
+    fn note(&self, call: String) {
+        self.calls.lock().unwrap().push(call);
+    }
+}
+
+fn block(height: u64, data: Vec<String>) -> Arc<Block> {
+    let header = Header {
+        version: 1,
+        height,
+        previous_hash: Hash::digest(&height.to_be_bytes()),
+        merkle_root: Hash::ZERO,
+        history_root: Hash::ZERO,
+        state_root: Hash::ZERO,
+        timestamp: Timestamp::from_millis(1_000 + height),
+        // Four times harder than the easiest.
+        target: CompactTarget::from_bits(0x1e3f_ffc0),
+        miner: Address::from_bytes([0xab; 20]),
+        nonce: 42,
+    };
+    Arc::new(Block::new(header, data))
+}
+
+fn chain() -> Vec<Arc<Block>> {
+    (0..BLOCKS).map(|height| block(height, vec![format!("block {height}")])).collect()
+}
+
+impl Backend<String> for Fake {
+    fn easiest_target(&self) -> CompactTarget {
+        ChainSpec::default().easiest_target()
+    }
+
+    fn blocks(&self, from: u64, limit: usize) -> Page<String> {
+        let from = usize::try_from(from).unwrap_or(usize::MAX);
+        Page { height: BLOCKS - 1, blocks: chain().into_iter().skip(from).take(limit).collect() }
+    }
+
+    fn block_at(&self, height: u64) -> Option<Arc<Block>> {
+        chain().into_iter().nth(usize::try_from(height).ok()?)
+    }
+
+    fn block(&self, hash: &Hash) -> Option<Arc<Block>> {
+        chain().into_iter().find(|block| block.hash() == hash)
+    }
+
+    fn pending(&self, limit: usize) -> Vec<(Hash, String)> {
+        let texts = ["first", "second", "third"].map(str::to_owned);
+        texts.into_iter().map(|text| (transaction_id(&text).unwrap(), text)).take(limit).collect()
+    }
+
+    fn submit(&self, transaction: String) -> Result<Hash, ApiError> {
+        self.note(format!("submit {transaction}"));
+        match transaction.as_str() {
+            "bad" => Err(ApiError::new(Code::TransactionRejected, "no-bad: it says bad")),
+            "twice" => Err(ApiError::new(Code::AlreadyPending, "already there")),
+            "full" => Err(ApiError::new(Code::MempoolFull, "no room")),
+            "large" => Err(ApiError::new(Code::TransactionTooLarge, "too large")),
+            "odd" => Err(ApiError::new(Code::TransactionNotEncodable, "no bytes")),
+            _ => Ok(transaction_id(&transaction).unwrap()),
+        }
+    }
+
+    fn mine(&self, data: Option<Vec<String>>, timeout: Duration) -> Result<Arc<Block>, ApiError> {
+        self.note(format!("mine {data:?} within {timeout:?}"));
+        let data = data.unwrap_or_else(|| vec!["pending".to_owned()]);
+        match data.first().map_or("", String::as_str) {
+            "bad" => Err(ApiError::new(Code::TransactionRejected, "no-bad: it says bad")),
+            "large" => Err(ApiError::new(Code::BlockTooLarge, "too large")),
+            "slow" => Err(ApiError::new(Code::MiningTimeout, "nothing found")),
+            "stop" => Err(ApiError::new(Code::ShuttingDown, "going down")),
+            _ => Ok(block(BLOCKS, data)),
+        }
+    }
+
+    fn peers(&self) -> Vec<impl Serialize> {
+        vec![json!({"address": "ws://a:1"})]
+    }
+
+    fn connect(&self, address: PeerAddr) -> Result<(), ApiError> {
+        self.note(format!("connect {address}"));
+        match address.as_str() {
+            "ws://again:1" => Err(ApiError::new(Code::AlreadyConnected, "already")),
+            "ws://many:1" => Err(ApiError::new(Code::TooManyPeers, "too many")),
+            _ => Ok(()),
+        }
+    }
+
+    fn status(&self) -> impl Serialize {
+        json!({"height": BLOCKS - 1})
+    }
+}
+
+#[derive(Debug)]
+struct Answer {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: Value,
+    calls: Vec<String>,
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+
+    fn code(&self) -> &str {
+        self.body["error"]["code"].as_str().unwrap_or("none")
+    }
+
+    fn message(&self) -> &str {
+        self.body["error"]["message"].as_str().unwrap_or("none")
+    }
+}
+
+fn ask_with(config: RoutesConfig, method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    let fake = Fake::default();
+    let calls = Arc::clone(&fake.calls);
+    let headers = headers.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let response = handler(fake, config)(&Request::fake_http(method, url, headers, body.to_vec()));
+    let mut bytes = Vec::new();
+    response.data.into_reader_and_size().0.read_to_end(&mut bytes).unwrap();
+    Answer {
+        status: response.status_code,
+        headers: response.headers.into_iter().map(|(k, v)| (k.into_owned(), v.into_owned())).collect(),
+        body: serde_json::from_slice(&bytes).unwrap(),
+        calls: calls.lock().unwrap().clone(),
+    }
+}
+
+fn ask(method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    ask_with(RoutesConfig::default(), method, url, headers, body.as_bytes())
+}
+
+fn heights(answer: &Answer) -> Vec<u64> {
+    answer.body.as_array().unwrap().iter().map(|block| block["height"].as_u64().unwrap()).collect()
+}
+
+#[rstest]
+#[case("", 0..7, None)]
+#[case("?", 0..7, None)]
+#[case("?limit=3", 0..3, Some("</blocks?from=3&limit=3>; rel=\"next\""))]
+#[case("?limit=3&from=3", 3..6, Some("</blocks?from=6&limit=3>; rel=\"next\""))]
+#[case("?from=6&limit=3", 6..7, None)]
+#[case("?from=4&limit=3", 4..7, None)]
+#[case("?from=7", 7..7, None)]
+#[case("?from=18446744073709551615&limit=18446744073709551615", 7..7, None)]
+fn pages_of_blocks(#[case] query: &str, #[case] expected: core::ops::Range<u64>, #[case] next: Option<&str>) {
+    let answer = ask("GET", &format!("/blocks{query}"), &[], "");
+    assert_eq!(answer.status, 200);
+    assert_eq!(heights(&answer), expected.collect::<Vec<_>>());
+    assert_eq!(answer.header("x-total-count"), Some("7"));
+    assert_eq!(answer.header("link"), next);
+}
+
+#[test]
+fn a_page_is_bounded_by_items_and_by_bytes() {
+    let by_items = RoutesConfig::default().max_page_items(2);
+    let answer = ask_with(by_items, "GET", "/blocks?limit=1000", &[], b"");
+    assert_eq!(heights(&answer), [0, 1]);
+    assert_eq!(answer.header("link"), Some("</blocks?from=2&limit=2>; rel=\"next\""));
+
+    let by_bytes = RoutesConfig::default().max_page_bytes(100);
+    let answer = ask_with(by_bytes, "GET", "/blocks?from=1&limit=5", &[], b"");
+    assert_eq!(heights(&answer), [1]);
+    assert_eq!(answer.header("link"), Some("</blocks?from=2&limit=5>; rel=\"next\""));
+}
+
+#[test]
+fn a_block_has_exactly_the_documented_fields() {
+    let block = &chain()[3];
+    let answer = ask("GET", "/blocks/3", &[], "");
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    assert_eq!(
+        answer.body,
+        json!({
+            "height": 3,
+            "hash": block.hash().to_string(),
+            "previous_hash": Hash::digest(&3_u64.to_be_bytes()).to_string(),
+            "merkle_root": "00".repeat(32),
+            "history_root": "00".repeat(32),
+            "state_root": "00".repeat(32),
+            "timestamp": 1003,
+            "target": "1e3fffc0",
+            "difficulty": 4.0,
+            "miner": "ab".repeat(20),
+            "nonce": 42,
+            "version": 1,
+            "data": ["block 3"],
+        })
+    );
+    let by_hash = ask("GET", &format!("/blocks/{}", block.hash()), &[], "");
+    assert_eq!(by_hash.body, answer.body);
+}
+
+#[rstest]
+#[case("", "None", "pending")]
+#[case(" \n", "None", "pending")]
+#[case("{}", "None", "pending")]
+#[case(r#"{"data": "hello"}"#, r#"Some(["hello"])"#, "hello")]
+#[case(r#"{"data": ["a", "b"]}"#, r#"Some(["a", "b"])"#, "a")]
+#[case(r#"{"data": []}"#, "Some([])", "")]
+fn mining(#[case] body: &str, #[case] data: &str, #[case] first: &str) {
+    let answer = ask("POST", "/mine", &[("content-type", "Application/JSON; charset=utf-8")], body);
+    assert_eq!(answer.status, 201, "{answer:?}");
+    assert_eq!(answer.calls, [format!("mine {data} within 60s")]);
+    assert_eq!(answer.body["height"], 7);
+    assert_eq!(answer.body["data"].get(0).map_or("", |text| text.as_str().unwrap()), first);
+    let location = format!("/blocks/{}", answer.body["hash"].as_str().unwrap());
+    assert_eq!(answer.header("location"), Some(location.as_str()));
+}
+
+#[test]
+fn mining_the_pending_needs_no_content_type() {
+    assert_eq!(ask("POST", "/mine", &[], "").status, 201);
+}
+
+#[test]
+fn transactions_are_listed_and_taken() {
+    let answer = ask("GET", "/transactions?limit=2", &[], "");
+    assert_eq!(answer.status, 200);
+    let id = |text: &str| transaction_id(&text.to_owned()).unwrap().to_string();
+    assert_eq!(
+        answer.body,
+        json!([{"id": id("first"), "data": "first"}, {"id": id("second"), "data": "second"}])
+    );
+
+    let answer = ask("POST", "/transactions", &[JSON], r#"{"data": "new"}"#);
+    assert_eq!((answer.status, &answer.body), (202, &json!({"id": id("new")})));
+    assert_eq!(answer.calls, ["submit new"]);
+}
+
+#[test]
+fn peers_are_listed_and_dialled() {
+    let answer = ask("GET", "/peers", &[], "");
+    assert_eq!((answer.status, answer.body), (200, json!([{"address": "ws://a:1"}])));
+
+    let answer = ask("POST", "/peers", &[JSON], r#"{"address": "ws://b:2"}"#);
+    assert_eq!((answer.status, &answer.body), (202, &json!({"address": "ws://b:2"})));
+    assert_eq!(answer.calls, ["connect ws://b:2"]);
+}
+
+#[rstest]
+#[case("/status", json!({"height": 6}))]
+#[case("/status?refresh=1", json!({"height": 6}))]
+fn status(#[case] url: &str, #[case] expected: Value) {
+    for method in ["GET", "HEAD"] {
+        let answer = ask(method, url, &[("Host", "localhost:3001")], "");
+        assert_eq!((answer.status, &answer.body), (200, &expected));
+    }
+}
+
+#[rstest]
+#[case("GET", "/", "", 404, "not_found", "/blocks/{height or hash}")]
+#[case("GET", "/blocks/1/data", "", 404, "not_found", "/status")]
+#[case("POST", "/mine/", "", 404, "not_found", "/mine")]
+#[case("GET", "/blocks/7", "", 404, "block_not_found", "no block 7")]
+#[case(
+    "GET",
+    "/blocks/0000000000000000000000000000000000000000000000000000000000000000",
+    "",
+    404,
+    "block_not_found",
+    "no block 00"
+)]
+#[case("GET", "/blocks/", "", 400, "bad_block_id", "64 hex digits")]
+#[case("GET", "/blocks/-1", "", 400, "bad_block_id", "\"-1\"")]
+#[case("GET", "/blocks/+1", "", 400, "bad_block_id", "\"+1\"")]
+#[case("GET", "/blocks/abc", "", 400, "bad_block_id", "\"abc\"")]
+#[case("GET", "/blocks/18446744073709551616", "", 400, "bad_block_id", "18446744073709551616")]
+#[case(
+    "GET",
+    "/blocks/g000000000000000000000000000000000000000000000000000000000000000",
+    "",
+    400,
+    "bad_block_id",
+    "hex"
+)]
+#[case("GET", "/blocks?limit=0", "", 400, "bad_query", "`limit` is 0")]
+#[case("GET", "/blocks?limit=ten", "", 400, "bad_query", "`limit` is \"ten\"")]
+#[case("GET", "/blocks?from=", "", 400, "bad_query", "`from` is \"\"")]
+#[case("GET", "/blocks?from=-1", "", 400, "bad_query", "`from` is \"-1\"")]
+#[case("GET", "/blocks?form=1", "", 400, "bad_query", "\"form\", expected from or limit")]
+#[case("GET", "/blocks?from=1&from=2", "", 400, "bad_query", "`from` stands twice")]
+#[case("GET", "/transactions?from=1", "", 400, "bad_query", "expected limit")]
+#[case("POST", "/mine", "{", 400, "bad_json", "line 1 column 1")]
+#[case("POST", "/mine", "[]", 400, "bad_json", "expected a JSON object")]
+#[case("POST", "/peers", "[\"ws://b:2\"]", 400, "bad_json", "expected a JSON object")]
+#[case("POST", "/mine", "{\"data\": 5}", 400, "bad_json", "in `data`: invalid type: integer `5`")]
+#[case("POST", "/mine", "{\"data\": null}", 400, "bad_json", "in `data`: invalid type: null")]
+#[case("POST", "/mine", "{\"data\": [\"a\", 5]}", 400, "bad_json", "in `data[1]`: invalid type: integer `5`")]
+#[case("POST", "/mine", "{\"data\": \"a\"} x", 400, "bad_json", "trailing characters at line 1")]
+#[case("POST", "/mine", "{\"dada\": \"a\"}", 400, "bad_json", "unknown field `dada`")]
+#[case("POST", "/mine", "{\"data\": 1, \"data\": 2}", 400, "bad_json", "duplicate field `data`")]
+#[case("POST", "/mine", "{\"data\": \"bad\"}", 422, "transaction_rejected", "no-bad")]
+#[case("POST", "/mine", "{\"data\": \"large\"}", 422, "block_too_large", "large")]
+#[case("POST", "/mine", "{\"data\": \"slow\"}", 503, "mining_timeout", "found")]
+#[case("POST", "/mine", "{\"data\": \"stop\"}", 503, "shutting_down", "down")]
+#[case("POST", "/transactions", "", 400, "bad_json", "expected a JSON object")]
+#[case("POST", "/transactions", "{}", 400, "bad_json", "no field `data`")]
+#[case("POST", "/transactions", "{\"data\": [\"a\"]}", 400, "bad_json", "in `data`: invalid type: sequence")]
+#[case("POST", "/transactions", "{\"data\": \"bad\"}", 422, "transaction_rejected", "no-bad")]
+#[case("POST", "/transactions", "{\"data\": \"odd\"}", 422, "transaction_not_encodable", "bytes")]
+#[case("POST", "/transactions", "{\"data\": \"large\"}", 422, "transaction_too_large", "large")]
+#[case("POST", "/transactions", "{\"data\": \"twice\"}", 409, "already_pending", "there")]
+#[case("POST", "/transactions", "{\"data\": \"full\"}", 503, "mempool_full", "room")]
+#[case("POST", "/peers", "{}", 400, "bad_json", "missing field `address`")]
+#[case("POST", "/peers", "{\"address\": \"\"}", 400, "bad_address", "empty")]
+#[case("POST", "/peers", "{\"address\": \"ws://again:1\"}", 409, "already_connected", "already")]
+#[case("POST", "/peers", "{\"address\": \"ws://many:1\"}", 503, "too_many_peers", "many")]
+fn errors(
+    #[case] method: &str,
+    #[case] url: &str,
+    #[case] body: &str,
+    #[case] status: u16,
+    #[case] code: &str,
+    #[case] message: &str,
+) {
+    let headers: &[_] = if body.is_empty() { &[] } else { &[JSON] };
+    let answer = ask(method, url, headers, body);
+    assert_eq!((answer.status, answer.code()), (status, code), "{answer:?}");
+    assert!(answer.message().contains(message), "{answer:?}");
+    assert_eq!(answer.header("retry-after").is_some(), status == 503);
+}
+
+#[rstest]
+#[case("POST", "/blocks", "GET, HEAD")]
+#[case("DELETE", "/blocks/1", "GET, HEAD")]
+#[case("GET", "/mine", "POST")]
+#[case("OPTIONS", "/mine", "POST")]
+#[case("PUT", "/transactions", "GET, HEAD, POST")]
+#[case("PATCH", "/peers", "GET, HEAD, POST")]
+#[case("get", "/status", "GET, HEAD")]
+fn methods(#[case] method: &str, #[case] url: &str, #[case] allow: &str) {
+    let answer = ask(method, url, &[], "");
+    assert_eq!((answer.status, answer.code()), (405, "method_not_allowed"));
+    assert_eq!(answer.header("allow"), Some(allow));
+}
+
+/// What a web page can send without asking first, and what only looks like it.
+#[rstest]
+#[case(&[("content-type", "text/plain")], "{\"data\": \"a\"}", 415, "unsupported_media_type")]
+#[case(&[("content-type", "application/x-www-form-urlencoded")], "", 415, "unsupported_media_type")]
+#[case(&[("content-type", "application/jsonp")], "{}", 415, "unsupported_media_type")]
+#[case(&[], "{\"data\": \"a\"}", 415, "unsupported_media_type")]
+#[case(&[("origin", "http://evil.example"), ("host", "localhost:3001")], "", 403, "cross_origin")]
+#[case(&[("origin", "http://localhost:8000"), ("host", "localhost:3001")], "", 403, "cross_origin")]
+#[case(&[("origin", "null"), ("host", "localhost:3001")], "", 403, "cross_origin")]
+#[case(&[("origin", "http://evil.example"), ("host", "evil.example")], "", 403, "host_not_allowed")]
+#[case(&[("host", "localhost"), ("host", "evil.example")], "", 403, "host_not_allowed")]
+#[case(&[("origin", "http://localhost:3001"), ("host", "localhost:3001")], "", 201, "none")]
+#[case(&[("host", "node.example:80")], "", 201, "none")]
+fn web_pages(#[case] headers: &[(&str, &str)], #[case] body: &str, #[case] status: u16, #[case] code: &str) {
+    let config = RoutesConfig::default().allowed_hosts(["node.example"]);
+    let answer = ask_with(config, "POST", "/mine", headers, body.as_bytes());
+    assert_eq!((answer.status, answer.code()), (status, code), "{answer:?}");
+    assert_eq!(answer.calls.len(), usize::from(status == 201));
+}
+
+#[test]
+fn a_body_is_bounded() {
+    let config = RoutesConfig::default().max_body_bytes(20);
+    let fits = ask_with(config.clone(), "POST", "/mine", &[JSON], br#"{"data": "12345678"}"#);
+    assert_eq!(fits.status, 201);
+    let beyond = ask_with(config, "POST", "/mine", &[JSON], br#"{"data": "123456789"}"#);
+    assert_eq!((beyond.status, beyond.code()), (413, "body_too_large"));
+}
+
+#[rstest]
+#[case("{\"data\": ", "[")]
+#[case("", "[")]
+#[case("{\"data\": ", "{\"a\":")]
+fn deep_nesting_is_refused(#[case] before: &str, #[case] level: &str) {
+    let body = format!("{before}{}", level.repeat(200_000));
+    let answer = ask("POST", "/mine", &[JSON], &body[..body.len().min(1 << 20)]);
+    assert_eq!((answer.status, answer.code()), (400, "bad_json"), "{}", answer.message());
+    let closed = format!("{{\"data\": {}{}}}", "[".repeat(200_000), "]".repeat(200_000));
+    let answer = ask("POST", "/mine", &[JSON], &closed);
+    assert_eq!((answer.status, answer.code()), (400, "bad_json"), "{}", answer.message());
+}
+
+#[test]
+fn requests_to_mine_are_bounded() {
+    let config = RoutesConfig::default().max_mining(0);
+    let answer = ask_with(config, "POST", "/mine", &[], b"");
+    assert_eq!((answer.status, answer.code()), (503, "busy"));
+    assert_eq!(answer.header("retry-after"), Some("5"));
+}
+
+#[test]
+fn a_place_to_mine_is_given_back() {
+    let routes = handler(Fake::default(), RoutesConfig::default().max_mining(1));
+    for _ in 0..3 {
+        assert_eq!(routes(&Request::fake_http("POST", "/mine", vec![], vec![])).status_code, 201);
+    }
+}
+
+mod arrays {
+    //! A transaction type that is itself an array in JSON.
+
+    use super::super::Body;
+    use super::*;
+
+    fn parse(body: &str) -> Result<Option<Vec<Vec<u8>>>, ApiError> {
+        let headers = vec![(JSON.0.to_owned(), JSON.1.to_owned())];
+        let request = Request::fake_http("POST", "/mine", headers, body.as_bytes().to_vec());
+        Body::read(&request, 1000).unwrap().into_transactions()
+    }
+
+    #[rstest]
+    #[case(r#"{"data": [[1, 2], [3]]}"#, vec![vec![1, 2], vec![3]])]
+    #[case(r#"{"data": [1, 2]}"#, vec![vec![1, 2]])]
+    #[case(r#"{"data": []}"#, vec![])]
+    #[case(r#"{"data": [[]]}"#, vec![vec![]])]
+    fn list_first(#[case] body: &str, #[case] expected: Vec<Vec<u8>>) {
+        assert_eq!(parse(body).unwrap(), Some(expected));
+    }
+
+    #[test]
+    fn error_is_about_the_list() {
+        let error = parse(r#"{"data": [[1], "x"]}"#).unwrap_err();
+        assert!(error.message.starts_with("in `data[1]`: invalid type: string"), "{}", error.message);
+    }
+}

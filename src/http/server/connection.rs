@@ -1,0 +1,192 @@
+//! One connection: its requests, one after the other, and its end.
+
+use core::convert::Infallible;
+use core::future::poll_fn;
+use core::pin::Pin;
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::{Body, Bytes, Incoming};
+use hyper::header::HOST;
+use hyper::http::request::Parts;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Version};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use rouille::{Request, Response};
+use tokio::io::AsyncWrite;
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task;
+use tokio::time::timeout;
+
+use super::bridge;
+use super::stream::DeadlineStream;
+use crate::http::config::HttpConfig;
+use crate::http::error::{ApiError, Code};
+
+type Answer = hyper::Response<Full<Bytes>>;
+
+/// What all connections of a server share.
+#[derive(Debug)]
+pub(super) struct Service<F> {
+    routes: F,
+    config: HttpConfig,
+    reads: Arc<Semaphore>,
+    writes: Arc<Semaphore>,
+}
+
+/// Serves a connection until either side ends it.
+pub(super) async fn run<F>(
+    stream: TcpStream,
+    remote: SocketAddr,
+    service: Arc<Service<F>>,
+    mut stopped: watch::Receiver<bool>,
+) where
+    F: Fn(&Request) -> Response + Send + Sync + 'static,
+{
+    // Only costs time where it fails.
+    let _ = stream.set_nodelay(true);
+    let config = &service.config;
+    let io = TokioIo::new(DeadlineStream::new(stream, config.write_timeout));
+    let asked = AtomicBool::new(false);
+    let mut connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(config.head_timeout.min(LONGEST_HEAD_TIMEOUT))
+        .max_buf_size(config.max_head_bytes.max(HttpConfig::MIN_HEAD_BYTES))
+        .serve_connection(
+            io,
+            service_fn(|request| {
+                asked.store(true, Ordering::Relaxed);
+                Box::pin(Arc::clone(&service).respond(request, remote))
+            }),
+        );
+    let result = tokio::select! {
+        result = poll_fn(|context| connection.poll_without_shutdown(context)) => Some(result),
+        _ = stopped.wait_for(|stopped| *stopped) => None,
+    };
+    let result = match result {
+        Some(result) => result,
+        // hyper would wait for a first request; nothing is lost where there is none.
+        None if !asked.load(Ordering::Relaxed) => return,
+        None => {
+            Pin::new(&mut connection).graceful_shutdown();
+            poll_fn(|context| connection.poll_without_shutdown(context)).await
+        }
+    };
+    match result {
+        Err(error) if !error.is_parse() => tracing::debug!(%remote, %error, "HTTP connection failed"),
+        _ => linger(connection.into_parts().io.into_inner().into_inner()).await,
+    }
+}
+
+impl<F> Service<F>
+where
+    F: Fn(&Request) -> Response + Send + Sync + 'static,
+{
+    pub(super) fn new(routes: F, config: HttpConfig) -> Self {
+        let places = |count: usize| Arc::new(Semaphore::new(count.min(Semaphore::MAX_PERMITS)));
+        Self { reads: places(config.max_reads), writes: places(config.max_writes), routes, config }
+    }
+
+    async fn respond(
+        self: Arc<Self>,
+        request: hyper::Request<Incoming>,
+        remote: SocketAddr,
+    ) -> Result<Answer, Infallible> {
+        let answer = self.answer(request, remote).await;
+        Ok(answer.unwrap_or_else(|error| {
+            // An error is in memory and small, so this neither blocks nor fails.
+            bridge::to_hyper(error.into_response(), usize::MAX).unwrap_or_default()
+        }))
+    }
+
+    async fn answer(
+        self: Arc<Self>,
+        request: hyper::Request<Incoming>,
+        remote: SocketAddr,
+    ) -> Result<Answer, ApiError> {
+        let (head, body) = request.into_parts();
+        check_host_count(&head)?;
+        let body = self.read(body).await?;
+        let place = self.place(&head.method).await?;
+        let handling = task::spawn_blocking(move || {
+            // Taken along, because the thread goes on when the client is gone.
+            let _place = place;
+            let response = (self.routes)(&bridge::to_rouille(&head, body, remote));
+            bridge::to_hyper(response, self.config.max_response_bytes)
+        });
+        handling.await.unwrap_or_else(|error| {
+            tracing::error!(%remote, %error, "an HTTP handler panicked");
+            Err(ApiError::new(Code::Internal, "the handler of this request failed"))
+        })
+    }
+
+    async fn read(&self, body: Incoming) -> Result<Bytes, ApiError> {
+        let limit = self.config.max_body_bytes;
+        // A length that is too large is refused before anything is read of it, or kept for it.
+        if body.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
+            return Err(ApiError::body_too_large(limit));
+        }
+        match timeout(self.config.body_timeout, Limited::new(body, limit).collect()).await {
+            Ok(Ok(body)) => Ok(body.to_bytes()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::body_too_large(limit)),
+            Ok(Err(error)) => Err(ApiError::new(Code::BadRequest, format!("the body is broken: {error}"))),
+            Err(_) => {
+                let limit = self.config.body_timeout;
+                Err(ApiError::new(Code::RequestTimeout, format!("the body took longer than {limit:?}")))
+            }
+        }
+    }
+
+    /// A place to run a request in, as soon as there is one.
+    async fn place(&self, method: &Method) -> Result<OwnedSemaphorePermit, ApiError> {
+        let places = if matches!(*method, Method::GET | Method::HEAD) { &self.reads } else { &self.writes };
+        match timeout(self.config.queue_timeout, Arc::clone(places).acquire_owned()).await {
+            Ok(Ok(place)) => Ok(place),
+            _ => Err(ApiError::new(Code::Busy, "too many requests are under way")),
+        }
+    }
+}
+
+/// RFC 9112, section 3.2: a request of HTTP/1.1 names its host exactly once. Two would let one of them past
+/// whoever checks the other.
+fn check_host_count(head: &Parts) -> Result<(), ApiError> {
+    let count = head.headers.get_all(HOST).iter().count();
+    if count == 1 || (count == 0 && head.version < Version::HTTP_11) {
+        return Ok(());
+    }
+    Err(ApiError::new(Code::BadRequest, format!("{count} Host headers, expected one")))
+}
+
+/// Closes our side, and waits a little for the client to close its own. Closed at once, a socket on which
+/// unread bytes wait is reset, and the client may lose the answer that says what was wrong with them.
+async fn linger(mut stream: TcpStream) {
+    if poll_fn(|context| Pin::new(&mut stream).poll_shutdown(context)).await.is_err() {
+        return;
+    }
+    let drain = async {
+        let mut buffer = [0; 4096];
+        let mut left = LINGER_BYTES;
+        while stream.readable().await.is_ok() {
+            match stream.try_read(&mut buffer) {
+                Ok(read) if read > 0 && read <= left => left -= read,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                _ => return,
+            }
+        }
+    };
+    // Where the client does not close within the time, we do.
+    let _ = timeout(LINGER_TIME, drain).await;
+}
+
+/// Beyond any use. hyper adds the timeout to the present time, and the sum must not overflow.
+const LONGEST_HEAD_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+/// How long a connection is kept after its last answer for a client that still sends.
+const LINGER_TIME: Duration = Duration::from_secs(1);
+/// How much such a client may still send.
+const LINGER_BYTES: usize = 1 << 20;
