@@ -47,14 +47,13 @@ impl<T: Transaction> Backend<T> for NodeHandle<T> {
             }
         };
         // Dropped when the time is up, which stops the search.
-        match self.runtime().block_on(async { tokio::time::timeout(timeout, mine).await }) {
-            Ok(outcome) => Ok(outcome?),
-            Err(_) => {
-                let message =
-                    format!("no block was found within {} s; the search is given up", timeout.as_secs());
-                Err(ApiError::new(Code::MiningTimeout, message))
-            }
-        }
+        let outcome = self.runtime().block_on(async { tokio::time::timeout(timeout, mine).await });
+        let Ok(outcome) = outcome else {
+            let message =
+                format!("no block was found within {} s; the search is given up", timeout.as_secs());
+            return Err(ApiError::new(Code::MiningTimeout, message));
+        };
+        Ok(outcome?)
     }
 
     fn peers(&self) -> Vec<impl Serialize> {

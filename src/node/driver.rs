@@ -122,7 +122,7 @@ impl<T: Transaction> Driver<T> {
             accepting.abort();
         }
         self.dials.abort_all();
-        self.with_protocol(|protocol, now| protocol.shutdown(now));
+        self.with_protocol(Protocol::shutdown);
         self.links.clear();
         let goodbyes = async { while self.writers.join_next().await.is_some() {} };
         // Peers that do not read it lose the goodbye, nothing else.
@@ -170,12 +170,13 @@ impl<T: Transaction> Driver<T> {
     }
 
     fn mined(&mut self, ended: Ended<T>) {
-        let Some((block, request)) = self.mining.found(ended, &self.shared) else { return };
+        let Some(found) = self.mining.found(ended, &self.shared) else { return };
+        let block = &found.block;
         let outcome = self.with_protocol(|protocol, now| {
-            let imported = protocol.mined(&block, now);
+            let imported = protocol.mined(block, now);
             imported.map(|_| protocol.chain().is_best(block.hash()))
         });
-        self.mining.delivered(block, request, outcome);
+        self.mining.delivered(found, outcome);
     }
 
     fn handle(&mut self, input: Input<T>) {

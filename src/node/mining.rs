@@ -48,6 +48,13 @@ pub(super) struct Ended<T> {
     outcome: MiningOutcome<T>,
 }
 
+/// A block, and who waits for it.
+#[derive(Debug)]
+pub(super) struct Found<T> {
+    pub(super) block: Arc<Block<T>>,
+    request: Option<Request<T>>,
+}
+
 #[derive(Debug)]
 struct Job<T> {
     number: u64,
@@ -164,29 +171,21 @@ impl<T: Transaction> Mining<T> {
     }
 
     /// What came of the present job: a block, and who waits for it. What an earlier job has to say is late.
-    pub(super) fn found(
-        &mut self,
-        ended: Ended<T>,
-        shared: &Shared<T>,
-    ) -> Option<(Arc<Block<T>>, Option<Request<T>>)> {
+    pub(super) fn found(&mut self, ended: Ended<T>, shared: &Shared<T>) -> Option<Found<T>> {
         if self.job.as_ref()?.number != ended.number {
             return None;
         }
         if let MiningOutcome::Found(block) = ended.outcome {
             shared.set_mining(None);
-            return Some((Arc::new(block), self.job.take()?.request));
+            return Some(Found { block: Arc::new(block), request: self.job.take()?.request });
         }
         self.interrupt(shared);
         None
     }
 
     /// The block has been taken in. One that came too late to be the tip is mined again.
-    pub(super) fn delivered(
-        &mut self,
-        block: Arc<Block<T>>,
-        request: Option<Request<T>>,
-        outcome: Result<bool, BlockError>,
-    ) {
+    pub(super) fn delivered(&mut self, found: Found<T>, outcome: Result<bool, BlockError>) {
+        let Found { block, request } = found;
         match (outcome, request) {
             (Ok(false), Some(request)) => self.queue.push_front(request),
             // Whoever asked may have given up.
