@@ -1,33 +1,61 @@
-//! hashloom
+#![doc = include_str!("../README.md")]
+//! # Layers
+//!
+//! Arrows point down only; each layer knows those below it and none above.
+//!
+//! ```text
+//! L6  http         rouille routes and a bounded server                        feature http
+//! L5  node         tasks, clocks, timers, mining threads                      feature node
+//! L4  transport    how messages reach a peer: in memory, over WebSocket       feature node, ws-*
+//! W   wire         what a message looks like: JSON, bincode                   feature ws-*
+//! L3  protocol     what peers say to each other, as a pure state machine      always
+//! L2  chain, mempool, miner                                                   always
+//! L1  consensus    the rules of a chain, and whether a block follows them     always
+//! L0  primitives   hashes, targets, headers, transactions, blocks, proofs     always
+//! ```
+
+mod primitives;
+
+mod consensus;
 
 mod chain;
-mod consensus;
-#[cfg(feature = "http")]
-pub mod http;
 mod mempool;
 mod miner;
-#[cfg(feature = "node")]
-mod node;
-mod primitives;
+
 mod protocol;
-#[cfg(feature = "test-utils")]
-pub mod testing;
+
 #[cfg(feature = "node")]
 pub mod transport;
 #[cfg(feature = "node")]
 pub mod wire;
 
-pub use chain::{Blockchain, ChainConfig, Imported};
-pub use consensus::*;
-pub use mempool::{Mempool, MempoolConfig, MempoolError, Source};
-pub use miner::*;
 #[cfg(feature = "node")]
-pub use node::{
-    ChainRef, EventError, Events, MineError, MiningStatus, Node, NodeBuilder, NodeHandle, PeerError,
-    StartError, Status, Stopped, SubmitError,
+mod node;
+
+#[cfg(feature = "http")]
+pub mod http;
+
+#[cfg(feature = "test-utils")]
+pub mod testing;
+
+pub use primitives::{
+    Address, Block, BodyDigest, CompactTarget, CompactTargetError, Context, Difficulty, EncodeError, Hash,
+    Header, ParseHexError, Rejected, Target, Timestamp, Transaction, Work, merkle, transaction_id,
 };
-pub use primitives::*;
-pub use protocol::*;
+
+pub use consensus::{
+    BlockError, ChainSpec, ChainSpecBuilder, Fault, Retarget, RetargetError, SpecError, retarget,
+};
+
+pub use chain::{Blockchain, ChainConfig, Imported};
+pub use mempool::{Mempool, MempoolConfig, MempoolError, Source};
+pub use miner::{Miner, MiningJob, MiningOutcome, MiningThreadError, Search, SearchError, Template};
+
+pub use protocol::{
+    CloseReason, ConnectError, Direction, Event, Hello, Input, Message, Now, Output, PeerAddr, PeerAddrError,
+    PeerId, PeerInfo, Protocol, ProtocolConfig, Tip, limits,
+};
+
 #[cfg(feature = "node")]
 pub use transport::Transport;
 #[cfg(feature = "ws-bincode")]
@@ -36,3 +64,9 @@ pub use transport::WsBincode;
 pub use transport::WsJson;
 #[cfg(feature = "websocket")]
 pub use wire::WireFormat;
+
+#[cfg(feature = "node")]
+pub use node::{
+    ChainRef, EventError, Events, MineError, MiningStatus, Node, NodeBuilder, NodeHandle, PeerError,
+    StartError, Status, Stopped, SubmitError,
+};

@@ -136,7 +136,7 @@ mod tests {
         let (mut dialer, address) = dialer();
         let mut full = limits::MIN_BACKOFF;
         for _ in 0..40 {
-            assert_eq!(dialer.take_due(NOW), [address.clone()]);
+            assert_eq!(dialer.take_due(NOW), std::slice::from_ref(&address));
             let wait = dialer.failed(&address, Duration::ZERO).unwrap();
             assert!((full / 2..=full).contains(&wait), "{wait:?} of {full:?}");
             full = (full * 2).min(limits::MAX_BACKOFF);
@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn an_address_is_dialled_once_at_a_time() {
         let (mut dialer, address) = dialer();
-        assert_eq!(dialer.take_due(NOW), [address.clone()]);
+        assert_eq!(dialer.take_due(NOW), std::slice::from_ref(&address));
         dialer.add(address.clone(), NOW);
         assert!(dialer.take_due(NOW).is_empty());
         dialer.connected(&address, PeerId(1));

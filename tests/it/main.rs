@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests, which fail by panicking")]
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 #[cfg(all(feature = "ws-json", feature = "ws-bincode"))]
 mod arbitrary;
 #[cfg(all(feature = "ws-json", feature = "ws-bincode"))]
