@@ -1,1 +1,10 @@
+//! The chain as its users see it: every rule at its boundary, fork choice, arrival in any order, bounds,
+//! proofs, and a naive model that the whole is compared with.
 
+mod arrival;
+mod finality;
+mod forge;
+mod fork_choice;
+mod invariants;
+mod proofs;
+mod rules;

@@ -1,6 +1,9 @@
 //! The header tree: every known header with its accumulated work, the best chain through it, and the path to
 //! the best known header. Knows links and work; judges no block and applies no state.
 
+#[cfg(test)]
+mod invariants;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 

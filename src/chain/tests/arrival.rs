@@ -1,0 +1,95 @@
+//! Blocks and headers in any order: headers first, orphans, and what is still to be fetched.
+
+use rstest::rstest;
+
+use super::forge::*;
+use crate::{BlockError, ChainConfig, Imported};
+
+#[rstest]
+#[case(&[1, 2, 3, 4])]
+#[case(&[4, 3, 2, 1])]
+#[case(&[2, 4, 1, 3])]
+#[case(&[3, 1, 4, 2])]
+fn bodies_come_in_any_order_after_their_headers(#[case] order: &[usize]) {
+    let branch = Branch::of(&[1, 2, 3, 4]);
+    let mut chain = chain();
+    for block in branch.mined() {
+        assert_eq!(import_header(&mut chain, block), Ok(true));
+        assert_eq!(import_header(&mut chain, block), Ok(false));
+    }
+    assert_eq!((chain.height(), chain.best_header().1.height), (0, 4));
+    let mut here = vec![0];
+    for height in order {
+        let before = chain.height();
+        let result = import(&mut chain, branch.at(*height)).unwrap();
+        here.push(*height);
+        let connected = (1..5).take_while(|height| here.contains(height)).count();
+        match result {
+            Imported::Extended { connected: blocks } => {
+                assert_eq!(blocks, branch.mined()[usize::try_from(before).unwrap()..connected]);
+            }
+            other => {
+                let missing = (0..*height).rev().find(|height| !here.contains(height)).unwrap();
+                assert_eq!(other, Imported::Orphan { missing: branch.hash(missing) });
+            }
+        }
+        assert_follows(&chain, &branch.cut(connected));
+        let missing = (1..5).filter(|height| !here.contains(height)).map(|height| branch.hash(height));
+        assert_eq!(chain.missing_bodies(branch.tip().hash(), 9), missing.collect::<Vec<_>>());
+    }
+    assert_eq!(chain.height(), 4);
+}
+
+#[test]
+fn missing_bodies_are_asked_for_within_a_window() {
+    let ahead = Branch::of(&[1, 2, 3, 4, 5]);
+    let other = ahead.cut(1).with(&[12, 13]);
+    let mut chain = fed(spec(), &ahead.mined()[..1]);
+    for block in ahead.above(1).iter().chain(other.above(1)) {
+        assert_eq!(import_header(&mut chain, block), Ok(true));
+    }
+    let hashes = |branch: &Branch, heights: &[usize]| {
+        heights.iter().map(|height| branch.hash(*height)).collect::<Vec<_>>()
+    };
+    let asked = |chain: &Chain, branch: &Branch, height: usize, window: usize| {
+        chain.missing_bodies(&branch.hash(height), window)
+    };
+    assert_eq!(asked(&chain, &ahead, 5, 9), hashes(&ahead, &[2, 3, 4, 5]));
+    assert_eq!(asked(&chain, &ahead, 3, 9), hashes(&ahead, &[2, 3]));
+    assert_eq!(asked(&chain, &ahead, 5, 2), hashes(&ahead, &[2, 3]));
+    assert_eq!(asked(&chain, &ahead, 1, 9), []);
+    assert_eq!(asked(&chain, &ahead, 0, 9), []);
+    assert_eq!(asked(&chain, &other, 3, 9), hashes(&other, &[2, 3]));
+    assert_eq!(asked(&chain, &other, 3, 1), hashes(&other, &[2]));
+
+    let missing = ahead.hash(2);
+    assert_eq!(import(&mut chain, ahead.at(3)), Ok(Imported::Orphan { missing }));
+    assert_eq!(asked(&chain, &ahead, 5, 3), hashes(&ahead, &[2, 4]), "the window counts blocks");
+    assert_eq!(import(&mut chain, other.at(2)), extended(&other.above(1)[..1]));
+    assert_eq!(asked(&chain, &other, 3, 9), hashes(&other, &[3]));
+    assert_eq!(asked(&chain, &ahead, 5, 9), hashes(&ahead, &[2, 4, 5]));
+    assert_eq!(chain.missing_bodies(&crate::Hash::ZERO, 9), []);
+}
+
+#[test]
+fn orphans_that_are_bad_are_dropped_and_leave_the_others() {
+    let mut bad = Branch::of(&[1]);
+    bad.extend(vec![Note::Bad(2)]);
+    let late = Branch::of(&[1]).next_with(words(&[12]), |header| header.height = 7);
+    let mut chain = chain();
+    for orphan in [bad.at(2), &late] {
+        assert_eq!(import(&mut chain, orphan), Ok(Imported::Orphan { missing: bad.hash(1) }));
+    }
+    assert_eq!(import(&mut chain, bad.at(1)), extended(&bad.mined()[..1]));
+    assert_eq!(chain.orphan_count(), 0);
+    assert!(chain.is_invalid(bad.at(2).hash()));
+    assert_eq!(chain.header(late.hash()), None);
+}
+
+#[test]
+fn an_orphan_with_less_work_than_any_block_may_have_is_refused() {
+    let branch = Branch::of(&[1, 2]);
+    let got = crate::CompactTarget::from_bits(0x2100_ffff);
+    let free = branch.next_with(words(&[3]), |header| header.target = got);
+    assert_eq!(import(&mut chain(), &free), Err(BlockError::Target { got, expected: EASY }));
+}

@@ -1,0 +1,252 @@
+//! Blocks made by hand on any parent. What a header commits to is computed here from the list of its
+//! ancestors, without the chain under test.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::primitives::merkle;
+use crate::{
+    Address, Block, BlockError, Blockchain, ChainConfig, ChainSpec, ChainSpecBuilder, CompactTarget, Context,
+    EncodeError, Hash, Header, Imported, Rejected, Target, Timestamp, Transaction,
+};
+
+/// Every second hash meets it, so that blocks cost nothing.
+pub(super) const EASY: CompactTarget = CompactTarget::from_bits(0x207f_ffff);
+/// A clock that is ahead of every block that is made here without a time of its own.
+pub(super) const NOW: Timestamp = Timestamp::from_millis(2_000_000_000_000);
+
+pub(super) type Chain = Blockchain<Note>;
+pub(super) type Shared = Arc<Block<Note>>;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) enum Note {
+    Word(u32),
+    Pad(Vec<u8>),
+    /// Refused by the application.
+    Bad(u32),
+    /// Has no canonical bytes.
+    Mute,
+}
+
+/// A state that tells every order of blocks and of transactions from every other.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Ledger(pub(super) Hash);
+
+impl Ledger {
+    fn add(&mut self, note: &Note, height: u64) {
+        let line = format!("{} {height} {note:?}", self.0);
+        self.0 = Hash::digest(line.as_bytes());
+    }
+}
+
+impl Transaction for Note {
+    type State = Ledger;
+
+    fn apply(&self, state: &mut Ledger, context: &Context<'_>) -> Result<(), Rejected> {
+        // Changed before the verdict: a chain that keeps a half-applied state is found out.
+        state.add(self, context.height);
+        if let Self::Bad(number) = self { Err(rejected(*number)) } else { Ok(()) }
+    }
+
+    fn encode(&self, bytes: &mut Vec<u8>) -> Result<(), EncodeError> {
+        if *self == Self::Mute {
+            return Err(mute());
+        }
+        *bytes = postcard::to_extend(self, core::mem::take(bytes))?;
+        Ok(())
+    }
+
+    fn state_root(state: &Ledger) -> Hash {
+        state.0
+    }
+}
+
+/// Why [`Note::Bad`] is refused.
+pub(super) fn rejected(number: u32) -> Rejected {
+    Rejected::new("bad", number.to_string())
+}
+
+/// Why [`Note::Mute`] has no canonical bytes.
+pub(super) fn mute() -> EncodeError {
+    postcard::Error::SerializeSeqLengthUnknown.into()
+}
+
+pub(super) fn words(words: &[u32]) -> Vec<Note> {
+    words.iter().copied().map(Note::Word).collect()
+}
+
+pub(super) fn builder() -> ChainSpecBuilder {
+    ChainSpec::builder("test").easiest_target(EASY).max_future_drift(Duration::from_secs(60))
+}
+
+pub(super) fn spec() -> ChainSpec {
+    builder().build().unwrap()
+}
+
+pub(super) fn chain() -> Chain {
+    Chain::new(spec())
+}
+
+pub(super) fn chain_with(config: ChainConfig) -> Chain {
+    Chain::with_config(spec(), config)
+}
+
+/// A chain that was fed these blocks, one after the other.
+pub(super) fn fed(spec: ChainSpec, blocks: &[Shared]) -> Chain {
+    let mut chain = Chain::new(spec);
+    for block in blocks {
+        let expected = Imported::Extended { connected: vec![Arc::clone(block)] };
+        assert_eq!(import(&mut chain, block), Ok(expected));
+    }
+    chain
+}
+
+pub(super) fn import(chain: &mut Chain, block: &Shared) -> Result<Imported<Note>, BlockError> {
+    let result = chain.import(Arc::clone(block), NOW);
+    chain.check_invariants();
+    result
+}
+
+pub(super) fn import_header(chain: &mut Chain, block: &Shared) -> Result<bool, BlockError> {
+    let result = chain.import_header(block.header(), NOW);
+    chain.check_invariants();
+    result
+}
+
+/// The same header, but for its nonce, which gives it proof of work.
+pub(super) fn mine(mut header: Header) -> Header {
+    let target = Target::try_from(header.target).unwrap();
+    header.nonce = (0..).find(|nonce| target.is_met_by(&Header { nonce: *nonce, ..header }.hash())).unwrap();
+    header
+}
+
+/// A list of blocks from genesis on, each the parent of the next.
+#[derive(Clone, Debug)]
+pub(super) struct Branch {
+    blocks: Vec<Shared>,
+}
+
+impl Branch {
+    pub(super) fn new(spec: &ChainSpec) -> Self {
+        Self { blocks: vec![Arc::new(spec.genesis())] }
+    }
+
+    /// A branch on genesis with one block for each number.
+    pub(super) fn of(numbers: &[u32]) -> Self {
+        Self::new(&spec()).with(numbers)
+    }
+
+    /// This branch and one more block for each number.
+    pub(super) fn with(&self, numbers: &[u32]) -> Self {
+        let mut branch = self.clone();
+        for number in numbers {
+            branch.extend(words(&[*number]));
+        }
+        branch
+    }
+
+    /// This branch up to and including the block at `height`.
+    pub(super) fn cut(&self, height: usize) -> Self {
+        Self { blocks: self.blocks[..=height].to_vec() }
+    }
+
+    pub(super) fn extend(&mut self, data: Vec<Note>) -> Shared {
+        let block = Arc::new(self.next(data));
+        self.push(&block);
+        block
+    }
+
+    pub(super) fn push(&mut self, block: &Shared) {
+        self.blocks.push(Arc::clone(block));
+    }
+
+    /// The next block with this data; right in everything but what `data` itself breaks.
+    pub(super) fn next(&self, data: Vec<Note>) -> Block<Note> {
+        Block::new(mine(self.draft(&data)), data)
+    }
+
+    /// The next block with a header that `change` has touched before it was mined.
+    pub(super) fn next_with(&self, data: Vec<Note>, change: impl FnOnce(&mut Header)) -> Shared {
+        let mut header = self.draft(&data);
+        change(&mut header);
+        Arc::new(Block::new(mine(header), data))
+    }
+
+    /// The header of the next block, without its nonce.
+    pub(super) fn draft(&self, data: &[Note]) -> Header {
+        let height = self.blocks.len() as u64;
+        let mut state = Ledger::default();
+        for block in &self.blocks[1..] {
+            block.data().iter().for_each(|note| state.add(note, block.height()));
+        }
+        data.iter().for_each(|note| state.add(note, height));
+        let genesis = self.blocks[0].header();
+        Header {
+            version: 1,
+            height,
+            previous_hash: *self.tip().hash(),
+            merkle_root: merkle_root(data),
+            history_root: history_root(&self.blocks),
+            state_root: state.0,
+            timestamp: Timestamp::from_millis(genesis.timestamp.as_millis() + 10_000 * height),
+            target: genesis.target,
+            miner: Address::ZERO,
+            nonce: 0,
+        }
+    }
+
+    pub(super) fn at(&self, height: usize) -> &Shared {
+        &self.blocks[height]
+    }
+
+    pub(super) fn hash(&self, height: usize) -> Hash {
+        *self.blocks[height].hash()
+    }
+
+    pub(super) fn tip(&self) -> &Shared {
+        &self.blocks[self.blocks.len() - 1]
+    }
+
+    /// The blocks above genesis.
+    pub(super) fn mined(&self) -> &[Shared] {
+        &self.blocks[1..]
+    }
+
+    pub(super) fn above(&self, height: usize) -> &[Shared] {
+        &self.blocks[height + 1..]
+    }
+}
+
+fn merkle_root(data: &[Note]) -> Hash {
+    let leaf = |note: &Note| {
+        let mut bytes = Vec::new();
+        // What has no bytes cannot be committed to; any leaf will do.
+        let _ = note.encode(&mut bytes);
+        merkle::leaf_hash(&bytes)
+    };
+    merkle::root(&data.iter().map(leaf).collect::<Vec<_>>())
+}
+
+pub(super) fn history_root(blocks: &[Shared]) -> Hash {
+    merkle::root(&blocks.iter().map(|block| merkle::leaf_hash(block.hash().as_bytes())).collect::<Vec<_>>())
+}
+
+/// Asserts that `chain` is, as far as anybody can tell, one that was only ever fed `branch`.
+pub(super) fn assert_follows(chain: &Chain, branch: &Branch) {
+    assert_eq!(chain.blocks(..).cloned().collect::<Vec<_>>(), branch.blocks);
+    let fresh = fed(chain.spec().clone(), branch.mined());
+    assert_eq!(chain.state(), fresh.state());
+    assert_eq!(chain.work(), fresh.work());
+    assert_eq!(chain.history, fresh.history);
+}
+
+pub(super) fn extended(blocks: &[Shared]) -> Result<Imported<Note>, BlockError> {
+    Ok(Imported::Extended { connected: blocks.to_vec() })
+}
+
+pub(super) fn reorged(old: &[Shared], new: &[Shared]) -> Result<Imported<Note>, BlockError> {
+    let disconnected = old.iter().rev().cloned().collect();
+    Ok(Imported::Reorged { disconnected, connected: new.to_vec() })
+}

@@ -1,0 +1,76 @@
+//! Proofs that the chain makes, checked against headers that the chain did not make.
+
+use super::forge::*;
+use crate::merkle::{ProofError, leaf_hash};
+use crate::transaction_id;
+
+/// Every proof that there is, against the headers of `branch`.
+fn verify_all(chain: &Chain, branch: &Branch) {
+    let len = branch.mined().len();
+    for newer in 1..=len {
+        let root = branch.at(newer).header().history_root;
+        for older in 0..newer {
+            let proof = chain.ancestor_proof(older as u64, newer as u64).unwrap();
+            let leaf = leaf_hash(branch.hash(older).as_bytes());
+            assert_eq!(proof.verify(&leaf, &root), Ok(()));
+            let other = leaf_hash(branch.hash(newer).as_bytes());
+            assert!(proof.verify(&other, &root).is_err(), "a block is not its own ancestor");
+        }
+        for older in 0..=newer {
+            let proof = chain.consistency_proof(older as u64, newer as u64).unwrap();
+            let old_root = branch.at(older).header().history_root;
+            assert_eq!(proof.verify(&old_root, &root), Ok(()));
+        }
+    }
+}
+
+#[test]
+fn ancestors_are_proven_before_and_after_a_reorg() {
+    let old = Branch::of(&[1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    let new = old.cut(4).with(&[15, 16, 17, 18, 19, 20, 21]);
+    let mut chain = fed(spec(), old.mined());
+    verify_all(&chain, &old);
+    for block in new.above(4) {
+        import(&mut chain, block).unwrap();
+    }
+    assert_follows(&chain, &new);
+    verify_all(&chain, &new);
+
+    let proof = chain.ancestor_proof(6, 8).unwrap();
+    let root = new.at(8).header().history_root;
+    assert!(proof.verify(&leaf_hash(old.hash(6).as_bytes()), &root).is_err(), "that block left the chain");
+}
+
+#[test]
+fn proofs_of_what_is_not_there_are_refused() {
+    let chain = fed(spec(), Branch::of(&[1, 2]).mined());
+    assert_eq!(chain.ancestor_proof(2, 2), Err(ProofError::IndexOutOfRange { index: 2, tree_size: 2 }));
+    assert_eq!(chain.ancestor_proof(0, 4), Err(ProofError::SizeOutOfRange { size: 4, len: 3 }));
+    assert_eq!(
+        chain.ancestor_proof(u64::MAX, u64::MAX),
+        Err(ProofError::SizeOutOfRange { size: u64::MAX, len: 3 })
+    );
+    assert_eq!(chain.consistency_proof(2, 1), Err(ProofError::Shrinks { old_size: 2, new_size: 1 }));
+    assert_eq!(chain.consistency_proof(0, 4), Err(ProofError::SizeOutOfRange { size: 4, len: 3 }));
+}
+
+#[test]
+fn transactions_are_proven_on_every_branch() {
+    let mut main = Branch::of(&[1]);
+    main.extend(words(&[2, 3, 4, 5, 6]));
+    let mut side = Branch::of(&[]);
+    side.extend(words(&[7, 8]));
+    let mut chain = fed(spec(), main.mined());
+    import(&mut chain, side.tip()).unwrap();
+    for block in [main.at(1), main.at(2), side.at(1)] {
+        for (index, note) in block.data().iter().enumerate() {
+            let proof = chain.transaction_proof(block.hash(), index).unwrap().unwrap();
+            let root = block.header().merkle_root;
+            assert_eq!(proof.verify(&transaction_id(note).unwrap(), &root), Ok(()));
+            assert!(proof.verify(&transaction_id(&Note::Word(99)).unwrap(), &root).is_err());
+        }
+    }
+    let past_the_end = chain.transaction_proof(side.tip().hash(), 2).unwrap();
+    assert_eq!(past_the_end, Err(ProofError::IndexOutOfRange { index: 2, tree_size: 2 }));
+    assert_eq!(chain.transaction_proof(&side.with(&[9]).hash(2), 0), None);
+}
