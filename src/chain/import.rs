@@ -78,6 +78,7 @@ impl<T: Transaction> Blockchain<T> {
             let missing = block.header().previous_hash;
             if self.tree.node(&missing).is_none() {
                 self.check_orphan(&block)?;
+                let missing = self.nearest_missing(missing);
                 self.orphans.insert(block, digest.size);
                 return Ok(Imported::Orphan { missing });
             }
@@ -181,7 +182,9 @@ impl<T: Transaction> Blockchain<T> {
         if connected.is_empty() {
             let node = self.tree.known(hash);
             return match node.body {
-                Body::Waiting(..) => Imported::Orphan { missing: self.nearest_missing(&node.header) },
+                Body::Waiting(..) => {
+                    Imported::Orphan { missing: self.nearest_missing(node.header.previous_hash) }
+                }
                 _ => Imported::SideBranch,
             };
         }
@@ -192,12 +195,18 @@ impl<T: Transaction> Blockchain<T> {
         Imported::Reorged { disconnected, connected }
     }
 
-    fn nearest_missing(&self, header: &Header) -> Hash {
-        let mut next = header.previous_hash;
-        while let Some(node) = self.tree.node(&next).filter(|node| node.block().is_some()) {
-            next = node.header.previous_hash;
+    /// The first block from `next` downwards that is neither in the tree nor waits for its parent.
+    fn nearest_missing(&self, mut next: Hash) -> Hash {
+        loop {
+            let parent = match self.tree.node(&next) {
+                Some(node) => node.block().map(|block| block.header().previous_hash),
+                None => self.orphans.parent_of(&next),
+            };
+            match parent {
+                Some(parent) => next = parent,
+                None => return next,
+            }
         }
-        next
     }
 
     /// Checks a header whose proof of work is good against its ancestors, and adds it to the tree.
@@ -299,12 +308,17 @@ impl<T: Transaction> Blockchain<T> {
         let mut best = None;
         let mut open = vec![hash];
         while let Some(parent) = open.pop() {
-            for orphan in self.orphans.take_children(&parent) {
+            for (orphan, size) in self.orphans.take_children(&parent) {
                 let hash = *orphan.hash();
-                let Ok(digest) = orphan.digest() else { continue };
-                // A bad orphan is dropped in silence: its sender may be long gone.
-                if self.insert_header(hash, orphan.header(), now).is_ok() {
-                    let attached = self.tree.attach(orphan, digest.size);
+                let adoptable = match self.tree.node(&hash).map(|node| &node.body) {
+                    // Its header came while it waited.
+                    Some(Body::Missing) => true,
+                    Some(_) => false,
+                    // A bad orphan is dropped in silence: its sender may be long gone.
+                    None => self.insert_header(hash, orphan.header(), now).is_ok(),
+                };
+                if adoptable {
+                    let attached = self.tree.attach(orphan, size);
                     best = best.into_iter().chain(attached).max_by_key(|hash| self.tree.known(hash).work);
                     open.push(hash);
                 }

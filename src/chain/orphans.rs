@@ -27,7 +27,17 @@ impl<T> Orphans<T> {
         self.blocks.iter().any(|(block, _)| block.hash() == hash)
     }
 
+    /// The parent of a block that waits here.
+    pub(super) fn parent_of(&self, hash: &Hash) -> Option<Hash> {
+        let (block, _) = self.blocks.iter().find(|(block, _)| block.hash() == hash)?;
+        Some(block.header().previous_hash)
+    }
+
+    /// Keeps a block, unless it is larger than all that may be kept: it would drive out the others for nothing.
     pub(super) fn insert(&mut self, block: Arc<Block<T>>, size: usize) {
+        if size > self.max_bytes {
+            return;
+        }
         self.bytes += size;
         self.blocks.push_back((block, size));
         while self.blocks.len() > self.max_blocks || self.bytes > self.max_bytes {
@@ -36,15 +46,14 @@ impl<T> Orphans<T> {
         }
     }
 
-    /// Takes out the blocks that stand on `parent`, oldest first.
-    pub(super) fn take_children(&mut self, parent: &Hash) -> Vec<Arc<Block<T>>> {
-        let (children, rest) = core::mem::take(&mut self.blocks)
+    /// Takes out the blocks that stand on `parent`, oldest first, with their canonical sizes.
+    pub(super) fn take_children(&mut self, parent: &Hash) -> VecDeque<(Arc<Block<T>>, usize)> {
+        let (children, rest): (VecDeque<_>, _) = core::mem::take(&mut self.blocks)
             .into_iter()
             .partition(|(block, _)| block.header().previous_hash == *parent);
         self.blocks = rest;
-        let children: VecDeque<(Arc<Block<T>>, usize)> = children;
         self.bytes -= children.iter().map(|(_, size)| size).sum::<usize>();
-        children.into_iter().map(|(block, _)| block).collect()
+        children
     }
 }
 
@@ -69,7 +78,7 @@ mod tests {
         assert_eq!(orphans.len(), 2);
         assert!(!orphans.contains(block(0, 1).hash()));
         orphans.insert(block(3, 1), 95);
-        assert_eq!(orphans.take_children(&Hash::from_bytes([1; 32])), [block(3, 1)]);
+        assert_eq!(orphans.take_children(&Hash::from_bytes([1; 32])), [(block(3, 1), 95)]);
         assert_eq!((orphans.len(), orphans.bytes), (0, 0));
     }
 
@@ -79,14 +88,15 @@ mod tests {
         orphans.insert(block(1, 1), 10);
         orphans.insert(block(2, 2), 10);
         orphans.insert(block(3, 1), 10);
-        assert_eq!(orphans.take_children(&Hash::from_bytes([1; 32])), [block(1, 1), block(3, 1)]);
+        assert_eq!(orphans.take_children(&Hash::from_bytes([1; 32])), [(block(1, 1), 10), (block(3, 1), 10)]);
         assert_eq!((orphans.len(), orphans.bytes), (1, 10));
     }
 
     #[test]
     fn a_block_larger_than_the_pool_is_not_kept() {
         let mut orphans = Orphans::new(10, 100);
-        orphans.insert(block(1, 1), 101);
-        assert_eq!((orphans.len(), orphans.bytes), (0, 0));
+        orphans.insert(block(1, 1), 10);
+        orphans.insert(block(2, 1), 101);
+        assert_eq!((orphans.len(), orphans.bytes), (1, 10));
     }
 }

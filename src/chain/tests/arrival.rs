@@ -93,3 +93,72 @@ fn an_orphan_with_less_work_than_any_block_may_have_is_refused() {
     let free = branch.next_with(words(&[3]), |header| header.target = got);
     assert_eq!(import(&mut chain(), &free), Err(BlockError::Target { got, expected: EASY }));
 }
+
+#[test]
+fn an_orphan_that_came_again_after_its_header_is_counted_once() {
+    let branch = Branch::of(&[1, 2, 3]);
+    let mut chain = chain();
+    assert_eq!(import(&mut chain, branch.at(2)), Ok(Imported::Orphan { missing: branch.hash(1) }));
+    for block in branch.mined() {
+        assert_eq!(import_header(&mut chain, block), Ok(true));
+    }
+    assert_eq!(import(&mut chain, branch.at(2)), Ok(Imported::Orphan { missing: branch.hash(1) }));
+    assert_eq!(import(&mut chain, branch.at(1)), extended(&branch.mined()[..2]));
+    assert_eq!(chain.orphan_count(), 0);
+    assert_eq!(import(&mut chain, branch.at(3)), extended(branch.above(2)));
+    assert_follows(&chain, &branch);
+}
+
+#[test]
+fn an_orphan_whose_header_came_since_is_adopted_once() {
+    let branch = Branch::of(&[1, 2, 3]);
+    let mut chain = chain();
+    assert_eq!(import(&mut chain, branch.at(2)), Ok(Imported::Orphan { missing: branch.hash(1) }));
+    for block in branch.mined() {
+        assert_eq!(import_header(&mut chain, block), Ok(true));
+    }
+    assert_eq!(import(&mut chain, branch.at(3)), Ok(Imported::Orphan { missing: branch.hash(2) }));
+    assert_eq!(import(&mut chain, branch.at(1)), extended(branch.mined()));
+    assert_follows(&chain, &branch);
+}
+
+#[test]
+fn an_orphan_names_the_ancestor_that_is_missing_behind_other_orphans() {
+    let branch = Branch::of(&[1, 2, 3, 4]);
+    let mut chain = chain();
+    for (height, missing) in [(3, 2), (2, 1), (4, 1)] {
+        let missing = branch.hash(missing);
+        assert_eq!(import(&mut chain, branch.at(height)), Ok(Imported::Orphan { missing }));
+    }
+}
+
+#[test]
+fn orphans_are_adopted_in_chains() {
+    let branch = Branch::of(&[1, 2, 3, 4]);
+    let fork = branch.cut(2).with(&[13]);
+    let mut chain = chain();
+    for (block, missing) in [(branch.at(4), 3), (branch.at(2), 1), (fork.at(3), 1)] {
+        let missing = branch.hash(missing);
+        assert!(matches!(import(&mut chain, block), Ok(Imported::Orphan { missing: got }) if got == missing));
+    }
+    assert_eq!(chain.orphan_count(), 3);
+    assert_eq!(import(&mut chain, branch.at(3)), Ok(Imported::Orphan { missing: branch.hash(1) }));
+    assert_eq!(import(&mut chain, branch.at(1)), extended(branch.mined()));
+    assert_eq!(chain.orphan_count(), 0);
+    assert_follows(&chain, &branch);
+    assert_eq!(import(&mut chain, fork.at(3)), Ok(Imported::Duplicate));
+}
+
+#[test]
+fn an_orphan_that_is_larger_than_the_pool_drives_out_no_other() {
+    let branch = Branch::of(&[1]);
+    let small = branch.with(&[2]);
+    let mut large = branch.with(&[]);
+    large.extend(vec![Note::Pad(vec![0; 1_000])]);
+    let mut chain = chain_with(ChainConfig::default().with_max_orphan_bytes(1_000));
+    for orphan in [small.tip(), large.tip()] {
+        assert_eq!(import(&mut chain, orphan), Ok(Imported::Orphan { missing: branch.hash(1) }));
+    }
+    assert_eq!(chain.orphan_count(), 1);
+    assert_eq!(import(&mut chain, branch.tip()), extended(small.mined()));
+}
