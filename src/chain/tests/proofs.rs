@@ -2,7 +2,7 @@
 
 use super::forge::*;
 use crate::merkle::{ProofError, leaf_hash};
-use crate::transaction_id;
+use crate::{Imported, transaction_id};
 
 /// Every proof that there is, against the headers of `branch`.
 fn verify_all(chain: &Chain, branch: &Branch) {
@@ -31,7 +31,7 @@ fn ancestors_are_proven_before_and_after_a_reorg() {
     let mut chain = fed(spec(), old.mined());
     verify_all(&chain, &old);
     for block in new.above(4) {
-        import(&mut chain, block).unwrap();
+        assert!(import(&mut chain, block).is_ok());
     }
     assert_follows(&chain, &new);
     verify_all(&chain, &new);
@@ -61,7 +61,7 @@ fn transactions_are_proven_on_every_branch() {
     let mut side = Branch::of(&[]);
     side.extend(words(&[7, 8]));
     let mut chain = fed(spec(), main.mined());
-    import(&mut chain, side.tip()).unwrap();
+    assert_eq!(import(&mut chain, side.tip()), Ok(Imported::SideBranch));
     for block in [main.at(1), main.at(2), side.at(1)] {
         for (index, note) in block.data().iter().enumerate() {
             let proof = chain.transaction_proof(block.hash(), index).unwrap().unwrap();
