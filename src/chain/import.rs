@@ -1,5 +1,6 @@
 //! Taking in headers and blocks: validation, fork choice, reorganisation.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::tree::Body;
@@ -93,7 +94,7 @@ impl<T: Transaction> Blockchain<T> {
         let old_tip = *self.tree.tip_hash();
         let attached = self.tree.attach(block, digest.size);
         let adopted = self.adopt_orphans(hash, now);
-        let candidate = attached.into_iter().chain(adopted).max_by_key(|hash| self.tree.known(hash).work);
+        let candidate = attached.into_iter().chain(adopted).max_by_key(|hash| self.tree.known(hash).rank());
         if let Some(candidate) = candidate {
             self.follow(candidate, &hash)?;
         }
@@ -302,12 +303,12 @@ impl<T: Transaction> Blockchain<T> {
         Ok(())
     }
 
-    /// Adds the orphans that stand on `hash`, and those that stand on them, and returns the complete block
-    /// with the most work that this makes.
+    /// Adds the orphans that stand on `hash`, and those that stand on them, the oldest first, and returns the
+    /// best of the blocks that this completes.
     fn adopt_orphans(&mut self, hash: Hash, now: Timestamp) -> Option<Hash> {
         let mut best = None;
-        let mut open = vec![hash];
-        while let Some(parent) = open.pop() {
+        let mut open = VecDeque::from([hash]);
+        while let Some(parent) = open.pop_front() {
             for (orphan, size) in self.orphans.take_children(&parent) {
                 let hash = *orphan.hash();
                 let adoptable = match self.tree.node(&hash).map(|node| &node.body) {
@@ -319,8 +320,8 @@ impl<T: Transaction> Blockchain<T> {
                 };
                 if adoptable {
                     let attached = self.tree.attach(orphan, size);
-                    best = best.into_iter().chain(attached).max_by_key(|hash| self.tree.known(hash).work);
-                    open.push(hash);
+                    best = best.into_iter().chain(attached).max_by_key(|hash| self.tree.known(hash).rank());
+                    open.push_back(hash);
                 }
             }
         }

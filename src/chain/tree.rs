@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod invariants;
 
+use core::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -15,6 +16,8 @@ pub(super) struct Node<T> {
     pub(super) header: Header,
     /// The work of the chain that ends here.
     pub(super) work: Work,
+    /// How many headers were seen before this one.
+    seen: u64,
     pub(super) children: Vec<Hash>,
     pub(super) body: Body<T>,
 }
@@ -48,6 +51,11 @@ impl<T> Node<T> {
         self.block_and_size().map_or(0, |(_, size)| size)
     }
 
+    /// What fork choice compares: the most work, and the first seen of equals.
+    pub(super) const fn rank(&self) -> (Work, Reverse<u64>) {
+        (self.work, Reverse(self.seen))
+    }
+
     pub(super) const fn is_complete(&self) -> bool {
         matches!(self.body, Body::Complete(..))
     }
@@ -60,6 +68,8 @@ impl<T> Node<T> {
 #[derive(Clone, Debug)]
 pub(super) struct Tree<T> {
     nodes: BTreeMap<Hash, Node<T>>,
+    /// How many headers were seen, forgotten ones included.
+    seen: u64,
     /// The best chain by height; complete and applied.
     best: Vec<Hash>,
     /// The path from the best chain to the best known header: the header with the most work that is not
@@ -75,9 +85,10 @@ impl<T> Tree<T> {
     pub(super) fn new(genesis: Arc<Block<T>>, size: usize, work: Work) -> Self {
         let hash = *genesis.hash();
         let header = *genesis.header();
-        let node = Node { header, work, children: Vec::new(), body: Body::Complete(genesis, size) };
+        let node = Node { header, work, seen: 0, children: Vec::new(), body: Body::Complete(genesis, size) };
         Self {
             nodes: BTreeMap::from([(hash, node)]),
+            seen: 1,
             best: vec![hash],
             ahead: VecDeque::new(),
             side: BTreeSet::new(),
@@ -174,7 +185,9 @@ impl<T> Tree<T> {
             parent.children.push(hash);
         }
         self.side.insert(hash);
-        self.nodes.insert(hash, Node { header, work, children: Vec::new(), body: Body::Missing });
+        let node = Node { header, work, seen: self.seen, children: Vec::new(), body: Body::Missing };
+        self.seen += 1;
+        self.nodes.insert(hash, node);
         if work > self.known(self.best_header()).work {
             if *self.best_header() == header.previous_hash {
                 self.ahead.push_back(hash);
@@ -184,8 +197,8 @@ impl<T> Tree<T> {
         }
     }
 
-    /// Adds a body to a header that has none and returns the complete block with the most work that this
-    /// makes possible, if it makes one.
+    /// Adds a body to a header that has none and returns the best of the blocks that this completes, if it
+    /// completes any.
     pub(super) fn attach(&mut self, block: Arc<Block<T>>, size: usize) -> Option<Hash> {
         let hash = *block.hash();
         let parent_complete = self.nodes.get(&block.header().previous_hash).is_some_and(Node::is_complete);
@@ -194,15 +207,13 @@ impl<T> Tree<T> {
         if !parent_complete {
             return None;
         }
-        let mut best: Option<(Work, Hash)> = None;
+        let mut best: Option<((Work, Reverse<u64>), Hash)> = None;
         let mut open = vec![hash];
         while let Some(hash) = open.pop() {
             let Some(node) = self.nodes.get_mut(&hash) else { continue };
             let Body::Waiting(block, size) = &node.body else { continue };
             node.body = Body::Complete(Arc::clone(block), *size);
-            if best.is_none_or(|(work, _)| node.work > work) {
-                best = Some((node.work, hash));
-            }
+            best = best.max(Some((node.rank(), hash)));
             open.extend_from_slice(&node.children);
         }
         best.map(|(_, hash)| hash)
@@ -222,12 +233,7 @@ impl<T> Tree<T> {
 
     /// The complete block with the most work, wherever it is.
     pub(super) fn best_complete(&self) -> Hash {
-        let tip = (self.tip().work, self.tip_hash());
-        let (_, hash) = self
-            .side()
-            .filter(|(_, node)| node.is_complete())
-            .fold(tip, |best, (hash, node)| if node.work > best.0 { (node.work, hash) } else { best });
-        *hash
+        self.best_of(Node::is_complete)
     }
 
     /// Makes `path` the end of the best chain above `fork_height` and returns what it replaces, lowest first.
@@ -310,11 +316,13 @@ impl<T> Tree<T> {
     }
 
     fn find_best_header(&mut self) {
-        let tip = (self.tip().work, self.tip_hash());
-        let (_, hash) = self
-            .side()
-            .filter(|(_, node)| !node.is_invalid())
-            .fold(tip, |best, (hash, node)| if node.work > best.0 { (node.work, hash) } else { best });
-        self.ahead = self.path_from_best(&{ *hash });
+        let best = self.best_of(|node| !node.is_invalid());
+        self.ahead = self.path_from_best(&best);
+    }
+
+    /// The best of such nodes beside the best chain, or the tip, which stays where others only equal it.
+    fn best_of(&self, such: impl Fn(&Node<T>) -> bool) -> Hash {
+        let best = self.side().filter(|(_, node)| such(node)).max_by_key(|(_, node)| node.rank());
+        best.filter(|(_, node)| node.work > self.tip().work).map_or(*self.tip_hash(), |(hash, _)| *hash)
     }
 }

@@ -162,3 +162,56 @@ fn an_orphan_that_is_larger_than_the_pool_drives_out_no_other() {
     assert_eq!(chain.orphan_count(), 1);
     assert_eq!(import(&mut chain, branch.tip()), extended(small.mined()));
 }
+
+#[test]
+fn orphans_are_bounded_by_count() {
+    let branch = Branch::of(&[1]);
+    let orphans: Vec<Branch> = (10..14).map(|number| branch.with(&[number])).collect();
+    let mut chain = chain_with(ChainConfig::default().with_max_orphans(3));
+    for orphan in &orphans {
+        assert_eq!(import(&mut chain, orphan.tip()), Ok(Imported::Orphan { missing: branch.hash(1) }));
+    }
+    assert_eq!(chain.orphan_count(), 3);
+    assert_eq!(import(&mut chain, branch.tip()), extended(&[branch.at(1).clone(), orphans[1].at(2).clone()]));
+    assert_eq!(chain.header(orphans[0].tip().hash()), None, "the oldest was forgotten");
+    assert!(chain.block(orphans[2].tip().hash()).is_some() && chain.block(orphans[3].tip().hash()).is_some());
+}
+
+#[test]
+fn the_first_seen_of_equal_blocks_that_waited_is_followed() {
+    let branch = Branch::of(&[1]);
+    let children: Vec<Branch> = (10..14).map(|number| branch.with(&[number])).collect();
+    let mut chain = chain();
+    assert_eq!(import_header(&mut chain, branch.tip()), Ok(true));
+    for child in &children {
+        assert_eq!(import(&mut chain, child.tip()), Ok(Imported::Orphan { missing: branch.hash(1) }));
+    }
+    assert_eq!(import(&mut chain, branch.tip()), extended(children[0].mined()));
+}
+
+#[test]
+fn the_first_seen_of_equal_orphans_is_followed() {
+    let branch = Branch::of(&[1]);
+    let orphans: Vec<Branch> = (10..14).map(|number| branch.with(&[number])).collect();
+    let mut chain = chain();
+    for orphan in &orphans {
+        assert_eq!(import(&mut chain, orphan.tip()), Ok(Imported::Orphan { missing: branch.hash(1) }));
+    }
+    assert_eq!(import(&mut chain, branch.tip()), extended(orphans[0].mined()));
+}
+
+#[test]
+fn the_first_seen_of_the_others_is_followed_when_the_best_turns_out_bad() {
+    let branch = Branch::of(&[1]);
+    let others: Vec<Branch> = (10..16).map(|number| branch.with(&[number])).collect();
+    let mut bad = branch.with(&[]);
+    bad.extend(vec![Note::Bad(20)]);
+    let bad = bad.with(&[21, 22]);
+    let mut chain = chain();
+    assert_eq!(import_header(&mut chain, branch.tip()), Ok(true));
+    for block in others.iter().map(Branch::tip).chain(bad.above(1)) {
+        assert_eq!(import(&mut chain, block), Ok(Imported::Orphan { missing: branch.hash(1) }));
+    }
+    assert_eq!(import(&mut chain, branch.tip()), extended(others[0].mined()));
+    assert_eq!(chain.best_header().0, others[0].tip().hash());
+}
