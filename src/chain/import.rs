@@ -54,7 +54,8 @@ impl<T: Transaction> Blockchain<T> {
             return if node.is_invalid() { Err(BlockError::KnownInvalid { hash }) } else { Ok(false) };
         }
         check::proof_of_work(header, &hash)?;
-        self.insert_header(hash, header, now)?;
+        let parent = header.previous_hash;
+        self.insert_header(hash, header, now, |chain| chain.make_header_room(&[parent]))?;
         Ok(true)
     }
 
@@ -65,6 +66,15 @@ impl<T: Transaction> Blockchain<T> {
     /// The rule that the block breaks. The best chain and the state stay as they were then, and a block that
     /// is wrong for ever is remembered as such.
     pub fn import(&mut self, block: Arc<Block<T>>, now: Timestamp) -> Result<Imported<T>, BlockError> {
+        let hash = *block.hash();
+        let result = self.import_block(block, now);
+        // Adopted orphans, the old branch after a reorganisation and a bad block on the tip went aside unasked.
+        let (headers, bytes) = (self.config.max_side_headers.saturating_add(1), self.config.max_side_bytes);
+        self.tree.make_room(headers, bytes, 0, &[hash]);
+        result
+    }
+
+    fn import_block(&mut self, block: Arc<Block<T>>, now: Timestamp) -> Result<Imported<T>, BlockError> {
         let hash = *block.hash();
         match self.tree.node(&hash).map(|node| &node.body) {
             Some(Body::Invalid) => return Err(BlockError::KnownInvalid { hash }),
@@ -83,18 +93,20 @@ impl<T: Transaction> Blockchain<T> {
                 self.orphans.insert(block, digest.size);
                 return Ok(Imported::Orphan { missing });
             }
-            self.insert_header(hash, block.header(), now)?;
+            // What extends the tip leaves the side at once, so it needs no room there.
+            let room = |chain: &mut Self| {
+                if missing == *chain.tree.tip_hash() { Ok(()) } else { chain.make_header_room(&[missing]) }
+            };
+            self.insert_header(hash, block.header(), now, room)?;
         }
         let extends_tip = block.header().previous_hash == *self.tree.tip_hash();
         let (headers, bytes) = (usize::MAX, self.config.max_side_bytes);
-        // What extends the tip leaves the side at once, so it needs no room there.
-        if !extends_tip && !self.tree.make_room(headers, bytes, digest.size, &hash) {
-            return Err(self.side_branches_full());
+        if !extends_tip && !self.tree.make_room(headers, bytes, digest.size, &[hash]) {
+            return Err(BlockError::SideBytesFull { got: self.tree.side_bytes(), limit: bytes });
         }
         let old_tip = *self.tree.tip_hash();
         let attached = self.tree.attach(block, digest.size);
-        let adopted = self.adopt_orphans(hash, now);
-        let candidate = attached.into_iter().chain(adopted).max_by_key(|hash| self.tree.known(hash).rank());
+        let candidate = self.adopt_orphans(hash, attached, now);
         if let Some(candidate) = candidate {
             self.follow(candidate, &hash)?;
         }
@@ -210,8 +222,15 @@ impl<T: Transaction> Blockchain<T> {
         }
     }
 
-    /// Checks a header whose proof of work is good against its ancestors, and adds it to the tree.
-    fn insert_header(&mut self, hash: Hash, header: &Header, now: Timestamp) -> Result<(), BlockError> {
+    /// Checks a header whose proof of work is good against its ancestors, and adds it to the tree once `room`
+    /// has been made for it.
+    fn insert_header(
+        &mut self,
+        hash: Hash,
+        header: &Header,
+        now: Timestamp,
+        room: impl FnOnce(&mut Self) -> Result<(), BlockError>,
+    ) -> Result<(), BlockError> {
         let parent_hash = header.previous_hash;
         let Some(parent) = self.tree.node(&parent_hash) else {
             return Err(BlockError::UnknownParent { parent: parent_hash });
@@ -229,10 +248,7 @@ impl<T: Transaction> Blockchain<T> {
             history_root: range.root(),
         };
         check::header_in_chain(header, &expected, &self.spec, now)?;
-        let (headers, bytes) = (self.config.max_side_headers, usize::MAX);
-        if parent_hash != *self.tree.tip_hash() && !self.tree.make_room(headers, bytes, 0, &parent_hash) {
-            return Err(self.side_branches_full());
-        }
+        room(self)?;
         self.tree.insert(hash, *header, work);
         range.push(history_leaf(&hash));
         self.branch_ranges.retain(|(end, _)| *end != parent_hash);
@@ -303,10 +319,9 @@ impl<T: Transaction> Blockchain<T> {
         Ok(())
     }
 
-    /// Adds the orphans that stand on `hash`, and those that stand on them, the oldest first, and returns the
-    /// best of the blocks that this completes.
-    fn adopt_orphans(&mut self, hash: Hash, now: Timestamp) -> Option<Hash> {
-        let mut best = None;
+    /// Adds the orphans that stand on `hash`, and those that stand on them, the oldest first. Returns the best
+    /// of `best` and the blocks that this completes.
+    fn adopt_orphans(&mut self, hash: Hash, mut best: Option<Hash>, now: Timestamp) -> Option<Hash> {
         let mut open = VecDeque::from([hash]);
         while let Some(parent) = open.pop_front() {
             for (orphan, size) in self.orphans.take_children(&parent) {
@@ -315,8 +330,12 @@ impl<T: Transaction> Blockchain<T> {
                     // Its header came while it waited.
                     Some(Body::Missing) => true,
                     Some(_) => false,
-                    // A bad orphan is dropped in silence: its sender may be long gone.
-                    None => self.insert_header(hash, orphan.header(), now).is_ok(),
+                    None => {
+                        let keep = [parent, best.unwrap_or(parent)];
+                        let room = |chain: &mut Self| chain.make_header_room(&keep);
+                        // A bad orphan is dropped in silence: its sender may be long gone.
+                        self.insert_header(hash, orphan.header(), now, room).is_ok()
+                    }
                 };
                 if adoptable {
                     let attached = self.tree.attach(orphan, size);
@@ -334,7 +353,12 @@ impl<T: Transaction> Blockchain<T> {
         }
     }
 
-    fn side_branches_full(&self) -> BlockError {
-        BlockError::SideBranchesFull { got: self.tree.side_len(), limit: self.config.max_side_headers }
+    /// Makes room for one more header beside the best chain, without the ways to `keep`.
+    fn make_header_room(&mut self, keep: &[Hash]) -> Result<(), BlockError> {
+        let limit = self.config.max_side_headers;
+        if !self.tree.make_room(limit, usize::MAX, 0, keep) {
+            return Err(BlockError::SideBranchesFull { got: self.tree.side_len(), limit });
+        }
+        Ok(())
     }
 }

@@ -2,6 +2,7 @@
 //! proofs, and a naive model that the whole is compared with.
 
 mod arrival;
+mod bounds;
 mod finality;
 mod forge;
 mod fork_choice;

@@ -139,6 +139,11 @@ impl<T> Tree<T> {
         self.side.len()
     }
 
+    /// Canonical bytes of the bodies that are not on the best chain.
+    pub(super) fn side_bytes(&self) -> usize {
+        self.side_bytes
+    }
+
     /// The ancestor of `from` at `height`, which may be `from` itself. Walks only where `from` is on neither
     /// the best chain nor the path to the best header.
     pub(super) fn ancestor(&self, from: &Hash, height: u64) -> Option<&Hash> {
@@ -256,14 +261,14 @@ impl<T> Tree<T> {
     }
 
     /// Forgets branches, the one with the least work first, until there is room for one more header and
-    /// `bytes` more of bodies. Never touches the path to the best header, nor `keep`. Returns whether there
-    /// is room now.
+    /// `bytes` more of bodies. Never touches the path to the best header, nor those to `keep`. Returns whether
+    /// there is room now.
     pub(super) fn make_room(
         &mut self,
         max_headers: usize,
         max_bytes: usize,
         bytes: usize,
-        keep: &Hash,
+        keep: &[Hash],
     ) -> bool {
         let fits = |tree: &Self| tree.side_len() < max_headers && tree.side_bytes + bytes <= max_bytes;
         if fits(self) {
@@ -272,7 +277,7 @@ impl<T> Tree<T> {
         if bytes > max_bytes {
             return false;
         }
-        let protected: BTreeSet<Hash> = self.path_from_best(keep).into_iter().collect();
+        let protected: BTreeSet<Hash> = keep.iter().flat_map(|hash| self.path_from_best(hash)).collect();
         let mut leaves: Vec<(Work, Hash)> = self
             .side()
             .filter(|(_, node)| node.children.is_empty())

@@ -171,6 +171,14 @@ pub enum BlockError {
         /// The most that are kept.
         limit: usize,
     },
+    /// There is no room for another body beside the best chain. Not a verdict on the block.
+    #[error("no room beside the best chain: {got} bytes of blocks are kept, at most {limit} are")]
+    SideBytesFull {
+        /// Bytes of blocks kept beside the best chain.
+        got: usize,
+        /// The most that are kept.
+        limit: usize,
+    },
 }
 
 /// Whose doing a refusal is.
@@ -191,7 +199,8 @@ impl BlockError {
             | Self::UnknownParent { .. }
             | Self::Finality { .. }
             | Self::Replay { .. }
-            | Self::SideBranchesFull { .. } => Fault::Nobody,
+            | Self::SideBranchesFull { .. }
+            | Self::SideBytesFull { .. } => Fault::Nobody,
             _ => Fault::Peer,
         }
     }

@@ -14,10 +14,6 @@ impl<T> Tree<T> {
         self.check_ahead();
     }
 
-    pub(in super::super) fn side_bytes(&self) -> usize {
-        self.side_bytes
-    }
-
     /// The length of the path to the best header, and the bytes of its bodies.
     pub(in super::super) fn ahead_size(&self) -> (usize, usize) {
         (self.ahead.len(), self.ahead.iter().map(|hash| self.nodes[hash].body_bytes()).sum())

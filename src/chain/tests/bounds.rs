@@ -1,0 +1,136 @@
+//! What a chain keeps beside its best branch, and what it forgets when that is too much.
+
+use super::forge::*;
+use crate::{BlockError, ChainConfig, Imported};
+
+#[test]
+fn side_headers_are_bounded_and_the_least_work_goes_first() {
+    let main = Branch::of(&[1, 2, 3, 4, 5]);
+    let low = Branch::of(&[11]);
+    let high = main.cut(1).with(&[22, 23]);
+    let mut chain = chain_with(ChainConfig::default().with_max_side_headers(3));
+    for block in main.mined() {
+        assert_eq!(import(&mut chain, block), extended(&[block.clone()]));
+    }
+    for block in low.mined().iter().chain(high.above(1)) {
+        assert_eq!(import(&mut chain, block), Ok(Imported::SideBranch));
+    }
+    let next = main.cut(2).with(&[33]);
+    assert_eq!(import(&mut chain, next.tip()), Ok(Imported::SideBranch));
+    assert_eq!(chain.header(low.tip().hash()), None);
+    assert!(chain.header(high.tip().hash()).is_some() && chain.header(next.tip().hash()).is_some());
+}
+
+#[test]
+fn the_path_to_the_best_header_is_never_forgotten() {
+    let ahead = Branch::of(&[1, 2, 3]);
+    let other = Branch::of(&[11]);
+    let mut chain = chain_with(ChainConfig::default().with_max_side_headers(3));
+    for block in ahead.mined() {
+        assert_eq!(import_header(&mut chain, block), Ok(true));
+    }
+    let full = BlockError::SideBranchesFull { got: 3, limit: 3 };
+    assert_eq!(full.fault(), crate::Fault::Nobody);
+    assert_eq!(import_header(&mut chain, ahead.with(&[4]).tip()), Err(full.clone()));
+    assert_eq!(import_header(&mut chain, other.tip()), Err(full));
+    assert_eq!(import(&mut chain, ahead.at(1)), extended(&ahead.mined()[..1]));
+    assert_eq!(import_header(&mut chain, ahead.with(&[4]).tip()), Ok(true));
+}
+
+#[test]
+fn headers_on_the_tip_are_bounded_like_all_others() {
+    let tip = Branch::of(&[1]);
+    let mut chain = chain_with(ChainConfig::default().with_max_side_headers(2));
+    assert_eq!(import(&mut chain, tip.tip()), extended(tip.mined()));
+    for number in 10..20 {
+        assert_eq!(import_header(&mut chain, tip.with(&[number]).tip()), Ok(true));
+    }
+    assert_eq!(chain.tree.side_len(), 2);
+    assert_eq!(chain.best_header().0, tip.with(&[10]).tip().hash());
+}
+
+#[test]
+fn bad_blocks_on_the_tip_are_bounded_like_all_others() {
+    let tip = Branch::of(&[1]);
+    let mut chain = chain_with(ChainConfig::default().with_max_side_headers(2));
+    assert_eq!(import(&mut chain, tip.tip()), extended(tip.mined()));
+    for number in 10..20 {
+        let bad = tip.clone().extend(vec![Note::Bad(number)]);
+        assert!(matches!(import(&mut chain, &bad), Err(BlockError::Transaction { index: 0, .. })));
+    }
+    assert!(chain.tree.side_len() <= 2);
+}
+
+#[test]
+fn a_chain_that_keeps_nothing_aside_still_grows() {
+    let branch = Branch::of(&[1, 2, 3]);
+    let config = ChainConfig::default().with_max_side_headers(0).with_max_side_bytes(0).with_max_orphans(0);
+    let mut chain = chain_with(config);
+    for block in branch.mined() {
+        assert_eq!(import(&mut chain, block), extended(&[block.clone()]));
+    }
+    let aside = Branch::of(&[11]);
+    let full = BlockError::SideBranchesFull { got: 0, limit: 0 };
+    assert_eq!(import(&mut chain, aside.tip()), Err(full.clone()));
+    assert_eq!(import_header(&mut chain, branch.with(&[4]).tip()), Err(full));
+    assert_follows(&chain, &branch);
+}
+
+#[test]
+fn bodies_aside_are_bounded_by_their_bytes() {
+    let main = Branch::of(&[1, 2]);
+    let size = main.tip().digest().unwrap().size;
+    let mut chain = chain_with(ChainConfig::default().with_max_side_bytes(2 * size - 1));
+    for block in main.mined() {
+        assert_eq!(import(&mut chain, block), extended(&[block.clone()]));
+    }
+    let [first, second] = [Branch::of(&[11]), Branch::of(&[12])];
+    assert_eq!(import(&mut chain, first.tip()), Ok(Imported::SideBranch));
+    assert_eq!(import(&mut chain, second.tip()), Ok(Imported::SideBranch));
+    assert_eq!(chain.header(first.tip().hash()), None);
+
+    let mut large = Branch::of(&[]);
+    let block = large.extend(vec![Note::Pad(vec![0; 2 * size])]);
+    let full = BlockError::SideBytesFull { got: size, limit: 2 * size - 1 };
+    assert_eq!(import(&mut chain, &block), Err(full));
+    assert_eq!(chain.block(second.tip().hash()), Some(second.tip()));
+}
+
+#[test]
+fn a_reorg_that_puts_too_much_aside_forgets_it() {
+    let mut old = Branch::of(&[]);
+    for _ in 0..3 {
+        old.extend(vec![Note::Pad(vec![0; 1_000])]);
+    }
+    let new = Branch::of(&[11, 12, 13, 14]);
+    let config = ChainConfig::default().with_max_side_headers(4).with_max_side_bytes(2_000);
+    let mut chain = chain_with(config);
+    for block in old.mined() {
+        assert_eq!(import(&mut chain, block), extended(&[block.clone()]));
+    }
+    for block in &new.mined()[..3] {
+        assert_eq!(import(&mut chain, block), Ok(Imported::SideBranch));
+    }
+    assert_eq!(import(&mut chain, new.tip()), reorged(old.mined(), new.mined()));
+    assert_eq!(chain.header(old.tip().hash()), None);
+    assert_follows(&chain, &new);
+}
+
+/// The block that an import makes complete may be the one that makes room for an orphan.
+#[test]
+fn adopting_an_orphan_forgets_nothing_that_is_still_looked_at() {
+    let main = Branch::of(&[1, 2, 3]);
+    let fork = Branch::of(&[11]);
+    let [waiting, orphan] = [fork.with(&[12]), fork.with(&[13])];
+    let mut chain = chain_with(ChainConfig::default().with_max_side_headers(2));
+    for block in main.mined() {
+        assert_eq!(import(&mut chain, block), extended(&[block.clone()]));
+    }
+    let missing = fork.hash(1);
+    assert_eq!(import(&mut chain, orphan.tip()), Ok(Imported::Orphan { missing }));
+    assert_eq!(import_header(&mut chain, fork.tip()), Ok(true));
+    assert_eq!(import(&mut chain, waiting.tip()), Ok(Imported::Orphan { missing }));
+    assert_eq!(import(&mut chain, fork.tip()), Ok(Imported::SideBranch));
+    assert_follows(&chain, &main);
+    assert!(chain.block(waiting.tip().hash()).is_some());
+}
