@@ -9,7 +9,7 @@ use crate::consensus::BlockError;
 use crate::consensus::check::{self, Expected, MEDIAN_SPAN};
 use crate::consensus::retarget::Sample;
 use crate::primitives::merkle::CompactRange;
-use crate::primitives::{Block, Hash, Header, Target, Timestamp, Transaction};
+use crate::primitives::{Block, Hash, Header, Timestamp, Transaction};
 
 /// What became of a block that breaks no rule.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,7 +53,7 @@ impl<T: Transaction> Blockchain<T> {
         if let Some(node) = self.tree.node(&hash) {
             return if node.is_invalid() { Err(BlockError::KnownInvalid { hash }) } else { Ok(false) };
         }
-        check::proof_of_work(header, &hash)?;
+        check::proof_of_work(header, &hash, &self.spec)?;
         let parent = header.previous_hash;
         self.insert_header(hash, header, now, |chain| chain.make_header_room(&[parent]))?;
         Ok(true)
@@ -81,14 +81,13 @@ impl<T: Transaction> Blockchain<T> {
             Some(Body::Complete(..) | Body::Waiting(..)) => return Ok(Imported::Duplicate),
             Some(Body::Missing) => {}
             None if self.orphans.contains(&hash) => return Ok(Imported::Duplicate),
-            None => check::proof_of_work(block.header(), &hash)?,
+            None => check::proof_of_work(block.header(), &hash, &self.spec)?,
         }
         let digest = block.digest()?;
         check::body(block.header(), &digest, &self.spec).inspect_err(|error| self.remember(&hash, error))?;
         if self.tree.node(&hash).is_none() {
             let missing = block.header().previous_hash;
             if self.tree.node(&missing).is_none() {
-                self.check_orphan(&block)?;
                 let missing = self.nearest_missing(missing);
                 self.orphans.insert(block, digest.size);
                 return Ok(Imported::Orphan { missing });
@@ -305,16 +304,6 @@ impl<T: Transaction> Blockchain<T> {
         let final_height = self.height().saturating_sub(depth);
         if fork_height < final_height {
             return Err(BlockError::Finality { fork_height, final_height });
-        }
-        Ok(())
-    }
-
-    /// An orphan claims its own target; one that is easier than the chain ever allows would be free to make.
-    fn check_orphan(&self, block: &Block<T>) -> Result<(), BlockError> {
-        let expected = self.spec.easiest_target();
-        let got = block.header().target;
-        if Target::try_from(got)? > Target::try_from(expected)? {
-            return Err(BlockError::Target { got, expected });
         }
         Ok(())
     }

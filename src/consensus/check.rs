@@ -23,15 +23,20 @@ pub(crate) struct Expected {
 pub(crate) const MEDIAN_SPAN: usize = 11;
 
 /// The checks that need nothing but the header, the cheapest way to tell work from noise: its version, its
-/// nonce, and a hash at or below the target that it claims.
-pub(crate) fn proof_of_work(header: &Header, hash: &Hash) -> Result<(), BlockError> {
+/// nonce, and a hash at or below the target that it claims. A target that is easier than the chain ever allows
+/// is no claim: it would be free to meet.
+pub(crate) fn proof_of_work(header: &Header, hash: &Hash, spec: &ChainSpec) -> Result<(), BlockError> {
     if header.version != Header::VERSION {
         return Err(BlockError::version(header));
     }
     if header.nonce >= Header::NONCE_LIMIT {
         return Err(BlockError::Nonce { got: header.nonce, limit: Header::NONCE_LIMIT });
     }
-    if !Target::try_from(header.target)?.is_met_by(hash) {
+    let target = Target::try_from(header.target)?;
+    if target > Target::try_from(spec.easiest_target())? {
+        return Err(BlockError::Target { got: header.target, expected: spec.easiest_target() });
+    }
+    if !target.is_met_by(hash) {
         return Err(BlockError::ProofOfWork { hash: *hash, target: header.target });
     }
     Ok(())

@@ -30,12 +30,12 @@ pub enum BlockError {
         /// [`Header::NONCE_LIMIT`].
         limit: u64,
     },
-    /// The target is not the one that retargeting gives at this height.
+    /// The target is not the one that retargeting gives at this height, or easier than any block's may be.
     #[error("target is {got}, expected {expected}")]
     Target {
         /// The header's target.
         got: CompactTarget,
-        /// The target that the rules ask for.
+        /// The target that retargeting gives, or the easiest one.
         expected: CompactTarget,
     },
     /// The target stands for no number.

@@ -306,3 +306,16 @@ fn the_genesis_of_another_chain_is_no_block_of_this_one() {
     let above = Branch::of(&[]).next_with(vec![], |header| header.height = 0);
     assert_eq!(import(&mut chain, &above), Err(BlockError::Height { got: 0, expected: 1 }));
 }
+
+#[test]
+fn a_target_that_is_easier_than_any_is_refused_before_all_else() {
+    let branch = Branch::of(&PARENTS);
+    let got = CompactTarget::from_bits(0x2100_ffff);
+    let error = BlockError::Target { got, expected: EASY };
+    let header = Header { target: got, height: 9, ..branch.draft(&[]) };
+    // Neither mined nor with a body of its own: nothing of that is looked at.
+    let block: Shared = Block::new(header, words(&[1])).into();
+    assert_eq!(refusal_of(&branch, &block, NOW), error);
+    let orphan: Shared = Block::new(Header { previous_hash: Hash::ZERO, ..header }, words(&[1])).into();
+    assert_eq!(import(&mut chain(), &orphan), Err(error));
+}
