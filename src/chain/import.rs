@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::tree::Body;
+use super::tree::{Body, Node};
 use super::{Blockchain, history_leaf, work_of};
 use crate::consensus::BlockError;
 use crate::consensus::check::{self, Expected, MEDIAN_SPAN};
@@ -68,9 +68,11 @@ impl<T: Transaction> Blockchain<T> {
     pub fn import(&mut self, block: Arc<Block<T>>, now: Timestamp) -> Result<Imported<T>, BlockError> {
         let hash = *block.hash();
         let result = self.import_block(block, now);
+        self.forget_final_forks();
         // Adopted orphans, the old branch after a reorganisation and a bad block on the tip went aside unasked.
         let (headers, bytes) = (self.config.max_side_headers.saturating_add(1), self.config.max_side_bytes);
-        self.tree.make_room(headers, bytes, 0, &[hash]);
+        let keep = result.is_ok().then_some(hash);
+        self.tree.make_room(headers, bytes, 0, keep.as_slice());
         result
     }
 
@@ -118,22 +120,35 @@ impl<T: Transaction> Blockchain<T> {
         let mut outcome = Ok(());
         while self.tree.known(&candidate).work > self.tree.tip().work {
             if let Err((bad, error)) = self.connect(&candidate) {
-                if let BlockError::Replay { .. } = error {
-                    return Err(error);
+                match error {
+                    BlockError::Replay { .. } => return Err(error),
+                    // Good blocks that came too late: nobody is to blame for what stands on them.
+                    BlockError::Finality { .. } => self.tree.forget(&bad),
+                    _ => self.tree.condemn(&bad),
                 }
-                self.tree.condemn(&bad);
-                if outcome.is_ok() && self.tree.known(imported).is_invalid() {
-                    let ancestor = bad;
-                    outcome = Err(if bad == *imported {
-                        error
-                    } else {
-                        BlockError::InvalidAncestor { ancestor, error: Box::new(error) }
+                let refused = self.tree.node(imported).is_none_or(Node::is_invalid);
+                if outcome.is_ok() && refused {
+                    outcome = Err(match error {
+                        BlockError::Finality { .. } => error,
+                        _ if bad == *imported => error,
+                        _ => BlockError::InvalidAncestor { ancestor: bad, error: Box::new(error) },
                     });
                 }
             }
             candidate = self.tree.best_complete();
         }
         outcome
+    }
+
+    /// Forgets the best headers while their branch leaves the best chain below its final part: no body can
+    /// make them the best chain any more.
+    fn forget_final_forks(&mut self) {
+        while let Some(first) = self.tree.ahead().front().copied() {
+            if self.check_final(self.tree.fork_height(&first)).is_ok() {
+                break;
+            }
+            self.tree.forget(&first);
+        }
     }
 
     /// Makes the branch that ends at `tip` the best chain, or says which of its blocks is bad. Blocks on top of
@@ -238,7 +253,7 @@ impl<T: Transaction> Blockchain<T> {
             return Err(BlockError::InvalidParent { parent: parent_hash });
         }
         let work = parent.work + work_of(header.target);
-        self.check_finality(&parent_hash)?;
+        self.check_final(self.tree.fork_height(&parent_hash))?;
         let mut range = self.history_range(&parent_hash);
         let expected = Expected {
             height: parent.header.height + 1,
@@ -288,14 +303,6 @@ impl<T: Transaction> Blockchain<T> {
         let mut range = self.history.compact_range_at(fork_len).unwrap_or_default();
         range.extend(path.iter().map(history_leaf));
         range
-    }
-
-    fn check_finality(&self, parent: &Hash) -> Result<(), BlockError> {
-        let height = self.tree.known(parent).header.height;
-        match self.spec.finality_depth() {
-            Some(_) => self.check_final(height - self.tree.path_from_best(parent).len() as u64),
-            None => Ok(()),
-        }
     }
 
     /// Refuses a branch that leaves the best chain below its final part.

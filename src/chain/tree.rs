@@ -184,6 +184,24 @@ impl<T> Tree<T> {
         path
     }
 
+    /// The height of the last block that the branch of a known header shares with the best chain. Walks only
+    /// where the header is on neither the best chain nor the path to the best header.
+    pub(super) fn fork_height(&self, from: &Hash) -> u64 {
+        let mut hash = from;
+        loop {
+            let node = self.known(hash);
+            let height = node.header.height;
+            if self.is_best(hash, height) {
+                return height;
+            }
+            if self.ahead_at(height) == Some(hash) {
+                let first = self.ahead.front().unwrap_or(hash);
+                return self.known(first).header.height - 1;
+            }
+            hash = &node.header.previous_hash;
+        }
+    }
+
     /// Adds a header whose parent is known.
     pub(super) fn insert(&mut self, hash: Hash, header: Header, work: Work) {
         if let Some(parent) = self.nodes.get_mut(&header.previous_hash) {
@@ -232,6 +250,17 @@ impl<T> Tree<T> {
             self.side_bytes -= node.body_bytes();
             node.body = Body::Invalid;
             open.extend_from_slice(&node.children);
+        }
+        self.find_best_header();
+    }
+
+    /// Forgets a header that is not on the best chain, and all that stand on it.
+    pub(super) fn forget(&mut self, hash: &Hash) {
+        let mut open = vec![*hash];
+        while let Some(hash) = open.pop() {
+            let children = self.nodes.get(&hash).map(|node| node.children.clone()).unwrap_or_default();
+            self.remove(&hash);
+            open.extend(children);
         }
         self.find_best_header();
     }
@@ -296,7 +325,7 @@ impl<T> Tree<T> {
                 if stays {
                     break;
                 }
-                next = self.remove_leaf(&next);
+                next = self.remove(&next);
             }
             if self.side_len() <= enough && fits(self) {
                 break;
@@ -305,8 +334,8 @@ impl<T> Tree<T> {
         fits(self)
     }
 
-    /// Removes a node without children and returns its parent's hash.
-    fn remove_leaf(&mut self, hash: &Hash) -> Hash {
+    /// Removes a node that is not on the best chain, but not its children, and returns its parent's hash.
+    fn remove(&mut self, hash: &Hash) -> Hash {
         let Some(node) = self.nodes.remove(hash) else { return *hash };
         self.side.remove(hash);
         self.side_bytes -= node.body_bytes();
