@@ -7,5 +7,6 @@ mod finality;
 mod forge;
 mod fork_choice;
 mod invariants;
+mod model;
 mod proofs;
 mod rules;
