@@ -10,7 +10,7 @@ fn side_headers_are_bounded_and_the_least_work_goes_first() {
     let high = main.cut(1).with(&[22, 23]);
     let mut chain = chain_with(ChainConfig::default().with_max_side_headers(3));
     for block in main.mined() {
-        assert_eq!(import(&mut chain, block), extended(&[block.clone()]));
+        assert_eq!(import(&mut chain, block), extended(core::slice::from_ref(block)));
     }
     for block in low.mined().iter().chain(high.above(1)) {
         assert_eq!(import(&mut chain, block), Ok(Imported::SideBranch));
@@ -67,7 +67,7 @@ fn a_chain_that_keeps_nothing_aside_still_grows() {
     let config = ChainConfig::default().with_max_side_headers(0).with_max_side_bytes(0).with_max_orphans(0);
     let mut chain = chain_with(config);
     for block in branch.mined() {
-        assert_eq!(import(&mut chain, block), extended(&[block.clone()]));
+        assert_eq!(import(&mut chain, block), extended(core::slice::from_ref(block)));
     }
     let aside = Branch::of(&[11]);
     let full = BlockError::SideBranchesFull { got: 0, limit: 0 };
@@ -82,7 +82,7 @@ fn bodies_aside_are_bounded_by_their_bytes() {
     let size = main.tip().digest().unwrap().size;
     let mut chain = chain_with(ChainConfig::default().with_max_side_bytes(2 * size - 1));
     for block in main.mined() {
-        assert_eq!(import(&mut chain, block), extended(&[block.clone()]));
+        assert_eq!(import(&mut chain, block), extended(core::slice::from_ref(block)));
     }
     let [first, second] = [Branch::of(&[11]), Branch::of(&[12])];
     assert_eq!(import(&mut chain, first.tip()), Ok(Imported::SideBranch));
@@ -106,7 +106,7 @@ fn a_reorg_that_puts_too_much_aside_forgets_it() {
     let config = ChainConfig::default().with_max_side_headers(4).with_max_side_bytes(2_000);
     let mut chain = chain_with(config);
     for block in old.mined() {
-        assert_eq!(import(&mut chain, block), extended(&[block.clone()]));
+        assert_eq!(import(&mut chain, block), extended(core::slice::from_ref(block)));
     }
     for block in &new.mined()[..3] {
         assert_eq!(import(&mut chain, block), Ok(Imported::SideBranch));
@@ -124,7 +124,7 @@ fn adopting_an_orphan_forgets_nothing_that_is_still_looked_at() {
     let [waiting, orphan] = [fork.with(&[12]), fork.with(&[13])];
     let mut chain = chain_with(ChainConfig::default().with_max_side_headers(2));
     for block in main.mined() {
-        assert_eq!(import(&mut chain, block), extended(&[block.clone()]));
+        assert_eq!(import(&mut chain, block), extended(core::slice::from_ref(block)));
     }
     let missing = fork.hash(1);
     assert_eq!(import(&mut chain, orphan.tip()), Ok(Imported::Orphan { missing }));

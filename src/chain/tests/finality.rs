@@ -36,7 +36,7 @@ fn late_bodies() -> (Chain, Branch, Branch) {
     }
     assert_eq!(chain.best_header().0, late.tip().hash());
     for block in main.above(2) {
-        assert_eq!(import(&mut chain, block), extended(&[block.clone()]));
+        assert_eq!(import(&mut chain, block), extended(core::slice::from_ref(block)));
     }
     (chain, main, late)
 }
@@ -93,7 +93,7 @@ fn a_long_way_of_headers_is_no_way_for_finality() {
         assert_eq!(chain.tree.fork_height(block.hash()), 0);
     }
     for block in branch.mined() {
-        assert_eq!(import(&mut chain, block), extended(&[block.clone()]));
+        assert_eq!(import(&mut chain, block), extended(core::slice::from_ref(block)));
         assert_eq!(chain.tree.fork_height(branch.tip().hash()), block.height());
     }
 }

@@ -118,7 +118,9 @@ pub(super) fn import_header(chain: &mut Chain, block: &Shared) -> Result<bool, B
 /// The same header, but for its nonce, which gives it proof of work.
 pub(super) fn mine(mut header: Header) -> Header {
     let target = Target::try_from(header.target).unwrap();
-    header.nonce = (0..).find(|nonce| target.is_met_by(&Header { nonce: *nonce, ..header }.hash())).unwrap();
+    header.nonce = (0..Header::NONCE_LIMIT)
+        .find(|nonce| target.is_met_by(&Header { nonce: *nonce, ..header }.hash()))
+        .unwrap();
     header
 }
 
@@ -181,7 +183,9 @@ impl Branch {
         for block in &self.blocks[1..] {
             block.data().iter().for_each(|note| state.add(note, block.height()));
         }
-        data.iter().for_each(|note| state.add(note, height));
+        for note in data {
+            state.add(note, height);
+        }
         let genesis = self.blocks[0].header();
         Header {
             version: 1,
@@ -242,10 +246,12 @@ pub(super) fn assert_follows(chain: &Chain, branch: &Branch) {
     assert_eq!(chain.history, fresh.history);
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "compared with what an import returns")]
 pub(super) fn extended(blocks: &[Shared]) -> Result<Imported<Note>, BlockError> {
     Ok(Imported::Extended { connected: blocks.to_vec() })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "compared with what an import returns")]
 pub(super) fn reorged(old: &[Shared], new: &[Shared]) -> Result<Imported<Note>, BlockError> {
     let disconnected = old.iter().rev().cloned().collect();
     Ok(Imported::Reorged { disconnected, connected: new.to_vec() })

@@ -33,7 +33,7 @@ fn refusal_of(branch: &Branch, block: &Shared, now: Timestamp) -> BlockError {
 fn accepts(branch: &Branch, block: &Shared) {
     let mut chain = fed(spec(), branch.mined());
     assert_eq!(import_header(&mut chain, block), Ok(true));
-    assert_eq!(import(&mut chain, block), extended(&[block.clone()]));
+    assert_eq!(import(&mut chain, block), extended(core::slice::from_ref(block)));
 }
 
 #[rstest]
@@ -108,7 +108,7 @@ fn hash_meets_the_target() {
     let data = words(&[4]);
     let target = Target::try_from(EASY).unwrap();
     let draft = branch.draft(&data);
-    let above = (0..)
+    let above = (0..Header::NONCE_LIMIT)
         .map(|nonce| Header { nonce, ..draft })
         .find(|header| !target.is_met_by(&header.hash()))
         .unwrap();

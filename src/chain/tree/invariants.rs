@@ -35,7 +35,7 @@ impl<T> Tree<T> {
             match node.body {
                 Body::Complete(..) => assert!(parent.is_complete(), "complete on an incomplete parent"),
                 Body::Waiting(..) => {
-                    assert!(!parent.is_complete() && !parent.is_invalid(), "waits for nothing")
+                    assert!(!parent.is_complete() && !parent.is_invalid(), "waits for nothing");
                 }
                 Body::Missing => assert!(!parent.is_invalid(), "stands on an invalid block"),
                 Body::Invalid => {}
