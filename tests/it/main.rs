@@ -6,6 +6,7 @@
 mod arbitrary;
 #[cfg(all(feature = "ws-json", feature = "ws-bincode"))]
 mod golden;
+mod golden_chain;
 #[cfg(feature = "http")]
 mod http;
 #[cfg(all(feature = "ws-json", feature = "ws-bincode", feature = "test-utils"))]

@@ -1,0 +1,88 @@
+//! What a chain is made of, frozen: a change that gives a chain another genesis block, or a block other bytes,
+//! fails here. One that is meant is blessed with `HASHLOOM_BLESS=1 cargo test --test it golden_chain`, and
+//! makes every chain of before another chain.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::PathBuf;
+
+use hashloom::{
+    Block, Blockchain, ChainSpec, CompactTarget, Hash, Header, Retarget, Target, Timestamp, merkle,
+    transaction_id,
+};
+
+#[test]
+fn default_spec() {
+    let spec = ChainSpec::default();
+    let genesis: Block = spec.genesis();
+    let lines = [
+        ("commitment", spec.commitment().to_string()),
+        ("rules", hex::encode(postcard::to_allocvec(&spec).unwrap())),
+        ("genesis hash", genesis.hash().to_string()),
+        ("genesis header", hex::encode(genesis.header().to_bytes())),
+    ];
+    check("default_spec.txt", "The rules of the default chain and what follows from them.", &lines);
+}
+
+#[test]
+fn mined_block() {
+    let spec = ChainSpec::builder("golden")
+        .easiest_target(CompactTarget::from_bits(0x2000_ffff))
+        .retarget(Retarget::Fixed)
+        .genesis_time(Timestamp::from_millis(1_767_225_600_000))
+        .build()
+        .unwrap();
+    let mut chain: Blockchain = Blockchain::new(spec);
+    let now = Timestamp::from_millis(1_767_225_700_000);
+    let data = ["", "hashloom", "\u{1d11e}"].map(str::to_owned).to_vec();
+    let block = chain.template(data, now).unwrap().mine().unwrap();
+    assert!(chain.import(block.clone().into(), now).is_ok(), "a golden block is a good one");
+    let ids: Vec<Hash> = block.data().iter().map(|text| transaction_id(text).unwrap()).collect();
+    assert_eq!(block.header().merkle_root, merkle::root(&ids));
+    let lines = [
+        ("hash", block.hash().to_string()),
+        ("header", hex::encode(block.header().to_bytes())),
+        ("block in postcard", hex::encode(postcard::to_allocvec(&block).unwrap())),
+        ("block in JSON", serde_json::to_string(&block).unwrap()),
+        ("transaction ids", ids.iter().map(Hash::to_string).collect::<Vec<_>>().join(" ")),
+    ];
+    check("mined_block.txt", "A block with three texts on the genesis block of a chain.", &lines);
+    read_back();
+}
+
+/// What was written once is still a block with proof of work.
+fn read_back() {
+    let frozen = fs::read_to_string(path("mined_block.txt")).unwrap();
+    let value = |name: &str| {
+        let line = frozen.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        line.unwrap().to_owned()
+    };
+    let bytes: [u8; Header::LEN] = hex::decode(value("header")).unwrap().try_into().unwrap();
+    let header = Header::from_bytes(&bytes);
+    assert_eq!(header.hash().to_string(), value("hash"));
+    assert!(Target::try_from(header.target).unwrap().is_met_by(&header.hash()));
+    let block: Block = serde_json::from_str(&value("block in JSON")).unwrap();
+    assert_eq!(*block.header(), header);
+    let again: Block = postcard::from_bytes(&hex::decode(value("block in postcard")).unwrap()).unwrap();
+    assert_eq!(again, block);
+}
+
+/// Compares what comes out today with the file, line by line.
+fn check(file: &str, title: &str, lines: &[(&str, String)]) {
+    let mut today = format!("# {title}\n");
+    for (name, value) in lines {
+        writeln!(today, "{name}: {value}").unwrap();
+    }
+    if std::env::var_os("HASHLOOM_BLESS").is_some_and(|value| value == "1") {
+        fs::write(path(file), &today).unwrap();
+    }
+    let frozen = fs::read_to_string(path(file)).unwrap_or_default();
+    assert_eq!(
+        today, frozen,
+        "{file} differs; if that is meant: HASHLOOM_BLESS=1 cargo test --test it golden_chain"
+    );
+}
+
+fn path(file: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(file)
+}
