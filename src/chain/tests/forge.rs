@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::primitives::merkle;
 use crate::{
     Address, Block, BlockError, Blockchain, ChainConfig, ChainSpec, ChainSpecBuilder, CompactTarget, Context,
-    EncodeError, Hash, Header, Imported, Rejected, Target, Timestamp, Transaction,
+    EncodeError, Hash, Header, Imported, Rejected, Retarget, Target, Timestamp, Transaction,
 };
 
 /// Every second hash meets it, so that blocks cost nothing.
@@ -78,7 +78,8 @@ pub(super) fn words(words: &[u32]) -> Vec<Note> {
 }
 
 pub(super) fn builder() -> ChainSpecBuilder {
-    ChainSpec::builder("test").easiest_target(EASY).max_future_drift(Duration::from_secs(60))
+    let builder = ChainSpec::builder("test").easiest_target(EASY).retarget(Retarget::Fixed);
+    builder.max_future_drift(Duration::from_secs(60))
 }
 
 pub(super) fn spec() -> ChainSpec {
