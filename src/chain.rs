@@ -59,7 +59,8 @@ pub struct ChainConfig {
     /// Headers that are not on the best chain: side branches, and headers whose bodies are still to come. A
     /// fork longer than this cannot be overcome. Default: 65,536, about 20 MiB.
     pub max_side_headers: usize,
-    /// Canonical bytes of the bodies that are not on the best chain. Default: 256 MiB.
+    /// Canonical bytes of the bodies that are not on the best chain. A fork whose bodies are larger cannot be
+    /// overcome. Default: 256 MiB.
     pub max_side_bytes: usize,
 }
 

@@ -132,7 +132,8 @@ impl<T: Transaction> Blockchain<T> {
     }
 
     /// Proves that the block at height `ancestor` stands before the block of the best chain at height
-    /// `descendant`: the leaf of its hash against the `history_root` of the latter.
+    /// `descendant`: the leaf of its hash against the `history_root` of the latter. The next block, which is
+    /// still to be mined, may be the descendant too.
     ///
     /// # Errors
     ///

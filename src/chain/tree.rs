@@ -289,7 +289,7 @@ impl<T> Tree<T> {
         replaced
     }
 
-    /// Forgets branches, the one with the least work first, until there is room for one more header and
+    /// Forgets branches, bad ones first, then the one with the least work, until there is room for one more header and
     /// `bytes` more of bodies. Never touches the path to the best header, nor those to `keep`. Returns whether
     /// there is room now.
     pub(super) fn make_room(
@@ -307,15 +307,16 @@ impl<T> Tree<T> {
             return false;
         }
         let protected: BTreeSet<Hash> = keep.iter().flat_map(|hash| self.path_from_best(hash)).collect();
-        let mut leaves: Vec<(Work, Hash)> = self
+        // Bad blocks first: their verdict is worth less than a good branch.
+        let mut leaves: Vec<(bool, Work, Hash)> = self
             .side()
             .filter(|(_, node)| node.children.is_empty())
-            .map(|(hash, node)| (node.work, *hash))
+            .map(|(hash, node)| (!node.is_invalid(), node.work, *hash))
             .collect();
         leaves.sort_unstable();
         // An eighth at a time, so that a full tree is not sorted for every header.
         let enough = max_headers - max_headers / 8;
-        for (_, leaf) in leaves {
+        for (_, _, leaf) in leaves {
             let mut next = leaf;
             while let Some(node) = self.nodes.get(&next) {
                 let stays = !node.children.is_empty()
