@@ -71,8 +71,8 @@ impl<T: Transaction> Protocol<T> {
         self.settle_double(id, direction, &address, &hello, now)?;
         self.event(Event::PeerConnected { peer: id, address, direction, agent: hello.agent.clone() });
         let (tip, theirs) = (hello.tip.hash, hello.tip.work);
-        let (best_header, _) = self.chain.best_header();
-        let ours = self.chain.work_at(best_header).unwrap_or_default();
+        // Against the blocks that are here: headers may be ahead of them whose bodies never come.
+        let ours = self.chain.work();
         let is_known = self.chain.header(&tip).is_some();
         if let Some(peer) = self.peers.get_mut(&id) {
             peer.known.insert(tip);
