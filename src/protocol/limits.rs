@@ -24,7 +24,7 @@ pub const MAX_BLOCKS_BYTES: usize = 1 << 20;
 /// How far ahead of the tip, in blocks, bodies are asked for. What arrives out of order waits in memory.
 pub const DOWNLOAD_WINDOW: usize = 512;
 
-/// How far ahead of the tip, in blocks, headers are fetched before bodies have to catch up.
+/// How far ahead of the tip, in blocks, headers are fetched from one peer before bodies have to catch up.
 pub const HEADER_WINDOW: usize = 20_000;
 
 /// Ids in one `Offer` or `GetTransactions`, and transactions in one `Transactions`.

@@ -28,6 +28,8 @@ pub(super) struct Peer {
     /// Where the next request for headers goes on; from our best header where there is none.
     pub(super) headers_from: Option<Hash>,
     pub(super) headers_request: Option<Duration>,
+    /// When it was last asked for headers. Who has waited longest comes first.
+    pub(super) headers_asked: Option<Duration>,
     pub(super) blocks: BTreeSet<Hash>,
     /// When the blocks asked for, or more of them, have to be here.
     pub(super) blocks_deadline: Duration,
@@ -57,6 +59,7 @@ impl Peer {
             wants_headers: false,
             headers_from: None,
             headers_request: None,
+            headers_asked: None,
             blocks: BTreeSet::new(),
             blocks_deadline: now,
             offered: VecDeque::new(),

@@ -1,11 +1,13 @@
 //! Headers and blocks: asking for them, serving them, taking them in. Headers come first, and a body is only
 //! asked for when its header has more work behind it than the tip.
 
+use core::time::Duration;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::io::{CloseReason, Event, Now, PeerId};
 use super::message::Message;
+use super::peer::Peer;
 use super::relay::work_of;
 use super::{Protocol, limits};
 use crate::chain::Imported;
@@ -181,23 +183,26 @@ impl<T: Transaction> Protocol<T> {
     fn request_headers(&mut self, now: Now) {
         let asked = self.peers.values().filter(|peer| peer.headers_request.is_some()).count();
         let room = limits::MAX_HEADER_REQUESTS.saturating_sub(asked);
-        let (_, best_header) = self.chain.best_header();
-        let is_far_ahead = best_header.height > self.chain.height() + limits::HEADER_WINDOW as u64;
-        let wanting: Vec<PeerId> = self
+        let horizon = self.chain.height() + limits::HEADER_WINDOW as u64;
+        let is_far = |hash: &Hash| self.chain.header(hash).is_some_and(|header| header.height > horizon);
+        let may_go_on = |peer: &Peer| !peer.headers_from.as_ref().is_some_and(is_far);
+        let wanting = |peer: &Peer| peer.wants_headers && peer.headers_request.is_none() && may_go_on(peer);
+        let mut in_turn: Vec<(Option<Duration>, PeerId)> = self
             .peers
             .iter()
-            .filter(|(_, peer)| peer.wants_headers && peer.headers_request.is_none())
-            .map(|(id, _)| *id)
-            .take(if is_far_ahead { 0 } else { room })
+            .filter(|(_, peer)| wanting(peer))
+            .map(|(id, peer)| (peer.headers_asked, *id))
             .collect();
-        for id in wanting {
+        in_turn.sort_unstable();
+        let (best_header, _) = self.chain.best_header();
+        // Headers far ahead say nothing about a peer that did not show them.
+        let start = if is_far(best_header) { *self.chain.tip().hash() } else { *best_header };
+        for (_, id) in in_turn.into_iter().take(room) {
             let Some(peer) = self.peers.get_mut(&id) else { continue };
             peer.wants_headers = false;
+            peer.headers_asked = Some(now.elapsed);
             peer.headers_request = Some(now.elapsed + limits::REQUEST_TIMEOUT);
-            let locator = match peer.headers_from {
-                Some(from) => self.chain.locator_from(&from),
-                None => self.chain.locator(),
-            };
+            let locator = self.chain.locator_from(&peer.headers_from.unwrap_or(start));
             #[expect(clippy::cast_possible_truncation, reason = "a small constant")]
             let limit = limits::MAX_HEADERS as u32;
             self.send(id, Message::GetHeaders { locator, limit });
