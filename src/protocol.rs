@@ -281,16 +281,16 @@ impl<T: Transaction> Protocol<T> {
 
     fn expire(&mut self, now: Now) {
         for id in self.peers.keys().copied().collect::<Vec<_>>() {
-            match self.peers.get(&id).map(|peer| peer.overdue(now.elapsed)) {
-                Some(Overdue::Close(reason)) => self.close(id, reason, now),
-                Some(Overdue::Ping) => {
+            let Some(peer) = self.peers.get_mut(&id) else { continue };
+            peer.resume(now.elapsed);
+            match peer.overdue(now.elapsed) {
+                Overdue::Close(reason) => self.close(id, reason, now),
+                Overdue::Ping => {
                     let nonce = self.rng.u64(..1 << 53);
-                    if let Some(peer) = self.peers.get_mut(&id) {
-                        peer.ping = Some((nonce, now.elapsed + limits::REQUEST_TIMEOUT));
-                    }
+                    peer.ping = Some((nonce, now.elapsed + limits::REQUEST_TIMEOUT));
                     self.send(id, Message::Ping(nonce));
                 }
-                Some(Overdue::Nothing) | None => {}
+                Overdue::Nothing => {}
             }
         }
         self.dial_due(now);

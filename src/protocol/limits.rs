@@ -58,6 +58,13 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// another one asked.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// The shortest wait before a header is asked for again whose timestamp was ahead of our clock. It is asked for
+/// when its time has come, but not in a hurry.
+pub const MIN_RETRY: Duration = Duration::from_secs(1);
+
+/// How long nothing is asked of a peer whose branch found no room beside the best chain.
+pub const FULL_PAUSE: Duration = Duration::from_secs(20);
+
 /// Silence after which a peer is asked whether it is still there.
 pub const PING_INTERVAL: Duration = Duration::from_secs(30);
 

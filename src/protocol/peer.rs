@@ -30,6 +30,10 @@ pub(super) struct Peer {
     pub(super) headers_request: Option<Duration>,
     /// When it was last asked for headers. Who has waited longest comes first.
     pub(super) headers_asked: Option<Duration>,
+    /// When to ask for a header again whose time had not come.
+    pub(super) headers_retry: Option<Duration>,
+    /// Until when nothing is asked for, because there was no room for it.
+    pub(super) paused: Option<Duration>,
     pub(super) blocks: BTreeSet<Hash>,
     /// When the blocks asked for, or more of them, have to be here.
     pub(super) blocks_deadline: Duration,
@@ -60,6 +64,8 @@ impl Peer {
             headers_from: None,
             headers_request: None,
             headers_asked: None,
+            headers_retry: None,
+            paused: None,
             blocks: BTreeSet::new(),
             blocks_deadline: now,
             offered: VecDeque::new(),
@@ -80,7 +86,19 @@ impl Peer {
         }
         let requests = self.requests().map(|(_, deadline)| deadline);
         let ping = self.ping.map_or(self.last_received + limits::PING_INTERVAL, |(_, deadline)| deadline);
-        requests.chain([ping]).min().unwrap_or(ping)
+        requests.chain(self.headers_retry).chain(self.paused).min().map_or(ping, |next| next.min(ping))
+    }
+
+    /// Takes up again what was put off until now.
+    pub(super) fn resume(&mut self, now: Duration) {
+        if self.headers_retry.take_if(|at| *at <= now).is_some() {
+            self.wants_headers = true;
+        }
+        self.paused.take_if(|at| *at <= now);
+    }
+
+    pub(super) const fn may_be_asked_for_headers(&self) -> bool {
+        self.wants_headers && self.headers_request.is_none() && self.paused.is_none()
     }
 
     pub(super) fn overdue(&self, now: Duration) -> Overdue {

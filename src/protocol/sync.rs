@@ -58,32 +58,48 @@ impl<T: Transaction> Protocol<T> {
         if peer.headers_request.take().is_none() {
             return Err(CloseReason::Unsolicited { kind: "headers" });
         }
-        peer.headers_from = None;
+        let before = peer.headers_from.take();
         for pair in headers.windows(2) {
             if pair[1].previous_hash != pair[0].hash() {
                 return Err(CloseReason::BrokenHeaders { height: pair[1].height });
             }
         }
-        let Some(last) = headers.last() else { return Ok(()) };
+        let old_best = *self.chain.best_header().0;
+        let mut last = None;
+        let mut refused = None;
         for header in headers {
-            match self.chain.import_header(header, now.wall) {
-                Ok(_) => {}
-                Err(BlockError::UnknownParent { parent }) => {
-                    return Err(CloseReason::UnconnectedHeaders { parent });
-                }
-                Err(error) => return blame(header.hash(), error),
+            let hash = header.hash();
+            if let Err(error) = self.chain.import_header(header, now.wall) {
+                refused = Some((hash, error));
+                break;
             }
+            last = Some((hash, header.height));
         }
-        self.showed(id, &last.hash());
-        let (_, best_header) = self.chain.best_header();
-        self.event(Event::HeadersAdvanced { height: best_header.height });
-        if let Some(peer) = self.peers.get_mut(&id)
-            && headers.len() == limits::MAX_HEADERS
-        {
-            peer.wants_headers = true;
-            peer.headers_from = Some(last.hash());
+        // What came before a refused header counts.
+        if let Some((hash, _)) = last {
+            self.showed(id, &hash);
         }
-        Ok(())
+        let (best, best_header) = self.chain.best_header();
+        if *best != old_best {
+            self.event(Event::HeadersAdvanced { height: best_header.height });
+        }
+        match (refused, last) {
+            (Some((_, BlockError::UnknownParent { parent })), _) => {
+                Err(CloseReason::UnconnectedHeaders { parent })
+            }
+            (Some((hash, error)), _) => self.blame(id, hash, error, now),
+            (None, Some((hash, height))) if headers.len() >= self.header_batch() => {
+                let before = before.and_then(|hash| self.chain.header(&hash));
+                // A peer that says the same again and again is not listened to.
+                let is_further = before.is_none_or(|before| height > before.height);
+                if let Some(peer) = self.peers.get_mut(&id).filter(|_| is_further) {
+                    peer.wants_headers = true;
+                    peer.headers_from = Some(hash);
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn announced(&mut self, id: PeerId, header: &Header, now: Now) -> Result<(), CloseReason> {
@@ -98,7 +114,7 @@ impl<T: Transaction> Protocol<T> {
                 self.wants_headers(id);
                 Ok(())
             }
-            Err(error) => blame(hash, error),
+            Err(error) => self.blame(id, hash, error, now),
         }
     }
 
@@ -138,7 +154,7 @@ impl<T: Transaction> Protocol<T> {
                 }
                 Ok(())
             }
-            Err(error) => blame(hash, error),
+            Err(error) => self.blame(id, hash, error, now),
         }
     }
 
@@ -183,10 +199,11 @@ impl<T: Transaction> Protocol<T> {
     fn request_headers(&mut self, now: Now) {
         let asked = self.peers.values().filter(|peer| peer.headers_request.is_some()).count();
         let room = limits::MAX_HEADER_REQUESTS.saturating_sub(asked);
-        let horizon = self.chain.height() + limits::HEADER_WINDOW as u64;
+        let window = limits::HEADER_WINDOW.min(self.config.chain.max_side_headers / 2);
+        let horizon = self.chain.height() + window as u64;
         let is_far = |hash: &Hash| self.chain.header(hash).is_some_and(|header| header.height > horizon);
         let may_go_on = |peer: &Peer| !peer.headers_from.as_ref().is_some_and(is_far);
-        let wanting = |peer: &Peer| peer.wants_headers && peer.headers_request.is_none() && may_go_on(peer);
+        let wanting = |peer: &Peer| peer.may_be_asked_for_headers() && may_go_on(peer);
         let mut in_turn: Vec<(Option<Duration>, PeerId)> = self
             .peers
             .iter()
@@ -203,8 +220,8 @@ impl<T: Transaction> Protocol<T> {
             peer.headers_asked = Some(now.elapsed);
             peer.headers_request = Some(now.elapsed + limits::REQUEST_TIMEOUT);
             let locator = self.chain.locator_from(&peer.headers_from.unwrap_or(start));
-            #[expect(clippy::cast_possible_truncation, reason = "a small constant")]
-            let limit = limits::MAX_HEADERS as u32;
+            #[expect(clippy::cast_possible_truncation, reason = "at most a small constant")]
+            let limit = self.header_batch() as u32;
             self.send(id, Message::GetHeaders { locator, limit });
         }
     }
@@ -218,7 +235,7 @@ impl<T: Transaction> Protocol<T> {
             self.peers.values().flat_map(|peer| peer.blocks.iter().copied()).collect();
         for id in self.peers.keys().copied().collect::<Vec<_>>() {
             let Some(peer) = self.peers.get(&id) else { continue };
-            let Some(best) = peer.best else { continue };
+            let Some(best) = peer.best.filter(|_| peer.paused.is_none()) else { continue };
             // Half a window at a time, so that a request carries many hashes.
             let room = limits::MAX_BLOCKS_IN_FLIGHT - peer.blocks.len();
             if room < limits::MAX_BLOCKS_IN_FLIGHT / 2 || work_of(&self.chain, peer) <= Some(work) {
@@ -253,12 +270,31 @@ impl<T: Transaction> Protocol<T> {
             peer.wants_headers = true;
         }
     }
-}
 
-/// Closes the connection for what no honest peer sends, and nothing else.
-fn blame(hash: Hash, error: BlockError) -> Result<(), CloseReason> {
-    match error.fault() {
-        Fault::Peer => Err(CloseReason::InvalidBlock { hash, error }),
-        Fault::Nobody => Ok(()),
+    /// Closes the connection for what no honest peer sends, and nothing else. What time or room can change is
+    /// asked for again.
+    fn blame(&mut self, id: PeerId, hash: Hash, error: BlockError, now: Now) -> Result<(), CloseReason> {
+        if error.fault() == Fault::Peer {
+            return Err(CloseReason::InvalidBlock { hash, error });
+        }
+        let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
+        match error {
+            BlockError::TimestampTooLate { got, limit } => {
+                let wait = got.saturating_since(limit).max(limits::MIN_RETRY);
+                peer.headers_retry = Some(now.elapsed.saturating_add(wait));
+            }
+            BlockError::SideBranchesFull { .. } => {
+                peer.wants_headers = true;
+                peer.paused = Some(now.elapsed + limits::FULL_PAUSE);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Headers to ask for at once: the tree must have room for them.
+    fn header_batch(&self) -> usize {
+        limits::MAX_HEADERS.min(self.config.chain.max_side_headers / 2).max(1)
     }
 }
+
