@@ -20,7 +20,8 @@ impl<T: Transaction> Protocol<T> {
             self.dialer.connected(&address, id);
         }
         let inbound = self.peers.values().filter(|peer| peer.direction == Direction::Inbound).count();
-        self.peers.insert(id, Peer::new(address, direction, now.elapsed));
+        let told = *self.chain.tip().hash();
+        self.peers.insert(id, Peer::new(address, direction, told, now.elapsed));
         let limit = self.config.max_inbound;
         if direction == Direction::Inbound && inbound >= limit {
             self.close(id, CloseReason::TooManyPeers { limit }, now);
@@ -79,6 +80,9 @@ impl<T: Transaction> Protocol<T> {
             peer.best = is_known.then_some(tip);
             peer.wants_headers = !is_known && theirs > ours;
             peer.hello = Some(hello);
+        }
+        if self.peers.get(&id).is_some_and(|peer| peer.told != *self.chain.tip().hash()) {
+            self.announce_tip_to(|other| other == id);
         }
         self.offer_all(id);
         Ok(())

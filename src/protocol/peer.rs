@@ -19,6 +19,8 @@ pub(super) struct Peer {
     pub(super) connected_at: Duration,
     /// `None` until the peer has introduced itself.
     pub(super) hello: Option<Hello>,
+    /// The tip that our `Hello` named.
+    pub(super) told: Hash,
     /// Blocks and transactions that the peer has, so that they are not sent to it.
     pub(super) known: RecentSet,
     /// The header with the most work that the peer has shown and that is in our tree.
@@ -52,12 +54,13 @@ pub(super) enum Overdue {
 }
 
 impl Peer {
-    pub(super) fn new(address: PeerAddr, direction: Direction, now: Duration) -> Self {
+    pub(super) fn new(address: PeerAddr, direction: Direction, told: Hash, now: Duration) -> Self {
         Self {
             address,
             direction,
             connected_at: now,
             hello: None,
+            told,
             known: RecentSet::new(limits::MAX_KNOWN_PER_PEER),
             best: None,
             wants_headers: false,

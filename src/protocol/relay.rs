@@ -22,17 +22,22 @@ impl<T: Transaction> Protocol<T> {
 
     /// Announces the tip to the peers that have neither it nor as much work.
     pub(super) fn announce_tip(&mut self) {
-        let tip = Arc::clone(self.chain.tip());
-        if *tip.hash() == self.announced {
-            return;
+        if *self.chain.tip().hash() != self.announced {
+            self.announced = *self.chain.tip().hash();
+            self.announce_tip_to(|_| true);
         }
-        self.announced = *tip.hash();
+    }
+
+    /// Announces the tip to those of these peers that have neither it nor as much work.
+    pub(super) fn announce_tip_to(&mut self, such: impl Fn(PeerId) -> bool) {
+        let tip = Arc::clone(self.chain.tip());
         let work = self.chain.work();
         let has_less = |peer: &Peer| {
             let claimed = peer.hello.as_ref().map(|hello| hello.tip.work);
             claimed.max(work_of(&self.chain, peer)) < Some(work)
         };
-        let peers = self.peers_without(tip.hash(), has_less);
+        let mut peers = self.peers_without(tip.hash(), has_less);
+        peers.retain(|id| such(*id));
         self.send_all(peers, Message::Announce(*tip.header()));
     }
 
