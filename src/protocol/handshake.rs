@@ -128,9 +128,9 @@ impl<T: Transaction> Protocol<T> {
         }
     }
 
-    /// Offers the whole mempool to a new peer.
+    /// Offers the mempool to a new peer.
     fn offer_all(&mut self, id: PeerId) {
-        let ids: Vec<Hash> = self.mempool.iter().map(|(id, _)| *id).collect();
+        let ids: Vec<Hash> = self.mempool.iter().map(|(id, _)| *id).take(limits::MAX_OFFERED).collect();
         for ids in ids.chunks(limits::MAX_TRANSACTIONS) {
             self.send(id, Message::Offer { ids: ids.to_vec() });
         }

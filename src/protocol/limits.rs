@@ -33,8 +33,9 @@ pub const MAX_TRANSACTIONS: usize = 1_000;
 /// Canonical bytes after which a `Transactions` ends; the one that crosses the line still goes with it.
 pub const MAX_TRANSACTIONS_BYTES: usize = 1 << 20;
 
-/// Ids that one peer offered and that are still to be asked for; more are ignored.
-pub const MAX_OFFERED: usize = 5_000;
+/// Ids that one peer offered and that are still to be asked for, and ids that a new peer is offered; more are
+/// ignored. As many as a mempool holds by default.
+pub const MAX_OFFERED: usize = 10_000;
 
 /// Ids and hashes remembered per peer, so that nothing is sent to a peer that has it.
 pub const MAX_KNOWN_PER_PEER: usize = 10_000;

@@ -60,7 +60,8 @@ pub enum Message<T = String> {
         #[serde(deserialize_with = "hashes::<_, { limits::MAX_TRANSACTIONS }>")]
         ids: Vec<Hash>,
     },
-    /// Answers `GetTransactions`, without those that are gone by now.
+    /// Answers `GetTransactions`, in the order in which they were asked for, without those that are gone by
+    /// now. May end early for its size.
     Transactions(#[serde(deserialize_with = "transactions")] Vec<T>),
     /// The last message before the sender closes the connection.
     Bye {

@@ -41,7 +41,8 @@ pub(super) struct Peer {
     pub(super) blocks_deadline: Duration,
     /// Ids that the peer offered and that are still to be asked for.
     pub(super) offered: VecDeque<Hash>,
-    pub(super) transactions_request: Option<(BTreeSet<Hash>, Duration)>,
+    /// What was asked for, in this order, and when the answer is due.
+    pub(super) transactions_request: Option<(Vec<Hash>, Duration)>,
     pub(super) last_received: Duration,
     pub(super) ping: Option<(u64, Duration)>,
 }

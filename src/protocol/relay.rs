@@ -83,13 +83,15 @@ impl<T: Transaction> Protocol<T> {
         now: Now,
     ) -> Result<(), CloseReason> {
         let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
-        let Some((mut asked, _)) = peer.transactions_request.take() else {
+        let Some((asked, _)) = peer.transactions_request.take() else {
             return Err(CloseReason::Unsolicited { kind: "transactions" });
         };
         let is_cut = !transactions.is_empty();
+        let mut asked = asked.into_iter();
         for transaction in transactions {
             let transaction_id = transaction_id(&transaction).map_err(CloseReason::InvalidTransaction)?;
-            if !asked.remove(&transaction_id) {
+            // What is passed over is gone by now.
+            if !asked.any(|id| id == transaction_id) {
                 return Err(CloseReason::Unsolicited { kind: "transactions" });
             }
             match self.mempool.submit(transaction, Source::Peer, &self.chain, now.wall) {
@@ -102,9 +104,12 @@ impl<T: Transaction> Protocol<T> {
         if let Some(peer) = self.peers.get_mut(&id)
             && is_cut
         {
-            // An answer may end early for its size. What is still missing is asked for again; an empty
-            // answer says that the rest is gone.
-            peer.offered.extend(asked);
+            // An answer may end early for its size. What follows its end is asked for again; an empty answer
+            // says that the rest is gone.
+            for id in asked.rev() {
+                peer.offered.push_front(id);
+            }
+            peer.offered.truncate(limits::MAX_OFFERED);
         }
         Ok(())
     }
@@ -125,17 +130,18 @@ impl<T: Transaction> Protocol<T> {
                 continue;
             }
             peer.offered.retain(|id| !self.mempool.contains(id) && !self.mempool.was_mined(id));
-            let mut ids = BTreeSet::new();
+            // In the order of the offer: a transaction may need the one before it.
+            let mut ids = Vec::new();
             peer.offered.retain(|id| {
                 // What another peer was asked for stays in line, in case that peer does not deliver.
                 let is_asked = ids.len() < limits::MAX_TRANSACTIONS && in_flight.insert(*id);
                 if is_asked {
-                    ids.insert(*id);
+                    ids.push(*id);
                 }
                 !is_asked
             });
             if !ids.is_empty() {
-                requests.push((*id, ids.iter().copied().collect()));
+                requests.push((*id, ids.clone()));
                 peer.transactions_request = Some((ids, now.elapsed + limits::REQUEST_TIMEOUT));
             }
         }
