@@ -48,6 +48,17 @@ impl<T: Transaction> Protocol<T> {
         self.send_all(peers, Message::Offer { ids: vec![id] });
     }
 
+    /// Offers transactions that came back from blocks of a lost branch: who never saw it does not have them.
+    pub(super) fn offer_again(&mut self, ids: &[Hash]) {
+        for id in self.peers.keys().copied().collect::<Vec<_>>() {
+            let Some(peer) = self.peers.get(&id).filter(|peer| peer.is_ready()) else { continue };
+            let unknown: Vec<Hash> = ids.iter().filter(|id| !peer.known.contains(id)).copied().collect();
+            for ids in unknown.chunks(limits::MAX_TRANSACTIONS) {
+                self.send_all(vec![id], Message::Offer { ids: ids.to_vec() });
+            }
+        }
+    }
+
     pub(super) fn offered(&mut self, id: PeerId, ids: Vec<Hash>) {
         self.knows(id, ids.iter().copied());
         let Some(peer) = self.peers.get_mut(&id) else { return };

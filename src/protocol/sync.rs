@@ -182,6 +182,9 @@ impl<T: Transaction> Protocol<T> {
         for block in disconnected {
             self.event(Event::BlockDisconnected(Arc::clone(block)));
         }
+        let undone = disconnected.iter().rev().filter_map(|block| block.digest().ok());
+        let pending = undone.flat_map(|digest| digest.ids).filter(|id| self.mempool.contains(id));
+        self.offer_again(&pending.collect::<Vec<_>>());
         for block in connected {
             self.event(Event::BlockConnected(Arc::clone(block)));
         }
