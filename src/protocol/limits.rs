@@ -21,7 +21,8 @@ pub const MAX_BLOCKS_IN_FLIGHT: usize = 64;
 /// Canonical bytes after which a `Blocks` ends; the block that crosses the line still goes with it.
 pub const MAX_BLOCKS_BYTES: usize = 1 << 20;
 
-/// How far ahead of the tip, in blocks, bodies are asked for. What arrives out of order waits in memory.
+/// How far ahead of the tip, in blocks, bodies are asked for; less where blocks may be so large that as many do
+/// not fit beside the best chain. What arrives out of order waits in memory.
 pub const DOWNLOAD_WINDOW: usize = 512;
 
 /// How far ahead of the tip, in blocks, headers are fetched from one peer before bodies have to catch up.

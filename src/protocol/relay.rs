@@ -197,7 +197,7 @@ impl<T: Transaction> Protocol<T> {
     }
 }
 
-/// The work of the best header that the peer has shown.
+/// The work of the best header that the peer has shown, unless that was refused since.
 pub(super) fn work_of<T: Transaction>(chain: &crate::Blockchain<T>, peer: &Peer) -> Option<Work> {
-    chain.work_at(&peer.best?)
+    peer.best.filter(|best| !chain.is_invalid(best)).and_then(|best| chain.work_at(&best))
 }

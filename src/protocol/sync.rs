@@ -234,6 +234,9 @@ impl<T: Transaction> Protocol<T> {
         if self.peers.values().all(|peer| work_of(&self.chain, peer) <= Some(work)) {
             return;
         }
+        // What waits for the block below it must fit beside the best chain, however large it is.
+        let fitting = self.config.chain.max_side_bytes / self.chain.spec().max_block_bytes();
+        let window = fitting.clamp(1, limits::DOWNLOAD_WINDOW);
         let mut in_flight: BTreeSet<Hash> =
             self.peers.values().flat_map(|peer| peer.blocks.iter().copied()).collect();
         for id in self.peers.keys().copied().collect::<Vec<_>>() {
@@ -244,7 +247,7 @@ impl<T: Transaction> Protocol<T> {
             if room < limits::MAX_BLOCKS_IN_FLIGHT / 2 || work_of(&self.chain, peer) <= Some(work) {
                 continue;
             }
-            let mut hashes = self.chain.missing_bodies(&best, limits::DOWNLOAD_WINDOW);
+            let mut hashes = self.chain.missing_bodies(&best, window);
             hashes.retain(|hash| !in_flight.contains(hash));
             hashes.truncate(room);
             let Some(peer) = self.peers.get_mut(&id) else { continue };
