@@ -54,6 +54,10 @@ pub struct Protocol<T: Transaction = String> {
     nonce: u64,
     /// The tip that the peers were told of.
     announced: Hash,
+    /// Whether something happened since blocks were last asked for that may allow to ask for more.
+    blocks_due: bool,
+    /// The same for transactions.
+    transactions_due: bool,
     outputs: VecDeque<Output<T>>,
 }
 
@@ -90,6 +94,8 @@ impl<T: Transaction> Protocol<T> {
             dialer: Dialer::new(rng.fork()),
             rng,
             config,
+            blocks_due: false,
+            transactions_due: false,
             outputs: VecDeque::new(),
         }
     }
@@ -282,7 +288,7 @@ impl<T: Transaction> Protocol<T> {
     fn expire(&mut self, now: Now) {
         for id in self.peers.keys().copied().collect::<Vec<_>>() {
             let Some(peer) = self.peers.get_mut(&id) else { continue };
-            peer.resume(now.elapsed);
+            self.blocks_due |= peer.resume(now.elapsed);
             match peer.overdue(now.elapsed) {
                 Overdue::Close(reason) => self.close(id, reason, now),
                 Overdue::Ping => {
@@ -318,6 +324,9 @@ impl<T: Transaction> Protocol<T> {
 
     fn forget(&mut self, id: PeerId, reason: CloseReason, now: Now) {
         let Some(peer) = self.peers.remove(&id) else { return };
+        // What it was asked for is asked of others.
+        self.blocks_due |= !peer.blocks.is_empty();
+        self.transactions_due |= peer.transactions_request.is_some();
         let lasted = peer.is_ready() && now.elapsed >= peer.connected_at + limits::LASTING_CONNECTION;
         self.dialer.disconnected(id, lasted, now.elapsed);
         self.event(Event::PeerDisconnected { peer: id, address: peer.address, reason });

@@ -93,12 +93,12 @@ impl Peer {
         requests.chain(self.headers_retry).chain(self.paused).min().map_or(ping, |next| next.min(ping))
     }
 
-    /// Takes up again what was put off until now.
-    pub(super) fn resume(&mut self, now: Duration) {
+    /// Takes up again what was put off until now. Returns whether blocks may be asked for again.
+    pub(super) fn resume(&mut self, now: Duration) -> bool {
         if self.headers_retry.take_if(|at| *at <= now).is_some() {
             self.wants_headers = true;
         }
-        self.paused.take_if(|at| *at <= now);
+        self.paused.take_if(|at| *at <= now).is_some()
     }
 
     pub(super) const fn may_be_asked_for_headers(&self) -> bool {

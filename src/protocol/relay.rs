@@ -63,6 +63,7 @@ impl<T: Transaction> Protocol<T> {
         self.knows(id, ids.iter().copied());
         let Some(peer) = self.peers.get_mut(&id) else { return };
         let is_new = |id: &Hash| !self.mempool.contains(id) && !self.mempool.was_mined(id);
+        self.transactions_due = true;
         let room = limits::MAX_OFFERED.saturating_sub(peer.offered.len());
         peer.offered.extend(ids.into_iter().filter(is_new).take(room));
     }
@@ -97,6 +98,7 @@ impl<T: Transaction> Protocol<T> {
         let Some((asked, _)) = peer.transactions_request.take() else {
             return Err(CloseReason::Unsolicited { kind: "transactions" });
         };
+        self.transactions_due = true;
         let is_cut = !transactions.is_empty();
         let mut asked = asked.into_iter();
         for transaction in transactions {
@@ -126,7 +128,7 @@ impl<T: Transaction> Protocol<T> {
     }
 
     pub(super) fn request_transactions(&mut self, now: Now) {
-        if self.peers.values().all(|peer| peer.offered.is_empty()) {
+        if !core::mem::take(&mut self.transactions_due) {
             return;
         }
         let mut in_flight: BTreeSet<Hash> = self

@@ -2,7 +2,7 @@
 //! asked for when its header has more work behind it than the tip.
 
 use core::time::Duration;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::io::{CloseReason, Event, Now, PeerId};
@@ -124,6 +124,7 @@ impl<T: Transaction> Protocol<T> {
         blocks: Vec<Arc<Block<T>>>,
         now: Now,
     ) -> Result<(), CloseReason> {
+        self.blocks_due = true;
         for block in blocks {
             let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
             if !peer.blocks.remove(block.hash()) {
@@ -165,6 +166,7 @@ impl<T: Transaction> Protocol<T> {
                 return Err(CloseReason::Unsolicited { kind: "not_found" });
             }
         }
+        self.blocks_due = true;
         // It is asked again when it shows something new.
         peer.best = None;
         Ok(())
@@ -172,6 +174,7 @@ impl<T: Transaction> Protocol<T> {
 
     /// Imports a block, follows it with the mempool and tells the application.
     pub(super) fn import(&mut self, block: Arc<Block<T>>, now: Now) -> Result<Imported<T>, BlockError> {
+        self.blocks_due = true;
         let imported = self.chain.import(block, now.wall)?;
         self.mempool.update(&imported, &self.chain, now.wall);
         let (disconnected, connected) = match &imported {
@@ -230,6 +233,9 @@ impl<T: Transaction> Protocol<T> {
     }
 
     fn request_blocks(&mut self, now: Now) {
+        if !core::mem::take(&mut self.blocks_due) {
+            return;
+        }
         let work = self.chain.work();
         if self.peers.values().all(|peer| work_of(&self.chain, peer) <= Some(work)) {
             return;
@@ -239,6 +245,8 @@ impl<T: Transaction> Protocol<T> {
         let window = fitting.clamp(1, limits::DOWNLOAD_WINDOW);
         let mut in_flight: BTreeSet<Hash> =
             self.peers.values().flat_map(|peer| peer.blocks.iter().copied()).collect();
+        // Most peers show the same header, and the way to it is long.
+        let mut ways: BTreeMap<Hash, Vec<Hash>> = BTreeMap::new();
         for id in self.peers.keys().copied().collect::<Vec<_>>() {
             let Some(peer) = self.peers.get(&id) else { continue };
             let Some(best) = peer.best.filter(|_| peer.paused.is_none()) else { continue };
@@ -247,9 +255,9 @@ impl<T: Transaction> Protocol<T> {
             if room < limits::MAX_BLOCKS_IN_FLIGHT / 2 || work_of(&self.chain, peer) <= Some(work) {
                 continue;
             }
-            let mut hashes = self.chain.missing_bodies(&best, window);
-            hashes.retain(|hash| !in_flight.contains(hash));
-            hashes.truncate(room);
+            let way = ways.entry(best).or_insert_with(|| self.chain.missing_bodies(&best, window));
+            way.retain(|hash| !in_flight.contains(hash));
+            let hashes: Vec<Hash> = way.iter().take(room).copied().collect();
             let Some(peer) = self.peers.get_mut(&id) else { continue };
             if hashes.is_empty() {
                 continue;
@@ -268,6 +276,7 @@ impl<T: Transaction> Protocol<T> {
         let Some(peer) = self.peers.get_mut(&id) else { return };
         if self.chain.work_at(hash) > work_of(&self.chain, peer) {
             peer.best = Some(*hash);
+            self.blocks_due = true;
         }
     }
 
