@@ -78,6 +78,7 @@ impl<T: Transaction> Protocol<T> {
         if let Some(peer) = self.peers.get_mut(&id) {
             peer.known.insert(tip);
             peer.best = is_known.then_some(tip);
+            peer.claimed = (!is_known).then_some(tip);
             self.blocks_due |= is_known;
             peer.wants_headers = !is_known && theirs > ours;
             peer.hello = Some(hello);

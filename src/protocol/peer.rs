@@ -25,6 +25,8 @@ pub(super) struct Peer {
     pub(super) known: RecentSet,
     /// The header with the most work that the peer has shown and that is in our tree.
     pub(super) best: Option<Hash>,
+    /// A header that the peer says it has and that is not in our tree yet.
+    pub(super) claimed: Option<Hash>,
     /// Whether the peer has headers that we do not know.
     pub(super) wants_headers: bool,
     /// Where the next request for headers goes on; from our best header where there is none.
@@ -64,6 +66,7 @@ impl Peer {
             told,
             known: RecentSet::new(limits::MAX_KNOWN_PER_PEER),
             best: None,
+            claimed: None,
             wants_headers: false,
             headers_from: None,
             headers_request: None,

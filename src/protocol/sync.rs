@@ -78,6 +78,7 @@ impl<T: Transaction> Protocol<T> {
         // What came before a refused header counts.
         if let Some((hash, _)) = last {
             self.showed(id, &hash);
+            self.settle_claims();
         }
         let (best, best_header) = self.chain.best_header();
         if *best != old_best {
@@ -108,10 +109,11 @@ impl<T: Transaction> Protocol<T> {
         match self.chain.import_header(header, now.wall) {
             Ok(_) => {
                 self.showed(id, &hash);
+                self.settle_claims();
                 Ok(())
             }
             Err(BlockError::UnknownParent { .. }) => {
-                self.wants_headers(id);
+                self.wants_headers(id, hash);
                 Ok(())
             }
             Err(error) => self.blame(id, hash, error, now),
@@ -151,8 +153,9 @@ impl<T: Transaction> Protocol<T> {
             Ok(imported) => {
                 self.showed(id, &hash);
                 if matches!(imported, Imported::Orphan { missing } if self.chain.header(&missing).is_none()) {
-                    self.wants_headers(id);
+                    self.wants_headers(id, hash);
                 }
+                self.settle_claims();
                 Ok(())
             }
             Err(error) => self.blame(id, hash, error, now),
@@ -280,9 +283,25 @@ impl<T: Transaction> Protocol<T> {
         }
     }
 
-    fn wants_headers(&mut self, id: PeerId) {
+    /// Notes the claims that came true, by whose headers ever. Such a peer has nothing new to answer when it
+    /// is asked for headers, and so no other way to show what it has.
+    fn settle_claims(&mut self) {
+        let is_true = |peer: &Peer| peer.claimed.filter(|claimed| self.chain.header(claimed).is_some());
+        let proven: Vec<(PeerId, Hash)> =
+            self.peers.iter().filter_map(|(id, peer)| Some((*id, is_true(peer)?))).collect();
+        for (id, hash) in proven {
+            self.showed(id, &hash);
+            let Some(peer) = self.peers.get_mut(&id) else { continue };
+            peer.claimed = None;
+            peer.wants_headers &= peer.headers_from.is_some();
+        }
+    }
+
+    /// Notes that the peer has a header whose ancestors are not known.
+    fn wants_headers(&mut self, id: PeerId, hash: Hash) {
         if let Some(peer) = self.peers.get_mut(&id) {
             peer.wants_headers = true;
+            peer.claimed = Some(hash);
         }
     }
 
@@ -312,4 +331,3 @@ impl<T: Transaction> Protocol<T> {
         limits::MAX_HEADERS.min(self.config.chain.max_side_headers / 2).max(1)
     }
 }
-
