@@ -1,1 +1,72 @@
+//! Tests of the whole protocol: what they share. One file per subject; none of them reads a clock.
 
+mod bench;
+mod connections;
+mod hostile;
+mod junk;
+mod network;
+mod overdue;
+mod relay;
+mod sync;
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::*;
+use crate::{CompactTarget, Context, Header, Rejected, Retarget, Work};
+
+/// When every test begins: a day after the default genesis.
+const START: Timestamp = Timestamp::from_millis(1_767_312_000_000);
+
+/// A text that the application refuses where it reads `refused`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Note(String);
+
+impl Transaction for Note {
+    /// How many notes there are.
+    type State = u64;
+
+    fn apply(&self, count: &mut u64, _context: &Context<'_>) -> Result<(), Rejected> {
+        *count += 1;
+        if self.0 == "refused" { Err(Rejected::new("refused", "as it says")) } else { Ok(()) }
+    }
+}
+
+fn note(text: impl Into<String>) -> Note {
+    Note(text.into())
+}
+
+/// A chain on which every second hash is a block.
+fn spec(name: &str) -> ChainSpec {
+    ChainSpec::builder(name)
+        .easiest_target(CompactTarget::from_bits(0x207f_ffff))
+        .retarget(Retarget::Fixed)
+        .build()
+        .unwrap()
+}
+
+/// Blocks on top of genesis, a second apart, each with one transaction that begins with `label`.
+fn chain_of(len: u64, label: &str) -> Vec<Arc<Block<Note>>> {
+    let mut chain = Blockchain::new(spec("test"));
+    (1..=len).map(|height| extend(&mut chain, &format!("{label} {height}"))).collect()
+}
+
+/// One more block on `chain`, at the time of its height.
+fn extend(chain: &mut Blockchain<Note>, text: &str) -> Arc<Block<Note>> {
+    let time = chain.spec().genesis_time().saturating_add(Duration::from_secs(chain.height() + 1));
+    let block = Arc::new(chain.template(vec![note(text)], time).unwrap().mine().unwrap());
+    assert!(matches!(chain.import(Arc::clone(&block), START).unwrap(), Imported::Extended { .. }));
+    block
+}
+
+/// The header with the first nonce that meets its target.
+fn sealed(mut header: Header) -> Header {
+    let target = crate::Target::try_from(header.target).unwrap();
+    header.nonce = 0;
+    while !target.is_met_by(&header.hash()) {
+        header.nonce += 1;
+    }
+    header
+}

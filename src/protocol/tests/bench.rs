@@ -1,0 +1,160 @@
+//! One node, and peers that say whatever a test makes them say.
+
+use super::*;
+
+pub(super) struct Bench {
+    pub(super) node: Protocol<Note>,
+    pub(super) now: Now,
+    /// The blocks that the node begins with.
+    pub(super) blocks: Vec<Arc<Block<Note>>>,
+    next_peer: u64,
+}
+
+impl Bench {
+    /// A node with three blocks.
+    pub(super) fn new() -> Self {
+        Self::with_config(ProtocolConfig::default().with_seed(1))
+    }
+
+    pub(super) fn with_config(config: ProtocolConfig) -> Self {
+        let now = Now { elapsed: Duration::ZERO, wall: START };
+        let mut node = Protocol::new(spec("test"), config);
+        let blocks = chain_of(3, "block");
+        for block in &blocks {
+            let _ = node.mined(block, now).unwrap();
+        }
+        let mut bench = Self { node, now, blocks, next_peer: 1 };
+        bench.outputs();
+        bench
+    }
+
+    pub(super) fn outputs(&mut self) -> Vec<Output<Note>> {
+        core::iter::from_fn(|| self.node.poll_output()).collect()
+    }
+
+    pub(super) fn handle(&mut self, input: Input<Note>) -> Vec<Output<Note>> {
+        self.node.handle(input, self.now);
+        self.outputs()
+    }
+
+    pub(super) fn receive(&mut self, peer: PeerId, message: Message<Note>) -> Vec<Output<Note>> {
+        self.handle(Input::Received { peer, message })
+    }
+
+    /// Lets this much time pass, with every timeout at its time.
+    pub(super) fn pass(&mut self, duration: Duration) -> Vec<Output<Note>> {
+        let end = self.now.elapsed + duration;
+        let mut outputs = Vec::new();
+        while let Some(at) = self.node.poll_timeout().filter(|at| *at <= end) {
+            self.at(at);
+            outputs.extend(self.handle(Input::Timeout));
+            let next = self.node.poll_timeout();
+            assert!(next.is_none_or(|next| next > at), "a deadline that does not pass: {next:?}");
+        }
+        self.at(end);
+        outputs
+    }
+
+    fn at(&mut self, elapsed: Duration) {
+        self.now.wall = self.now.wall.saturating_add(elapsed.saturating_sub(self.now.elapsed));
+        self.now.elapsed = self.now.elapsed.max(elapsed);
+    }
+
+    /// A connection that a peer opened and on which it has not spoken yet.
+    pub(super) fn accept(&mut self) -> PeerId {
+        let peer = PeerId(self.next_peer);
+        self.next_peer += 1;
+        let address = format!("test://peer-{peer}").parse().unwrap();
+        let outputs = self.handle(Input::Connected { peer, direction: Direction::Inbound, address });
+        assert!(matches!(sent_to(&outputs, peer)[..], [Message::Hello(_)]));
+        peer
+    }
+
+    /// A peer that knows nothing but genesis.
+    pub(super) fn join(&mut self) -> PeerId {
+        let genesis = *self.node.chain().genesis().hash();
+        self.join_at(genesis, 0, Work::ZERO).0
+    }
+
+    /// A peer that says that it has more work than anybody; it is asked for headers at once.
+    pub(super) fn join_ahead(&mut self) -> PeerId {
+        let work = Work::from_uint(ruint::aliases::U256::MAX);
+        let (peer, outputs) = self.join_at(Hash::from_bytes([7; 32]), 1_000, work);
+        assert!(kinds(&outputs, peer).contains(&"get_headers"), "{outputs:?}");
+        peer
+    }
+
+    /// A peer whose chain ends so.
+    pub(super) fn join_at(&mut self, hash: Hash, height: u64, work: Work) -> (PeerId, Vec<Output<Note>>) {
+        let peer = self.accept();
+        let mut hello = self.hello();
+        hello.tip = Tip { hash, height, work };
+        let outputs = self.receive(peer, Message::Hello(hello));
+        (peer, outputs)
+    }
+
+    /// The introduction of a peer that comes next.
+    pub(super) fn hello(&self) -> Hello {
+        let chain = self.node.chain();
+        Hello {
+            protocol: limits::PROTOCOL_VERSION,
+            genesis: *chain.genesis().hash(),
+            nonce: 1_000 + self.next_peer,
+            tip: Tip { hash: *chain.genesis().hash(), height: 0, work: Work::ZERO },
+            agent: "test".to_owned(),
+            listen: None,
+            wants_new_blocks: true,
+        }
+    }
+
+    /// The blocks that would follow the node's own, each with one transaction.
+    pub(super) fn following(&self, texts: &[&str]) -> Vec<Arc<Block<Note>>> {
+        let mut chain = Blockchain::new(spec("test"));
+        for block in &self.blocks {
+            let _ = chain.import(Arc::clone(block), START).unwrap();
+        }
+        texts.iter().map(|text| extend(&mut chain, text)).collect()
+    }
+}
+
+/// Everything that the node sends to this peer.
+pub(super) fn sent_to(outputs: &[Output<Note>], to: PeerId) -> Vec<&Message<Note>> {
+    let mut sent = Vec::new();
+    for output in outputs {
+        match output {
+            Output::Send { peers, message } if peers.contains(&to) => sent.push(message),
+            _ => {}
+        }
+    }
+    sent
+}
+
+/// The kinds of everything that the node sends to this peer.
+pub(super) fn kinds(outputs: &[Output<Note>], to: PeerId) -> Vec<&'static str> {
+    sent_to(outputs, to).into_iter().map(Message::kind).collect()
+}
+
+/// The hashes that this peer is asked for in `GetBlocks`.
+pub(super) fn asked_of(outputs: &[Output<Note>], of: PeerId) -> Vec<Hash> {
+    let asked = |message: &Message<Note>| match message {
+        Message::GetBlocks { hashes } => hashes.clone(),
+        _ => Vec::new(),
+    };
+    sent_to(outputs, of).into_iter().flat_map(asked).collect()
+}
+
+/// Why the connection to this peer is closed, if it is.
+pub(super) fn closed(outputs: &[Output<Note>], of: PeerId) -> Option<&CloseReason> {
+    outputs.iter().find_map(|output| match output {
+        Output::Close { peer, reason } if *peer == of => Some(reason),
+        _ => None,
+    })
+}
+
+pub(super) fn headers(blocks: &[Arc<Block<Note>>]) -> Message<Note> {
+    Message::Headers(blocks.iter().map(|block| *block.header()).collect())
+}
+
+pub(super) fn hashes(blocks: &[Arc<Block<Note>>]) -> Vec<Hash> {
+    blocks.iter().map(|block| *block.hash()).collect()
+}

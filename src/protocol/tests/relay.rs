@@ -1,0 +1,149 @@
+//! Blocks and transactions find their way to everybody, and no further.
+
+use super::bench::{Bench, hashes, headers, kinds, sent_to};
+use super::network::Network;
+use super::*;
+use crate::transaction_id;
+use rstest::rstest;
+
+#[rstest]
+#[case::triangle(3)]
+#[case::mesh(5)]
+fn a_mined_block_crosses_each_link_at_most_once(#[case] nodes: usize) {
+    let mut network = Network::mesh(nodes);
+    for miner in 0..nodes {
+        network.trace.clear();
+        let block = network.mine(miner, &format!("by {miner}"));
+        network.settle();
+        network.assert_same_chain(miner as u64 + 1);
+        let pushed: Vec<_> = (0..nodes).filter(|to| *to != miner).map(|to| (miner, to)).collect();
+        let mut got = network.crossings("new_block");
+        got.sort_unstable();
+        assert_eq!(got, pushed);
+        let bodies = network.bodies();
+        assert!(bodies.keys().all(|(hash, ..)| hash == block.hash()));
+        assert_eq!(bodies.values().max(), Some(&1));
+        // Everybody had the body before anybody announced it.
+        assert_eq!(network.crossings("get_blocks"), []);
+    }
+}
+
+#[test]
+fn down_a_line_a_block_goes_by_its_header_first() {
+    let mut network = Network::new(4);
+    for node in 1..4 {
+        network.connect(node, node - 1);
+    }
+    network.settle();
+    network.mine(0, "far");
+    network.settle();
+    network.assert_same_chain(1);
+    assert_eq!(network.crossings("new_block"), [(0, 1)]);
+    assert_eq!(network.crossings("announce"), [(1, 2), (2, 3)]);
+    assert_eq!(network.crossings("get_blocks"), [(2, 1), (3, 2)]);
+    assert_eq!(network.crossings("blocks"), [(1, 2), (2, 3)]);
+}
+
+#[test]
+fn who_does_not_want_whole_blocks_gets_headers() {
+    let plain = ProtocolConfig::default().with_wants_new_blocks(false);
+    let mut network = Network::of([(spec("test"), ProtocolConfig::default()), (spec("test"), plain)]);
+    network.connect(0, 1);
+    network.settle();
+    network.mine(0, "news");
+    network.settle();
+    network.assert_same_chain(1);
+    assert_eq!((network.crossings("new_block"), network.crossings("announce")), (vec![], vec![(0, 1)]));
+}
+
+#[test]
+fn a_transaction_reaches_every_mempool_once_and_never_goes_back() {
+    let mut network = Network::mesh(4);
+    let id = network.submit(2, "pay");
+    network.settle();
+    for node in &network.nodes {
+        assert_eq!(node.pending(), ["pay"]);
+        let accepted =
+            |event: &&Event<Note>| matches!(event, Event::TransactionAccepted { id: got } if *got == id);
+        assert_eq!(node.events.iter().filter(accepted).count(), 1);
+    }
+    let mut delivered = network.crossings("transactions");
+    delivered.sort_unstable();
+    assert_eq!(delivered, [(2, 0), (2, 1), (2, 3)]);
+    assert!(network.crossings("offer").iter().all(|(_, to)| *to != 2), "echoed to where it came from");
+}
+
+#[test]
+fn a_newcomer_is_offered_the_whole_mempool_and_a_full_one_too() {
+    let mut network = Network::new(2);
+    for number in 0..10_000 {
+        network.submit(0, &number.to_string());
+    }
+    network.connect(1, 0);
+    network.settle();
+    assert_eq!(network.nodes[1].pending().len(), 10_000);
+    let [first, second] = [0, 1].map(|node| network.nodes[node].protocol.mempool());
+    assert!(second.iter().all(|(id, _)| first.contains(id)));
+}
+
+#[test]
+fn what_was_mined_is_not_taken_from_a_peer_again() {
+    let mut bench = Bench::new();
+    let peer = bench.join();
+    let id = transaction_id(&note("block 2")).unwrap();
+    let outputs = bench.receive(peer, Message::Offer { ids: vec![id] });
+    assert_eq!(kinds(&outputs, peer), [""; 0]);
+    // Mined between the request and the answer.
+    let late = note("late");
+    let id = transaction_id(&late).unwrap();
+    let outputs = bench.receive(peer, Message::Offer { ids: vec![id] });
+    assert_eq!(sent_to(&outputs, peer), [&Message::GetTransactions { ids: vec![id] }]);
+    let block = bench.following(&["late"]).remove(0);
+    let _ = bench.node.mined(&block, bench.now).unwrap();
+    bench.outputs();
+    assert_eq!(kinds(&bench.receive(peer, Message::Transactions(vec![late])), peer), [""; 0]);
+    assert!(bench.node.mempool().is_empty());
+    assert_eq!(bench.node.peers().len(), 1);
+}
+
+#[test]
+fn what_one_peer_does_not_deliver_is_asked_of_another() {
+    let mut bench = Bench::new();
+    let [first, second] = [bench.join(), bench.join()];
+    let id = transaction_id(&note("pay")).unwrap();
+    let outputs = bench.receive(first, Message::Offer { ids: vec![id] });
+    assert_eq!(kinds(&outputs, first), ["get_transactions"]);
+    assert_eq!(kinds(&bench.receive(second, Message::Offer { ids: vec![id] }), second), [""; 0]);
+    let outputs = bench.receive(first, Message::Transactions(Vec::new()));
+    assert_eq!(sent_to(&outputs, second), [&Message::GetTransactions { ids: vec![id] }]);
+    bench.receive(second, Message::Transactions(vec![note("pay")]));
+    assert!(bench.node.mempool().contains(&id));
+}
+
+#[test]
+fn an_answer_that_ends_early_is_asked_for_the_rest() {
+    let mut bench = Bench::new();
+    let peer = bench.join();
+    let ids = ["a", "b", "c"].map(|text| transaction_id(&note(text)).unwrap());
+    bench.receive(peer, Message::Offer { ids: ids.to_vec() });
+    let outputs = bench.receive(peer, Message::Transactions(vec![note("b")]));
+    // What the answer passed over is gone; what comes after its end may be there yet.
+    assert_eq!(sent_to(&outputs, peer), [&Message::GetTransactions { ids: vec![ids[2]] }]);
+    // The rest is gone by now: that is the end of it.
+    assert_eq!(kinds(&bench.receive(peer, Message::Transactions(Vec::new())), peer), [""; 0]);
+}
+
+#[test]
+fn transactions_of_a_branch_that_lost_are_offered_to_those_who_never_saw_it() {
+    let mut bench = Bench::new();
+    let lost = bench.following(&["lost"]);
+    let won = bench.following(&["won 1", "won 2"]);
+    let _ = bench.node.mined(&lost[0], bench.now).unwrap();
+    bench.outputs();
+    let peer = bench.join_ahead();
+    bench.receive(peer, headers(&won));
+    let outputs = bench.receive(peer, Message::Blocks(won.clone()));
+    assert_eq!(bench.node.chain().tip().hash(), &hashes(&won)[1]);
+    let ids = vec![transaction_id(&note("lost")).unwrap()];
+    assert_eq!(sent_to(&outputs, peer), [&Message::Offer { ids }]);
+}
