@@ -208,7 +208,7 @@ impl<T: Transaction> Protocol<T> {
     fn request_headers(&mut self, now: Now) {
         let asked = self.peers.values().filter(|peer| peer.headers_request.is_some()).count();
         let room = limits::MAX_HEADER_REQUESTS.saturating_sub(asked);
-        let window = limits::HEADER_WINDOW.min(self.config.chain.max_side_headers / 2);
+        let window = limits::HEADER_WINDOW.min(self.config.chain.max_side_headers / 4);
         let horizon = self.chain.height() + window as u64;
         let is_far = |hash: &Hash| self.chain.header(hash).is_some_and(|header| header.height > horizon);
         let may_go_on = |peer: &Peer| !peer.headers_from.as_ref().is_some_and(is_far);
@@ -326,8 +326,8 @@ impl<T: Transaction> Protocol<T> {
         Ok(())
     }
 
-    /// Headers to ask for at once: the tree must have room for them.
+    /// Headers to ask for at once. With those of the window they leave room for other branches.
     fn header_batch(&self) -> usize {
-        limits::MAX_HEADERS.min(self.config.chain.max_side_headers / 2).max(1)
+        limits::MAX_HEADERS.min(self.config.chain.max_side_headers / 4).max(1)
     }
 }
