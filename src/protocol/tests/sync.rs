@@ -210,16 +210,15 @@ fn withheld_bodies_come_from_those_who_say_that_they_have_them() {
 /// Headers far ahead of the bodies hold up the peer that showed them, not the others.
 #[test]
 fn headers_far_ahead_do_not_hold_up_the_headers_of_others() {
-    let mut bench = Bench::new();
+    // A quarter of the room is the window, and a batch.
+    let room = crate::ChainConfig::default().with_max_side_headers(1_000);
+    let mut bench = Bench::with_config(ProtocolConfig::default().with_seed(1).with_chain(room));
     let first = bench.join_ahead();
     let mut chain = bench.node.chain().clone();
-    let mut shown = 0;
-    let mut outputs = Vec::new();
-    while shown <= limits::HEADER_WINDOW + 3 {
-        let batch: Vec<_> = (0..limits::MAX_HEADERS).map(|_| extend(&mut chain, "far")).collect();
-        outputs = bench.receive(first, headers(&batch));
-        shown += batch.len();
-    }
+    let mut batch = || (0..250).map(|_| extend(&mut chain, "far")).collect::<Vec<_>>();
+    let outputs = bench.receive(first, headers(&batch()));
+    assert!(kinds(&outputs, first).contains(&"get_headers"));
+    let outputs = bench.receive(first, headers(&batch()));
     assert!(!kinds(&outputs, first).contains(&"get_headers"), "goes on beyond the window");
     let second = bench.join_ahead();
     let honest = bench.following(&["h1"]);
