@@ -119,21 +119,21 @@ impl<T: Transaction> Blockchain<T> {
     fn follow(&mut self, mut candidate: Hash, imported: &Hash) -> Result<(), BlockError> {
         let mut outcome = Ok(());
         while self.tree.known(&candidate).work > self.tree.tip().work {
-            if let Err((bad, error)) = self.connect(&candidate) {
-                match error {
-                    BlockError::Replay { .. } => return Err(error),
-                    // Good blocks that came too late: nobody is to blame for what stands on them.
-                    BlockError::Finality { .. } => self.tree.forget(&bad),
-                    _ => self.tree.condemn(&bad),
-                }
-                let refused = self.tree.node(imported).is_none_or(Node::is_invalid);
-                if outcome.is_ok() && refused {
-                    outcome = Err(match error {
-                        BlockError::Finality { .. } => error,
-                        _ if bad == *imported => error,
-                        _ => BlockError::InvalidAncestor { ancestor: bad, error: Box::new(error) },
-                    });
-                }
+            // The candidate had the most work, so a success leaves nothing better to look for.
+            let Err((bad, error)) = self.connect(&candidate) else { break };
+            match error {
+                BlockError::Replay { .. } => return Err(error),
+                // Good blocks that came too late: nobody is to blame for what stands on them.
+                BlockError::Finality { .. } => self.tree.forget(&bad),
+                _ => self.tree.condemn(&bad),
+            }
+            let refused = self.tree.node(imported).is_none_or(Node::is_invalid);
+            if outcome.is_ok() && refused {
+                outcome = Err(match error {
+                    BlockError::Finality { .. } => error,
+                    _ if bad == *imported => error,
+                    _ => BlockError::InvalidAncestor { ancestor: bad, error: Box::new(error) },
+                });
             }
             candidate = self.tree.best_complete();
         }
