@@ -123,6 +123,17 @@ impl<T: Transaction> NodeHandle<T> {
         self.wait(|protocol| protocol.peers().len() >= count).await
     }
 
+    /// Waits until `count` transactions or more are pending.
+    ///
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`], when the node stops first.
+    pub async fn wait_for_pending(&self, count: usize) -> Result<(), Stopped> {
+        self.wait(|protocol| protocol.mempool().len() >= count).await
+    }
+
     async fn wait(&self, predicate: impl Fn(&Protocol<T>) -> bool) -> Result<(), Stopped> {
         let mut changes = self.shared.changes.subscribe();
         loop {
@@ -341,4 +352,26 @@ pub enum MineError {
     /// The node has stopped.
     #[error(transparent)]
     Stopped(#[from] Stopped),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Stopped;
+    use crate::{ChainSpec, Node};
+
+    #[tokio::test]
+    async fn waiting_for_transactions_ends_with_the_last_one_and_with_the_node() {
+        let node = Node::<String>::builder(ChainSpec::default()).start().await.unwrap();
+        let wait_for = |count| {
+            let node = node.clone();
+            tokio::spawn(async move { node.wait_for_pending(count).await })
+        };
+        let (two, three) = (wait_for(2), wait_for(3));
+        node.submit("a".to_owned()).await.unwrap();
+        node.wait_for_pending(1).await.unwrap();
+        node.submit("b".to_owned()).await.unwrap();
+        assert_eq!(two.await.unwrap(), Ok(()));
+        node.shutdown().await;
+        assert_eq!(three.await.unwrap(), Err(Stopped));
+    }
 }
