@@ -1,0 +1,226 @@
+//! An application of its own on a chain: an audit log in which nobody can drop, repeat or change a record.
+//!
+//! ```sh
+//! cargo run --example embed --no-default-features -- [FILE]
+//! ```
+//!
+//! Reads records from a text file (`examples/audit.log` unless told), mines them into blocks, proves one of
+//! them, and shows what happens to somebody who cheats. Uses the chain and the miner alone: no network, no
+//! runtime, no clock. So the same file gives the same blocks everywhere.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use clap::Parser;
+use hashloom::merkle::{self, ProofError};
+use hashloom::{
+    Block, BlockError, Blockchain, ChainSpec, Context, Hash, Header, Imported, Rejected, Transaction,
+    transaction_id,
+};
+use serde::{Deserialize, Serialize};
+
+/// An audit log on a chain: mines it, proves it, and refuses who cheats.
+#[derive(Debug, Parser)]
+struct Options {
+    /// The log: one `author number action` a line; empty lines and lines that begin with # do not count.
+    #[arg(default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/audit.log"))]
+    file: PathBuf,
+}
+
+/// One line of the log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Record {
+    author: String,
+    /// Counts the author's records from 1, without a gap.
+    sequence: u64,
+    action: String,
+}
+
+/// What the records add up to: the last number of each author.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Authors {
+    last: BTreeMap<String, u64>,
+}
+
+impl Transaction for Record {
+    type State = Authors;
+
+    fn apply(&self, state: &mut Authors, _context: &Context<'_>) -> Result<(), Rejected> {
+        let last = state.last.entry(self.author.clone()).or_default();
+        let expected = last.saturating_add(1);
+        if self.sequence != expected {
+            let detail = format!("{} has number {}, expected {expected}", self.author, self.sequence);
+            return Err(Rejected::new("sequence", detail));
+        }
+        *last = self.sequence;
+        Ok(())
+    }
+
+    /// Every header commits to the numbers, so two programs that count differently notice at the first block.
+    fn state_root(state: &Authors) -> Hash {
+        let leaf = |(author, last): (&String, &u64)| merkle::leaf_hash(format!("{author} {last}").as_bytes());
+        merkle::root(&state.last.iter().map(leaf).collect::<Vec<_>>())
+    }
+}
+
+/// Records in one block.
+const BLOCK_RECORDS: usize = 3;
+
+fn main() -> ExitCode {
+    match run(&Options::parse().file) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(file: &Path) -> Result<()> {
+    let records = read(file)?;
+    let mut chain = Blockchain::new(ChainSpec::builder("audit-log").build()?);
+    for lines in records.chunks(BLOCK_RECORDS) {
+        mine(&mut chain, lines, file)?;
+    }
+    show(&chain);
+    prove(&chain)?;
+    refuse_a_jump(&chain)?;
+    refuse_a_forgery(&chain)
+}
+
+/// The records of the file, each with its line number.
+fn read(file: &Path) -> Result<Vec<(usize, Record)>> {
+    let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let lines = text.lines().map(str::trim).enumerate().map(|(index, line)| (index + 1, line));
+    let records = lines
+        .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+        .map(|(number, line)| match parse(line) {
+            Ok(record) => Ok((number, record)),
+            Err(error) => bail!("{}:{number}: {error}", file.display()),
+        })
+        .collect::<Result<Vec<_>>>()?;
+    ensure!(!records.is_empty(), "{}: there are no records", file.display());
+    Ok(records)
+}
+
+fn parse(line: &str) -> Result<Record> {
+    let (author, rest) = line.split_once(' ').context("expected `author number action`")?;
+    let (sequence, action) = rest.trim_start().split_once(' ').context("the action is missing")?;
+    let number = sequence.parse().ok().with_context(|| format!("{sequence:?} is not a number"))?;
+    Ok(Record { author: author.to_owned(), sequence: number, action: action.trim_start().to_owned() })
+}
+
+/// Mines one block and takes it in.
+fn mine(chain: &mut Blockchain<Record>, lines: &[(usize, Record)], file: &Path) -> Result<()> {
+    // A block every interval, on paper: whoever has a clock passes the time of day.
+    let now = chain.tip().header().timestamp.saturating_add(chain.spec().block_interval());
+    let records = lines.iter().map(|(_, record)| record.clone()).collect();
+    let template = match chain.template(records, now) {
+        Ok(template) => template,
+        Err(BlockError::Transaction { index, reason }) if index < lines.len() => {
+            bail!("{}:{}: {reason}", file.display(), lines[index].0);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let block = template.mine()?;
+    let imported = chain.import(Arc::new(block), now)?;
+    ensure!(matches!(imported, Imported::Extended { .. }), "the new block is not the tip: {imported:?}");
+    Ok(())
+}
+
+fn show(chain: &Blockchain<Record>) {
+    println!("The log, in {} blocks:", chain.height());
+    for block in chain.blocks(1..) {
+        println!("\n  block {} {}", block.height(), block.hash());
+        for Record { author, sequence, action } in block.data() {
+            println!("    {author} #{sequence}: {action}");
+        }
+    }
+}
+
+/// What somebody can check who holds nothing but headers.
+fn prove(chain: &Blockchain<Record>) -> Result<()> {
+    println!("\nProofs:");
+    let (tip, first) = (chain.tip(), chain.block_at(1).context("nothing was mined")?);
+
+    let index = first.data().len() - 1;
+    let record = &first.data()[index];
+    let proof = chain.transaction_proof(first.hash(), index).context("the block is gone")??;
+    proof.verify(&transaction_id(record)?, &first.header().merkle_root)?;
+    let (author, sequence, hashes) = (&record.author, record.sequence, proof.path.len());
+    println!("  {author} #{sequence} is in block 1: {hashes} hashes lead to its merkle_root");
+
+    let changed = Record { action: "nothing to see here".to_owned(), ..record.clone() };
+    let verdict = proof.verify(&transaction_id(&changed)?, &first.header().merkle_root);
+    ensure!(matches!(verdict, Err(ProofError::Root { .. })), "a changed record is proven: {verdict:?}");
+    println!("  the same proof for a changed record does not hold");
+
+    if tip.height() > first.height() {
+        let proof = chain.ancestor_proof(first.height(), tip.height())?;
+        proof.verify(&merkle::leaf_hash(first.hash().as_bytes()), &tip.header().history_root)?;
+        let (height, hashes) = (tip.height(), proof.path.len());
+        println!("  block 1 is behind block {height}: {hashes} hashes lead to its history_root");
+    }
+    Ok(())
+}
+
+/// The application's own rule: no number is left out.
+fn refuse_a_jump(chain: &Blockchain<Record>) -> Result<()> {
+    println!("\nRefused:");
+    let (author, last) = chain.state().last.iter().next().context("nobody wrote anything")?;
+    let jump = Record { author: author.clone(), sequence: last + 2, action: "left one out".to_owned() };
+    match chain.template(vec![jump], chain.tip().header().timestamp) {
+        Err(BlockError::Transaction { reason, .. }) => {
+            println!(
+                "  a jump in the numbers, by the application's rule `{}`: {}",
+                reason.rule(),
+                reason.detail()
+            );
+            Ok(())
+        }
+        other => bail!("a jump in the numbers was not refused: {other:?}"),
+    }
+}
+
+/// The chain's rules: another party, who has all blocks but the last, is sent forged ones.
+fn refuse_a_forgery(chain: &Blockchain<Record>) -> Result<()> {
+    let now = chain.tip().header().timestamp;
+    let mut party = Blockchain::new(chain.spec().clone());
+    for block in chain.blocks(1..chain.height()) {
+        ensure!(
+            matches!(party.import(Arc::clone(block), now)?, Imported::Extended { .. }),
+            "a block is missing"
+        );
+    }
+    let (header, mut records) = (**chain.tip()).clone().into_parts();
+    records[0].action = String::from("nothing to see here");
+
+    let forged = Block::new(header, records.clone());
+    match party.import(forged.into(), now) {
+        Err(error @ BlockError::MerkleRoot { .. }) => {
+            println!("  a changed record, by the Merkle root: {error}");
+        }
+        other => bail!("a changed record was not refused: {other:?}"),
+    }
+
+    let merkle_root = Block::new(header, records.clone()).digest()?.merkle_root();
+    let forged = Block::new(Header { merkle_root, ..header }, records);
+    match party.import(forged.into(), now) {
+        Err(error @ BlockError::ProofOfWork { .. }) => {
+            println!("  a header to go with it, by the proof of work: {error}");
+        }
+        other => bail!("a changed header was not refused: {other:?}"),
+    }
+
+    ensure!(
+        matches!(party.import(Arc::clone(chain.tip()), now)?, Imported::Extended { .. }),
+        "a block is missing"
+    );
+    ensure!(party.tip() == chain.tip(), "the parties disagree");
+    println!("\nThe true block is taken in, and both parties have the tip {}.", party.tip().hash());
+    Ok(())
+}
