@@ -1,0 +1,127 @@
+//! A node as a program: keeps a chain with its peers, mines, and serves HTTP.
+//!
+//! ```sh
+//! cargo run --example node --features http,ws-json
+//! HTTP_PORT=3002 P2P_PORT=5002 PEERS=ws://localhost:5001 cargo run --example node --features http,ws-json
+//! curl -X POST localhost:3002/mine -H 'content-type: application/json' -d '{"data": "hello"}'
+//! curl localhost:3001/blocks
+//! ```
+//!
+//! All that it does itself is to read options, to log, and to stop when it is told to.
+
+// Cargo would take files beside this one for examples of their own.
+#[path = "node/options.rs"]
+mod options;
+#[path = "node/terminal.rs"]
+mod terminal;
+
+use std::io;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, anyhow};
+use hashloom::http::{self, HttpConfig, RoutesConfig};
+use hashloom::transport::TransportError;
+use hashloom::{Node, NodeHandle, StartError};
+use tokio::net::TcpListener;
+
+use options::Options;
+use terminal::Terminal;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let options = match options::read() {
+        Ok(options) => options,
+        Err(exit_code) => return exit_code,
+    };
+    match run(options).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: Options) -> Result<()> {
+    let terminal = Terminal::new();
+    terminal.log()?;
+    let stop = stop_signal()?;
+    // The port first: when it is taken, nothing has been started yet.
+    let listener = bind_http(options.http_address()).await?;
+    let node = start_node(&options).await?;
+    let config = RoutesConfig::default().allowed_hosts(options.allow_host);
+    let server = http::serve(listener, http::routes(node.clone(), config), HttpConfig::default())?;
+    tracing::info!("HTTP at http://{}", server.local_addr());
+    let progress = terminal.show_progress(node.clone());
+
+    stop.await;
+    tokio::spawn(exit_at_second_ctrl_c());
+    progress.abort();
+    // Its line is gone when it has ended, which is all that matters of how.
+    let _ = progress.await;
+    tracing::info!("stopping; Ctrl-C again to exit at once");
+    // Both at once: HTTP takes no more requests, and those that wait for a block end with the node.
+    tokio::join!(server.shutdown(), node.shutdown());
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn bind_http(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => anyhow!(
+            "{address} is in use, perhaps by another node: give this one ports of its own \
+             with HTTP_PORT and P2P_PORT (or --http-port and --p2p-port)"
+        ),
+        _ => anyhow!("cannot serve HTTP at {address}: {error}"),
+    })
+}
+
+async fn start_node(options: &Options) -> Result<NodeHandle> {
+    let transport = options.transport();
+    let formats = transport.subprotocols().join(", ");
+    let node = Node::builder(options.spec()?)
+        .transport(transport)
+        .listen(options.p2p_address()?)
+        .peers(options.peers.iter().cloned())
+        .miner(options.miner)
+        .mining_threads(options.mining_threads)
+        .mine_continuously(options.mine)
+        .start()
+        .await
+        .map_err(|error| match error {
+            StartError::Transport(TransportError::AddressInUse { address }) => anyhow!(
+                "{address} is in use, perhaps by another node: set P2P_PORT (or --p2p-port) to a free port"
+            ),
+            error => anyhow!("{error}"),
+        })?;
+    let address = node.listen_addr().context("the node listens nowhere")?;
+    tracing::info!("peers at {address}, formats {formats}");
+    tracing::info!("chain {} with genesis {}", options.chain, node.chain().genesis().hash());
+    Ok(node)
+}
+
+/// A future that ends with the first Ctrl-C or SIGTERM from now on.
+fn stop_signal() -> Result<impl Future<Output = ()>> {
+    #[cfg(unix)]
+    let mut terminate = {
+        use tokio::signal::unix::{SignalKind, signal};
+        signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?
+    };
+    Ok(async move {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+        #[cfg(not(unix))]
+        let _ = tokio::signal::ctrl_c().await;
+    })
+}
+
+async fn exit_at_second_ctrl_c() {
+    if tokio::signal::ctrl_c().await.is_ok() {
+        // What a shell reports of a program that Ctrl-C ended.
+        std::process::exit(130);
+    }
+}

@@ -1,0 +1,183 @@
+//! The flags and the environment of the node, and what they say in terms of the library.
+
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::builder::BoolishValueParser;
+use clap::{Parser, ValueEnum};
+use hashloom::transport::WsMulti;
+#[cfg(feature = "ws-bincode")]
+use hashloom::wire::Bincode;
+#[cfg(feature = "ws-json")]
+use hashloom::wire::Json;
+use hashloom::{Address, ChainSpec, PeerAddr};
+
+/// A node that keeps a proof-of-work chain with its peers, mines, and serves HTTP.
+///
+/// Every option is also read from the environment; a flag comes first.
+#[derive(Debug, Parser)]
+#[command(name = "node", version, after_help = EXAMPLE, max_term_width = 100)]
+pub(crate) struct Options {
+    /// Port of the HTTP interface; 0 for any that is free.
+    #[arg(long, env, value_name = "PORT", default_value_t = 3001, help_heading = "HTTP")]
+    http_port: u16,
+
+    /// IP address of the HTTP interface. It asks nobody for a password.
+    #[arg(long, env, value_name = "IP", default_value = "127.0.0.1", help_heading = "HTTP")]
+    http_bind: IpAddr,
+
+    /// Names by which the HTTP interface may be called, besides IP addresses and localhost.
+    #[arg(long, env, value_name = "NAME", value_delimiter = ',', help_heading = "HTTP")]
+    pub(crate) allow_host: Vec<String>,
+
+    /// Port for peers; 0 for any that is free.
+    #[arg(long, env, value_name = "PORT", default_value_t = 5001, help_heading = "Peers")]
+    p2p_port: u16,
+
+    /// IP address for peers.
+    #[arg(long, env, value_name = "IP", default_value = "127.0.0.1", help_heading = "Peers")]
+    p2p_bind: IpAddr,
+
+    /// Nodes to keep a connection to, separated by commas, such as `ws://localhost:5001`.
+    #[arg(long, env, value_name = "URL", value_delimiter = ',', value_parser = peer, help_heading = "Peers")]
+    pub(crate) peers: Vec<PeerAddr>,
+
+    /// Format to ask peers for, json or bincode; every one that is built in is understood.
+    #[arg(long, env, value_parser = wire, default_value = Wire::BUILT_IN, help_heading = "Peers")]
+    wire: Wire,
+
+    /// Mine all the time, not only on request.
+    #[arg(long, env, value_parser = BoolishValueParser::new(), help_heading = "Mining")]
+    pub(crate) mine: bool,
+
+    /// Threads that mine.
+    #[arg(long, env, value_name = "COUNT", default_value = "1", help_heading = "Mining")]
+    pub(crate) mining_threads: NonZeroUsize,
+
+    /// Who is named as the miner of this node's blocks: 20 bytes in hex.
+    #[arg(long, env, value_name = "HEX", default_value_t = Address::ZERO, hide_default_value = true,
+          help_heading = "Mining")]
+    pub(crate) miner: Address,
+
+    /// Name of the chain; peers must have the same.
+    #[arg(long, env, value_name = "NAME", default_value = "hashloom", help_heading = "Chain")]
+    pub(crate) chain: String,
+
+    /// Time between blocks that the difficulty aims at, such as 10s or 500ms; peers must have the same.
+    #[arg(long, env, value_name = "TIME", value_parser = duration, default_value = "10s", help_heading = "Chain")]
+    block_interval: Duration,
+}
+
+const EXAMPLE: &str = "\
+Two nodes, and a block that the first mines and the second shows:
+  node
+  HTTP_PORT=3002 P2P_PORT=5002 PEERS=ws://localhost:5001 node
+  curl -X POST localhost:3001/mine -H 'content-type: application/json' -d '{\"data\": \"hello\"}'
+  curl localhost:3002/blocks
+
+RUST_LOG says what is logged, such as RUST_LOG=hashloom=debug.";
+
+/// Reads the command line and the environment. Where there is nothing to run, says why, a mistake in one line,
+/// and returns the exit code.
+pub(crate) fn read() -> Result<Options, ExitCode> {
+    Options::try_parse().map_err(|error| {
+        if !error.use_stderr() {
+            // Nobody reads the help: not worth more words.
+            let _ = error.print();
+            return ExitCode::SUCCESS;
+        }
+        let text = error.to_string();
+        // The blocks of clap's message are separated by empty lines; the last ones are about usage.
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let message: Vec<_> = lines.take_while(|line| !is_about_usage(line)).collect();
+        eprintln!("{}; --help shows all options", message.join(", "));
+        ExitCode::from(2)
+    })
+}
+
+fn is_about_usage(line: &str) -> bool {
+    line.starts_with("Usage:") || line.starts_with("For more information")
+}
+
+impl Options {
+    pub(crate) fn http_address(&self) -> SocketAddr {
+        SocketAddr::new(self.http_bind, self.http_port)
+    }
+
+    pub(crate) fn p2p_address(&self) -> Result<PeerAddr> {
+        Ok(format!("ws://{}", SocketAddr::new(self.p2p_bind, self.p2p_port)).parse()?)
+    }
+
+    pub(crate) fn spec(&self) -> Result<ChainSpec> {
+        let spec = ChainSpec::builder(&self.chain).block_interval(self.block_interval).build();
+        spec.context("CHAIN and BLOCK_INTERVAL make no chain")
+    }
+
+    /// All formats that are built in, the wanted one first.
+    pub(crate) fn transport(&self) -> WsMulti {
+        match self.wire {
+            #[cfg(feature = "ws-json")]
+            Wire::Json => {
+                let transport = WsMulti::new(Json);
+                #[cfg(feature = "ws-bincode")]
+                let transport = transport.and(Bincode);
+                transport
+            }
+            #[cfg(feature = "ws-bincode")]
+            Wire::Bincode => {
+                let transport = WsMulti::new(Bincode);
+                #[cfg(feature = "ws-json")]
+                let transport = transport.and(Json);
+                transport
+            }
+        }
+    }
+}
+
+/// A wire format that is built in.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Wire {
+    #[cfg(feature = "ws-json")]
+    Json,
+    #[cfg(feature = "ws-bincode")]
+    Bincode,
+}
+
+impl Wire {
+    const BUILT_IN: &str = if cfg!(feature = "ws-json") { "json" } else { "bincode" };
+}
+
+fn wire(text: &str) -> Result<Wire, String> {
+    Wire::from_str(text, false).map_err(|_| match text {
+        "json" | "bincode" => format!("not built in: add it with --features http,ws-{text}"),
+        _ => "expected json or bincode".to_owned(),
+    })
+}
+
+/// A peer's address is the transport's to take apart, which it does when it dials. A slip in the environment
+/// ought to be seen at once.
+fn peer(text: &str) -> Result<PeerAddr, String> {
+    if text.is_empty() {
+        return Err("an entry is empty: expected ws://host:port, or no PEERS at all".to_owned());
+    }
+    let address: PeerAddr = text.parse().map_err(|error| format!("{error}; expected ws://host:port"))?;
+    let authority = text.strip_prefix("ws://").map(|rest| rest.split('/').next().unwrap_or(rest));
+    let has_port = authority
+        .and_then(|authority| authority.rsplit_once(':'))
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    if has_port { Ok(address) } else { Err("expected ws://host:port".to_owned()) }
+}
+
+/// Seconds, with a decimal point and an `s` where wanted, or milliseconds with `ms`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = match text.strip_suffix("ms") {
+        Some(millis) => (millis, 0.001),
+        None => (text.strip_suffix('s').unwrap_or(text), 1.0),
+    };
+    let seconds = number.trim().parse().ok().map(|number: f64| number * unit);
+    let duration = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    duration.ok_or_else(|| "expected seconds or milliseconds, such as 10s, 2.5 or 500ms".to_owned())
+}

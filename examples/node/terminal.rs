@@ -1,0 +1,126 @@
+//! What the node writes to standard error: log lines and, on a terminal, a line of progress below them.
+
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+use hashloom::{NodeHandle, Status};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval};
+use tracing_subscriber::EnvFilter;
+
+/// How often the line of progress changes.
+const REFRESH: Duration = Duration::from_millis(200);
+
+/// What is logged where `RUST_LOG` does not say.
+const DEFAULT_LOG: &str = "warn,hashloom=info,node=info";
+
+/// Standard error, shared by the log and the progress.
+#[derive(Clone, Debug)]
+pub(crate) struct Terminal {
+    /// Draws nothing where standard error is no terminal.
+    lines: MultiProgress,
+}
+
+impl Terminal {
+    pub(crate) fn new() -> Self {
+        Self { lines: MultiProgress::new() }
+    }
+
+    /// Logs to here from now on.
+    pub(crate) fn log(&self) -> Result<()> {
+        let filter = match std::env::var("RUST_LOG") {
+            Ok(text) => {
+                EnvFilter::try_new(text).map_err(|error| anyhow!("RUST_LOG is no log filter: {error}"))?
+            }
+            Err(_) => EnvFilter::new(DEFAULT_LOG),
+        };
+        let terminal = self.clone();
+        tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_ansi(io::stderr().is_terminal())
+            .with_writer(move || terminal.clone())
+            .init();
+        Ok(())
+    }
+
+    /// Shows what the node mines or fetches, until the task is aborted.
+    pub(crate) fn show_progress(&self, node: NodeHandle) -> JoinHandle<()> {
+        let lines = self.lines.clone();
+        tokio::spawn(async move {
+            if lines.is_hidden() {
+                return;
+            }
+            let mut line = Line { bar: None, lines };
+            let mut ticks = interval(REFRESH);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            let mut rate = 0.0;
+            loop {
+                ticks.tick().await;
+                line.show(progress(&node.status(), &mut rate));
+            }
+        })
+    }
+}
+
+/// Takes the line of progress away while something is logged.
+impl Write for Terminal {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        self.lines.suspend(|| io::stderr().write(text))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
+/// The line of progress. Dropping it takes it away.
+struct Line {
+    lines: MultiProgress,
+    bar: Option<ProgressBar>,
+}
+
+impl Line {
+    /// Shows the text, or nothing.
+    fn show(&mut self, text: Option<String>) {
+        let Some(text) = text else {
+            self.clear();
+            return;
+        };
+        let bar = self.bar.get_or_insert_with(|| {
+            let style = ProgressStyle::with_template("{spinner} {wide_msg}");
+            let bar = self.lines.add(ProgressBar::new_spinner());
+            if let Ok(style) = style { bar.with_style(style) } else { bar }
+        });
+        bar.set_message(text);
+        bar.tick();
+    }
+
+    fn clear(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+            self.lines.remove(&bar);
+        }
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+/// What there is to say of a node that synchronises or mines. `rate` is the last hash rate that was measured
+/// over long enough to mean something.
+fn progress(status: &Status, rate: &mut f64) -> Option<String> {
+    if status.header_height > status.height {
+        return Some(format!("fetching block {} of {}", status.height + 1, status.header_height));
+    }
+    let mining = status.mining?;
+    if mining.elapsed > REFRESH || *rate == 0.0 {
+        *rate = mining.hash_rate();
+    }
+    let seconds = mining.elapsed.as_secs_f64();
+    Some(format!("mining block {}, {:.2} MH/s, {seconds:.1} s", mining.height, *rate / 1e6))
+}
