@@ -32,6 +32,14 @@ use crate::protocol::{Message, PeerAddr};
 /// A way to reach peers.
 #[async_trait]
 pub trait Transport<T: Transaction = String>: Debug + Send + Sync + 'static {
+    /// Whether an address could be one of this transport's, without using it: a wrong one is refused where it
+    /// is given instead of being dialled for ever.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError::BadAddress`].
+    fn check_address(&self, address: &PeerAddr) -> Result<(), TransportError>;
+
     /// Starts to listen at an address.
     ///
     /// # Errors

@@ -191,6 +191,33 @@ pub enum Fault {
 }
 
 impl BlockError {
+    /// The name of the rule, short and stable, for programs; the message says what it found.
+    pub fn rule(&self) -> &'static str {
+        match self {
+            Self::Version { .. } => "version",
+            Self::Height { .. } => "height",
+            Self::Nonce { .. } => "nonce",
+            Self::Target { .. } | Self::CompactTarget(_) => "target",
+            Self::ProofOfWork { .. } => "proof_of_work",
+            Self::TimestampTooEarly { .. } => "median_time",
+            Self::TimestampTooLate { .. } => "future_drift",
+            Self::HistoryRoot { .. } => "history_root",
+            Self::MerkleRoot { .. } => "merkle_root",
+            Self::Size { .. } => "max_block_bytes",
+            Self::Count { .. } => "max_transactions",
+            Self::Encode(_) => "canonical_encoding",
+            Self::Transaction { .. } => "transaction",
+            Self::StateRoot { .. } => "state_root",
+            Self::InvalidParent { .. } | Self::KnownInvalid { .. } => "known_invalid",
+            Self::InvalidAncestor { error, .. } => error.rule(),
+            Self::UnknownParent { .. } => "parent_known",
+            Self::Finality { .. } => "finality",
+            Self::Replay { .. } => "deterministic_apply",
+            Self::SideBranchesFull { .. } => "max_side_headers",
+            Self::SideBytesFull { .. } => "max_side_bytes",
+        }
+    }
+
     /// Whether the peer that sent the block is to blame.
     pub fn fault(&self) -> Fault {
         match self {

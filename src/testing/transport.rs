@@ -28,6 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 ///
 /// When the transport fails a check.
 pub async fn suite(transport: &dyn Transport, any_address: &PeerAddr) {
+    addresses_are_checked(transport, any_address);
     both_directions(transport, any_address).await;
     order_of_many_messages(transport, any_address).await;
     a_large_message(transport, any_address).await;
@@ -41,6 +42,13 @@ pub async fn suite(transport: &dyn Transport, any_address: &PeerAddr) {
 }
 
 type Halves = (Box<dyn Sender>, Box<dyn Receiver>);
+
+fn addresses_are_checked(transport: &dyn Transport, any_address: &PeerAddr) {
+    assert!(transport.check_address(any_address).is_ok(), "{any_address} is good enough to listen at");
+    let foreign: PeerAddr = "nowhere".parse().expect("an address in form");
+    let checked = transport.check_address(&foreign);
+    assert!(matches!(checked, Err(TransportError::BadAddress { .. })), "{checked:?}");
+}
 
 async fn both_directions(transport: &dyn Transport, any_address: &PeerAddr) {
     let ((mut a_out, mut a_in), (mut b_out, mut b_in)) = pair(transport, any_address).await;

@@ -54,6 +54,10 @@ const BACKLOG: usize = 16;
 
 #[async_trait]
 impl<T: Transaction> Transport<T> for Memory<T> {
+    fn check_address(&self, address: &PeerAddr) -> Result<(), TransportError> {
+        name(address).map(drop)
+    }
+
     async fn listen(&self, address: &PeerAddr) -> Result<Box<dyn Listener<T>>, TransportError> {
         let name = name(address)?;
         let mut hub = self.hub();

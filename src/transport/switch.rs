@@ -67,6 +67,10 @@ impl<T> Clone for Switch<T> {
 
 #[async_trait]
 impl<T: Transaction> Transport<T> for Switch<T> {
+    fn check_address(&self, address: &PeerAddr) -> Result<(), TransportError> {
+        self.inner.check_address(address)
+    }
+
     async fn listen(&self, address: &PeerAddr) -> Result<Box<dyn Listener<T>>, TransportError> {
         let inner = self.inner.listen(address).await?;
         Ok(Box::new(SwitchListener { inner, wiring: Arc::clone(&self.wiring) }))

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use address::Endpoint;
 use codec::{Codec, Formats};
 pub use config::WebSocketConfig;
 
@@ -63,6 +64,10 @@ impl<F: WireFormat> WebSocket<F> {
 
 #[async_trait]
 impl<T: Transaction, F: WireFormat> Transport<T> for WebSocket<F> {
+    fn check_address(&self, address: &PeerAddr) -> Result<(), TransportError> {
+        Endpoint::parse(address).map(drop)
+    }
+
     async fn listen(&self, address: &PeerAddr) -> Result<Box<dyn Listener<T>>, TransportError> {
         listen::listen(address, self.formats(), self.config).await
     }
@@ -120,6 +125,10 @@ impl<T: Transaction> WsMulti<T> {
 
 #[async_trait]
 impl<T: Transaction> Transport<T> for WsMulti<T> {
+    fn check_address(&self, address: &PeerAddr) -> Result<(), TransportError> {
+        Endpoint::parse(address).map(drop)
+    }
+
     async fn listen(&self, address: &PeerAddr) -> Result<Box<dyn Listener<T>>, TransportError> {
         listen::listen(address, self.formats.as_slice().into(), self.config).await
     }
