@@ -33,9 +33,11 @@ struct Shared<T: Transaction> {
     listen: Option<PeerAddr>,
     /// What is being mined, for the hash rate.
     mining: Mutex<Option<Running>>,
-    events: broadcast::Sender<Event<T>>,
-    /// Changes with every change of the protocol that can be seen from outside.
-    changes: watch::Sender<()>,
+    /// Weak, so that subscribers see the end of the driver and not that of the last handle.
+    events: broadcast::WeakSender<Event<T>>,
+    /// Changes with every change of the protocol that can be seen from outside; closed when the driver and all
+    /// its tasks have ended.
+    changes: watch::Receiver<()>,
 }
 
 impl<T: Transaction> Shared<T> {
@@ -45,6 +47,14 @@ impl<T: Transaction> Shared<T> {
 
     fn write(&self) -> RwLockWriteGuard<'_, Protocol<T>> {
         self.protocol.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn subscribe(&self) -> broadcast::Receiver<Event<T>> {
+        match self.events.upgrade() {
+            Some(events) => events.subscribe(),
+            // Whose sender is dropped at once: it says that the node has stopped.
+            None => broadcast::channel(1).1,
+        }
     }
 
     fn set_mining(&self, running: Option<Running>) {

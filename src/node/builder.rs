@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use tokio::sync::{broadcast, mpsc, watch};
 
 use super::clock::{Clock, WallClock, system_time};
-use super::driver::{Driver, Incoming};
+use super::driver::{Driver, Incoming, Outside};
 use super::handle::NodeHandle;
 use super::mining::MiningConfig;
 use super::{Shared, connection};
@@ -154,13 +154,15 @@ impl<T: Transaction> NodeBuilder<T> {
                 Err(error @ ConnectError::TooMany { .. }) => return Err(error.into()),
             }
         }
+        let events = broadcast::Sender::new(MAX_EVENTS);
+        let (changes, changed) = watch::channel(());
         let shared = Arc::new(Shared {
             protocol: RwLock::new(protocol),
             clock,
             listen,
             mining: Mutex::default(),
-            events: broadcast::Sender::new(MAX_EVENTS),
-            changes: watch::Sender::new(()),
+            events: events.downgrade(),
+            changes: changed,
         });
         let accepting = listener.map(|listener| {
             let incoming: mpsc::Sender<Incoming<T>> = incoming.clone();
@@ -168,7 +170,8 @@ impl<T: Transaction> NodeBuilder<T> {
         });
         let (commands, calls) = mpsc::channel(MAX_COMMANDS);
         let handle = NodeHandle::new(Arc::clone(&shared), commands);
-        let driver = Driver::new(shared, self.transport, self.mining, incoming, accepting);
+        let outside = Outside { events, changes };
+        let driver = Driver::new(shared, outside, self.transport, self.mining, incoming, accepting);
         tokio::spawn(driver.run(inputs, calls));
         Ok(handle)
     }

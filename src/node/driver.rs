@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep_until, timeout};
 
@@ -39,7 +39,7 @@ pub(super) enum Command<T> {
     MineContinuously(bool),
     Connect { address: PeerAddr, reply: oneshot::Sender<Result<(), ConnectError>> },
     Disconnect { peer: PeerId },
-    Shutdown { reply: oneshot::Sender<()> },
+    Shutdown,
 }
 
 #[derive(Debug)]
@@ -54,6 +54,15 @@ pub(super) struct Driver<T: Transaction> {
     next_peer: u64,
     writers: JoinSet<()>,
     dials: JoinSet<()>,
+    /// The last field, so that it is dropped when all the others are.
+    outside: Outside<T>,
+}
+
+/// Tells whoever waits at a handle. Dropping it tells them that the node has stopped.
+#[derive(Debug)]
+pub(super) struct Outside<T> {
+    pub(super) events: broadcast::Sender<Event<T>>,
+    pub(super) changes: watch::Sender<()>,
 }
 
 /// How long a shutdown waits for goodbyes to be read.
@@ -62,6 +71,7 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 impl<T: Transaction> Driver<T> {
     pub(super) fn new(
         shared: Arc<Shared<T>>,
+        outside: Outside<T>,
         transport: Option<Arc<dyn Transport<T>>>,
         mining: MiningConfig,
         incoming: mpsc::Sender<Incoming<T>>,
@@ -80,6 +90,7 @@ impl<T: Transaction> Driver<T> {
             next_peer: 0,
             writers: JoinSet::new(),
             dials: JoinSet::new(),
+            outside,
         }
     }
 
@@ -89,14 +100,13 @@ impl<T: Transaction> Driver<T> {
         mut commands: mpsc::Receiver<Command<T>>,
     ) {
         self.with_protocol(|_, _| ());
-        let reply = loop {
+        loop {
             self.mining.pump(&self.shared);
             let deadline = self.shared.read().poll_timeout().map(|elapsed| self.shared.clock.at(elapsed));
             tokio::select! {
                 command = commands.recv() => match command {
-                    Some(Command::Shutdown { reply }) => break Some(reply),
+                    Some(Command::Shutdown) | None => break,
                     Some(command) => self.command(command),
-                    None => break None,
                 },
                 Some(input) = inputs.recv() => self.input(input),
                 Some(ended) = self.mining_ended.recv() => self.mined(ended),
@@ -106,14 +116,10 @@ impl<T: Transaction> Driver<T> {
                 Some(_) = self.writers.join_next() => {}
                 Some(_) = self.dials.join_next() => {}
             }
-        };
-        // Handles see the end of the node as soon as nothing more is taken from them.
-        drop(commands);
-        self.stop().await;
-        if let Some(reply) = reply {
-            // Whoever asked may not want to wait for it.
-            let _ = reply.send(());
         }
+        // Handles, and tasks that have something to tell, see at once that nothing more is taken from them.
+        drop((commands, inputs));
+        self.stop().await;
     }
 
     async fn stop(mut self) {
@@ -121,13 +127,14 @@ impl<T: Transaction> Driver<T> {
         if let Some(accepting) = &self.accepting {
             accepting.abort();
         }
-        self.dials.abort_all();
+        self.dials.shutdown().await;
         self.with_protocol(Protocol::shutdown);
         self.links.clear();
         let goodbyes = async { while self.writers.join_next().await.is_some() {} };
         // Peers that do not read it lose the goodbye, nothing else.
         let _ = timeout(SHUTDOWN_TIMEOUT, goodbyes).await;
-        if let Some(accepting) = self.accepting {
+        self.writers.shutdown().await;
+        if let Some(accepting) = self.accepting.take() {
             let _ = accepting.await;
         }
     }
@@ -165,7 +172,7 @@ impl<T: Transaction> Driver<T> {
             Command::Disconnect { peer } => {
                 self.with_protocol(|protocol, now| protocol.disconnect(peer, CloseReason::Requested, now));
             }
-            Command::Shutdown { .. } => {}
+            Command::Shutdown => {}
         }
     }
 
@@ -198,7 +205,7 @@ impl<T: Transaction> Driver<T> {
         for output in outputs {
             self.perform(output);
         }
-        self.shared.changes.send_replace(());
+        self.outside.changes.send_replace(());
         result
     }
 
@@ -222,7 +229,7 @@ impl<T: Transaction> Driver<T> {
             Output::Event(event) => {
                 log(&event);
                 // Nobody has to listen.
-                let _ = self.shared.events.send(event);
+                let _ = self.outside.events.send(event);
             }
         }
     }

@@ -97,7 +97,7 @@ impl<T: Transaction> NodeHandle<T> {
 
     /// What happens from now on.
     pub fn subscribe(&self) -> Events<T> {
-        Events::new(self.shared.events.subscribe())
+        Events::new(self.shared.subscribe())
     }
 
     /// Waits until the chain is as `predicate` wants it. The predicate is called after every change, under
@@ -135,15 +135,12 @@ impl<T: Transaction> NodeHandle<T> {
     }
 
     async fn wait(&self, predicate: impl Fn(&Protocol<T>) -> bool) -> Result<(), Stopped> {
-        let mut changes = self.shared.changes.subscribe();
+        let mut changes = self.shared.changes.clone();
         loop {
             if predicate(&self.shared.read()) {
                 return Ok(());
             }
-            tokio::select! {
-                _ = changes.changed() => {}
-                () = self.commands.closed() => return Err(Stopped),
-            }
+            changes.changed().await.map_err(|_| Stopped)?;
         }
     }
 
@@ -209,8 +206,10 @@ impl<T: Transaction> NodeHandle<T> {
     /// Stops mining, says goodbye to the peers and stops the node. Returns when the port is free again; takes
     /// three seconds at most. Does nothing where the node has stopped.
     pub async fn shutdown(&self) {
-        // Stopped already is what was asked for.
-        let _ = self.call(|reply| Command::Shutdown { reply }).await;
+        // Stopped already, or by somebody else at the moment, is what was asked for.
+        let _ = self.commands.send(Command::Shutdown).await;
+        let mut changes = self.shared.changes.clone();
+        while changes.changed().await.is_ok() {}
     }
 
     /// [`submit`](Self::submit) for threads.
