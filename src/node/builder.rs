@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use tokio::sync::{broadcast, mpsc, watch};
 
+use super::Shared;
 use super::clock::{Clock, WallClock, system_time};
-use super::driver::{Driver, Incoming, Outside};
+use super::driver::{Driver, Outside};
 use super::handle::NodeHandle;
 use super::mining::MiningConfig;
-use super::{Shared, connection};
 use crate::consensus::ChainSpec;
 use crate::primitives::{Address, Timestamp, Transaction};
 use crate::protocol::{ConnectError, PeerAddr, Protocol, ProtocolConfig};
@@ -142,6 +142,7 @@ impl<T: Transaction> NodeBuilder<T> {
             (Some(address), Some(transport)) => Some(transport.listen(address).await?),
         };
         let listen = listener.as_ref().map(|listener| listener.local_addr().clone());
+        let max_inbound = self.protocol.max_inbound;
         let protocol = self.protocol.with_listen(listen.clone());
         let mut protocol = Protocol::new(self.spec, protocol);
         if !self.peers.is_empty() && self.transport.is_none() {
@@ -164,14 +165,13 @@ impl<T: Transaction> NodeBuilder<T> {
             events: events.downgrade(),
             changes: changed,
         });
-        let accepting = listener.map(|listener| {
-            let incoming: mpsc::Sender<Incoming<T>> = incoming.clone();
-            tokio::spawn(connection::accept(listener, incoming))
-        });
         let (commands, calls) = mpsc::channel(MAX_COMMANDS);
         let handle = NodeHandle::new(Arc::clone(&shared), commands);
         let outside = Outside { events, changes };
-        let driver = Driver::new(shared, outside, self.transport, self.mining, incoming, accepting);
+        let mut driver = Driver::new(shared, outside, self.transport, self.mining, incoming);
+        if let Some(listener) = listener {
+            driver.accept(listener, max_inbound);
+        }
         tokio::spawn(driver.run(inputs, calls));
         Ok(handle)
     }

@@ -1,60 +1,135 @@
-//! The tasks of one connection, and those that make one: reading, writing, accepting, dialling. Each ends by
-//! itself; none is ever waited for by the driver.
+//! The tasks of one connection, and those that make one: talking, accepting, dialling. Each ends by itself;
+//! none is ever waited for by the driver.
 
+use core::convert::Infallible;
+use core::pin::pin;
 use core::time::Duration;
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 
 use super::driver::Incoming;
 use crate::primitives::Transaction;
-use crate::protocol::{CloseReason, Direction, PeerAddr, PeerId};
+use crate::protocol::{CloseReason, Direction, Message, PeerAddr, PeerId};
 use crate::transport::{Connection, Listener, Outgoing, Receiver, Sender, Transport, TransportError};
 
-/// Messages that wait for a peer to read. One whose queue is full is closed.
+/// Messages that wait for a peer to read; one that costs memory of its own counts for several. A peer whose
+/// queue is full is closed.
 pub(super) const MAX_QUEUE: usize = 256;
 
-/// How long a peer may take to read what was written to it.
+/// For how many a message counts that is up to a megabyte which nothing else holds. Other blocks and
+/// transactions are shared with the chain or small.
+const LARGE_MESSAGE: u32 = 32;
+
+/// How long a peer may take to read one message.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a goodbye may take.
+/// How long a goodbye may take, with all that is queued before it.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The driver's end of a connection. Dropping it sends what is queued, says goodbye and closes.
+/// Connections that peers opened and that may exist beside those that the protocol admits: new ones that are
+/// about to be refused, and old ones that are being closed. Where there are more, no further one is accepted
+/// until one of them is gone.
+const SPARE_CONNECTIONS: usize = 16;
+
+/// The driver's end of a connection. Dropping it sends what is queued, as far as the peer reads it soon, says
+/// goodbye and closes.
 #[derive(Debug)]
 pub(super) struct Link<T> {
-    queue: mpsc::Sender<Outgoing<T>>,
+    /// Bounded by `room`.
+    queue: mpsc::UnboundedSender<Queued<T>>,
+    room: Arc<Semaphore>,
+    task: AbortHandle,
+    /// Dropped with the link, which its task notices.
+    _open: oneshot::Sender<Infallible>,
 }
+
+/// A message, and the room that it takes up.
+type Queued<T> = (Outgoing<T>, OwnedSemaphorePermit);
 
 impl<T: Transaction> Link<T> {
     /// Queues a message, without waiting. Returns whether there was room.
     pub(super) fn send(&self, message: Outgoing<T>) -> bool {
-        // A writer that is gone has reported why.
-        !matches!(self.queue.try_send(message), Err(mpsc::error::TrySendError::Full(_)))
+        let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(weight(message.message())) else {
+            return false;
+        };
+        // A task that is gone has reported why.
+        let _ = self.queue.send((message, room));
+        true
+    }
+
+    /// Ends the connection at once, without a goodbye.
+    pub(super) fn abort(&self) {
+        self.task.abort();
     }
 }
 
-/// Starts the two tasks of a connection.
+const fn weight<T>(message: &Message<T>) -> u32 {
+    match message {
+        Message::Headers(_) | Message::Transactions(_) => LARGE_MESSAGE,
+        _ => 1,
+    }
+}
+
+/// Starts the task of a connection. `place` is given back when it ends.
 pub(super) fn open<T: Transaction>(
     peer: PeerId,
     connection: Box<dyn Connection<T>>,
+    place: Option<OwnedSemaphorePermit>,
     incoming: &mpsc::Sender<Incoming<T>>,
     tasks: &mut JoinSet<()>,
 ) -> Link<T> {
-    let (sender, receiver) = connection.split();
-    let (queue, messages) = mpsc::channel(MAX_QUEUE);
-    let reading = tokio::spawn(read(peer, receiver, incoming.clone())).abort_handle();
-    tasks.spawn(write(peer, sender, messages, reading, incoming.clone()));
-    Link { queue }
+    let (queue, messages) = mpsc::unbounded_channel();
+    let (open, dropped) = oneshot::channel();
+    let incoming = incoming.clone();
+    let task = tasks.spawn(async move {
+        talk(peer, connection, messages, dropped, &incoming).await;
+        drop(place);
+    });
+    Link { queue, room: Arc::new(Semaphore::new(MAX_QUEUE)), task, _open: open }
+}
+
+/// Both directions in one task, so that neither outlives the other.
+async fn talk<T: Transaction>(
+    peer: PeerId,
+    connection: Box<dyn Connection<T>>,
+    messages: mpsc::UnboundedReceiver<Queued<T>>,
+    dropped: oneshot::Receiver<Infallible>,
+    incoming: &mpsc::Sender<Incoming<T>>,
+) {
+    let (mut sender, receiver) = connection.split();
+    let mut writing = pin!(async {
+        write(sender.as_mut(), messages).await?;
+        sender.close().await;
+        Ok(())
+    });
+    let written = tokio::select! {
+        written = &mut writing => Some(written),
+        () = read(peer, receiver, incoming) => None,
+        // From here on nothing more is read.
+        _ = dropped => None,
+    };
+    match written {
+        Some(Ok(())) => {}
+        Some(Err(reason)) => {
+            // The driver may be gone, and then nobody needs to know.
+            let _ = incoming.send(Incoming::Ended { peer, reason }).await;
+        }
+        None => {
+            // A peer that does not read loses the goodbye, nothing else.
+            let _ = timeout(CLOSE_TIMEOUT, writing).await;
+        }
+    }
 }
 
 /// Reads only after the driver has taken what was read before, so a peer that writes fast is slowed down.
+/// Reports the end and then waits for the driver to drop the link; there may be something to say yet.
 async fn read<T: Transaction>(
     peer: PeerId,
     mut receiver: Box<dyn Receiver<T>>,
-    incoming: mpsc::Sender<Incoming<T>>,
+    incoming: &mpsc::Sender<Incoming<T>>,
 ) {
     loop {
         let input = match receiver.recv().await {
@@ -65,51 +140,50 @@ async fn read<T: Transaction>(
         };
         let goes_on = matches!(input, Incoming::Received { .. });
         if incoming.send(input).await.is_err() || !goes_on {
-            return;
+            return core::future::pending().await;
         }
     }
 }
 
+/// Writes what is queued until the driver has dropped the link.
 async fn write<T: Transaction>(
-    peer: PeerId,
-    mut sender: Box<dyn Sender<T>>,
-    mut messages: mpsc::Receiver<Outgoing<T>>,
-    reading: AbortHandle,
-    incoming: mpsc::Sender<Incoming<T>>,
-) {
-    while let Some(message) = messages.recv().await {
-        let written = async {
-            sender.feed(&message).await?;
-            // One flush for all that waits.
-            while let Ok(message) = messages.try_recv() {
-                sender.feed(&message).await?;
-            }
-            sender.flush().await
-        };
-        let reason = match timeout(WRITE_TIMEOUT, written).await {
-            Ok(Ok(())) => continue,
-            Ok(Err(error)) => CloseReason::Lost(Arc::new(error)),
-            Err(_) => CloseReason::WriteTimeout(WRITE_TIMEOUT),
-        };
-        reading.abort();
-        // The driver may be gone, and then nobody needs to know.
-        let _ = incoming.send(Incoming::Ended { peer, reason }).await;
-        return;
+    sender: &mut dyn Sender<T>,
+    mut messages: mpsc::UnboundedReceiver<Queued<T>>,
+) -> Result<(), CloseReason> {
+    while let Some((message, _room)) = messages.recv().await {
+        in_time(sender.feed(&message)).await?;
+        // One flush for all that waits.
+        while let Ok((message, _room)) = messages.try_recv() {
+            in_time(sender.feed(&message)).await?;
+        }
+        in_time(sender.flush()).await?;
     }
-    let _ = timeout(CLOSE_TIMEOUT, sender.close()).await;
-    reading.abort();
+    Ok(())
+}
+
+async fn in_time(step: impl Future<Output = Result<(), TransportError>>) -> Result<(), CloseReason> {
+    match timeout(WRITE_TIMEOUT, step).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(CloseReason::Lost(Arc::new(error))),
+        Err(_) => Err(CloseReason::WriteTimeout(WRITE_TIMEOUT)),
+    }
 }
 
 /// Hands every connection that peers open to the driver.
 pub(super) async fn accept<T: Transaction>(
     mut listener: Box<dyn Listener<T>>,
+    max_inbound: usize,
     incoming: mpsc::Sender<Incoming<T>>,
 ) {
-    loop {
+    let places = max_inbound.saturating_add(SPARE_CONNECTIONS).min(Semaphore::MAX_PERMITS);
+    let places = Arc::new(Semaphore::new(places));
+    // The semaphore is never closed.
+    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
         match listener.accept().await {
             Ok(connection) => {
                 let address = connection.remote_addr().clone();
-                let opened = Incoming::Opened { direction: Direction::Inbound, address, connection };
+                let direction = Direction::Inbound;
+                let opened = Incoming::Opened { direction, address, connection, place: Some(place) };
                 if incoming.send(opened).await.is_err() {
                     return;
                 }
@@ -128,7 +202,9 @@ pub(super) async fn dial<T: Transaction>(
     incoming: mpsc::Sender<Incoming<T>>,
 ) {
     let input = match transport.dial(&address).await {
-        Ok(connection) => Incoming::Opened { direction: Direction::Outbound, address, connection },
+        Ok(connection) => {
+            Incoming::Opened { direction: Direction::Outbound, address, connection, place: None }
+        }
         Err(error) => Incoming::DialFailed { address, error: Arc::new(error) },
     };
     // The driver may be gone, and then nobody needs the connection.

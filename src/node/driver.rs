@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc, oneshot, watch};
+use tokio::task::JoinSet;
 use tokio::time::{sleep_until, timeout};
 
 use super::Shared;
@@ -19,16 +19,34 @@ use crate::primitives::{Block, Hash, Transaction};
 use crate::protocol::{
     CloseReason, ConnectError, Direction, Event, Input, Message, Output, PeerAddr, PeerId, Protocol,
 };
-use crate::transport::{Connection, Outgoing, Transport};
+use crate::transport::{Connection, Listener, Outgoing, Transport};
 
 /// What the tasks of connections tell the driver.
 #[derive(Debug)]
 pub(super) enum Incoming<T: Transaction> {
-    Opened { direction: Direction, address: PeerAddr, connection: Box<dyn Connection<T>> },
-    DialFailed { address: PeerAddr, error: Arc<dyn Error + Send + Sync> },
-    Received { peer: PeerId, message: Message<T> },
-    Malformed { peer: PeerId, error: Arc<dyn Error + Send + Sync> },
-    Ended { peer: PeerId, reason: CloseReason },
+    Opened {
+        direction: Direction,
+        address: PeerAddr,
+        connection: Box<dyn Connection<T>>,
+        /// Taken up by a connection that a peer opened.
+        place: Option<OwnedSemaphorePermit>,
+    },
+    DialFailed {
+        address: PeerAddr,
+        error: Arc<dyn Error + Send + Sync>,
+    },
+    Received {
+        peer: PeerId,
+        message: Message<T>,
+    },
+    Malformed {
+        peer: PeerId,
+        error: Arc<dyn Error + Send + Sync>,
+    },
+    Ended {
+        peer: PeerId,
+        reason: CloseReason,
+    },
 }
 
 /// What handles ask of the driver.
@@ -49,11 +67,12 @@ pub(super) struct Driver<T: Transaction> {
     mining: Mining<T>,
     mining_ended: mpsc::UnboundedReceiver<Ended<T>>,
     incoming: mpsc::Sender<Incoming<T>>,
-    accepting: Option<JoinHandle<()>>,
     links: BTreeMap<PeerId, Link<T>>,
     next_peer: u64,
-    writers: JoinSet<()>,
-    dials: JoinSet<()>,
+    /// One task a connection.
+    talks: JoinSet<()>,
+    /// Accepting, dialling, and what the driver has to tell itself.
+    errands: JoinSet<()>,
     /// The last field, so that it is dropped when all the others are.
     outside: Outside<T>,
 }
@@ -75,7 +94,6 @@ impl<T: Transaction> Driver<T> {
         transport: Option<Arc<dyn Transport<T>>>,
         mining: MiningConfig,
         incoming: mpsc::Sender<Incoming<T>>,
-        accepting: Option<JoinHandle<()>>,
     ) -> Self {
         // At most one message a job, and one job at a time.
         let (ended, mining_ended) = mpsc::unbounded_channel();
@@ -85,13 +103,17 @@ impl<T: Transaction> Driver<T> {
             shared,
             transport,
             incoming,
-            accepting,
             links: BTreeMap::new(),
             next_peer: 0,
-            writers: JoinSet::new(),
-            dials: JoinSet::new(),
+            talks: JoinSet::new(),
+            errands: JoinSet::new(),
             outside,
         }
+    }
+
+    /// Accepts connections, of which the protocol admits up to `max_inbound`.
+    pub(super) fn accept(&mut self, listener: Box<dyn Listener<T>>, max_inbound: usize) {
+        self.errands.spawn(connection::accept(listener, max_inbound, self.incoming.clone()));
     }
 
     pub(super) async fn run(
@@ -113,8 +135,8 @@ impl<T: Transaction> Driver<T> {
                 () = self.mining.cancelled() => self.mining.cancel(&self.shared),
                 () = sleep_until(deadline.unwrap_or_else(|| self.shared.clock.at(Duration::ZERO))),
                     if deadline.is_some() => self.handle(Input::Timeout),
-                Some(_) = self.writers.join_next() => {}
-                Some(_) = self.dials.join_next() => {}
+                Some(_) = self.talks.join_next() => {}
+                Some(_) = self.errands.join_next() => {}
             }
         }
         // Handles, and tasks that have something to tell, see at once that nothing more is taken from them.
@@ -124,27 +146,22 @@ impl<T: Transaction> Driver<T> {
 
     async fn stop(mut self) {
         self.mining.stop(&self.shared);
-        if let Some(accepting) = &self.accepting {
-            accepting.abort();
-        }
-        self.dials.shutdown().await;
+        // Frees the port.
+        self.errands.shutdown().await;
         self.with_protocol(Protocol::shutdown);
         self.links.clear();
-        let goodbyes = async { while self.writers.join_next().await.is_some() {} };
+        let goodbyes = async { while self.talks.join_next().await.is_some() {} };
         // Peers that do not read it lose the goodbye, nothing else.
         let _ = timeout(SHUTDOWN_TIMEOUT, goodbyes).await;
-        self.writers.shutdown().await;
-        if let Some(accepting) = self.accepting.take() {
-            let _ = accepting.await;
-        }
+        self.talks.shutdown().await;
     }
 
     fn input(&mut self, input: Incoming<T>) {
         match input {
-            Incoming::Opened { direction, address, connection } => {
+            Incoming::Opened { direction, address, connection, place } => {
                 let peer = PeerId(self.next_peer);
                 self.next_peer += 1;
-                let link = connection::open(peer, connection, &self.incoming, &mut self.writers);
+                let link = connection::open(peer, connection, place, &self.incoming, &mut self.talks);
                 self.links.insert(peer, link);
                 self.handle(Input::Connected { peer, direction, address });
             }
@@ -220,7 +237,7 @@ impl<T: Transaction> Driver<T> {
             Output::Dial { address } => {
                 if let Some(transport) = &self.transport {
                     let dial = connection::dial(Arc::clone(transport), address, self.incoming.clone());
-                    self.dials.spawn(dial);
+                    self.errands.spawn(dial);
                 }
             }
             Output::Close { peer, .. } => {
@@ -237,11 +254,12 @@ impl<T: Transaction> Driver<T> {
     fn send(&mut self, peer: PeerId, message: &Outgoing<T>) {
         let Some(link) = self.links.get(&peer) else { return };
         if !link.send(message.clone()) {
+            link.abort();
             self.links.remove(&peer);
             let reason = CloseReason::QueueFull { limit: MAX_QUEUE };
             let incoming = self.incoming.clone();
             // Not handled at once: the protocol is in the middle of saying what to do.
-            self.dials.spawn(async move {
+            self.errands.spawn(async move {
                 let _ = incoming.send(Incoming::Ended { peer, reason }).await;
             });
         }
