@@ -38,6 +38,7 @@ pub(crate) enum Code {
     BlockTooLarge,
     Internal,
     UpgradeUnsupported,
+    NoTransport,
     Busy,
     MempoolFull,
     MiningTimeout,
@@ -61,7 +62,7 @@ impl Code {
             | Self::TransactionTooLarge
             | Self::BlockTooLarge => 422,
             Self::Internal => 500,
-            Self::UpgradeUnsupported => 501,
+            Self::UpgradeUnsupported | Self::NoTransport => 501,
             Self::Busy
             | Self::MempoolFull
             | Self::MiningTimeout

@@ -12,13 +12,11 @@ use tokio::time::{sleep_until, timeout};
 
 use super::Shared;
 use super::connection::{self, Link, MAX_QUEUE};
-use super::handle::MineError;
+use super::handle::{MineError, PeerError};
 use super::mining::{Ended, Mining, MiningConfig};
 use crate::mempool::MempoolError;
 use crate::primitives::{Block, Hash, Transaction};
-use crate::protocol::{
-    CloseReason, ConnectError, Direction, Event, Input, Message, Output, PeerAddr, PeerId, Protocol,
-};
+use crate::protocol::{CloseReason, Direction, Event, Input, Message, Output, PeerAddr, PeerId, Protocol};
 use crate::transport::{Connection, Listener, Outgoing, Transport};
 
 /// What the tasks of connections tell the driver.
@@ -55,7 +53,7 @@ pub(super) enum Command<T> {
     Submit { transaction: T, reply: oneshot::Sender<Result<Hash, MempoolError>> },
     Mine { data: Option<Vec<T>>, reply: oneshot::Sender<Result<Arc<Block<T>>, MineError>> },
     MineContinuously(bool),
-    Connect { address: PeerAddr, reply: oneshot::Sender<Result<(), ConnectError>> },
+    Connect { address: PeerAddr, reply: oneshot::Sender<Result<(), PeerError>> },
     Disconnect { peer: PeerId },
     Shutdown,
 }
@@ -184,13 +182,20 @@ impl<T: Transaction> Driver<T> {
             Command::Mine { data, reply } => self.mining.request(data, reply),
             Command::MineContinuously(continuously) => self.mining.set_continuous(continuously, &self.shared),
             Command::Connect { address, reply } => {
-                let _ = reply.send(self.with_protocol(|protocol, now| protocol.connect(address, now)));
+                let _ = reply.send(self.connect(address));
             }
             Command::Disconnect { peer } => {
                 self.with_protocol(|protocol, now| protocol.disconnect(peer, CloseReason::Requested, now));
             }
             Command::Shutdown => {}
         }
+    }
+
+    fn connect(&mut self, address: PeerAddr) -> Result<(), PeerError> {
+        if self.transport.is_none() {
+            return Err(PeerError::NoTransport);
+        }
+        Ok(self.with_protocol(|protocol, now| protocol.connect(address, now))?)
     }
 
     fn mined(&mut self, ended: Ended<T>) {

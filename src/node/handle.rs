@@ -191,7 +191,7 @@ impl<T: Transaction> NodeHandle<T> {
     ///
     /// [`PeerError`].
     pub async fn connect(&self, address: PeerAddr) -> Result<(), PeerError> {
-        Ok(self.call(|reply| Command::Connect { address, reply }).await??)
+        self.call(|reply| Command::Connect { address, reply }).await?
     }
 
     /// Ends a connection. An address that the node keeps a connection to is dialled again.
@@ -327,6 +327,9 @@ pub enum PeerError {
     /// It is added already, or there are too many.
     #[error(transparent)]
     Connect(#[from] ConnectError),
+    /// The node was built without a transport, so it reaches nobody.
+    #[error("the node has no transport to reach peers with")]
+    NoTransport,
     /// The node has stopped.
     #[error(transparent)]
     Stopped(#[from] Stopped),
