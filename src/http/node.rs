@@ -83,6 +83,7 @@ impl From<PeerError> for ApiError {
         let code = match &error {
             PeerError::Connect(ConnectError::AlreadyAdded { .. }) => Code::AlreadyConnected,
             PeerError::Connect(ConnectError::TooMany { .. }) => Code::TooManyPeers,
+            PeerError::Address(_) => Code::BadAddress,
             PeerError::NoTransport => Code::NoTransport,
             PeerError::Stopped(_) => Code::ShuttingDown,
         };

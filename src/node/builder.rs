@@ -136,6 +136,9 @@ impl<T: Transaction> NodeBuilder<T> {
     pub async fn start(self) -> Result<NodeHandle<T>, StartError> {
         let clock = Clock::new(self.wall_clock);
         let (incoming, inputs) = mpsc::channel(MAX_INCOMING);
+        for address in &self.peers {
+            self.transport.as_ref().ok_or(StartError::NoTransport)?.check_address(address)?;
+        }
         let listener = match (&self.listen, &self.transport) {
             (None, _) => None,
             (Some(_), None) => return Err(StartError::NoTransport),
@@ -145,9 +148,6 @@ impl<T: Transaction> NodeBuilder<T> {
         let max_inbound = self.protocol.max_inbound;
         let protocol = self.protocol.with_listen(listen.clone());
         let mut protocol = Protocol::new(self.spec, protocol);
-        if !self.peers.is_empty() && self.transport.is_none() {
-            return Err(StartError::NoTransport);
-        }
         for address in self.peers {
             match protocol.connect(address, clock.now()) {
                 // A list that names a peer twice is no reason not to start.
@@ -197,7 +197,7 @@ pub enum StartError {
     /// It has an address to listen at, or peers, and no transport to reach them.
     #[error("a node that listens or has peers needs a transport")]
     NoTransport,
-    /// The transport cannot listen.
+    /// The transport cannot listen, or an address is none of its own.
     #[error(transparent)]
     Transport(#[from] TransportError),
     /// There are too many peers.

@@ -192,9 +192,8 @@ impl<T: Transaction> Driver<T> {
     }
 
     fn connect(&mut self, address: PeerAddr) -> Result<(), PeerError> {
-        if self.transport.is_none() {
-            return Err(PeerError::NoTransport);
-        }
+        let transport = self.transport.as_ref().ok_or(PeerError::NoTransport)?;
+        transport.check_address(&address)?;
         Ok(self.with_protocol(|protocol, now| protocol.connect(address, now))?)
     }
 

@@ -15,6 +15,7 @@ use crate::mempool::MempoolError;
 use crate::miner::MiningThreadError;
 use crate::primitives::{Block, Hash, Transaction};
 use crate::protocol::{ConnectError, PeerAddr, PeerId, PeerInfo, Protocol};
+use crate::transport::TransportError;
 
 /// A running node. Cheap to clone; the node stops when [`shutdown`](Self::shutdown) is called or the last
 /// handle is dropped.
@@ -321,9 +322,12 @@ pub enum SubmitError {
 }
 
 /// Why an address was not added.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PeerError {
+    /// It is no address of the node's transport.
+    #[error(transparent)]
+    Address(#[from] TransportError),
     /// It is added already, or there are too many.
     #[error(transparent)]
     Connect(#[from] ConnectError),
@@ -358,8 +362,21 @@ pub enum MineError {
 
 #[cfg(test)]
 mod tests {
-    use super::Stopped;
-    use crate::{ChainSpec, Node};
+    use super::{PeerError, Stopped};
+    use crate::transport::{Memory, TransportError};
+    use crate::{ChainSpec, Node, StartError};
+
+    #[tokio::test]
+    async fn a_foreign_address_is_refused_where_it_is_given() {
+        let builder = || Node::<String>::builder(ChainSpec::default()).transport(Memory::new());
+        let foreign = "http://localhost:5001".parse().unwrap();
+        let node = builder().start().await.unwrap();
+        let refused = node.connect(foreign).await.unwrap_err();
+        assert!(matches!(refused, PeerError::Address(TransportError::BadAddress { .. })), "{refused}");
+        let foreign = "http://localhost:5001".parse().unwrap();
+        let refused = builder().peers([foreign]).start().await.unwrap_err();
+        assert!(matches!(refused, StartError::Transport(TransportError::BadAddress { .. })), "{refused}");
+    }
 
     #[tokio::test]
     async fn waiting_for_transactions_ends_with_the_last_one_and_with_the_node() {
