@@ -202,7 +202,7 @@ fn refuse_a_forgery(chain: &Blockchain<Record>) -> Result<()> {
     let forged = Block::new(header, records.clone());
     match party.import(forged.into(), now) {
         Err(error @ BlockError::MerkleRoot { .. }) => {
-            println!("  a changed record, by the Merkle root: {error}");
+            println!("  a changed record, by the rule `{}`: {error}", error.rule());
         }
         other => bail!("a changed record was not refused: {other:?}"),
     }
@@ -211,7 +211,7 @@ fn refuse_a_forgery(chain: &Blockchain<Record>) -> Result<()> {
     let forged = Block::new(Header { merkle_root, ..header }, records);
     match party.import(forged.into(), now) {
         Err(error @ BlockError::ProofOfWork { .. }) => {
-            println!("  a header to go with it, by the proof of work: {error}");
+            println!("  a header to go with it, by the rule `{}`: {error}", error.rule());
         }
         other => bail!("a changed header was not refused: {other:?}"),
     }
