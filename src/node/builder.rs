@@ -156,14 +156,14 @@ impl<T: Transaction> NodeBuilder<T> {
             }
         }
         let events = broadcast::Sender::new(MAX_EVENTS);
-        let (changes, changed) = watch::channel(());
+        let (changes, seen) = watch::channel(());
         let shared = Arc::new(Shared {
             protocol: RwLock::new(protocol),
             clock,
             listen,
             mining: Mutex::default(),
             events: events.downgrade(),
-            changes: changed,
+            changes: seen,
         });
         let (commands, calls) = mpsc::channel(MAX_COMMANDS);
         let handle = NodeHandle::new(Arc::clone(&shared), commands);
