@@ -172,20 +172,22 @@ impl<T: Transaction> Blockchain<T> {
         self.blocks(start..).take(limit).map(|block| *block.header()).collect()
     }
 
-    /// The hashes of blocks without a body on the way to `toward`, lowest first, out of the first `window`
-    /// blocks that are not connected yet.
+    /// The hashes of blocks without a body on the way to `toward`, lowest first, out of `window` blocks from
+    /// the first such one on. A branch that is longer than the window is complete before it has more work than
+    /// the best chain, so what it has already must not take up the window.
     pub fn missing_bodies(&self, toward: &Hash, window: usize) -> Vec<Hash> {
-        let missing = |hash: &&Hash| self.tree.known(hash).block().is_none();
+        let has_body = |hash: &&Hash| self.tree.known(hash).block().is_some();
+        let missing = |way: &mut dyn Iterator<Item = &Hash>| {
+            way.skip_while(has_body).take(window).filter(|hash| !has_body(hash)).copied().collect()
+        };
         let ahead = self.tree.ahead();
         let Some(node) = self.tree.node(toward).filter(|node| !node.is_invalid()) else { return Vec::new() };
         let index = ahead.front().and_then(|first| {
             usize::try_from(node.header.height.checked_sub(self.tree.known(first).header.height)?).ok()
         });
         match index {
-            Some(index) if ahead.get(index) == Some(toward) => {
-                ahead.iter().take((index + 1).min(window)).filter(missing).copied().collect()
-            }
-            _ => self.tree.path_from_best(toward).iter().take(window).filter(missing).copied().collect(),
+            Some(index) if ahead.get(index) == Some(toward) => missing(&mut ahead.iter().take(index + 1)),
+            _ => missing(&mut self.tree.path_from_best(toward).iter()),
         }
     }
 
