@@ -4,11 +4,19 @@
 
 #[cfg(all(feature = "ws-json", feature = "ws-bincode"))]
 mod arbitrary;
+#[cfg(feature = "node")]
+mod cluster;
 #[cfg(all(feature = "ws-json", feature = "ws-bincode"))]
 mod golden;
 mod golden_chain;
 #[cfg(feature = "http")]
 mod http;
+#[cfg(feature = "node")]
+mod kit;
+#[cfg(feature = "node")]
+mod node;
+#[cfg(all(unix, feature = "http", feature = "ws-json"))]
+mod process;
 #[cfg(all(feature = "ws-json", feature = "ws-bincode", feature = "test-utils"))]
 mod transport;
 #[cfg(all(feature = "ws-json", feature = "ws-bincode"))]

@@ -1,0 +1,32 @@
+//! The behaviour of a few nodes together, the same over every transport.
+
+#[cfg(feature = "websocket")]
+mod bad_input;
+mod lifecycle;
+mod partition;
+mod refusals;
+mod sync;
+
+/// Runs each test over every transport that is built in.
+macro_rules! over_every_transport {
+    ($($test:ident),+ $(,)?) => {
+        over_every_transport!(@ memory Memory $($test)+);
+        #[cfg(feature = "ws-json")]
+        over_every_transport!(@ ws_json Json $($test)+);
+        #[cfg(feature = "ws-bincode")]
+        over_every_transport!(@ ws_bincode Bincode $($test)+);
+        #[cfg(all(feature = "ws-json", feature = "ws-bincode"))]
+        over_every_transport!(@ mixed Mixed $($test)+);
+    };
+    (@ $module:ident $wire:ident $($test:ident)+) => {
+        mod $module {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    super::$test($crate::kit::Network::new($crate::kit::Wire::$wire)).await;
+                }
+            )+
+        }
+    };
+}
+use over_every_transport;

@@ -1,0 +1,116 @@
+//! Reading, subscribing and calling from threads.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use hashloom::transport::Memory;
+use hashloom::{
+    ConnectError, Context, Event, EventError, MempoolError, MineError, Node, PeerError, Rejected,
+    SubmitError, Transaction,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::kit::{easy_spec, until, within};
+
+#[tokio::test]
+async fn events_come_in_order() {
+    let node = Node::<String>::builder(easy_spec("a")).start().await.unwrap();
+    let mut events = node.subscribe();
+    assert!(matches!(events.try_recv(), Ok(None)));
+    let id = within(node.submit("hello".to_owned())).await.unwrap();
+    let block = within(node.mine_pending()).await.unwrap();
+    let first = within(events.recv()).await.unwrap();
+    assert!(matches!(first, Event::TransactionAccepted { id: accepted } if accepted == id), "{first:?}");
+    let second = events.try_recv().unwrap().unwrap();
+    assert!(matches!(&second, Event::BlockConnected(connected) if *connected == block), "{second:?}");
+    assert!(matches!(events.try_recv(), Ok(None)));
+}
+
+#[tokio::test]
+async fn a_slow_subscriber_is_told_how_much_it_missed() {
+    let node = Node::<String>::builder(easy_spec("a")).start().await.unwrap();
+    let mut events = node.subscribe();
+    let mut ids = Vec::new();
+    for number in 0..1_030 {
+        ids.push(within(node.submit(format!("{number}"))).await.unwrap());
+    }
+    assert!(matches!(within(events.recv()).await, Err(EventError::Missed { events: 6 })));
+    for expected in &ids[6..] {
+        let event = within(events.recv()).await.unwrap();
+        assert!(matches!(&event, Event::TransactionAccepted { id } if id == expected), "{event:?}");
+    }
+    assert!(matches!(events.try_recv(), Ok(None)));
+}
+
+#[tokio::test]
+async fn the_blocking_twins_work_from_a_thread() {
+    let network = Memory::new();
+    let builder = || Node::<String>::builder(easy_spec("a")).transport(network.clone());
+    let other = builder().listen("memory://".parse().unwrap()).start().await.unwrap();
+    let node = builder().start().await.unwrap();
+    let address = other.listen_addr().unwrap().clone();
+    let (done, waits) = tokio::sync::oneshot::channel();
+    let thread = std::thread::spawn({
+        let node = node.clone();
+        move || {
+            node.connect_blocking(address.clone()).unwrap();
+            let error = node.connect_blocking(address.clone()).unwrap_err();
+            assert_eq!(error, PeerError::Connect(ConnectError::AlreadyAdded { address }));
+            node.submit_blocking("pending".to_owned()).unwrap();
+            let error = node.submit_blocking("pending".to_owned()).unwrap_err();
+            assert!(matches!(error, SubmitError::Mempool(MempoolError::AlreadyPending { .. })), "{error}");
+            assert_eq!(node.mine_pending_blocking().unwrap().data(), ["pending"]);
+            assert_eq!(node.mine_blocking(vec!["mine".to_owned()]).unwrap().height(), 2);
+            node.shutdown_blocking();
+            assert!(matches!(node.mine_blocking(Vec::new()), Err(MineError::Stopped(_))));
+            done.send(()).unwrap();
+        }
+    });
+    within(waits).await.unwrap();
+    thread.join().unwrap();
+    within(other.wait_for(|chain| chain.height() == 2)).await.unwrap();
+    assert_eq!(node.blocks(..), other.blocks(..));
+}
+
+#[tokio::test]
+async fn a_connection_needs_a_transport() {
+    let node = Node::<String>::builder(easy_spec("a")).start().await.unwrap();
+    let error = within(node.connect("ws://localhost:5001".parse().unwrap())).await.unwrap_err();
+    assert_eq!(error, PeerError::NoTransport);
+    assert_eq!(node.status().unconnected, []);
+}
+
+/// Takes as long as the test wants it to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Slow;
+
+static ENTERED: AtomicBool = AtomicBool::new(false);
+static GATE: Mutex<()> = Mutex::new(());
+
+impl Transaction for Slow {
+    type State = ();
+
+    fn apply(&self, (): &mut (), _: &Context<'_>) -> Result<(), Rejected> {
+        ENTERED.store(true, Ordering::SeqCst);
+        drop(GATE.lock().unwrap_or_else(PoisonError::into_inner));
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(clippy::await_holding_lock, reason = "the driver waits for it, on another thread; that is the test")]
+async fn reads_do_not_wait_for_the_driver() {
+    let node = Node::<Slow>::builder(easy_spec("slow")).start().await.unwrap();
+    let gate = GATE.lock().unwrap();
+    let mine = tokio::spawn({
+        let node = node.clone();
+        async move { node.mine(vec![Slow]).await }
+    });
+    until(|| ENTERED.load(Ordering::SeqCst)).await;
+    // The driver is in the middle of it, for as long as the gate is shut.
+    assert_eq!(node.status().height, 0);
+    assert_eq!((node.tip().height(), node.blocks(..).len(), node.pending(1).len()), (0, 1, 0));
+    assert!(!mine.is_finished());
+    drop(gate);
+    assert_eq!(within(mine).await.unwrap().unwrap().height(), 1);
+}

@@ -1,0 +1,118 @@
+//! The node of `examples/node.rs` as processes of its own: what a user sees on the command line and over HTTP.
+
+mod program;
+
+use rstest::rstest;
+use serde_json::json;
+
+use program::{Start, assert_equal_blocks};
+
+#[rstest]
+#[case::json("json")]
+#[cfg_attr(feature = "ws-bincode", case::bincode("bincode"))]
+#[tokio::test]
+async fn three_processes_keep_one_chain(#[case] wire: &str) {
+    // In reverse: the second and third dial a first that is not up yet.
+    let first = Start::new(wire);
+    let second = Start::new(wire).peers(&[&first]);
+    let third = Start::new(wire).peers(&[&first, &second]);
+    let third = third.run().await;
+    let second = second.run().await;
+    let first = first.run().await;
+    first.has_peers(2).await;
+    for (height, miner) in [&first, &second, &third].into_iter().enumerate() {
+        let block = miner.mine(&format!("block {}", height + 1)).await;
+        assert_eq!(block["height"], height + 1);
+        assert_equal_blocks(&[&first, &second, &third], &block).await;
+    }
+    let blocks = third.blocks().await;
+    let contents: Vec<_> = blocks.as_array().unwrap().iter().map(|block| &block["data"]).collect();
+    assert_eq!(contents, [&json!([]), &json!(["block 1"]), &json!(["block 2"]), &json!(["block 3"])]);
+
+    let late = Start::new(wire).peers(&[&third.start]).run().await;
+    assert_equal_blocks(&[&first, &late], &blocks[3]).await;
+}
+
+#[tokio::test]
+async fn a_killed_node_catches_up() {
+    let first = Start::new("json");
+    let second = Start::new("json").peers(&[&first]).run().await;
+    let first = first.run().await;
+    second.has_peers(1).await;
+    first.mine("before").await;
+    let start = first.kill().await;
+    let block = second.mine("meanwhile").await;
+    let first = start.run().await;
+    assert_equal_blocks(&[&first, &second], &block).await;
+    let after = first.mine("after").await;
+    assert_equal_blocks(&[&first, &second], &after).await;
+}
+
+#[tokio::test]
+async fn a_fork_heals_when_the_two_meet() {
+    let short = Start::new("json").run().await;
+    let long = Start::new("json").run().await;
+    short.mine("lost").await;
+    long.mine("won 1").await;
+    let won = long.mine("won 2").await;
+    let (status, _) = short.post("/peers", &json!({ "address": long.start.address() })).await;
+    assert_eq!(status, 202);
+    assert_equal_blocks(&[&short, &long], &won).await;
+
+    // What lost waits to be mined again.
+    let (status, again) = short.post("/mine", &json!({})).await;
+    assert_eq!((status, &again["data"]), (201, &json!(["lost"])));
+    assert_equal_blocks(&[&short, &long], &again).await;
+}
+
+#[tokio::test]
+async fn sigterm_stops_it_cleanly() {
+    let first = Start::new("json").run().await;
+    let second = Start::new("json").peers(&[&first.start]).run().await;
+    first.has_peers(1).await;
+    let exit_code = first.terminate().await;
+    assert_eq!(exit_code, Some(0));
+    second.mine("goes on").await;
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_one_line_on_stderr() {
+    let running = Start::new("json").run().await;
+    let mut same_http = Start::new("json");
+    same_http.http = running.start.http;
+    let mut same_p2p = Start::new("json");
+    same_p2p.p2p = running.start.p2p;
+    for (start, says) in [(same_http, "HTTP_PORT"), (same_p2p, "P2P_PORT")] {
+        let (exit_code, stderr) = start.fails(&[]).await;
+        let error: Vec<_> = stderr.lines().filter(|line| line.contains("in use")).collect();
+        assert_eq!(error.len(), 1, "{stderr}");
+        assert!(error[0].starts_with("error: ") && error[0].contains(says), "{stderr}");
+        assert!(!stderr.contains("stack backtrace") && !stderr.contains("panicked"), "{stderr}");
+        assert_ne!(exit_code, Some(0));
+    }
+    running.mine("goes on").await;
+}
+
+#[rstest]
+#[case::flag(&["--no-such-flag"], "--no-such-flag")]
+#[case::port(&["--http-port", "70000"], "70000")]
+#[case::scheme(&["--peers", "http://localhost:5001"], "ws://host:port")]
+#[case::no_port(&["--peers", "ws://localhost"], "ws://host:port")]
+#[case::one_of_several(&["--peers", "ws://localhost:5001,nonsense"], "nonsense")]
+#[case::format(&["--wire", "morse"], "morse")]
+#[tokio::test]
+async fn a_bad_option_is_one_line_on_stderr(#[case] arguments: &[&str], #[case] says: &str) {
+    let (exit_code, stderr) = Start::new("json").fails(arguments).await;
+    assert!(!matches!(exit_code, Some(0) | None), "{exit_code:?}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(stderr.starts_with("error: ") && stderr.contains(says), "{stderr}");
+}
+
+#[tokio::test]
+async fn a_bad_peers_variable_is_one_line_on_stderr() {
+    let mut start = Start::new("json");
+    start.peers = "ws://localhost:5001,,".to_owned();
+    let (exit_code, stderr) = start.fails(&[]).await;
+    assert!(!matches!(exit_code, Some(0) | None), "{exit_code:?}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+}

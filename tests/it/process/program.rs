@@ -1,0 +1,192 @@
+//! Starting the node as a process, and a client for its HTTP interface.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+
+use crate::kit::within;
+
+/// What a node is started with. Its ports stay the same when it is started again.
+#[derive(Debug)]
+pub(super) struct Start {
+    wire: String,
+    pub(super) http: u16,
+    pub(super) p2p: u16,
+    pub(super) peers: String,
+}
+
+/// A node that runs, until this is dropped.
+#[derive(Debug)]
+pub(super) struct Program {
+    pub(super) start: Start,
+    child: Child,
+}
+
+/// A port that is free and that no other test gets. Not one that the system chose for a listener of ours: once
+/// that is closed, the system gives the port to the next who asks, before the node has it or while it is down.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let offset = u16::try_from(std::process::id() % 1_000 * 17).unwrap();
+    loop {
+        let port = 10_000 + (offset + NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000;
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+impl Start {
+    pub(super) fn new(wire: &str) -> Self {
+        Self { wire: wire.to_owned(), http: free_port(), p2p: free_port(), peers: String::new() }
+    }
+
+    pub(super) fn peers(mut self, peers: &[&Self]) -> Self {
+        self.peers = peers.iter().map(|peer| peer.address()).collect::<Vec<_>>().join(",");
+        self
+    }
+
+    pub(super) fn address(&self) -> String {
+        format!("ws://127.0.0.1:{}", self.p2p)
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(executable());
+        command
+            .env_clear()
+            .env("WIRE", &self.wire)
+            .env("HTTP_PORT", self.http.to_string())
+            .env("P2P_PORT", self.p2p.to_string())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        if !self.peers.is_empty() {
+            command.env("PEERS", &self.peers);
+        }
+        command
+    }
+
+    /// Starts the node and waits until it answers. A process has no other way to say that it is up, so it is
+    /// asked again and again; and it is started again where somebody else has its port for a moment.
+    pub(super) async fn run(self) -> Program {
+        let spawn = || self.command().stderr(Stdio::null()).spawn().unwrap();
+        let child = within(async {
+            let mut looks = looks();
+            let mut child = spawn();
+            while request(self.http, "GET", "/status", "").await.is_none_or(|(status, _)| status != 200) {
+                looks.tick().await;
+                if child.try_wait().unwrap().is_some() {
+                    child = spawn();
+                }
+            }
+            child
+        })
+        .await;
+        Program { start: self, child }
+    }
+
+    /// Starts a node that does not come up. Returns its exit code and what it says on stderr.
+    pub(super) async fn fails(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let output = within(self.command().args(arguments).output()).await.unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    }
+}
+
+impl Program {
+    async fn get(&self, path: &str) -> Value {
+        let (status, body) = within(request(self.start.http, "GET", path, "")).await.unwrap();
+        assert_eq!(status, 200, "{body}");
+        body
+    }
+
+    pub(super) async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        within(request(self.start.http, "POST", path, &body.to_string())).await.unwrap()
+    }
+
+    pub(super) async fn blocks(&self) -> Value {
+        self.get("/blocks").await
+    }
+
+    pub(super) async fn mine(&self, data: &str) -> Value {
+        let (status, block) = self.post("/mine", &json!({ "data": data })).await;
+        assert_eq!((status, &block["data"]), (201, &json!([data])), "{block}");
+        block
+    }
+
+    pub(super) async fn has_peers(&self, count: u64) {
+        self.has("peers", &json!(count)).await;
+    }
+
+    /// Asks for the status until it says this.
+    async fn has(&self, field: &str, value: &Value) {
+        within(async {
+            let mut looks = looks();
+            while self.get("/status").await[field] != *value {
+                looks.tick().await;
+            }
+        })
+        .await;
+    }
+
+    /// Ends it without a warning.
+    pub(super) async fn kill(mut self) -> Start {
+        within(self.child.kill()).await.unwrap();
+        self.start
+    }
+
+    /// Asks it to end, as a service manager does. Returns its exit code.
+    pub(super) async fn terminate(mut self) -> Option<i32> {
+        let id = self.child.id().unwrap().to_string();
+        let sent = within(Command::new("kill").args(["-TERM", &id]).status()).await.unwrap();
+        assert!(sent.success());
+        within(self.child.wait()).await.unwrap().code()
+    }
+}
+
+/// Waits until all chains end with this block, and compares all that they say of every block.
+pub(super) async fn assert_equal_blocks(programs: &[&Program], tip: &Value) {
+    let mut all = Vec::new();
+    for program in programs {
+        program.has("tip", &tip["hash"]).await;
+        all.push(program.blocks().await);
+    }
+    for blocks in &all {
+        assert_eq!(blocks.as_array().unwrap().last(), Some(tip));
+        assert_eq!(*blocks, all[0]);
+    }
+}
+
+/// The pace at which a process is asked for what it does not tell by itself.
+fn looks() -> tokio::time::Interval {
+    tokio::time::interval(Duration::from_millis(20))
+}
+
+/// One request on a connection of its own. `None` where nobody answers.
+async fn request(port: u16, method: &str, path: &str, body: &str) -> Option<(u16, Value)> {
+    let mut tcp = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    tcp.write_all((head + body).as_bytes()).await.ok()?;
+    let mut answer = String::new();
+    tcp.read_to_string(&mut answer).await.ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    Some((status, serde_json::from_str(body).ok()?))
+}
+
+/// Cargo builds the examples for `cargo test` and puts them beside the directory of the test binary.
+fn executable() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let program = test.ancestors().nth(2).unwrap().join("examples/node");
+    assert!(program.exists(), "{} is missing: cargo build --example node --features http", program.display());
+    program
+}
