@@ -55,7 +55,8 @@ async fn the_blocking_twins_work_from_a_thread() {
         move || {
             node.connect_blocking(address.clone()).unwrap();
             let error = node.connect_blocking(address.clone()).unwrap_err();
-            assert_eq!(error, PeerError::Connect(ConnectError::AlreadyAdded { address }));
+            let PeerError::Connect(error) = error else { panic!("{error}") };
+            assert_eq!(error, ConnectError::AlreadyAdded { address });
             node.submit_blocking("pending".to_owned()).unwrap();
             let error = node.submit_blocking("pending".to_owned()).unwrap_err();
             assert!(matches!(error, SubmitError::Mempool(MempoolError::AlreadyPending { .. })), "{error}");
@@ -76,7 +77,7 @@ async fn the_blocking_twins_work_from_a_thread() {
 async fn a_connection_needs_a_transport() {
     let node = Node::<String>::builder(easy_spec("a")).start().await.unwrap();
     let error = within(node.connect("ws://localhost:5001".parse().unwrap())).await.unwrap_err();
-    assert_eq!(error, PeerError::NoTransport);
+    assert!(matches!(error, PeerError::NoTransport), "{error}");
     assert_eq!(node.status().unconnected, []);
 }
 
