@@ -4,10 +4,12 @@
 mod import;
 mod locator;
 mod orphans;
+mod progress;
 mod query;
 mod snapshots;
 mod template;
 mod tree;
+mod verify;
 
 use std::sync::Arc;
 
@@ -17,8 +19,10 @@ use crate::primitives::{Hash, Header, Target, Transaction, Work};
 
 pub use import::Imported;
 use orphans::Orphans;
+pub use progress::Progress;
 use snapshots::Snapshots;
 use tree::Tree;
+pub use verify::{Verifier, VerifyError};
 
 /// A proof-of-work blockchain in memory.
 ///

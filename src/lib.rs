@@ -47,7 +47,7 @@ pub use consensus::{
     BlockError, ChainSpec, ChainSpecBuilder, Fault, Retarget, RetargetError, SpecError, retarget,
 };
 
-pub use chain::{Blockchain, ChainConfig, Imported};
+pub use chain::{Blockchain, ChainConfig, Imported, Progress, Verifier, VerifyError};
 pub use mempool::{Mempool, MempoolConfig, MempoolError, Source};
 pub use miner::{Miner, MiningJob, MiningOutcome, MiningThreadError, Search, SearchError, Template};
 

@@ -1,6 +1,6 @@
 //! Reading the chain: blocks, headers, proofs, and what synchronisation asks of it.
 
-use core::ops::{Bound, RangeBounds};
+use core::ops::{Bound, Range, RangeBounds};
 use std::sync::Arc;
 
 use super::{Blockchain, locator};
@@ -70,19 +70,7 @@ impl<T: Transaction> Blockchain<T> {
         &self,
         heights: impl RangeBounds<u64>,
     ) -> impl DoubleEndedIterator<Item = &Arc<Block<T>>> + ExactSizeIterator {
-        let best = self.tree.best();
-        let index = |height: u64| usize::try_from(height).unwrap_or(usize::MAX).min(best.len());
-        let start = match heights.start_bound() {
-            Bound::Included(height) => index(*height),
-            Bound::Excluded(height) => index(height.saturating_add(1)),
-            Bound::Unbounded => 0,
-        };
-        let end = match heights.end_bound() {
-            Bound::Included(height) => index(height.saturating_add(1)),
-            Bound::Excluded(height) => index(*height),
-            Bound::Unbounded => best.len(),
-        };
-        (start..end.max(start)).map(|height| self.on_best(height as u64))
+        self.clip(heights).map(|height| self.on_best(height as u64))
     }
 
     /// The header with this hash, on whichever branch, whether or not its block is here.
@@ -189,6 +177,23 @@ impl<T: Transaction> Blockchain<T> {
             Some(index) if ahead.get(index) == Some(toward) => missing(&mut ahead.iter().take(index + 1)),
             _ => missing(&mut self.tree.path_from_best(toward).iter()),
         }
+    }
+
+    /// Those of these heights that the best chain has.
+    pub(crate) fn clip(&self, heights: impl RangeBounds<u64>) -> Range<usize> {
+        let len = self.tree.best().len();
+        let index = |height: u64| usize::try_from(height).unwrap_or(usize::MAX).min(len);
+        let start = match heights.start_bound() {
+            Bound::Included(height) => index(*height),
+            Bound::Excluded(height) => index(height.saturating_add(1)),
+            Bound::Unbounded => 0,
+        };
+        let end = match heights.end_bound() {
+            Bound::Included(height) => index(height.saturating_add(1)),
+            Bound::Excluded(height) => index(*height),
+            Bound::Unbounded => len,
+        };
+        start..end.max(start)
     }
 
     fn on_best(&self, height: u64) -> &Arc<Block<T>> {

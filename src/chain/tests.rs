@@ -1,5 +1,5 @@
 //! The chain as its users see it: every rule at its boundary, fork choice, arrival in any order, bounds,
-//! proofs, and a naive model that the whole is compared with.
+//! proofs, verification, and a naive model that the whole is compared with.
 
 mod arrival;
 mod bounds;
@@ -10,3 +10,4 @@ mod invariants;
 mod model;
 mod proofs;
 mod rules;
+mod verify;

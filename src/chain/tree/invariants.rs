@@ -1,9 +1,10 @@
-//! What has to hold of a tree after every call, computed anew from its nodes.
+//! What has to hold of a tree after every call, computed anew from its nodes; and a way to break it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::{Body, Tree};
-use crate::primitives::Hash;
+use crate::primitives::{Block, Hash};
 
 use super::super::work_of;
 
@@ -12,6 +13,14 @@ impl<T> Tree<T> {
         self.check_links();
         self.check_best();
         self.check_ahead();
+    }
+
+    /// Keeps `block` as the body of another header, as a damaged store might.
+    pub(in super::super) fn exchange_body(&mut self, hash: Hash, block: &Arc<Block<T>>) {
+        let Some(Body::Complete(body, _)) = self.nodes.get_mut(&hash).map(|node| &mut node.body) else {
+            panic!("block {hash} is not complete");
+        };
+        *body = Arc::clone(block);
     }
 
     /// The length of the path to the best header, and the bytes of its bodies.

@@ -1,0 +1,216 @@
+//! Checking a chain again: every rule that an import checks, over blocks that are already there. Changes
+//! nothing, and believes nothing that was computed when the blocks came.
+
+use core::ops::RangeBounds;
+
+use super::{Blockchain, Progress, history_leaf};
+use crate::consensus::BlockError;
+use crate::consensus::check::{self, Expected};
+use crate::primitives::merkle::CompactRange;
+use crate::primitives::{Block, Hash, Timestamp, Transaction};
+
+/// Checks the best chain once more, a few blocks at a time; made by [`Blockchain::verifier`].
+///
+/// It does not borrow the chain, which may grow, and be locked and unlocked, between two steps.
+///
+/// ```
+/// # use hashloom::{Blockchain, ChainSpec, Timestamp};
+/// # let mut chain: Blockchain = Blockchain::new(ChainSpec::default());
+/// # let now = Timestamp::from_millis(1_767_225_700_000);
+/// # let block = chain.template(vec!["hello".to_owned()], now)?.mine()?;
+/// # let _ = chain.import(block.into(), now)?;
+/// let mut verifier = chain.verifier(..);
+/// loop {
+///     let progress = verifier.step(&chain, 1_000)?;
+///     println!("{} of {} blocks", progress.done, progress.total);
+///     if progress.is_complete {
+///         break;
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a verifier checks nothing until it is stepped"]
+pub struct Verifier<T: Transaction = String> {
+    start: u64,
+    next: u64,
+    /// The height after the last one to verify.
+    end: u64,
+    /// The hash of the block below `next`; zeros below genesis.
+    parent: Hash,
+    /// The history below `next`.
+    history: CompactRange,
+    /// The state below `next`, where it is known.
+    state: Option<T::State>,
+    failed: Option<VerifyError>,
+}
+
+/// The first thing that is wrong with a chain.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// A block breaks a rule.
+    #[error("block {height}: {error}")]
+    Block {
+        /// Its height on the best chain.
+        height: u64,
+        /// The rule.
+        #[source]
+        error: BlockError,
+    },
+    /// A block is not the one that the chain takes it for.
+    #[error("block {height} hashes to {got}, expected {expected}")]
+    Hash {
+        /// Its height on the best chain.
+        height: u64,
+        /// What its header hashes to.
+        got: Hash,
+        /// The hash that the chain keeps it under; at height 0, that of the genesis block of its spec.
+        expected: Hash,
+    },
+    /// Since the last step, a block that was verified left the best chain. Nothing is wrong with either
+    /// branch; verify again from a lower height.
+    #[error("block {height} left the best chain while it was verified")]
+    Reorganised {
+        /// The height up to which the old branch was verified.
+        height: u64,
+    },
+}
+
+impl VerifyError {
+    /// The height of the block that it names.
+    pub const fn height(&self) -> u64 {
+        match self {
+            Self::Block { height, .. } | Self::Hash { height, .. } | Self::Reorganised { height } => *height,
+        }
+    }
+}
+
+impl<T: Transaction> Blockchain<T> {
+    /// Checks the blocks of the best chain at these heights once more, all at once; see
+    /// [`verifier`](Self::verifier) for what is checked.
+    ///
+    /// # Errors
+    ///
+    /// The lowest block that is not as it should be, and why.
+    pub fn verify(&self, heights: impl RangeBounds<u64>) -> Result<(), VerifyError> {
+        self.verifier(heights).step(self, u64::MAX).map(|_| ())
+    }
+
+    /// Prepares to check the blocks of the best chain at these heights once more. Heights above the present
+    /// tip are left out.
+    ///
+    /// Everything that an [`import`](Self::import) checks is computed anew: the hash, the proof of work, the
+    /// link to the parent, height, target, median of timestamps, history root, Merkle root and size, and from
+    /// genesis on also that every transaction applies and what the state root is. A range that begins higher
+    /// takes the headers below it as they are, and leaves the state aside unless it is
+    /// [given](Verifier::with_state). Whether a timestamp was ahead of the clock is a question for the moment of
+    /// its arrival, and not asked again.
+    pub fn verifier(&self, heights: impl RangeBounds<u64>) -> Verifier<T> {
+        let range = self.clip(heights);
+        let [start, end] = [range.start, range.end].map(|height| height as u64);
+        let below = start.checked_sub(1).and_then(|height| self.tree.best_at(height));
+        Verifier {
+            start,
+            next: start,
+            end,
+            parent: below.copied().unwrap_or_default(),
+            history: self.history.compact_range_at(start).unwrap_or_default(),
+            state: (start == 0).then(T::State::default),
+            failed: None,
+        }
+    }
+}
+
+impl<T: Transaction> Verifier<T> {
+    /// Verifies the state too, from `state` on: the state after the block below the next one.
+    pub fn with_state(mut self, state: T::State) -> Self {
+        self.state = Some(state);
+        self
+    }
+
+    /// Verifies at most `blocks` more blocks.
+    ///
+    /// # Errors
+    ///
+    /// The lowest block that is not as it should be, and why. Further steps say the same again.
+    pub fn step(&mut self, chain: &Blockchain<T>, blocks: u64) -> Result<Progress, VerifyError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        let pause = self.next.saturating_add(blocks).min(self.end);
+        while self.next < pause {
+            self.verify_next(chain).inspect_err(|error| self.failed = Some(error.clone()))?;
+        }
+        Ok(self.progress())
+    }
+
+    /// How far it has come.
+    pub const fn progress(&self) -> Progress {
+        let (done, total) = (self.next - self.start, self.end - self.start);
+        Progress { done, total, is_complete: done == total }
+    }
+
+    /// The height of the block that is verified next.
+    pub const fn next_height(&self) -> u64 {
+        self.next
+    }
+
+    /// The state below the next block, where it is known. With it another verifier goes on from here, even in
+    /// another process. After an error it is of no use.
+    pub const fn state(&self) -> Option<&T::State> {
+        self.state.as_ref()
+    }
+
+    fn verify_next(&mut self, chain: &Blockchain<T>) -> Result<(), VerifyError> {
+        let height = self.next;
+        if let Some(below) = height.checked_sub(1)
+            && chain.tree.best_at(below) != Some(&self.parent)
+        {
+            return Err(VerifyError::Reorganised { height: below });
+        }
+        let (Some(kept_as), Some(block)) = (chain.tree.best_at(height), chain.block_at(height)) else {
+            return Err(VerifyError::Reorganised { height });
+        };
+        let expected = if height == 0 { *chain.spec.genesis::<T>().hash() } else { *kept_as };
+        let hash = block.header().hash();
+        // Targets and medians are computed from the index, so its copy of the header has to be right too.
+        let indexed = chain.tree.known(kept_as).header.hash();
+        for got in [hash, indexed] {
+            if got != expected {
+                return Err(VerifyError::Hash { height, got, expected });
+            }
+        }
+        self.check(chain, block, &hash).map_err(|error| VerifyError::Block { height, error })?;
+        self.history.push(history_leaf(&hash));
+        self.parent = hash;
+        self.next += 1;
+        Ok(())
+    }
+
+    fn check(&mut self, chain: &Blockchain<T>, block: &Block<T>, hash: &Hash) -> Result<(), BlockError> {
+        let (header, spec) = (block.header(), &chain.spec);
+        // Genesis has no parent and no proof of work; it is what the spec says that it is.
+        if self.next > 0 {
+            check::proof_of_work(header, hash, spec)?;
+            if header.previous_hash != self.parent {
+                return Err(BlockError::UnknownParent { parent: header.previous_hash });
+            }
+            let expected = Expected {
+                height: self.next,
+                target: chain.target_after(&self.parent),
+                median: chain.median_after(&self.parent),
+                history_root: self.history.root(),
+            };
+            check::header_in_chain(header, &expected, spec, END_OF_TIME)?;
+        }
+        check::body(header, &block.digest()?, spec)?;
+        match &mut self.state {
+            Some(state) => check::apply(header, block.data(), state),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A clock that no timestamp is ahead of.
+const END_OF_TIME: Timestamp = Timestamp::from_millis(u64::MAX);
