@@ -9,7 +9,7 @@
 //! L4  transport    how messages reach a peer: in memory, over WebSocket       feature node, ws-*
 //! W   wire         what a message looks like: JSON, bincode                   feature ws-*
 //! L3  protocol     what peers say to each other, as a pure state machine      always
-//! L2  chain, mempool, miner                                                   always
+//! L2  chain, mempool, miner, archive                                          always
 //! L1  consensus    the rules of a chain, and whether a block follows them     always
 //! L0  primitives   hashes, targets, headers, transactions, blocks, proofs     always
 //! ```
@@ -21,6 +21,8 @@ mod consensus;
 mod chain;
 mod mempool;
 mod miner;
+
+mod archive;
 
 mod protocol;
 
@@ -47,6 +49,9 @@ pub use consensus::{
     BlockError, ChainSpec, ChainSpecBuilder, Fault, Retarget, RetargetError, SpecError, retarget,
 };
 
+pub use archive::{
+    ARCHIVE_VERSION, ArchivePosition, ExportError, Exporter, ImportError, Importer, max_record_bytes,
+};
 pub use chain::{Blockchain, ChainConfig, Imported, Progress, Verifier, VerifyError};
 pub use mempool::{Mempool, MempoolConfig, MempoolError, Source};
 pub use miner::{Miner, MiningJob, MiningOutcome, MiningThreadError, Search, SearchError, Template};

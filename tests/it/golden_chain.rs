@@ -26,13 +26,7 @@ fn default_spec() {
 
 #[test]
 fn mined_block() {
-    let spec = ChainSpec::builder("golden")
-        .easiest_target(CompactTarget::from_bits(0x2000_ffff))
-        .retarget(Retarget::Fixed)
-        .genesis_time(Timestamp::from_millis(1_767_225_600_000))
-        .build()
-        .unwrap();
-    let mut chain: Blockchain = Blockchain::new(spec);
+    let mut chain: Blockchain = Blockchain::new(spec());
     let now = Timestamp::from_millis(1_767_225_700_000);
     let data = ["", "hashloom", "\u{1d11e}"].map(str::to_owned).to_vec();
     let block = chain.template(data, now).unwrap().mine().unwrap();
@@ -50,13 +44,38 @@ fn mined_block() {
     read_back();
 }
 
+#[test]
+fn archive() {
+    let mut chain: Blockchain = Blockchain::new(spec());
+    let now = Timestamp::from_millis(1_767_225_700_000);
+    for data in [&["", "hashloom"][..], &[]] {
+        let data = data.iter().map(ToString::to_string).collect();
+        let block = chain.template(data, now).unwrap().mine().unwrap();
+        assert!(chain.import(block.into(), now).is_ok(), "a golden block is a good one");
+    }
+    let mut file = Vec::new();
+    chain.export(.., &mut file).unwrap();
+    let lines = [("tip", chain.tip().hash().to_string()), ("file", hex::encode(file))];
+    check("archive.txt", "An archive of two blocks, with two texts and with none.", &lines);
+
+    let mut copy: Blockchain = Blockchain::new(spec());
+    let file = hex::decode(frozen_value("archive.txt", "file")).unwrap();
+    assert_eq!(copy.import_archive(file.as_slice(), now).unwrap(), 2);
+    assert_eq!(copy.tip().hash().to_string(), frozen_value("archive.txt", "tip"));
+}
+
+fn spec() -> ChainSpec {
+    ChainSpec::builder("golden")
+        .easiest_target(CompactTarget::from_bits(0x2000_ffff))
+        .retarget(Retarget::Fixed)
+        .genesis_time(Timestamp::from_millis(1_767_225_600_000))
+        .build()
+        .unwrap()
+}
+
 /// What was written once is still a block with proof of work.
 fn read_back() {
-    let frozen = fs::read_to_string(path("mined_block.txt")).unwrap();
-    let value = |name: &str| {
-        let line = frozen.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
-        line.unwrap().to_owned()
-    };
+    let value = |name: &str| frozen_value("mined_block.txt", name);
     let bytes: [u8; Header::LEN] = hex::decode(value("header")).unwrap().try_into().unwrap();
     let header = Header::from_bytes(&bytes);
     assert_eq!(header.hash().to_string(), value("hash"));
@@ -81,6 +100,13 @@ fn check(file: &str, title: &str, lines: &[(&str, String)]) {
         today, frozen,
         "{file} differs; if that is meant: HASHLOOM_BLESS=1 cargo test --test it golden_chain"
     );
+}
+
+/// The value that stands under this name in a golden file.
+fn frozen_value(file: &str, name: &str) -> String {
+    let frozen = fs::read_to_string(path(file)).unwrap();
+    let value = frozen.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+    value.unwrap().to_owned()
 }
 
 fn path(file: &str) -> PathBuf {
