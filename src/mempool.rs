@@ -188,9 +188,9 @@ impl<T: Transaction> Mempool<T> {
         };
         let mut candidates: Vec<Pending<T>> = Vec::new();
         for (id, size, transaction) in disconnected.iter().rev().flat_map(|block| measured(block)) {
-            self.mined.remove(&id);
             candidates.push(Pending { id, size, transaction: transaction.clone() });
         }
+        self.mined.remove_all(&candidates.iter().map(|pending| pending.id).collect());
         candidates.extend(core::mem::take(&mut self.queue).into_values());
         self.places.clear();
         self.bytes = 0;

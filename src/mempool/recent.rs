@@ -36,10 +36,11 @@ impl RecentSet {
         true
     }
 
-    /// Linear in the limit: for what happens seldom.
-    pub(crate) fn remove(&mut self, hash: &Hash) {
-        if self.members.remove(hash) {
-            self.order.retain(|member| member != hash);
+    /// Linear in the limit, however many are removed.
+    pub(crate) fn remove_all(&mut self, hashes: &BTreeSet<Hash>) {
+        if hashes.iter().any(|hash| self.members.remove(hash)) {
+            self.members.retain(|member| !hashes.contains(member));
+            self.order.retain(|member| !hashes.contains(member));
         }
     }
 }
@@ -65,7 +66,7 @@ mod tests {
         let mut set = RecentSet::new(2);
         set.insert(hash(1));
         set.insert(hash(2));
-        set.remove(&hash(1));
+        set.remove_all(&BTreeSet::from([hash(1), hash(9)]));
         assert!(set.insert(hash(1)) && set.insert(hash(3)));
         assert_eq!([1, 2, 3].map(|byte| set.contains(&hash(byte))), [true, false, true]);
     }
