@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 pub use address::{PeerAddr, PeerAddrError};
 pub use config::ProtocolConfig;
+pub(crate) use config::printable;
 pub use io::{CloseReason, Direction, Event, Input, Now, Output, PeerId};
 pub use message::{Hello, Message, Tip};
 pub use peer::PeerInfo;
@@ -58,6 +59,8 @@ pub struct Protocol<T: Transaction = String> {
     blocks_due: bool,
     /// The same for transactions.
     transactions_due: bool,
+    /// Transactions that are to be offered when the present call ends.
+    to_offer: Vec<Hash>,
     outputs: VecDeque<Output<T>>,
 }
 
@@ -82,7 +85,7 @@ pub enum ConnectError {
 impl<T: Transaction> Protocol<T> {
     /// A node that knows the genesis block and no peer.
     pub fn new(spec: ChainSpec, config: ProtocolConfig) -> Self {
-        let mut rng = fastrand::Rng::with_seed(config.seed);
+        let mut rng = fastrand::Rng::with_seed(config.seed.unwrap_or(0));
         let chain = Blockchain::with_config(spec, config.chain.clone());
         Self {
             mempool: Mempool::new(&chain, config.mempool.clone()),
@@ -96,6 +99,7 @@ impl<T: Transaction> Protocol<T> {
             config,
             blocks_due: false,
             transactions_due: false,
+            to_offer: Vec::new(),
             outputs: VecDeque::new(),
         }
     }
@@ -156,6 +160,7 @@ impl<T: Transaction> Protocol<T> {
     pub fn submit(&mut self, transaction: T, now: Now) -> Result<Hash, MempoolError> {
         let id = self.mempool.submit(transaction, Source::Local, &self.chain, now.wall)?;
         self.accepted(id);
+        self.offer_new();
         Ok(id)
     }
 
@@ -243,7 +248,7 @@ impl<T: Transaction> Protocol<T> {
         let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
         peer.heard(&message, now);
         if let Message::Bye { reason } = message {
-            let reason = config::cut(&reason, limits::MAX_REASON_BYTES).to_owned();
+            let reason = printable(&reason, limits::MAX_REASON_BYTES);
             return Err(CloseReason::Bye { reason });
         }
         if !peer.is_ready() {
@@ -315,7 +320,7 @@ impl<T: Transaction> Protocol<T> {
         }
         if !matches!(reason, CloseReason::Bye { .. }) {
             let text = reason.to_string();
-            let text = config::cut(&text, limits::MAX_REASON_BYTES).to_owned();
+            let text = printable(&text, limits::MAX_REASON_BYTES);
             self.send(id, Message::Bye { reason: text });
         }
         self.outputs.push_back(Output::Close { peer: id, reason: reason.clone() });

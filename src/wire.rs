@@ -16,6 +16,8 @@ mod json;
 pub use bincode::Bincode;
 pub use error::{FrameKind, WireError};
 #[cfg(feature = "websocket")]
+pub(crate) use format::Payload;
+#[cfg(feature = "websocket")]
 pub use format::{Frame, WireFormat};
 #[cfg(feature = "ws-json")]
 pub use json::Json;

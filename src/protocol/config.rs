@@ -9,9 +9,10 @@ use crate::mempool::MempoolConfig;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ProtocolConfig {
-    /// Where all randomness comes from: jitter and the nonce by which a node recognises itself. Give every
-    /// node another one. Default: 0.
-    pub seed: u64,
+    /// Where all randomness comes from: jitter, and the nonce by which a node recognises itself, so two nodes
+    /// with one seed take each other for themselves. Default: `None`, for which a `Node` draws one, and a
+    /// bare [`Protocol`](super::Protocol) takes 0.
+    pub seed: Option<u64>,
     /// The software's name and version, as peers see it; cut to [`limits::MAX_AGENT_BYTES`]. Default:
     /// `hashloom/` and the version of this crate.
     pub agent: String,
@@ -32,7 +33,7 @@ pub struct ProtocolConfig {
 impl Default for ProtocolConfig {
     fn default() -> Self {
         Self {
-            seed: 0,
+            seed: None,
             agent: concat!("hashloom/", env!("CARGO_PKG_VERSION")).to_owned(),
             listen: None,
             wants_new_blocks: true,
@@ -48,7 +49,7 @@ impl ProtocolConfig {
     /// Sets [`seed`](Self::seed).
     #[must_use]
     pub const fn with_seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
+        self.seed = Some(seed);
         self
     }
 
@@ -102,8 +103,21 @@ impl ProtocolConfig {
     }
 }
 
-/// The longest prefix of `text` with at most `limit` bytes.
-pub(super) fn cut(text: &str, limit: usize) -> &str {
+/// At most `limit` bytes of a text that a peer may have written, without the characters that play tricks on
+/// logs and terminals.
+pub(crate) fn printable(text: &str, limit: usize) -> String {
     let end = text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= limit).last();
-    &text[..end.unwrap_or(0)]
+    text[..end.unwrap_or(0)].replace(char::is_control, " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_of_a_peer_is_cut_at_a_character_and_cleaned() {
+        assert_eq!(printable("a\nb\u{1b}[2J", 100), "a b [2J");
+        assert_eq!(printable("ab\u{e9}", 3), "ab");
+        assert_eq!(printable("ab\u{e9}", 4), "ab\u{e9}");
+    }
 }

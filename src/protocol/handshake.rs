@@ -2,7 +2,7 @@
 //! somebody new.
 
 use super::address::PeerAddr;
-use super::config::cut;
+use super::config::printable;
 use super::io::{CloseReason, Direction, Event, Now, Output, PeerId};
 use super::message::{Hello, Message, Tip};
 use super::peer::Peer;
@@ -37,7 +37,7 @@ impl<T: Transaction> Protocol<T> {
             genesis: *self.chain.genesis().hash(),
             nonce: self.nonce,
             tip: Tip { hash: *self.chain.tip().hash(), height: self.chain.height(), work: self.chain.work() },
-            agent: cut(&self.config.agent, limits::MAX_AGENT_BYTES).to_owned(),
+            agent: printable(&self.config.agent, limits::MAX_AGENT_BYTES),
             listen: self.config.listen.clone(),
             wants_new_blocks: self.config.wants_new_blocks,
         }
@@ -69,6 +69,7 @@ impl<T: Transaction> Protocol<T> {
                 limit: limits::MAX_AGENT_BYTES,
             });
         }
+        let hello = Hello { agent: printable(&hello.agent, limits::MAX_AGENT_BYTES), ..hello };
         self.settle_double(id, direction, &address, &hello, now)?;
         self.event(Event::PeerConnected { peer: id, address, direction, agent: hello.agent.clone() });
         let (tip, theirs) = (hello.tip.hash, hello.tip.work);

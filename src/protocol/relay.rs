@@ -41,15 +41,16 @@ impl<T: Transaction> Protocol<T> {
         self.send_all(peers, Message::Announce(*tip.header()));
     }
 
-    /// Offers a transaction that entered the mempool.
+    /// Notes a transaction that entered the mempool, to be offered when the call ends: many may come at once,
+    /// and a message for each of them would fill a peer's queue.
     pub(super) fn accepted(&mut self, id: Hash) {
         self.event(Event::TransactionAccepted { id });
-        let peers = self.peers_without(&id, |_| true);
-        self.send_all(peers, Message::Offer { ids: vec![id] });
+        self.to_offer.push(id);
     }
 
-    /// Offers transactions that came back from blocks of a lost branch: who never saw it does not have them.
-    pub(super) fn offer_again(&mut self, ids: &[Hash]) {
+    /// Offers what entered the mempool, or came back to it from a lost branch, to those who do not have it.
+    pub(super) fn offer_new(&mut self) {
+        let ids = core::mem::take(&mut self.to_offer);
         for id in self.peers.keys().copied().collect::<Vec<_>>() {
             let Some(peer) = self.peers.get(&id).filter(|peer| peer.is_ready()) else { continue };
             let unknown: Vec<Hash> = ids.iter().filter(|id| !peer.known.contains(id)).copied().collect();

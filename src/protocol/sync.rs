@@ -190,7 +190,8 @@ impl<T: Transaction> Protocol<T> {
         }
         let undone = disconnected.iter().rev().filter_map(|block| block.digest().ok());
         let pending = undone.flat_map(|digest| digest.ids).filter(|id| self.mempool.contains(id));
-        self.offer_again(&pending.collect::<Vec<_>>());
+        let pending: Vec<Hash> = pending.collect();
+        self.to_offer.extend(pending);
         for block in connected {
             self.event(Event::BlockConnected(Arc::clone(block)));
         }
@@ -200,6 +201,7 @@ impl<T: Transaction> Protocol<T> {
     /// What every call ends with: tell the peers of a new tip, and ask for what is missing.
     pub(super) fn after_import(&mut self, now: Now) {
         self.announce_tip();
+        self.offer_new();
         self.request_headers(now);
         self.request_blocks(now);
         self.request_transactions(now);
@@ -213,17 +215,21 @@ impl<T: Transaction> Protocol<T> {
         let is_far = |hash: &Hash| self.chain.header(hash).is_some_and(|header| header.height > horizon);
         let may_go_on = |peer: &Peer| !peer.headers_from.as_ref().is_some_and(is_far);
         let wanting = |peer: &Peer| peer.may_be_asked_for_headers() && may_go_on(peer);
-        let mut in_turn: Vec<(Option<Duration>, PeerId)> = self
+        // Whoever has waited longest, or new connections would come first for ever.
+        let mut in_turn: Vec<(Duration, bool, PeerId)> = self
             .peers
             .iter()
             .filter(|(_, peer)| wanting(peer))
-            .map(|(id, peer)| (peer.headers_asked, *id))
+            .map(|(id, peer)| {
+                let since = peer.headers_asked.unwrap_or(peer.connected_at);
+                (since, peer.headers_asked.is_some(), *id)
+            })
             .collect();
         in_turn.sort_unstable();
         let (best_header, _) = self.chain.best_header();
         // Headers far ahead say nothing about a peer that did not show them.
         let start = if is_far(best_header) { *self.chain.tip().hash() } else { *best_header };
-        for (_, id) in in_turn.into_iter().take(room) {
+        for (.., id) in in_turn.into_iter().take(room) {
             let Some(peer) = self.peers.get_mut(&id) else { continue };
             peer.wants_headers = false;
             peer.headers_asked = Some(now.elapsed);

@@ -31,7 +31,7 @@ impl WireFormat for Bincode {
         options()
             .with_limit(bytes.len() as u64)
             .deserialize(bytes)
-            .map_err(|error| WireError::Decode { format: Self::SUBPROTOCOL, source: error })
+            .map_err(|error| WireError::decode(Self::SUBPROTOCOL, &error))
     }
 }
 

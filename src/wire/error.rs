@@ -3,6 +3,8 @@
 use core::error::Error;
 use core::fmt;
 
+use crate::protocol::printable;
+
 /// What is wrong between a message and its frame.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -44,6 +46,17 @@ pub enum WireError {
         /// The limit in bytes.
         limit: usize,
     },
+}
+
+/// The most bytes of a library's message that an error keeps.
+const MAX_DETAIL_BYTES: usize = 256;
+
+impl WireError {
+    /// A [`Decode`](Self::Decode) with what a format's library says, cut and without control characters:
+    /// libraries quote what they read, which is the peer's text, and errors end up in logs.
+    pub fn decode(format: &'static str, error: &impl fmt::Display) -> Self {
+        Self::Decode { format, source: printable(&error.to_string(), MAX_DETAIL_BYTES).into() }
+    }
 }
 
 /// The two kinds of frames that WebSocket has.

@@ -35,11 +35,14 @@ pub trait WireFormat: Debug + Send + Sync + 'static {
 }
 
 /// One encoded message. Cheap to clone: the clones share their bytes.
+/// Made from a `String`, for formats that people read, or from a `Vec<u8>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Frame {
-    /// UTF-8, for formats that people read.
+pub struct Frame(pub(crate) Payload);
+
+/// The library's types, which stay out of the public interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Payload {
     Text(Utf8Bytes),
-    /// Any bytes.
     Binary(Bytes),
 }
 
@@ -50,9 +53,9 @@ impl Frame {
     ///
     /// [`WireError::FrameKind`], for a binary frame.
     pub fn as_text(&self, format: &'static str) -> Result<&str, WireError> {
-        match self {
-            Self::Text(text) => Ok(text),
-            Self::Binary(_) => Err(self.unexpected(format, FrameKind::Text)),
+        match &self.0 {
+            Payload::Text(text) => Ok(text),
+            Payload::Binary(_) => Err(self.unexpected(format, FrameKind::Text)),
         }
     }
 
@@ -62,25 +65,25 @@ impl Frame {
     ///
     /// [`WireError::FrameKind`], for a text frame.
     pub fn as_binary(&self, format: &'static str) -> Result<&[u8], WireError> {
-        match self {
-            Self::Binary(bytes) => Ok(bytes),
-            Self::Text(_) => Err(self.unexpected(format, FrameKind::Binary)),
+        match &self.0 {
+            Payload::Binary(bytes) => Ok(bytes),
+            Payload::Text(_) => Err(self.unexpected(format, FrameKind::Binary)),
         }
     }
 
     /// The bytes, of whichever kind.
     pub fn as_bytes(&self) -> &[u8] {
-        match self {
-            Self::Text(text) => text.as_bytes(),
-            Self::Binary(bytes) => bytes,
+        match &self.0 {
+            Payload::Text(text) => text.as_bytes(),
+            Payload::Binary(bytes) => bytes,
         }
     }
 
     /// The kind.
     pub const fn kind(&self) -> FrameKind {
-        match self {
-            Self::Text(_) => FrameKind::Text,
-            Self::Binary(_) => FrameKind::Binary,
+        match &self.0 {
+            Payload::Text(_) => FrameKind::Text,
+            Payload::Binary(_) => FrameKind::Binary,
         }
     }
 
@@ -91,12 +94,12 @@ impl Frame {
 
 impl From<String> for Frame {
     fn from(text: String) -> Self {
-        Self::Text(text.into())
+        Self(Payload::Text(text.into()))
     }
 }
 
 impl From<Vec<u8>> for Frame {
     fn from(bytes: Vec<u8>) -> Self {
-        Self::Binary(bytes.into())
+        Self(Payload::Binary(bytes.into()))
     }
 }

@@ -23,7 +23,6 @@ impl WireFormat for Json {
 
     fn decode<M: DeserializeOwned>(&self, frame: &Frame) -> Result<M, WireError> {
         let text = frame.as_text(Self::SUBPROTOCOL)?;
-        serde_json::from_str(text)
-            .map_err(|error| WireError::Decode { format: Self::SUBPROTOCOL, source: error.into() })
+        serde_json::from_str(text).map_err(|error| WireError::decode(Self::SUBPROTOCOL, &error))
     }
 }

@@ -111,3 +111,12 @@ fn floats_keep_every_bit_in_json() {
 /// The worst transaction type: as deep as the peer likes.
 #[derive(Debug, serde::Deserialize)]
 struct Tree(#[expect(dead_code, reason = "only its depth counts")] Vec<Tree>);
+
+/// The library quotes what it read, and what it read is the peer's.
+#[test]
+fn an_error_keeps_little_of_what_a_peer_wrote_and_no_control_characters() {
+    let forged = format!("{{\"\\u001b[2J\\nINFO all is well{}\": 1}}", "x".repeat(1 << 20));
+    let error = Json.decode::<Message>(&forged.into()).unwrap_err().to_string();
+    assert!(error.contains("INFO all is well") && error.len() < 400, "{} bytes", error.len());
+    assert!(!error.contains(char::is_control), "{error:?}");
+}

@@ -64,7 +64,7 @@ impl Network {
 
     pub(super) fn of(nodes: impl IntoIterator<Item = (ChainSpec, ProtocolConfig)>) -> Self {
         let node = |(index, (spec, config)): (usize, (ChainSpec, ProtocolConfig))| {
-            let seed = config.seed + index as u64 + 1;
+            let seed = config.seed.unwrap_or(0) + index as u64 + 1;
             Node::new(spec, config.with_seed(seed))
         };
         Self {
@@ -164,7 +164,7 @@ impl Network {
             }
         }
         let config = self.nodes[node].config.clone();
-        let seed = config.seed + 1_000;
+        let seed = config.seed.unwrap_or(0) + 1_000;
         let spec = self.nodes[node].protocol.chain().spec().clone();
         self.nodes[node] = Node { is_up: false, ..Node::new(spec, config.with_seed(seed)) };
         self.settle();

@@ -290,3 +290,20 @@ fn peers_with_endless_news_do_not_keep_others_from_being_asked() {
     let outputs = bench.receive(a, Message::Headers(Vec::new()));
     assert_eq!(kinds(&outputs, patient), ["get_headers"]);
 }
+
+/// A stream of new connections, each of which lets its request time out, leaves a slot to who was there before.
+#[test]
+fn newcomers_do_not_come_before_those_who_have_waited() {
+    let mut bench = Bench::new();
+    let [slow, waiting] = [bench.join_ahead(), bench.join_ahead()];
+    bench.receive(waiting, Message::Headers(Vec::new()));
+    let other_slow = bench.join_ahead();
+    let unknown = *chain_of(7, "elsewhere")[6].header();
+    bench.receive(waiting, Message::Announce(unknown));
+    bench.pass(Duration::from_secs(1));
+    let work = Work::from_uint(ruint::aliases::U256::MAX);
+    bench.join_at(Hash::from_bytes([9; 32]), 9, work);
+    let outputs = bench.pass(limits::REQUEST_TIMEOUT);
+    assert_eq!([slow, other_slow].map(|peer| kinds(&outputs, peer)), [["bye"]; 2], "both slots are free");
+    assert_eq!(kinds(&outputs, waiting)[0], "get_headers");
+}

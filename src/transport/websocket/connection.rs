@@ -23,7 +23,7 @@ use super::config::WebSocketConfig;
 use crate::primitives::Transaction;
 use crate::protocol::{Message, PeerAddr};
 use crate::transport::{Connection, Outgoing, Receiver, Sender, TransportError};
-use crate::wire::{Frame, WireError};
+use crate::wire::{Frame, Payload, WireError};
 
 /// Bytes that are read from a socket at a time. Every connection has a buffer of that size.
 const READ_BUFFER_BYTES: usize = 32 << 10;
@@ -155,9 +155,9 @@ impl Socket {
         }
         let mut stream = Pin::new(&mut self.stream);
         ready!(stream.as_mut().poll_ready(cx)).map_err(transport_error)?;
-        let message = match frame.clone() {
-            Frame::Text(text) => WsMessage::Text(text),
-            Frame::Binary(bytes) => WsMessage::Binary(bytes),
+        let message = match frame.clone().0 {
+            Payload::Text(text) => WsMessage::Text(text),
+            Payload::Binary(bytes) => WsMessage::Binary(bytes),
         };
         Poll::Ready(stream.start_send(message).map_err(transport_error))
     }
@@ -176,8 +176,10 @@ impl Socket {
                 return Poll::Pending;
             };
             match next {
-                Some(Ok(WsMessage::Text(text))) => return Poll::Ready(Ok(Some(Frame::Text(text)))),
-                Some(Ok(WsMessage::Binary(bytes))) => return Poll::Ready(Ok(Some(Frame::Binary(bytes)))),
+                Some(Ok(WsMessage::Text(text))) => return Poll::Ready(Ok(Some(Frame(Payload::Text(text))))),
+                Some(Ok(WsMessage::Binary(bytes))) => {
+                    return Poll::Ready(Ok(Some(Frame(Payload::Binary(bytes)))));
+                }
                 // The answer to a ping is queued; the next read writes it.
                 Some(Ok(WsMessage::Ping(_) | WsMessage::Pong(_) | WsMessage::Frame(_))) => {}
                 Some(Ok(WsMessage::Close(_))) => {
