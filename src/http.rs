@@ -41,7 +41,7 @@
 //! | 415 | `unsupported_media_type` |
 //! | 422 | `transaction_rejected`, `transaction_not_encodable`, `transaction_too_large`, `block_too_large` |
 //! | 500 | `internal` |
-//! | 501 | `upgrade_unsupported` |
+//! | 501 | `upgrade_unsupported`, `no_transport` |
 //! | 503 (with `Retry-After`) | `busy`, `mempool_full`, `mining_timeout`, `too_many_peers`, `shutting_down` |
 //!
 //! What is not HTTP at all, and a head beyond its limit, hyper answers itself: 400 and 431 without a body. A
@@ -50,8 +50,8 @@
 //! # Web pages
 //!
 //! Nothing here asks for a password, so a web page that is open in somebody's browser must not reach a node on
-//! their machine. No cross-origin access is granted; a `POST` needs a JSON content type, which a page cannot
-//! send without asking first, and is refused with a foreign `Origin`; a `Host` that is neither an IP address,
+//! their machine. No cross-origin access is granted; a `POST` is refused with a foreign `Origin`, and one
+//! with a body needs a JSON content type, which a page cannot send without asking first; a `Host` that is neither an IP address,
 //! `localhost` nor one of [`RoutesConfig::allowed_hosts`] is refused, which stops DNS rebinding.
 
 mod backend;

@@ -30,14 +30,14 @@ use crate::transport::{Transport, TransportError};
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct Node<T>(core::marker::PhantomData<T>);
+pub struct Node<T = String>(core::marker::PhantomData<T>);
 
 impl<T: Transaction> Node<T> {
     /// Starts from a chain's rules; everything else has a default.
     pub fn builder(spec: ChainSpec) -> NodeBuilder<T> {
         NodeBuilder {
             spec,
-            protocol: ProtocolConfig::default().with_seed(fastrand::u64(..)),
+            protocol: ProtocolConfig::default(),
             transport: None,
             listen: None,
             peers: Vec::new(),
@@ -93,7 +93,8 @@ impl<T: Transaction> NodeBuilder<T> {
         self
     }
 
-    /// Sets the bounds and the behaviour towards peers. Replaces the random seed too.
+    /// Sets the bounds and the behaviour towards peers. Without an address to tell them of, peers are told
+    /// the one that the node listens at.
     pub fn protocol(mut self, config: ProtocolConfig) -> Self {
         self.protocol = config;
         self
@@ -146,7 +147,9 @@ impl<T: Transaction> NodeBuilder<T> {
         };
         let listen = listener.as_ref().map(|listener| listener.local_addr().clone());
         let max_inbound = self.protocol.max_inbound;
-        let protocol = self.protocol.with_listen(listen.clone());
+        let mut protocol = self.protocol;
+        protocol.seed.get_or_insert_with(|| fastrand::u64(..));
+        protocol.listen = protocol.listen.or_else(|| listen.clone());
         let mut protocol = Protocol::new(self.spec, protocol);
         for address in self.peers {
             match protocol.connect(address, clock.now()) {

@@ -26,6 +26,9 @@ const LARGE_MESSAGE: u32 = 32;
 /// How long a peer may take to read one message.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long a dial may take, whatever the transport.
+const DIAL_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// How long a goodbye may take, with all that is queued before it.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -164,7 +167,12 @@ async fn write<T: Transaction>(
 async fn in_time(step: impl Future<Output = Result<(), TransportError>>) -> Result<(), CloseReason> {
     match timeout(WRITE_TIMEOUT, step).await {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(CloseReason::Lost(Arc::new(error))),
+        Ok(Err(error)) => {
+            if let TransportError::Unsendable(_) = error {
+                tracing::error!(%error, "a peer cannot be told something; raise its and this node's frame limit");
+            }
+            Err(CloseReason::Lost(Arc::new(error)))
+        }
         Err(_) => Err(CloseReason::WriteTimeout(WRITE_TIMEOUT)),
     }
 }
@@ -201,7 +209,10 @@ pub(super) async fn dial<T: Transaction>(
     address: PeerAddr,
     incoming: mpsc::Sender<Incoming<T>>,
 ) {
-    let input = match transport.dial(&address).await {
+    let dialled = timeout(DIAL_TIMEOUT, transport.dial(&address)).await.unwrap_or_else(|_| {
+        Err(TransportError::Timeout { address: address.clone(), step: "dialling", after: DIAL_TIMEOUT })
+    });
+    let input = match dialled {
         Ok(connection) => {
             Incoming::Opened { direction: Direction::Outbound, address, connection, place: None }
         }

@@ -50,7 +50,8 @@ impl<T: Transaction> NodeHandle<T> {
     }
 
     /// The chain, to read several things of one moment. Nothing new is taken in while this is held, so hold
-    /// it briefly; it cannot be held across an await.
+    /// it briefly and never across an await, and call no other method of a handle meanwhile: with the node
+    /// waiting to write, a second read on the same thread would wait for ever.
     pub fn chain(&self) -> ChainRef<'_, T> {
         ChainRef(self.shared.read())
     }
@@ -102,7 +103,7 @@ impl<T: Transaction> NodeHandle<T> {
     }
 
     /// Waits until the chain is as `predicate` wants it. The predicate is called after every change, under
-    /// the same lock as [`chain`](Self::chain).
+    /// the same lock as [`chain`](Self::chain), so it must not call a method of a handle.
     ///
     /// Cancel-safe.
     ///
@@ -362,9 +363,25 @@ pub enum MineError {
 
 #[cfg(test)]
 mod tests {
+    use core::time::Duration;
+
     use super::{PeerError, Stopped};
     use crate::transport::{Memory, TransportError};
-    use crate::{ChainSpec, Node, StartError};
+    use crate::{ChainSpec, Node, ProtocolConfig, StartError};
+
+    #[tokio::test]
+    async fn nodes_with_the_same_settings_are_not_taken_for_one() {
+        let network = Memory::new();
+        let builder = || {
+            let protocol = ProtocolConfig::default().with_max_inbound(1);
+            Node::<String>::builder(ChainSpec::default()).transport(network.clone()).protocol(protocol)
+        };
+        let one = builder().listen("memory://one".parse().unwrap()).start().await.unwrap();
+        let other = builder().peers(["memory://one".parse().unwrap()]).start().await.unwrap();
+        let met = tokio::time::timeout(Duration::from_secs(30), one.wait_for_peers(1));
+        assert_eq!(met.await, Ok(Ok(())));
+        assert_eq!(other.wait_for_peers(1).await, Ok(()));
+    }
 
     #[tokio::test]
     async fn a_foreign_address_is_refused_where_it_is_given() {
