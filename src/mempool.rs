@@ -7,7 +7,7 @@ mod trial;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::chain::{Blockchain, Imported};
-use crate::consensus::{BlockError, check};
+use crate::consensus::BlockError;
 use crate::miner::Template;
 use crate::primitives::{
     Address, Block, EncodeError, Hash, Header, Rejected, Timestamp, Transaction, merkle,
@@ -172,7 +172,7 @@ impl<T: Transaction> Mempool<T> {
         }
         let header = chain.next_header(Address::ZERO, Hash::ZERO, now);
         let mut state = self.state.clone();
-        transaction.apply(&mut state, &check::context(&header))?;
+        transaction.apply(&mut state, &header.context())?;
         self.state = state;
         self.push(Pending { id, size, transaction });
         Ok(id)
@@ -202,7 +202,7 @@ impl<T: Transaction> Mempool<T> {
         candidates.retain(|pending| taken.insert(pending.id));
         candidates.truncate(self.fitting(&candidates));
         let header = chain.next_header(Address::ZERO, Hash::ZERO, now);
-        let mut trial = Trial::new(chain.state().clone(), check::context(&header));
+        let mut trial = Trial::new(chain.state().clone(), header.context());
         let applies: Vec<bool> =
             candidates.iter().map(|pending| trial.apply(&pending.transaction).is_ok()).collect();
         self.state = trial.into_state();
@@ -225,7 +225,7 @@ impl<T: Transaction> Mempool<T> {
         now: Timestamp,
     ) -> Result<Template<T>, BlockError> {
         let header = chain.next_header(miner, Hash::ZERO, now);
-        let mut trial = Trial::new(chain.state().clone(), check::context(&header));
+        let mut trial = Trial::new(chain.state().clone(), header.context());
         let mut room = chain.spec().max_block_bytes() - Header::LEN;
         let mut data = Vec::new();
         for pending in self.queue.values() {

@@ -2,9 +2,7 @@
 
 use super::error::BlockError;
 use super::spec::ChainSpec;
-use crate::primitives::{
-    Block, BodyDigest, CompactTarget, Context, Hash, Header, Target, Timestamp, Transaction,
-};
+use crate::primitives::{Block, BodyDigest, CompactTarget, Hash, Header, Target, Timestamp, Transaction};
 
 /// What the ancestors of a header ask of it.
 #[derive(Clone, Copy, Debug)]
@@ -107,21 +105,11 @@ pub(crate) fn apply_all<T: Transaction>(
     data: &[T],
     state: &mut T::State,
 ) -> Result<(), BlockError> {
-    let context = context(header);
+    let context = header.context();
     for (index, transaction) in data.iter().enumerate() {
         transaction.apply(state, &context).map_err(|reason| BlockError::Transaction { index, reason })?;
     }
     Ok(())
-}
-
-/// What a transaction sees of the block that it is applied in.
-pub(crate) const fn context(header: &Header) -> Context<'_> {
-    Context {
-        height: header.height,
-        timestamp: header.timestamp,
-        miner: header.miner,
-        previous_hash: &header.previous_hash,
-    }
 }
 
 /// The median of the timestamps, which come in any order; the upper one of an even number, as in Bitcoin.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::hash::Hash;
 use super::target::CompactTarget;
+use super::transaction::Context;
 use super::units::{Address, Timestamp};
 
 /// A block's header. Its [`hash`](Self::hash) is the block's identity and its proof of work.
@@ -64,6 +65,17 @@ impl Header {
     /// SHA-256 of the encoding.
     pub fn hash(&self) -> Hash {
         Hash::digest(&self.to_bytes())
+    }
+
+    /// What a transaction sees of the block with this header. A chain calls
+    /// [`Transaction::apply`](crate::Transaction::apply) with it, and so can the tests of an `apply`.
+    pub const fn context(&self) -> Context<'_> {
+        Context {
+            height: self.height,
+            timestamp: self.timestamp,
+            miner: self.miner,
+            previous_hash: &self.previous_hash,
+        }
     }
 
     /// The 180 bytes.
