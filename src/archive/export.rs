@@ -6,7 +6,7 @@ use std::io::Write;
 use super::error::ExportError;
 use super::format::{Head, RunningHash, max_record_bytes};
 use crate::chain::{Blockchain, Progress};
-use crate::primitives::{Block, Hash, Transaction};
+use crate::primitives::{Block, EncodeError, Hash, Transaction};
 
 /// Writes blocks of the best chain into an archive, a few at a time.
 ///
@@ -169,7 +169,7 @@ impl<W: Write> Exporter<W> {
         record.clear();
         record.extend([0; 4]);
         record = postcard::to_extend(block, record)
-            .map_err(|error| ExportError::Encode { height, error: error.into() })?;
+            .map_err(|error| ExportError::Encode { height, error: EncodeError::of_postcard(&error) })?;
         let got = record.len() - 4;
         let length = u32::try_from(got).ok().filter(|_| got <= limit);
         let length = length.ok_or(ExportError::RecordLength { height, got, limit })?;

@@ -150,7 +150,11 @@ mod tests {
     #[case(Rejected::new("no-gap", "got 3, expected 2").into(), 422, "transaction_rejected")]
     #[case(MempoolError::TooLarge { got: 2, limit: 1 }, 422, "transaction_too_large")]
     #[case(MempoolError::Full { transactions: 1, bytes: 1 }, 503, "mempool_full")]
-    #[case(MempoolError::Encode(postcard::Error::SerdeSerCustom.into()), 422, "transaction_not_encodable")]
+    #[case(
+        MempoolError::Encode(crate::EncodeError::new("a value without bytes")),
+        422,
+        "transaction_not_encodable"
+    )]
     fn what_the_mempool_refuses(#[case] refused: MempoolError, #[case] status: u16, #[case] code: &str) {
         let message = refused.to_string();
         let error = ApiError::from(refused);

@@ -44,7 +44,8 @@ pub trait Transaction:
     ///
     /// [`EncodeError`], for a value that has no canonical bytes. What `bytes` holds then is unspecified.
     fn encode(&self, bytes: &mut Vec<u8>) -> Result<(), EncodeError> {
-        *bytes = postcard::to_extend(self, core::mem::take(bytes))?;
+        *bytes = postcard::to_extend(self, core::mem::take(bytes))
+            .map_err(|error| EncodeError::of_postcard(&error))?;
         Ok(())
     }
 
@@ -68,6 +69,7 @@ impl Transaction for String {
 }
 
 /// The block in which a transaction is applied. All of it is in the header, so every node sees the same.
+/// [`Header::context`](crate::Header::context) makes one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Context<'a> {
@@ -108,5 +110,24 @@ impl Rejected {
 
 /// Why a transaction has no canonical bytes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no canonical encoding: {0}")]
-pub struct EncodeError(#[from] postcard::Error);
+#[error("no canonical encoding: {reason}")]
+pub struct EncodeError {
+    reason: Cow<'static, str>,
+}
+
+impl EncodeError {
+    /// The reason, for people; for a type that writes its canonical bytes itself.
+    pub fn new(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self { reason: reason.into() }
+    }
+
+    /// The reason.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// The same from postcard, whose errors are plain names.
+    pub(crate) fn of_postcard(error: &postcard::Error) -> Self {
+        Self::new(error.to_string())
+    }
+}

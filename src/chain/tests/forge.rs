@@ -54,7 +54,8 @@ impl Transaction for Note {
         if *self == Self::Mute {
             return Err(mute());
         }
-        *bytes = postcard::to_extend(self, core::mem::take(bytes))?;
+        *bytes = postcard::to_extend(self, core::mem::take(bytes))
+            .map_err(|error| EncodeError::new(error.to_string()))?;
         Ok(())
     }
 
@@ -70,7 +71,7 @@ pub(super) fn rejected(number: u32) -> Rejected {
 
 /// Why [`Note::Mute`] has no canonical bytes.
 pub(super) fn mute() -> EncodeError {
-    postcard::Error::SerializeSeqLengthUnknown.into()
+    EncodeError::new("a mute note has no bytes")
 }
 
 pub(super) fn words(words: &[u32]) -> Vec<Note> {
