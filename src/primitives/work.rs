@@ -37,12 +37,13 @@ impl Work {
 }
 
 impl From<Target> for Work {
-    /// `floor(2^256 / (target + 1))`, as in Bitcoin's `GetBlockProof`.
+    /// `floor(2^256 / (target + 1))`, as in Bitcoin's `GetBlockProof`. Saturates for the target 0, whose 2^256
+    /// does not fit.
     fn from(target: Target) -> Self {
         let target = target.as_uint();
         // 2^256 does not fit; ~t / (t + 1) + 1 is the same number.
         match target.checked_add(U256::ONE) {
-            Some(divisor) => Self((!target / divisor) + U256::ONE),
+            Some(divisor) => Self((!target / divisor).saturating_add(U256::ONE)),
             None => Self(U256::ONE),
         }
     }
@@ -118,6 +119,8 @@ mod tests {
     #[test]
     fn work_of_known_targets() {
         assert_eq!(Work::from(Target::MAX), Work(U256::ONE));
+        assert_eq!(Work::from(Target::from_uint(U256::ONE)), Work(U256::ONE << 255));
+        assert_eq!(Work::from(Target::from_uint(U256::ZERO)), Work(U256::MAX));
         assert_eq!(Work::from(Target::from_uint(U256::MAX >> 1)), Work(U256::from(2)));
         // The work of Bitcoin's genesis block, as its nodes print it: 0x100010001.
         let genesis = Target::try_from(CompactTarget::from_bits(0x1d00_ffff)).unwrap();
