@@ -44,6 +44,8 @@ pub use primitives::{
     Address, Block, BodyDigest, CompactTarget, CompactTargetError, Context, Difficulty, EncodeError, Hash,
     Header, ParseHexError, Rejected, Target, Timestamp, Transaction, Work, merkle, transaction_id,
 };
+/// The number type of [`Target`] and [`Work`], so that reading one takes no dependency on ruint.
+pub use ruint::aliases::U256;
 
 pub use consensus::{
     BlockError, ChainSpec, ChainSpecBuilder, Fault, Retarget, RetargetError, SpecError, retarget,

@@ -126,7 +126,7 @@ pub enum ImportError {
         at: ArchivePosition,
         /// Why not.
         #[source]
-        error: postcard::Error,
+        error: Box<dyn core::error::Error + Send + Sync>,
     },
     /// A record holds a block and something after it.
     #[error("{at} has {got} bytes after its block, expected none")]

@@ -162,7 +162,7 @@ impl<R: Read> Importer<R> {
         match postcard::take_from_bytes(&self.record) {
             Ok((block, [])) => Ok(block),
             Ok((_, tail)) => Err(ImportError::RecordTail { at, got: tail.len() }),
-            Err(error) => Err(ImportError::Decode { at, error }),
+            Err(error) => Err(ImportError::Decode { at, error: error.into() }),
         }
     }
 

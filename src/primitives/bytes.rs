@@ -2,7 +2,7 @@
 //! Knows nothing of what the bytes mean.
 
 /// Why a text is not the hex form of a fixed-size byte string.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseHexError {
     /// The text has another number of digits than the type has.
@@ -14,17 +14,27 @@ pub enum ParseHexError {
         expected: usize,
     },
     /// The text holds something other than hex digits.
-    #[error("not hex: {0}")]
-    Digit(#[from] hex::FromHexError),
+    #[error("expected a hex digit, got {got:?} at byte {at}")]
+    Digit {
+        /// Bytes of the text before it.
+        at: usize,
+        /// What stands there.
+        got: char,
+    },
 }
 
 /// Parses exactly `N` bytes of hex.
 pub(crate) fn parse_hex<const N: usize>(text: &str) -> Result<[u8; N], ParseHexError> {
+    let length = ParseHexError::Length { got: text.len(), expected: N * 2 };
     if text.len() != N * 2 {
-        return Err(ParseHexError::Length { got: text.len(), expected: N * 2 });
+        return Err(length);
+    }
+    if let Some((at, got)) = text.char_indices().find(|(_, digit)| !digit.is_ascii_hexdigit()) {
+        return Err(ParseHexError::Digit { at, got });
     }
     let mut bytes = [0; N];
-    hex::decode_to_slice(text, &mut bytes)?;
+    // Cannot fail: the length is right and every character is a digit.
+    hex::decode_to_slice(text, &mut bytes).map_err(|_| length)?;
     Ok(bytes)
 }
 
@@ -122,5 +132,23 @@ where
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<V, E> {
         text.parse().map_err(E::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::lower("00ff7a", Ok([0x00, 0xff, 0x7a]))]
+    #[case::upper("00FF7A", Ok([0x00, 0xff, 0x7a]))]
+    #[case::too_short("00ff7", Err(ParseHexError::Length { got: 5, expected: 6 }))]
+    #[case::too_long("00ff7a0", Err(ParseHexError::Length { got: 7, expected: 6 }))]
+    #[case::not_a_digit("00fg7a", Err(ParseHexError::Digit { at: 3, got: 'g' }))]
+    #[case::a_sign("+0ff7a", Err(ParseHexError::Digit { at: 0, got: '+' }))]
+    #[case::not_ascii("00ffé", Err(ParseHexError::Digit { at: 4, got: 'é' }))]
+    fn hex_of_three_bytes(#[case] text: &str, #[case] expected: Result<[u8; 3], ParseHexError>) {
+        assert_eq!(parse_hex(text), expected);
     }
 }

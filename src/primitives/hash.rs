@@ -47,7 +47,8 @@ mod tests {
         let hash = Hash::digest(b"hashloom");
         assert_eq!(hash.to_string().parse::<Hash>(), Ok(hash));
         assert_eq!("00".parse::<Hash>().unwrap_err().to_string(), "expected 64 hex digits, got 2");
-        assert!("zz".repeat(32).parse::<Hash>().unwrap_err().to_string().starts_with("not hex"));
+        let not_hex = "zz".repeat(32).parse::<Hash>().unwrap_err();
+        assert_eq!(not_hex.to_string(), "expected a hex digit, got 'z' at byte 0");
     }
 
     #[test]
