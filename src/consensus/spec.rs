@@ -38,8 +38,15 @@ struct Rules {
 impl ChainSpec {
     /// The longest name in bytes.
     pub const MAX_NAME_BYTES: usize = 64;
-    /// The largest `max_block_bytes`: 16 MiB. A block has to fit into one frame of every wire format.
-    pub const MAX_BLOCK_BYTES: usize = 1 << 24;
+    /// The largest `max_block_bytes`: 4 MiB.
+    ///
+    /// It counts canonical bytes, which do not bound what goes over the wire: small values are many times
+    /// larger in JSON. A block also has to fit into one frame of the formats that the chain's nodes use;
+    /// mining checks that for the transport of its own node.
+    pub const MAX_BLOCK_BYTES: usize = 1 << 22;
+    /// The shortest block interval: 10 ms. Retargeting counts in milliseconds, and a quarter of a much shorter
+    /// interval, by which [`Retarget::Window`] may multiply, would be none: the target could never leave 1.
+    pub const MIN_BLOCK_INTERVAL: Duration = Duration::from_millis(10);
     /// The longest block interval and future drift: a day.
     pub const MAX_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -74,7 +81,7 @@ impl ChainSpec {
     }
 
     /// The largest canonical size of a block in bytes, header included.
-    #[expect(clippy::cast_possible_truncation, reason = "validated to be at most 16 MiB")]
+    #[expect(clippy::cast_possible_truncation, reason = "validated to be at most 4 MiB")]
     pub const fn max_block_bytes(&self) -> usize {
         self.rules.max_block_bytes as usize
     }
@@ -178,7 +185,8 @@ impl ChainSpecBuilder {
         self
     }
 
-    /// Sets the time between blocks that retargeting aims at, in whole milliseconds. Default: 10 seconds.
+    /// Sets the time between blocks that retargeting aims at, in whole milliseconds, from
+    /// [`ChainSpec::MIN_BLOCK_INTERVAL`] to [`ChainSpec::MAX_INTERVAL`]. Default: 10 seconds.
     pub fn block_interval(mut self, interval: Duration) -> Self {
         self.rules.block_interval_ms = millis(interval);
         self
@@ -229,7 +237,7 @@ impl ChainSpecBuilder {
                 expected: easiest.to_compact(),
             });
         }
-        check_interval("block interval", 1, rules.block_interval_ms)?;
+        check_interval("block interval", millis(ChainSpec::MIN_BLOCK_INTERVAL), rules.block_interval_ms)?;
         check_interval("future drift", 0, rules.max_future_drift_ms)?;
         rules.retarget.validate()?;
         let limits = Header::LEN as u64..=ChainSpec::MAX_BLOCK_BYTES as u64;
@@ -304,4 +312,53 @@ pub enum SpecError {
     /// Nothing could ever be undone, so two blocks found at the same time would split the chain for good.
     #[error("finality depth is 0, expected at least 1 or none")]
     FinalityDepth,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    const DAY_MS: u64 = 86_400_000;
+
+    #[rstest]
+    #[case::none(0, false)]
+    #[case::below_the_shortest(9, false)]
+    #[case::shortest(10, true)]
+    #[case::longest(DAY_MS, true)]
+    #[case::above_the_longest(DAY_MS + 1, false)]
+    fn block_interval_has_bounds(#[case] got_ms: u64, #[case] is_allowed: bool) {
+        let interval = Duration::from_millis(got_ms);
+        let built = ChainSpec::builder("test").block_interval(interval).build();
+        let error = SpecError::Interval { rule: "block interval", got_ms, min_ms: 10, max_ms: DAY_MS };
+        assert_eq!(
+            built.map(|spec| spec.block_interval()),
+            if is_allowed { Ok(interval) } else { Err(error) }
+        );
+    }
+
+    #[rstest]
+    #[case::no_room_for_a_header(179, false)]
+    #[case::smallest(180, true)]
+    #[case::largest(4 << 20, true)]
+    #[case::too_large((4 << 20) + 1, false)]
+    fn block_size_has_bounds(#[case] bytes: usize, #[case] is_allowed: bool) {
+        let built = ChainSpec::builder("test").max_block_bytes(bytes).build();
+        let error = SpecError::MaxBlockBytes { got: bytes as u64 };
+        assert_eq!(built.map(|spec| spec.max_block_bytes()), if is_allowed { Ok(bytes) } else { Err(error) });
+    }
+
+    #[test]
+    fn a_window_keeps_its_lower_bound_at_the_shortest_interval() {
+        use crate::consensus::retarget::{Pace, Sample, window};
+
+        let spec = ChainSpec::builder("test").block_interval(ChainSpec::MIN_BLOCK_INTERVAL).build().unwrap();
+        let pace = Pace::new(Target::try_from(spec.easiest_target()).unwrap(), spec.block_interval());
+        let at = |height, target| Sample { height, timestamp: Timestamp::from_millis(5), target };
+        let target = spec.easiest_target();
+        // No time at all counts as a quarter of the wanted one, rounded down to 2 ms of 10.
+        let easiest = Target::try_from(target).unwrap().as_uint();
+        let fifth = Target::from_uint(easiest / crate::U256::from(5));
+        assert_eq!(window(&pace, &at(1, target), &at(2, target)), fifth.to_compact());
+    }
 }

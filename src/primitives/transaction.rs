@@ -12,8 +12,9 @@ use super::units::{Address, Timestamp};
 /// What a block carries.
 ///
 /// Implement it for your own type, or use `String` for plain text. The serde form must keep the value: what
-/// is written in any format has to read back equal. A value that a format cannot carry exactly (a NaN in
-/// JSON) fails the Merkle check at the other end instead of passing silently.
+/// is written in any format has to read back equal. Do not use values that a format cannot carry, such as a
+/// NaN, which JSON writes as `null`: the other end refuses them by name, as malformed or by the Merkle check,
+/// so the block never spreads.
 pub trait Transaction:
     Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static
 {
