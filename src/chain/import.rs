@@ -1,5 +1,6 @@
 //! Taking in headers and blocks: validation, fork choice, reorganisation.
 
+use core::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -144,7 +145,7 @@ impl<T: Transaction> Blockchain<T> {
     /// make them the best chain any more.
     fn forget_final_forks(&mut self) {
         while let Some(first) = self.tree.ahead().front().copied() {
-            if self.check_final(self.tree.fork_height(&first)).is_ok() {
+            if self.check_final(|| self.tree.fork_height(&first)).is_ok() {
                 break;
             }
             self.tree.forget(&first);
@@ -166,7 +167,7 @@ impl<T: Transaction> Blockchain<T> {
             }
             return Ok(());
         }
-        self.check_final(fork_height).map_err(|error| (*first, error))?;
+        self.check_final(|| fork_height).map_err(|error| (*first, error))?;
         let mut state = self.state_at(fork_height).map_err(|error| (*first, error))?;
         let mut snapshots = self.snapshots.rewound(fork_height, state.clone());
         for hash in &path {
@@ -253,7 +254,7 @@ impl<T: Transaction> Blockchain<T> {
             return Err(BlockError::InvalidParent { parent: parent_hash });
         }
         let work = parent.work + work_of(header.target);
-        self.check_final(self.tree.fork_height(&parent_hash))?;
+        self.check_final(|| self.tree.fork_height(&parent_hash))?;
         let mut range = self.history_range(&parent_hash);
         let expected = Expected {
             height: parent.header.height + 1,
@@ -275,9 +276,14 @@ impl<T: Transaction> Blockchain<T> {
 
     /// The target that a block on top of `parent` has to have.
     pub(super) fn target_after(&self, parent: &Hash) -> crate::CompactTarget {
+        // Look-ups that descend go on from the last one, so each costs one step on a side branch too.
+        let last = Cell::new(parent);
         let past = |height: u64| {
+            let is_below = self.tree.known(last.get()).header.height >= height;
+            let from = if is_below { last.get() } else { parent };
             // Retargeting asks for ancestors of the parent, all of which are known.
-            let hash = self.tree.ancestor(parent, height).unwrap_or(parent);
+            let hash = self.tree.ancestor(from, height).unwrap_or(parent);
+            last.set(hash);
             let header = &self.tree.known(hash).header;
             Sample { height: header.height, timestamp: header.timestamp, target: header.target }
         };
@@ -305,10 +311,12 @@ impl<T: Transaction> Blockchain<T> {
         range
     }
 
-    /// Refuses a branch that leaves the best chain below its final part.
-    fn check_final(&self, fork_height: u64) -> Result<(), BlockError> {
-        let depth = self.spec.finality_depth().unwrap_or(u64::MAX);
+    /// Refuses a branch that leaves the best chain below its final part. Asks for the height at which it does
+    /// only where there is such a part, because that may take a walk.
+    fn check_final(&self, fork_height: impl FnOnce() -> u64) -> Result<(), BlockError> {
+        let Some(depth) = self.spec.finality_depth() else { return Ok(()) };
         let final_height = self.height().saturating_sub(depth);
+        let fork_height = fork_height();
         if fork_height < final_height {
             return Err(BlockError::Finality { fork_height, final_height });
         }

@@ -145,7 +145,8 @@ impl Retarget {
             Self::Lwma { blocks } => {
                 let blocks = blocks.clamp(1, Self::MAX_LWMA_BLOCKS);
                 let first = parent_height.saturating_sub(u64::from(blocks)).max(FIRST_MINED);
-                let samples: Vec<Sample> = (first..=parent_height).map(past).collect();
+                let mut samples: Vec<Sample> = (first..=parent_height).rev().map(past).collect();
+                samples.reverse();
                 lwma(pace, blocks, &samples)
             }
             Self::Asert { half_life_ms } => {
