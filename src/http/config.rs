@@ -8,7 +8,7 @@ use core::time::Duration;
 /// ```
 /// use hashloom::http::RoutesConfig;
 ///
-/// let config = RoutesConfig::default().allowed_hosts(["node.example"]);
+/// let config = RoutesConfig::default().with_allowed_hosts(["node.example"]);
 /// assert_eq!(config.max_page_items, 1000);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,42 +46,42 @@ impl Default for RoutesConfig {
 impl RoutesConfig {
     /// Sets [`allowed_hosts`](Self::allowed_hosts).
     #[must_use]
-    pub fn allowed_hosts<S: Into<String>>(mut self, hosts: impl IntoIterator<Item = S>) -> Self {
+    pub fn with_allowed_hosts<S: Into<String>>(mut self, hosts: impl IntoIterator<Item = S>) -> Self {
         self.allowed_hosts = hosts.into_iter().map(Into::into).collect();
         self
     }
 
     /// Sets [`max_body_bytes`](Self::max_body_bytes).
     #[must_use]
-    pub fn max_body_bytes(mut self, bytes: usize) -> Self {
+    pub fn with_max_body_bytes(mut self, bytes: usize) -> Self {
         self.max_body_bytes = bytes;
         self
     }
 
     /// Sets [`max_page_items`](Self::max_page_items); 0 counts as 1.
     #[must_use]
-    pub fn max_page_items(mut self, items: usize) -> Self {
+    pub fn with_max_page_items(mut self, items: usize) -> Self {
         self.max_page_items = items.max(1);
         self
     }
 
     /// Sets [`max_page_bytes`](Self::max_page_bytes).
     #[must_use]
-    pub fn max_page_bytes(mut self, bytes: usize) -> Self {
+    pub fn with_max_page_bytes(mut self, bytes: usize) -> Self {
         self.max_page_bytes = bytes;
         self
     }
 
     /// Sets [`mine_timeout`](Self::mine_timeout).
     #[must_use]
-    pub fn mine_timeout(mut self, timeout: Duration) -> Self {
+    pub fn with_mine_timeout(mut self, timeout: Duration) -> Self {
         self.mine_timeout = timeout;
         self
     }
 
     /// Sets [`max_mining`](Self::max_mining).
     #[must_use]
-    pub fn max_mining(mut self, requests: usize) -> Self {
+    pub fn with_max_mining(mut self, requests: usize) -> Self {
         self.max_mining = requests;
         self
     }
@@ -93,7 +93,7 @@ impl RoutesConfig {
 /// use std::time::Duration;
 /// use hashloom::http::HttpConfig;
 ///
-/// let config = HttpConfig::default().max_connections(64).body_timeout(Duration::from_secs(5));
+/// let config = HttpConfig::default().with_max_connections(64).with_body_timeout(Duration::from_secs(5));
 /// assert_eq!(config.max_connections_per_address, 16);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,84 +153,84 @@ impl Default for HttpConfig {
 impl HttpConfig {
     /// Sets [`max_connections`](Self::max_connections).
     #[must_use]
-    pub fn max_connections(mut self, connections: usize) -> Self {
+    pub fn with_max_connections(mut self, connections: usize) -> Self {
         self.max_connections = connections;
         self
     }
 
     /// Sets [`max_connections_per_address`](Self::max_connections_per_address).
     #[must_use]
-    pub fn max_connections_per_address(mut self, connections: usize) -> Self {
+    pub fn with_max_connections_per_address(mut self, connections: usize) -> Self {
         self.max_connections_per_address = connections;
         self
     }
 
     /// Sets [`max_head_bytes`](Self::max_head_bytes); less than 8 KiB counts as 8 KiB.
     #[must_use]
-    pub fn max_head_bytes(mut self, bytes: usize) -> Self {
+    pub fn with_max_head_bytes(mut self, bytes: usize) -> Self {
         self.max_head_bytes = bytes.max(Self::MIN_HEAD_BYTES);
         self
     }
 
     /// Sets [`head_timeout`](Self::head_timeout).
     #[must_use]
-    pub fn head_timeout(mut self, timeout: Duration) -> Self {
+    pub fn with_head_timeout(mut self, timeout: Duration) -> Self {
         self.head_timeout = timeout;
         self
     }
 
     /// Sets [`max_body_bytes`](Self::max_body_bytes).
     #[must_use]
-    pub fn max_body_bytes(mut self, bytes: usize) -> Self {
+    pub fn with_max_body_bytes(mut self, bytes: usize) -> Self {
         self.max_body_bytes = bytes;
         self
     }
 
     /// Sets [`body_timeout`](Self::body_timeout).
     #[must_use]
-    pub fn body_timeout(mut self, timeout: Duration) -> Self {
+    pub fn with_body_timeout(mut self, timeout: Duration) -> Self {
         self.body_timeout = timeout;
         self
     }
 
     /// Sets [`max_reads`](Self::max_reads).
     #[must_use]
-    pub fn max_reads(mut self, requests: usize) -> Self {
+    pub fn with_max_reads(mut self, requests: usize) -> Self {
         self.max_reads = requests;
         self
     }
 
     /// Sets [`max_writes`](Self::max_writes).
     #[must_use]
-    pub fn max_writes(mut self, requests: usize) -> Self {
+    pub fn with_max_writes(mut self, requests: usize) -> Self {
         self.max_writes = requests;
         self
     }
 
     /// Sets [`queue_timeout`](Self::queue_timeout).
     #[must_use]
-    pub fn queue_timeout(mut self, timeout: Duration) -> Self {
+    pub fn with_queue_timeout(mut self, timeout: Duration) -> Self {
         self.queue_timeout = timeout;
         self
     }
 
     /// Sets [`max_response_bytes`](Self::max_response_bytes).
     #[must_use]
-    pub fn max_response_bytes(mut self, bytes: usize) -> Self {
+    pub fn with_max_response_bytes(mut self, bytes: usize) -> Self {
         self.max_response_bytes = bytes;
         self
     }
 
     /// Sets [`write_timeout`](Self::write_timeout).
     #[must_use]
-    pub fn write_timeout(mut self, timeout: Duration) -> Self {
+    pub fn with_write_timeout(mut self, timeout: Duration) -> Self {
         self.write_timeout = timeout;
         self
     }
 
     /// Sets [`shutdown_timeout`](Self::shutdown_timeout).
     #[must_use]
-    pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+    pub fn with_shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.shutdown_timeout = timeout;
         self
     }

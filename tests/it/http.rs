@@ -156,7 +156,7 @@ async fn a_bad_request_is_answered_and_the_server_goes_on(
     #[case] status: u16,
     #[case] expected: Option<&str>,
 ) {
-    let server = start(echo, HttpConfig::default().max_body_bytes(8).body_timeout(SHORT)).await;
+    let server = start(echo, HttpConfig::default().with_max_body_bytes(8).with_body_timeout(SHORT)).await;
     let mut client = Client::connect(&server).await;
     client.send(request).await;
     let (head, body) = client.answer().await;
@@ -167,7 +167,7 @@ async fn a_bad_request_is_answered_and_the_server_goes_on(
 
 #[tokio::test]
 async fn a_client_that_is_still_sending_gets_its_answer() {
-    let server = start(echo, HttpConfig::default().max_body_bytes(8)).await;
+    let server = start(echo, HttpConfig::default().with_max_body_bytes(8)).await;
     let mut client = Client::connect(&server).await;
     client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 500000\r\n\r\n").await;
     for _ in 0..50 {
@@ -192,7 +192,7 @@ async fn what_goes_beyond_the_stated_length_is_not_the_body() {
 
 #[tokio::test]
 async fn a_large_head_is_refused() {
-    let server = start(echo, HttpConfig::default().max_head_bytes(0)).await;
+    let server = start(echo, HttpConfig::default().with_max_head_bytes(0)).await;
     let mut client = Client::connect(&server).await;
     client.send(format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(9_000))).await;
     let (head, _) = client.answer().await;
@@ -205,7 +205,7 @@ async fn a_large_head_is_refused() {
 #[case("GET / HTTP/1.1\r\nHost: a\r\n")]
 #[tokio::test]
 async fn a_slow_head_is_cut_off(#[case] head: &str) {
-    let server = start(echo, HttpConfig::default().head_timeout(SHORT)).await;
+    let server = start(echo, HttpConfig::default().with_head_timeout(SHORT)).await;
     let mut client = Client::connect(&server).await;
     client.send(head).await;
     assert_eq!(client.rest().await, "");
@@ -214,7 +214,7 @@ async fn a_slow_head_is_cut_off(#[case] head: &str) {
 
 #[tokio::test]
 async fn an_idle_connection_is_closed() {
-    let server = start(echo, HttpConfig::default().head_timeout(SHORT)).await;
+    let server = start(echo, HttpConfig::default().with_head_timeout(SHORT)).await;
     let mut client = Client::connect(&server).await;
     client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
     assert_eq!(client.answer().await.1, "GET / a []");
@@ -265,7 +265,7 @@ fn gate() -> (
 #[tokio::test]
 async fn requests_that_block_keep_no_reader_waiting() {
     let (routes, mut entries, open) = gate();
-    let server = start(routes, HttpConfig::default().max_writes(1).queue_timeout(SHORT)).await;
+    let server = start(routes, HttpConfig::default().with_max_writes(1).with_queue_timeout(SHORT)).await;
     let mut first = Client::connect(&server).await;
     first.send("POST /1 HTTP/1.1\r\nHost: a\r\n\r\n").await;
     within(entries.recv()).await.unwrap();
@@ -284,7 +284,9 @@ async fn requests_that_block_keep_no_reader_waiting() {
 #[tokio::test]
 async fn shutdown_lets_requests_finish_and_closes_the_idle() {
     let (routes, mut entries, open) = gate();
-    let server = start(routes, HttpConfig::default().head_timeout(PATIENCE).shutdown_timeout(PATIENCE)).await;
+    let server =
+        start(routes, HttpConfig::default().with_head_timeout(PATIENCE).with_shutdown_timeout(PATIENCE))
+            .await;
     let address = server.local_addr();
     let mut silent = Client::connect(&server).await;
     let mut idle = Client::connect(&server).await;
@@ -312,7 +314,7 @@ async fn shutdown_lets_requests_finish_and_closes_the_idle() {
 #[tokio::test]
 async fn what_does_not_finish_is_cut_off(#[case] graceful: bool) {
     let (routes, mut entries, open) = gate();
-    let server = start(routes, HttpConfig::default().shutdown_timeout(SHORT)).await;
+    let server = start(routes, HttpConfig::default().with_shutdown_timeout(SHORT)).await;
     let mut busy = Client::connect(&server).await;
     busy.send("POST / HTTP/1.1\r\nHost: a\r\n\r\n").await;
     within(entries.recv()).await.unwrap();
@@ -330,7 +332,7 @@ async fn what_does_not_finish_is_cut_off(#[case] graceful: bool) {
 async fn a_client_that_does_not_read_is_cut_off() {
     let size = 32 << 20;
     let routes = move |_: &Request| Response::from_data("text/plain", vec![b'x'; size]);
-    let server = start(routes, HttpConfig::default().write_timeout(SHORT).max_connections(1)).await;
+    let server = start(routes, HttpConfig::default().with_write_timeout(SHORT).with_max_connections(1)).await;
     let mut slow = Client::connect(&server).await;
     slow.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
     // Its place is free again though it has not read a byte.
@@ -360,7 +362,7 @@ async fn a_handler_that_fails_is_a_500(#[case] path: &str, #[case] status: u16, 
         "/status" => Response::text("").with_status_code(7),
         _ => echo(request),
     };
-    let server = start(routes, HttpConfig::default().max_response_bytes(1000)).await;
+    let server = start(routes, HttpConfig::default().with_max_response_bytes(1000)).await;
     let mut client = Client::connect(&server).await;
     client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n")).await;
     let (head, body) = client.answer().await;

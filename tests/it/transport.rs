@@ -198,7 +198,7 @@ async fn a_malformed_message_is_answered_on_a_connection_that_still_works(
     #[case] message: WsMessage,
     #[case] expected: &str,
 ) {
-    let config = WebSocketConfig::default().max_frame_bytes(1 << 16);
+    let config = WebSocketConfig::default().with_max_frame_bytes(1 << 16);
     let (mut listener, _) = listen(&WsMulti::new(Bincode).and(Json).with_config(config)).await;
     let (client, accepted) = foreign_client(listener.as_mut(), subprotocol).await;
     let (mut out, mut incoming) = accepted.split();
@@ -230,7 +230,7 @@ async fn a_malformed_message_is_answered_on_a_connection_that_still_works(
 async fn fragments_count_together() {
     use tokio_tungstenite::tungstenite::protocol::frame::Frame;
     use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
-    let config = WebSocketConfig::default().max_frame_bytes(1_000);
+    let config = WebSocketConfig::default().with_max_frame_bytes(1_000);
     let (mut listener, _) = listen(&WsJson::default().with_config(config)).await;
     let (mut client, accepted) = foreign_client(listener.as_mut(), Json::SUBPROTOCOL).await;
     let (_out, mut incoming) = accepted.split();
@@ -259,7 +259,7 @@ async fn text_that_is_not_utf8_is_malformed() {
 
 #[tokio::test]
 async fn a_message_too_large_to_send_harms_nothing() {
-    let config = WebSocketConfig::default().max_frame_bytes(100);
+    let config = WebSocketConfig::default().with_max_frame_bytes(100);
     let (mut listener, _) = listen(&WsJson::default().with_config(config)).await;
     let (mut client, accepted) = foreign_client(listener.as_mut(), Json::SUBPROTOCOL).await;
     let (mut out, _incoming) = accepted.split();
@@ -310,8 +310,9 @@ async fn a_silent_peer_does_not_keep_others_out() {
 
 #[tokio::test]
 async fn silent_peers_lose_their_place_when_their_time_is_over() {
-    let config =
-        WebSocketConfig::default().max_pending_handshakes(1).handshake_timeout(Duration::from_millis(50));
+    let config = WebSocketConfig::default()
+        .with_max_pending_handshakes(1)
+        .with_handshake_timeout(Duration::from_millis(50));
     let (mut listener, address) = listen(&WsJson::default().with_config(config)).await;
     let _silent = [tcp(&address).await, tcp(&address).await];
     let dialer: &dyn Transport = &WsJson::default();
@@ -322,7 +323,7 @@ async fn silent_peers_lose_their_place_when_their_time_is_over() {
 
 #[tokio::test]
 async fn a_close_does_not_wait_for_ever() {
-    let config = WebSocketConfig::default().close_timeout(Duration::from_millis(50));
+    let config = WebSocketConfig::default().with_close_timeout(Duration::from_millis(50));
     let (mut listener, _) = listen(&WsJson::default().with_config(config)).await;
     let (_client_that_never_reads, accepted) = foreign_client(listener.as_mut(), Json::SUBPROTOCOL).await;
     let (mut out, mut incoming) = accepted.split();
@@ -375,7 +376,7 @@ async fn a_server_that_is_no_peer_is_quoted() {
 async fn a_server_that_says_nothing_is_given_up() {
     let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = addr(&format!("ws://{}", server.local_addr().unwrap()));
-    let config = WebSocketConfig::default().handshake_timeout(Duration::from_millis(50));
+    let config = WebSocketConfig::default().with_handshake_timeout(Duration::from_millis(50));
     let transport: &dyn Transport = &WsJson::default().with_config(config);
     let error = transport.dial(&address).await.unwrap_err();
     assert_eq!(error.to_string(), format!("the handshake with {address} took longer than 50 ms"));

@@ -176,12 +176,12 @@ fn pages_of_blocks(#[case] query: &str, #[case] expected: core::ops::Range<u64>,
 
 #[test]
 fn a_page_is_bounded_by_items_and_by_bytes() {
-    let by_items = RoutesConfig::default().max_page_items(2);
+    let by_items = RoutesConfig::default().with_max_page_items(2);
     let answer = ask_with(by_items, "GET", "/blocks?limit=1000", &[], b"");
     assert_eq!(heights(&answer), [0, 1]);
     assert_eq!(answer.header("link"), Some("</blocks?from=2&limit=2>; rel=\"next\""));
 
-    let by_bytes = RoutesConfig::default().max_page_bytes(100);
+    let by_bytes = RoutesConfig::default().with_max_page_bytes(100);
     let answer = ask_with(by_bytes, "GET", "/blocks?from=1&limit=5", &[], b"");
     assert_eq!(heights(&answer), [1]);
     assert_eq!(answer.header("link"), Some("</blocks?from=2&limit=5>; rel=\"next\""));
@@ -373,7 +373,7 @@ fn methods(#[case] method: &str, #[case] url: &str, #[case] allow: &str) {
 #[case(&[("origin", "http://localhost:3001"), ("host", "localhost:3001")], "", 201, "none")]
 #[case(&[("host", "node.example:80")], "", 201, "none")]
 fn web_pages(#[case] headers: &[(&str, &str)], #[case] body: &str, #[case] status: u16, #[case] code: &str) {
-    let config = RoutesConfig::default().allowed_hosts(["node.example"]);
+    let config = RoutesConfig::default().with_allowed_hosts(["node.example"]);
     let answer = ask_with(config, "POST", "/mine", headers, body.as_bytes());
     assert_eq!((answer.status, answer.code()), (status, code), "{answer:?}");
     assert_eq!(answer.calls.len(), usize::from(status == 201));
@@ -381,7 +381,7 @@ fn web_pages(#[case] headers: &[(&str, &str)], #[case] body: &str, #[case] statu
 
 #[test]
 fn a_body_is_bounded() {
-    let config = RoutesConfig::default().max_body_bytes(20);
+    let config = RoutesConfig::default().with_max_body_bytes(20);
     let fits = ask_with(config.clone(), "POST", "/mine", &[JSON], br#"{"data": "12345678"}"#);
     assert_eq!(fits.status, 201);
     let beyond = ask_with(config, "POST", "/mine", &[JSON], br#"{"data": "123456789"}"#);
@@ -403,7 +403,7 @@ fn deep_nesting_is_refused(#[case] before: &str, #[case] level: &str) {
 
 #[test]
 fn requests_to_mine_are_bounded() {
-    let config = RoutesConfig::default().max_mining(0);
+    let config = RoutesConfig::default().with_max_mining(0);
     let answer = ask_with(config, "POST", "/mine", &[], b"");
     assert_eq!((answer.status, answer.code()), (503, "busy"));
     assert_eq!(answer.header("retry-after"), Some("5"));
@@ -411,7 +411,7 @@ fn requests_to_mine_are_bounded() {
 
 #[test]
 fn a_place_to_mine_is_given_back() {
-    let routes = handler(Fake::default(), RoutesConfig::default().max_mining(1));
+    let routes = handler(Fake::default(), RoutesConfig::default().with_max_mining(1));
     for _ in 0..3 {
         assert_eq!(routes(&Request::fake_http("POST", "/mine", vec![], vec![])).status_code, 201);
     }

@@ -35,28 +35,28 @@ impl Default for WebSocketConfig {
 impl WebSocketConfig {
     /// Sets [`max_frame_bytes`](Self::max_frame_bytes).
     #[must_use]
-    pub fn max_frame_bytes(mut self, bytes: usize) -> Self {
+    pub fn with_max_frame_bytes(mut self, bytes: usize) -> Self {
         self.max_frame_bytes = bytes;
         self
     }
 
     /// Sets [`handshake_timeout`](Self::handshake_timeout).
     #[must_use]
-    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
+    pub fn with_handshake_timeout(mut self, timeout: Duration) -> Self {
         self.handshake_timeout = timeout;
         self
     }
 
     /// Sets [`max_pending_handshakes`](Self::max_pending_handshakes).
     #[must_use]
-    pub fn max_pending_handshakes(mut self, handshakes: usize) -> Self {
+    pub fn with_max_pending_handshakes(mut self, handshakes: usize) -> Self {
         self.max_pending_handshakes = handshakes;
         self
     }
 
     /// Sets [`close_timeout`](Self::close_timeout).
     #[must_use]
-    pub fn close_timeout(mut self, timeout: Duration) -> Self {
+    pub fn with_close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;
         self
     }
