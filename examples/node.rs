@@ -83,7 +83,7 @@ async fn start_node(options: &Options) -> Result<NodeHandle> {
     let node = Node::builder(options.spec()?)
         .transport(transport)
         .listen(options.p2p_address()?)
-        .peers(options.peers.iter().cloned())
+        .peers(options.peers())
         .miner(options.miner)
         .mining_threads(options.mining_threads)
         .mine_continuously(options.mine)

@@ -42,8 +42,8 @@ pub(crate) struct Options {
     p2p_bind: IpAddr,
 
     /// Nodes to keep a connection to, separated by commas, such as `ws://localhost:5001`.
-    #[arg(long, env, value_name = "URL", value_delimiter = ',', value_parser = peer, help_heading = "Peers")]
-    pub(crate) peers: Vec<PeerAddr>,
+    #[arg(long, env, value_name = "URL", value_parser = peers, help_heading = "Peers")]
+    peers: Vec<Peers>,
 
     /// Format to ask peers for, json or bincode; every one that is built in is understood.
     #[arg(long, env, value_parser = wire, default_value = Wire::BUILT_IN, help_heading = "Peers")]
@@ -54,7 +54,7 @@ pub(crate) struct Options {
     pub(crate) mine: bool,
 
     /// Threads that mine.
-    #[arg(long, env, value_name = "COUNT", default_value = "1", help_heading = "Mining")]
+    #[arg(long, env, value_name = "COUNT", value_parser = threads, default_value = "1", help_heading = "Mining")]
     pub(crate) mining_threads: NonZeroUsize,
 
     /// Who is named as the miner of this node's blocks: 20 bytes in hex.
@@ -111,6 +111,10 @@ impl Options {
         Ok(format!("ws://{}", SocketAddr::new(self.p2p_bind, self.p2p_port)).parse()?)
     }
 
+    pub(crate) fn peers(&self) -> impl Iterator<Item = PeerAddr> {
+        self.peers.iter().flat_map(|peers| &peers.0).cloned()
+    }
+
     pub(crate) fn spec(&self) -> Result<ChainSpec> {
         let spec = ChainSpec::builder(&self.chain).block_interval(self.block_interval).build();
         spec.context("CHAIN and BLOCK_INTERVAL make no chain")
@@ -157,18 +161,39 @@ fn wire(text: &str) -> Result<Wire, String> {
     })
 }
 
+/// The addresses of one `PEERS`.
+#[derive(Clone, Debug)]
+struct Peers(Vec<PeerAddr>);
+
+/// None in an empty text, which is how a script says that there are none.
+fn peers(text: &str) -> Result<Peers, String> {
+    if text.is_empty() {
+        return Ok(Peers(Vec::new()));
+    }
+    text.split(',').map(peer).collect::<Result<_, _>>().map(Peers)
+}
+
 /// A peer's address is the transport's to take apart, which it does when it dials. A slip in the environment
 /// ought to be seen at once.
 fn peer(text: &str) -> Result<PeerAddr, String> {
     if text.is_empty() {
-        return Err("an entry is empty: expected ws://host:port, or no PEERS at all".to_owned());
+        return Err("an entry is empty, expected ws://host:port".to_owned());
     }
-    let address: PeerAddr = text.parse().map_err(|error| format!("{error}; expected ws://host:port"))?;
+    let address: PeerAddr =
+        text.parse().map_err(|error| format!("{text:?}: {error}, expected ws://host:port"))?;
     let authority = text.strip_prefix("ws://").map(|rest| rest.split('/').next().unwrap_or(rest));
     let has_port = authority
         .and_then(|authority| authority.rsplit_once(':'))
         .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
-    if has_port { Ok(address) } else { Err("expected ws://host:port".to_owned()) }
+    if has_port { Ok(address) } else { Err(format!("{text:?} is no address, expected ws://host:port")) }
+}
+
+/// More threads than any machine has cores for are a slip.
+const MAX_THREADS: usize = 1024;
+
+fn threads(text: &str) -> Result<NonZeroUsize, String> {
+    let threads = text.parse().ok().filter(|threads: &NonZeroUsize| threads.get() <= MAX_THREADS);
+    threads.ok_or_else(|| format!("expected 1 to {MAX_THREADS} threads"))
 }
 
 /// Seconds, with a decimal point and an `s` where wanted, or milliseconds with `ms`.

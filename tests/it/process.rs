@@ -99,7 +99,10 @@ async fn a_port_in_use_is_one_line_on_stderr() {
 #[case::scheme(&["--peers", "http://localhost:5001"], "ws://host:port")]
 #[case::no_port(&["--peers", "ws://localhost"], "ws://host:port")]
 #[case::one_of_several(&["--peers", "ws://localhost:5001,nonsense"], "nonsense")]
+#[case::empty_between_two(&["--peers", "ws://localhost:5001,,ws://localhost:5002"], "an entry is empty")]
 #[case::format(&["--wire", "morse"], "morse")]
+#[case::no_threads(&["--mining-threads", "0"], "expected 1 to 1024 threads")]
+#[case::too_many_threads(&["--mining-threads", "1025"], "expected 1 to 1024 threads")]
 #[tokio::test]
 async fn a_bad_option_is_one_line_on_stderr(#[case] arguments: &[&str], #[case] says: &str) {
     let (exit_code, stderr) = Start::new("json").fails(arguments).await;

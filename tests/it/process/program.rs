@@ -62,13 +62,12 @@ impl Start {
             .env("WIRE", &self.wire)
             .env("HTTP_PORT", self.http.to_string())
             .env("P2P_PORT", self.p2p.to_string())
+            // Set even where it is empty, which means none.
+            .env("PEERS", &self.peers)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
-        if !self.peers.is_empty() {
-            command.env("PEERS", &self.peers);
-        }
         command
     }
 
