@@ -1,6 +1,6 @@
 //! The inner loop: one attempt is one SHA-256 compression from a midstate. Knows bytes and numbers, neither
-//! templates nor lanes, and is not generic, so that it is compiled in this crate with this crate's
-//! optimisation and not in the embedder's debug build.
+//! templates nor lanes, and is not generic, so that it is compiled in this crate: an embedder's debug build
+//! mines at a useful speed once its own profile optimises this crate, whatever it does with its own code.
 
 use core::ops::Range;
 use core::slice;
