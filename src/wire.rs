@@ -22,6 +22,9 @@ pub use format::{Frame, WireFormat};
 #[cfg(feature = "ws-json")]
 pub use json::Json;
 
-/// The most bytes in one frame, unless a transport is configured otherwise: 16 MiB. The largest honest message
-/// is a `Blocks` of one block beyond [`MAX_BLOCKS_BYTES`](crate::limits::MAX_BLOCKS_BYTES), in JSON.
+/// The most bytes in one frame, unless a transport is configured otherwise: 16 MiB.
+///
+/// The largest honest message is a `Blocks` that ends with a block beyond
+/// [`MAX_BLOCKS_BYTES`](crate::limits::MAX_BLOCKS_BYTES). Both are counted in canonical bytes, to which a format
+/// adds its own: text is up to six times larger in JSON, a list of small values with names more than that.
 pub const DEFAULT_MAX_FRAME_BYTES: usize = 16 << 20;

@@ -41,8 +41,8 @@ impl ChainSpec {
     /// The largest `max_block_bytes`: 4 MiB.
     ///
     /// It counts canonical bytes, which do not bound what goes over the wire: small values are many times
-    /// larger in JSON. A block also has to fit into one frame of the formats that the chain's nodes use;
-    /// mining checks that for the transport of its own node.
+    /// larger in JSON. A block also has to fit into one frame of every format that the chain's nodes use, or
+    /// it reaches nobody over that format; choose the size with the transaction type in mind.
     pub const MAX_BLOCK_BYTES: usize = 1 << 22;
     /// The shortest block interval: 10 ms. Retargeting counts in milliseconds, and a quarter of a much shorter
     /// interval, by which [`Retarget::Window`] may multiply, would be none: the target could never leave 1.

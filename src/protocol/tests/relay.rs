@@ -152,7 +152,7 @@ fn transactions_of_a_branch_that_lost_are_offered_to_those_who_never_saw_it() {
 fn what_comes_in_one_answer_goes_on_in_one_offer() {
     let mut bench = Bench::new();
     let (giver, other) = (bench.join(), bench.join());
-    let notes: Vec<Note> = (0..limits::MAX_TRANSACTIONS).map(|n| note(&format!("note {n}"))).collect();
+    let notes: Vec<Note> = (0..limits::MAX_TRANSACTIONS).map(|n| note(format!("note {n}"))).collect();
     let ids: Vec<Hash> = notes.iter().map(|note| transaction_id(note).unwrap()).collect();
     bench.receive(giver, Message::Offer { ids: ids.clone() });
     let outputs = bench.receive(giver, Message::Transactions(notes));
