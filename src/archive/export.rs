@@ -4,7 +4,7 @@ use core::ops::RangeBounds;
 use std::io::Write;
 
 use super::error::ExportError;
-use super::format::{Head, RunningHash, max_record_bytes};
+use super::format::{Head, RunningHash, Stage, max_record_bytes};
 use crate::chain::{Blockchain, Progress};
 use crate::primitives::{Block, EncodeError, Hash, Transaction};
 
@@ -38,13 +38,6 @@ pub struct Exporter<W> {
     /// One record; kept for its memory.
     record: Vec<u8>,
     stage: Stage,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    Blocks,
-    Ended,
-    Failed,
 }
 
 impl<T: Transaction> Blockchain<T> {

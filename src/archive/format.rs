@@ -24,6 +24,15 @@ pub const fn max_record_bytes(spec: &ChainSpec) -> usize {
     2 * spec.max_block_bytes() + (4 << 10)
 }
 
+/// How far an export or an import has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    Blocks,
+    Ended,
+    /// After an error: what comes next would not be what it seems.
+    Failed,
+}
+
 /// What the head says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Head {

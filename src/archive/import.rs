@@ -4,7 +4,9 @@
 use std::io::{self, Read};
 
 use super::error::{ArchivePosition, ImportError};
-use super::format::{ARCHIVE_VERSION, CHECKSUM_LEN, FACTS_LEN, Head, MAGIC, RunningHash, max_record_bytes};
+use super::format::{
+    ARCHIVE_VERSION, CHECKSUM_LEN, FACTS_LEN, Head, MAGIC, RunningHash, Stage, max_record_bytes,
+};
 use crate::chain::{Blockchain, Imported, Progress};
 use crate::consensus::BlockError;
 use crate::primitives::{Block, Timestamp, Transaction};
@@ -42,13 +44,6 @@ pub struct Importer<R> {
     /// The block of one record; kept for its memory.
     record: Vec<u8>,
     stage: Stage,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    Blocks,
-    Ended,
-    Failed,
 }
 
 impl<T: Transaction> Blockchain<T> {
