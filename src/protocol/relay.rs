@@ -51,6 +51,9 @@ impl<T: Transaction> Protocol<T> {
     /// Offers what entered the mempool, or came back to it from a lost branch, to those who do not have it.
     pub(super) fn offer_new(&mut self) {
         let ids = core::mem::take(&mut self.to_offer);
+        if ids.is_empty() {
+            return;
+        }
         for id in self.peers.keys().copied().collect::<Vec<_>>() {
             let Some(peer) = self.peers.get(&id).filter(|peer| peer.is_ready()) else { continue };
             let unknown: Vec<Hash> = ids.iter().filter(|id| !peer.known.contains(id)).copied().collect();
