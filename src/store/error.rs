@@ -1,0 +1,112 @@
+//! What can go wrong with a store.
+
+use core::error::Error;
+use core::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::Table;
+
+/// Why a store does not do what it is asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// There is no room for more. Nothing was written, and writing works again once there is.
+    #[error("no room to write: {0}; free some space, nothing else is needed")]
+    Full(#[source] Cause),
+    /// Reading or writing failed.
+    #[error("cannot read or write: {0}")]
+    Io(#[source] Cause),
+    /// Another process has the store open, or another part of this one.
+    #[error("{path} is in use by another process: stop that one, or choose another directory", path = .path.display())]
+    InUse {
+        /// Where the store is.
+        path: PathBuf,
+    },
+    /// The store was written by a newer version of this crate.
+    #[error(
+        "{path} has format version {got}, this program knows up to {known}: use a newer program",
+        path = .path.display()
+    )]
+    NewerFormat {
+        /// Where the store is.
+        path: PathBuf,
+        /// The version of the store.
+        got: u32,
+        /// The newest that this crate reads.
+        known: u32,
+    },
+    /// A value of the application has no bytes: serde's postcard refuses it.
+    #[error("{what} cannot be written: {cause}")]
+    Unwritable {
+        /// What it is.
+        what: &'static str,
+        /// What postcard says of it.
+        #[source]
+        cause: Cause,
+    },
+    /// The store has been closed after a failure and could not be opened again yet.
+    #[error("the store is closed")]
+    Closed,
+    /// The store as a whole cannot be used.
+    #[error(
+        "the store is damaged: {0}; restore it from a copy, or remove it and let the peers send the chain again"
+    )]
+    Damaged(#[source] Cause),
+    /// A single value is not what was written.
+    #[error(
+        "the store is damaged: {table} {key} {reason}; a repair drops the chain from the damage on",
+        table = .table.name()
+    )]
+    DamagedValue {
+        /// The table that it is in.
+        table: Table,
+        /// Its key: a height, a hash, or both.
+        key: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+}
+
+impl StoreError {
+    /// Whether something in the store is not what was written. The store may be able to read the rest.
+    pub const fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged(_) | Self::DamagedValue { .. })
+    }
+
+    /// A value that is not what was written.
+    pub(crate) fn damaged(table: Table, key: impl fmt::Display, reason: &'static str) -> Self {
+        Self::DamagedValue { table, key: key.to_string(), reason }
+    }
+}
+
+/// What a store's own library says of a failure. Two are equal when they read the same.
+#[derive(Clone, Debug)]
+pub struct Cause(Arc<dyn Error + Send + Sync>);
+
+impl Cause {
+    /// Wraps an error.
+    pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(error.into().into())
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Error for Cause {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}
+
+impl PartialEq for Cause {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_string() == other.to_string()
+    }
+}
+
+impl Eq for Cause {}

@@ -1,0 +1,255 @@
+//! The file, with a checksum for each of its sectors: what is read is what was written, or an error. Knows
+//! nothing of what redb keeps in it.
+
+use core::ops::Range;
+use std::io;
+use std::path::Path;
+
+use ::redb::StorageBackend;
+
+use super::failure::from_io;
+use crate::primitives::Hash;
+use crate::store::StoreError;
+
+/// How many bytes have one checksum. A page of redb is one of these, or several.
+pub(super) const SECTOR: usize = 4096;
+
+/// A file whose sectors are checked when they are read.
+///
+/// redb does not check what it reads. One wrong bit can become another key, a page that is overwritten while it
+/// is in use, gigabytes of memory for a page of an absurd size, or a panic in the clean-up after a panic, which
+/// ends the process.
+///
+/// The format stands in `docs/storage.md`. A checksum is over a sector's number, as redb counts, and its bytes.
+///
+/// A sector and its checksum are synchronised together. When the power fails before that, they may not fit each
+/// other; but this is only so of sectors that were free, and redb writes such a one before it reads it. The
+/// exception is redb's header in its first sector, which is written over and over and takes care of itself. It
+/// has no checksum here.
+#[derive(Debug)]
+pub(super) struct Checked<B> {
+    file: B,
+    /// Wrong checksums are passed over.
+    is_lenient: bool,
+}
+
+const MAGIC: [u8; 8] = *b"\x89HLS\r\n\x1a\n";
+
+/// The only version of the format so far.
+const VERSION: u32 = 1;
+
+const CHECKSUM: usize = 8;
+
+/// The bytes of the head that mean something.
+const HEAD: usize = MAGIC.len() + size_of::<u32>() + CHECKSUM;
+
+/// How many sectors one sector of checksums is for.
+const GROUP: u64 = (SECTOR / CHECKSUM) as u64;
+
+/// The length of a file that is empty for redb: the head, and no checksums yet.
+const EMPTY: u64 = 2 * SECTOR as u64;
+
+/// Every longer file has something in it: redb begins with less.
+const MAX_UNFINISHED: u64 = 8 << 20;
+
+/// The length of redb's own magic number, which has no zero in it.
+const REDB_MAGIC: usize = 9;
+
+impl<B: StorageBackend> Checked<B> {
+    /// Takes a file for what it says that it is. Begins one where it is empty or was not begun to the end.
+    pub(super) fn open(path: &Path, file: B) -> Result<Self, StoreError> {
+        let checked = Self { file, is_lenient: false };
+        match checked.begin().map_err(|error| from_io(path, error))? {
+            VERSION => Ok(checked),
+            got => Err(StoreError::NewerFormat { path: path.to_owned(), got, known: VERSION }),
+        }
+    }
+
+    /// Gives what it reads, right or wrong, from now on.
+    pub(super) fn into_lenient(self) -> Self {
+        Self { is_lenient: true, ..self }
+    }
+
+    /// The version of the file's format.
+    fn begin(&self) -> io::Result<u32> {
+        if self.file.len()? == 0 {
+            // The length is there before anything else, so that a file that was cut off is no new one.
+            self.file.set_len(EMPTY)?;
+            self.file.sync_data()?;
+        }
+        if self.is_unfinished()? {
+            self.file.set_len(EMPTY)?;
+            self.file.write(0, &head())?;
+            self.file.sync_data()?;
+            return Ok(VERSION);
+        }
+        let mut found = [0; HEAD];
+        let len = HEAD.min(usize::try_from(self.file.len()?).unwrap_or(HEAD));
+        self.file.read(0, &mut found[..len])?;
+        if !found.starts_with(&MAGIC) {
+            return Err(damaged("it is not the store of a chain"));
+        }
+        let (parts, checksum) = found.split_at(HEAD - CHECKSUM);
+        if checksum != short(&[parts]) {
+            return Err(damaged("its head is not what was written"));
+        }
+        if self.len()? == 0 {
+            return Err(cut_off());
+        }
+        let mut version = [0; size_of::<u32>()];
+        version.copy_from_slice(&parts[MAGIC.len()..]);
+        Ok(u32::from_be_bytes(version))
+    }
+
+    /// Whether nothing was ever committed to the file, because its creation was cut short.
+    ///
+    /// redb sets a new file's length and writes its header, then its magic number, and refuses a file without one.
+    fn is_unfinished(&self) -> io::Result<bool> {
+        let len = self.file.len()?;
+        if !(EMPTY..=MAX_UNFINISHED).contains(&len) {
+            return Ok(false);
+        }
+        let mut start = [0; 2 * SECTOR];
+        self.file.read(0, &mut start)?;
+        let (found, zeros) = start.split_at(HEAD);
+        let is_head = found.iter().zip(head()).all(|(&found, expected)| found == 0 || found == expected);
+        if !is_head || !are_zero(zeros) {
+            return Ok(false);
+        }
+        let mut rest = vec![0; usize::try_from(len - EMPTY).map_err(io::Error::other)?];
+        self.file.read(EMPTY, &mut rest)?;
+        let has_magic = rest.get(..REDB_MAGIC).is_some_and(|magic| !magic.contains(&0));
+        Ok(!has_magic && rest.get(SECTOR..).is_none_or(are_zero))
+    }
+
+    /// Does something with the sectors of a range, group by group: with the number of the first, and with the
+    /// range that they are of the data.
+    fn each_run(
+        offset: u64,
+        len: usize,
+        mut work: impl FnMut(u64, Range<usize>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        if !is_aligned(offset) || !is_aligned(len as u64) {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a range of whole sectors"));
+        }
+        let mut done = 0;
+        while done < len {
+            let number = offset / SECTOR as u64 + (done / SECTOR) as u64;
+            let left = GROUP - number % GROUP;
+            let end = len.min(done + SECTOR * usize::try_from(left).map_err(io::Error::other)?);
+            work(number, done..end)?;
+            done = end;
+        }
+        Ok(())
+    }
+}
+
+impl<B: StorageBackend> StorageBackend for Checked<B> {
+    fn len(&self) -> io::Result<u64> {
+        let len = self.file.len()?;
+        if !is_aligned(len) || len < EMPTY {
+            return Err(cut_off());
+        }
+        let body = len / SECTOR as u64 - 1;
+        let sectors = body / (GROUP + 1) * GROUP + (body % (GROUP + 1)).saturating_sub(1);
+        Ok(sectors * SECTOR as u64)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        if is_in_header(offset, out.len()) {
+            return self.file.read(place(0) + offset, out);
+        }
+        Self::each_run(offset, out.len(), |number, run| {
+            let sectors = &mut out[run];
+            self.file.read(place(number), sectors)?;
+            if self.is_lenient {
+                return Ok(());
+            }
+            let mut checksums = vec![0; sectors.len() / SECTOR * CHECKSUM];
+            self.file.read(place_of_checksum(number), &mut checksums)?;
+            let sectors = (number..).zip(sectors.chunks(SECTOR));
+            for ((number, sector), found) in sectors.zip(checksums.chunks(CHECKSUM)) {
+                if found != checksum(number, sector) {
+                    return Err(damaged(format!("sector {number} is not what was written")));
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        if !is_aligned(len) {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a number of whole sectors"));
+        }
+        let end = (len / SECTOR as u64).checked_sub(1).map_or(EMPTY, |last| place(last) + SECTOR as u64);
+        self.file.set_len(end)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        if is_in_header(offset, data.len()) {
+            return self.file.write(place(0) + offset, data);
+        }
+        Self::each_run(offset, data.len(), |number, run| {
+            let sectors = &data[run];
+            self.file.write(place(number), sectors)?;
+            let checksums = (number..).zip(sectors.chunks(SECTOR));
+            let checksums: Vec<u8> =
+                checksums.flat_map(|(number, sector)| checksum(number, sector)).collect();
+            self.file.write(place_of_checksum(number), &checksums)
+        })
+    }
+}
+
+/// Where a sector of redb's is in the file.
+const fn place(number: u64) -> u64 {
+    (1 + number / GROUP * (GROUP + 1) + 1 + number % GROUP) * SECTOR as u64
+}
+
+/// Where its checksum is.
+const fn place_of_checksum(number: u64) -> u64 {
+    (1 + number / GROUP * (GROUP + 1)) * SECTOR as u64 + number % GROUP * CHECKSUM as u64
+}
+
+const fn is_in_header(offset: u64, len: usize) -> bool {
+    offset < SECTOR as u64 && len as u64 <= SECTOR as u64 - offset
+}
+
+const fn is_aligned(len: u64) -> bool {
+    len.is_multiple_of(SECTOR as u64)
+}
+
+fn head() -> [u8; HEAD] {
+    let mut head = [0; HEAD];
+    let (parts, checksum) = head.split_at_mut(HEAD - CHECKSUM);
+    parts[..MAGIC.len()].copy_from_slice(&MAGIC);
+    parts[MAGIC.len()..].copy_from_slice(&VERSION.to_be_bytes());
+    checksum.copy_from_slice(&short(&[parts]));
+    head
+}
+
+/// Of a sector where it belongs: the right bytes in the wrong place are wrong, too.
+fn checksum(number: u64, sector: &[u8]) -> [u8; CHECKSUM] {
+    short(&[&number.to_be_bytes(), sector])
+}
+
+fn short(parts: &[&[u8]]) -> [u8; CHECKSUM] {
+    let mut short = [0; CHECKSUM];
+    short.copy_from_slice(&Hash::digest_parts(parts).as_bytes()[..CHECKSUM]);
+    short
+}
+
+fn are_zero(bytes: &[u8]) -> bool {
+    bytes.iter().all(|&byte| byte == 0)
+}
+
+fn cut_off() -> io::Error {
+    damaged("its end is missing")
+}
+
+fn damaged(reason: impl Into<String>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, reason.into())
+}

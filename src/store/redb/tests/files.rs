@@ -1,0 +1,209 @@
+//! A store in a directory: created, opened again, taken, and not a store at all.
+
+use std::fs;
+use std::path::Path;
+
+use rstest::rstest;
+use sha2::{Digest, Sha256};
+use tempfile::tempdir;
+
+use crate::store::{ALL_KEYS, Batch, Order, Redb, Store, StoreError, Table};
+use crate::testing::store::{suite, suite_durable};
+
+#[test]
+fn a_store_does_what_a_store_has_to() {
+    let directory = tempdir().unwrap();
+    let mut number = 0;
+    suite(|| {
+        number += 1;
+        Redb::open(directory.path().join(number.to_string())).unwrap()
+    });
+}
+
+#[test]
+fn a_store_does_so_with_hardly_any_cache() {
+    let directory = tempdir().unwrap();
+    let mut number = 0;
+    suite(|| {
+        number += 1;
+        Redb::open_with_cache(directory.path().join(number.to_string()), 0).unwrap()
+    });
+}
+
+#[test]
+fn a_store_is_durable() {
+    let directory = tempdir().unwrap();
+    suite_durable(|| Redb::open(directory.path()).unwrap());
+}
+
+#[test]
+fn a_store_is_there_again_after_it_was_closed() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("a").join("b");
+    let mut store = Redb::open(&path).unwrap();
+    store.commit(&peers(["one", "two"])).unwrap();
+    drop(store);
+
+    let mut store = Redb::open(&path).unwrap();
+    assert_eq!(names(&store), ["one", "two"]);
+    store.commit(&peers(["three"])).unwrap();
+    drop(store);
+    assert_eq!(names(&Redb::open(&path).unwrap()), ["one", "three", "two"]);
+    let files: Vec<_> = fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(files, ["chain.redb"]);
+}
+
+#[test]
+fn a_store_belongs_to_one_at_a_time() {
+    let directory = tempdir().unwrap();
+    let mut store = Redb::open(directory.path()).unwrap();
+    let path = directory.path().join("chain.redb");
+    let refused = Redb::open(directory.path()).unwrap_err();
+    assert_eq!(refused, StoreError::InUse { path });
+    store.commit(&peers(["one"])).unwrap();
+    drop(store);
+    assert_eq!(names(&Redb::open(directory.path()).unwrap()), ["one"]);
+}
+
+#[test]
+fn a_directory_that_cannot_be_one_is_named() {
+    let directory = tempdir().unwrap();
+    let file = directory.path().join("file");
+    fs::write(&file, "in the way").unwrap();
+    let error = Redb::open(&file).unwrap_err();
+    assert!(matches!(error, StoreError::Io(_)), "{error:?}");
+    assert!(error.to_string().contains(&file.display().to_string()), "{error}");
+}
+
+#[rstest]
+#[case::text(b"not a store\n".to_vec())]
+#[case::one_byte(vec![b'r'])]
+#[case::a_long_text(b"not a store\n".repeat(10_000))]
+#[case::zeros_with_something_among_them({ let mut bytes = vec![0; 1 << 20]; bytes[500_000] = 1; bytes })]
+#[case::zeros_beyond_any_beginning(vec![0; 9 << 20])]
+fn a_file_of_another_kind_is_refused_and_left_alone(#[case] bytes: Vec<u8>) {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("chain.redb");
+    fs::write(&path, &bytes).unwrap();
+    assert_refused_as_damaged(&path, "it is not the store of a chain");
+    assert!(fs::read(&path).unwrap() == bytes, "the file is as it was");
+}
+
+#[test]
+fn an_older_format_of_redb_is_refused_by_name() {
+    let directory = tempdir().unwrap();
+    drop(Redb::open(directory.path()).unwrap());
+    let path = directory.path().join("chain.redb");
+    let mut bytes = fs::read(&path).unwrap();
+    // The version of each of the two commit slots.
+    bytes[8192 + 64] = 2;
+    bytes[8192 + 192] = 2;
+    fs::write(&path, &bytes).unwrap();
+    assert_refused_as_damaged(&path, "file is version 2");
+}
+
+#[test]
+fn a_newer_format_is_refused_by_name() {
+    let directory = tempdir().unwrap();
+    drop(Redb::open(directory.path()).unwrap());
+    let path = directory.path().join("chain.redb");
+    let mut bytes = fs::read(&path).unwrap();
+    // The first eight bytes of the SHA-256 of the twelve before them, which end with the version.
+    bytes[..20].copy_from_slice(b"\x89HLS\r\n\x1a\n\0\0\0\x02XXXXXXXX");
+    let digest = Sha256::digest(&bytes[..12]);
+    bytes[12..20].copy_from_slice(&digest[..8]);
+    fs::write(&path, &bytes).unwrap();
+    let refused = Redb::open(directory.path()).unwrap_err();
+    assert_eq!(refused, StoreError::NewerFormat { path, got: 2, known: 1 });
+}
+
+#[test]
+fn a_store_that_is_whole_needs_no_repair() {
+    let directory = tempdir().unwrap();
+    let mut store = Redb::open(directory.path()).unwrap();
+    store.commit(&peers(["one", "two"])).unwrap();
+    drop(store);
+    let store = Redb::open_for_repair(directory.path()).unwrap();
+    assert_eq!(names(&store), ["one", "two"]);
+    assert!(!directory.path().join("chain.redb.new").exists());
+    drop(store);
+    assert_eq!(names(&Redb::open(directory.path()).unwrap()), ["one", "two"]);
+}
+
+#[test]
+fn a_damaged_store_is_replaced_by_what_can_be_read() {
+    let directory = tempdir().unwrap();
+    let mut store = Redb::open(directory.path()).unwrap();
+    let mut batch = peers(["one", "two"]);
+    batch.put(Table::Blocks, *b"block", vec![7; 20_000]);
+    store.commit(&batch).unwrap();
+    drop(store);
+    let path = directory.path().join("chain.redb");
+    let mut bytes = fs::read(&path).unwrap();
+    let at = bytes.windows(2).position(|pair| pair == [7, 7]).unwrap();
+    bytes[at + 9_000] = 8;
+    fs::write(&path, &bytes).unwrap();
+    // What an earlier attempt has left.
+    fs::write(directory.path().join("chain.redb.new"), &bytes).unwrap();
+
+    let store = Redb::open(directory.path()).unwrap();
+    assert!(matches!(store.get(Table::Blocks, b"block"), Err(StoreError::Damaged(_))));
+    assert_eq!(names(&store), ["one", "two"], "the rest can be read");
+    drop(store);
+
+    let mut store = Redb::open_for_repair(directory.path()).unwrap();
+    assert_eq!(Redb::open(directory.path()).unwrap_err(), StoreError::InUse { path });
+    store.commit(&peers(["three"])).unwrap();
+    drop(store);
+    let store = Redb::open(directory.path()).unwrap();
+    assert_eq!(names(&store), ["one", "three", "two"]);
+    let mut expected = vec![7; 20_000];
+    expected[9_000] = 8;
+    assert!(store.get(Table::Blocks, b"block").unwrap() == Some(expected), "as it was in the file");
+    assert!(!directory.path().join("chain.redb.new").exists());
+}
+
+#[test]
+fn a_file_of_another_kind_cannot_be_repaired() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("chain.redb");
+    fs::write(&path, vec![1; 100_000]).unwrap();
+    let error = Redb::open_for_repair(directory.path()).unwrap_err();
+    assert!(matches!(error, StoreError::Damaged(_)), "{error}");
+    assert_eq!(fs::read(&path).unwrap(), vec![1; 100_000]);
+    assert!(!directory.path().join("chain.redb.new").exists());
+}
+
+#[rstest]
+#[case::never_written_to(0)]
+#[case::without_a_head(8192)]
+#[case::of_its_first_length(1 << 20)]
+fn a_file_whose_creation_was_cut_short_is_created_afresh(#[case] len: u64) {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("chain.redb");
+    fs::File::create(&path).unwrap().set_len(len).unwrap();
+    let mut store = Redb::open(directory.path()).unwrap();
+    store.commit(&peers(["one"])).unwrap();
+    drop(store);
+    assert_eq!(names(&Redb::open(directory.path()).unwrap()), ["one"]);
+}
+
+fn assert_refused_as_damaged(path: &Path, reason: &str) {
+    let error = Redb::open(path.parent().unwrap()).unwrap_err();
+    assert!(matches!(error, StoreError::Damaged(_)), "{error:?}");
+    let text = error.to_string();
+    assert!(text.contains(&path.display().to_string()) && text.contains(reason), "{text}");
+}
+
+fn peers<const N: usize>(names: [&str; N]) -> Batch {
+    let mut batch = Batch::new();
+    for name in names {
+        batch.put(Table::Peers, name, []);
+    }
+    batch
+}
+
+fn names(store: &Redb) -> Vec<String> {
+    let entries = store.scan(Table::Peers, ALL_KEYS, Order::Ascending, usize::MAX).unwrap();
+    entries.into_iter().map(|(name, _)| String::from_utf8(name).unwrap()).collect()
+}
