@@ -86,7 +86,7 @@ fn run(file: &Path) -> Result<()> {
     for lines in records.chunks(BLOCK_RECORDS) {
         mine(&mut chain, lines, file)?;
     }
-    show(&chain);
+    show(&chain)?;
     prove(&chain)?;
     refuse_a_jump(&chain)?;
     refuse_a_forgery(&chain)
@@ -132,24 +132,26 @@ fn mine(chain: &mut Blockchain<Record>, lines: &[(usize, Record)], file: &Path) 
     Ok(())
 }
 
-fn show(chain: &Blockchain<Record>) {
+fn show(chain: &Blockchain<Record>) -> Result<()> {
     println!("The log, in {} blocks:", chain.height());
     for block in chain.blocks(1..) {
+        let block = block?;
         println!("\n  block {} {}", block.height(), block.hash());
         for Record { author, sequence, action } in block.data() {
             println!("    {author} #{sequence}: {action}");
         }
     }
+    Ok(())
 }
 
 /// What somebody can check who holds nothing but headers.
 fn prove(chain: &Blockchain<Record>) -> Result<()> {
     println!("\nProofs:");
-    let (tip, first) = (chain.tip(), chain.block_at(1).context("nothing was mined")?);
+    let (tip, first) = (chain.tip(), chain.block_at(1)?.context("nothing was mined")?);
 
     let index = first.data().len() - 1;
     let record = &first.data()[index];
-    let proof = chain.transaction_proof(first.hash(), index).context("the block is gone")??;
+    let proof = chain.transaction_proof(first.hash(), index)?.context("the block is gone")?;
     proof.verify(&transaction_id(record)?, &first.header().merkle_root)?;
     let (author, sequence, hashes) = (&record.author, record.sequence, proof.path.len());
     println!("  {author} #{sequence} is in block 1: {hashes} hashes lead to its merkle_root");
@@ -191,10 +193,7 @@ fn refuse_a_forgery(chain: &Blockchain<Record>) -> Result<()> {
     let now = chain.tip().header().timestamp;
     let mut party = Blockchain::new(chain.spec().clone());
     for block in chain.blocks(1..chain.height()) {
-        ensure!(
-            matches!(party.import(Arc::clone(block), now)?, Imported::Extended { .. }),
-            "a block is missing"
-        );
+        ensure!(matches!(party.import(block?, now)?, Imported::Extended { .. }), "a block is missing");
     }
     let (header, mut records) = (**chain.tip()).clone().into_parts();
     records[0].action = String::from("nothing to see here");

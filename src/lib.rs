@@ -11,10 +11,13 @@
 //! L3  protocol     what peers say to each other, as a pure state machine      always
 //! L2  chain, mempool, miner, archive                                          always
 //! L1  consensus    the rules of a chain, and whether a block follows them     always
+//!     store        where a chain is kept                                      always, on disk: redb
 //! L0  primitives   hashes, targets, headers, transactions, blocks, proofs     always
 //! ```
 
 mod primitives;
+
+pub mod store;
 
 mod consensus;
 
@@ -37,7 +40,7 @@ mod node;
 #[cfg(feature = "http")]
 pub mod http;
 
-#[cfg(feature = "test-utils")]
+#[cfg(any(feature = "test-utils", test))]
 pub mod testing;
 
 pub use primitives::{
@@ -47,6 +50,8 @@ pub use primitives::{
 /// The number type of [`Target`] and [`Work`], so that reading one takes no dependency on ruint.
 pub use ruint::aliases::U256;
 
+pub use store::{Store, StoreError};
+
 pub use consensus::{
     BlockError, ChainSpec, ChainSpecBuilder, Fault, Retarget, RetargetError, SpecError, retarget,
 };
@@ -54,7 +59,10 @@ pub use consensus::{
 pub use archive::{
     ARCHIVE_VERSION, ArchivePosition, ExportError, Exporter, ImportError, Importer, max_record_bytes,
 };
-pub use chain::{Blockchain, ChainConfig, Imported, Progress, Verifier, VerifyError};
+pub use chain::{
+    Blockchain, ChainConfig, FORMAT_VERSION, Imported, ImportedAll, OpenError, Progress, ProveError, Verdict,
+    Verifier, VerifyError,
+};
 pub use mempool::{Mempool, MempoolConfig, MempoolError, Source};
 pub use miner::{Miner, MiningJob, MiningOutcome, MiningThreadError, Search, SearchError, Template};
 

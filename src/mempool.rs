@@ -5,6 +5,7 @@ mod recent;
 mod trial;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::chain::{Blockchain, Imported};
 use crate::consensus::BlockError;
@@ -181,11 +182,24 @@ impl<T: Transaction> Mempool<T> {
     /// Follows the chain after an import: drops what was mined, takes back what left the best chain, and
     /// drops what no longer applies.
     pub fn update(&mut self, imported: &Imported<T>, chain: &Blockchain<T>, now: Timestamp) {
-        let (disconnected, connected) = match imported {
-            Imported::Extended { connected } => (&[][..], &connected[..]),
-            Imported::Reorged { disconnected, connected } => (&disconnected[..], &connected[..]),
-            Imported::SideBranch | Imported::Orphan { .. } | Imported::Duplicate => return,
-        };
+        match imported {
+            Imported::Extended { connected } => self.follow(&[], connected, chain, now),
+            Imported::Reorged { disconnected, connected } => {
+                self.follow(disconnected, connected, chain, now);
+            }
+            Imported::SideBranch | Imported::Orphan { .. } | Imported::Duplicate => {}
+        }
+    }
+
+    /// The same after several blocks were imported together: what left the best chain, highest first, and what
+    /// joined it, lowest first.
+    pub fn follow(
+        &mut self,
+        disconnected: &[Arc<Block<T>>],
+        connected: &[Arc<Block<T>>],
+        chain: &Blockchain<T>,
+        now: Timestamp,
+    ) {
         let mut candidates: Vec<Pending<T>> = Vec::new();
         for (id, size, transaction) in disconnected.iter().rev().flat_map(|block| measured(block)) {
             candidates.push(Pending { id, size, transaction: transaction.clone() });
@@ -273,6 +287,13 @@ impl<T: Transaction> Mempool<T> {
     /// The pending transactions with their ids, in the order in which they will be mined.
     pub fn iter(&self) -> impl Iterator<Item = (&Hash, &T)> {
         self.queue.values().map(|pending| (&pending.id, &pending.transaction))
+    }
+
+    /// Notes transactions that were mined before this mempool was made.
+    pub(crate) fn remember_mined(&mut self, ids: impl IntoIterator<Item = Hash>) {
+        for id in ids {
+            self.mined.insert(id);
+        }
     }
 
     /// The canonical size in bytes of a pending transaction.

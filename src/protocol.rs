@@ -11,6 +11,8 @@ pub mod limits;
 mod message;
 mod peer;
 mod relay;
+mod saved;
+mod storage;
 mod sync;
 
 use core::time::Duration;
@@ -24,13 +26,16 @@ pub use io::{CloseReason, Direction, Event, Input, Now, Output, PeerId};
 pub use message::{Hello, Message, Tip};
 pub use peer::PeerInfo;
 
-use crate::chain::{Blockchain, Imported};
+use crate::chain::{Blockchain, Verdict};
 use crate::consensus::{BlockError, ChainSpec};
 use crate::mempool::{Mempool, MempoolError, Source};
 use crate::miner::Template;
 use crate::primitives::{Address, Block, Hash, Timestamp, Transaction};
+use crate::store::StoreError;
 use dialer::Dialer;
 use peer::{Overdue, Peer};
+use saved::Saved;
+use storage::Storage;
 
 /// A node without its I/O: the chain, the mempool, and the conversation with every peer.
 ///
@@ -43,7 +48,7 @@ use peer::{Overdue, Peer};
 ///   [`poll_timeout`](Self::poll_timeout) has come. The deadline may change with every call.
 ///
 /// The same calls with the same arguments give the same outputs.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Protocol<T: Transaction = String> {
     config: ProtocolConfig,
     chain: Blockchain<T>,
@@ -62,6 +67,8 @@ pub struct Protocol<T: Transaction = String> {
     /// Transactions that are to be offered when the present call ends.
     to_offer: Vec<Hash>,
     outputs: VecDeque<Output<T>>,
+    storage: Storage,
+    saved: Saved,
 }
 
 /// Why an address is not dialled.
@@ -85,8 +92,27 @@ pub enum ConnectError {
 impl<T: Transaction> Protocol<T> {
     /// A node that knows the genesis block and no peer.
     pub fn new(spec: ChainSpec, config: ProtocolConfig) -> Self {
+        Self::bare(Blockchain::with_config(spec, config.chain.clone()), config)
+    }
+
+    /// A node that goes on with this chain, and with the transactions that its store has for it. `config.chain`
+    /// counts for nothing: the chain was opened with bounds of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`], where the store fails.
+    pub fn with_chain(
+        chain: Blockchain<T>,
+        config: ProtocolConfig,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let mut node = Self::bare(chain, config);
+        node.load_mempool(now)?;
+        Ok(node)
+    }
+
+    fn bare(chain: Blockchain<T>, config: ProtocolConfig) -> Self {
         let mut rng = fastrand::Rng::with_seed(config.seed.unwrap_or(0));
-        let chain = Blockchain::with_config(spec, config.chain.clone());
         Self {
             mempool: Mempool::new(&chain, config.mempool.clone()),
             announced: *chain.tip().hash(),
@@ -101,6 +127,8 @@ impl<T: Transaction> Protocol<T> {
             transactions_due: false,
             to_offer: Vec::new(),
             outputs: VecDeque::new(),
+            storage: Storage::default(),
+            saved: Saved::default(),
         }
     }
 
@@ -123,7 +151,7 @@ impl<T: Transaction> Protocol<T> {
                 address: peer.address.clone(),
                 direction: peer.direction,
                 agent: hello.agent.clone(),
-                height: peer.best.and_then(|best| self.chain.header(&best)).map(|header| header.height),
+                height: peer.best.map(|best| best.height),
                 blocks_in_flight: peer.blocks.len(),
             })
         };
@@ -161,6 +189,7 @@ impl<T: Transaction> Protocol<T> {
         let id = self.mempool.submit(transaction, Source::Local, &self.chain, now.wall)?;
         self.accepted(id);
         self.offer_new();
+        self.plan_to_save(now);
         Ok(id)
     }
 
@@ -168,31 +197,44 @@ impl<T: Transaction> Protocol<T> {
     ///
     /// # Errors
     ///
-    /// The rule that a block with these transactions would break.
+    /// The rule that a block with these transactions would break, or the error of the store while nothing can be
+    /// kept.
     pub fn template(
         &self,
         data: Option<Vec<T>>,
         miner: Address,
         now: Timestamp,
     ) -> Result<Template<T>, BlockError> {
+        if self.is_halted() {
+            return Err(self.store_failure().into());
+        }
         match data {
             Some(data) => self.chain.template_for(miner, data, now),
             None => self.mempool.template(&self.chain, miner, now),
         }
     }
 
-    /// Takes in a block that this node mined and sends it to the peers.
+    /// Takes in a block that this node mined, makes it durable and sends it to the peers. Returns whether it is
+    /// on the best chain.
     ///
     /// # Errors
     ///
-    /// The rule that the block breaks.
-    pub fn mined(&mut self, block: &Arc<Block<T>>, now: Now) -> Result<Imported<T>, BlockError> {
-        let imported = self.import(Arc::clone(block), now)?;
-        if self.chain.is_best(block.hash()) {
+    /// The rule that the block breaks, or the error of the store.
+    pub fn mined(&mut self, block: &Arc<Block<T>>, now: Now) -> Result<bool, BlockError> {
+        let verdict = match self.import_all(vec![Arc::clone(block)], now) {
+            Some(mut verdicts) => verdicts.pop().unwrap_or(Ok(Verdict::Duplicate)),
+            None => Err(self.store_failure().into()),
+        };
+        verdict?;
+        let is_best = self.chain.is_best(block.hash()).unwrap_or_else(|error| {
+            self.read_failed(error);
+            self.chain.tip() == block
+        });
+        if is_best {
             self.push(block);
         }
         self.after_import(now);
-        Ok(imported)
+        Ok(is_best)
     }
 
     /// Ends a connection. An address that this node keeps a connection to is dialled again.
@@ -201,8 +243,10 @@ impl<T: Transaction> Protocol<T> {
         self.after_import(now);
     }
 
-    /// Says goodbye to every peer. What comes in afterwards is ignored, except new connections.
+    /// Says goodbye to every peer, and brings the store up to date. What comes in afterwards is ignored, except
+    /// new connections.
     pub fn shutdown(&mut self, now: Now) {
+        self.save_at_last();
         self.dialer = Dialer::new(self.rng.fork());
         while let Some((peer, _)) = self.peers.first_key_value() {
             self.close(*peer, CloseReason::Shutdown, now);
@@ -240,7 +284,8 @@ impl<T: Transaction> Protocol<T> {
 
     /// When to call [`handle`](Self::handle) with [`Input::Timeout`], on the clock of [`Now::elapsed`].
     pub fn poll_timeout(&self) -> Option<Duration> {
-        self.peers.values().map(Peer::deadline).chain(self.dialer.deadline()).min()
+        let peers = self.peers.values().map(Peer::deadline);
+        peers.chain(self.dialer.deadline()).chain(self.storage.deadline()).chain(self.saved.deadline()).min()
     }
 
     fn receive(&mut self, id: PeerId, message: Message<T>, now: Now) -> Result<(), CloseReason> {
@@ -305,6 +350,8 @@ impl<T: Transaction> Protocol<T> {
             }
         }
         self.dial_due(now);
+        self.attend_to_storage(now);
+        self.save_if_due(now);
     }
 
     fn dial_due(&mut self, now: Now) {

@@ -1,5 +1,6 @@
 //! Public test suites: whoever implements a trait of this crate can run the suite that the crate's own
 //! implementations pass.
 
+pub mod store;
 #[cfg(feature = "node")]
 pub mod transport;

@@ -6,6 +6,7 @@ use std::io;
 use super::format::ARCHIVE_VERSION;
 use crate::consensus::BlockError;
 use crate::primitives::{EncodeError, Hash};
+use crate::store::StoreError;
 
 /// Why no archive could be written.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +15,17 @@ pub enum ExportError {
     /// The writer failed.
     #[error("writing failed: {0}")]
     Io(#[from] io::Error),
+    /// The store of the chain failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The chain has removed the bodies of its older blocks.
+    #[error("block {height} was pruned, blocks are kept from height {kept_from} on")]
+    Pruned {
+        /// The height of the first block to export.
+        height: u64,
+        /// The lowest height that can be exported.
+        kept_from: u64,
+    },
     /// A block of this transaction type has no serde form in postcard.
     #[error("block {height} has {error}")]
     Encode {
@@ -67,6 +79,9 @@ pub enum ImportError {
     /// The reader failed.
     #[error("reading failed: {0}")]
     Io(#[from] io::Error),
+    /// The store of the chain failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// It is no archive, or a copy in text mode damaged it.
     #[error("not an archive of a chain: it begins with {}", hex::encode(.got))]
     Magic {

@@ -82,8 +82,11 @@ impl<W: Write> Exporter<W> {
         mut writer: W,
     ) -> Result<Self, ExportError> {
         let range = chain.clip(heights);
-        let start = (range.start as u64).max(1);
-        let end = (range.end as u64).max(start);
+        let start = range.start.max(1);
+        let end = range.end.max(start);
+        if start < end && start < chain.first_body() {
+            return Err(ExportError::Pruned { height: start, kept_from: chain.first_body() });
+        }
         let head = Head {
             genesis: *chain.genesis().hash(),
             first: start,
@@ -99,7 +102,7 @@ impl<W: Write> Exporter<W> {
             start,
             next: start,
             end,
-            parent: chain.block_at(start - 1).map(|block| *block.hash()).unwrap_or_default(),
+            parent: chain.header_at(start - 1)?.map(|header| header.hash()).unwrap_or_default(),
             limit: max_record_bytes(chain.spec()),
             running,
             record,
@@ -141,11 +144,15 @@ impl<W: Write> Exporter<W> {
         let pause = self.next.saturating_add(blocks).min(self.end);
         while self.next < pause {
             let height = self.next;
-            let block = chain.block_at(height).filter(|block| block.header().previous_hash == self.parent);
+            let block = chain.block_at(height)?.filter(|block| block.header().previous_hash == self.parent);
             let Some(block) = block else {
+                let kept_from = chain.first_body();
+                if height < kept_from {
+                    return Err(ExportError::Pruned { height, kept_from });
+                }
                 return Err(ExportError::Reorganised { height: height - 1 });
             };
-            self.write_record(block)?;
+            self.write_record(&block)?;
             self.parent = *block.hash();
             self.next += 1;
         }

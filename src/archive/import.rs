@@ -2,12 +2,13 @@
 //! pass the checks that a stranger's has to.
 
 use std::io::{self, Read};
+use std::sync::Arc;
 
 use super::error::{ArchivePosition, ImportError};
 use super::format::{
     ARCHIVE_VERSION, CHECKSUM_LEN, FACTS_LEN, Head, MAGIC, RunningHash, Stage, max_record_bytes,
 };
-use crate::chain::{Blockchain, Imported, Progress};
+use crate::chain::{Blockchain, Progress, Verdict};
 use crate::consensus::BlockError;
 use crate::primitives::{Block, Timestamp, Transaction};
 
@@ -17,8 +18,8 @@ use crate::primitives::{Block, Timestamp, Transaction};
 /// same file. A file of another branch is imported beside the best chain, within the bounds of
 /// [`ChainConfig`](crate::ChainConfig), and becomes the best chain once it has more work.
 ///
-/// It reads in small pieces: give it a [`BufReader`](std::io::BufReader). It keeps one block in memory, and none
-/// of more than [`max_record_bytes`] bytes. A transaction type that contains itself has to bound its depth when
+/// It reads in small pieces: give it a [`BufReader`](std::io::BufReader). It keeps about a megabyte of blocks in
+/// memory, which it makes durable together, and none of more than [`max_record_bytes`] bytes. A transaction type that contains itself has to bound its depth when
 /// it is deserialised, as for every format without such a bound.
 ///
 /// ```
@@ -130,9 +131,11 @@ impl<R: Read> Importer<R> {
     ) -> Result<(), ImportError> {
         let pause = self.done.saturating_add(blocks).min(self.head.count);
         while self.done < pause {
-            let block = self.read_record()?;
-            self.import(chain, block, now)?;
-            self.done += 1;
+            let mut batch = Batch::default();
+            let read = self.read_batch(chain, pause - self.done, &mut batch);
+            // What comes before a bad record is good until the chain says otherwise.
+            self.import(chain, batch, now)?;
+            read?;
         }
         if self.done == self.head.count {
             self.read_end()?;
@@ -161,28 +164,52 @@ impl<R: Read> Importer<R> {
         }
     }
 
+    /// Reads the next blocks, at most `blocks` of them.
+    fn read_batch<T: Transaction>(
+        &mut self,
+        chain: &Blockchain<T>,
+        blocks: u64,
+        batch: &mut Batch<T>,
+    ) -> Result<(), ImportError> {
+        while (batch.blocks.len() as u64) < blocks.min(MAX_BATCH_BLOCKS) && batch.bytes < MAX_BATCH_BYTES {
+            let block = self.read_record::<T>()?;
+            let at = self.source.at;
+            let height = self.head.first.saturating_add(self.done + batch.blocks.len() as u64);
+            let (got, parent) = (block.height(), block.header().previous_hash);
+            if got != height {
+                let error = BlockError::Height { got, expected: height };
+                return Err(ImportError::Block { at, height, error });
+            }
+            let follows = batch.blocks.last().is_some_and(|(_, last)| *last.hash() == parent);
+            // It would only be kept as an orphan. Genesis, whose parent is no block, is here already.
+            if !follows && chain.header(&parent)?.is_none() && chain.header(block.hash())?.is_none() {
+                return Err(ImportError::MissingParent { at, height, missing: parent });
+            }
+            batch.bytes += self.record.len();
+            batch.blocks.push((at, Arc::new(block)));
+        }
+        Ok(())
+    }
+
     fn import<T: Transaction>(
-        &self,
+        &mut self,
         chain: &mut Blockchain<T>,
-        block: Block<T>,
+        batch: Batch<T>,
         now: Timestamp,
     ) -> Result<(), ImportError> {
-        let at = self.source.at;
-        let height = self.head.first.saturating_add(self.done);
-        let (got, parent) = (block.height(), block.header().previous_hash);
-        if got != height {
-            let error = BlockError::Height { got, expected: height };
-            return Err(ImportError::Block { at, height, error });
+        let (places, blocks): (Vec<ArchivePosition>, Vec<Arc<Block<T>>>) = batch.blocks.into_iter().unzip();
+        let imported = chain.import_all(blocks, now)?;
+        for (at, verdict) in places.into_iter().zip(imported.verdicts) {
+            let height = self.head.first.saturating_add(self.done);
+            match verdict {
+                Ok(Verdict::Orphan { missing }) => {
+                    return Err(ImportError::MissingParent { at, height, missing });
+                }
+                Ok(_) => self.done += 1,
+                Err(error) => return Err(ImportError::Block { at, height, error }),
+            }
         }
-        // It would only be kept as an orphan. Genesis, whose parent is no block, is here already.
-        if chain.header(&parent).is_none() && chain.header(block.hash()).is_none() {
-            return Err(ImportError::MissingParent { at, height, missing: parent });
-        }
-        match chain.import(block.into(), now) {
-            Ok(Imported::Orphan { missing }) => Err(ImportError::MissingParent { at, height, missing }),
-            Ok(_) => Ok(()),
-            Err(error) => Err(ImportError::Block { at, height, error }),
-        }
+        Ok(())
     }
 
     fn read_end(&mut self) -> Result<(), ImportError> {
@@ -204,6 +231,26 @@ impl<R: Read> Importer<R> {
         }
     }
 }
+
+/// Blocks that are imported, and made durable, together.
+#[derive(Debug)]
+struct Batch<T> {
+    blocks: Vec<(ArchivePosition, Arc<Block<T>>)>,
+    /// Of their records.
+    bytes: usize,
+}
+
+impl<T> Default for Batch<T> {
+    fn default() -> Self {
+        Self { blocks: Vec::new(), bytes: 0 }
+    }
+}
+
+/// The most blocks that are made durable together.
+const MAX_BATCH_BLOCKS: u64 = 1_000;
+
+/// The bytes of records after which no more is added to a batch.
+const MAX_BATCH_BYTES: usize = 1 << 20;
 
 /// A reader that knows where it is.
 #[derive(Debug)]

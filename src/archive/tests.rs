@@ -56,7 +56,16 @@ fn imported(file: &[u8]) -> (Blockchain, Result<u64, ImportError>) {
 }
 
 fn blocks(chain: &Blockchain) -> Vec<Arc<Block>> {
-    chain.blocks(..).cloned().collect()
+    chain.blocks(..).map(Result::unwrap).collect()
+}
+
+/// Another chain with the same blocks.
+fn copy_of(chain: &Blockchain) -> Blockchain {
+    let mut copy = empty();
+    for block in &blocks(chain)[1..] {
+        let _ = copy.import(Arc::clone(block), NOW).unwrap();
+    }
+    copy
 }
 
 /// Asserts that `chain` is the lower part of `whole`, and sound.

@@ -1,44 +1,17 @@
 //! Taking in headers and blocks: validation, fork choice, reorganisation.
 
-use core::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::ancestry::frontier;
+use super::imported::{Imported, ImportedAll, Moves, Verdict};
+use super::records::{Records, Row};
 use super::tree::{Body, Node};
 use super::{Blockchain, history_leaf, work_of};
 use crate::consensus::BlockError;
-use crate::consensus::check::{self, Expected, MEDIAN_SPAN};
-use crate::consensus::retarget::Sample;
-use crate::primitives::merkle::CompactRange;
+use crate::consensus::check::{self, Expected};
 use crate::primitives::{Block, Hash, Header, Timestamp, Transaction};
-
-/// What became of a block that breaks no rule.
-#[derive(Clone, Debug, PartialEq)]
-#[must_use]
-#[non_exhaustive]
-pub enum Imported<T = String> {
-    /// It, and blocks that had waited for it, became the end of the best chain.
-    Extended {
-        /// The new blocks of the best chain, lowest first.
-        connected: Vec<Arc<Block<T>>>,
-    },
-    /// It gave another branch the most work.
-    Reorged {
-        /// The blocks that left the best chain, highest first.
-        disconnected: Vec<Arc<Block<T>>>,
-        /// The blocks that joined it, lowest first.
-        connected: Vec<Arc<Block<T>>>,
-    },
-    /// It is kept on a branch that does not have the most work.
-    SideBranch,
-    /// It is kept until an ancestor arrives.
-    Orphan {
-        /// The hash of the nearest ancestor that is missing.
-        missing: Hash,
-    },
-    /// It was here already.
-    Duplicate,
-}
+use crate::store::StoreError;
 
 /// How many history frontiers at the ends of branches are remembered.
 const MAX_BRANCH_RANGES: usize = 8;
@@ -50,9 +23,13 @@ impl<T: Transaction> Blockchain<T> {
     ///
     /// The rule that the header breaks, as far as a header alone can tell. Nothing changes then.
     pub fn import_header(&mut self, header: &Header, now: Timestamp) -> Result<bool, BlockError> {
+        self.recover_if_stale()?;
         let hash = header.hash();
         if let Some(node) = self.tree.node(&hash) {
             return if node.is_invalid() { Err(BlockError::KnownInvalid { hash }) } else { Ok(false) };
+        }
+        if self.records.row_at(header.height, &hash)?.is_some() {
+            return Ok(false);
         }
         check::proof_of_work(header, &hash, &self.spec)?;
         let parent = header.previous_hash;
@@ -65,73 +42,158 @@ impl<T: Transaction> Blockchain<T> {
     /// # Errors
     ///
     /// The rule that the block breaks. The best chain and the state stay as they were then, and a block that
-    /// is wrong for ever is remembered as such.
+    /// is wrong for ever is remembered as such. [`BlockError::Store`], where the store fails.
     pub fn import(&mut self, block: Arc<Block<T>>, now: Timestamp) -> Result<Imported<T>, BlockError> {
-        let hash = *block.hash();
-        let result = self.import_block(block, now);
-        self.forget_final_forks();
-        // Adopted orphans, the old branch after a reorganisation and a bad block on the tip went aside unasked.
-        let (headers, bytes) = (self.config.max_side_headers.saturating_add(1), self.config.max_side_bytes);
-        let keep = result.is_ok().then_some(hash);
-        self.tree.make_room(headers, bytes, 0, keep.as_slice());
-        result
+        let ImportedAll { mut verdicts, disconnected, connected } = self.import_all([block], now)?;
+        let verdict = verdicts.pop().unwrap_or(Ok(Verdict::Duplicate))?;
+        Ok(match verdict {
+            _ if !disconnected.is_empty() => Imported::Reorged { disconnected, connected },
+            _ if !connected.is_empty() => Imported::Extended { connected },
+            Verdict::Kept => Imported::SideBranch,
+            Verdict::Orphan { missing } => Imported::Orphan { missing },
+            Verdict::Duplicate => Imported::Duplicate,
+        })
     }
 
-    fn import_block(&mut self, block: Arc<Block<T>>, now: Timestamp) -> Result<Imported<T>, BlockError> {
+    /// Imports blocks one after the other, like [`import`](Self::import), and makes them durable together: much
+    /// faster than one by one where the store is a disk. A block that breaks a rule does not stop those that
+    /// follow.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`], after which the chain is as it was before the first of them, except that it has forgotten
+    /// what no store has: headers without blocks, verdicts, and some of the blocks that waited for an ancestor.
+    pub fn import_all(
+        &mut self,
+        blocks: impl IntoIterator<Item = Arc<Block<T>>>,
+        now: Timestamp,
+    ) -> Result<ImportedAll<T>, StoreError> {
+        self.recover_if_stale()?;
+        self.moves = Moves::default();
+        self.import_and_commit(blocks, now).inspect_err(|_| self.roll_back())
+    }
+
+    fn import_and_commit(
+        &mut self,
+        blocks: impl IntoIterator<Item = Arc<Block<T>>>,
+        now: Timestamp,
+    ) -> Result<ImportedAll<T>, StoreError> {
+        let mut verdicts = Vec::new();
+        for block in blocks {
+            let hash = *block.hash();
+            let verdict = self.import_block(block, now);
+            if let Err(BlockError::Store(error)) = verdict {
+                return Err(error);
+            }
+            self.forget_final_forks();
+            // Adopted orphans, the old branch after a reorganisation and a bad block on the tip went aside
+            // unasked.
+            let (headers, bytes) =
+                (self.config.max_side_headers.saturating_add(1), self.config.max_side_bytes);
+            let keep = verdict.is_ok().then_some(hash);
+            self.tree.make_room(headers, bytes, 0, keep.as_slice());
+            verdicts.push(verdict);
+        }
+        self.commit()?;
+        let Moves { disconnected, connected } = core::mem::take(&mut self.moves);
+        Ok(ImportedAll { verdicts, disconnected, connected })
+    }
+
+    fn import_block(&mut self, block: Arc<Block<T>>, now: Timestamp) -> Result<Verdict, BlockError> {
         let hash = *block.hash();
         match self.tree.node(&hash).map(|node| &node.body) {
             Some(Body::Invalid) => return Err(BlockError::KnownInvalid { hash }),
-            Some(Body::Complete(..) | Body::Waiting(..)) => return Ok(Imported::Duplicate),
+            Some(Body::Complete(_) | Body::Waiting(..)) => return Ok(Verdict::Duplicate),
             Some(Body::Missing) => {}
-            None if self.orphans.contains(&hash) => return Ok(Imported::Duplicate),
-            None => check::proof_of_work(block.header(), &hash, &self.spec)?,
+            None if self.orphans.contains(&hash) => return Ok(Verdict::Duplicate),
+            None if hash == self.tree.tip().hash || hash == *self.genesis.hash() => {
+                return Ok(Verdict::Duplicate);
+            }
+            None => {
+                // First, so that nobody has the store read for nothing.
+                check::proof_of_work(block.header(), &hash, &self.spec)?;
+                if self.records.row_at(block.height(), &hash)?.is_some() {
+                    return Ok(Verdict::Duplicate);
+                }
+            }
         }
         let digest = block.digest()?;
         check::body(block.header(), &digest, &self.spec).inspect_err(|error| self.remember(&hash, error))?;
+        // Whether it can be kept is known before it is kept anywhere.
+        let bytes = Records::encode_block(&block)?;
         if self.tree.node(&hash).is_none() {
             let missing = block.header().previous_hash;
-            if self.tree.node(&missing).is_none() {
-                let missing = self.nearest_missing(missing);
+            if self.parent_of(block.header())?.is_none() {
+                let missing = self.nearest_missing(block.height(), missing)?;
                 self.orphans.insert(block, digest.size);
-                return Ok(Imported::Orphan { missing });
+                return Ok(Verdict::Orphan { missing });
             }
             // What extends the tip leaves the side at once, so it needs no room there.
             let room = |chain: &mut Self| {
-                if missing == *chain.tree.tip_hash() { Ok(()) } else { chain.make_header_room(&[missing]) }
+                if missing == chain.tree.tip().hash { Ok(()) } else { chain.make_header_room(&[missing]) }
             };
             self.insert_header(hash, block.header(), now, room)?;
         }
-        let extends_tip = block.header().previous_hash == *self.tree.tip_hash();
-        let (headers, bytes) = (usize::MAX, self.config.max_side_bytes);
-        if !extends_tip && !self.tree.make_room(headers, bytes, digest.size, &[hash]) {
-            return Err(BlockError::SideBytesFull { got: self.tree.side_bytes(), limit: bytes });
+        let extends_tip = block.header().previous_hash == self.tree.tip().hash;
+        let (headers, limit) = (usize::MAX, self.config.max_side_bytes);
+        if !extends_tip && !self.tree.make_room(headers, limit, digest.size, &[hash]) {
+            return Err(BlockError::SideBytesFull { got: self.tree.side_bytes(), limit });
         }
-        let old_tip = *self.tree.tip_hash();
+        let (height, parent) = (block.height(), block.header().previous_hash);
         let attached = self.tree.attach(block, digest.size);
-        let candidate = self.adopt_orphans(hash, attached, now);
+        self.store_completed(Some((hash, bytes)))?;
+        let candidate = self.adopt_orphans(hash, attached, now)?;
         if let Some(candidate) = candidate {
-            self.follow(candidate, &hash)?;
+            self.follow(candidate, height, &hash)?;
         }
-        Ok(self.outcome(&hash, &old_tip))
+        let waits = match self.tree.node(&hash).map(|node| &node.body) {
+            Some(body) => matches!(body, Body::Waiting(..)),
+            // A branch that it stood on was damaged.
+            None => self.records.row_at(height, &hash)?.is_none(),
+        };
+        if waits {
+            return Ok(Verdict::Orphan { missing: self.nearest_missing(height, parent)? });
+        }
+        Ok(Verdict::Kept)
+    }
+
+    /// Hands blocks that became complete to the store; `known` are the bytes of one of them.
+    fn store_completed(&mut self, mut known: Option<(Hash, Vec<u8>)>) -> Result<(), BlockError> {
+        for (block, size) in self.tree.take_completed() {
+            let bytes = match known.take_if(|(hash, _)| hash == block.hash()) {
+                Some((_, bytes)) => bytes,
+                None => Records::encode_block(&block)?,
+            };
+            self.records.put_block(&block, size, bytes);
+        }
+        Ok(())
     }
 
     /// Follows `candidate` if it has the most work. A branch that turns out bad is given up for the best of
-    /// the others; that is an error only where `imported` is bad for it.
-    fn follow(&mut self, mut candidate: Hash, imported: &Hash) -> Result<(), BlockError> {
+    /// the others; that is an error only where `imported`, at this height, is bad for it.
+    fn follow(&mut self, candidate: Hash, height: u64, imported: &Hash) -> Result<(), BlockError> {
         let mut outcome = Ok(());
-        while self.tree.known(&candidate).work > self.tree.tip().work {
+        let mut candidate = Some(candidate);
+        while let Some(next) = candidate.filter(|hash| self.tree.known(hash).work > self.tree.tip().work) {
             // The candidate had the most work, so a success leaves nothing better to look for.
-            let Err((bad, error)) = self.connect(&candidate) else { break };
+            let Err((bad, error)) = self.connect(&next) else { break };
             match error {
-                BlockError::Replay { .. } => return Err(error),
+                // It has to be brought again. One on the best chain is for a repair to drop.
+                BlockError::Store(error) if error.is_damage() && self.is_damaged_beside(&bad) => {
+                    self.tree.forget(&bad);
+                    candidate = self.tree.best_complete();
+                    continue;
+                }
+                BlockError::Replay { .. } | BlockError::Store(_) => return Err(error),
                 // Good blocks that came too late: nobody is to blame for what stands on them.
-                BlockError::Finality { .. } => self.tree.forget(&bad),
+                BlockError::Finality { .. } | BlockError::Pruned { .. } => self.tree.forget(&bad),
                 _ => self.tree.condemn(&bad),
             }
-            let refused = self.tree.node(imported).is_none_or(Node::is_invalid);
+            let on_best = self.records.row_at(height, imported)?.is_some();
+            let refused = !on_best && self.tree.node(imported).is_none_or(Node::is_invalid);
             if outcome.is_ok() && refused {
                 outcome = Err(match error {
-                    BlockError::Finality { .. } => error,
+                    BlockError::Finality { .. } | BlockError::Pruned { .. } => error,
                     _ if bad == *imported => error,
                     _ => BlockError::InvalidAncestor { ancestor: bad, error: Box::new(error) },
                 });
@@ -139,6 +201,13 @@ impl<T: Transaction> Blockchain<T> {
             candidate = self.tree.best_complete();
         }
         outcome
+    }
+
+    /// Whether the body of a block beside the best chain is not what was written.
+    fn is_damaged_beside(&self, hash: &Hash) -> bool {
+        let height = self.tree.node(hash).filter(|node| node.is_complete()).map(|node| node.header.height);
+        let read = height.map(|height| self.records.block(height, hash));
+        read.is_some_and(|read| read.map_or_else(|error| error.is_damage(), |block| block.is_none()))
     }
 
     /// Forgets the best headers while their branch leaves the best chain below its final part: no body can
@@ -157,82 +226,73 @@ impl<T: Transaction> Blockchain<T> {
     fn connect(&mut self, tip: &Hash) -> Result<(), (Hash, BlockError)> {
         let path: Vec<Hash> = self.tree.path_from_best(tip).into();
         let Some(first) = path.first() else { return Ok(()) };
+        let at_first = |error: BlockError| (*first, error);
         let fork_height = self.tree.known(first).header.height - 1;
         if fork_height == self.height() {
             for hash in path {
-                let state = self.applied(&hash, self.snapshots.tip().clone())?;
+                let state = self.applied_beside(&hash, self.snapshots.tip().clone())?;
                 self.snapshots.push(state);
-                self.tree.switch(self.height(), &[hash]);
-                self.history.push(history_leaf(&hash));
+                self.switch(self.height(), &[hash]).map_err(|error| (hash, error.into()))?;
             }
             return Ok(());
         }
-        self.check_final(|| fork_height).map_err(|error| (*first, error))?;
-        let mut state = self.state_at(fork_height).map_err(|error| (*first, error))?;
+        self.check_final(|| Some(fork_height)).map_err(at_first)?;
+        let mut state = self.state_at(fork_height).map_err(at_first)?;
         let mut snapshots = self.snapshots.rewound(fork_height, state.clone());
         for hash in &path {
-            state = self.applied(hash, state)?;
+            state = self.applied_beside(hash, state)?;
             snapshots.push(state.clone());
         }
         self.snapshots = snapshots;
-        self.tree.switch(fork_height, &path);
-        self.history.truncate(fork_height + 1);
-        self.history.extend(path.iter().map(history_leaf));
+        self.switch(fork_height, &path).map_err(|error| at_first(error.into()))
+    }
+
+    /// Makes `path`, whose blocks have been applied, the end of the best chain above `fork_height`.
+    fn switch(&mut self, fork_height: u64, path: &[Hash]) -> Result<(), StoreError> {
+        let replaced = self.records.truncate(fork_height)?;
+        for row in replaced.iter().rev() {
+            let block = self.records.best_block(row)?;
+            self.moves.disconnect(block);
+        }
+        if !replaced.is_empty() {
+            self.history = frontier(&self.records, fork_height + 1)?;
+            self.forget_states_above(fork_height)?;
+        }
+        let replaced: Vec<_> = replaced.iter().map(|row| (row.hash, row.to_branch())).collect();
+        let joined = self.tree.switch(path, &replaced);
+        for (hash, node) in path.iter().zip(joined) {
+            let Body::Complete(size) = node.body else { continue };
+            let mut subtrees = Vec::new();
+            self.history.push_with(history_leaf(hash), |root| subtrees.push(root));
+            let Node { header, work, seen, .. } = node;
+            self.records.push_row(Row { hash: *hash, header, work, seen, size, subtrees });
+            self.upkeep.replay_bytes += size;
+            self.tip = self.records.best_block(self.records.tip())?;
+            self.moves.connect(Arc::clone(&self.tip));
+        }
         Ok(())
     }
 
-    /// The state after the block, from the state after its parent.
-    fn applied(&self, hash: &Hash, mut state: T::State) -> Result<T::State, (Hash, BlockError)> {
-        if let Some(block) = self.tree.known(hash).block() {
-            check::apply(block.header(), block.data(), &mut state).map_err(|error| (*hash, error))?;
-        }
-        Ok(state)
+    /// The state after a block beside the best chain, from the state after its parent.
+    fn applied_beside(&self, hash: &Hash, state: T::State) -> Result<T::State, (Hash, BlockError)> {
+        let height = self.tree.known(hash).header.height;
+        self.records.applied_block(height, hash, state).map_err(|error| (*hash, error))
     }
 
-    /// The state after the block of the best chain at `height`, replayed from the nearest snapshot.
-    fn state_at(&self, height: u64) -> Result<T::State, BlockError> {
-        let (from, state) = self.snapshots.at_or_below(height);
-        let mut state = state.clone();
-        for at in from + 1..=height {
-            let Some(hash) = self.tree.best_at(at) else { break };
-            state = self
-                .applied(hash, state)
-                .map_err(|(_, error)| BlockError::Replay { height: at, error: Box::new(error) })?;
-        }
-        Ok(state)
-    }
-
-    /// What the import of `hash` came to, by comparing the best chain with what it was.
-    fn outcome(&self, hash: &Hash, old_tip: &Hash) -> Imported<T> {
-        let disconnected = self.tree.path_from_best(old_tip);
-        let fork_height = self.tree.known(old_tip).header.height - disconnected.len() as u64;
-        let connected = self.blocks(fork_height + 1..).cloned().collect::<Vec<_>>();
-        if connected.is_empty() {
-            let node = self.tree.known(hash);
-            return match node.body {
-                Body::Waiting(..) => {
-                    Imported::Orphan { missing: self.nearest_missing(node.header.previous_hash) }
-                }
-                _ => Imported::SideBranch,
-            };
-        }
-        if disconnected.is_empty() {
-            return Imported::Extended { connected };
-        }
-        let disconnected = disconnected.iter().rev().filter_map(|hash| self.block(hash)).cloned().collect();
-        Imported::Reorged { disconnected, connected }
-    }
-
-    /// The first block from `next` downwards that is neither in the tree nor waits for its parent.
-    fn nearest_missing(&self, mut next: Hash) -> Hash {
+    /// The first block from `next`, below `height`, downwards that is neither in the chain nor waits for its parent.
+    fn nearest_missing(&self, mut height: u64, mut next: Hash) -> Result<Hash, StoreError> {
         loop {
+            height = height.saturating_sub(1);
             let parent = match self.tree.node(&next) {
-                Some(node) => node.block().map(|block| block.header().previous_hash),
-                None => self.orphans.parent_of(&next),
+                Some(node) => node.has_body().then_some(node.header.previous_hash),
+                None => match self.orphans.parent_of(&next) {
+                    None => self.records.row_near(height, &next)?.map(|row| row.header.previous_hash),
+                    parent => parent,
+                },
             };
             match parent {
                 Some(parent) => next = parent,
-                None => return next,
+                None => return Ok(next),
             }
         }
     }
@@ -247,19 +307,19 @@ impl<T: Transaction> Blockchain<T> {
         room: impl FnOnce(&mut Self) -> Result<(), BlockError>,
     ) -> Result<(), BlockError> {
         let parent_hash = header.previous_hash;
-        let Some(parent) = self.tree.node(&parent_hash) else {
+        let Some(parent) = self.parent_of(header)? else {
             return Err(BlockError::UnknownParent { parent: parent_hash });
         };
-        if parent.is_invalid() {
+        if self.is_invalid(&parent_hash) {
             return Err(BlockError::InvalidParent { parent: parent_hash });
         }
         let work = parent.work + work_of(header.target);
-        self.check_final(|| self.tree.fork_height(&parent_hash))?;
-        let mut range = self.history_range(&parent_hash);
+        self.check_final(|| self.tree.fork_height(&parent_hash).or(Some(parent.header.height)))?;
+        let mut range = self.history_range(&parent_hash, &parent.header)?;
         let expected = Expected {
             height: parent.header.height + 1,
-            target: self.target_after(&parent_hash),
-            median: self.median_after(&parent_hash),
+            target: self.target_after(&parent_hash, &parent.header)?,
+            median: self.median_after(&parent.header)?,
             history_root: range.root(),
         };
         check::header_in_chain(header, &expected, &self.spec, now)?;
@@ -274,58 +334,33 @@ impl<T: Transaction> Blockchain<T> {
         Ok(())
     }
 
-    /// The target that a block on top of `parent` has to have.
-    pub(super) fn target_after(&self, parent: &Hash) -> crate::CompactTarget {
-        // Look-ups that descend go on from the last one, so each costs one step on a side branch too.
-        let last = Cell::new(parent);
-        let past = |height: u64| {
-            let is_below = self.tree.known(last.get()).header.height >= height;
-            let from = if is_below { last.get() } else { parent };
-            // Retargeting asks for ancestors of the parent, all of which are known.
-            let hash = self.tree.ancestor(from, height).unwrap_or(parent);
-            last.set(hash);
-            let header = &self.tree.known(hash).header;
-            Sample { height: header.height, timestamp: header.timestamp, target: header.target }
-        };
-        let height = self.tree.known(parent).header.height;
-        let (easiest, interval) = (self.spec.easiest_target(), self.spec.block_interval());
-        self.spec.retarget().next_target(easiest, interval, height, past)
-    }
-
-    /// The median timestamp that a block on top of `parent` has to be later than.
-    pub(super) fn median_after(&self, parent: &Hash) -> Timestamp {
-        let ancestors =
-            core::iter::successors(self.tree.node(parent), |node| self.tree.node(&node.header.previous_hash));
-        check::median(ancestors.take(MEDIAN_SPAN).map(|node| node.header.timestamp).collect())
-    }
-
-    /// The history up to and including `hash`.
-    pub(super) fn history_range(&self, hash: &Hash) -> CompactRange {
-        if let Some((_, range)) = self.branch_ranges.iter().find(|(end, _)| end == hash) {
-            return range.clone();
+    /// Refuses a branch that leaves the best chain below its final part, or below the bodies that are kept. Asks
+    /// for the height at which it does only where there is such a part, because that may take a walk.
+    fn check_final(&self, fork_height: impl FnOnce() -> Option<u64>) -> Result<(), BlockError> {
+        let depth = self.spec.finality_depth();
+        let base = self.upkeep.base();
+        if depth.is_none() && base == 0 {
+            return Ok(());
         }
-        let path = self.tree.path_from_best(hash);
-        let fork_len = self.tree.known(hash).header.height + 1 - path.len() as u64;
-        let mut range = self.history.compact_range_at(fork_len).unwrap_or_default();
-        range.extend(path.iter().map(history_leaf));
-        range
-    }
-
-    /// Refuses a branch that leaves the best chain below its final part. Asks for the height at which it does
-    /// only where there is such a part, because that may take a walk.
-    fn check_final(&self, fork_height: impl FnOnce() -> u64) -> Result<(), BlockError> {
-        let Some(depth) = self.spec.finality_depth() else { return Ok(()) };
-        let final_height = self.height().saturating_sub(depth);
-        let fork_height = fork_height();
+        let final_height = depth.map_or(0, |depth| self.height().saturating_sub(depth));
+        let Some(fork_height) = fork_height() else { return Ok(()) };
         if fork_height < final_height {
             return Err(BlockError::Finality { fork_height, final_height });
+        }
+        if fork_height < base {
+            return Err(BlockError::Pruned { fork_height, base });
         }
         Ok(())
     }
 
     /// Adds the orphans that stand on `hash`, and those that stand on them, the oldest first. Returns the best
     /// of `best` and the blocks that this completes.
-    fn adopt_orphans(&mut self, hash: Hash, mut best: Option<Hash>, now: Timestamp) -> Option<Hash> {
+    fn adopt_orphans(
+        &mut self,
+        hash: Hash,
+        mut best: Option<Hash>,
+        now: Timestamp,
+    ) -> Result<Option<Hash>, BlockError> {
         let mut open = VecDeque::from([hash]);
         while let Some(parent) = open.pop_front() {
             for (orphan, size) in self.orphans.take_children(&parent) {
@@ -337,18 +372,22 @@ impl<T: Transaction> Blockchain<T> {
                     None => {
                         let keep = [parent, best.unwrap_or(parent)];
                         let room = |chain: &mut Self| chain.make_header_room(&keep);
-                        // A bad orphan is dropped in silence: its sender may be long gone.
-                        self.insert_header(hash, orphan.header(), now, room).is_ok()
+                        match self.insert_header(hash, orphan.header(), now, room) {
+                            Err(error @ BlockError::Store(_)) => return Err(error),
+                            // A bad orphan is dropped in silence: its sender may be long gone.
+                            inserted => inserted.is_ok(),
+                        }
                     }
                 };
                 if adoptable {
                     let attached = self.tree.attach(orphan, size);
+                    self.store_completed(None)?;
                     best = best.into_iter().chain(attached).max_by_key(|hash| self.tree.known(hash).rank());
                     open.push_back(hash);
                 }
             }
         }
-        best
+        Ok(best)
     }
 
     fn remember(&mut self, hash: &Hash, error: &BlockError) {

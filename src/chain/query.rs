@@ -3,10 +3,15 @@
 use core::ops::{Bound, Range, RangeBounds};
 use std::sync::Arc;
 
-use super::{Blockchain, locator};
+use super::tree::{Body, Node};
+use super::{Blockchain, ProveError, locator};
 use crate::consensus::ChainSpec;
-use crate::primitives::merkle::{ConsistencyProof, InclusionProof, ProofError};
+use crate::primitives::merkle::{ConsistencyProof, InclusionProof, Subtrees};
 use crate::primitives::{Block, CompactTarget, Difficulty, Hash, Header, Target, Transaction, Work};
+use crate::store::{StoreError, Table};
+
+/// A block and its canonical size in bytes.
+type Measured<T> = (Arc<Block<T>>, usize);
 
 impl<T: Transaction> Blockchain<T> {
     /// The rules of this chain.
@@ -15,22 +20,22 @@ impl<T: Transaction> Blockchain<T> {
     }
 
     /// The first block.
-    pub fn genesis(&self) -> &Arc<Block<T>> {
-        self.on_best(0)
+    pub const fn genesis(&self) -> &Arc<Block<T>> {
+        &self.genesis
     }
 
     /// The last block of the best chain.
-    pub fn tip(&self) -> &Arc<Block<T>> {
-        self.on_best(self.height())
+    pub const fn tip(&self) -> &Arc<Block<T>> {
+        &self.tip
     }
 
     /// The height of the last block.
-    pub fn height(&self) -> u64 {
-        self.tree.best().len() as u64 - 1
+    pub const fn height(&self) -> u64 {
+        self.tree.tip().header.height
     }
 
     /// The work of the best chain.
-    pub fn work(&self) -> Work {
+    pub const fn work(&self) -> Work {
         self.tree.tip().work
     }
 
@@ -40,8 +45,8 @@ impl<T: Transaction> Blockchain<T> {
     }
 
     /// The target that the next block has to have.
-    pub fn next_target(&self) -> CompactTarget {
-        self.target_after(self.tree.tip_hash())
+    pub const fn next_target(&self) -> CompactTarget {
+        self.next.target
     }
 
     /// The difficulty of a block of this chain with this target.
@@ -50,47 +55,119 @@ impl<T: Transaction> Blockchain<T> {
         Difficulty::new(number(self.spec.easiest_target()), number(target))
     }
 
-    /// The block with this hash, on whichever branch.
-    pub fn block(&self, hash: &Hash) -> Option<&Arc<Block<T>>> {
-        self.tree.node(hash)?.block()
+    /// The block with this hash, on whichever branch; `None` where it is unknown or was pruned.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`], where the store fails or the block is not what was written.
+    pub fn block(&self, hash: &Hash) -> Result<Option<Arc<Block<T>>>, StoreError> {
+        Ok(self.block_and_size(hash)?.map(|(block, _)| block))
     }
 
     /// The block with this hash and its canonical size in bytes.
-    pub(crate) fn block_and_size(&self, hash: &Hash) -> Option<(&Arc<Block<T>>, usize)> {
-        self.tree.node(hash)?.block_and_size()
+    pub(crate) fn block_and_size(&self, hash: &Hash) -> Result<Option<Measured<T>>, StoreError> {
+        let (height, size) = match self.tree.node(hash) {
+            Some(Node { body: Body::Waiting(block, size), .. }) => {
+                return Ok(Some((Arc::clone(block), *size)));
+            }
+            Some(Node { body: Body::Complete(size), header, .. }) => (header.height, *size),
+            Some(_) => return Ok(None),
+            None => match self.records.row_of(hash)? {
+                Some(row) => (row.header.height, row.size),
+                None => return Ok(None),
+            },
+        };
+        Ok(self.kept_block(height, hash)?.map(|block| (block, size)))
     }
 
-    /// The block of the best chain at this height.
-    pub fn block_at(&self, height: u64) -> Option<&Arc<Block<T>>> {
-        self.block(self.tree.best_at(height)?)
+    /// The block that is or was kept under this height and hash; `None` where it was pruned.
+    pub(super) fn kept_block(&self, height: u64, hash: &Hash) -> Result<Option<Arc<Block<T>>>, StoreError> {
+        if height == 0 {
+            return Ok(Some(Arc::clone(&self.genesis)));
+        }
+        match self.records.block(height, hash)? {
+            None if height > self.upkeep.pruned => {
+                Err(StoreError::damaged(Table::Blocks, format_args!("{height} {hash}"), "is missing"))
+            }
+            block => Ok(block),
+        }
     }
 
-    /// The blocks of the best chain at these heights, lowest first.
+    /// The block of the best chain at this height; `None` above the tip, and where it was pruned.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`], where the store fails or the block is not what was written.
+    pub fn block_at(&self, height: u64) -> Result<Option<Arc<Block<T>>>, StoreError> {
+        let Some(row) = self.records.row(height)? else { return Ok(None) };
+        self.kept_block(height, &row.hash)
+    }
+
+    /// The blocks of the best chain at these heights, lowest first, read one by one. What is below
+    /// [`first_body`](Self::first_body) is left out.
+    ///
+    /// Each item is the block, or the [`StoreError`] that stands in its place.
     pub fn blocks(
         &self,
         heights: impl RangeBounds<u64>,
-    ) -> impl DoubleEndedIterator<Item = &Arc<Block<T>>> + ExactSizeIterator {
-        self.clip(heights).map(|height| self.on_best(height as u64))
+    ) -> impl DoubleEndedIterator<Item = Result<Arc<Block<T>>, StoreError>> {
+        let Range { start, end } = self.clip(heights);
+        (start.max(self.first_body())..end).filter_map(|height| self.block_at(height).transpose())
     }
 
     /// The header with this hash, on whichever branch, whether or not its block is here.
-    pub fn header(&self, hash: &Hash) -> Option<&Header> {
-        self.tree.node(hash).map(|node| &node.header)
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`], where the store fails or the header is not what was written.
+    pub fn header(&self, hash: &Hash) -> Result<Option<Header>, StoreError> {
+        Ok(self.known(hash)?.map(|known| known.header))
+    }
+
+    /// The header of the best chain at this height.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`], where the store fails or the header is not what was written.
+    pub fn header_at(&self, height: u64) -> Result<Option<Header>, StoreError> {
+        Ok(self.records.row(height)?.map(|row| row.header))
     }
 
     /// Whether the block with this hash is on the best chain.
-    pub fn is_best(&self, hash: &Hash) -> bool {
-        self.header(hash).is_some_and(|header| self.tree.is_best(hash, header.height))
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`], where the store fails.
+    pub fn is_best(&self, hash: &Hash) -> Result<bool, StoreError> {
+        Ok(self.tree.node(hash).is_none() && self.records.row_of(hash)?.is_some())
     }
 
     /// Whether the header with this hash is known and was refused.
     pub fn is_invalid(&self, hash: &Hash) -> bool {
-        self.tree.node(hash).is_some_and(super::tree::Node::is_invalid)
+        self.tree.node(hash).is_some_and(Node::is_invalid)
     }
 
     /// The work of the chain that ends at this header.
-    pub fn work_at(&self, hash: &Hash) -> Option<Work> {
-        self.tree.node(hash).map(|node| node.work)
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`], where the store fails or the header is not what was written.
+    pub fn work_at(&self, hash: &Hash) -> Result<Option<Work>, StoreError> {
+        Ok(self.known(hash)?.map(|known| known.work))
+    }
+
+    /// The lowest height from which on every body of the best chain is here: 0, unless bodies are pruned.
+    pub const fn first_body(&self) -> u64 {
+        if self.upkeep.pruned == 0 { 0 } else { self.upkeep.pruned + 1 }
+    }
+
+    /// Of how many blocks at the end of the best chain the bodies are kept, at least; `None` for all of them.
+    pub fn keeps_bodies(&self) -> Option<u64> {
+        match (self.config.keep_bodies, self.upkeep.pruned) {
+            (keep, 0) => keep,
+            // It may have kept fewer before.
+            (keep, pruned) => Some((self.height() - pruned).min(keep.unwrap_or(u64::MAX))),
+        }
     }
 
     /// Blocks that wait for an unknown parent.
@@ -100,23 +177,24 @@ impl<T: Transaction> Blockchain<T> {
 
     /// The known header with the most work and its hash. Ahead of the tip while bodies are missing.
     pub fn best_header(&self) -> (&Hash, &Header) {
-        let hash = self.tree.best_header();
-        (hash, &self.tree.known(hash).header)
+        self.tree.best_header()
     }
 
-    /// Proves that a transaction stands in a block: its id against the block's `merkle_root`.
+    /// Proves that a transaction stands in a block: its id against the block's `merkle_root`. `None` where the
+    /// block is unknown or was pruned.
     ///
     /// # Errors
     ///
-    /// [`ProofError`], when the block has no transaction at `index`. `None` when there is no such block.
+    /// [`ProveError`], when the block has no transaction at `index`, or the store fails.
     pub fn transaction_proof(
         &self,
         block: &Hash,
         index: usize,
-    ) -> Option<Result<InclusionProof, ProofError>> {
+    ) -> Result<Option<InclusionProof>, ProveError> {
+        let Some(block) = self.block(block)? else { return Ok(None) };
         // What was imported has an encoding.
-        let digest = self.block(block)?.digest().ok()?;
-        Some(InclusionProof::new(&digest.ids, index))
+        let Ok(digest) = block.digest() else { return Ok(None) };
+        Ok(Some(InclusionProof::new(&digest.ids, index)?))
     }
 
     /// Proves that the block at height `ancestor` stands before the block of the best chain at height
@@ -125,9 +203,10 @@ impl<T: Transaction> Blockchain<T> {
     ///
     /// # Errors
     ///
-    /// [`ProofError`], when the best chain is shorter or the ancestor is not before the descendant.
-    pub fn ancestor_proof(&self, ancestor: u64, descendant: u64) -> Result<InclusionProof, ProofError> {
-        self.history.inclusion_proof(ancestor, descendant)
+    /// [`ProveError`], when the best chain is shorter, the ancestor is not before the descendant, or the store
+    /// fails.
+    pub fn ancestor_proof(&self, ancestor: u64, descendant: u64) -> Result<InclusionProof, ProveError> {
+        self.records.prove_inclusion(ancestor, descendant)
     }
 
     /// Proves that the history below the block of the best chain at height `older` is the beginning of the
@@ -135,36 +214,65 @@ impl<T: Transaction> Blockchain<T> {
     ///
     /// # Errors
     ///
-    /// [`ProofError`], when the best chain is shorter or the heights are in the wrong order.
-    pub fn consistency_proof(&self, older: u64, newer: u64) -> Result<ConsistencyProof, ProofError> {
-        self.history.consistency_proof(older, newer)
+    /// [`ProveError`], when the best chain is shorter, the heights are in the wrong order, or the store fails.
+    pub fn consistency_proof(&self, older: u64, newer: u64) -> Result<ConsistencyProof, ProveError> {
+        self.records.prove_consistency(older, newer)
     }
 
     /// Hashes by which a peer finds where its chain parts from the best known headers.
-    pub fn locator(&self) -> Vec<Hash> {
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`], where the store fails.
+    pub fn locator(&self) -> Result<Vec<Hash>, StoreError> {
         self.locator_from(self.best_header().0)
     }
 
     /// Hashes by which a peer finds where its chain parts from the one that ends at `tip`, or from the best
     /// known headers where that is not known.
-    pub fn locator_from(&self, tip: &Hash) -> Vec<Hash> {
-        let tip = self.tree.node(tip).map_or_else(|| self.best_header().0, |_| tip);
-        let heights = locator::heights(self.tree.known(tip).header.height);
-        heights.filter_map(|height| self.tree.ancestor(tip, height)).copied().collect()
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`], where the store fails.
+    pub fn locator_from(&self, tip: &Hash) -> Result<Vec<Hash>, StoreError> {
+        let (tip, height) = match self.known(tip)? {
+            Some(known) => (tip, known.header.height),
+            None => (self.best_header().0, self.best_header().1.height),
+        };
+        let hash_at = |height| match self.tree.ancestor(tip, height) {
+            Some(hash) => Ok(*hash),
+            None => Ok(self.records.row_below_tip(height)?.hash),
+        };
+        locator::heights(height).map(hash_at).collect()
     }
 
     /// The headers of the best chain after the first locator hash that is on it, or after genesis.
-    pub fn headers_after(&self, locator: &[Hash], limit: usize) -> Vec<Header> {
-        let common = locator.iter().find(|hash| self.is_best(hash));
-        let start = common.and_then(|hash| self.header(hash)).map_or(1, |header| header.height + 1);
-        self.blocks(start..).take(limit).map(|block| *block.header()).collect()
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`], where the store fails.
+    pub fn headers_after(&self, locator: &[Hash], limit: usize) -> Result<Vec<Header>, StoreError> {
+        let mut start = 1;
+        for hash in locator {
+            if let Some(row) = self.records.row_of(hash)? {
+                start = row.header.height + 1;
+                break;
+            }
+        }
+        let end = start.saturating_add(limit as u64).min(self.height() + 1);
+        (start..end).map(|height| Ok(self.records.row_below_tip(height)?.header)).collect()
+    }
+
+    /// The height of a header beside the best chain.
+    pub(crate) fn side_height(&self, hash: &Hash) -> Option<u64> {
+        self.tree.node(hash).map(|node| node.header.height)
     }
 
     /// The hashes of blocks without a body on the way to `toward`, lowest first, out of `window` blocks from
     /// the first such one on. A branch that is longer than the window is complete before it has more work than
     /// the best chain, so what it has already must not take up the window.
     pub fn missing_bodies(&self, toward: &Hash, window: usize) -> Vec<Hash> {
-        let has_body = |hash: &&Hash| self.tree.known(hash).block().is_some();
+        let has_body = |hash: &&Hash| self.tree.known(hash).has_body();
         let missing = |way: &mut dyn Iterator<Item = &Hash>| {
             way.skip_while(has_body).take(window).filter(|hash| !has_body(hash)).copied().collect()
         };
@@ -180,24 +288,19 @@ impl<T: Transaction> Blockchain<T> {
     }
 
     /// Those of these heights that the best chain has.
-    pub(crate) fn clip(&self, heights: impl RangeBounds<u64>) -> Range<usize> {
-        let len = self.tree.best().len();
-        let index = |height: u64| usize::try_from(height).unwrap_or(usize::MAX).min(len);
+    pub(crate) fn clip(&self, heights: impl RangeBounds<u64>) -> Range<u64> {
+        let len = self.height() + 1;
         let start = match heights.start_bound() {
-            Bound::Included(height) => index(*height),
-            Bound::Excluded(height) => index(height.saturating_add(1)),
+            Bound::Included(height) => *height,
+            Bound::Excluded(height) => height.saturating_add(1),
             Bound::Unbounded => 0,
         };
         let end = match heights.end_bound() {
-            Bound::Included(height) => index(height.saturating_add(1)),
-            Bound::Excluded(height) => index(*height),
+            Bound::Included(height) => height.saturating_add(1),
+            Bound::Excluded(height) => *height,
             Bound::Unbounded => len,
         };
-        start..end.max(start)
-    }
-
-    fn on_best(&self, height: u64) -> &Arc<Block<T>> {
-        #[expect(clippy::expect_used, reason = "a block joins the best chain with its body and keeps it")]
-        self.block_at(height).expect("the best chain is complete")
+        let start = start.min(len);
+        start..end.clamp(start, len)
     }
 }

@@ -1,5 +1,6 @@
 //! The application's state at the tip and at a few heights below it, so that going back `d` blocks replays
 //! in the order of `d` blocks, and memory holds a number of states that grows with the logarithm of the height.
+//! The states in the store are thinned out by the same measure.
 
 /// States by height, ascending; the last one is the tip's.
 #[derive(Clone, Debug)]
@@ -9,23 +10,23 @@ pub(super) struct Snapshots<S> {
 }
 
 impl<S> Snapshots<S> {
-    pub(super) const fn new(genesis: S) -> Self {
-        Self { below: Vec::new(), tip: (0, genesis) }
+    /// The state after the block at `height`, and none below.
+    pub(super) const fn new(height: u64, state: S) -> Self {
+        Self { below: Vec::new(), tip: (height, state) }
     }
 
     pub(super) const fn tip(&self) -> &S {
         &self.tip.1
     }
 
-    /// The highest state at or below `height`, and its height.
-    pub(super) fn at_or_below(&self, height: u64) -> (u64, &S) {
+    /// The highest state at or below `height`, and its height; `None` where the first state is higher.
+    pub(super) fn at_or_below(&self, height: u64) -> Option<(u64, &S)> {
         if self.tip.0 <= height {
-            return (self.tip.0, &self.tip.1);
+            return Some((self.tip.0, &self.tip.1));
         }
         let after = self.below.partition_point(|(at, _)| *at <= height);
-        // Genesis is never dropped, so there is always one.
-        let (at, state) = &self.below[after.saturating_sub(1)];
-        (*at, state)
+        let (at, state) = &self.below[after.checked_sub(1)?];
+        Some((*at, state))
     }
 
     /// Adds the state of the next block.
@@ -51,13 +52,29 @@ const fn is_kept(height: u64, tip: u64) -> bool {
     depth == 0 || height.is_multiple_of(1 << depth.ilog2().saturating_sub(1))
 }
 
+/// Which of these heights, ascending and all below `tip`, may go so that of every three neighbours that are left
+/// the outer depths differ by more than a factor of two. As the tip grows, going back `d` blocks from it goes on
+/// to cost in the order of `d`, or of the distance at which states are written, and few are left.
+pub(super) fn superfluous(heights: &[u64], tip: u64) -> Vec<u64> {
+    let mut dropped = Vec::new();
+    let mut next_kept = tip;
+    for (index, height) in heights.iter().enumerate().rev() {
+        let below = index.checked_sub(1).map(|index| heights[index]);
+        match below {
+            Some(below) if next_kept < tip && tip - below <= 2 * (tip - next_kept) => dropped.push(*height),
+            _ => next_kept = *height,
+        }
+    }
+    dropped
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
     fn grown(tip: u64) -> Snapshots<u64> {
-        let mut snapshots = Snapshots::new(0);
+        let mut snapshots = Snapshots::new(0, 0);
         for height in 1..=tip {
             snapshots.push(height);
         }
@@ -69,11 +86,29 @@ mod tests {
         let snapshots = grown(5_000);
         for depth in 0..=5_000 {
             let height = 5_000 - depth;
-            let (at, state) = snapshots.at_or_below(height);
+            let (at, state) = snapshots.at_or_below(height).unwrap();
             assert_eq!(*state, at);
             assert!(height - at <= depth, "depth {depth} replays {}", height - at);
         }
         assert!(snapshots.below.len() <= 3 * 13, "{} states", snapshots.below.len());
+    }
+
+    #[test]
+    fn the_states_of_the_store_thin_out_with_depth() {
+        let mut heights: Vec<u64> = Vec::new();
+        for tip in 1..=20_000 {
+            if tip % 10 == 0 {
+                let dropped = superfluous(&heights, tip);
+                heights.retain(|height| !dropped.contains(height));
+                heights.push(tip);
+            }
+            for pair in heights.windows(2) {
+                let (old, new) = (tip - pair[0], tip - pair[1]);
+                assert!(old <= 2 * new + 20, "from {old} to {new} at {tip}");
+            }
+        }
+        assert!(heights.len() < 40, "{heights:?}");
+        assert!(heights[0] <= 10_000, "{heights:?}");
     }
 
     proptest! {
@@ -93,7 +128,7 @@ mod tests {
                 }
                 prop_assert_eq!(snapshots.tip(), chain.last().unwrap());
                 for height in 0..chain.len() as u64 {
-                    let (at, state) = snapshots.at_or_below(height);
+                    let (at, state) = snapshots.at_or_below(height).unwrap();
                     prop_assert!(at <= height);
                     prop_assert_eq!(*state, chain[usize::try_from(at).unwrap()]);
                 }

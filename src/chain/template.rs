@@ -1,6 +1,7 @@
 //! Preparing the next block.
 
 use super::Blockchain;
+use super::ancestry::Next;
 use crate::consensus::BlockError;
 use crate::consensus::check;
 use crate::miner::Template;
@@ -44,18 +45,17 @@ impl<T: Transaction> Blockchain<T> {
 
     /// The header of the next block, without state root and nonce.
     pub(crate) fn next_header(&self, miner: Address, merkle_root: Hash, now: Timestamp) -> Header {
-        let parent = self.tree.tip_hash();
-        let median = self.median_after(parent);
+        let Next { target, median } = self.next;
         Header {
             version: Header::VERSION,
             height: self.height() + 1,
-            previous_hash: *parent,
+            previous_hash: self.tree.tip().hash,
             merkle_root,
             history_root: self.history.root(),
             state_root: Hash::ZERO,
             // A clock that is behind the chain must not make blocks that the chain refuses.
             timestamp: now.max(Timestamp::from_millis(median.as_millis().saturating_add(1))),
-            target: self.target_after(parent),
+            target,
             miner,
             nonce: 0,
         }

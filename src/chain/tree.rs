@@ -1,5 +1,5 @@
-//! The header tree: every known header with its accumulated work, the best chain through it, and the path to
-//! the best known header. Knows links and work; judges no block and applies no state.
+//! The header tree beside the best chain: side branches, headers whose bodies are still to come, and the path to
+//! the best known header. Knows links and work; judges no block, applies no state and reads no store.
 
 #[cfg(test)]
 mod invariants;
@@ -8,17 +8,17 @@ use core::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use super::records::BranchRow;
 use crate::primitives::{Block, Hash, Header, Work};
 
-/// One known header.
+/// A known header that is not on the best chain.
 #[derive(Clone, Debug)]
 pub(super) struct Node<T> {
     pub(super) header: Header,
     /// The work of the chain that ends here.
     pub(super) work: Work,
     /// How many headers were seen before this one.
-    seen: u64,
-    pub(super) children: Vec<Hash>,
+    pub(super) seen: u64,
     pub(super) body: Body<T>,
 }
 
@@ -29,26 +29,32 @@ pub(super) enum Body<T> {
     Missing,
     /// The body, with its canonical size, waits for that of an ancestor.
     Waiting(Arc<Block<T>>, usize),
-    /// The body is here and so are those of all ancestors.
-    Complete(Arc<Block<T>>, usize),
+    /// The body, of this canonical size, is in the store, and so are those of all ancestors.
+    Complete(usize),
     /// The block breaks a rule, or stands on one that does.
     Invalid,
 }
 
 impl<T> Node<T> {
-    pub(super) const fn block_and_size(&self) -> Option<(&Arc<Block<T>>, usize)> {
-        match &self.body {
-            Body::Waiting(block, size) | Body::Complete(block, size) => Some((block, *size)),
-            Body::Missing | Body::Invalid => None,
+    pub(super) fn complete(row: &BranchRow) -> Self {
+        Self { header: row.header, work: row.work, seen: row.seen, body: Body::Complete(row.size) }
+    }
+
+    /// What is kept of it, where it is complete.
+    pub(super) fn to_row(&self) -> Option<BranchRow> {
+        let Body::Complete(size) = self.body else { return None };
+        Some(BranchRow { header: self.header, work: self.work, seen: self.seen, size })
+    }
+
+    pub(super) const fn has_body(&self) -> bool {
+        matches!(self.body, Body::Waiting(..) | Body::Complete(_))
+    }
+
+    const fn body_bytes(&self) -> usize {
+        match self.body {
+            Body::Waiting(_, size) | Body::Complete(size) => size,
+            Body::Missing | Body::Invalid => 0,
         }
-    }
-
-    pub(super) fn block(&self) -> Option<&Arc<Block<T>>> {
-        self.block_and_size().map(|(block, _)| block)
-    }
-
-    fn body_bytes(&self) -> usize {
-        self.block_and_size().map_or(0, |(_, size)| size)
     }
 
     /// What fork choice compares: the most work, and the first seen of equals.
@@ -57,7 +63,7 @@ impl<T> Node<T> {
     }
 
     pub(super) const fn is_complete(&self) -> bool {
-        matches!(self.body, Body::Complete(..))
+        matches!(self.body, Body::Complete(_))
     }
 
     pub(super) const fn is_invalid(&self) -> bool {
@@ -65,37 +71,62 @@ impl<T> Node<T> {
     }
 }
 
+/// The last block of the best chain.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tip {
+    pub(super) hash: Hash,
+    pub(super) header: Header,
+    pub(super) work: Work,
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Tree<T> {
+    tip: Tip,
     nodes: BTreeMap<Hash, Node<T>>,
+    /// By parent, which may be on the best chain: the children that are not.
+    children: BTreeMap<Hash, Vec<Hash>>,
     /// How many headers were seen, forgotten ones included.
     seen: u64,
-    /// The best chain by height; complete and applied.
-    best: Vec<Hash>,
     /// The path from the best chain to the best known header: the header with the most work that is not
     /// known to be invalid. Empty where that is the tip.
     ahead: VecDeque<Hash>,
-    /// The nodes that are not on the best chain.
-    side: BTreeSet<Hash>,
-    /// Canonical bytes of their bodies.
+    /// Canonical bytes of the bodies.
     side_bytes: usize,
+    changes: Changes<T>,
+}
+
+/// What became of bodies and has to be told to the store.
+#[derive(Clone, Debug)]
+pub(super) struct Changes<T> {
+    /// Blocks that became complete, with their canonical sizes.
+    pub(super) completed: Vec<(Arc<Block<T>>, usize)>,
+    /// Complete blocks that were dropped, by height and hash.
+    pub(super) dropped: Vec<(u64, Hash)>,
+    /// Nodes that became complete, or went, or came from the best chain or joined it.
+    pub(super) touched: BTreeSet<Hash>,
+}
+
+impl<T> Default for Changes<T> {
+    fn default() -> Self {
+        Self { completed: Vec::new(), dropped: Vec::new(), touched: BTreeSet::new() }
+    }
 }
 
 impl<T> Tree<T> {
-    pub(super) fn new(genesis: Arc<Block<T>>, size: usize, work: Work) -> Self {
-        let hash = *genesis.hash();
-        let header = *genesis.header();
-        let node = Node { header, work, seen: 0, children: Vec::new(), body: Body::Complete(genesis, size) };
+    /// A tree with nothing beside the best chain. `seen` is more than any header was given.
+    pub(super) fn new(tip: Tip, seen: u64) -> Self {
         Self {
-            nodes: BTreeMap::from([(hash, node)]),
-            seen: 1,
-            best: vec![hash],
+            tip,
+            nodes: BTreeMap::new(),
+            children: BTreeMap::new(),
+            seen,
             ahead: VecDeque::new(),
-            side: BTreeSet::new(),
             side_bytes: 0,
+            changes: Changes::default(),
         }
     }
 
+    /// A header beside the best chain.
     pub(super) fn node(&self, hash: &Hash) -> Option<&Node<T>> {
         self.nodes.get(hash)
     }
@@ -105,58 +136,56 @@ impl<T> Tree<T> {
         &self.nodes[hash]
     }
 
-    pub(super) fn best(&self) -> &[Hash] {
-        &self.best
+    pub(super) const fn tip(&self) -> &Tip {
+        &self.tip
     }
 
-    pub(super) fn tip_hash(&self) -> &Hash {
-        &self.best[self.best.len() - 1]
-    }
-
-    pub(super) fn tip(&self) -> &Node<T> {
-        self.known(self.tip_hash())
-    }
-
-    pub(super) fn is_best(&self, hash: &Hash, height: u64) -> bool {
-        self.best_at(height) == Some(hash)
-    }
-
-    pub(super) fn best_at(&self, height: u64) -> Option<&Hash> {
-        self.best.get(usize::try_from(height).ok()?)
-    }
-
-    pub(super) fn ahead(&self) -> &VecDeque<Hash> {
+    pub(super) const fn ahead(&self) -> &VecDeque<Hash> {
         &self.ahead
     }
 
     /// The known header with the most work, first seen of equals.
-    pub(super) fn best_header(&self) -> &Hash {
-        self.ahead.back().unwrap_or_else(|| self.tip_hash())
+    pub(super) fn best_header(&self) -> (&Hash, &Header) {
+        match self.ahead.back() {
+            Some(hash) => (hash, &self.known(hash).header),
+            None => (&self.tip.hash, &self.tip.header),
+        }
+    }
+
+    fn best_work(&self) -> Work {
+        self.ahead.back().map_or(self.tip.work, |hash| self.known(hash).work)
     }
 
     /// Headers that are not on the best chain.
     pub(super) fn side_len(&self) -> usize {
-        self.side.len()
+        self.nodes.len()
     }
 
     /// Canonical bytes of the bodies that are not on the best chain.
-    pub(super) fn side_bytes(&self) -> usize {
+    pub(super) const fn side_bytes(&self) -> usize {
         self.side_bytes
     }
 
-    /// The ancestor of `from` at `height`, which may be `from` itself. Walks only where `from` is on neither
-    /// the best chain nor the path to the best header.
+    /// The blocks that became complete since this was last called, with their canonical sizes.
+    pub(super) fn take_completed(&mut self) -> Vec<(Arc<Block<T>>, usize)> {
+        core::mem::take(&mut self.changes.completed)
+    }
+
+    /// What else has happened since this was last called.
+    pub(super) fn take_changes(&mut self) -> Changes<T> {
+        core::mem::take(&mut self.changes)
+    }
+
+    /// The ancestor of `from` at `height`, which may be `from` itself; `None` where it is on the best chain, or
+    /// there is none. Walks only where `from` is not on the path to the best header.
     pub(super) fn ancestor(&self, from: &Hash, height: u64) -> Option<&Hash> {
         let (mut hash, mut node) = self.nodes.get_key_value(from)?;
         if height > node.header.height {
             return None;
         }
         loop {
-            if self.is_best(hash, node.header.height) {
-                return self.best_at(height);
-            }
             if self.ahead_at(node.header.height) == Some(hash) {
-                return self.ahead_at(height).or_else(|| self.best_at(height));
+                return self.ahead_at(height);
             }
             if node.header.height == height {
                 return Some(hash);
@@ -175,48 +204,63 @@ impl<T> Tree<T> {
         let mut path = VecDeque::new();
         let mut next = *hash;
         while let Some(node) = self.nodes.get(&next) {
-            if self.is_best(&next, node.header.height) {
-                break;
-            }
             path.push_front(next);
             next = node.header.previous_hash;
         }
         path
     }
 
-    /// The height of the last block that the branch of a known header shares with the best chain. Walks only
-    /// where the header is on neither the best chain nor the path to the best header.
-    pub(super) fn fork_height(&self, from: &Hash) -> u64 {
-        let mut hash = from;
+    /// The height of the last block that the branch of a header beside the best chain shares with it; `None`
+    /// where the header is not beside it. Walks only where it is not on the path to the best header.
+    pub(super) fn fork_height(&self, from: &Hash) -> Option<u64> {
+        let (mut hash, mut node) = self.nodes.get_key_value(from)?;
         loop {
-            let node = self.known(hash);
-            let height = node.header.height;
-            if self.is_best(hash, height) {
-                return height;
+            if self.ahead_at(node.header.height) == Some(hash)
+                && let Some(first) = self.ahead.front()
+            {
+                return Some(self.known(first).header.height - 1);
             }
-            if self.ahead_at(height) == Some(hash) {
-                let first = self.ahead.front().unwrap_or(hash);
-                return self.known(first).header.height - 1;
-            }
-            hash = &node.header.previous_hash;
+            let Some(parent) = self.nodes.get_key_value(&node.header.previous_hash) else {
+                return Some(node.header.height - 1);
+            };
+            (hash, node) = parent;
         }
     }
 
     /// Adds a header whose parent is known.
     pub(super) fn insert(&mut self, hash: Hash, header: Header, work: Work) {
-        if let Some(parent) = self.nodes.get_mut(&header.previous_hash) {
-            parent.children.push(hash);
-        }
-        self.side.insert(hash);
-        let node = Node { header, work, seen: self.seen, children: Vec::new(), body: Body::Missing };
+        let node = Node { header, work, seen: self.seen, body: Body::Missing };
         self.seen += 1;
+        self.adopt(hash, node);
+    }
+
+    /// Adds a block that was complete when it was stored, unless its parent is neither complete nor, as
+    /// `is_best` says, on the best chain.
+    pub(super) fn restore(&mut self, hash: Hash, row: &BranchRow, is_best: bool) -> bool {
+        if !is_best && !self.nodes.get(&row.header.previous_hash).is_some_and(Node::is_complete) {
+            return false;
+        }
+        self.seen = self.seen.max(row.seen + 1);
+        self.side_bytes += row.size;
+        self.adopt(hash, Node::complete(row));
+        true
+    }
+
+    /// Has the store forget a block that is not in the tree, and its body where its height is known.
+    pub(super) fn discard(&mut self, hash: Hash, height: Option<u64>) {
+        self.changes.dropped.extend(height.map(|height| (height, hash)));
+        self.changes.touched.insert(hash);
+    }
+
+    fn adopt(&mut self, hash: Hash, node: Node<T>) {
+        let parent = node.header.previous_hash;
+        let (is_better, is_next) = (node.work > self.best_work(), *self.best_header().0 == parent);
+        self.children.entry(parent).or_default().push(hash);
         self.nodes.insert(hash, node);
-        if work > self.known(self.best_header()).work {
-            if *self.best_header() == header.previous_hash {
-                self.ahead.push_back(hash);
-            } else {
-                self.ahead = self.path_from_best(&hash);
-            }
+        if is_better && is_next {
+            self.ahead.push_back(hash);
+        } else if is_better {
+            self.ahead = self.path_from_best(&hash);
         }
     }
 
@@ -224,7 +268,7 @@ impl<T> Tree<T> {
     /// completes any.
     pub(super) fn attach(&mut self, block: Arc<Block<T>>, size: usize) -> Option<Hash> {
         let hash = *block.hash();
-        let parent_complete = self.nodes.get(&block.header().previous_hash).is_some_and(Node::is_complete);
+        let parent_complete = self.nodes.get(&block.header().previous_hash).is_none_or(Node::is_complete);
         self.nodes.get_mut(&hash)?.body = Body::Waiting(block, size);
         self.side_bytes += size;
         if !parent_complete {
@@ -235,9 +279,12 @@ impl<T> Tree<T> {
         while let Some(hash) = open.pop() {
             let Some(node) = self.nodes.get_mut(&hash) else { continue };
             let Body::Waiting(block, size) = &node.body else { continue };
-            node.body = Body::Complete(Arc::clone(block), *size);
+            let size = *size;
+            self.changes.completed.push((Arc::clone(block), size));
+            self.changes.touched.insert(hash);
+            node.body = Body::Complete(size);
             best = best.max(Some((node.rank(), hash)));
-            open.extend_from_slice(&node.children);
+            open.extend(self.children.get(&hash).into_iter().flatten());
         }
         best.map(|(_, hash)| hash)
     }
@@ -248,8 +295,10 @@ impl<T> Tree<T> {
         while let Some(hash) = open.pop() {
             let Some(node) = self.nodes.get_mut(&hash) else { continue };
             self.side_bytes -= node.body_bytes();
-            node.body = Body::Invalid;
-            open.extend_from_slice(&node.children);
+            let body = core::mem::replace(&mut node.body, Body::Invalid);
+            let height = node.header.height;
+            self.dropped(hash, height, &body);
+            open.extend(self.children.get(&hash).into_iter().flatten());
         }
         self.find_best_header();
     }
@@ -258,40 +307,41 @@ impl<T> Tree<T> {
     pub(super) fn forget(&mut self, hash: &Hash) {
         let mut open = vec![*hash];
         while let Some(hash) = open.pop() {
-            let children = self.nodes.get(&hash).map(|node| node.children.clone()).unwrap_or_default();
+            open.extend(self.children.get(&hash).into_iter().flatten());
             self.remove(&hash);
-            open.extend(children);
         }
         self.find_best_header();
     }
 
-    /// The complete block with the most work, wherever it is.
-    pub(super) fn best_complete(&self) -> Hash {
+    /// The complete block with the most work, where that is more than the tip's.
+    pub(super) fn best_complete(&self) -> Option<Hash> {
         self.best_of(Node::is_complete)
     }
 
-    /// Makes `path` the end of the best chain above `fork_height` and returns what it replaces, lowest first.
-    pub(super) fn switch(&mut self, fork_height: u64, path: &[Hash]) -> Vec<Hash> {
-        let keep = usize::try_from(fork_height).map_or(usize::MAX, |height| height.saturating_add(1));
-        let replaced = self.best.split_off(keep.min(self.best.len()));
-        self.side_bytes += replaced.iter().map(|hash| self.known(hash).body_bytes()).sum::<usize>();
-        self.side_bytes -= path.iter().map(|hash| self.known(hash).body_bytes()).sum::<usize>();
-        self.best.extend_from_slice(path);
-        for hash in path {
-            self.side.remove(hash);
+    /// Makes `path` the end of the best chain in the place of `replaced`, and returns what it was here.
+    pub(super) fn switch(&mut self, path: &[Hash], replaced: &[(Hash, BranchRow)]) -> Vec<Node<T>> {
+        let Some(tip) = path.last() else { return Vec::new() };
+        let node = self.known(tip);
+        self.tip = Tip { hash: *tip, header: node.header, work: node.work };
+        let was_ahead = path.iter().zip(&self.ahead).all(|(connected, ahead)| connected == ahead);
+        let joined = path.iter().filter_map(|hash| self.take(hash)).collect();
+        for (hash, row) in replaced {
+            self.side_bytes += row.size;
+            self.changes.touched.insert(*hash);
+            self.children.entry(row.header.previous_hash).or_default().push(*hash);
+            self.nodes.insert(*hash, Node::complete(row));
         }
-        self.side.extend(&replaced);
-        if path.iter().zip(&self.ahead).all(|(connected, ahead)| connected == ahead) {
+        if was_ahead {
             self.ahead.drain(..path.len().min(self.ahead.len()));
         } else {
             self.find_best_header();
         }
-        replaced
+        joined
     }
 
-    /// Forgets branches, bad ones first, then the one with the least work, until there is room for one more header and
-    /// `bytes` more of bodies. Never touches the path to the best header, nor those to `keep`. Returns whether
-    /// there is room now.
+    /// Forgets branches, bad ones first, then the one with the least work, until there is room for one more
+    /// header and `bytes` more of bodies. Never touches the path to the best header, nor those to `keep`.
+    /// Returns whether there is room now.
     pub(super) fn make_room(
         &mut self,
         max_headers: usize,
@@ -309,8 +359,9 @@ impl<T> Tree<T> {
         let protected: BTreeSet<Hash> = keep.iter().flat_map(|hash| self.path_from_best(hash)).collect();
         // Bad blocks first: their verdict is worth less than a good branch.
         let mut leaves: Vec<(bool, Work, Hash)> = self
-            .side()
-            .filter(|(_, node)| node.children.is_empty())
+            .nodes
+            .iter()
+            .filter(|(hash, _)| !self.children.contains_key(hash))
             .map(|(hash, node)| (!node.is_invalid(), node.work, *hash))
             .collect();
         leaves.sort_unstable();
@@ -319,8 +370,7 @@ impl<T> Tree<T> {
         for (_, _, leaf) in leaves {
             let mut next = leaf;
             while let Some(node) = self.nodes.get(&next) {
-                let stays = !node.children.is_empty()
-                    || !self.side.contains(&next)
+                let stays = self.children.contains_key(&next)
                     || self.ahead_at(node.header.height) == Some(&next)
                     || protected.contains(&next);
                 if stays {
@@ -335,29 +385,46 @@ impl<T> Tree<T> {
         fits(self)
     }
 
-    /// Removes a node that is not on the best chain, but not its children, and returns its parent's hash.
+    /// Removes a node, but not its children, and returns its parent's hash.
     fn remove(&mut self, hash: &Hash) -> Hash {
-        let Some(node) = self.nodes.remove(hash) else { return *hash };
-        self.side.remove(hash);
-        self.side_bytes -= node.body_bytes();
-        if let Some(parent) = self.nodes.get_mut(&node.header.previous_hash) {
-            parent.children.retain(|child| child != hash);
-        }
+        let Some(node) = self.take(hash) else { return *hash };
+        self.dropped(*hash, node.header.height, &node.body);
         node.header.previous_hash
     }
 
-    fn side(&self) -> impl Iterator<Item = (&Hash, &Node<T>)> {
-        self.side.iter().map(|hash| (hash, self.known(hash)))
+    /// Takes a node out, for another place or for none.
+    fn take(&mut self, hash: &Hash) -> Option<Node<T>> {
+        let node = self.nodes.remove(hash)?;
+        self.side_bytes -= node.body_bytes();
+        if node.is_complete() {
+            self.changes.touched.insert(*hash);
+        }
+        let parent = node.header.previous_hash;
+        if let Some(siblings) = self.children.get_mut(&parent) {
+            siblings.retain(|child| child != hash);
+            if siblings.is_empty() {
+                self.children.remove(&parent);
+            }
+        }
+        Some(node)
+    }
+
+    /// Notes that the store may forget a body.
+    fn dropped(&mut self, hash: Hash, height: u64, body: &Body<T>) {
+        if let Body::Complete(_) = body {
+            self.changes.dropped.push((height, hash));
+            self.changes.touched.insert(hash);
+        }
     }
 
     fn find_best_header(&mut self) {
         let best = self.best_of(|node| !node.is_invalid());
-        self.ahead = self.path_from_best(&best);
+        self.ahead = best.map(|best| self.path_from_best(&best)).unwrap_or_default();
     }
 
-    /// The best of such nodes beside the best chain, or the tip, which stays where others only equal it.
-    fn best_of(&self, such: impl Fn(&Node<T>) -> bool) -> Hash {
-        let best = self.side().filter(|(_, node)| such(node)).max_by_key(|(_, node)| node.rank());
-        best.filter(|(_, node)| node.work > self.tip().work).map_or(*self.tip_hash(), |(hash, _)| *hash)
+    /// The best of such nodes, where it has more work than the tip, which stays where others only equal it.
+    fn best_of(&self, such: impl Fn(&Node<T>) -> bool) -> Option<Hash> {
+        let best = self.nodes.iter().filter(|(_, node)| such(node)).max_by_key(|(_, node)| node.rank());
+        best.filter(|(_, node)| node.work > self.tip.work).map(|(hash, _)| *hash)
     }
 }

@@ -1,13 +1,16 @@
 //! Checking a chain again: every rule that an import checks, over blocks that are already there. Changes
 //! nothing, and believes nothing that was computed when the blocks came.
 
-use core::ops::RangeBounds;
+use core::ops::{Range, RangeBounds};
 
-use super::{Blockchain, Progress, history_leaf};
+use super::ancestry::frontier;
+use super::records::Row;
+use super::{Blockchain, Progress, history_leaf, work_of};
 use crate::consensus::BlockError;
 use crate::consensus::check::{self, Expected};
 use crate::primitives::merkle::CompactRange;
-use crate::primitives::{Block, Hash, Timestamp, Transaction};
+use crate::primitives::{Hash, Timestamp, Transaction};
+use crate::store::{StoreError, Table};
 
 /// Checks the best chain once more, a few blocks at a time; made by [`Blockchain::verifier`].
 ///
@@ -19,7 +22,7 @@ use crate::primitives::{Block, Hash, Timestamp, Transaction};
 /// # let now = Timestamp::from_millis(1_767_225_700_000);
 /// # let block = chain.template(vec!["hello".to_owned()], now)?.mine()?;
 /// # let _ = chain.import(block.into(), now)?;
-/// let mut verifier = chain.verifier(..);
+/// let mut verifier = chain.verifier(..)?;
 /// loop {
 ///     let progress = verifier.step(&chain, 1_000)?;
 ///     println!("{} of {} blocks", progress.done, progress.total);
@@ -68,6 +71,15 @@ pub enum VerifyError {
         /// The hash that the chain keeps it under; at height 0, that of the genesis block of its spec.
         expected: Hash,
     },
+    /// The store fails, or what it has is not what was written.
+    #[error("block {height}: {error}")]
+    Store {
+        /// The height of the block that was to be verified.
+        height: u64,
+        /// What is wrong with it.
+        #[source]
+        error: StoreError,
+    },
     /// Since the last step, a block that was verified left the best chain. Nothing is wrong with either
     /// branch; verify again from a lower height.
     #[error("block {height} left the best chain while it was verified")]
@@ -81,7 +93,10 @@ impl VerifyError {
     /// The height of the block that it names.
     pub const fn height(&self) -> u64 {
         match self {
-            Self::Block { height, .. } | Self::Hash { height, .. } | Self::Reorganised { height } => *height,
+            Self::Block { height, .. }
+            | Self::Hash { height, .. }
+            | Self::Store { height, .. }
+            | Self::Reorganised { height } => *height,
         }
     }
 }
@@ -94,7 +109,7 @@ impl<T: Transaction> Blockchain<T> {
     ///
     /// The lowest block that is not as it should be, and why.
     pub fn verify(&self, heights: impl RangeBounds<u64>) -> Result<(), VerifyError> {
-        self.verifier(heights).step(self, u64::MAX).map(|_| ())
+        self.verifier(heights)?.step(self, u64::MAX).map(|_| ())
     }
 
     /// Prepares to check the blocks of the best chain at these heights once more. Heights above the present
@@ -106,19 +121,28 @@ impl<T: Transaction> Blockchain<T> {
     /// takes the headers below it as they are, and leaves the state aside unless it is
     /// [given](Verifier::with_state). Whether a timestamp was ahead of the clock is a question for the moment of
     /// its arrival, and not asked again.
-    pub fn verifier(&self, heights: impl RangeBounds<u64>) -> Verifier<T> {
-        let range = self.clip(heights);
-        let [start, end] = [range.start, range.end].map(|height| height as u64);
-        let below = start.checked_sub(1).and_then(|height| self.tree.best_at(height));
-        Verifier {
+    ///
+    /// Of a block whose body was pruned the header is verified; the state is left aside from there on.
+    ///
+    /// # Errors
+    ///
+    /// [`VerifyError::Store`], where what stands below the range cannot be read.
+    pub fn verifier(&self, heights: impl RangeBounds<u64>) -> Result<Verifier<T>, VerifyError> {
+        let Range { start, end } = self.clip(heights);
+        let failed = |error| VerifyError::Store { height: start.saturating_sub(1), error };
+        let parent = match start.checked_sub(1) {
+            Some(below) => self.records.row_below_tip(below).map_err(failed)?.hash,
+            None => Hash::ZERO,
+        };
+        Ok(Verifier {
             start,
             next: start,
             end,
-            parent: below.copied().unwrap_or_default(),
-            history: self.history.compact_range_at(start).unwrap_or_default(),
+            parent,
+            history: frontier(&self.records, start).map_err(failed)?,
             state: (start == 0).then(T::State::default),
             failed: None,
-        }
+        })
     }
 }
 
@@ -164,51 +188,69 @@ impl<T: Transaction> Verifier<T> {
 
     fn verify_next(&mut self, chain: &Blockchain<T>) -> Result<(), VerifyError> {
         let height = self.next;
+        let failed = |error| VerifyError::Store { height, error };
         if let Some(below) = height.checked_sub(1)
-            && chain.tree.best_at(below) != Some(&self.parent)
+            && chain.records.row(below).map_err(failed)?.is_none_or(|row| row.hash != self.parent)
         {
             return Err(VerifyError::Reorganised { height: below });
         }
-        let (Some(kept_as), Some(block)) = (chain.tree.best_at(height), chain.block_at(height)) else {
+        let Some(row) = chain.records.row(height).map_err(failed)? else {
             return Err(VerifyError::Reorganised { height });
         };
-        let expected = if height == 0 { *chain.spec.genesis::<T>().hash() } else { *kept_as };
-        let hash = block.header().hash();
-        // Targets and medians are computed from the index, so its copy of the header has to be right too.
-        let indexed = chain.tree.known(kept_as).header.hash();
-        for got in [hash, indexed] {
-            if got != expected {
-                return Err(VerifyError::Hash { height, got, expected });
-            }
+        if height == 0 && row.hash != *chain.genesis.hash() {
+            return Err(VerifyError::Hash { height, got: row.hash, expected: *chain.genesis.hash() });
         }
-        self.check(chain, block, &hash).map_err(|error| VerifyError::Block { height, error })?;
-        self.history.push(history_leaf(&hash));
-        self.parent = hash;
+        self.check(chain, &row).map_err(|error| match error {
+            BlockError::Store(error) => failed(error),
+            error => VerifyError::Block { height, error },
+        })?;
+        self.push_history(&row).map_err(failed)?;
+        self.parent = row.hash;
         self.next += 1;
         Ok(())
     }
 
-    fn check(&mut self, chain: &Blockchain<T>, block: &Block<T>, hash: &Hash) -> Result<(), BlockError> {
-        let (header, spec) = (block.header(), &chain.spec);
+    fn check(&mut self, chain: &Blockchain<T>, row: &Row) -> Result<(), BlockError> {
+        let (header, spec) = (&row.header, &chain.spec);
         // Genesis has no parent and no proof of work; it is what the spec says that it is.
         if self.next > 0 {
-            check::proof_of_work(header, hash, spec)?;
+            check::proof_of_work(header, &row.hash, spec)?;
             if header.previous_hash != self.parent {
                 return Err(BlockError::UnknownParent { parent: header.previous_hash });
             }
+            let parent = chain.records.row_below_tip(self.next - 1)?;
             let expected = Expected {
                 height: self.next,
-                target: chain.target_after(&self.parent),
-                median: chain.median_after(&self.parent),
+                target: chain.target_after(&parent.hash, &parent.header)?,
+                median: chain.median_after(&parent.header)?,
                 history_root: self.history.root(),
             };
             check::header_in_chain(header, &expected, spec, END_OF_TIME)?;
+            let work = parent.work + work_of(header.target);
+            if row.work != work {
+                return Err(StoreError::damaged(Table::Chain, self.next, "has another work").into());
+            }
         }
+        chain.records.check_found(row)?;
+        let Some(block) = chain.kept_block(self.next, &row.hash)? else {
+            self.state = None;
+            return Ok(());
+        };
         check::body(header, &block.digest()?, spec)?;
         match &mut self.state {
             Some(state) => check::apply(header, block.data(), state),
             None => Ok(()),
         }
+    }
+
+    /// Goes on to the history after this block, and compares what the row says of it.
+    fn push_history(&mut self, row: &Row) -> Result<(), StoreError> {
+        let mut subtrees = Vec::new();
+        self.history.push_with(history_leaf(&row.hash), |root| subtrees.push(root));
+        if subtrees != row.subtrees {
+            return Err(StoreError::damaged(Table::Chain, self.next, "has another history"));
+        }
+        Ok(())
     }
 }
 

@@ -1,6 +1,7 @@
 //! Why a block is refused: one variant per rule, each with what it got and what the rule asks for.
 
 use crate::primitives::{CompactTarget, CompactTargetError, EncodeError, Hash, Header, Rejected, Timestamp};
+use crate::store::StoreError;
 
 /// The rule that a header or a block breaks.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -163,6 +164,18 @@ pub enum BlockError {
         #[source]
         error: Box<BlockError>,
     },
+    /// The branch leaves the best chain below the blocks whose bodies are kept, so that the state there is not
+    /// known any more.
+    #[error("branch leaves the best chain at height {fork_height}, bodies are kept from height {base} on")]
+    Pruned {
+        /// The height of the last common block.
+        fork_height: u64,
+        /// The lowest height to whose state the chain can go back.
+        base: u64,
+    },
+    /// The store of the chain fails. Not a verdict on the block.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// There is no room for another block beside the best chain. Not a verdict on the block.
     #[error("no room beside the best chain: {got} headers are kept, at most {limit} are")]
     SideBranchesFull {
@@ -212,6 +225,8 @@ impl BlockError {
             Self::InvalidAncestor { error, .. } => error.rule(),
             Self::UnknownParent { .. } => "parent_known",
             Self::Finality { .. } => "finality",
+            Self::Pruned { .. } => "keep_bodies",
+            Self::Store(_) => "store",
             Self::Replay { .. } => "deterministic_apply",
             Self::SideBranchesFull { .. } => "max_side_headers",
             Self::SideBytesFull { .. } => "max_side_bytes",
@@ -225,6 +240,8 @@ impl BlockError {
             Self::TimestampTooLate { .. }
             | Self::UnknownParent { .. }
             | Self::Finality { .. }
+            | Self::Pruned { .. }
+            | Self::Store(_)
             | Self::Replay { .. }
             | Self::SideBranchesFull { .. }
             | Self::SideBytesFull { .. } => Fault::Nobody,

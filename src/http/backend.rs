@@ -14,14 +14,14 @@ pub(crate) trait Backend<T: Transaction>: Send + Sync + 'static {
     fn easiest_target(&self) -> CompactTarget;
 
     /// Up to `limit` blocks of the best chain from this height on, and the height of its tip, as of one
-    /// moment.
-    fn blocks(&self, from: u64, limit: usize) -> Page<T>;
+    /// moment. Ends with the block that brings it to `max_bytes` canonical bytes.
+    fn blocks(&self, from: u64, limit: usize, max_bytes: usize) -> Result<Page<T>, ApiError>;
 
     /// The block at this height of the best chain.
-    fn block_at(&self, height: u64) -> Option<Arc<Block<T>>>;
+    fn block_at(&self, height: u64) -> Result<Option<Arc<Block<T>>>, ApiError>;
 
     /// The block with this hash, on the best chain or beside it.
-    fn block(&self, hash: &Hash) -> Option<Arc<Block<T>>>;
+    fn block(&self, hash: &Hash) -> Result<Option<Arc<Block<T>>>, ApiError>;
 
     /// Up to `limit` pending transactions with their ids, in the order in which a block would take them.
     fn pending(&self, limit: usize) -> Vec<(Hash, T)>;

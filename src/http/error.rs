@@ -43,6 +43,7 @@ pub(crate) enum Code {
     MempoolFull,
     MiningTimeout,
     TooManyPeers,
+    StoreFailed,
     ShuttingDown,
 }
 
@@ -67,6 +68,7 @@ impl Code {
             | Self::MempoolFull
             | Self::MiningTimeout
             | Self::TooManyPeers
+            | Self::StoreFailed
             | Self::ShuttingDown => 503,
         }
     }

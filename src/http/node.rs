@@ -11,24 +11,34 @@ use crate::consensus::BlockError;
 use crate::node::{MineError, NodeHandle, PeerError, SubmitError};
 use crate::primitives::{Block, CompactTarget, Hash, Transaction};
 use crate::protocol::{ConnectError, PeerAddr};
+use crate::store::StoreError;
 
 impl<T: Transaction> Backend<T> for NodeHandle<T> {
     fn easiest_target(&self) -> CompactTarget {
         self.chain().spec().easiest_target()
     }
 
-    fn blocks(&self, from: u64, limit: usize) -> Page<T> {
+    fn blocks(&self, from: u64, limit: usize, max_bytes: usize) -> Result<Page<T>, ApiError> {
         let chain = self.chain();
-        let blocks = chain.blocks(from..).take(limit).cloned().collect();
-        Page { height: chain.height(), blocks }
+        let (mut blocks, mut bytes) = (Vec::new(), 0);
+        for height in from.max(chain.first_body())..=chain.height() {
+            if blocks.len() >= limit || bytes >= max_bytes {
+                break;
+            }
+            let Some(header) = chain.header_at(height)? else { break };
+            let Some((block, size)) = chain.block_and_size(&header.hash())? else { break };
+            blocks.push(block);
+            bytes += size;
+        }
+        Ok(Page { height: chain.height(), blocks })
     }
 
-    fn block_at(&self, height: u64) -> Option<Arc<Block<T>>> {
-        Self::block_at(self, height)
+    fn block_at(&self, height: u64) -> Result<Option<Arc<Block<T>>>, ApiError> {
+        Ok(Self::block_at(self, height)?)
     }
 
-    fn block(&self, hash: &Hash) -> Option<Arc<Block<T>>> {
-        Self::block(self, hash)
+    fn block(&self, hash: &Hash) -> Result<Option<Arc<Block<T>>>, ApiError> {
+        Ok(Self::block(self, hash)?)
     }
 
     fn pending(&self, limit: usize) -> Vec<(Hash, T)> {
@@ -69,6 +79,12 @@ impl<T: Transaction> Backend<T> for NodeHandle<T> {
     }
 }
 
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        Self::new(Code::StoreFailed, error.to_string())
+    }
+}
+
 impl From<SubmitError> for ApiError {
     fn from(error: SubmitError) -> Self {
         match error {
@@ -97,10 +113,39 @@ impl From<MineError> for ApiError {
             MineError::Refused(BlockError::Transaction { .. }) => Code::TransactionRejected,
             MineError::Refused(BlockError::Size { .. } | BlockError::Count { .. }) => Code::BlockTooLarge,
             MineError::Refused(BlockError::Encode(_)) => Code::TransactionNotEncodable,
+            MineError::Refused(BlockError::Store(_)) => Code::StoreFailed,
             MineError::Refused(_) | MineError::Threads(_) => Code::Internal,
             MineError::Busy { .. } => Code::Busy,
             MineError::Stopped(_) => Code::ShuttingDown,
         };
         Self::new(code, error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Backend;
+    use crate::{ChainSpec, CompactTarget, Node, Retarget};
+
+    #[tokio::test]
+    async fn a_page_is_not_read_beyond_its_bytes() {
+        let every_second_hash = CompactTarget::from_bits(0x207f_ffff);
+        let spec = ChainSpec::builder("pages").easiest_target(every_second_hash).retarget(Retarget::Fixed);
+        let node = Node::<String>::builder(spec.build().unwrap()).start().await.unwrap();
+        for _ in 1..=4 {
+            node.mine(vec!["x".repeat(1_000)]).await.unwrap();
+        }
+        let heights = |from, limit, max_bytes| {
+            let page = Backend::blocks(&node, from, limit, max_bytes).unwrap();
+            assert_eq!(page.height, 4);
+            page.blocks.iter().map(|block| block.height()).collect::<Vec<_>>()
+        };
+        // Each has a header of 180 bytes and a thousand and two of text; genesis has no text.
+        assert_eq!(heights(0, 9, usize::MAX), [0, 1, 2, 3, 4]);
+        assert_eq!(heights(0, 3, usize::MAX), [0, 1, 2]);
+        assert_eq!(heights(1, 9, 2 * 1_182), [1, 2]);
+        assert_eq!(heights(1, 9, 2 * 1_182 + 1), [1, 2, 3]);
+        assert_eq!(heights(3, 9, 1), [3]);
+        assert!(heights(5, 9, usize::MAX).is_empty());
     }
 }

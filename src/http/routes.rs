@@ -101,24 +101,24 @@ impl<T: Transaction, B: Backend<T>> Routes<T, B> {
         let paging = Paging::parse(query, &["from", "limit"])?;
         let from = paging.from.unwrap_or(0);
         let limit = self.page_limit(paging);
-        let Page { height, blocks } = self.backend.blocks(from, limit);
+        let Page { height, blocks } = self.backend.blocks(from, limit, self.config.max_page_bytes)?;
         let easiest = self.backend.easiest_target();
         let views = blocks.iter().map(|block| BlockView::new(block, easiest));
         let (body, count) = to_json_list(views, self.config.max_page_bytes)?;
         let response = json_response(200, body)
             .with_additional_header("X-Total-Count", height.saturating_add(1).to_string());
-        let next = from.saturating_add(count as u64);
-        if count == 0 || next > height {
+        let last = count.checked_sub(1).and_then(|index| blocks.get(index)).map(|block| block.height());
+        let Some(next) = last.map(|last| last + 1).filter(|next| *next <= height) else {
             return Ok(response);
-        }
+        };
         let link = format!("</blocks?from={next}&limit={limit}>; rel=\"next\"");
         Ok(response.with_additional_header("Link", link))
     }
 
     fn block(&self, id: &str) -> Result<Response, ApiError> {
         let block = match BlockId::parse(id)? {
-            BlockId::Height(height) => self.backend.block_at(height),
-            BlockId::Hash(hash) => self.backend.block(&hash),
+            BlockId::Height(height) => self.backend.block_at(height)?,
+            BlockId::Hash(hash) => self.backend.block(&hash)?,
         };
         match block {
             Some(block) => json(200, &self.view(&block)),

@@ -10,9 +10,11 @@ use super::clock::{Clock, WallClock, system_time};
 use super::driver::{Driver, Outside};
 use super::handle::NodeHandle;
 use super::mining::MiningConfig;
+use crate::chain::{Blockchain, OpenError};
 use crate::consensus::ChainSpec;
 use crate::primitives::{Address, Timestamp, Transaction};
 use crate::protocol::{ConnectError, PeerAddr, Protocol, ProtocolConfig};
+use crate::store::{Memory, Store, StoreError};
 use crate::transport::{Transport, TransportError};
 
 /// A node: a chain that is kept together with peers.
@@ -37,6 +39,7 @@ impl<T: Transaction> Node<T> {
     pub fn builder(spec: ChainSpec) -> NodeBuilder<T> {
         NodeBuilder {
             spec,
+            store: None,
             protocol: ProtocolConfig::default(),
             transport: None,
             listen: None,
@@ -51,6 +54,7 @@ impl<T: Transaction> Node<T> {
 #[must_use]
 pub struct NodeBuilder<T: Transaction = String> {
     spec: ChainSpec,
+    store: Option<Box<dyn Store>>,
     protocol: ProtocolConfig,
     transport: Option<Arc<dyn Transport<T>>>,
     listen: Option<PeerAddr>,
@@ -69,6 +73,20 @@ const MAX_COMMANDS: usize = 64;
 const MAX_EVENTS: usize = 1_024;
 
 impl<T: Transaction> NodeBuilder<T> {
+    /// Sets where the chain is kept, with the transactions that wait to be mined and the addresses of peers.
+    /// Default: in memory.
+    ///
+    /// The node's task waits for the store, on a runtime with one thread together with everything else there.
+    pub fn store(self, store: impl Store) -> Self {
+        self.boxed_store(Box::new(store))
+    }
+
+    /// Sets where the chain is kept, by a store that was chosen at run time.
+    pub fn boxed_store(mut self, store: Box<dyn Store>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
     /// Sets how peers are reached. Default: not at all.
     pub fn transport(mut self, transport: impl Transport<T>) -> Self {
         self.transport = Some(Arc::new(transport));
@@ -150,12 +168,23 @@ impl<T: Transaction> NodeBuilder<T> {
         let mut protocol = self.protocol;
         protocol.seed.get_or_insert_with(|| fastrand::u64(..));
         protocol.listen = protocol.listen.or_else(|| listen.clone());
-        let mut protocol = Protocol::new(self.spec, protocol);
+        let waits_for_disk = self.store.is_some();
+        let store = self.store.unwrap_or_else(|| Box::new(Memory::new()));
+        let chain = Blockchain::open(self.spec, protocol.chain.clone(), store)?;
+        let mut protocol = Protocol::with_chain(chain, protocol, clock.now().wall)?;
         for address in self.peers {
             match protocol.connect(address, clock.now()) {
                 // A list that names a peer twice is no reason not to start.
                 Ok(()) | Err(ConnectError::AlreadyAdded { .. }) => {}
                 Err(error @ ConnectError::TooMany { .. }) => return Err(error.into()),
+            }
+        }
+        let remembered = protocol.remembered_peers()?;
+        for address in remembered {
+            let is_ours = |transport: &Arc<dyn Transport<T>>| transport.check_address(&address).is_ok();
+            if self.transport.as_ref().is_some_and(is_ours) {
+                // What is named now comes first; the others are worth a try as far as there is room.
+                let _ = protocol.connect(address, clock.now());
             }
         }
         let events = broadcast::Sender::new(MAX_EVENTS);
@@ -171,7 +200,7 @@ impl<T: Transaction> NodeBuilder<T> {
         let (commands, calls) = mpsc::channel(MAX_COMMANDS);
         let handle = NodeHandle::new(Arc::clone(&shared), commands);
         let outside = Outside { events, changes };
-        let mut driver = Driver::new(shared, outside, self.transport, self.mining, incoming);
+        let mut driver = Driver::new(shared, outside, waits_for_disk, self.transport, self.mining, incoming);
         if let Some(listener) = listener {
             driver.accept(listener, max_inbound);
         }
@@ -184,12 +213,19 @@ impl<T: Transaction> core::fmt::Debug for NodeBuilder<T> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("NodeBuilder")
             .field("spec", &self.spec)
+            .field("store", &self.store)
             .field("protocol", &self.protocol)
             .field("transport", &self.transport)
             .field("listen", &self.listen)
             .field("peers", &self.peers)
             .field("mining", &self.mining)
             .finish_non_exhaustive()
+    }
+}
+
+impl From<StoreError> for StartError {
+    fn from(error: StoreError) -> Self {
+        Self::Open(error.into())
     }
 }
 
@@ -203,6 +239,9 @@ pub enum StartError {
     /// The transport cannot listen, or an address is none of its own.
     #[error(transparent)]
     Transport(#[from] TransportError),
+    /// The store cannot be opened as this chain.
+    #[error(transparent)]
+    Open(#[from] OpenError),
     /// There are too many peers.
     #[error(transparent)]
     Connect(#[from] ConnectError),

@@ -19,9 +19,13 @@ use crate::transport::{Connection, Listener, Outgoing, Receiver, Sender, Transpo
 /// queue is full is closed.
 pub(super) const MAX_QUEUE: usize = 256;
 
-/// For how many a message counts that is up to a megabyte which nothing else holds. Other blocks and
-/// transactions are shared with the chain or small.
+/// For how many a message counts that is up to a megabyte which nothing else holds. A block that was just mined is
+/// shared with the chain, and the rest is small.
 const LARGE_MESSAGE: u32 = 32;
+
+/// For how many an answer with blocks counts, which may hold a megabyte too. Less, because a peer that asks for as
+/// many as it may gets one such message for each of large blocks.
+const MANY_BLOCKS: u32 = 3;
 
 /// How long a peer may take to read one message.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -72,6 +76,7 @@ impl<T: Transaction> Link<T> {
 const fn weight<T>(message: &Message<T>) -> u32 {
     match message {
         Message::Headers(_) | Message::Transactions(_) => LARGE_MESSAGE,
+        Message::Blocks(_) => MANY_BLOCKS,
         _ => 1,
     }
 }

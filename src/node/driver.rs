@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc, oneshot, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, block_in_place};
 use tokio::time::{sleep_until, timeout};
 
 use super::Shared;
@@ -61,6 +62,8 @@ pub(super) enum Command<T> {
 #[derive(Debug)]
 pub(super) struct Driver<T: Transaction> {
     shared: Arc<Shared<T>>,
+    /// Whether the store may keep the thread waiting.
+    waits_for_disk: bool,
     transport: Option<Arc<dyn Transport<T>>>,
     mining: Mining<T>,
     mining_ended: mpsc::UnboundedReceiver<Ended<T>>,
@@ -89,6 +92,7 @@ impl<T: Transaction> Driver<T> {
     pub(super) fn new(
         shared: Arc<Shared<T>>,
         outside: Outside<T>,
+        waits_for_disk: bool,
         transport: Option<Arc<dyn Transport<T>>>,
         mining: MiningConfig,
         incoming: mpsc::Sender<Incoming<T>>,
@@ -99,6 +103,7 @@ impl<T: Transaction> Driver<T> {
             mining: Mining::new(mining, ended),
             mining_ended,
             shared,
+            waits_for_disk,
             transport,
             incoming,
             links: BTreeMap::new(),
@@ -146,7 +151,7 @@ impl<T: Transaction> Driver<T> {
         self.mining.stop(&self.shared);
         // Frees the port.
         self.errands.shutdown().await;
-        self.with_protocol(Protocol::shutdown);
+        self.on_disk(|driver| driver.with_protocol(Protocol::shutdown));
         self.links.clear();
         let goodbyes = async { while self.talks.join_next().await.is_some() {} };
         // Peers that do not read it lose the goodbye, nothing else.
@@ -200,15 +205,35 @@ impl<T: Transaction> Driver<T> {
     fn mined(&mut self, ended: Ended<T>) {
         let Some(found) = self.mining.found(ended, &self.shared) else { return };
         let block = &found.block;
-        let outcome = self.with_protocol(|protocol, now| {
-            let imported = protocol.mined(block, now);
-            imported.map(|_| protocol.chain().is_best(block.hash()))
-        });
+        let outcome = self.on_disk(|driver| driver.with_protocol(|protocol, now| protocol.mined(block, now)));
         self.mining.delivered(found, outcome);
     }
 
     fn handle(&mut self, input: Input<T>) {
-        self.with_protocol(|protocol, now| protocol.handle(input, now));
+        let is_on_disk = match &input {
+            Input::Timeout => true,
+            Input::Received { message, .. } => matches!(
+                message,
+                Message::Blocks(_)
+                    | Message::NewBlock(_)
+                    | Message::GetBlocks { .. }
+                    | Message::GetHeaders { .. }
+            ),
+            _ => false,
+        };
+        let handle = |driver: &mut Self| driver.with_protocol(|protocol, now| protocol.handle(input, now));
+        if is_on_disk {
+            self.on_disk(handle);
+        } else {
+            handle(self);
+        }
+    }
+
+    /// Runs what may wait for a disk, without keeping the other tasks of this thread from running where the
+    /// runtime has more threads.
+    fn on_disk<R>(&mut self, call: impl FnOnce(&mut Self) -> R) -> R {
+        let has_more_threads = Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
+        if self.waits_for_disk && has_more_threads { block_in_place(|| call(self)) } else { call(self) }
     }
 
     /// Calls the protocol under its lock, and does what it says after releasing it.
@@ -287,6 +312,8 @@ fn log<T>(event: &Event<T>) {
         Event::PeerDisconnected { peer, address, reason } => {
             tracing::info!(%peer, %address, %reason, "peer disconnected");
         }
+        Event::StoreFailed { error } => tracing::error!(%error, "store failed"),
+        Event::StoreRecovered => tracing::info!("store works again"),
         Event::DialFailed { address, error, retry_in } => {
             tracing::warn!(%address, %error, ?retry_in, "peer not reached, trying again");
         }

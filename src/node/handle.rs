@@ -15,6 +15,7 @@ use crate::mempool::MempoolError;
 use crate::miner::MiningThreadError;
 use crate::primitives::{Block, Hash, Transaction};
 use crate::protocol::{ConnectError, PeerAddr, PeerId, PeerInfo, Protocol};
+use crate::store::StoreError;
 use crate::transport::TransportError;
 
 /// A running node. Cheap to clone; the node stops when [`shutdown`](Self::shutdown) is called or the last
@@ -61,19 +62,32 @@ impl<T: Transaction> NodeHandle<T> {
         Arc::clone(self.chain().tip())
     }
 
-    /// The block with this hash, on whichever branch.
-    pub fn block(&self, hash: &Hash) -> Option<Arc<Block<T>>> {
-        self.chain().block(hash).cloned()
+    /// The block with this hash, on whichever branch; `None` where it is unknown or was pruned.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`], where the store fails or the block is not what was written.
+    pub fn block(&self, hash: &Hash) -> Result<Option<Arc<Block<T>>>, StoreError> {
+        self.chain().block(hash)
     }
 
-    /// The block of the best chain at this height.
-    pub fn block_at(&self, height: u64) -> Option<Arc<Block<T>>> {
-        self.chain().block_at(height).cloned()
+    /// The block of the best chain at this height; `None` above the tip, and where it was pruned.
+    ///
+    /// # Errors
+    ///
+    /// As for [`block`](Self::block).
+    pub fn block_at(&self, height: u64) -> Result<Option<Arc<Block<T>>>, StoreError> {
+        self.chain().block_at(height)
     }
 
-    /// The blocks of the best chain at these heights, lowest first. The blocks are shared, not copied.
-    pub fn blocks(&self, heights: impl RangeBounds<u64>) -> Vec<Arc<Block<T>>> {
-        self.chain().blocks(heights).cloned().collect()
+    /// The blocks of the best chain at these heights, lowest first, as far as their bodies are kept. All of them
+    /// are in memory at once, so ask for a page at a time.
+    ///
+    /// # Errors
+    ///
+    /// As for [`block`](Self::block).
+    pub fn blocks(&self, heights: impl RangeBounds<u64>) -> Result<Vec<Arc<Block<T>>>, StoreError> {
+        self.chain().blocks(heights).collect()
     }
 
     /// The application's state after the last block.
@@ -157,8 +171,8 @@ impl<T: Transaction> NodeHandle<T> {
         Ok(self.call(|reply| Command::Submit { transaction, reply }).await??)
     }
 
-    /// Mines a block with these transactions and waits for it. It is the tip of this node's chain then, and on
-    /// its way to the peers. When another node's block comes first, it is mined again on top of that.
+    /// Mines a block with these transactions and waits for it. It is durable then, the tip of this node's chain,
+    /// and on its way to the peers. When another node's block comes first, it is mined again on top of that.
     ///
     /// Dropping the future stops the search.
     ///
@@ -344,7 +358,7 @@ pub enum PeerError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MineError {
-    /// A block with these transactions would break a rule.
+    /// A block with these transactions would break a rule, or the store cannot keep one.
     #[error(transparent)]
     Refused(#[from] BlockError),
     /// Too many callers wait for a block already.

@@ -105,8 +105,13 @@ impl<T: Transaction> Mining<T> {
 
     /// Sees to it that what should be mined is being mined, on top of the present tip.
     pub(super) fn pump(&mut self, shared: &Shared<T>) {
+        let (tip, is_halted) = {
+            let protocol = shared.read();
+            (*protocol.chain().tip().hash(), protocol.is_halted())
+        };
         if let Some(job) = &self.job {
-            let is_stale = job.parent != *shared.read().chain().tip().hash();
+            // A block that cannot be kept is not worth looking for.
+            let is_stale = job.parent != tip || is_halted;
             let gives_way = job.request.is_none() && !self.queue.is_empty();
             if !is_stale && !gives_way {
                 return;
@@ -118,7 +123,7 @@ impl<T: Transaction> Mining<T> {
             if request.as_ref().is_some_and(|request| request.reply.is_closed()) {
                 continue;
             }
-            if request.is_none() && !self.config.continuously {
+            if request.is_none() && (is_halted || !self.config.continuously) {
                 return;
             }
             if let Err((request, error)) = self.start(request, shared) {

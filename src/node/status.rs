@@ -38,6 +38,12 @@ pub struct Status {
     pub unconnected: Vec<PeerAddr>,
     /// Where the node accepts connections.
     pub listen: Option<PeerAddr>,
+    /// The lowest height from which on this node has every block; more than 0 where it prunes.
+    pub first_body: u64,
+    /// What the store failed with, until it works again.
+    pub store_error: Option<String>,
+    /// Whether nothing is taken in or mined because the store cannot be written to.
+    pub halted: bool,
     /// What is being mined, if anything is.
     pub mining: Option<MiningStatus>,
 }
@@ -93,6 +99,9 @@ impl Status {
             peers: protocol.peers().len(),
             unconnected: protocol.unconnected().cloned().collect(),
             listen: shared.listen.clone(),
+            first_body: chain.first_body(),
+            store_error: protocol.store_error().map(ToString::to_string),
+            halted: protocol.is_halted(),
             mining,
         }
     }

@@ -25,6 +25,7 @@ mod consistency;
 mod error;
 mod history_tree;
 mod inclusion;
+mod subtrees;
 
 #[cfg(test)]
 mod tests;
@@ -34,6 +35,7 @@ pub use consistency::ConsistencyProof;
 pub use error::ProofError;
 pub use history_tree::HistoryTree;
 pub use inclusion::InclusionProof;
+pub(crate) use subtrees::Subtrees;
 
 use super::hash::Hash;
 

@@ -40,6 +40,7 @@ impl<T: Transaction> Protocol<T> {
             agent: printable(&self.config.agent, limits::MAX_AGENT_BYTES),
             listen: self.config.listen.clone(),
             wants_new_blocks: self.config.wants_new_blocks,
+            keeps_bodies: self.chain.keeps_bodies(),
         }
     }
 
@@ -75,10 +76,11 @@ impl<T: Transaction> Protocol<T> {
         let (tip, theirs) = (hello.tip.hash, hello.tip.work);
         // Against the blocks that are here: headers may be ahead of them whose bodies never come.
         let ours = self.chain.work();
-        let is_known = self.chain.header(&tip).is_some();
+        let shown = self.known(&tip);
+        let is_known = shown.is_some();
         if let Some(peer) = self.peers.get_mut(&id) {
             peer.known.insert(tip);
-            peer.best = is_known.then_some(tip);
+            peer.best = shown;
             peer.claimed = (!is_known).then_some(tip);
             self.blocks_due |= is_known;
             peer.wants_headers = !is_known && theirs > ours;
@@ -88,6 +90,7 @@ impl<T: Transaction> Protocol<T> {
             self.announce_tip_to(|other| other == id);
         }
         self.offer_all(id);
+        self.plan_to_save(now);
         Ok(())
     }
 

@@ -11,6 +11,7 @@ use super::address::PeerAddr;
 use super::message::Message;
 use crate::consensus::BlockError;
 use crate::primitives::{Block, Hash, Timestamp};
+use crate::store::StoreError;
 
 /// The time of a call. Timers run on `elapsed`, which never goes back; blocks are stamped with `wall`, which may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,6 +134,13 @@ pub enum Event<T = String> {
         /// Its id.
         id: Hash,
     },
+    /// The store failed. Where it could not be written to, nothing is taken in until it works again.
+    StoreFailed {
+        /// What it failed with.
+        error: StoreError,
+    },
+    /// The store can be written to again, and the chain goes on from what it has.
+    StoreRecovered,
     /// A peer finished its handshake.
     PeerConnected {
         /// The connection.

@@ -67,6 +67,12 @@ pub const MIN_RETRY: Duration = Duration::from_secs(1);
 /// How long nothing is asked of a peer whose branch found no room beside the best chain.
 pub const FULL_PAUSE: Duration = Duration::from_secs(20);
 
+/// How soon transactions and addresses are written after they changed. A crash may cost as much.
+pub const SAVE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long a store that could not be written to is left alone before it is tried again.
+pub const STORE_RETRY: Duration = Duration::from_secs(5);
+
 /// Silence after which a peer is asked whether it is still there.
 pub const PING_INTERVAL: Duration = Duration::from_secs(30);
 

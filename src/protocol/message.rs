@@ -110,6 +110,8 @@ pub struct Hello {
     pub listen: Option<PeerAddr>,
     /// Whether the receiver should send blocks that it mines at once, without being asked.
     pub wants_new_blocks: bool,
+    /// Of how many blocks at the end of its chain the sender has the bodies; of all where it does not say.
+    pub keeps_bodies: Option<u64>,
 }
 
 /// The end of a chain.

@@ -10,7 +10,7 @@ use super::io::{CloseReason, Direction, Now, PeerId};
 use super::limits;
 use super::message::{Hello, Message};
 use crate::mempool::RecentSet;
-use crate::primitives::Hash;
+use crate::primitives::{Hash, Work};
 
 #[derive(Clone, Debug)]
 pub(super) struct Peer {
@@ -23,15 +23,17 @@ pub(super) struct Peer {
     pub(super) told: Hash,
     /// Blocks and transactions that the peer has, so that they are not sent to it.
     pub(super) known: RecentSet,
-    /// The header with the most work that the peer has shown and that is in our tree.
-    pub(super) best: Option<Hash>,
+    /// The header with the most work that the peer has shown and that was in our tree.
+    pub(super) best: Option<Shown>,
     /// A header that the peer says it has and that is not in our tree yet.
     pub(super) claimed: Option<Hash>,
     /// Whether the peer has headers that we do not know.
     pub(super) wants_headers: bool,
     /// Where the next request for headers goes on; from our best header where there is none.
-    pub(super) headers_from: Option<Hash>,
+    pub(super) headers_from: Option<Shown>,
     pub(super) headers_request: Option<Duration>,
+    /// Whether the answer to come builds on headers that were forgotten since.
+    pub(super) headers_void: bool,
     /// When it was last asked for headers. Who has waited longest comes first.
     pub(super) headers_asked: Option<Duration>,
     /// When to ask for a header again whose time had not come.
@@ -47,6 +49,15 @@ pub(super) struct Peer {
     pub(super) transactions_request: Option<(Vec<Hash>, Duration)>,
     pub(super) last_received: Duration,
     pub(super) ping: Option<(u64, Duration)>,
+}
+
+/// A header that a peer has shown.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shown {
+    pub(super) hash: Hash,
+    pub(super) height: u64,
+    /// The work of the chain that ends here.
+    pub(super) work: Work,
 }
 
 /// A deadline that passed, and what its passing means.
@@ -70,6 +81,7 @@ impl Peer {
             wants_headers: false,
             headers_from: None,
             headers_request: None,
+            headers_void: false,
             headers_asked: None,
             headers_retry: None,
             paused: None,

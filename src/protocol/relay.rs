@@ -22,7 +22,8 @@ impl<T: Transaction> Protocol<T> {
 
     /// Announces the tip to the peers that have neither it nor as much work.
     pub(super) fn announce_tip(&mut self) {
-        if *self.chain.tip().hash() != self.announced {
+        // What a failing store has not taken may be the tip for a while; nobody is told.
+        if !self.is_halted() && *self.chain.tip().hash() != self.announced {
             self.announced = *self.chain.tip().hash();
             self.announce_tip_to(|_| true);
         }
@@ -112,7 +113,10 @@ impl<T: Transaction> Protocol<T> {
                 return Err(CloseReason::Unsolicited { kind: "transactions" });
             }
             match self.mempool.submit(transaction, Source::Peer, &self.chain, now.wall) {
-                Ok(transaction_id) => self.accepted(transaction_id),
+                Ok(transaction_id) => {
+                    self.accepted(transaction_id);
+                    self.plan_to_save(now);
+                }
                 Err(MempoolError::Encode(error)) => return Err(CloseReason::InvalidTransaction(error)),
                 // Its tip, its mempool or its bounds differ from ours: no fault of the peer.
                 Err(_) => {}
@@ -205,5 +209,5 @@ impl<T: Transaction> Protocol<T> {
 
 /// The work of the best header that the peer has shown, unless that was refused since.
 pub(super) fn work_of<T: Transaction>(chain: &crate::Blockchain<T>, peer: &Peer) -> Option<Work> {
-    peer.best.filter(|best| !chain.is_invalid(best)).and_then(|best| chain.work_at(&best))
+    peer.best.filter(|best| !chain.is_invalid(&best.hash)).map(|best| best.work)
 }

@@ -7,18 +7,21 @@ use std::sync::Arc;
 
 use super::io::{CloseReason, Event, Now, PeerId};
 use super::message::Message;
-use super::peer::Peer;
+use super::peer::{Peer, Shown};
 use super::relay::work_of;
 use super::{Protocol, limits};
-use crate::chain::Imported;
+use crate::chain::{ImportedAll, Verdict};
 use crate::consensus::{BlockError, Fault};
 use crate::primitives::{Block, Hash, Header, Transaction};
 
 impl<T: Transaction> Protocol<T> {
     pub(super) fn serve_headers(&mut self, id: PeerId, locator: &[Hash], limit: u32) {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(limits::MAX_HEADERS);
-        let headers = self.chain.headers_after(locator, limit);
-        self.send(id, Message::Headers(headers));
+        match self.chain.headers_after(locator, limit) {
+            Ok(headers) => self.send(id, Message::Headers(headers)),
+            // Empty would say that there are none. The peer asks another one when its time is over.
+            Err(error) => self.read_failed(error),
+        }
     }
 
     pub(super) fn serve_blocks(&mut self, id: PeerId, hashes: &[Hash]) {
@@ -27,11 +30,15 @@ impl<T: Transaction> Protocol<T> {
         let mut bytes = 0;
         let mut batches = Vec::new();
         for hash in hashes {
-            let Some((block, size)) = self.chain.block_and_size(hash) else {
+            let block = self.chain.block_and_size(hash).unwrap_or_else(|error| {
+                self.read_failed(error);
+                None
+            });
+            let Some((block, size)) = block else {
                 missing.push(*hash);
                 continue;
             };
-            batch.push(Arc::clone(block));
+            batch.push(block);
             bytes += size;
             if bytes >= limits::MAX_BLOCKS_BYTES {
                 batches.push(core::mem::take(&mut batch));
@@ -59,6 +66,13 @@ impl<T: Transaction> Protocol<T> {
             return Err(CloseReason::Unsolicited { kind: "headers" });
         }
         let before = peer.headers_from.take();
+        if core::mem::take(&mut peer.headers_void) {
+            peer.wants_headers = true;
+            return Ok(());
+        }
+        if self.is_halted() {
+            return Ok(());
+        }
         for pair in headers.windows(2) {
             if pair[1].previous_hash != pair[0].hash() {
                 return Err(CloseReason::BrokenHeaders { height: pair[1].height });
@@ -73,11 +87,11 @@ impl<T: Transaction> Protocol<T> {
                 refused = Some((hash, error));
                 break;
             }
-            last = Some((hash, header.height));
+            last = Some(hash);
         }
         // What came before a refused header counts.
-        if let Some((hash, _)) = last {
-            self.showed(id, &hash);
+        let last = last.and_then(|hash| self.showed(id, &hash));
+        if last.is_some() {
             self.settle_claims();
         }
         let (best, best_header) = self.chain.best_header();
@@ -89,13 +103,12 @@ impl<T: Transaction> Protocol<T> {
                 Err(CloseReason::UnconnectedHeaders { parent })
             }
             (Some((hash, error)), _) => self.blame(id, hash, error, now),
-            (None, Some((hash, height))) if headers.len() >= self.header_batch() => {
-                let before = before.and_then(|hash| self.chain.header(&hash));
+            (None, Some(last)) if headers.len() >= self.header_batch() => {
                 // A peer that says the same again and again is not listened to.
-                let is_further = before.is_none_or(|before| height > before.height);
+                let is_further = before.is_none_or(|before| last.height > before.height);
                 if let Some(peer) = self.peers.get_mut(&id).filter(|_| is_further) {
                     peer.wants_headers = true;
-                    peer.headers_from = Some(hash);
+                    peer.headers_from = Some(last);
                 }
                 Ok(())
             }
@@ -106,6 +119,10 @@ impl<T: Transaction> Protocol<T> {
     pub(super) fn announced(&mut self, id: PeerId, header: &Header, now: Now) -> Result<(), CloseReason> {
         let hash = header.hash();
         self.knows(id, [hash]);
+        if self.is_halted() {
+            self.wants_headers(id, hash);
+            return Ok(());
+        }
         match self.chain.import_header(header, now.wall) {
             Ok(_) => {
                 self.showed(id, &hash);
@@ -127,15 +144,12 @@ impl<T: Transaction> Protocol<T> {
         now: Now,
     ) -> Result<(), CloseReason> {
         self.blocks_due = true;
-        for block in blocks {
-            let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
-            if !peer.blocks.remove(block.hash()) {
-                return Err(CloseReason::Unsolicited { kind: "blocks" });
-            }
-            peer.blocks_deadline = now.elapsed + limits::REQUEST_TIMEOUT;
-            self.import_from(id, block, now)?;
+        let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
+        if blocks.iter().any(|block| !peer.blocks.remove(block.hash())) {
+            return Err(CloseReason::Unsolicited { kind: "blocks" });
         }
-        Ok(())
+        peer.blocks_deadline = now.elapsed + limits::REQUEST_TIMEOUT;
+        self.import_from(id, blocks, now)
     }
 
     /// A block that the peer mined and sent without being asked.
@@ -143,23 +157,34 @@ impl<T: Transaction> Protocol<T> {
         if !self.config.wants_new_blocks {
             return Err(CloseReason::Unsolicited { kind: "new_block" });
         }
-        self.import_from(id, block, now)
+        self.import_from(id, vec![block], now)
     }
 
-    fn import_from(&mut self, id: PeerId, block: Arc<Block<T>>, now: Now) -> Result<(), CloseReason> {
-        let hash = *block.hash();
-        self.knows(id, [hash]);
-        match self.import(block, now) {
-            Ok(imported) => {
-                self.showed(id, &hash);
-                if matches!(imported, Imported::Orphan { missing } if self.chain.header(&missing).is_none()) {
-                    self.wants_headers(id, hash);
-                }
-                self.settle_claims();
-                Ok(())
+    fn import_from(&mut self, id: PeerId, blocks: Vec<Arc<Block<T>>>, now: Now) -> Result<(), CloseReason> {
+        let hashes: Vec<Hash> = blocks.iter().map(|block| *block.hash()).collect();
+        self.knows(id, hashes.iter().copied());
+        let Some(verdicts) = self.import_all(blocks, now) else {
+            if let Some(hash) = hashes.last() {
+                self.wants_headers(id, *hash);
             }
-            Err(error) => self.blame(id, hash, error, now),
+            if let Some(peer) = self.peers.get_mut(&id) {
+                peer.paused = Some(now.elapsed + limits::FULL_PAUSE);
+            }
+            return Ok(());
+        };
+        for (hash, verdict) in hashes.into_iter().zip(verdicts) {
+            match verdict {
+                Ok(verdict) => {
+                    self.showed(id, &hash);
+                    if matches!(verdict, Verdict::Orphan { missing } if self.known(&missing).is_none()) {
+                        self.wants_headers(id, hash);
+                    }
+                    self.settle_claims();
+                }
+                Err(error) => self.blame(id, hash, error, now)?,
+            }
         }
+        Ok(())
     }
 
     pub(super) fn not_found(&mut self, id: PeerId, hashes: &[Hash]) -> Result<(), CloseReason> {
@@ -175,27 +200,42 @@ impl<T: Transaction> Protocol<T> {
         Ok(())
     }
 
-    /// Imports a block, follows it with the mempool and tells the application.
-    pub(super) fn import(&mut self, block: Arc<Block<T>>, now: Now) -> Result<Imported<T>, BlockError> {
+    /// Imports blocks, follows them with the mempool and tells the application. `None`, where the store fails
+    /// or has failed, and nothing was imported.
+    pub(super) fn import_all(
+        &mut self,
+        blocks: Vec<Arc<Block<T>>>,
+        now: Now,
+    ) -> Option<Vec<Result<Verdict, BlockError>>> {
         self.blocks_due = true;
-        let imported = self.chain.import(block, now.wall)?;
-        self.mempool.update(&imported, &self.chain, now.wall);
-        let (disconnected, connected) = match &imported {
-            Imported::Extended { connected } => (&[][..], &connected[..]),
-            Imported::Reorged { disconnected, connected } => (&disconnected[..], &connected[..]),
-            Imported::SideBranch | Imported::Orphan { .. } | Imported::Duplicate => (&[][..], &[][..]),
-        };
-        for block in disconnected {
-            self.event(Event::BlockDisconnected(Arc::clone(block)));
+        if self.is_halted() {
+            return None;
         }
+        let imported = match self.chain.import_all(blocks, now.wall) {
+            Ok(imported) => imported,
+            Err(error) => {
+                self.import_failed(error, now);
+                return None;
+            }
+        };
+        let ImportedAll { verdicts, disconnected, connected } = imported;
+        if !self.mempool.is_empty() || !disconnected.is_empty() {
+            self.plan_to_save(now);
+        }
+        if disconnected.is_empty() && connected.is_empty() {
+            return Some(verdicts);
+        }
+        self.mempool.follow(&disconnected, &connected, &self.chain, now.wall);
         let undone = disconnected.iter().rev().filter_map(|block| block.digest().ok());
         let pending = undone.flat_map(|digest| digest.ids).filter(|id| self.mempool.contains(id));
-        let pending: Vec<Hash> = pending.collect();
-        self.to_offer.extend(pending);
-        for block in connected {
-            self.event(Event::BlockConnected(Arc::clone(block)));
+        self.to_offer.extend(pending.collect::<Vec<Hash>>());
+        for block in disconnected {
+            self.event(Event::BlockDisconnected(block));
         }
-        Ok(imported)
+        for block in connected {
+            self.event(Event::BlockConnected(block));
+        }
+        Some(verdicts)
     }
 
     /// What every call ends with: tell the peers of a new tip, and ask for what is missing.
@@ -208,12 +248,14 @@ impl<T: Transaction> Protocol<T> {
     }
 
     fn request_headers(&mut self, now: Now) {
+        if self.is_halted() {
+            return;
+        }
         let asked = self.peers.values().filter(|peer| peer.headers_request.is_some()).count();
         let room = limits::MAX_HEADER_REQUESTS.saturating_sub(asked);
         let window = limits::HEADER_WINDOW.min(self.config.chain.max_side_headers / 4);
         let horizon = self.chain.height() + window as u64;
-        let is_far = |hash: &Hash| self.chain.header(hash).is_some_and(|header| header.height > horizon);
-        let may_go_on = |peer: &Peer| !peer.headers_from.as_ref().is_some_and(is_far);
+        let may_go_on = |peer: &Peer| peer.headers_from.is_none_or(|from| from.height <= horizon);
         let wanting = |peer: &Peer| peer.may_be_asked_for_headers() && may_go_on(peer);
         // Whoever has waited longest, or new connections would come first for ever.
         let mut in_turn: Vec<(Duration, bool, PeerId)> = self
@@ -226,15 +268,21 @@ impl<T: Transaction> Protocol<T> {
             })
             .collect();
         in_turn.sort_unstable();
-        let (best_header, _) = self.chain.best_header();
+        let (best_hash, best_header) = self.chain.best_header();
         // Headers far ahead say nothing about a peer that did not show them.
-        let start = if is_far(best_header) { *self.chain.tip().hash() } else { *best_header };
+        let start = if best_header.height > horizon { *self.chain.tip().hash() } else { *best_hash };
         for (.., id) in in_turn.into_iter().take(room) {
             let Some(peer) = self.peers.get_mut(&id) else { continue };
             peer.wants_headers = false;
             peer.headers_asked = Some(now.elapsed);
+            let locator = match self.chain.locator_from(&peer.headers_from.map_or(start, |from| from.hash)) {
+                Ok(locator) => locator,
+                Err(error) => {
+                    self.read_failed(error);
+                    continue;
+                }
+            };
             peer.headers_request = Some(now.elapsed + limits::REQUEST_TIMEOUT);
-            let locator = self.chain.locator_from(&peer.headers_from.unwrap_or(start));
             #[expect(clippy::cast_possible_truncation, reason = "at most a small constant")]
             let limit = self.header_batch() as u32;
             self.send(id, Message::GetHeaders { locator, limit });
@@ -242,7 +290,7 @@ impl<T: Transaction> Protocol<T> {
     }
 
     fn request_blocks(&mut self, now: Now) {
-        if !core::mem::take(&mut self.blocks_due) {
+        if self.is_halted() || !core::mem::take(&mut self.blocks_due) {
             return;
         }
         let work = self.chain.work();
@@ -258,7 +306,9 @@ impl<T: Transaction> Protocol<T> {
         let mut ways: BTreeMap<Hash, Vec<Hash>> = BTreeMap::new();
         for id in self.peers.keys().copied().collect::<Vec<_>>() {
             let Some(peer) = self.peers.get(&id) else { continue };
-            let Some(best) = peer.best.filter(|_| peer.paused.is_none()) else { continue };
+            let Some(best) = peer.best.filter(|_| peer.paused.is_none()).map(|best| best.hash) else {
+                continue;
+            };
             // Half a window at a time, so that a request carries many hashes.
             let room = limits::MAX_BLOCKS_IN_FLIGHT - peer.blocks.len();
             if room < limits::MAX_BLOCKS_IN_FLIGHT / 2 || work_of(&self.chain, peer) <= Some(work) {
@@ -266,7 +316,9 @@ impl<T: Transaction> Protocol<T> {
             }
             let way = ways.entry(best).or_insert_with(|| self.chain.missing_bodies(&best, window));
             way.retain(|hash| !in_flight.contains(hash));
-            let hashes: Vec<Hash> = way.iter().take(room).copied().collect();
+            let lowest = lowest_body(peer);
+            let has = |hash: &&Hash| lowest == 0 || self.chain.side_height(hash) >= Some(lowest);
+            let hashes: Vec<Hash> = way.iter().filter(has).take(room).copied().collect();
             let Some(peer) = self.peers.get_mut(&id) else { continue };
             if hashes.is_empty() {
                 continue;
@@ -280,23 +332,39 @@ impl<T: Transaction> Protocol<T> {
         }
     }
 
-    /// Notes that the peer has a header that is in our tree.
-    fn showed(&mut self, id: PeerId, hash: &Hash) {
-        let Some(peer) = self.peers.get_mut(&id) else { return };
-        if self.chain.work_at(hash) > work_of(&self.chain, peer) {
-            peer.best = Some(*hash);
+    /// Notes that the peer has a header that is in our tree, and returns it.
+    fn showed(&mut self, id: PeerId, hash: &Hash) -> Option<Shown> {
+        let shown = self.known(hash)?;
+        let peer = self.peers.get_mut(&id)?;
+        if Some(shown.work) > work_of(&self.chain, peer) {
+            peer.best = Some(shown);
             self.blocks_due = true;
+        }
+        Some(shown)
+    }
+
+    /// A header that is in our tree.
+    pub(super) fn known(&mut self, hash: &Hash) -> Option<Shown> {
+        match self.chain.known(hash) {
+            Ok(known) => {
+                known.map(|known| Shown { hash: *hash, height: known.header.height, work: known.work })
+            }
+            Err(error) => {
+                self.read_failed(error);
+                None
+            }
         }
     }
 
     /// Notes the claims that came true, by whose headers ever. Such a peer has nothing new to answer when it
     /// is asked for headers, and so no other way to show what it has.
-    fn settle_claims(&mut self) {
-        let is_true = |peer: &Peer| peer.claimed.filter(|claimed| self.chain.header(claimed).is_some());
-        let proven: Vec<(PeerId, Hash)> =
-            self.peers.iter().filter_map(|(id, peer)| Some((*id, is_true(peer)?))).collect();
-        for (id, hash) in proven {
-            self.showed(id, &hash);
+    pub(super) fn settle_claims(&mut self) {
+        let claims: Vec<(PeerId, Hash)> =
+            self.peers.iter().filter_map(|(id, peer)| Some((*id, peer.claimed?))).collect();
+        for (id, hash) in claims {
+            if self.showed(id, &hash).is_none() {
+                continue;
+            }
             let Some(peer) = self.peers.get_mut(&id) else { continue };
             peer.claimed = None;
             peer.wants_headers &= peer.headers_from.is_some();
@@ -327,6 +395,7 @@ impl<T: Transaction> Protocol<T> {
                 peer.wants_headers = true;
                 peer.paused = Some(now.elapsed + limits::FULL_PAUSE);
             }
+            BlockError::Store(error) => self.read_failed(error),
             _ => {}
         }
         Ok(())
@@ -336,4 +405,11 @@ impl<T: Transaction> Protocol<T> {
     fn header_batch(&self) -> usize {
         limits::MAX_HEADERS.min(self.config.chain.max_side_headers / 4).max(1)
     }
+}
+
+/// The lowest block whose body a peer has, as far as its `Hello` and the headers that it showed tell.
+fn lowest_body(peer: &Peer) -> u64 {
+    let keeps = peer.hello.as_ref().and_then(|hello| hello.keeps_bodies);
+    let tip = peer.best.map_or(0, |best| best.height);
+    keeps.map_or(0, |keeps| (tip + 1).saturating_sub(keeps))
 }

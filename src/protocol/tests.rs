@@ -7,6 +7,7 @@ mod junk;
 mod network;
 mod overdue;
 mod relay;
+mod storage;
 mod sync;
 
 use core::time::Duration;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::*;
-use crate::{CompactTarget, Context, Header, Rejected, Retarget, Work};
+use crate::{CompactTarget, Context, Header, Imported, Rejected, Retarget, Work};
 
 /// When every test begins: a day after the default genesis.
 const START: Timestamp = Timestamp::from_millis(1_767_312_000_000);

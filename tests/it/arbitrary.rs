@@ -34,8 +34,9 @@ fn hello() -> impl Strategy<Value = Hello> {
         work: Work::from_uint(U256::from_be_bytes(work)),
     });
     let listen = proptest::option::of("[!-~]{1,300}".prop_map(|text| text.parse::<PeerAddr>().unwrap()));
-    (any::<u32>(), hash(), any::<u64>(), tip, any::<String>(), listen, any::<bool>()).prop_map(
-        |(protocol, genesis, nonce, tip, agent, listen, wants_new_blocks)| Hello {
+    let keeps = any::<Option<u64>>();
+    (any::<u32>(), hash(), any::<u64>(), tip, any::<String>(), listen, any::<bool>(), keeps).prop_map(
+        |(protocol, genesis, nonce, tip, agent, listen, wants_new_blocks, keeps_bodies)| Hello {
             protocol,
             genesis,
             nonce,
@@ -43,6 +44,7 @@ fn hello() -> impl Strategy<Value = Hello> {
             agent,
             listen,
             wants_new_blocks,
+            keeps_bodies,
         },
     )
 }

@@ -91,10 +91,11 @@ fn messages() -> Vec<Message> {
         agent: "hashloom/0.1.0".to_owned(),
         listen: Some("ws://localhost:5001".parse().unwrap()),
         wants_new_blocks: true,
+        keeps_bodies: Some(0x0506),
     };
     vec![
         Message::Hello(hello.clone()),
-        Message::Hello(Hello { listen: None, wants_new_blocks: false, ..hello }),
+        Message::Hello(Hello { listen: None, wants_new_blocks: false, keeps_bodies: None, ..hello }),
         Message::Ping(0x0102_0304_0506_0708),
         Message::Pong(0x0102_0304_0506_0708),
         Message::GetHeaders { locator: vec![hash(0x31), hash(0x32)], limit: 2_000 },

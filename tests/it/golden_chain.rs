@@ -2,7 +2,7 @@
 //! fails here. One that is meant is blessed with `HASHLOOM_BLESS=1 cargo test --test it golden_chain`, and
 //! makes every chain of before another chain.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 use std::fs;
 use std::path::PathBuf;
 
@@ -64,7 +64,7 @@ fn archive() {
     assert_eq!(copy.tip().hash().to_string(), frozen_value("archive.txt", "tip"));
 }
 
-fn spec() -> ChainSpec {
+pub(crate) fn spec() -> ChainSpec {
     ChainSpec::builder("golden")
         .easiest_target(CompactTarget::from_bits(0x2000_ffff))
         .retarget(Retarget::Fixed)
@@ -87,7 +87,7 @@ fn read_back() {
 }
 
 /// Compares what comes out today with the file, line by line.
-fn check(file: &str, title: &str, lines: &[(&str, String)]) {
+pub(crate) fn check(file: &str, title: &str, lines: &[(impl Display, String)]) {
     let mut today = format!("# {title}\n");
     for (name, value) in lines {
         writeln!(today, "{name}: {value}").unwrap();
@@ -98,7 +98,7 @@ fn check(file: &str, title: &str, lines: &[(&str, String)]) {
     let frozen = fs::read_to_string(path(file)).unwrap_or_default();
     assert_eq!(
         today, frozen,
-        "{file} differs; if that is meant: HASHLOOM_BLESS=1 cargo test --test it golden_chain"
+        "{file} differs; if that is meant: HASHLOOM_BLESS=1 cargo test --test it golden"
     );
 }
 
@@ -109,6 +109,6 @@ fn frozen_value(file: &str, name: &str) -> String {
     value.unwrap().to_owned()
 }
 
-fn path(file: &str) -> PathBuf {
+pub(crate) fn path(file: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(file)
 }

@@ -168,7 +168,7 @@ impl Member {
 
     /// The transactions of every block after the genesis.
     pub(crate) fn contents(&self) -> Vec<Vec<String>> {
-        self.blocks(1..).iter().map(|block| block.data().to_vec()).collect()
+        self.blocks(1..).unwrap().iter().map(|block| block.data().to_vec()).collect()
     }
 }
 
@@ -185,7 +185,7 @@ pub(crate) async fn assert_agree(members: &[&Member], tip: &Block) {
     let mut all = Vec::new();
     for member in members {
         member.has_tip(*tip.hash()).await;
-        all.push(member.blocks(..));
+        all.push(member.blocks(..).unwrap());
     }
     for blocks in &all {
         assert_eq!(blocks.len() as u64, tip.height() + 1);

@@ -9,6 +9,7 @@ mod cluster;
 #[cfg(all(feature = "ws-json", feature = "ws-bincode"))]
 mod golden;
 mod golden_chain;
+mod golden_store;
 #[cfg(feature = "http")]
 mod http;
 #[cfg(feature = "node")]
@@ -17,6 +18,8 @@ mod kit;
 mod node;
 #[cfg(all(unix, feature = "http", feature = "ws-json"))]
 mod process;
+#[cfg(feature = "redb")]
+mod storage;
 #[cfg(all(feature = "ws-json", feature = "ws-bincode", feature = "test-utils"))]
 mod transport;
 #[cfg(all(feature = "ws-json", feature = "ws-bincode"))]

@@ -1,6 +1,7 @@
 //! Blocks made by hand on any parent. What a header commits to is computed here from the list of its
 //! ancestors, without the chain under test.
 
+use core::ops::RangeBounds;
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -239,9 +240,14 @@ pub(super) fn history_root(blocks: &[Shared]) -> Hash {
     merkle::root(&blocks.iter().map(|block| merkle::leaf_hash(block.hash().as_bytes())).collect::<Vec<_>>())
 }
 
+/// The blocks of the best chain at these heights.
+pub(super) fn blocks(chain: &Chain, heights: impl RangeBounds<u64>) -> Vec<Shared> {
+    chain.blocks(heights).map(Result::unwrap).collect()
+}
+
 /// Asserts that `chain` is, as far as anybody can tell, one that was only ever fed `branch`.
 pub(super) fn assert_follows(chain: &Chain, branch: &Branch) {
-    assert_eq!(chain.blocks(..).cloned().collect::<Vec<_>>(), branch.blocks);
+    assert_eq!(blocks(chain, ..), branch.blocks);
     let fresh = fed(chain.spec().clone(), branch.mined());
     assert_eq!(chain.state(), fresh.state());
     assert_eq!(chain.work(), fresh.work());

@@ -1,25 +1,71 @@
 //! What has to hold of a chain after every call, computed anew from what it stores.
 
-use super::forge::{Chain, history_root};
-use crate::primitives::merkle::CompactRange;
-use crate::{Hash, Timestamp};
+use core::fmt::Debug;
 
+use super::forge::Chain;
+use crate::primitives::merkle::CompactRange;
+use crate::{Blockchain, Hash, Timestamp, Transaction};
+
+use super::super::ancestry::Next;
 use super::super::history_leaf;
+use super::super::records::Aside;
 
 impl Chain {
     pub(super) fn check_invariants(&self) {
-        self.tree.check_invariants();
-        let best: Vec<_> = self.blocks(..).cloned().collect();
-        assert_eq!(self.history.len(), best.len() as u64);
-        assert_eq!(self.history.root(), history_root(&best));
+        self.check_store();
+        self.check_ranges();
         assert_eq!(
             self.tip().header().state_root,
             if self.height() == 0 { Hash::ZERO } else { self.state().0 }
         );
+        assert!(self.orphan_count() <= self.config.max_orphans);
+        let (path, path_bytes) = self.tree.ahead_size();
+        assert!(self.tree.side_len() <= self.config.max_side_headers.max(path), "side headers");
+        assert!(self.tree.side_bytes() <= self.config.max_side_bytes.max(path_bytes), "side bytes");
+        // Every question that takes no argument has an answer.
+        assert!(!self.locator().unwrap().is_empty());
+        let toward = *self.best_header().0;
+        assert!(self.missing_bodies(&toward, usize::MAX).len() <= path);
+        assert!(self.template(Vec::new(), Timestamp::default()).is_ok());
+    }
+}
+
+impl<T: Transaction> Blockchain<T>
+where
+    T::State: Debug + PartialEq,
+{
+    /// The store and what is in memory of it say the same.
+    pub(super) fn check_store(&self) {
+        assert!(!self.upkeep.is_stale);
+        let pending = self.tree.pending();
+        assert!(pending.completed.is_empty());
+        let aside = Aside {
+            complete: self.tree.complete_rows(),
+            touched: pending.touched.clone(),
+            dropped: pending.dropped.iter().copied().collect(),
+        };
+        let (rows, state) = self.records.check_invariants(&aside, &self.upkeep);
+        let stored = self.records.branches().unwrap();
+        assert!(stored.iter().map(|(hash, _)| hash).eq(&self.stored_branches));
+        let tip = rows.last().unwrap();
+        assert_eq!((self.tip().hash(), self.height()), (&tip.hash, tip.header.height));
+        assert_eq!((self.tree.tip().hash, self.work()), (tip.hash, tip.work));
+        assert_eq!(rows[0].hash, *self.genesis().hash());
+        assert_eq!(*self.state(), state);
+        assert_eq!(self.history, rows.iter().map(|row| history_leaf(&row.hash)).collect::<CompactRange>());
+        let Next { target, median } = self.look_ahead().unwrap();
+        assert_eq!((self.next.target, self.next.median), (target, median));
+        self.tree.check_invariants(|hash| {
+            let row = rows.iter().find(|row| row.hash == *hash)?;
+            Some((row.header.height, row.work))
+        });
+    }
+
+    fn check_ranges(&self) {
         for (hash, range) in &self.branch_ranges {
             let mut ancestors = Vec::new();
             let mut next = *hash;
-            while let Some(header) = self.header(&next) {
+            while let Some(header) = self.header(&next).unwrap() {
                 ancestors.push(history_leaf(&next));
                 next = header.previous_hash;
             }
@@ -28,14 +74,5 @@ impl Chain {
                 assert_eq!(*range, ancestors.into_iter().rev().collect::<CompactRange>());
             }
         }
-        assert!(self.orphan_count() <= self.config.max_orphans);
-        let (path, path_bytes) = self.tree.ahead_size();
-        assert!(self.tree.side_len() <= self.config.max_side_headers.max(path), "side headers");
-        assert!(self.tree.side_bytes() <= self.config.max_side_bytes.max(path_bytes), "side bytes");
-        // Every question that takes no argument has an answer.
-        assert!(!self.locator().is_empty());
-        let toward = *self.best_header().0;
-        assert!(self.missing_bodies(&toward, usize::MAX).len() <= path);
-        assert!(self.template(Vec::new(), Timestamp::default()).is_ok());
     }
 }

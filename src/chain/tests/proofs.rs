@@ -2,7 +2,7 @@
 
 use super::forge::*;
 use crate::merkle::{ProofError, leaf_hash};
-use crate::{Imported, transaction_id};
+use crate::{Imported, ProveError, transaction_id};
 
 /// Every proof that there is, against the headers of `branch`.
 fn verify_all(chain: &Chain, branch: &Branch) {
@@ -44,14 +44,26 @@ fn ancestors_are_proven_before_and_after_a_reorg() {
 #[test]
 fn proofs_of_what_is_not_there_are_refused() {
     let chain = fed(spec(), Branch::of(&[1, 2]).mined());
-    assert_eq!(chain.ancestor_proof(2, 2), Err(ProofError::IndexOutOfRange { index: 2, tree_size: 2 }));
-    assert_eq!(chain.ancestor_proof(0, 4), Err(ProofError::SizeOutOfRange { size: 4, len: 3 }));
+    assert_eq!(
+        chain.ancestor_proof(2, 2),
+        Err(ProveError::Proof(ProofError::IndexOutOfRange { index: 2, tree_size: 2 }))
+    );
+    assert_eq!(
+        chain.ancestor_proof(0, 4),
+        Err(ProveError::Proof(ProofError::SizeOutOfRange { size: 4, len: 3 }))
+    );
     assert_eq!(
         chain.ancestor_proof(u64::MAX, u64::MAX),
-        Err(ProofError::SizeOutOfRange { size: u64::MAX, len: 3 })
+        Err(ProveError::Proof(ProofError::SizeOutOfRange { size: u64::MAX, len: 3 }))
     );
-    assert_eq!(chain.consistency_proof(2, 1), Err(ProofError::Shrinks { old_size: 2, new_size: 1 }));
-    assert_eq!(chain.consistency_proof(0, 4), Err(ProofError::SizeOutOfRange { size: 4, len: 3 }));
+    assert_eq!(
+        chain.consistency_proof(2, 1),
+        Err(ProveError::Proof(ProofError::Shrinks { old_size: 2, new_size: 1 }))
+    );
+    assert_eq!(
+        chain.consistency_proof(0, 4),
+        Err(ProveError::Proof(ProofError::SizeOutOfRange { size: 4, len: 3 }))
+    );
 }
 
 #[test]
@@ -70,7 +82,7 @@ fn transactions_are_proven_on_every_branch() {
             assert!(proof.verify(&transaction_id(&Note::Word(99)).unwrap(), &root).is_err());
         }
     }
-    let past_the_end = chain.transaction_proof(side.tip().hash(), 2).unwrap();
-    assert_eq!(past_the_end, Err(ProofError::IndexOutOfRange { index: 2, tree_size: 2 }));
-    assert_eq!(chain.transaction_proof(&side.with(&[9]).hash(2), 0), None);
+    let past_the_end = chain.transaction_proof(side.tip().hash(), 2);
+    assert_eq!(past_the_end, Err(ProveError::Proof(ProofError::IndexOutOfRange { index: 2, tree_size: 2 })));
+    assert_eq!(chain.transaction_proof(&side.with(&[9]).hash(2), 0), Ok(None));
 }

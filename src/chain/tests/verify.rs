@@ -6,20 +6,43 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use rstest::rstest;
 
+use super::super::records::Row;
 use super::super::{history_leaf, work_of};
 use super::forge::*;
-use crate::{Block, BlockError, ChainSpec, CompactTarget, Hash, Header, Target, Timestamp, VerifyError};
+use crate::store::{Batch, Table};
+use crate::{
+    Block, BlockError, ChainConfig, ChainSpec, CompactTarget, Hash, Header, StoreError, Target, Timestamp,
+    VerifyError,
+};
 
 /// A chain that took these blocks without a single check.
 fn unchecked(blocks: &[Shared]) -> Chain {
     let mut chain = chain();
     for block in blocks {
         let (hash, work) = (*block.hash(), chain.work() + work_of(block.header().target));
-        chain.tree.insert(hash, *block.header(), work);
+        let header = *block.header();
+        chain.tree.insert(hash, header, work);
         let _ = chain.tree.attach(Arc::clone(block), Header::LEN);
-        chain.tree.switch(chain.height(), &[hash]);
-        chain.history.push(history_leaf(&hash));
+        let _ = chain.tree.switch(&[hash], &[]);
+        let mut subtrees = Vec::new();
+        chain.history.push_with(history_leaf(&hash), |root| subtrees.push(root));
+        chain.records.put_block(block, Header::LEN, postcard::to_allocvec(block).unwrap());
+        chain.records.push_row(Row { hash, header, work, seen: 0, size: Header::LEN, subtrees });
     }
+    chain
+}
+
+/// A chain that was fed these blocks, and whose store was then given `bytes` for the one at `height`.
+fn exchanged(branch: &Branch, height: usize, bytes: Vec<u8>) -> Chain {
+    // Without a cache every block is read from the store.
+    let mut chain = chain_with(ChainConfig::default().with_max_cached_bytes(0));
+    for block in branch.mined() {
+        assert_eq!(import(&mut chain, block), extended(core::slice::from_ref(block)));
+    }
+    let mut batch = Batch::new();
+    let key = [&(height as u64).to_be_bytes()[..], branch.hash(height).as_bytes()].concat();
+    batch.put(Table::Blocks, key, bytes);
+    chain.commit_aside(&batch).unwrap();
     chain
 }
 
@@ -99,31 +122,31 @@ fn names_a_block_without_proof_of_work() {
 fn names_a_block_that_was_exchanged() {
     let branch = Branch::of(&[1, 2, 3, 4]);
     let other = branch.cut(1).with(&[22]);
-    let mut chain = fed(spec(), branch.mined());
-    chain.tree.exchange_body(branch.hash(2), other.tip());
-    let expected = VerifyError::Hash { height: 2, got: other.hash(2), expected: branch.hash(2) };
-    assert_eq!(chain.verify(..), Err(expected));
+    let chain = exchanged(&branch, 2, postcard::to_allocvec(other.tip()).unwrap());
+    let key = format!("2 {}", branch.hash(2));
+    let error = StoreError::DamagedValue { table: Table::Blocks, key, reason: "is another block" };
+    assert_eq!(chain.verify(..), Err(VerifyError::Store { height: 2, error }));
+    assert_eq!(chain.verify(..2), Ok(()));
     assert_eq!(chain.verify(3..), Ok(()));
 }
 
 #[test]
 fn names_a_body_that_was_exchanged_under_its_header() {
     let branch = Branch::of(&[1, 2, 3, 4]);
-    let mut chain = fed(spec(), branch.mined());
-    let forged = Arc::new(Block::new(*branch.at(2).header(), words(&[22])));
-    chain.tree.exchange_body(branch.hash(2), &forged);
-    let error = chain.verify(..).unwrap_err();
-    assert!(
-        matches!(error, VerifyError::Block { height: 2, error: BlockError::MerkleRoot { .. } }),
-        "{error}"
-    );
+    let forged = Block::new(*branch.at(2).header(), words(&[22]));
+    let chain = exchanged(&branch, 2, postcard::to_allocvec(&forged).unwrap());
+    let (key, reason) = (format!("2 {}", branch.hash(2)), "has other transactions than its header says");
+    let error = StoreError::DamagedValue { table: Table::Blocks, key, reason };
+    assert_eq!(chain.verify(..), Err(VerifyError::Store { height: 2, error }));
+    assert_eq!(chain.verify(3..), Ok(()));
 }
 
 #[test]
 fn names_genesis_where_it_is_not_that_of_the_spec() {
     let mut chain = fed(spec(), Branch::of(&[1]).mined());
     chain.spec = ChainSpec::builder("another").easiest_target(EASY).build().unwrap();
-    let expected = *chain.spec().genesis::<Note>().hash();
+    chain.genesis = Arc::new(chain.spec.genesis());
+    let expected = *chain.genesis().hash();
     let got = genesis_hash();
     assert_eq!(chain.verify(..), Err(VerifyError::Hash { height: 0, got, expected }));
 }
@@ -133,9 +156,9 @@ fn a_range_is_cut_to_the_chain_and_has_no_state_unless_it_is_given() {
     let chain = with_bad(vec![Note::Bad(7)], |_| {});
     assert_eq!(chain.verify(3..), Ok(()), "nothing is applied without a state");
     assert_eq!(chain.verify(100..), Ok(()));
-    assert_eq!(chain.verifier(5..100).progress().total, 2);
+    assert_eq!(chain.verifier(5..100).unwrap().progress().total, 2);
     let below = fed(spec(), Branch::of(&[1, 2]).mined());
-    let mut verifier = chain.verifier(3..).with_state(below.state().clone());
+    let mut verifier = chain.verifier(3..).unwrap().with_state(below.state().clone());
     let error = BlockError::Transaction { index: 0, reason: rejected(7) };
     let expected = Err(VerifyError::Block { height: 4, error });
     assert_eq!(verifier.step(&chain, u64::MAX), expected);
@@ -147,9 +170,9 @@ fn a_range_is_cut_to_the_chain_and_has_no_state_unless_it_is_given() {
 fn notices_that_what_it_verified_left_the_best_chain() {
     let old = Branch::of(&[1, 2, 3]);
     let mut chain = fed(spec(), old.mined());
-    let mut high = chain.verifier(..);
+    let mut high = chain.verifier(..).unwrap();
     assert_eq!(high.step(&chain, 3).unwrap().done, 3);
-    let mut low = chain.verifier(..);
+    let mut low = chain.verifier(..).unwrap();
     assert_eq!(low.step(&chain, 2).unwrap().done, 2);
     for block in old.cut(1).with(&[22, 33, 44]).above(1) {
         assert!(import(&mut chain, block).is_ok());
@@ -170,7 +193,7 @@ proptest! {
     ) {
         let chain = fed(spec(), Branch::of(&numbers).mined());
         prop_assert_eq!(chain.verify(start..), Ok(()));
-        let mut verifier = chain.verifier(..);
+        let mut verifier = chain.verifier(..).unwrap();
         let mut steps = steps.into_iter().chain([1]).cycle();
         let mut done = 0;
         while !verifier.progress().is_complete {
@@ -180,7 +203,7 @@ proptest! {
             prop_assert_eq!(progress.done, done);
             // Another one goes on from here.
             let (next, state) = (verifier.next_height(), verifier.state().unwrap().clone());
-            verifier = if done % 2 == 0 { verifier } else { chain.verifier(next..).with_state(state) };
+            verifier = if done % 2 == 0 { verifier } else { chain.verifier(next..).unwrap().with_state(state) };
             done = verifier.progress().done;
         }
         prop_assert_eq!(verifier.next_height(), chain.height() + 1);

@@ -1,26 +1,22 @@
-//! What has to hold of a tree after every call, computed anew from its nodes; and a way to break it.
+//! What has to hold of a tree after every call, computed anew from its nodes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use super::{Body, Tree};
-use crate::primitives::{Block, Hash};
+use super::{Body, Changes, Node, Tree};
+use crate::primitives::{Hash, Work};
 
+use super::super::records::BranchRow;
 use super::super::work_of;
 
 impl<T> Tree<T> {
-    pub(in super::super) fn check_invariants(&self) {
-        self.check_links();
-        self.check_best();
+    /// Checks the tree. `best` tells of a block of the best chain its height and the work up to it.
+    pub(in super::super) fn check_invariants(&self, best: impl Fn(&Hash) -> Option<(u64, Work)>) {
+        let tip = &self.tip;
+        assert_eq!(tip.hash, tip.header.hash());
+        assert_eq!(best(&tip.hash), Some((tip.header.height, tip.work)), "the tip ends the best chain");
+        self.check_nodes(best);
+        self.check_children();
         self.check_ahead();
-    }
-
-    /// Keeps `block` as the body of another header, as a damaged store might.
-    pub(in super::super) fn exchange_body(&mut self, hash: Hash, block: &Arc<Block<T>>) {
-        let Some(Body::Complete(body, _)) = self.nodes.get_mut(&hash).map(|node| &mut node.body) else {
-            panic!("block {hash} is not complete");
-        };
-        *body = Arc::clone(block);
     }
 
     /// The length of the path to the best header, and the bytes of its bodies.
@@ -28,58 +24,70 @@ impl<T> Tree<T> {
         (self.ahead.len(), self.ahead.iter().map(|hash| self.nodes[hash].body_bytes()).sum())
     }
 
-    fn check_links(&self) {
-        let mut children: BTreeMap<Hash, BTreeSet<Hash>> = BTreeMap::new();
+    /// The complete blocks, as the store is to have them.
+    pub(in super::super) fn complete_rows(&self) -> BTreeMap<Hash, BranchRow> {
+        self.nodes.iter().filter_map(|(hash, node)| Some((*hash, node.to_row()?))).collect()
+    }
+
+    /// What has changed and was not told to the store yet.
+    pub(in super::super) const fn pending(&self) -> &Changes<T> {
+        &self.changes
+    }
+
+    fn check_nodes(&self, best: impl Fn(&Hash) -> Option<(u64, Work)>) {
+        let mut bytes = 0;
         for (hash, node) in &self.nodes {
             assert_eq!(node.header.hash(), *hash);
-            let body = node.block();
-            assert!(body.is_none_or(|block| block.hash() == hash), "another block's body");
-            if *hash == self.best[0] {
-                continue;
-            }
-            children.entry(node.header.previous_hash).or_default().insert(*hash);
-            let parent = self.nodes.get(&node.header.previous_hash).expect("every parent is known");
-            assert_eq!(node.header.height, parent.header.height + 1);
-            assert_eq!(node.work, parent.work + work_of(node.header.target));
-            match node.body {
-                Body::Complete(..) => assert!(parent.is_complete(), "complete on an incomplete parent"),
-                Body::Waiting(..) => {
-                    assert!(!parent.is_complete() && !parent.is_invalid(), "waits for nothing");
+            assert_eq!(best(hash), None, "beside the best chain and on it");
+            assert!(node.seen < self.seen, "a turn that is still to be given");
+            bytes += node.body_bytes();
+            let parent = self.nodes.get(&node.header.previous_hash);
+            let (height, work) = match parent {
+                Some(parent) => (parent.header.height, parent.work),
+                None => best(&node.header.previous_hash).expect("every parent is known"),
+            };
+            assert_eq!(node.header.height, height + 1);
+            assert_eq!(node.work, work + work_of(node.header.target));
+            // A block of the best chain is complete.
+            let parent_complete = parent.is_none_or(Node::is_complete);
+            let parent_invalid = parent.is_some_and(Node::is_invalid);
+            match &node.body {
+                Body::Complete(_) => {
+                    assert!(parent_complete, "complete on an incomplete parent");
+                    assert!(node.work <= self.tip.work, "a better branch is not followed");
                 }
-                Body::Missing => assert!(!parent.is_invalid(), "stands on an invalid block"),
+                Body::Waiting(block, size) => {
+                    assert!(!parent_complete && !parent_invalid, "waits for nothing");
+                    assert_eq!(block.header(), &node.header, "another block's body");
+                    assert_eq!(block.hash(), hash, "another block's body");
+                    assert!(*size > 0, "a body without a size");
+                }
+                Body::Missing => assert!(!parent_invalid, "stands on an invalid block"),
                 Body::Invalid => {}
             }
         }
-        for (hash, node) in &self.nodes {
-            let listed: BTreeSet<Hash> = node.children.iter().copied().collect();
-            assert_eq!(listed.len(), node.children.len(), "a child is listed twice");
-            assert_eq!(listed, children.remove(hash).unwrap_or_default());
-        }
+        assert_eq!(self.side_bytes, bytes);
     }
 
-    fn check_best(&self) {
-        for (height, hash) in self.best.iter().enumerate() {
-            let node = &self.nodes[hash];
-            assert!(node.is_complete());
-            assert_eq!(node.header.height, height as u64);
-            assert!(height == 0 || node.header.previous_hash == self.best[height - 1]);
+    fn check_children(&self) {
+        let mut expected: BTreeMap<Hash, BTreeSet<Hash>> = BTreeMap::new();
+        for (hash, node) in &self.nodes {
+            expected.entry(node.header.previous_hash).or_default().insert(*hash);
         }
-        let best: BTreeSet<Hash> = self.best.iter().copied().collect();
-        let side: BTreeSet<Hash> = self.nodes.keys().filter(|hash| !best.contains(hash)).copied().collect();
-        assert_eq!(self.side, side);
-        assert_eq!(self.side_bytes, side.iter().map(|hash| self.nodes[hash].body_bytes()).sum::<usize>());
-        for hash in &side {
-            let node = &self.nodes[hash];
-            assert!(!node.is_complete() || node.work <= self.tip().work, "a better branch is not followed");
-        }
+        let listed = self.children.iter().map(|(parent, children)| {
+            let set: BTreeSet<Hash> = children.iter().copied().collect();
+            assert_eq!(set.len(), children.len(), "a child is listed twice");
+            (*parent, set)
+        });
+        assert_eq!(listed.collect::<BTreeMap<_, _>>(), expected);
     }
 
     fn check_ahead(&self) {
-        let others = self.side().filter(|(_, node)| !node.is_invalid());
-        let best = others.max_by_key(|(_, node)| node.rank()).filter(|(_, node)| node.work > self.tip().work);
-        assert_eq!(self.best_header(), best.map_or(self.tip_hash(), |(hash, _)| hash));
-        let end = self.known(self.best_header());
-        assert!(self.ahead.is_empty() || end.work > self.tip().work);
-        assert_eq!(self.ahead, self.path_from_best(self.best_header()));
+        let good = self.nodes.iter().filter(|(_, node)| !node.is_invalid());
+        let best = good.max_by_key(|(_, node)| node.rank()).filter(|(_, node)| node.work > self.tip.work);
+        let (hash, header) =
+            best.map_or((&self.tip.hash, &self.tip.header), |(hash, node)| (hash, &node.header));
+        assert_eq!(self.best_header(), (hash, header));
+        assert_eq!(self.ahead, best.map(|(hash, _)| self.path_from_best(hash)).unwrap_or_default());
     }
 }

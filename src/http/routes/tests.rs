@@ -11,6 +11,8 @@ use super::*;
 use crate::{Address, ChainSpec, CompactTarget, Header, PeerAddr, Timestamp, transaction_id};
 
 const BLOCKS: u64 = 7;
+/// The height of a block that cannot be read.
+const DAMAGED: u64 = 99;
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 
 /// Seven blocks; what it is asked to do, it notes and answers by the text of the transaction.
@@ -51,17 +53,20 @@ impl Backend<String> for Fake {
         ChainSpec::default().easiest_target()
     }
 
-    fn blocks(&self, from: u64, limit: usize) -> Page<String> {
+    fn blocks(&self, from: u64, limit: usize, _max_bytes: usize) -> Result<Page<String>, ApiError> {
         let from = usize::try_from(from).unwrap_or(usize::MAX);
-        Page { height: BLOCKS - 1, blocks: chain().into_iter().skip(from).take(limit).collect() }
+        Ok(Page { height: BLOCKS - 1, blocks: chain().into_iter().skip(from).take(limit).collect() })
     }
 
-    fn block_at(&self, height: u64) -> Option<Arc<Block>> {
-        chain().into_iter().nth(usize::try_from(height).ok()?)
+    fn block_at(&self, height: u64) -> Result<Option<Arc<Block>>, ApiError> {
+        if height == DAMAGED {
+            return Err(ApiError::new(Code::StoreFailed, "blocks 99 is missing"));
+        }
+        Ok(usize::try_from(height).ok().and_then(|height| chain().into_iter().nth(height)))
     }
 
-    fn block(&self, hash: &Hash) -> Option<Arc<Block>> {
-        chain().into_iter().find(|block| block.hash() == hash)
+    fn block(&self, hash: &Hash) -> Result<Option<Arc<Block>>, ApiError> {
+        Ok(chain().into_iter().find(|block| block.hash() == hash))
     }
 
     fn pending(&self, limit: usize) -> Vec<(Hash, String)> {
@@ -277,6 +282,7 @@ fn status(#[case] url: &str, #[case] expected: Value) {
 #[case("GET", "/blocks/1/data", "", 404, "not_found", "/status")]
 #[case("POST", "/mine/", "", 404, "not_found", "/mine")]
 #[case("GET", "/blocks/7", "", 404, "block_not_found", "no block 7")]
+#[case("GET", "/blocks/99", "", 503, "store_failed", "blocks 99 is missing")]
 #[case(
     "GET",
     "/blocks/0000000000000000000000000000000000000000000000000000000000000000",

@@ -38,9 +38,19 @@ impl CompactRange {
 
     /// Appends a leaf by its [`leaf_hash`](super::leaf_hash).
     pub fn push(&mut self, leaf_hash: Hash) {
+        self.push_with(leaf_hash, |_| ());
+    }
+
+    /// Appends a leaf, and hands over the roots of the perfect subtrees that it completes, the smallest, of two
+    /// leaves, first.
+    pub(crate) fn push_with(&mut self, leaf_hash: Hash, mut completed: impl FnMut(Hash)) {
         // As in a binary counter: each trailing one is a subtree that the new leaf completes to a larger one.
         let complete = self.peaks.len() - self.len.trailing_ones() as usize;
-        let hash = self.peaks.drain(complete..).rev().fold(leaf_hash, |right, left| node_hash(&left, &right));
+        let hash = self.peaks.drain(complete..).rev().fold(leaf_hash, |right, left| {
+            let hash = node_hash(&left, &right);
+            completed(hash);
+            hash
+        });
         self.peaks.push(hash);
         self.len += 1;
     }

@@ -3,8 +3,8 @@
 use core::fmt;
 
 use super::super::hash::Hash;
-use super::ascent::Node;
-use super::{CompactRange, ConsistencyProof, InclusionProof, ProofError, join_peaks, node_hash};
+use super::subtrees::Subtrees;
+use super::{CompactRange, ConsistencyProof, InclusionProof, ProofError, node_hash};
 
 /// A tree that keeps the hash of every perfect subtree, about two for each leaf: the history tree of Crosby
 /// and Wallach, "Efficient Data Structures for Tamper-Evident Logging" (2009).
@@ -69,20 +69,17 @@ impl HistoryTree {
 
     /// The root over all leaves.
     pub fn root(&self) -> Hash {
-        self.subtree_root(self.len(), self.levels.len())
+        self.root_at(self.len()).unwrap_or_default()
     }
 
     /// The root over the first `len` leaves; `None` when there are fewer.
     pub fn root_at(&self, len: u64) -> Option<Hash> {
-        (len <= self.len()).then(|| self.subtree_root(len, self.levels.len()))
+        self.root_over(len).ok()
     }
 
     /// The frontier of the tree over the first `len` leaves; `None` when there are fewer.
     pub fn compact_range_at(&self, len: u64) -> Option<CompactRange> {
-        (len <= self.len()).then(|| {
-            let left_to_right = self.peaks(len, self.levels.len()).rev();
-            CompactRange::from_peaks(len, left_to_right.copied().collect())
-        })
+        self.frontier(len).ok()
     }
 
     /// Proves that the leaf at `index` is in the tree over the first `tree_size` leaves.
@@ -92,12 +89,7 @@ impl HistoryTree {
     /// [`ProofError::SizeOutOfRange`], when there are fewer leaves than `tree_size`, and
     /// [`ProofError::IndexOutOfRange`], when the leaf is not among them.
     pub fn inclusion_proof(&self, index: u64, tree_size: u64) -> Result<InclusionProof, ProofError> {
-        self.check_size(tree_size)?;
-        if index >= tree_size {
-            return Err(ProofError::IndexOutOfRange { index, tree_size });
-        }
-        let path = self.siblings(Node::leaf(index), tree_size).collect();
-        Ok(InclusionProof { index, tree_size, path })
+        self.prove_inclusion(index, tree_size)
     }
 
     /// Proves that the tree over the first `new_size` leaves extends the one over the first `old_size`.
@@ -107,59 +99,21 @@ impl HistoryTree {
     /// [`ProofError::SizeOutOfRange`], when there are fewer leaves than `new_size`, and
     /// [`ProofError::Shrinks`], when `old_size` is the larger one.
     pub fn consistency_proof(&self, old_size: u64, new_size: u64) -> Result<ConsistencyProof, ProofError> {
-        self.check_size(new_size)?;
-        if old_size > new_size {
-            return Err(ProofError::Shrinks { old_size, new_size });
-        }
-        let mut path = Vec::new();
-        if old_size != 0 && old_size != new_size {
-            let start = Node::last_peak(old_size);
-            // A perfect old tree is its own last peak, and the verifier has its root.
-            if !old_size.is_power_of_two() {
-                path.push(*self.perfect(start));
-            }
-            path.extend(self.siblings(start, new_size));
-        }
-        Ok(ConsistencyProof { old_size, new_size, path })
+        self.prove_consistency(old_size, new_size)
+    }
+}
+
+impl Subtrees for HistoryTree {
+    type Error = ProofError;
+
+    fn size(&self) -> u64 {
+        self.len()
     }
 
-    fn check_size(&self, size: u64) -> Result<(), ProofError> {
-        let len = self.len();
-        if size > len {
-            return Err(ProofError::SizeOutOfRange { size, len });
-        }
-        Ok(())
-    }
-
-    /// The hashes beside the way from `node` to the root over the first `size` leaves.
-    fn siblings(&self, node: Node, size: u64) -> impl Iterator<Item = Hash> {
-        node.ascent(size).map(move |place| {
-            if place.index < size >> place.level {
-                *self.perfect(place)
-            } else {
-                self.subtree_root(size, place.level)
-            }
-        })
-    }
-
-    /// The root over those of the first `size` leaves that fill no subtree of `2^level` leaves: the ragged
-    /// right end of the tree.
-    fn subtree_root(&self, size: u64, level: usize) -> Hash {
-        join_peaks(self.peaks(size, level))
-    }
-
-    /// The perfect subtrees below `level` that a tree of `size` leaves ends in, from right to left.
-    fn peaks(&self, size: u64, level: usize) -> impl DoubleEndedIterator<Item = &Hash> {
-        (0..level)
-            .filter(move |level| (size >> level) & 1 == 1)
-            .map(move |level| self.perfect(Node { level, index: (size >> level) - 1 }))
-    }
-
-    /// The root over a perfect subtree of this tree.
-    fn perfect(&self, node: Node) -> &Hash {
+    fn subtree(&self, level: usize, index: u64) -> Result<Hash, ProofError> {
         #[expect(clippy::cast_possible_truncation, reason = "below `len`, which is the length of a `Vec`")]
-        let index = node.index as usize;
-        &self.levels[node.level][index]
+        let index = index as usize;
+        Ok(self.levels[level][index])
     }
 }
 

@@ -17,15 +17,20 @@ impl Bench {
     }
 
     pub(super) fn with_config(config: ProtocolConfig) -> Self {
-        let now = Now { elapsed: Duration::ZERO, wall: START };
-        let mut node = Protocol::new(spec("test"), config);
-        let blocks = chain_of(3, "block");
-        for block in &blocks {
-            let _ = node.mined(block, now).unwrap();
+        let mut bench = Self::over(Blockchain::with_config(spec("test"), config.chain.clone()), config);
+        bench.blocks = chain_of(3, "block");
+        for block in &bench.blocks {
+            assert!(bench.node.mined(block, bench.now).unwrap());
         }
-        let mut bench = Self { node, now, blocks, next_peer: 1 };
         bench.outputs();
         bench
+    }
+
+    /// A node that goes on with this chain.
+    pub(super) fn over(chain: Blockchain<Note>, config: ProtocolConfig) -> Self {
+        let now = Now { elapsed: Duration::ZERO, wall: START };
+        let node = Protocol::with_chain(chain, config, now.wall).unwrap();
+        Self { node, now, blocks: Vec::new(), next_peer: 1 }
     }
 
     pub(super) fn outputs(&mut self) -> Vec<Output<Note>> {
@@ -104,7 +109,18 @@ impl Bench {
             agent: "test".to_owned(),
             listen: None,
             wants_new_blocks: true,
+            keeps_bodies: None,
         }
+    }
+
+    /// A chain with the blocks of the node's own, as long as the test gave it no others.
+    pub(super) fn copy_of_chain(&self) -> Blockchain<Note> {
+        let mut chain = Blockchain::new(spec("test"));
+        for block in self.node.chain().blocks(1..) {
+            let _ = chain.import(block.unwrap(), START).unwrap();
+        }
+        assert_eq!(chain.tip(), self.node.chain().tip());
+        chain
     }
 
     /// The blocks that would follow the node's own, each with one transaction.

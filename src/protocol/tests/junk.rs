@@ -181,7 +181,7 @@ impl Driver {
                 let template =
                     bench.node.template(Some(vec![note(text)]), Address::ZERO, bench.now.wall).unwrap();
                 let block = Arc::new(template.mine().unwrap());
-                let _ = bench.node.mined(&block, bench.now).unwrap();
+                assert!(bench.node.mined(&block, bench.now).unwrap());
                 bench.outputs()
             }
             Step::Pass(duration) => bench.pass(duration),

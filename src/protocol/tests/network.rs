@@ -111,7 +111,7 @@ impl Network {
         let protocol = &mut self.nodes[node].protocol;
         let template = protocol.template(data, Address::ZERO, now.wall).unwrap();
         let block = Arc::new(template.mine().unwrap());
-        let _ = protocol.mined(&block, now).unwrap();
+        assert!(protocol.mined(&block, now).unwrap());
         self.pump(node);
         block
     }
@@ -120,7 +120,7 @@ impl Network {
     pub(super) fn load(&mut self, node: usize, blocks: &[Arc<Block<Note>>]) {
         let now = self.now();
         for block in blocks {
-            let _ = self.nodes[node].protocol.mined(block, now).unwrap();
+            assert!(self.nodes[node].protocol.mined(block, now).unwrap());
         }
         self.pump(node);
     }

@@ -99,7 +99,7 @@ fn what_was_mined_is_not_taken_from_a_peer_again() {
     let outputs = bench.receive(peer, Message::Offer { ids: vec![id] });
     assert_eq!(sent_to(&outputs, peer), [&Message::GetTransactions { ids: vec![id] }]);
     let block = bench.following(&["late"]).remove(0);
-    let _ = bench.node.mined(&block, bench.now).unwrap();
+    assert!(bench.node.mined(&block, bench.now).unwrap());
     bench.outputs();
     assert_eq!(kinds(&bench.receive(peer, Message::Transactions(vec![late])), peer), [""; 0]);
     assert!(bench.node.mempool().is_empty());
@@ -138,7 +138,7 @@ fn transactions_of_a_branch_that_lost_are_offered_to_those_who_never_saw_it() {
     let mut bench = Bench::new();
     let lost = bench.following(&["lost"]);
     let won = bench.following(&["won 1", "won 2"]);
-    let _ = bench.node.mined(&lost[0], bench.now).unwrap();
+    assert!(bench.node.mined(&lost[0], bench.now).unwrap());
     bench.outputs();
     let peer = bench.join_ahead();
     bench.receive(peer, headers(&won));

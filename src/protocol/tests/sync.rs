@@ -15,7 +15,7 @@ fn a_newcomer_takes_over_the_chain(#[case] len: u64) {
     network.connect(1, 0);
     network.settle();
     network.assert_same_chain(len);
-    assert!(network.nodes[1].protocol.chain().blocks(1..).eq(&blocks));
+    assert!(network.nodes[1].protocol.chain().blocks(1..).map(Result::unwrap).eq(blocks.iter().cloned()));
     let bodies = network.bodies();
     assert_eq!((bodies.len(), bodies.values().max()), (blocks.len(), Some(&1)));
     let batches = usize::try_from(len).unwrap() / limits::MAX_HEADERS + 1;
@@ -64,7 +64,7 @@ fn a_late_joiner_takes_over_what_the_others_mined() {
     network.connect(2, 0);
     network.settle();
     network.assert_same_chain(5);
-    let texts = network.nodes[2].protocol.chain().blocks(1..).map(|block| block.data()[0].0.clone());
+    let texts = network.nodes[2].protocol.chain().blocks(1..).map(|block| block.unwrap().data()[0].0.clone());
     assert_eq!(texts.collect::<Vec<_>>(), ["a", "b", "c", "d", "e"]);
 }
 
@@ -175,7 +175,7 @@ fn withheld_bodies_do_not_hide_the_chains_of_others(#[case] wait: Duration) {
     assert_eq!(is_closed.as_deref(), expected);
     // Less work than the withheld headers claim, more than we have.
     let honest = bench.following(&["h1", "h2"]);
-    let mut chain = bench.node.chain().clone();
+    let mut chain = bench.copy_of_chain();
     for block in &honest {
         let _ = chain.import(Arc::clone(block), START).unwrap();
     }
@@ -192,7 +192,7 @@ fn withheld_bodies_do_not_hide_the_chains_of_others(#[case] wait: Duration) {
 fn withheld_bodies_come_from_those_who_say_that_they_have_them() {
     let mut bench = Bench::new();
     let blocks = bench.following(&["a", "b", "c"]);
-    let mut chain = bench.node.chain().clone();
+    let mut chain = bench.copy_of_chain();
     for block in &blocks {
         let _ = chain.import(Arc::clone(block), START).unwrap();
     }
@@ -214,7 +214,7 @@ fn headers_far_ahead_do_not_hold_up_the_headers_of_others() {
     let room = crate::ChainConfig::default().with_max_side_headers(1_000);
     let mut bench = Bench::with_config(ProtocolConfig::default().with_seed(1).with_chain(room));
     let first = bench.join_ahead();
-    let mut chain = bench.node.chain().clone();
+    let mut chain = bench.copy_of_chain();
     let mut batch = || (0..250).map(|_| extend(&mut chain, "far")).collect::<Vec<_>>();
     let outputs = bench.receive(first, headers(&batch()));
     assert!(kinds(&outputs, first).contains(&"get_headers"));

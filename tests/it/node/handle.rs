@@ -70,7 +70,7 @@ async fn the_blocking_twins_work_from_a_thread() {
     within(waits).await.unwrap();
     thread.join().unwrap();
     within(other.wait_for(|chain| chain.height() == 2)).await.unwrap();
-    assert_eq!(node.blocks(..), other.blocks(..));
+    assert_eq!(node.blocks(..).unwrap(), other.blocks(..).unwrap());
 }
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn reads_do_not_wait_for_the_driver() {
     until(|| ENTERED.load(Ordering::SeqCst)).await;
     // The driver is in the middle of it, for as long as the gate is shut.
     assert_eq!(node.status().height, 0);
-    assert_eq!((node.tip().height(), node.blocks(..).len(), node.pending(1).len()), (0, 1, 0));
+    assert_eq!((node.tip().height(), node.blocks(..).unwrap().len(), node.pending(1).len()), (0, 1, 0));
     assert!(!mine.is_finished());
     drop(gate);
     assert_eq!(within(mine).await.unwrap().unwrap().height(), 1);

@@ -238,6 +238,7 @@ async fn a_peer_that_does_not_read_its_answers_is_closed() {
         agent: "never reads".to_owned(),
         listen: None,
         wants_new_blocks: true,
+        keeps_bodies: None,
     };
     sender.send(&Outgoing::new(Message::Hello(hello))).await.unwrap();
     for _ in 0..20 {

@@ -1,0 +1,132 @@
+//! What the ancestors of a header ask of it, and the states that they lead to.
+
+use core::cell::{Cell, RefCell};
+
+use super::records::{Known, Records};
+use super::tree::Tip;
+use super::{Blockchain, ProveError, history_leaf};
+use crate::consensus::BlockError;
+use crate::consensus::check::{self, MEDIAN_SPAN};
+use crate::consensus::retarget::Sample;
+use crate::primitives::merkle::{CompactRange, Subtrees};
+use crate::primitives::{CompactTarget, Hash, Header, Timestamp, Transaction};
+use crate::store::{StoreError, Table};
+
+/// What the chain asks of the block after its tip.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Next {
+    pub(super) target: CompactTarget,
+    /// The timestamp has to be later than this.
+    pub(super) median: Timestamp,
+}
+
+impl<T: Transaction> Blockchain<T> {
+    /// What the chain asks of the block after its tip.
+    pub(super) fn look_ahead(&self) -> Result<Next, StoreError> {
+        let Tip { hash, header, .. } = self.tree.tip();
+        Ok(Next { target: self.target_after(hash, header)?, median: self.median_after(header)? })
+    }
+
+    /// A known header, wherever it is.
+    pub(crate) fn known(&self, hash: &Hash) -> Result<Option<Known>, StoreError> {
+        if let Some(node) = self.tree.node(hash) {
+            return Ok(Some(Known { header: node.header, work: node.work }));
+        }
+        let row = self.records.row_of(hash)?;
+        Ok(row.map(|row| Known { header: row.header, work: row.work }))
+    }
+
+    /// The parent of a header, wherever it is.
+    pub(super) fn parent_of(&self, header: &Header) -> Result<Option<Known>, StoreError> {
+        let parent = header.previous_hash;
+        if let Some(node) = self.tree.node(&parent) {
+            return Ok(Some(Known { header: node.header, work: node.work }));
+        }
+        let row = self.records.row_near(header.height.saturating_sub(1), &parent)?;
+        Ok(row.map(|row| Known { header: row.header, work: row.work }))
+    }
+
+    /// The target that a block on top of `parent` has to have.
+    pub(super) fn target_after(
+        &self,
+        parent_hash: &Hash,
+        parent: &Header,
+    ) -> Result<CompactTarget, StoreError> {
+        // Look-ups that descend go on from the last one, so each costs one step on a side branch too.
+        let last = Cell::new((*parent_hash, parent.height));
+        let failure = RefCell::new(None);
+        let past = |height: u64| {
+            let (from, at) = last.get();
+            let from = if at >= height { from } else { *parent_hash };
+            let header = match self.tree.ancestor(&from, height) {
+                Some(hash) => {
+                    last.set((*hash, height));
+                    Ok(self.tree.known(hash).header)
+                }
+                None => self.records.row_below_tip(height).map(|row| row.header),
+            };
+            let header = header.unwrap_or_else(|error| {
+                failure.replace(Some(error));
+                *parent
+            });
+            Sample { height, timestamp: header.timestamp, target: header.target }
+        };
+        let (easiest, interval) = (self.spec.easiest_target(), self.spec.block_interval());
+        let target = self.spec.retarget().next_target(easiest, interval, parent.height, past);
+        failure.into_inner().map_or(Ok(target), Err)
+    }
+
+    /// The median timestamp that a block on top of `parent` has to be later than.
+    pub(super) fn median_after(&self, parent: &Header) -> Result<Timestamp, StoreError> {
+        let mut header = *parent;
+        let mut timestamps = vec![header.timestamp];
+        while timestamps.len() < MEDIAN_SPAN && header.height > 0 {
+            header = match self.tree.node(&header.previous_hash) {
+                Some(node) => node.header,
+                None => self.records.row_below_tip(header.height - 1)?.header,
+            };
+            timestamps.push(header.timestamp);
+        }
+        Ok(check::median(timestamps))
+    }
+
+    /// The history up to and including the header with this hash.
+    pub(super) fn history_range(&self, hash: &Hash, header: &Header) -> Result<CompactRange, StoreError> {
+        if *hash == self.tree.tip().hash {
+            return Ok(self.history.clone());
+        }
+        if let Some((_, range)) = self.branch_ranges.iter().find(|(end, _)| end == hash) {
+            return Ok(range.clone());
+        }
+        let path = self.tree.path_from_best(hash);
+        let mut range = frontier(&self.records, header.height + 1 - path.len() as u64)?;
+        range.extend(path.iter().map(history_leaf));
+        Ok(range)
+    }
+
+    /// The state after the block of the best chain at `height`, replayed from the nearest one below.
+    pub(super) fn state_at(&self, height: u64) -> Result<T::State, BlockError> {
+        let in_memory = self.snapshots.at_or_below(height);
+        let above = in_memory.map_or(0, |(at, _)| at);
+        let (from, mut state) = match self.records.stored_state(&self.upkeep.states, above, height)? {
+            Some(stored) => stored,
+            None => in_memory.map_or_else(Default::default, |(at, state)| (at, state.clone())),
+        };
+        for at in from + 1..=height {
+            let row = self.records.row_below_tip(at)?;
+            state = self.records.applied(&row, state).map_err(|error| match error {
+                BlockError::Store(_) => error,
+                error => BlockError::Replay { height: at, error: Box::new(error) },
+            })?;
+        }
+        Ok(state)
+    }
+}
+
+/// The history of the first `len` blocks of the best chain, which has as many.
+pub(super) fn frontier<T: Transaction>(records: &Records<T>, len: u64) -> Result<CompactRange, StoreError> {
+    records.frontier(len).map_err(|error| match error {
+        ProveError::Store(error) => error,
+        ProveError::Proof(_) => StoreError::damaged(Table::Chain, len, "is above the tip"),
+    })
+}

@@ -1,0 +1,334 @@
+//! Opening a chain from its store, for the first time or again: the end of the best chain, the branches beside it,
+//! the last state that was written, and a replay of what came after. What lies deeper is not looked at until it is
+//! asked for, so opening costs the same however long the chain is.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::ancestry::{Next, frontier};
+use super::imported::Moves;
+use super::orphans::Orphans;
+use super::persist::Upkeep;
+use super::records::{BranchRow, Fact, Records, Row};
+use super::snapshots::Snapshots;
+use super::tree::{Tip, Tree};
+use super::{Blockchain, ChainConfig, OpenError, work_of};
+use crate::consensus::{BlockError, ChainSpec};
+use crate::primitives::merkle::CompactRange;
+use crate::primitives::{Block, Hash, Header, Transaction};
+use crate::store::{Memory, Store, StoreError, Table};
+
+/// The version of what a chain writes into its store, and the newest that it reads.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// What is in memory of what is in the store.
+struct Loaded<T: Transaction> {
+    tip: Arc<Block<T>>,
+    tree: Tree<T>,
+    stored_branches: BTreeSet<Hash>,
+    history: CompactRange,
+    snapshots: Snapshots<T::State>,
+    upkeep: Upkeep,
+}
+
+impl<T: Transaction> Blockchain<T> {
+    /// A chain in memory that holds the genesis block of `spec`.
+    ///
+    /// # Panics
+    ///
+    /// As [`with_config`](Self::with_config).
+    pub fn new(spec: ChainSpec) -> Self {
+        Self::with_config(spec, ChainConfig::default())
+    }
+
+    /// A chain in memory that holds the genesis block of `spec`, with bounds of your own.
+    ///
+    /// # Panics
+    ///
+    /// Where the default state of `T` cannot be written in postcard and read back: a mistake in its type.
+    pub fn with_config(spec: ChainSpec, config: ChainConfig) -> Self {
+        #[expect(clippy::expect_used, reason = "documented; a store in memory does not fail")]
+        Self::open(spec, config, Box::new(Memory::new())).expect("a store in memory takes a genesis block")
+    }
+
+    /// The chain that `store` holds; a new one, with the genesis block of `spec`, where the store is empty.
+    ///
+    /// ```
+    /// use hashloom::{Blockchain, ChainConfig, ChainSpec, store};
+    ///
+    /// let store = Box::new(store::Memory::new());
+    /// let chain: Blockchain = Blockchain::open(ChainSpec::default(), ChainConfig::default(), store)?;
+    /// assert_eq!(chain.height(), 0);
+    /// # Ok::<(), hashloom::OpenError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`], which says what to do. The store is left as it is then.
+    pub fn open(spec: ChainSpec, config: ChainConfig, store: Box<dyn Store>) -> Result<Self, OpenError> {
+        let genesis = Arc::new(spec.genesis::<T>());
+        let mut records = Records::new(store, config.max_cached_bytes);
+        if records.fact(Fact::Format)?.is_none() {
+            create(&mut records, &spec, &genesis)?;
+        }
+        let loaded = load(&mut records, &config, &genesis)?;
+        Self::from_parts(spec, config, records, genesis, loaded)
+    }
+
+    /// Opens a chain like [`open`](Self::open), also where its end is damaged: drops the blocks from the damage on,
+    /// to be fetched from peers again, and returns what was wrong. On a chain without older bodies that may be all
+    /// blocks, because there is no state to go on from. Damage that lies deeper is found by
+    /// [`verify`](Self::verify) and dropped by [`drop_above`](Self::drop_above).
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`], for a store that cannot be read at all or holds another chain.
+    pub fn repair(
+        spec: ChainSpec,
+        config: ChainConfig,
+        store: Box<dyn Store>,
+    ) -> Result<(Self, Option<OpenError>), OpenError> {
+        let genesis = Arc::new(spec.genesis::<T>());
+        let mut records = Records::<T>::new(store, config.max_cached_bytes);
+        if records.fact(Fact::Format)?.is_none() {
+            create(&mut records, &spec, &genesis)?;
+        }
+        check_identity(&records, genesis.hash())?;
+        let mut found = records.mend(&genesis_row(&spec, &genesis))?.map(OpenError::Store);
+        let loaded = loop {
+            match load(&mut records, &config, &genesis) {
+                Ok(loaded) => break loaded,
+                Err(error @ (OpenError::Damaged { height, .. } | OpenError::Replay { height, .. }))
+                    if height > 0 =>
+                {
+                    let base = load_upkeep(&records)?.base();
+                    records.cut(cut_height(height - 1, base))?;
+                    found = Some(error);
+                }
+                Err(error) => return Err(error),
+            }
+        };
+        Ok((Self::from_parts(spec, config, records, genesis, loaded)?, found))
+    }
+
+    /// Drops the blocks of the best chain above `height`, and all branches. They may be imported again. Of a chain
+    /// without older bodies all blocks are dropped where there is no state to go back to.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`], where the store fails, or what is left cannot be opened.
+    pub fn drop_above(&mut self, height: u64) -> Result<(), OpenError> {
+        let height = cut_height(height, self.upkeep.base());
+        let cut = self.records.cut(height).map_err(OpenError::from).and_then(|()| self.reload_all());
+        // Some of it may be gone already.
+        cut.inspect_err(|_| self.upkeep.is_stale = true)
+    }
+
+    fn from_parts(
+        spec: ChainSpec,
+        config: ChainConfig,
+        records: Records<T>,
+        genesis: Arc<Block<T>>,
+        loaded: Loaded<T>,
+    ) -> Result<Self, OpenError> {
+        let Loaded { tip, tree, stored_branches, history, snapshots, upkeep } = loaded;
+        let orphans = Orphans::new(config.max_orphans, config.max_orphan_bytes);
+        let (branch_ranges, moves) = (Vec::new(), Moves::default());
+        let next = Next { target: spec.easiest_target(), median: genesis.header().timestamp };
+        let mut chain = Self {
+            spec,
+            config,
+            records,
+            genesis,
+            tip,
+            tree,
+            stored_branches,
+            history,
+            branch_ranges,
+            snapshots,
+            orphans,
+            upkeep,
+            next,
+            moves,
+        };
+        chain.next = chain.look_ahead().map_err(located)?;
+        Ok(chain)
+    }
+
+    /// Forgets what is in memory and not in the store.
+    pub(super) fn reload(&mut self) -> Result<(), StoreError> {
+        self.reload_all().map_err(|error| match error {
+            OpenError::Store(error) | OpenError::Damaged { error, .. } => error,
+            OpenError::OtherChain { .. } | OpenError::NewerFormat { .. } => Fact::Genesis.damaged(),
+            OpenError::Replay { height, .. } => {
+                StoreError::damaged(Table::Blocks, height, "cannot be applied again")
+            }
+        })
+    }
+
+    fn reload_all(&mut self) -> Result<(), OpenError> {
+        let changes = self.records.take_changes();
+        match load(&mut self.records, &self.config, &self.genesis) {
+            Ok(loaded) => {
+                let Loaded { tip, tree, stored_branches, history, snapshots, upkeep } = loaded;
+                self.tip = tip;
+                self.tree = tree;
+                self.stored_branches = stored_branches;
+                self.history = history;
+                self.snapshots = snapshots;
+                self.upkeep = upkeep;
+                self.branch_ranges.clear();
+                self.next = self.look_ahead()?;
+                Ok(())
+            }
+            Err(error) => {
+                self.records.restore_changes(changes);
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Writes the genesis block, and what the store is.
+fn create<T: Transaction>(
+    records: &mut Records<T>,
+    spec: &ChainSpec,
+    genesis: &Arc<Block<T>>,
+) -> Result<(), OpenError> {
+    if records.last_height()?.is_some() {
+        return Err(Fact::Format.damaged().into());
+    }
+    records.put_fact(Fact::Format, FORMAT_VERSION.to_be_bytes().to_vec());
+    records.put_fact(Fact::Genesis, [genesis.hash().as_bytes(), spec.name().as_bytes()].concat());
+    records.push_row(genesis_row(spec, genesis));
+    // A state that cannot be written is refused before there is anything to lose.
+    Records::<T>::check_state(&T::State::default())?;
+    Ok(records.commit()?)
+}
+
+fn genesis_row<T>(spec: &ChainSpec, genesis: &Block<T>) -> Row {
+    let (hash, header) = (*genesis.hash(), *genesis.header());
+    let work = work_of(spec.easiest_target());
+    Row { hash, header, work, seen: 0, size: Header::LEN, subtrees: Vec::new() }
+}
+
+/// Up to where a chain is kept that is to be cut above `height`: below `base` there is neither a state to go back to
+/// nor are there bodies to make one from.
+const fn cut_height(height: u64, base: u64) -> u64 {
+    if height < base { 0 } else { height }
+}
+
+fn load<T: Transaction>(
+    records: &mut Records<T>,
+    config: &ChainConfig,
+    genesis: &Arc<Block<T>>,
+) -> Result<Loaded<T>, OpenError> {
+    check_identity(records, genesis.hash())?;
+    records.load_recent()?;
+    let row = Arc::clone(records.tip());
+    let height = row.header.height;
+    let tip = match height {
+        0 => Arc::clone(genesis),
+        _ => records.best_block(&row).map_err(|error| OpenError::Damaged { height, error })?,
+    };
+    let mut upkeep = load_upkeep(records)?;
+    let snapshots = replay(records, &mut upkeep)?;
+    let seen = records.recent_rows().map(|row| row.seen + 1).max().unwrap_or(1);
+    let mut tree = Tree::new(Tip { hash: row.hash, header: row.header, work: row.work }, seen);
+    let stored_branches = load_branches(records, config, &mut tree).map_err(relocated)?;
+    let history = frontier(records, height + 1).map_err(located)?;
+    Ok(Loaded { tip, tree, stored_branches, history, snapshots, upkeep })
+}
+
+/// Says at which height a row is damaged that lies deeper than those at the end.
+fn located(error: StoreError) -> OpenError {
+    match &error {
+        StoreError::DamagedValue { table: Table::Chain, key, .. } => match key.parse() {
+            Ok(height) => OpenError::Damaged { height, error },
+            Err(_) => OpenError::Store(error),
+        },
+        _ => OpenError::Store(error),
+    }
+}
+
+fn relocated(error: OpenError) -> OpenError {
+    match error {
+        OpenError::Store(error) => located(error),
+        error => error,
+    }
+}
+
+fn check_identity<T: Transaction>(records: &Records<T>, genesis: &Hash) -> Result<(), OpenError> {
+    let format =
+        records.fact(Fact::Format)?.and_then(|bytes| Some(u32::from_be_bytes(bytes.try_into().ok()?)));
+    match format {
+        Some(FORMAT_VERSION) => {}
+        Some(got) if got > FORMAT_VERSION => return Err(OpenError::NewerFormat { got }),
+        _ => return Err(Fact::Format.damaged().into()),
+    }
+    let identity = records.fact(Fact::Genesis)?;
+    let Some((got, name)) = identity.as_ref().and_then(|bytes| bytes.split_first_chunk()) else {
+        return Err(Fact::Genesis.damaged().into());
+    };
+    let got = Hash::from_bytes(*got);
+    if got != *genesis {
+        let name = String::from_utf8_lossy(name).into_owned();
+        return Err(OpenError::OtherChain { name, got, expected: *genesis });
+    }
+    Ok(())
+}
+
+/// What the store says of states and removed bodies.
+fn load_upkeep<T: Transaction>(records: &Records<T>) -> Result<Upkeep, OpenError> {
+    let states = records.heights(Fact::States)?.unwrap_or_default();
+    let pruned = records.heights(Fact::Pruned)?.and_then(|heights| heights.first().copied()).unwrap_or(0);
+    Ok(Upkeep { states, pruned, ..Upkeep::default() })
+}
+
+/// The state at the tip, from the last one that was written.
+fn replay<T: Transaction>(
+    records: &Records<T>,
+    upkeep: &mut Upkeep,
+) -> Result<Snapshots<T::State>, OpenError> {
+    let tip = records.tip().header.height;
+    let stored = records.stored_state(&upkeep.states, 0, tip)?;
+    let (from, state) = stored.unwrap_or_default();
+    let mut snapshots = Snapshots::new(from, state);
+    for height in from + 1..=tip {
+        let damaged = |error| OpenError::Damaged { height, error };
+        let row = records.row_below_tip(height).map_err(damaged)?;
+        let state = records.applied(&row, snapshots.tip().clone()).map_err(|error| match error {
+            BlockError::Store(error) => damaged(error),
+            error => OpenError::Replay { height, error: Box::new(error) },
+        })?;
+        upkeep.replay_bytes += row.size;
+        snapshots.push(state);
+    }
+    Ok(snapshots)
+}
+
+/// Puts the branches back beside the best chain. A block that is damaged or has lost its parent is left out, and
+/// goes with the next commit; a peer may bring it again.
+fn load_branches<T: Transaction>(
+    records: &Records<T>,
+    config: &ChainConfig,
+    tree: &mut Tree<T>,
+) -> Result<BTreeSet<Hash>, OpenError> {
+    let mut rows = records.branches()?;
+    let stored = rows.iter().map(|(hash, _)| *hash).collect();
+    rows.sort_by_key(|(_, row)| row.as_ref().map(|row| row.header.height));
+    for (hash, row) in rows {
+        let Some(row) = row else {
+            tree.discard(hash, None);
+            continue;
+        };
+        let BranchRow { header, .. } = &row;
+        let on_best = records.row_at(header.height.saturating_sub(1), &header.previous_hash)?.is_some();
+        if !tree.restore(hash, &row, on_best) {
+            tree.discard(hash, Some(header.height));
+        }
+    }
+    // There may have been more room when they were stored.
+    tree.make_room(config.max_side_headers.saturating_add(1), config.max_side_bytes, 0, &[]);
+    Ok(stored)
+}

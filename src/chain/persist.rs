@@ -1,0 +1,182 @@
+//! Keeping the store in step with the chain: what has changed goes into one batch, with a state now and then, and
+//! without the bodies that are to be kept no longer.
+
+use super::Blockchain;
+use super::records::{Fact, heights_to_bytes};
+use super::snapshots::superfluous;
+use super::tree::Node;
+use crate::primitives::Transaction;
+use crate::store::{Batch, Store, StoreError};
+
+/// What is in the store beside blocks.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Upkeep {
+    /// The heights of the states in the store, ascending. Genesis, whose state is no secret, is not among them.
+    pub(super) states: Vec<u64>,
+    /// The size of the last of them in bytes.
+    pub(super) state_bytes: usize,
+    /// Canonical bytes of the blocks above it.
+    pub(super) replay_bytes: usize,
+    /// The bodies from height 1 up to this one are gone.
+    pub(super) pruned: u64,
+    /// The height of a state that was read to see whether it can be.
+    pub(super) readable: Option<u64>,
+    /// Whether memory is ahead of the store: a commit failed, and so did going back.
+    pub(super) is_stale: bool,
+}
+
+/// How many bytes of blocks are replayed at most when a chain is opened, where the state is not larger itself.
+const MAX_REPLAY_BYTES: usize = 1 << 20;
+
+/// How many bodies one commit removes at most, so that a chain which is pruned for the first time is not held up.
+const MAX_PRUNED_AT_ONCE: u64 = 256;
+
+impl Upkeep {
+    /// The lowest height to whose state the chain can go back.
+    pub(super) fn base(&self) -> u64 {
+        if self.pruned == 0 {
+            return 0;
+        }
+        self.states.iter().copied().find(|height| *height >= self.pruned).unwrap_or(self.pruned)
+    }
+}
+
+impl<T: Transaction> Blockchain<T> {
+    /// Where the chain is kept.
+    pub(crate) fn store(&self) -> &dyn Store {
+        self.records.store()
+    }
+
+    /// Writes changes that have nothing to do with the chain.
+    pub(crate) fn commit_aside(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        self.records.commit_aside(batch)
+    }
+
+    /// Tries whether the store can be written to again after it could not, and goes on from what it has.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`], where it still cannot.
+    pub fn recover(&mut self) -> Result<(), StoreError> {
+        self.records.probe()?;
+        self.reload()
+    }
+
+    /// Writes the state at the tip, so that the next opening has nothing to replay. For a clean stop; a chain
+    /// that is not stopped cleanly is opened just as well.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`], where the store fails.
+    pub fn checkpoint(&mut self) -> Result<(), StoreError> {
+        self.recover_if_stale()?;
+        if self.upkeep.replay_bytes == 0 {
+            return Ok(());
+        }
+        self.put_state().and_then(|()| self.records.commit()).inspect_err(|_| self.roll_back())
+    }
+
+    /// Makes durable what has changed.
+    pub(super) fn commit(&mut self) -> Result<(), StoreError> {
+        let changes = self.tree.take_changes();
+        for (height, hash) in changes.dropped {
+            let came_back = self.tree.node(&hash).is_some_and(Node::is_complete)
+                || self.records.row(height)?.is_some_and(|row| row.hash == hash);
+            if !came_back {
+                self.records.delete_block(height, &hash);
+            }
+        }
+        for hash in changes.touched {
+            match self.tree.node(&hash).and_then(Node::to_row) {
+                Some(row) => {
+                    self.stored_branches.insert(hash);
+                    self.records.put_branch(&hash, &row);
+                }
+                None if self.stored_branches.remove(&hash) => self.records.delete_branch(&hash),
+                None => {}
+            }
+        }
+        if self.upkeep.replay_bytes >= self.upkeep.state_bytes.max(MAX_REPLAY_BYTES) {
+            self.put_state()?;
+        }
+        self.prune()?;
+        self.next = self.look_ahead()?;
+        self.records.commit()
+    }
+
+    /// Goes back to what the store has after something failed on the way.
+    pub(super) fn roll_back(&mut self) {
+        self.upkeep.is_stale = self.reload().is_err();
+    }
+
+    /// Brings memory back in step, where it could not be done when it got out of step.
+    pub(super) fn recover_if_stale(&mut self) -> Result<(), StoreError> {
+        if self.upkeep.is_stale { self.reload() } else { Ok(()) }
+    }
+
+    /// Forgets the states of blocks that left the best chain, which ends at `height` now.
+    pub(super) fn forget_states_above(&mut self, height: u64) -> Result<(), StoreError> {
+        let kept = self.upkeep.states.partition_point(|at| *at <= height);
+        for at in self.upkeep.states.split_off(kept) {
+            self.records.delete_state(at);
+        }
+        self.records.put_fact(Fact::States, heights_to_bytes(&self.upkeep.states));
+        let last = self.upkeep.states.last().copied().unwrap_or(0);
+        self.upkeep.replay_bytes = 0;
+        for at in last + 1..=height {
+            self.upkeep.replay_bytes += self.records.row_below_tip(at)?.size;
+        }
+        Ok(())
+    }
+
+    fn put_state(&mut self) -> Result<(), StoreError> {
+        let (height, hash) = (self.height(), self.tree.tip().hash);
+        self.upkeep.state_bytes = self.records.put_state(height, &hash, self.snapshots.tip())?;
+        self.upkeep.replay_bytes = 0;
+        let base = self.upkeep.base();
+        let superfluous = superfluous(&self.upkeep.states, height);
+        // Below the base there are bodies missing that would have to be replayed.
+        let goes = |at: &u64| *at < base || (superfluous.contains(at) && *at != base);
+        for at in self.upkeep.states.extract_if(.., |at| goes(at)) {
+            self.records.delete_state(at);
+        }
+        self.upkeep.states.push(height);
+        self.records.put_fact(Fact::States, heights_to_bytes(&self.upkeep.states));
+        Ok(())
+    }
+
+    /// Removes bodies that are to be kept no longer. The state above the last of them stays, so that the chain can
+    /// go back to it.
+    fn prune(&mut self) -> Result<(), StoreError> {
+        let Some(keep) = self.config.keep_bodies else { return Ok(()) };
+        // The tip is loaded with the chain.
+        let limit = self.height().saturating_sub(keep.max(1));
+        let Some(floor) = self.upkeep.states.iter().copied().rfind(|height| *height <= limit) else {
+            return Ok(());
+        };
+        let end = floor.min(self.upkeep.pruned + MAX_PRUNED_AT_ONCE);
+        if end > self.upkeep.pruned && self.upkeep.readable != Some(floor) {
+            // Without it the bodies below would still be needed.
+            if self.records.stored_state(&[floor], floor - 1, floor)?.is_none() {
+                self.upkeep.states.retain(|height| *height != floor);
+                self.records.delete_state(floor);
+                self.records.put_fact(Fact::States, heights_to_bytes(&self.upkeep.states));
+                return Ok(());
+            }
+            self.upkeep.readable = Some(floor);
+        }
+        for height in self.upkeep.pruned + 1..=end {
+            match self.records.row_below_tip(height) {
+                Ok(row) => self.records.delete_block(height, &row.hash),
+                // Its body takes up room and does no harm.
+                Err(error) if error.is_damage() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if end > self.upkeep.pruned {
+            self.upkeep.pruned = end;
+            self.records.put_fact(Fact::Pruned, heights_to_bytes(&[end]));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,431 @@
+//! What the chain keeps in its store, in the chain's own terms: rows of the best chain, blocks, branches, states.
+//! Collects changes until they are committed together, and sees them already. Checks every value that it reads.
+
+mod bodies;
+mod codec;
+#[cfg(test)]
+mod invariants;
+mod repair;
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::consensus::BlockError;
+use crate::consensus::check;
+use crate::primitives::merkle::Subtrees;
+use crate::primitives::{Block, EncodeError, Hash, Header, Transaction, Work};
+use crate::store::{ALL_KEYS, Batch, Order, Store, StoreError, Table, seal, unseal};
+
+use super::{OpenError, ProveError, history_leaf};
+use bodies::Bodies;
+pub(super) use codec::{BranchRow, Row, heights_to_bytes};
+#[cfg(test)]
+pub(super) use invariants::Aside;
+
+/// A chain's store, and what of it is in memory.
+#[derive(Debug)]
+pub(super) struct Records<T: Transaction> {
+    store: Box<dyn Store>,
+    /// What has changed and is not committed yet.
+    batch: Batch,
+    /// The end of the best chain without a gap. Empty only before it is loaded.
+    recent: VecDeque<Arc<Row>>,
+    bodies: Bodies<T>,
+}
+
+/// How many rows at the end of the best chain are in memory, under 400 bytes each: what the longest
+/// retargeting average asks for, twice.
+pub(super) const RECENT_ROWS: usize = 2_048;
+
+impl<T: Transaction> Records<T> {
+    pub(super) fn new(store: Box<dyn Store>, max_cached_bytes: usize) -> Self {
+        Self { store, batch: Batch::new(), recent: VecDeque::new(), bodies: Bodies::new(max_cached_bytes) }
+    }
+
+    pub(super) fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
+    /// Writes what has changed.
+    pub(super) fn commit(&mut self) -> Result<(), StoreError> {
+        if !self.batch.is_empty() {
+            self.store.commit(&self.batch)?;
+            self.batch = Batch::new();
+        }
+        Ok(())
+    }
+
+    /// Writes changes that have nothing to do with the chain, at once.
+    pub(super) fn commit_aside(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        self.store.commit(batch)
+    }
+
+    /// Takes out what is not committed, so that only what is committed is seen.
+    pub(super) fn take_changes(&mut self) -> (Batch, VecDeque<Arc<Row>>) {
+        (core::mem::take(&mut self.batch), core::mem::take(&mut self.recent))
+    }
+
+    /// Takes [`take_changes`](Self::take_changes) back.
+    pub(super) fn restore_changes(&mut self, (batch, recent): (Batch, VecDeque<Arc<Row>>)) {
+        self.batch = batch;
+        self.recent = recent;
+    }
+
+    /// The last row of the best chain.
+    pub(super) fn tip(&self) -> &Arc<Row> {
+        #[expect(clippy::expect_used, reason = "loading a chain loads its tip, and no change leaves none")]
+        self.recent.back().expect("the best chain has a tip")
+    }
+
+    /// The row of the best chain at this height.
+    pub(super) fn row(&self, height: u64) -> Result<Option<Arc<Row>>, StoreError> {
+        let first = self.recent.front().map_or(0, |row| row.header.height);
+        match height.checked_sub(first).map(usize::try_from) {
+            Some(Ok(index)) if index < self.recent.len() => Ok(Some(Arc::clone(&self.recent[index]))),
+            Some(_) if !self.recent.is_empty() => Ok(None),
+            _ => self.load_row(height),
+        }
+    }
+
+    /// The row of the best chain at this height, which it has.
+    pub(super) fn row_below_tip(&self, height: u64) -> Result<Arc<Row>, StoreError> {
+        self.row(height)?.ok_or_else(|| missing_row(height))
+    }
+
+    /// The row of the best chain with this hash.
+    pub(super) fn row_of(&self, hash: &Hash) -> Result<Option<Arc<Row>>, StoreError> {
+        if let Some(tip) = self.recent.back().filter(|tip| tip.hash == *hash) {
+            return Ok(Some(Arc::clone(tip)));
+        }
+        let Some(value) = self.get(Table::Heights, hash.as_bytes())? else { return Ok(None) };
+        let row = codec::height_of_key(&value).map(|height| self.row_at(height, hash)).transpose()?.flatten();
+        row.map(Some).ok_or_else(|| StoreError::damaged(Table::Heights, hash, "leads to another block"))
+    }
+
+    /// Checks that a row of the best chain is found by its hash.
+    pub(super) fn check_found(&self, row: &Row) -> Result<(), StoreError> {
+        let value = self.get(Table::Heights, row.hash.as_bytes())?;
+        match value.as_deref().map(codec::height_of_key) {
+            Some(height) if height == Some(row.header.height) => Ok(()),
+            Some(_) => Err(StoreError::damaged(Table::Heights, row.hash, "leads to another block")),
+            None => Err(StoreError::damaged(Table::Heights, row.hash, "is missing")),
+        }
+    }
+
+    /// The row of the best chain with this hash, which stands at this height if it is what it says, so that it is
+    /// mostly found in memory.
+    pub(super) fn row_near(&self, height: u64, hash: &Hash) -> Result<Option<Arc<Row>>, StoreError> {
+        match self.row_at(height, hash)? {
+            None => self.row_of(hash),
+            row => Ok(row),
+        }
+    }
+
+    /// The row of the best chain with this hash, which can only stand at this height.
+    pub(super) fn row_at(&self, height: u64, hash: &Hash) -> Result<Option<Arc<Row>>, StoreError> {
+        Ok(self.row(height)?.filter(|row| row.hash == *hash))
+    }
+
+    /// Appends a row to the best chain.
+    pub(super) fn push_row(&mut self, row: Row) {
+        self.put_row(&row);
+        self.recent.push_back(Arc::new(row));
+        if self.recent.len() > RECENT_ROWS {
+            self.recent.pop_front();
+        }
+    }
+
+    /// Cuts off the best chain above `height`, which it has, and returns what it cut off, lowest first.
+    pub(super) fn truncate(&mut self, height: u64) -> Result<Vec<Arc<Row>>, StoreError> {
+        let tip = self.tip().header.height;
+        let cut = (height + 1..=tip).map(|at| self.row_below_tip(at)).collect::<Result<Vec<_>, _>>()?;
+        let kept = self.row_below_tip(height)?;
+        for row in &cut {
+            self.batch.delete(Table::Chain, row.header.height.to_be_bytes());
+            self.batch.delete(Table::Heights, *row.hash.as_bytes());
+        }
+        self.recent.truncate(self.recent.len().saturating_sub(cut.len()));
+        if self.recent.is_empty() {
+            self.recent.push_back(kept);
+        }
+        Ok(cut)
+    }
+
+    /// The rows of the best chain that are in memory, ascending.
+    pub(super) fn recent_rows(&self) -> impl Iterator<Item = &Row> {
+        self.recent.iter().map(|row| &**row)
+    }
+
+    /// Loads the last rows of the best chain into memory.
+    pub(super) fn load_recent(&mut self) -> Result<(), OpenError> {
+        self.recent.clear();
+        let mut rows = VecDeque::new();
+        for (key, value) in self.store.scan(Table::Chain, ALL_KEYS, Order::Descending, RECENT_ROWS)? {
+            let height = codec::height_of_key(&key)
+                .ok_or_else(|| StoreError::damaged(Table::Chain, hex::encode(&key), "is no height"))?;
+            let damaged = |error| OpenError::Damaged { height, error };
+            let row = Row::from_bytes(height, &value).map_err(damaged)?;
+            if let Some(Row { header: next, .. }) = rows.front().map(|next: &Arc<Row>| &**next) {
+                let above = height + 1;
+                if next.height != above {
+                    return Err(OpenError::Damaged { height: above, error: missing_row(above) });
+                }
+                if next.previous_hash != row.hash {
+                    let error = StoreError::damaged(Table::Chain, height, "is not the parent of the next");
+                    // Genesis is never another one.
+                    return Err(OpenError::Damaged { height: height.max(1), error });
+                }
+            }
+            rows.push_front(Arc::new(row));
+        }
+        let lowest = rows.front().map_or(1, |row| row.header.height);
+        if rows.len() < RECENT_ROWS && lowest > 0 {
+            let height = lowest - 1;
+            return Err(OpenError::Damaged { height, error: missing_row(height) });
+        }
+        self.recent = rows;
+        Ok(())
+    }
+
+    /// The height of the last row, whatever state it is in.
+    pub(super) fn last_height(&self) -> Result<Option<u64>, StoreError> {
+        let last = self.store.scan(Table::Chain, ALL_KEYS, Order::Descending, 1)?;
+        Ok(last.first().and_then(|(key, _)| codec::height_of_key(key)))
+    }
+
+    /// The block with this hash at this height, on whichever branch.
+    pub(super) fn block(&self, height: u64, hash: &Hash) -> Result<Option<Arc<Block<T>>>, StoreError> {
+        if let Some(block) = self.bodies.get(hash) {
+            return Ok(Some(block));
+        }
+        let Some(value) = self.get(Table::Blocks, &codec::block_key(height, hash))? else { return Ok(None) };
+        let (block, size) = codec::read_block(height, hash, &value)?;
+        let block = Arc::new(block);
+        self.bodies.insert(*hash, &block, size);
+        Ok(Some(block))
+    }
+
+    /// Keeps a block; `bytes` are what [`encode_block`](Self::encode_block) makes of it.
+    pub(super) fn put_block(&mut self, block: &Arc<Block<T>>, size: usize, bytes: Vec<u8>) {
+        self.bodies.insert(*block.hash(), block, size);
+        self.batch.put(Table::Blocks, codec::block_key(block.height(), block.hash()), bytes);
+    }
+
+    /// The bytes of a block, once it is sure that they read back as the same block: not every serde form does in
+    /// every format.
+    pub(super) fn encode_block(block: &Block<T>) -> Result<Vec<u8>, EncodeError> {
+        let bytes = postcard::to_allocvec(block).map_err(|error| EncodeError::of_postcard(&error))?;
+        match postcard::from_bytes::<Block<T>>(&bytes) {
+            Ok(read) if read == *block => Ok(bytes),
+            _ => Err(EncodeError::new("its serde form in postcard does not read back as the same value")),
+        }
+    }
+
+    pub(super) fn delete_block(&mut self, height: u64, hash: &Hash) {
+        self.bodies.remove(hash);
+        self.batch.delete(Table::Blocks, codec::block_key(height, hash));
+    }
+
+    /// The blocks beside the best chain; without a row where that is damaged.
+    pub(super) fn branches(&self) -> Result<Vec<(Hash, Option<BranchRow>)>, StoreError> {
+        let entries = self.store.scan(Table::Branches, ALL_KEYS, Order::Ascending, usize::MAX)?;
+        let branch = |(key, value): &(Vec<u8>, Vec<u8>)| {
+            let hash = Hash::from_bytes(key.as_slice().try_into().ok()?);
+            Some((hash, BranchRow::from_bytes(&hash, value)))
+        };
+        Ok(entries.iter().filter_map(branch).collect())
+    }
+
+    pub(super) fn put_branch(&mut self, hash: &Hash, row: &BranchRow) {
+        self.batch.put(Table::Branches, *hash.as_bytes(), row.to_bytes(hash));
+    }
+
+    pub(super) fn delete_branch(&mut self, hash: &Hash) {
+        self.batch.delete(Table::Branches, *hash.as_bytes());
+    }
+
+    fn state(&self, height: u64) -> Result<Option<T::State>, StoreError> {
+        let Some(value) = self.get(Table::States, &height.to_be_bytes())? else { return Ok(None) };
+        let row = self.row_below_tip(height)?;
+        codec::read_state(height, &row.hash, &value).map(Some)
+    }
+
+    /// The highest of these states above one height and up to another that can be read, and its height. One that
+    /// is damaged costs a longer replay, nothing else.
+    pub(super) fn stored_state(
+        &self,
+        heights: &[u64],
+        above: u64,
+        up_to: u64,
+    ) -> Result<Option<(u64, T::State)>, StoreError> {
+        for height in heights.iter().rev().filter(|height| (above + 1..=up_to).contains(height)) {
+            match self.state(*height) {
+                Ok(Some(state)) => return Ok(Some((*height, state))),
+                Ok(None) => {}
+                Err(error) if error.is_damage() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Keeps the state after the block of the best chain at this height, and returns its size in bytes.
+    pub(super) fn put_state(
+        &mut self,
+        height: u64,
+        hash: &Hash,
+        state: &T::State,
+    ) -> Result<usize, StoreError> {
+        let bytes = codec::state_bytes(height, hash, state)?;
+        let len = bytes.len();
+        self.batch.put(Table::States, height.to_be_bytes(), bytes);
+        Ok(len)
+    }
+
+    /// Whether a state can be written and read back.
+    pub(super) fn check_state(state: &T::State) -> Result<(), StoreError> {
+        codec::state_bytes(0, &Hash::ZERO, state).map(|_| ())
+    }
+
+    pub(super) fn delete_state(&mut self, height: u64) {
+        self.batch.delete(Table::States, height.to_be_bytes());
+    }
+
+    /// The block of a row of the best chain, which is kept.
+    pub(super) fn best_block(&self, row: &Row) -> Result<Arc<Block<T>>, StoreError> {
+        self.kept_block(row.header.height, &row.hash)
+    }
+
+    /// The state after the block of a row of the best chain, from the state after its parent.
+    pub(super) fn applied(&self, row: &Row, state: T::State) -> Result<T::State, BlockError> {
+        self.applied_block(row.header.height, &row.hash, state)
+    }
+
+    /// The state after a block, from the state after its parent.
+    pub(super) fn applied_block(
+        &self,
+        height: u64,
+        hash: &Hash,
+        mut state: T::State,
+    ) -> Result<T::State, BlockError> {
+        let block = self.kept_block(height, hash)?;
+        check::apply(block.header(), block.data(), &mut state)?;
+        Ok(state)
+    }
+
+    fn kept_block(&self, height: u64, hash: &Hash) -> Result<Arc<Block<T>>, StoreError> {
+        let missing = || StoreError::damaged(Table::Blocks, format_args!("{height} {hash}"), "is missing");
+        self.block(height, hash)?.ok_or_else(missing)
+    }
+
+    /// A single fact about the chain.
+    pub(super) fn fact(&self, fact: Fact) -> Result<Option<Vec<u8>>, StoreError> {
+        let key = fact.key();
+        let Some(value) = self.get(Table::Meta, key)? else { return Ok(None) };
+        let value = unseal(Table::Meta, key, &value);
+        value.map(|value| Some(value.to_vec())).ok_or_else(|| fact.damaged())
+    }
+
+    /// A fact that is a list of heights.
+    pub(super) fn heights(&self, fact: Fact) -> Result<Option<Vec<u64>>, StoreError> {
+        let Some(bytes) = self.fact(fact)? else { return Ok(None) };
+        codec::heights_from_bytes(&bytes).map(Some).ok_or_else(|| fact.damaged())
+    }
+
+    pub(super) fn put_fact(&mut self, fact: Fact, value: Vec<u8>) {
+        self.batch.put(Table::Meta, fact.key(), seal(Table::Meta, fact.key(), value));
+    }
+
+    /// Tries whether the store can be written to.
+    pub(super) fn probe(&mut self) -> Result<(), StoreError> {
+        let mut batch = Batch::new();
+        batch.put(Table::Meta, *b"probe", []);
+        self.store.commit(&batch)
+    }
+
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Cow<'_, [u8]>>, StoreError> {
+        match self.batch.get(table, key) {
+            Some(value) => Ok(value.map(Cow::Borrowed)),
+            None => Ok(self.store.get(table, key)?.map(Cow::Owned)),
+        }
+    }
+
+    fn put_row(&mut self, row: &Row) {
+        let height = row.header.height.to_be_bytes();
+        self.batch.put(Table::Chain, height, row.to_bytes());
+        self.batch.put(Table::Heights, *row.hash.as_bytes(), height);
+    }
+
+    fn load_row(&self, height: u64) -> Result<Option<Arc<Row>>, StoreError> {
+        let Some(value) = self.get(Table::Chain, &height.to_be_bytes())? else { return Ok(None) };
+        Row::from_bytes(height, &value).map(|row| Some(Arc::new(row)))
+    }
+}
+
+fn missing_row(height: u64) -> StoreError {
+    StoreError::damaged(Table::Chain, height, "is missing")
+}
+
+/// The history tree over the hashes of the best chain. Each row has the subtrees that its block completes.
+impl<T: Transaction> Subtrees for Records<T> {
+    type Error = ProveError;
+
+    fn size(&self) -> u64 {
+        self.tip().header.height + 1
+    }
+
+    fn subtree(&self, level: usize, index: u64) -> Result<Hash, ProveError> {
+        let height = ((index + 1) << level) - 1;
+        let row = self.row_below_tip(height)?;
+        match level.checked_sub(1) {
+            None => Ok(history_leaf(&row.hash)),
+            Some(above) => row.subtrees.get(above).copied().ok_or_else(|| {
+                StoreError::damaged(Table::Chain, height, "lacks a part of the history tree").into()
+            }),
+        }
+    }
+}
+
+/// A single fact about the chain, under a key of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fact {
+    /// The version of what stands in the store.
+    Format,
+    /// The genesis hash, and the name of the chain.
+    Genesis,
+    /// The heights of the states.
+    States,
+    /// Up to which height bodies have been removed.
+    Pruned,
+}
+
+impl Fact {
+    const fn key(self) -> &'static [u8] {
+        match self {
+            Self::Format => b"format",
+            Self::Genesis => b"genesis",
+            Self::States => b"states",
+            Self::Pruned => b"pruned",
+        }
+    }
+
+    pub(super) fn damaged(self) -> StoreError {
+        StoreError::damaged(Table::Meta, String::from_utf8_lossy(self.key()), "is not what was written")
+    }
+}
+
+impl Row {
+    /// The row as a block beside the best chain.
+    pub(super) fn to_branch(&self) -> BranchRow {
+        BranchRow { header: self.header, work: self.work, seen: self.seen, size: self.size }
+    }
+}
+
+/// The header and the work of a known block, wherever it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Known {
+    pub(crate) header: Header,
+    /// The work of the chain that ends here.
+    pub(crate) work: Work,
+}

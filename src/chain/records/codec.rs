@@ -1,0 +1,169 @@
+//! The values of the store as bytes. Frozen by golden files: a change is a new format version.
+//!
+//! Integers are big-endian. All but blocks, which are checked by their own hashes, end in a checksum.
+
+use crate::U256;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::primitives::{Block, Hash, Header, Transaction, Work};
+use crate::store::{CHECKSUM_LEN, Cause, StoreError, Table, seal, unseal};
+
+/// A block of the best chain, without its body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in super::super) struct Row {
+    pub(in super::super) hash: Hash,
+    pub(in super::super) header: Header,
+    /// The work of the chain that ends here.
+    pub(in super::super) work: Work,
+    /// How many headers were seen before this one.
+    pub(in super::super) seen: u64,
+    /// The canonical size of the block in bytes.
+    pub(in super::super) size: usize,
+    /// The roots over the perfect subtrees of the history that this block completes, the smallest first.
+    pub(in super::super) subtrees: Vec<Hash>,
+}
+
+/// A block beside the best chain, without its body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in super::super) struct BranchRow {
+    pub(in super::super) header: Header,
+    pub(in super::super) work: Work,
+    pub(in super::super) seen: u64,
+    pub(in super::super) size: usize,
+}
+
+/// A header, its work, its turn, and the size of its block.
+const BRANCH_LEN: usize = Header::LEN + 32 + 8 + 8;
+
+impl Row {
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = self.to_branch().to_plain_bytes();
+        for hash in &self.subtrees {
+            bytes.extend(hash.as_bytes());
+        }
+        seal(Table::Chain, &self.header.height.to_be_bytes(), bytes)
+    }
+
+    pub(super) fn from_bytes(height: u64, bytes: &[u8]) -> Result<Self, StoreError> {
+        let damaged = |reason| StoreError::damaged(Table::Chain, height, reason);
+        let bytes =
+            unseal(Table::Chain, &height.to_be_bytes(), bytes).ok_or_else(|| damaged(BAD_CHECKSUM))?;
+        let (fixed, subtrees) = bytes.split_at_checked(BRANCH_LEN).ok_or_else(|| damaged(BAD_LENGTH))?;
+        let BranchRow { header, work, seen, size } =
+            BranchRow::from_plain_bytes(fixed).ok_or_else(|| damaged(BAD_LENGTH))?;
+        let (subtrees, rest) = subtrees.as_chunks::<{ Hash::LEN }>();
+        let expected = (height + 1).trailing_zeros() as usize;
+        if !rest.is_empty() || subtrees.len() != expected || header.height != height {
+            return Err(damaged("is of another height"));
+        }
+        let subtrees = subtrees.iter().map(|bytes| Hash::from_bytes(*bytes)).collect();
+        Ok(Self { hash: header.hash(), header, work, seen, size, subtrees })
+    }
+}
+
+impl BranchRow {
+    pub(super) fn to_bytes(&self, hash: &Hash) -> Vec<u8> {
+        seal(Table::Branches, hash.as_bytes(), self.to_plain_bytes())
+    }
+
+    /// The row of the block with this hash, unless it is damaged.
+    pub(super) fn from_bytes(hash: &Hash, bytes: &[u8]) -> Option<Self> {
+        let row = Self::from_plain_bytes(unseal(Table::Branches, hash.as_bytes(), bytes)?)?;
+        (row.header.hash() == *hash).then_some(row)
+    }
+
+    fn to_plain_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(BRANCH_LEN + CHECKSUM_LEN);
+        bytes.extend(self.header.to_bytes());
+        bytes.extend(self.work.as_uint().to_be_bytes::<32>());
+        bytes.extend(self.seen.to_be_bytes());
+        bytes.extend((self.size as u64).to_be_bytes());
+        bytes
+    }
+
+    fn from_plain_bytes(bytes: &[u8]) -> Option<Self> {
+        let (header, rest) = bytes.split_first_chunk()?;
+        let (work, rest) = rest.split_first_chunk::<32>()?;
+        let (seen, rest) = rest.split_first_chunk()?;
+        let size = u64::from_be_bytes(rest.try_into().ok()?);
+        Some(Self {
+            header: Header::from_bytes(header),
+            work: Work::from_uint(U256::from_be_bytes(*work)),
+            seen: u64::from_be_bytes(*seen),
+            size: usize::try_from(size).ok()?,
+        })
+    }
+}
+
+/// Blocks lie in order of height, so that a growing chain appends and pruning cuts off a front.
+pub(super) fn block_key(height: u64, hash: &Hash) -> Vec<u8> {
+    [&height.to_be_bytes()[..], hash.as_bytes()].concat()
+}
+
+pub(super) fn height_of_key(key: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(key.try_into().ok()?))
+}
+
+pub(in super::super) fn heights_to_bytes(heights: &[u64]) -> Vec<u8> {
+    heights.iter().flat_map(|height| height.to_be_bytes()).collect()
+}
+
+pub(in super::super) fn heights_from_bytes(bytes: &[u8]) -> Option<Vec<u64>> {
+    let (heights, rest) = bytes.as_chunks();
+    rest.is_empty().then(|| heights.iter().map(|bytes| u64::from_be_bytes(*bytes)).collect())
+}
+
+/// The block that is kept under this hash, and its canonical size. Hashes it anew, header and body.
+pub(super) fn read_block<T: Transaction>(
+    height: u64,
+    hash: &Hash,
+    bytes: &[u8],
+) -> Result<(Block<T>, usize), StoreError> {
+    let damaged = |reason| StoreError::damaged(Table::Blocks, format_args!("{height} {hash}"), reason);
+    let (block, rest) =
+        postcard::take_from_bytes::<Block<T>>(bytes).map_err(|_| damaged("is no block of this chain"))?;
+    if !rest.is_empty() {
+        return Err(damaged("is longer than its block"));
+    }
+    if block.hash() != hash {
+        return Err(damaged("is another block"));
+    }
+    let digest = block.digest().map_err(|_| damaged("has no canonical bytes"))?;
+    if digest.merkle_root() != block.header().merkle_root {
+        return Err(damaged("has other transactions than its header says"));
+    }
+    Ok((block, digest.size))
+}
+
+pub(super) fn state_bytes<S: Serialize + DeserializeOwned>(
+    height: u64,
+    hash: &Hash,
+    state: &S,
+) -> Result<Vec<u8>, StoreError> {
+    let unwritable = |cause: String| StoreError::Unwritable { what: "the state", cause: Cause::new(cause) };
+    let bytes = postcard::to_extend(state, hash.as_bytes().to_vec())
+        .map_err(|error| unwritable(error.to_string()))?;
+    // Found out now, and not by a replay from genesis at some later start.
+    let written = &bytes[Hash::LEN..];
+    postcard::from_bytes::<S>(written)
+        .map_err(|error| unwritable(format!("what postcard writes of it does not read back: {error}")))?;
+    Ok(seal(Table::States, &height.to_be_bytes(), bytes))
+}
+
+pub(super) fn read_state<S: DeserializeOwned>(
+    height: u64,
+    hash: &Hash,
+    bytes: &[u8],
+) -> Result<S, StoreError> {
+    let damaged = |reason| StoreError::damaged(Table::States, height, reason);
+    let bytes = unseal(Table::States, &height.to_be_bytes(), bytes).ok_or_else(|| damaged(BAD_CHECKSUM))?;
+    let state = bytes.strip_prefix(hash.as_bytes()).ok_or_else(|| damaged("belongs to another block"))?;
+    match postcard::take_from_bytes(state) {
+        Ok((state, [])) => Ok(state),
+        _ => Err(damaged("is no state of this application")),
+    }
+}
+
+const BAD_CHECKSUM: &str = "does not match its checksum";
+const BAD_LENGTH: &str = "has a wrong length";

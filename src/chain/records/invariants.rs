@@ -1,0 +1,133 @@
+//! What has to hold of the store after every commit, computed anew from its bytes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::codec::{block_key, height_of_key, read_block, read_state};
+use super::{BranchRow, Fact, RECENT_ROWS, Records, Row};
+use crate::consensus::check;
+use crate::primitives::merkle::{HistoryTree, Subtrees};
+use crate::primitives::{Hash, Transaction, Work};
+use crate::store::{ALL_KEYS, Entries, Order, Table};
+
+use super::super::persist::Upkeep;
+use super::super::{history_leaf, work_of};
+
+/// The blocks beside the best chain as the tree knows them.
+pub(in super::super) struct Aside {
+    /// What the store is to have.
+    pub(in super::super) complete: BTreeMap<Hash, BranchRow>,
+    /// Those of which it has not been told yet whether they are complete.
+    pub(in super::super) touched: BTreeSet<Hash>,
+    /// Those of which it has not been told yet that they went, by height.
+    pub(in super::super) dropped: BTreeSet<(u64, Hash)>,
+}
+
+impl<T: Transaction> Records<T>
+where
+    T::State: PartialEq,
+{
+    /// Checks everything that the store has of the best chain and of the branches `aside`, and returns the rows of
+    /// the best chain and the state at its tip.
+    pub(in super::super) fn check_invariants(&self, aside: &Aside, upkeep: &Upkeep) -> (Vec<Row>, T::State) {
+        assert!(self.batch.is_empty(), "what has changed is committed");
+        let rows = self.check_rows();
+        self.check_recent(&rows);
+        self.check_branches(aside);
+        self.check_bodies(&rows, aside, upkeep.pruned);
+        let state = self.check_states(&rows, upkeep);
+        (rows, state)
+    }
+
+    fn check_rows(&self) -> Vec<Row> {
+        let (mut work, mut history, mut rows) = (Work::ZERO, HistoryTree::new(), Vec::<Row>::new());
+        for ((key, value), height) in self.stored(Table::Chain).into_iter().zip(0_u64..) {
+            assert_eq!(height_of_key(&key), Some(height), "no height is left out");
+            let row = Row::from_bytes(height, &value).unwrap();
+            assert_eq!(row.header.height, height);
+            assert_eq!(row.hash, row.header.hash());
+            assert!(rows.last().is_none_or(|parent| parent.hash == row.header.previous_hash));
+            work = work + work_of(row.header.target);
+            assert_eq!(row.work, work);
+            history.push(history_leaf(&row.hash));
+            let levels = 1..=(height + 1).trailing_zeros() as usize;
+            let subtrees = levels.map(|level| history.subtree(level, ((height + 1) >> level) - 1).unwrap());
+            assert_eq!(row.subtrees, subtrees.collect::<Vec<_>>());
+            rows.push(row);
+        }
+        let heights = self.stored(Table::Heights).into_iter().collect::<BTreeMap<_, _>>();
+        let expected =
+            rows.iter().map(|row| (row.hash.as_bytes().to_vec(), row.header.height.to_be_bytes().to_vec()));
+        assert_eq!(heights, expected.collect());
+        rows
+    }
+
+    fn check_recent(&self, rows: &[Row]) {
+        assert!(!self.recent.is_empty() && self.recent.len() <= RECENT_ROWS);
+        assert!(self.recent_rows().eq(&rows[rows.len() - self.recent.len()..]));
+    }
+
+    fn check_branches(&self, aside: &Aside) {
+        let stored = self.branches().unwrap().into_iter().collect::<BTreeMap<_, _>>();
+        let expected = aside.complete.iter().map(|(hash, row)| (*hash, Some(row.clone())));
+        let settled = |rows: BTreeMap<Hash, Option<BranchRow>>| {
+            rows.into_iter().filter(|(hash, _)| !aside.touched.contains(hash)).collect::<Vec<_>>()
+        };
+        assert_eq!(settled(stored), settled(expected.collect()));
+    }
+
+    fn check_bodies(&self, rows: &[Row], aside: &Aside, pruned: u64) {
+        let mut stored = self.stored(Table::Blocks).into_iter().collect::<BTreeMap<_, _>>();
+        // Genesis follows from the spec, and is not kept.
+        let kept = rows.iter().filter(|row| row.header.height > pruned && row.header.height > 0);
+        let kept = kept.map(|row| (row.hash, row.header.height, row.size));
+        let beside = aside.complete.iter().map(|(hash, row)| (*hash, row.header.height, row.size));
+        for (hash, height, size) in kept.chain(beside) {
+            let bytes = stored.remove(&block_key(height, &hash)).expect("every block that is kept is there");
+            let (block, read) = read_block::<T>(height, &hash, &bytes).unwrap();
+            assert_eq!((block.hash(), block.height(), read), (&hash, height, size));
+        }
+        for (height, hash) in &aside.dropped {
+            stored.remove(&block_key(*height, hash));
+        }
+        assert!(stored.is_empty(), "bodies that nobody asks for: {:?}", stored.keys());
+    }
+
+    fn check_states(&self, rows: &[Row], upkeep: &Upkeep) -> T::State {
+        let fact = |fact| self.heights(fact).unwrap().unwrap_or_default();
+        assert_eq!(fact(Fact::States), upkeep.states);
+        assert_eq!(fact(Fact::Pruned).first().copied().unwrap_or(0), upkeep.pruned);
+        let stored = self.stored(Table::States).into_iter();
+        let mut stored: BTreeMap<u64, Vec<u8>> =
+            stored.map(|(key, value)| (height_of_key(&key).unwrap(), value)).collect();
+        assert!(stored.keys().eq(&upkeep.states), "the states are where the list of them says");
+        let read = |height: u64, bytes: &[u8]| {
+            let hash = &rows[usize::try_from(height).unwrap()].hash;
+            read_state::<T::State>(height, hash, bytes).unwrap()
+        };
+        let mut state = T::State::default();
+        let mut start = 0;
+        if upkeep.pruned > 0 {
+            // Those below go when the next one is written.
+            stored = stored.split_off(&upkeep.pruned);
+            let (height, bytes) = stored.pop_first().expect("a pruned chain has a state to begin with");
+            (start, state) = (height, read(height, &bytes));
+        }
+        let mut replay_bytes = 0;
+        for row in rows.iter().filter(|row| row.header.height > start) {
+            let block = self.best_block(row).unwrap();
+            check::apply(&row.header, block.data(), &mut state).unwrap();
+            replay_bytes += row.size;
+            if let Some(bytes) = stored.remove(&row.header.height) {
+                assert!(read(row.header.height, &bytes) == state, "state {} is another", row.header.height);
+                replay_bytes = 0;
+            }
+        }
+        assert!(stored.is_empty(), "states above the tip: {:?}", stored.keys());
+        assert_eq!(upkeep.replay_bytes, replay_bytes);
+        state
+    }
+
+    fn stored(&self, table: Table) -> Entries {
+        self.store().scan(table, ALL_KEYS, Order::Ascending, usize::MAX).unwrap()
+    }
+}

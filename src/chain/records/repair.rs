@@ -1,0 +1,175 @@
+//! Taking out of the store what is damaged, so that what is left is a chain again. Goes by the keys, and believes no
+//! value.
+
+use core::ops::Bound;
+
+use super::codec::{block_key, height_of_key};
+use super::{Fact, Records, Row, heights_to_bytes, missing_row};
+use crate::primitives::{Hash, Header, Transaction};
+use crate::store::{ALL_KEYS, Batch, Entries, Keys, Order, StoreError, Table};
+
+/// How many blocks are cut off in one commit, whose bodies are in memory for that.
+const CUT_AT_ONCE: usize = 64;
+
+impl<T: Transaction> Records<T> {
+    /// Removes the best chain above `height` and all branches, whatever state they are in, and what was not committed.
+    /// Goes from the top down in steps, each of which leaves a shorter chain.
+    pub(in super::super) fn cut(&mut self, height: u64) -> Result<(), StoreError> {
+        self.batch = Batch::new();
+        self.cut_branches()?;
+        self.cut_states(height)?;
+        let above = height.saturating_add(1).to_be_bytes();
+        let above = (Bound::Included(&above[..]), Bound::Unbounded);
+        loop {
+            let rows = self.store.scan(Table::Chain, above, Order::Descending, CUT_AT_ONCE)?;
+            let Some((lowest, _)) = rows.last() else { break };
+            let lowest = lowest.clone();
+            let mut batch = Batch::new();
+            for (key, value) in rows {
+                if let Some((header, _)) = value.split_first_chunk() {
+                    batch.delete(Table::Heights, *Header::from_bytes(header).hash().as_bytes());
+                }
+                batch.delete(Table::Chain, key);
+            }
+            let keys = (Bound::Included(&lowest[..]), Bound::Unbounded);
+            // Those of branches too.
+            for (key, _) in self.store.scan(Table::Blocks, keys, Order::Ascending, usize::MAX)? {
+                // A row that is damaged does not tell its hash.
+                batch.delete(Table::Heights, &key[8.min(key.len())..]);
+                batch.delete(Table::Blocks, key);
+            }
+            self.store.commit(&batch)?;
+        }
+        // Those whose rows were missing.
+        self.clear(Table::Blocks, above)
+    }
+
+    /// Writes anew what follows from the rest: the row of the genesis block, the list of the states, and up to where
+    /// bodies were removed. Removes states and branches that are damaged. Returns what was wrong.
+    pub(in super::super) fn mend(&mut self, genesis: &Row) -> Result<Option<StoreError>, StoreError> {
+        let mut found = None;
+        let row = damage_of(self.load_row(0))?;
+        let is_found = damage_of(self.check_found(genesis))?;
+        if !row.as_ref().is_ok_and(|row| row.as_deref() == Some(genesis)) || is_found.is_err() {
+            found = Some(row.err().or(is_found.err()).unwrap_or_else(|| missing_row(0)));
+            self.put_row(genesis);
+        }
+        let (states, damaged) = self.readable_states()?;
+        match damage_of(self.heights(Fact::States))? {
+            Ok(listed) if listed.as_deref().unwrap_or_default() == states => {}
+            other => {
+                found = Some(other.err().or(damaged).unwrap_or_else(|| Fact::States.damaged()));
+                self.put_fact(Fact::States, heights_to_bytes(&states));
+            }
+        }
+        if let Err(error) = damage_of(self.heights(Fact::Pruned))? {
+            found = Some(error);
+            let pruned = self.first_best_body()?.saturating_sub(1);
+            self.put_fact(Fact::Pruned, heights_to_bytes(&[pruned]));
+        }
+        for (hash, row) in self.branches()? {
+            let Some(row) = row else { continue };
+            let block = damage_of(self.block(row.header.height, &hash))?;
+            if !matches!(block, Ok(Some(_))) {
+                found = block.err().or(found);
+                self.delete_block(row.header.height, &hash);
+                self.delete_branch(&hash);
+            }
+        }
+        self.commit()?;
+        Ok(found)
+    }
+
+    /// The heights of the states that can be read, and what is wrong with one of the others, which are removed.
+    fn readable_states(&mut self) -> Result<(Vec<u64>, Option<StoreError>), StoreError> {
+        let (mut heights, mut found) = (Vec::new(), None);
+        let mut last: Option<Vec<u8>> = None;
+        while let Some(key) = self.next_entry(Table::States, last.as_deref())?.pop().map(|(key, _)| key) {
+            let height = height_of_key(&key).unwrap_or(u64::MAX);
+            match damage_of(self.state(height))? {
+                Ok(Some(_)) => heights.push(height),
+                other => {
+                    found = other.err();
+                    self.batch.delete(Table::States, key.clone());
+                }
+            }
+            last = Some(key);
+        }
+        Ok((heights, found))
+    }
+
+    /// The height of the lowest block of the best chain whose body is kept; the tip's and one, where there is none.
+    fn first_best_body(&self) -> Result<u64, StoreError> {
+        let mut last: Option<Vec<u8>> = None;
+        while let Some(key) = self.next_entry(Table::Blocks, last.as_deref())?.pop().map(|(key, _)| key) {
+            if let Some((height, hash)) = key.split_first_chunk()
+                && let (height, Ok(hash)) = (u64::from_be_bytes(*height), <[u8; Hash::LEN]>::try_from(hash))
+                && let Ok(Some(_)) = damage_of(self.row_at(height, &Hash::from_bytes(hash)))?
+            {
+                return Ok(height);
+            }
+            last = Some(key);
+        }
+        Ok(self.last_height()?.unwrap_or(0) + 1)
+    }
+
+    fn next_entry(&self, table: Table, after: Option<&[u8]>) -> Result<Entries, StoreError> {
+        let keys = after.map_or(ALL_KEYS, |key| (Bound::Excluded(key), Bound::Unbounded));
+        self.store.scan(table, keys, Order::Ascending, 1)
+    }
+
+    /// Removes the states above `height`, and has no bodies removed above it.
+    fn cut_states(&mut self, height: u64) -> Result<(), StoreError> {
+        let mut states = self.heights(Fact::States)?.unwrap_or_default();
+        let kept = states.partition_point(|at| *at <= height);
+        let gone = states.split_off(kept);
+        if !gone.is_empty() {
+            for at in gone {
+                self.delete_state(at);
+            }
+            self.put_fact(Fact::States, heights_to_bytes(&states));
+        }
+        if self.heights(Fact::Pruned)?.is_some_and(|pruned| pruned.first() > Some(&height)) {
+            self.put_fact(Fact::Pruned, heights_to_bytes(&[height]));
+        }
+        self.commit()
+    }
+
+    /// Removes all branches with their bodies.
+    fn cut_branches(&mut self) -> Result<(), StoreError> {
+        for branches in self.branches()?.chunks(CUT_AT_ONCE) {
+            let mut batch = Batch::new();
+            for (hash, row) in branches {
+                if let Some(row) = row {
+                    batch.delete(Table::Blocks, block_key(row.header.height, hash));
+                }
+                batch.delete(Table::Branches, *hash.as_bytes());
+            }
+            self.store.commit(&batch)?;
+        }
+        Ok(())
+    }
+
+    /// Removes these keys of a table.
+    fn clear(&mut self, table: Table, keys: Keys<'_>) -> Result<(), StoreError> {
+        loop {
+            let mut batch = Batch::new();
+            for (key, _) in self.store.scan(table, keys, Order::Ascending, CUT_AT_ONCE)? {
+                batch.delete(table, key);
+            }
+            if batch.is_empty() {
+                return Ok(());
+            }
+            self.store.commit(&batch)?;
+        }
+    }
+}
+
+/// Tells a value that is damaged from a store that fails.
+fn damage_of<R>(result: Result<R, StoreError>) -> Result<Result<R, StoreError>, StoreError> {
+    match result {
+        Err(error) if error.is_damage() => Ok(Err(error)),
+        Err(error) => Err(error),
+        Ok(value) => Ok(Ok(value)),
+    }
+}

@@ -1,0 +1,150 @@
+//! Stores that are not this chain's, or not this program's: refused by name, and left as they are.
+
+use rstest::rstest;
+
+use super::forge::*;
+use super::stored::{Disk, assert_same, disk, open, try_open};
+use crate::store::{Batch, Store, Table, seal};
+use crate::{Blockchain, ChainConfig, FORMAT_VERSION, OpenError, StoreError};
+
+fn config() -> ChainConfig {
+    ChainConfig::default()
+}
+
+fn filled() -> Disk {
+    let disk = disk();
+    let mut chain: Chain = open(&spec(), &config(), &disk);
+    for block in Branch::of(&[1, 2, 3]).mined() {
+        let _ = import(&mut chain, block).unwrap();
+    }
+    disk
+}
+
+fn put(disk: &Disk, table: Table, key: &[u8], value: Option<Vec<u8>>) {
+    let mut batch = Batch::new();
+    match value {
+        Some(value) => batch.put(table, key, value),
+        None => batch.delete(table, key),
+    }
+    disk.clone().commit(&batch).unwrap();
+}
+
+/// Asserts that neither opening nor repairing takes the store, and that both leave it alone.
+#[track_caller]
+fn assert_refused(disk: &Disk, expected: &OpenError) {
+    let before = disk.with_inner(|memory| memory.clone());
+    assert_eq!(try_open::<Note>(&spec(), &config(), disk).unwrap_err(), *expected);
+    let repaired = Chain::repair(spec(), config(), Box::new(disk.clone()));
+    assert_eq!(repaired.unwrap_err(), *expected);
+    assert!(disk.with_inner(|memory| *memory == before), "nothing is written");
+}
+
+fn damaged(table: Table, key: &str, reason: &'static str) -> StoreError {
+    StoreError::DamagedValue { table, key: key.to_owned(), reason }
+}
+
+#[test]
+fn another_chain_is_refused_by_its_name_and_genesis() {
+    let disk = disk();
+    let other = builder().max_block_bytes(5_000).build().unwrap();
+    let chain: Chain = open(&other, &config(), &disk);
+    let (got, expected) = (*chain.genesis().hash(), *spec().genesis::<Note>().hash());
+    let error = OpenError::OtherChain { name: "test".to_owned(), got, expected };
+    assert_refused(&disk, &error);
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "the store holds chain \"test\" with genesis {got}, expected {expected}: choose another directory, \
+             or the rules by which it was made"
+        )
+    );
+    assert_eq!(open::<Note>(&other, &config(), &disk).height(), 0);
+}
+
+#[rstest]
+#[case(FORMAT_VERSION + 1)]
+#[case(u32::MAX)]
+fn a_newer_format_is_refused_by_its_version(#[case] got: u32) {
+    let disk = filled();
+    put(&disk, Table::Meta, b"format", Some(seal(Table::Meta, b"format", got.to_be_bytes().to_vec())));
+    let error = OpenError::NewerFormat { got };
+    assert_refused(&disk, &error);
+    assert_eq!(
+        error.to_string(),
+        format!("the store has format version {got}, this program knows up to 1: use a newer program")
+    );
+}
+
+#[rstest]
+#[case::older_than_any(Some(0_u32.to_be_bytes().to_vec()))]
+#[case::too_short(Some(vec![1]))]
+#[case::gone(None)]
+fn a_format_that_never_was_is_damage(#[case] value: Option<Vec<u8>>) {
+    let disk = filled();
+    put(&disk, Table::Meta, b"format", value.map(|value| seal(Table::Meta, b"format", value)));
+    assert_refused(&disk, &damaged(Table::Meta, "format", "is not what was written").into());
+}
+
+#[rstest]
+#[case::too_short(Some(vec![0; 31]))]
+#[case::gone(None)]
+fn a_store_that_does_not_say_whose_it_is_is_damaged(#[case] value: Option<Vec<u8>>) {
+    let disk = filled();
+    put(&disk, Table::Meta, b"genesis", value.map(|value| seal(Table::Meta, b"genesis", value)));
+    assert_refused(&disk, &damaged(Table::Meta, "genesis", "is not what was written").into());
+}
+
+/// A value from another place of the store, whose checksum is right there.
+#[test]
+fn a_value_of_another_key_is_damage() {
+    let disk = filled();
+    let value = disk.get(Table::Meta, b"genesis").unwrap();
+    put(&disk, Table::Meta, b"format", value);
+    assert_refused(&disk, &damaged(Table::Meta, "format", "is not what was written").into());
+}
+
+#[test]
+fn a_store_with_a_head_and_no_chain_is_damaged_and_repaired_to_a_new_one() {
+    let disk = filled();
+    for height in 0..4_u64 {
+        put(&disk, Table::Chain, &height.to_be_bytes(), None);
+    }
+    let error = damaged(Table::Chain, "0", "is missing");
+    let open = try_open::<Note>(&spec(), &config(), &disk).unwrap_err();
+    assert_eq!(open, OpenError::Damaged { height: 0, error: error.clone() });
+    let (mut chain, found) = Chain::repair(spec(), config(), Box::new(disk)).unwrap();
+    assert_eq!((chain.height(), found), (0, Some(error.into())));
+    let main = Branch::of(&[1, 2, 3]);
+    let _ = chain.import_all(main.mined().iter().cloned(), NOW).unwrap();
+    chain.check_invariants();
+    assert_follows(&chain, &main);
+}
+
+/// What the node keeps there beside the chain is not the chain's business.
+#[test]
+fn tables_of_others_are_left_alone() {
+    let disk = filled();
+    for table in [Table::Mempool, Table::Peers] {
+        put(&disk, table, b"key", Some(b"value".to_vec()));
+    }
+    let mut chain: Chain = open(&spec(), &config(), &disk);
+    assert_eq!(import(&mut chain, Branch::of(&[1, 2, 3, 4]).tip()).map(|_| ()), Ok(()));
+    chain.drop_above(2).unwrap();
+    let (repaired, found) = Chain::repair(spec(), config(), Box::new(disk.clone())).unwrap();
+    assert_eq!(found, None);
+    assert_same(&repaired, &chain);
+    for table in [Table::Mempool, Table::Peers] {
+        assert_eq!(disk.get(table, b"key").unwrap().as_deref(), Some(&b"value"[..]));
+    }
+}
+
+#[test]
+fn a_chain_of_another_transaction_type_is_damaged_where_its_blocks_are() {
+    let disk = filled();
+    // Notes are no texts: the first block that is replayed cannot be read.
+    let error = Blockchain::<String>::open(spec(), config(), Box::new(disk)).unwrap_err();
+    let OpenError::Damaged { error: StoreError::DamagedValue { table: Table::Blocks, .. }, .. } = error
+    else {
+        panic!("{error}");
+    };
+}

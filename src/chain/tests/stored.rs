@@ -1,0 +1,115 @@
+//! Chains on a store that the test keeps a hand on, and what two chains have to have in common.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::forge::*;
+use crate::merkle::{ConsistencyProof, InclusionProof};
+use crate::store::Memory;
+use crate::testing::store::Faulty;
+use crate::{
+    Block, Blockchain, ChainConfig, ChainSpec, CompactTarget, Hash, Header, Imported, OpenError, Transaction,
+    Work,
+};
+
+/// A store of which a clone is the same store, so that a chain can be opened on it again.
+pub(super) type Disk = Faulty<Memory>;
+
+pub(super) fn disk() -> Disk {
+    Faulty::new(Memory::new())
+}
+
+/// Another store with the same entries.
+pub(super) fn copy_of(disk: &Disk) -> Disk {
+    Faulty::new(disk.with_inner(|memory| memory.clone()))
+}
+
+pub(super) fn try_open<T: Transaction>(
+    spec: &ChainSpec,
+    config: &ChainConfig,
+    disk: &Disk,
+) -> Result<Blockchain<T>, OpenError> {
+    Blockchain::open(spec.clone(), config.clone(), Box::new(disk.clone()))
+}
+
+#[track_caller]
+pub(super) fn open<T: Transaction>(spec: &ChainSpec, config: &ChainConfig, disk: &Disk) -> Blockchain<T> {
+    try_open(spec, config, disk).unwrap()
+}
+
+/// `len` blocks on top of the chain's tip, which are not imported.
+pub(super) fn blocks_above<T: Transaction>(
+    chain: &Blockchain<T>,
+    len: u64,
+    mut data: impl FnMut(u64) -> Vec<T>,
+) -> Vec<Arc<Block<T>>> {
+    let mut scratch = Blockchain::new(chain.spec().clone());
+    for block in chain.blocks(1..) {
+        let _ = scratch.import(block.unwrap(), NOW).unwrap();
+    }
+    let start = scratch.height() + 1;
+    let mined = (start..start + len).map(|height| {
+        let block = Arc::new(scratch.template(data(height), NOW).unwrap().mine().unwrap());
+        let imported = scratch.import(Arc::clone(&block), NOW).unwrap();
+        assert!(matches!(imported, Imported::Extended { .. }));
+        block
+    });
+    mined.collect()
+}
+
+/// All that a chain still is when it is opened again.
+#[derive(Debug, PartialEq)]
+pub(super) struct Picture<T: Transaction> {
+    blocks: Vec<Arc<Block<T>>>,
+    headers: Vec<Header>,
+    first_body: u64,
+    work: Work,
+    next_target: CompactTarget,
+    locator: Vec<Hash>,
+    ancestors: Vec<InclusionProof>,
+    consistency: Vec<ConsistencyProof>,
+    branches: BTreeMap<Hash, (Work, usize, Arc<Block<T>>)>,
+    states: Vec<u64>,
+    next: Header,
+}
+
+impl<T: Transaction> Picture<T> {
+    pub(super) fn of(chain: &Blockchain<T>) -> Self {
+        let heights = || 0..=chain.height();
+        let branches = chain.tree.complete_rows().into_iter().map(|(hash, row)| {
+            let block = chain.block(&hash).unwrap().expect("a complete block is there");
+            assert_eq!(*block.header(), row.header);
+            (hash, (row.work, row.size, block))
+        });
+        let next = chain.template(Vec::new(), NOW).unwrap();
+        assert_eq!(chain.tip().hash(), &next.header().previous_hash);
+        Self {
+            blocks: chain.blocks(..).map(Result::unwrap).collect(),
+            headers: heights().map(|height| chain.header_at(height).unwrap().unwrap()).collect(),
+            first_body: chain.first_body(),
+            work: chain.work(),
+            next_target: chain.next_target(),
+            locator: chain.locator_from(chain.tip().hash()).unwrap(),
+            ancestors: heights().map(|at| chain.ancestor_proof(at, chain.height() + 1).unwrap()).collect(),
+            consistency: heights().map(|at| chain.consistency_proof(at, chain.height()).unwrap()).collect(),
+            branches: branches.collect(),
+            states: chain.upkeep.states.clone(),
+            next: *next.header(),
+        }
+    }
+
+    /// The picture of another chain, whose states were written at other times.
+    pub(super) fn without_states(self) -> Self {
+        Self { states: Vec::new(), ..self }
+    }
+}
+
+/// Asserts that two chains are the same in all that outlives them.
+#[track_caller]
+pub(super) fn assert_same<T: Transaction>(left: &Blockchain<T>, right: &Blockchain<T>)
+where
+    T::State: PartialEq + core::fmt::Debug,
+{
+    assert_eq!(left.state(), right.state());
+    assert_eq!(Picture::of(left), Picture::of(right));
+}

@@ -1,0 +1,201 @@
+//! What a node keeps in its store beside the chain: the transactions that wait to be mined, and the addresses at
+//! which peers were reached. Written a moment after it changes, not at once, so a crash may cost the last moment.
+
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::io::Now;
+use super::{PeerAddr, Protocol, limits};
+use crate::mempool::Source;
+use crate::primitives::{Hash, Timestamp, Transaction};
+use crate::store::{ALL_KEYS, Batch, Order, StoreError, Table, seal, unseal};
+
+/// What the store has, and when it is next brought up to date.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Saved {
+    /// The transactions in the store, with their numbers: they come back in this order.
+    transactions: BTreeMap<Hash, u64>,
+    /// More than the number of any transaction that was written.
+    next: u64,
+    /// The tip at which transactions were last written.
+    tip: Option<Hash>,
+    /// The addresses in the store.
+    peers: BTreeSet<PeerAddr>,
+    due: Option<Duration>,
+}
+
+/// The key of the block up to which the chain had been followed when transactions were last written, by height and
+/// hash. No id, which has 32 bytes.
+const FOLLOWED_KEY: &[u8] = b"followed";
+
+/// At most so many blocks are looked through for transactions that were mined after they were last written.
+const MAX_BLOCKS_LOOKED_THROUGH: u64 = 10_000;
+
+/// Transactions of so many blocks are known as mined after a start, so that one that is relayed late is not mined
+/// twice.
+const REMEMBERED_BLOCKS: u64 = 100;
+
+impl Saved {
+    pub(super) const fn deadline(&self) -> Option<Duration> {
+        self.due
+    }
+}
+
+impl<T: Transaction> Protocol<T> {
+    /// The addresses at which peers were reached, from the store.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`], where the store fails.
+    pub fn remembered_peers(&mut self) -> Result<Vec<PeerAddr>, StoreError> {
+        let entries =
+            self.chain.store().scan(Table::Peers, ALL_KEYS, Order::Ascending, limits::MAX_OUTBOUND)?;
+        let peers = entries.iter().filter(|(key, value)| unseal(Table::Peers, key, value).is_some());
+        let peers = peers.filter_map(|(key, _)| str::from_utf8(key).ok()?.parse().ok());
+        let peers: Vec<PeerAddr> = peers.collect();
+        self.saved.peers.extend(peers.iter().cloned());
+        Ok(peers)
+    }
+
+    /// Sees to it that what has changed is written soon.
+    pub(super) fn plan_to_save(&mut self, now: Now) {
+        self.saved.due.get_or_insert(now.elapsed + limits::SAVE_INTERVAL);
+    }
+
+    pub(super) fn save_if_due(&mut self, now: Now) {
+        if self.saved.due.is_none_or(|due| due > now.elapsed) {
+            return;
+        }
+        self.saved.due = None;
+        if self.is_halted() {
+            self.plan_to_save(now);
+        } else if let Err(error) = self.save() {
+            self.halt(error, now);
+            self.plan_to_save(now);
+        }
+    }
+
+    /// Writes all that is still to be written, for a clean stop. What fails is lost, as in a crash.
+    pub(super) fn save_at_last(&mut self) {
+        if let Err(error) = self.save().and_then(|()| self.chain.checkpoint()) {
+            self.read_failed(error);
+        }
+    }
+
+    fn save(&mut self) -> Result<(), StoreError> {
+        let mut batch = Batch::new();
+        let pending: BTreeSet<Hash> = self.mempool.iter().map(|(id, _)| *id).collect();
+        for id in self.saved.transactions.keys().filter(|id| !pending.contains(id)) {
+            batch.delete(Table::Mempool, *id.as_bytes());
+        }
+        let mut next = self.saved.next;
+        let mut saved = BTreeMap::new();
+        let mut last = None;
+        for (id, transaction) in self.mempool.iter() {
+            // What came back from a lost branch stands before what was written earlier, which then follows anew.
+            let number = self.saved.transactions.get(id).copied().filter(|number| Some(*number) > last);
+            let number = number.unwrap_or(next);
+            last = Some(number);
+            if number == next {
+                // One without a form in postcard would not be mined either; it is not kept.
+                let Ok(bytes) = postcard::to_extend(transaction, next.to_be_bytes().to_vec()) else {
+                    continue;
+                };
+                batch.put(Table::Mempool, *id.as_bytes(), seal(Table::Mempool, id.as_bytes(), bytes));
+                next += 1;
+            }
+            saved.insert(*id, number);
+        }
+        let tip = *self.chain.tip().hash();
+        if !batch.is_empty() || (self.saved.tip != Some(tip) && !pending.is_empty()) {
+            let followed = [&self.chain.height().to_be_bytes()[..], tip.as_bytes()].concat();
+            batch.put(Table::Mempool, FOLLOWED_KEY, seal(Table::Mempool, FOLLOWED_KEY, followed));
+        }
+        let peers: BTreeSet<PeerAddr> = self.reached_peers().collect();
+        for peer in peers.difference(&self.saved.peers) {
+            let key = peer.as_str().as_bytes();
+            batch.put(Table::Peers, key, seal(Table::Peers, key, Vec::new()));
+        }
+        for peer in self.saved.peers.iter().filter(|peer| !self.dialer.contains(peer)) {
+            batch.delete(Table::Peers, peer.as_str().as_bytes());
+        }
+        if !batch.is_empty() {
+            self.chain.commit_aside(&batch)?;
+        }
+        self.saved.transactions = saved;
+        self.saved.next = next;
+        self.saved.tip = Some(tip);
+        self.saved.peers.retain(|peer| self.dialer.contains(peer));
+        self.saved.peers.extend(peers);
+        Ok(())
+    }
+
+    /// The addresses at which a peer that has introduced itself was dialled.
+    fn reached_peers(&self) -> impl Iterator<Item = PeerAddr> {
+        let ready = self.peers.values().filter(|peer| peer.is_ready());
+        ready.filter(|peer| self.dialer.contains(&peer.address)).map(|peer| peer.address.clone())
+    }
+
+    /// Takes back the transactions of the last time, in their order, without those that were mined meanwhile or do
+    /// not apply any more. One that is damaged is dropped: whoever submitted it may submit it again.
+    pub(super) fn load_mempool(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        // As many as the mempool held when they were written; those that find no room now are deleted.
+        let entries = self.chain.store().scan(Table::Mempool, ALL_KEYS, Order::Ascending, usize::MAX)?;
+        let mut followed = None;
+        let mut transactions = BTreeMap::new();
+        for (key, value) in &entries {
+            let Some(value) = unseal(Table::Mempool, key, value) else { continue };
+            let Some((number, bytes)) = value.split_first_chunk() else { continue };
+            if key == FOLLOWED_KEY {
+                followed =
+                    bytes.try_into().ok().map(|hash| (u64::from_be_bytes(*number), Hash::from_bytes(hash)));
+            } else if let Ok(transaction) = postcard::from_bytes::<T>(bytes) {
+                transactions.insert(u64::from_be_bytes(*number), (key, transaction));
+            }
+        }
+        self.saved.next = transactions.last_key_value().map_or(0, |(number, _)| number + 1);
+        self.saved.transactions = entries
+            .iter()
+            .filter_map(|(key, _)| Some((Hash::from_bytes(key.as_slice().try_into().ok()?), 0)))
+            .collect();
+        for (number, (key, _)) in &transactions {
+            if let Ok(id) = <[u8; 32]>::try_from(key.as_slice()) {
+                self.saved.transactions.insert(Hash::from_bytes(id), *number);
+            }
+        }
+        let tip = self.chain.height();
+        // Where that block has left the best chain, what was mined since begins below it.
+        let since = match followed {
+            Some((height, hash)) if self.chain.is_best(&hash)? => height + 1,
+            Some((height, _)) => height.saturating_sub(REMEMBERED_BLOCKS),
+            None => 0,
+        };
+        let since = since.max(tip.saturating_sub(MAX_BLOCKS_LOOKED_THROUGH));
+        let since = if transactions.is_empty() { tip + 1 } else { since };
+        let start = since.min((tip + 1).saturating_sub(REMEMBERED_BLOCKS));
+        let mut mined = BTreeSet::new();
+        let mut remembered = Vec::new();
+        for block in self.chain.blocks(start..) {
+            // One that cannot be read is found by those who need it.
+            let Some((height, digest)) =
+                block.ok().and_then(|block| Some((block.height(), block.digest().ok()?)))
+            else {
+                continue;
+            };
+            if height >= since {
+                mined.extend(digest.ids.iter().copied());
+            }
+            remembered.extend(digest.ids);
+        }
+        for (key, transaction) in transactions.into_values() {
+            let is_mined =
+                <[u8; 32]>::try_from(key.as_slice()).is_ok_and(|key| mined.contains(&Hash::from_bytes(key)));
+            if !is_mined {
+                // What does not apply any more is dropped, as it would have been in a running node.
+                let _ = self.mempool.submit(transaction, Source::Local, &self.chain, now);
+            }
+        }
+        self.mempool.remember_mined(remembered);
+        Ok(())
+    }
+}

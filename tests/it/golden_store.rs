@@ -1,0 +1,182 @@
+//! What a chain and its node write into a store, frozen value by value: format version 1. A change here is a new
+//! version, with a file of its own beside this one, because stores in the field have to be opened.
+
+use std::fs;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use hashloom::store::{ALL_KEYS, Batch, Entries, Keys, Memory, Order, Table};
+use hashloom::{
+    Address, Block, Blockchain, ChainConfig, Context, Direction, FORMAT_VERSION, Hello, Input, Message, Now,
+    PeerId, Protocol, ProtocolConfig, Rejected, Store, StoreError, Timestamp, Tip, Transaction, Work,
+};
+use serde::{Deserialize, Serialize};
+
+use super::golden_chain::{check, path, spec};
+
+const FILE: &str = "store-v1.txt";
+const NOW: Now = Now { elapsed: Duration::ZERO, wall: Timestamp::from_millis(1_767_225_700_000) };
+
+/// A text; the state is how many there were, and the last of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Line(String);
+
+impl Transaction for Line {
+    type State = (u64, String);
+
+    fn apply(&self, state: &mut Self::State, _: &Context<'_>) -> Result<(), Rejected> {
+        *state = (state.0 + 1, self.0.clone());
+        Ok(())
+    }
+}
+
+fn line(text: &str) -> Line {
+    Line(text.to_owned())
+}
+
+/// A store that the test can look into.
+#[derive(Clone, Debug, Default)]
+struct Shared(Arc<Mutex<Memory>>);
+
+impl Store for Shared {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.0.lock().unwrap().get(table, key)
+    }
+
+    fn scan(&self, table: Table, keys: Keys<'_>, order: Order, limit: usize) -> Result<Entries, StoreError> {
+        self.0.lock().unwrap().scan(table, keys, order, limit)
+    }
+
+    fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        self.0.lock().unwrap().commit(batch)
+    }
+}
+
+impl Shared {
+    /// The lines of the golden file.
+    fn lines(&self) -> Vec<(String, String)> {
+        let entries = Table::ALL.into_iter().flat_map(|table| {
+            let entries = self.scan(table, ALL_KEYS, Order::Ascending, usize::MAX).unwrap();
+            assert!(!entries.is_empty(), "nothing of {} is frozen", table.name());
+            entries.into_iter().map(move |(key, value)| (table, key, value))
+        });
+        entries
+            .map(|(table, key, value)| (format!("{} {}", table.name(), hex::encode(key)), hex::encode(value)))
+            .collect()
+    }
+
+    /// A store with what the golden file has.
+    fn frozen() -> Self {
+        let mut batch = Batch::new();
+        let file = fs::read_to_string(path(FILE)).unwrap();
+        for line in file.lines().filter(|line| !line.starts_with('#')) {
+            let (name, value) = line.split_once(": ").unwrap();
+            let (name, key) = name.split_once(' ').unwrap();
+            let table = Table::ALL.into_iter().find(|table| table.name() == name).unwrap();
+            batch.put(table, hex::decode(key).unwrap(), hex::decode(value).unwrap());
+        }
+        let mut store = Self::default();
+        store.commit(&batch).unwrap();
+        store
+    }
+}
+
+/// Without the bodies of blocks that are older than two, as far as the state allows.
+fn config() -> ChainConfig {
+    ChainConfig::default().with_keep_bodies(Some(2))
+}
+
+/// Six blocks, and one beside the fifth.
+fn blocks() -> (Vec<Arc<Block<Line>>>, Arc<Block<Line>>) {
+    let mut chain = Blockchain::new(spec());
+    let mut beside = None;
+    let mut best = Vec::new();
+    for height in 1..=6_u64 {
+        let block = |text: String| {
+            let now = Timestamp::from_millis(1_767_225_600_000 + 1_000 * height);
+            let template = chain.template_for(Address::from_bytes([9; 20]), vec![Line(text)], now).unwrap();
+            Arc::new(template.mine().unwrap())
+        };
+        if height == 5 {
+            beside = Some(block("beside".to_owned()));
+        }
+        best.push(block(format!("block {height}")));
+        let _ = chain.import(Arc::clone(&best[best.len() - 1]), NOW.wall).unwrap();
+    }
+    (best, beside.unwrap())
+}
+
+/// A node that is stopped cleanly, with transactions that wait and a peer that it reached.
+fn write(store: &Shared) {
+    let mut chain = Blockchain::open(spec(), config(), Box::new(store.clone())).unwrap();
+    let (best, beside) = blocks();
+    for block in &best[..5] {
+        let _ = chain.import(Arc::clone(block), NOW.wall).unwrap();
+        if block.height() % 3 == 0 {
+            chain.checkpoint().unwrap();
+        }
+    }
+    let _ = chain.import_all([beside, Arc::clone(&best[5])], NOW.wall).unwrap();
+    let mut node = Protocol::with_chain(chain, ProtocolConfig::default(), NOW.wall).unwrap();
+    for text in ["first", "second"] {
+        node.submit(line(text), NOW).unwrap();
+    }
+    reach_a_peer(&mut node);
+    node.shutdown(NOW);
+}
+
+fn reach_a_peer(node: &mut Protocol<Line>) {
+    let address = "ws://localhost:5001".parse().unwrap();
+    node.connect("ws://localhost:5001".parse().unwrap(), NOW).unwrap();
+    let peer = PeerId(1);
+    node.handle(Input::Connected { peer, direction: Direction::Outbound, address }, NOW);
+    let genesis = *node.chain().genesis().hash();
+    let hello = Hello {
+        protocol: 1,
+        genesis,
+        nonce: 1,
+        tip: Tip { hash: genesis, height: 0, work: Work::ZERO },
+        agent: "test".to_owned(),
+        listen: None,
+        wants_new_blocks: false,
+        keeps_bodies: None,
+    };
+    node.handle(Input::Received { peer, message: Message::Hello(hello) }, NOW);
+    assert_eq!(node.peers().len(), 1);
+}
+
+#[test]
+fn the_values_of_format_version_1() {
+    assert_eq!(FORMAT_VERSION, 1, "keep this test for version 1, and write one for the new version");
+    let store = Shared::default();
+    write(&store);
+    check(
+        FILE,
+        "What a store of format version 1 has: the table and the key, then the value.",
+        &store.lines(),
+    );
+}
+
+#[test]
+fn the_values_of_format_version_1_are_read() {
+    let store = Shared::frozen();
+    let before = store.lines();
+    let chain: Blockchain<Line> = Blockchain::open(spec(), config(), Box::new(store.clone())).unwrap();
+    let (best, beside) = blocks();
+    assert_eq!((chain.height(), chain.first_body()), (6, 4));
+    assert_eq!(chain.state(), &(6, "block 6".to_owned()));
+    for block in &best {
+        assert_eq!(chain.header_at(block.height()).unwrap().as_ref(), Some(block.header()));
+        let kept = (block.height() >= 4).then_some(block);
+        assert_eq!(chain.block_at(block.height()).unwrap().as_ref(), kept);
+    }
+    assert_eq!(chain.block(beside.hash()).unwrap(), Some(beside));
+    chain.verify(..).unwrap();
+
+    let mut node = Protocol::with_chain(chain, ProtocolConfig::default(), NOW.wall).unwrap();
+    assert!(node.mempool().iter().map(|(_, line)| line).eq(&[line("first"), line("second")]));
+    let peers: Vec<String> =
+        node.remembered_peers().unwrap().iter().map(|peer| peer.as_str().to_owned()).collect();
+    assert_eq!(peers, ["ws://localhost:5001"]);
+    assert_eq!(store.lines(), before, "reading changes nothing");
+}

@@ -1,0 +1,200 @@
+//! A file in which bits are flipped, or of which the end is missing: it opens and gives nothing but right blocks, or
+//! it is refused by name.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use hashloom::store::Redb;
+use hashloom::{Block, Blockchain, ChainConfig};
+use rstest::rstest;
+
+use super::{Line, NOW, extend, open, spec};
+
+/// The file of a chain with blocks of several sizes, and its blocks.
+fn original(directory: &Path) -> (Vec<u8>, Vec<Arc<Block<Line>>>) {
+    let mut chain = open(directory).unwrap();
+    let mut blocks = vec![Arc::clone(chain.genesis())];
+    for height in 1..=60_usize {
+        blocks.push(extend(&mut chain, &"line ".repeat(height * height / 4)));
+    }
+    chain.checkpoint().unwrap();
+    blocks.push(extend(&mut chain, "after the last state"));
+    drop(chain);
+    (fs::read(directory.join("chain.redb")).unwrap(), blocks)
+}
+
+/// What became of a damaged file.
+#[derive(Debug, Default)]
+struct Tally {
+    whole: usize,
+    refused: usize,
+    partly: usize,
+}
+
+impl Tally {
+    /// Opens the file, reads all that it has, and has it repaired where it is damaged.
+    fn look(&mut self, directory: &Path, bytes: &[u8], blocks: &[Arc<Block<Line>>], what: &str) {
+        let _ = fs::remove_dir_all(directory);
+        fs::create_dir_all(directory).unwrap();
+        fs::write(directory.join("chain.redb"), bytes).unwrap();
+        match open(directory) {
+            Ok(chain) => self.read(&chain, blocks, what),
+            Err(error) => {
+                assert!(error.to_string().contains("damaged"), "{what}: {error}");
+                self.refused += 1;
+            }
+        }
+    }
+
+    fn read(&mut self, chain: &Blockchain<Line>, blocks: &[Arc<Block<Line>>], what: &str) {
+        let mut failed = 0;
+        for (height, expected) in blocks.iter().enumerate() {
+            for block in [chain.block_at(height as u64), chain.block(expected.hash())] {
+                match block {
+                    Ok(Some(block)) => assert_eq!(block, *expected, "{what}: a wrong block at {height}"),
+                    // The file may have gone back to an earlier commit, which peers make up for.
+                    Ok(None) => failed += 1,
+                    Err(error) => {
+                        assert!(error.to_string().contains("damaged"), "{what}: {error}");
+                        failed += 1;
+                    }
+                }
+            }
+        }
+        if failed > 0 {
+            self.partly += 1;
+        } else {
+            assert_eq!(chain.state().0, blocks.len() as u64 - 1, "{what}: a wrong state");
+            self.whole += 1;
+        }
+    }
+}
+
+#[test]
+fn flipped_bits_never_give_a_wrong_block() {
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let directory = tempfile::tempdir().unwrap();
+    let (bytes, blocks) = original(&directory.path().join("original"));
+    let used = used_bytes(&bytes);
+    let mut tally = Tally::default();
+    for round in 0..500 {
+        let mut damaged = bytes.clone();
+        // Most of a file that has just grown is empty, and a flip there shows nothing.
+        let at = used[random.usize(..used.len())];
+        let bit = random.u8(..8);
+        damaged[at] ^= 1 << bit;
+        let what = format!("seed {seed}, round {round}: bit {bit} of byte {at}");
+        tally.look(&directory.path().join("flipped"), &damaged, &blocks, &what);
+    }
+    println!("{tally:?}");
+    assert!(tally.refused + tally.partly > 50, "the damage was not noticed: {tally:?}");
+}
+
+/// The places of the bytes that are part of a page with something in it.
+fn used_bytes(bytes: &[u8]) -> Vec<usize> {
+    let pages = bytes.chunks(4_096).enumerate().filter(|(_, page)| page.iter().any(|byte| *byte != 0));
+    pages.flat_map(|(index, page)| (0..page.len()).map(move |at| index * 4_096 + at)).collect()
+}
+
+#[test]
+fn a_file_that_is_cut_off_never_gives_a_wrong_block() {
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let directory = tempfile::tempdir().unwrap();
+    let (bytes, blocks) = original(&directory.path().join("original"));
+    let mut tally = Tally::default();
+    for round in 0..200 {
+        let len = random.usize(1..bytes.len());
+        let what = format!("seed {seed}, round {round}: cut to {len} bytes");
+        tally.look(&directory.path().join("cut"), &bytes[..len], &blocks, &what);
+    }
+    println!("{tally:?}");
+    assert!(tally.refused + tally.partly > 100, "the damage was not noticed: {tally:?}");
+}
+
+/// Where to flip a bit, and the height that is found damaged.
+#[rstest]
+#[case::deep(40)]
+#[case::after_the_last_state(61)]
+fn a_repaired_chain_takes_the_rest_again(#[case] height: usize) {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut bytes, blocks) = original(&directory.path().join("original"));
+    // The header of the block, which is also in a row of the chain: the one whose transactions follow.
+    let target = [&blocks[height].header().to_bytes()[..], &[1]].concat();
+    let at = bytes.windows(target.len()).position(|window| window == target).unwrap();
+    bytes[at + target.len() + 4] ^= 1;
+    let at = directory.path().join("damaged");
+    fs::create_dir(&at).unwrap();
+    fs::write(at.join("chain.redb"), &bytes).unwrap();
+
+    let store = Box::new(Redb::open_for_repair(&at).unwrap());
+    let (mut chain, found) = Blockchain::<Line>::repair(spec(), ChainConfig::default(), store).unwrap();
+    let found = if let Some(error) = found {
+        error.to_string()
+    } else {
+        let error = chain.verify(..).unwrap_err();
+        chain.drop_above(error.height() - 1).unwrap();
+        error.to_string()
+    };
+    let named =
+        format!("blocks {height} {} has other transactions than its header says", blocks[height].hash());
+    assert!(found.contains(&named), "{found}");
+    assert_eq!(chain.tip(), &blocks[height - 1]);
+    assert_eq!(chain.state(), &(height as u64 - 1, blocks[height - 1].data()[0].0.clone()));
+    let imported = chain.import_all(blocks[height..].iter().cloned(), NOW).unwrap();
+    assert_eq!(imported.connected, blocks[height..]);
+    chain.verify(..).unwrap();
+    drop(chain);
+
+    let store = Box::new(Redb::open(&at).unwrap());
+    let (chain, found) = Blockchain::<Line>::repair(spec(), ChainConfig::default(), store).unwrap();
+    assert_eq!((found, chain.tip()), (None, &blocks[61]));
+    assert_eq!(chain.state().0, 61);
+}
+
+#[test]
+fn a_repair_and_peers_bring_back_all_that_a_flipped_bit_took() {
+    const ROUNDS: usize = 60;
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let directory = tempfile::tempdir().unwrap();
+    let (bytes, blocks) = original(&directory.path().join("original"));
+    let used = used_bytes(&bytes);
+    let mut brought_back = 0;
+    for round in 0..ROUNDS {
+        let mut damaged = bytes.clone();
+        let at = used[random.usize(..used.len())];
+        damaged[at] ^= 1 << random.u8(..8);
+        let place = directory.path().join(round.to_string());
+        fs::create_dir(&place).unwrap();
+        fs::write(place.join("chain.redb"), damaged).unwrap();
+        match repair(&place) {
+            Ok(mut chain) => {
+                let _ = chain.import_all(blocks[1..].iter().cloned(), NOW).unwrap();
+                chain.verify(..).unwrap();
+                drop(chain);
+                let chain = open(&place).unwrap();
+                let found: Vec<_> = chain.blocks(..).collect::<Result<_, _>>().unwrap();
+                assert_eq!(found, blocks, "seed {seed}, round {round}: byte {at}");
+                brought_back += 1;
+            }
+            // The first block, or the list of the tables: nothing is left to build on.
+            Err(error) => assert!(error.to_string().contains("damaged"), "byte {at}: {error}"),
+        }
+    }
+    assert!(brought_back > ROUNDS * 3 / 4, "{brought_back} of {ROUNDS}");
+}
+
+fn repair(directory: &Path) -> anyhow::Result<Blockchain<Line>> {
+    let store = Box::new(Redb::open_for_repair(directory)?);
+    let (mut chain, _) = Blockchain::repair(spec(), ChainConfig::default(), store)?;
+    if let Err(error) = chain.verify(..) {
+        chain.drop_above(error.height().saturating_sub(1))?;
+    }
+    Ok(chain)
+}
