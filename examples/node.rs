@@ -7,13 +7,26 @@
 //! curl localhost:3001/blocks
 //! ```
 //!
-//! All that it does itself is to read options, to log, and to stop when it is told to.
+//! The chain stays in `hashloom-data/<P2P_PORT>`, or where `DATA_DIR` says. While the node is stopped, the same
+//! program checks the chain, copies it to a file and back, and repairs it:
+//!
+//! ```sh
+//! cargo run --example node --features http,ws-json -- verify
+//! cargo run --example node --features http,ws-json -- export blocks.archive
+//! P2P_PORT=5002 cargo run --example node --features http,ws-json -- import blocks.archive
+//! ```
+//!
+//! All that it does itself is to read options, to log, to show progress, and to stop when it is told to.
 
 // Cargo would take files beside this one for examples of their own.
 #[path = "node/options.rs"]
 mod options;
+#[path = "node/place.rs"]
+mod place;
 #[path = "node/terminal.rs"]
 mod terminal;
+#[path = "node/work.rs"]
+mod work;
 
 use std::io;
 use std::net::SocketAddr;
@@ -22,7 +35,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, anyhow};
 use hashloom::http::{self, HttpConfig, RoutesConfig};
 use hashloom::transport::TransportError;
-use hashloom::{Node, NodeHandle, StartError};
+use hashloom::{Node, NodeHandle, ProtocolConfig, StartError};
 use tokio::net::TcpListener;
 
 use options::Options;
@@ -35,7 +48,7 @@ async fn main() -> ExitCode {
         Err(exit_code) => return exit_code,
     };
     match run(options).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(exit_code) => exit_code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
@@ -43,10 +56,13 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(options: Options) -> Result<()> {
+async fn run(options: Options) -> Result<ExitCode> {
     let terminal = Terminal::new();
     terminal.log()?;
     let stop = stop_signal()?;
+    if let Some(command) = options.command.clone() {
+        return work::run(command, &options, &terminal, stop);
+    }
     // The port first: when it is taken, nothing has been started yet.
     let listener = bind_http(options.http_address()).await?;
     let node = start_node(&options).await?;
@@ -64,7 +80,7 @@ async fn run(options: Options) -> Result<()> {
     // Both at once: HTTP takes no more requests, and those that wait for a block end with the node.
     tokio::join!(server.shutdown(), node.shutdown());
     tracing::info!("stopped");
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn bind_http(address: SocketAddr) -> Result<TcpListener> {
@@ -80,7 +96,10 @@ async fn bind_http(address: SocketAddr) -> Result<TcpListener> {
 async fn start_node(options: &Options) -> Result<NodeHandle> {
     let transport = options.transport();
     let formats = transport.subprotocols().join(", ");
+    let place = options.place();
     let node = Node::builder(options.spec()?)
+        .boxed_store(place.open()?)
+        .protocol(ProtocolConfig::default().with_chain(options.chain_config()))
         .transport(transport)
         .listen(options.p2p_address()?)
         .peers(options.peers())
@@ -93,11 +112,13 @@ async fn start_node(options: &Options) -> Result<NodeHandle> {
             StartError::Transport(TransportError::AddressInUse { address }) => anyhow!(
                 "{address} is in use, perhaps by another node: set P2P_PORT (or --p2p-port) to a free port"
             ),
+            StartError::Open(error) => place.explain(&error),
             error => anyhow!("{error}"),
         })?;
     let address = node.listen_addr().context("the node listens nowhere")?;
     tracing::info!("peers at {address}, formats {formats}");
     tracing::info!("chain {} with genesis {}", options.chain, node.chain().genesis().hash());
+    place.log(&node.chain());
     Ok(node)
 }
 

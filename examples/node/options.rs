@@ -2,18 +2,22 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::builder::BoolishValueParser;
-use clap::{Parser, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use hashloom::transport::WsMulti;
 #[cfg(feature = "ws-bincode")]
 use hashloom::wire::Bincode;
 #[cfg(feature = "ws-json")]
 use hashloom::wire::Json;
-use hashloom::{Address, ChainSpec, PeerAddr};
+use hashloom::{Address, ChainConfig, ChainSpec, PeerAddr};
+
+use crate::place::Place;
 
 /// A node that keeps a proof-of-work chain with its peers, mines, and serves HTTP.
 ///
@@ -34,7 +38,7 @@ pub(crate) struct Options {
     pub(crate) allow_host: Vec<String>,
 
     /// Port for peers; 0 for any that is free.
-    #[arg(long, env, value_name = "PORT", default_value_t = 5001, help_heading = "Peers")]
+    #[arg(long, env, value_name = "PORT", default_value_t = 5001, global = true, help_heading = "Peers")]
     p2p_port: u16,
 
     /// IP address for peers.
@@ -63,12 +67,75 @@ pub(crate) struct Options {
     pub(crate) miner: Address,
 
     /// Name of the chain; peers must have the same.
-    #[arg(long, env, value_name = "NAME", default_value = "hashloom", help_heading = "Chain")]
+    #[arg(long, env, value_name = "NAME", default_value = "hashloom", global = true, help_heading = "Chain")]
     pub(crate) chain: String,
 
     /// Time between blocks that the difficulty aims at, such as 10s or 500ms; peers must have the same.
-    #[arg(long, env, value_name = "TIME", value_parser = duration, default_value = "10s", help_heading = "Chain")]
+    #[arg(long, env, value_name = "TIME", value_parser = duration, default_value = "10s", global = true,
+          help_heading = "Chain")]
     block_interval: Duration,
+
+    /// Directory in which the chain is kept; one node at a time uses it. Default: `hashloom-data/<P2P_PORT>`.
+    #[arg(long, env, value_name = "DIR", global = true, help_heading = "Chain")]
+    data_dir: Option<PathBuf>,
+
+    /// Keep the chain in memory only, whatever `DATA_DIR` says.
+    #[arg(long, env, value_parser = BoolishValueParser::new(), help_heading = "Chain")]
+    ephemeral: bool,
+
+    /// Keep the contents of this many blocks at the end of the chain, and of older ones the headers only.
+    #[arg(long, env, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..), global = true,
+          help_heading = "Chain")]
+    keep_bodies: Option<u64>,
+
+    /// What to do with the kept chain instead of running a node.
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// Work on the chain in the data directory, while no node runs there.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Check every rule again, and name the first block that breaks one.
+    Verify(Heights),
+    /// Write the blocks into a file.
+    Export {
+        /// The file; it appears when it is complete.
+        file: PathBuf,
+        /// Replace the file where there is one already.
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        heights: Heights,
+    },
+    /// Take in the blocks of a file, each checked like a stranger's.
+    Import {
+        /// A file that `export` wrote.
+        file: PathBuf,
+    },
+    /// Check every rule again, and drop what is damaged and all that stands on it.
+    Repair,
+}
+
+/// Blocks of the chain.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Heights {
+    /// The lowest height.
+    #[arg(long, value_name = "HEIGHT")]
+    from: Option<u64>,
+    /// The highest height.
+    #[arg(long, value_name = "HEIGHT")]
+    to: Option<u64>,
+}
+
+impl Heights {
+    /// The heights in a chain of this height, where `lowest` is meant unless another is named.
+    pub(crate) fn in_chain(self, height: u64, lowest: u64) -> Result<RangeInclusive<u64>> {
+        let (from, to) = (self.from.unwrap_or(lowest.min(height)), self.to.unwrap_or(height));
+        ensure!(from <= height && to <= height, "the chain ends at height {height}");
+        ensure!(from <= to, "--from {from} is above --to {to}");
+        Ok(from..=to)
+    }
 }
 
 const EXAMPLE: &str = "\
@@ -77,6 +144,10 @@ Two nodes, and a block that the first mines and the second shows:
   HTTP_PORT=3002 P2P_PORT=5002 PEERS=ws://localhost:5001 node
   curl -X POST localhost:3001/mine -H 'content-type: application/json' -d '{\"data\": \"hello\"}'
   curl localhost:3002/blocks
+
+The first node's chain into a file, while the node is stopped, and checked:
+  node export blocks.archive
+  node verify
 
 RUST_LOG says what is logged, such as RUST_LOG=hashloom=debug.";
 
@@ -118,6 +189,21 @@ impl Options {
     pub(crate) fn spec(&self) -> Result<ChainSpec> {
         let spec = ChainSpec::builder(&self.chain).block_interval(self.block_interval).build();
         spec.context("CHAIN and BLOCK_INTERVAL make no chain")
+    }
+
+    pub(crate) fn chain_config(&self) -> ChainConfig {
+        ChainConfig::default().with_keep_bodies(self.keep_bodies)
+    }
+
+    /// Where the chain is kept.
+    pub(crate) fn place(&self) -> Place {
+        match &self.data_dir {
+            _ if self.ephemeral => Place::Memory,
+            Some(directory) => Place::Directory(directory.clone()),
+            // A build that cannot keep a chain still makes a node.
+            None if !cfg!(feature = "redb") => Place::Memory,
+            None => Place::Directory(PathBuf::from(format!("hashloom-data/{}", self.p2p_port))),
+        }
     }
 
     /// All formats that are built in, the wanted one first.

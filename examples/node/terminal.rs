@@ -1,4 +1,4 @@
-//! What the node writes to standard error: log lines and, on a terminal, a line of progress below them.
+//! What the node writes to standard error: log lines and, on a terminal, progress below them.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
@@ -64,6 +64,55 @@ impl Terminal {
     }
 }
 
+impl Terminal {
+    /// Shows how far a piece of work has come that is done block by block: a bar, or where standard error is no
+    /// terminal a line now and then.
+    pub(crate) fn show_steps(&self, doing: &'static str, total: u64) -> Steps {
+        let bar = (!self.lines.is_hidden()).then(|| {
+            let style = ProgressStyle::with_template(
+                "{msg} {wide_bar} {human_pos} of {human_len} blocks, {per_sec}, {eta}",
+            );
+            let bar = self.lines.add(ProgressBar::new(total)).with_message(doing);
+            if let Ok(style) = style { bar.with_style(style) } else { bar }
+        });
+        Steps { doing, total, bar, tenths: 0 }
+    }
+}
+
+/// A piece of work under way. Dropping it takes its bar away.
+#[derive(Debug)]
+pub(crate) struct Steps {
+    doing: &'static str,
+    total: u64,
+    bar: Option<ProgressBar>,
+    /// Of the total, that were written as a line.
+    tenths: u64,
+}
+
+impl Steps {
+    /// So many blocks are done.
+    pub(crate) fn show(&mut self, done: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(done);
+            return;
+        }
+        let tenths = done.saturating_mul(10).checked_div(self.total).unwrap_or(10);
+        if tenths > self.tenths {
+            self.tenths = tenths;
+            // Whoever reads them may be gone, which is no reason to stop.
+            let _ = writeln!(io::stderr(), "{} {done} of {} blocks", self.doing, self.total);
+        }
+    }
+}
+
+impl Drop for Steps {
+    fn drop(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
 /// Takes the line of progress away while something is logged.
 impl Write for Terminal {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
@@ -111,9 +160,12 @@ impl Drop for Line {
     }
 }
 
-/// What there is to say of a node that synchronises or mines. `rate` is the last hash rate that was measured
+/// What there is to say of a node that is halted, synchronises or mines. `rate` is the last hash rate that was measured
 /// over long enough to mean something.
 fn progress(status: &Status, rate: &mut f64) -> Option<String> {
+    if let Some(error) = status.store_error.as_ref().filter(|_| status.halted) {
+        return Some(format!("halted at block {}: {error}", status.height));
+    }
     if status.header_height > status.height {
         return Some(format!("fetching block {} of {}", status.height + 1, status.header_height));
     }

@@ -1,24 +1,39 @@
 //! Starting the node as a process, and a client for its HTTP interface.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
 use crate::kit::within;
 
-/// What a node is started with. Its ports stay the same when it is started again.
+/// What a node is started with. Its ports and its directory stay the same when it is started again.
 #[derive(Debug)]
 pub(super) struct Start {
     wire: String,
     pub(super) http: u16,
     pub(super) p2p: u16,
     pub(super) peers: String,
+    /// More of its environment.
+    pub(super) variables: Vec<(&'static str, String)>,
+    /// A program that starts it, with arguments.
+    pub(super) through: Vec<String>,
+    directory: TempDir,
+}
+
+/// What is left of a process.
+#[derive(Debug)]
+pub(super) struct Finished {
+    pub(super) exit_code: Option<i32>,
+    pub(super) stdout: String,
+    pub(super) stderr: String,
 }
 
 /// A node that runs, until this is dropped.
@@ -43,7 +58,31 @@ fn free_port() -> u16 {
 
 impl Start {
     pub(super) fn new(wire: &str) -> Self {
-        Self { wire: wire.to_owned(), http: free_port(), p2p: free_port(), peers: String::new() }
+        Self {
+            wire: wire.to_owned(),
+            http: free_port(),
+            p2p: free_port(),
+            peers: String::new(),
+            variables: Vec::new(),
+            through: Vec::new(),
+            directory: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// Adds to its environment.
+    pub(super) fn with(mut self, variable: &'static str, value: impl Into<String>) -> Self {
+        self.variables.push((variable, value.into()));
+        self
+    }
+
+    /// The directory in which it runs, and which goes away with this.
+    pub(super) fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Where it keeps its chain, unless its environment says otherwise.
+    pub(super) fn data(&self) -> PathBuf {
+        self.directory().join("data")
     }
 
     pub(super) fn peers(mut self, peers: &[&Self]) -> Self {
@@ -56,14 +95,19 @@ impl Start {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(executable());
+        let mut words = self.through.iter().map(Into::into).chain([executable().into_os_string()]);
+        let mut command = Command::new(words.next().unwrap());
         command
+            .args(words)
+            .current_dir(self.directory())
             .env_clear()
+            .env("DATA_DIR", self.data())
             .env("WIRE", &self.wire)
             .env("HTTP_PORT", self.http.to_string())
             .env("P2P_PORT", self.p2p.to_string())
             // Set even where it is empty, which means none.
             .env("PEERS", &self.peers)
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -71,10 +115,21 @@ impl Start {
         command
     }
 
+    /// Starts the node, whether or not it comes up.
+    pub(super) fn spawn(&self) -> Child {
+        let log = File::options().create(true).append(true).open(self.log()).unwrap();
+        self.command().stderr(log).spawn().unwrap()
+    }
+
+    /// What it has written to stderr, in all its lives.
+    pub(super) fn log(&self) -> PathBuf {
+        self.directory().join("log")
+    }
+
     /// Starts the node and waits until it answers. A process has no other way to say that it is up, so it is
     /// asked again and again; and it is started again where somebody else has its port for a moment.
     pub(super) async fn run(self) -> Program {
-        let spawn = || self.command().stderr(Stdio::null()).spawn().unwrap();
+        let spawn = || self.spawn();
         let child = within(async {
             let mut looks = looks();
             let mut child = spawn();
@@ -90,15 +145,40 @@ impl Start {
         Program { start: self, child }
     }
 
-    /// Starts a node that does not come up. Returns its exit code and what it says on stderr.
-    pub(super) async fn fails(&self, arguments: &[&str]) -> (Option<i32>, String) {
-        let output = within(self.command().args(arguments).output()).await.unwrap();
-        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    /// Starts it with arguments with which it ends by itself, and waits until it does.
+    pub(super) async fn finish(&self, arguments: &[&str]) -> Finished {
+        let output = within(self.command().stdout(Stdio::piped()).args(arguments).output()).await.unwrap();
+        Finished {
+            exit_code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// The same, where all has to go well. Returns what it says on stdout.
+    pub(super) async fn succeeds(&self, arguments: &[&str]) -> String {
+        let finished = self.finish(arguments).await;
+        assert_eq!(finished.exit_code, Some(0), "{finished:?}");
+        finished.stdout
+    }
+
+    /// The same, where it has to end with one line that says why it fails. Returns that line.
+    pub(super) async fn fails(&self, arguments: &[&str]) -> String {
+        let finished = self.finish(arguments).await;
+        let errors: Vec<_> = finished.stderr.lines().filter(|line| line.starts_with("error: ")).collect();
+        assert_eq!((errors.len(), finished.stderr.lines().last()), (1, Some(errors[0])), "{finished:?}");
+        assert!(!matches!(finished.exit_code, Some(0) | None), "{finished:?}");
+        assert!(!finished.stderr.contains("panicked"), "{finished:?}");
+        errors[0].to_owned()
     }
 }
 
 impl Program {
-    async fn get(&self, path: &str) -> Value {
+    pub(super) fn id(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Value {
         let (status, body) = within(request(self.start.http, "GET", path, "")).await.unwrap();
         assert_eq!(status, 200, "{body}");
         body
@@ -123,7 +203,7 @@ impl Program {
     }
 
     /// Asks for the status until it says this.
-    async fn has(&self, field: &str, value: &Value) {
+    pub(super) async fn has(&self, field: &str, value: &Value) {
         within(async {
             let mut looks = looks();
             while self.get("/status").await[field] != *value {
@@ -139,12 +219,13 @@ impl Program {
         self.start
     }
 
-    /// Asks it to end, as a service manager does. Returns its exit code.
-    pub(super) async fn terminate(mut self) -> Option<i32> {
-        let id = self.child.id().unwrap().to_string();
+    /// Asks it to end, as a service manager does, and sees that it does.
+    pub(super) async fn terminate(mut self) -> Start {
+        let id = self.id().to_string();
         let sent = within(Command::new("kill").args(["-TERM", &id]).status()).await.unwrap();
         assert!(sent.success());
-        within(self.child.wait()).await.unwrap().code()
+        assert_eq!(within(self.child.wait()).await.unwrap().code(), Some(0));
+        self.start
     }
 }
 
@@ -167,7 +248,7 @@ fn looks() -> tokio::time::Interval {
 }
 
 /// One request on a connection of its own. `None` where nobody answers.
-async fn request(port: u16, method: &str, path: &str, body: &str) -> Option<(u16, Value)> {
+pub(super) async fn request(port: u16, method: &str, path: &str, body: &str) -> Option<(u16, Value)> {
     let mut tcp = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
     let head = format!(
         "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\

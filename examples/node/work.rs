@@ -1,0 +1,268 @@
+//! Work on a kept chain while no node runs there: verify, export, import, repair. Each goes step by step, shows
+//! how far it has come, and can be stopped between two steps.
+
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use hashloom::store::StoreError;
+use hashloom::{Blockchain, Exporter, Importer, OpenError, Progress, Timestamp, Verifier, VerifyError};
+use tempfile::NamedTempFile;
+use tokio::task::block_in_place;
+
+use crate::options::{Command, Heights, Options};
+use crate::place::{explain, open_chain, open_damaged_store};
+use crate::terminal::Terminal;
+
+/// Blocks in one step: few enough for a stop at once, and enough to be made durable together.
+const STEP_BLOCKS: u64 = 500;
+
+/// Bytes of an archive that are read or written at once.
+const BUFFER_BYTES: usize = 1 << 20;
+
+/// How a piece of work ended.
+enum Ended {
+    Complete,
+    /// By Ctrl-C. The text says how to go on.
+    Stopped(String),
+}
+
+/// Does the work until it is done, or until `stop` is.
+pub(crate) fn run(
+    command: Command,
+    options: &Options,
+    terminal: &Terminal,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<ExitCode> {
+    let stopped = Arc::new(AtomicBool::new(false));
+    let stopping = tokio::spawn({
+        let stopped = Arc::clone(&stopped);
+        async move {
+            stop.await;
+            tracing::info!("stopping after this step; Ctrl-C again to exit at once");
+            stopped.store(true, Ordering::Relaxed);
+            crate::exit_at_second_ctrl_c().await;
+        }
+    });
+    let work = Work { options, terminal, stopped: &stopped };
+    let ended = block_in_place(|| match command {
+        Command::Verify(heights) => work.verify(heights),
+        Command::Export { file, force, heights } => work.export(&file, force, heights),
+        Command::Import { file } => work.import(&file),
+        Command::Repair => work.repair(),
+    });
+    stopping.abort();
+    match ended? {
+        Ended::Complete => Ok(ExitCode::SUCCESS),
+        Ended::Stopped(how) => {
+            eprintln!("stopped: {how}");
+            // What a shell reports of a program that Ctrl-C ended.
+            Ok(ExitCode::from(130))
+        }
+    }
+}
+
+struct Work<'a> {
+    options: &'a Options,
+    terminal: &'a Terminal,
+    stopped: &'a AtomicBool,
+}
+
+impl Work<'_> {
+    fn verify(&self, heights: Heights) -> Result<Ended> {
+        let directory = self.options.place().directory()?;
+        let chain = open_chain(&directory, self.options, false)?;
+        let heights = heights.in_chain(chain.height(), 0)?;
+        let first = *heights.start();
+        let mut verifier = chain.verifier(heights.clone()).map_err(|error| anyhow!("{error}"))?;
+        match self.verify_on(&chain, &mut verifier) {
+            Ok(true) => {}
+            Ok(false) => {
+                return Ok(Ended::Stopped(format!("verify --from {} goes on", verifier.next_height())));
+            }
+            Err(error) => {
+                let good = match last_good(&error) {
+                    Some(last) if last >= first => {
+                        format!("; the blocks {first} to {last} are good: the command repair keeps them")
+                    }
+                    _ => String::new(),
+                };
+                bail!("{}: {error}{good}", directory.display());
+            }
+        }
+        let pruned = chain.first_body().saturating_sub(1);
+        let pruned = if pruned >= first.max(1) {
+            format!(", of those up to {pruned} the headers, which is what is kept")
+        } else {
+            String::new()
+        };
+        say(&format!("verified the blocks {first} to {}{pruned}", heights.end()))?;
+        Ok(Ended::Complete)
+    }
+
+    fn export(&self, path: &Path, force: bool, heights: Heights) -> Result<Ended> {
+        let directory = self.options.place().directory()?;
+        let chain = open_chain(&directory, self.options, false)?;
+        let heights = heights.in_chain(chain.height(), 1)?;
+        ensure!(force || !path.exists(), "{} exists already: --force replaces it", path.display());
+        let cannot_write = || format!("cannot write {}", path.display());
+        let file = unfinished(path).with_context(cannot_write)?;
+        let mut exporter =
+            Exporter::new(&chain, heights.clone(), file).map_err(|error| anyhow!("{error}"))?;
+        let total = exporter.progress().total;
+        let is_complete = self
+            .advance("exporting", total, || exporter.step(&chain, STEP_BLOCKS))
+            .map_err(|error| anyhow!("{}: {error}", path.display()))?;
+        if !is_complete {
+            return Ok(Ended::Stopped("nothing was written".to_owned()));
+        }
+        finish(exporter.into_inner(), path, force).with_context(cannot_write)?;
+        say(&format!("exported {total} blocks up to height {} into {}", heights.end(), path.display()))?;
+        Ok(Ended::Complete)
+    }
+
+    fn import(&self, path: &Path) -> Result<Ended> {
+        let directory = self.options.place().directory()?;
+        let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let mut chain = open_chain(&directory, self.options, true)?;
+        let failed = |error: &dyn std::fmt::Display| anyhow!("{}: {error}", path.display());
+        let file = BufReader::with_capacity(BUFFER_BYTES, file);
+        let mut importer = Importer::new(&chain, file).map_err(|error| failed(&error))?;
+        let total = importer.progress().total;
+        let ended = self.advance("importing", total, || importer.step(&mut chain, STEP_BLOCKS, now()));
+        let done = importer.progress().done;
+        // Where the store has failed, the next opening has more to replay, and that is all.
+        let closed = chain.checkpoint();
+        let kept = format!(
+            "{done} of {total} blocks are good and kept, the chain ends at height {}",
+            chain.height()
+        );
+        match ended {
+            Ok(true) => {
+                closed.map_err(|error| explain(&directory, &error.into()))?;
+                say(&format!("imported {}: {kept}", path.display()))?;
+                Ok(Ended::Complete)
+            }
+            Ok(false) => Ok(Ended::Stopped(format!("{kept}; the same command goes on"))),
+            Err(error) => bail!("{}: {error}; {kept}", path.display()),
+        }
+    }
+
+    fn repair(&self) -> Result<Ended> {
+        let directory = self.options.place().directory()?;
+        let store = open_damaged_store(&directory)?;
+        let explain = |error: OpenError| explain(&directory, &error);
+        let (mut chain, found) =
+            Blockchain::<String>::repair(self.options.spec()?, self.options.chain_config(), store)
+                .map_err(explain)?;
+        if let Some(found) = &found {
+            say(&format!("dropped the end of the chain: {}", cause(found)))?;
+        }
+        let mut verifier = chain.verifier(..).map_err(|error| anyhow!("{error}"))?;
+        let is_good = match self.verify_on(&chain, &mut verifier) {
+            Ok(true) => found.is_none(),
+            Ok(false) => return Ok(Ended::Stopped("not all was checked; run it again".to_owned())),
+            Err(error) => {
+                let Some(last) = last_good(&error) else { bail!("{}: {error}", directory.display()) };
+                let dropped = chain.height() - last;
+                chain.drop_above(last).map_err(explain)?;
+                say(&format!("dropped the last {dropped} blocks: {error}"))?;
+                false
+            }
+        };
+        let verdict = if is_good { "nothing is wrong" } else { "repaired" };
+        say(&format!("{verdict}: the chain ends at height {}", chain.height()))?;
+        Ok(Ended::Complete)
+    }
+
+    fn verify_on(&self, chain: &Blockchain, verifier: &mut Verifier) -> Result<bool, VerifyError> {
+        let total = verifier.progress().total;
+        self.advance("verifying", total, || verifier.step(chain, STEP_BLOCKS))
+    }
+
+    /// Steps until all is done. Returns whether it is.
+    fn advance<E>(
+        &self,
+        doing: &'static str,
+        total: u64,
+        mut step: impl FnMut() -> Result<Progress, E>,
+    ) -> Result<bool, E> {
+        let mut steps = self.terminal.show_steps(doing, total);
+        loop {
+            let progress = step()?;
+            steps.show(progress.done);
+            if progress.is_complete {
+                return Ok(true);
+            }
+            if self.stopped.load(Ordering::Relaxed) {
+                return Ok(false);
+            }
+        }
+    }
+}
+
+/// A result, for people and scripts.
+fn say(text: &str) -> Result<()> {
+    writeln!(io::stdout(), "{text}").context("cannot write to standard output")
+}
+
+/// A file beside the one that it will become, which goes away unless it is finished.
+fn unfinished(path: &Path) -> io::Result<BufWriter<NamedTempFile>> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".export-").suffix(".part");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // As of any new file: the umask takes its part away.
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    Ok(BufWriter::with_capacity(BUFFER_BYTES, builder.tempfile_in(directory_of(path))?))
+}
+
+/// Gives the file its name, when all of it is on the disk.
+fn finish(file: BufWriter<NamedTempFile>, path: &Path, force: bool) -> io::Result<()> {
+    let file = file.into_inner()?;
+    file.as_file().sync_all()?;
+    let named = if force { file.persist(path) } else { file.persist_noclobber(path) };
+    named.map_err(|error| error.error)?;
+    // The name has to last too; elsewhere a directory cannot be opened like this.
+    #[cfg(unix)]
+    File::open(directory_of(path))?.sync_all()?;
+    Ok(())
+}
+
+fn directory_of(path: &Path) -> PathBuf {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or(Path::new(".")).to_owned()
+}
+
+/// The height up to which a chain is good that has failed to verify. None where nothing is good, and where the
+/// disk may be at fault and not what is on it.
+fn last_good(error: &VerifyError) -> Option<u64> {
+    match error {
+        VerifyError::Block { height, .. }
+        | VerifyError::Hash { height, .. }
+        | VerifyError::Store { height, error: StoreError::DamagedValue { .. } } => height.checked_sub(1),
+        _ => None,
+    }
+}
+
+/// What was wrong with the block from which on an opening dropped the chain.
+fn cause(found: &OpenError) -> String {
+    match found {
+        OpenError::Damaged { height, error } => format!("block {height}: {error}"),
+        OpenError::Replay { height, error } => format!("block {height}: {error}"),
+        error => error.to_string(),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the clock of a program that takes in blocks")]
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
