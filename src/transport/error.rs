@@ -76,6 +76,14 @@ pub enum TransportError {
         /// The subprotocols of the peer, as far as it said.
         theirs: Vec<String>,
     },
+    /// A browser connects for a web page that is not allowed to.
+    #[error("refused {address}: a web page of {origin:?} may not connect here")]
+    ForeignOrigin {
+        /// The browser's address.
+        address: PeerAddr,
+        /// The page's origin.
+        origin: String,
+    },
     /// The server at the address does not open WebSocket connections for us.
     #[error("{address} answered with HTTP status {status}: {body:?}")]
     Refused {

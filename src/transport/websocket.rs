@@ -1,6 +1,7 @@
 //! WebSocket transports (RFC 6455) over TCP, one for each wire format, or several formats on one port.
 
 mod address;
+mod admission;
 mod codec;
 mod config;
 mod connection;
@@ -69,11 +70,11 @@ impl<T: Transaction, F: WireFormat> Transport<T> for WebSocket<F> {
     }
 
     async fn listen(&self, address: &PeerAddr) -> Result<Box<dyn Listener<T>>, TransportError> {
-        listen::listen(address, self.formats(), self.config).await
+        listen::listen(address, self.formats(), self.config.clone()).await
     }
 
     async fn dial(&self, address: &PeerAddr) -> Result<Box<dyn Connection<T>>, TransportError> {
-        dial::dial(address, self.formats(), self.config).await
+        dial::dial(address, self.formats(), &self.config).await
     }
 }
 
@@ -130,10 +131,10 @@ impl<T: Transaction> Transport<T> for WsMulti<T> {
     }
 
     async fn listen(&self, address: &PeerAddr) -> Result<Box<dyn Listener<T>>, TransportError> {
-        listen::listen(address, self.formats.as_slice().into(), self.config).await
+        listen::listen(address, self.formats.as_slice().into(), self.config.clone()).await
     }
 
     async fn dial(&self, address: &PeerAddr) -> Result<Box<dyn Connection<T>>, TransportError> {
-        dial::dial(address, self.formats.as_slice().into(), self.config).await
+        dial::dial(address, self.formats.as_slice().into(), &self.config).await
     }
 }

@@ -13,8 +13,8 @@ use hashloom::{Message, PeerAddr, WireFormat, WsBincode, WsJson};
 use rstest::rstest;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_tungstenite::tungstenite::Message as WsMessage;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message as WsMessage};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 const ANY_PORT: &str = "ws://127.0.0.1:0";
@@ -154,6 +154,42 @@ async fn a_foreign_peer_reads_why_it_is_refused(#[case] offer: &str, #[case] rea
     assert!(response.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{response}");
     let body = "no wire format in common: this node speaks hashloom.v1.bincode, hashloom.v1.json, ";
     assert!(response.ends_with(&format!("{body}{reason}")), "{response}");
+}
+
+#[rstest]
+#[case::any_page("https://evil.example", 403)]
+#[case::a_file_on_the_same_machine("null", 403)]
+#[case::the_page_that_may("https://wallet.example", 101)]
+#[tokio::test]
+async fn a_web_page_is_refused_unless_its_origin_is_allowed(#[case] origin: &str, #[case] status: u16) {
+    let config = WebSocketConfig::default().with_allowed_origins(["https://wallet.example"]);
+    let (mut listener, address) = listen(&WsJson::default().with_config(config)).await;
+    let mut request = address.as_str().into_client_request().unwrap();
+    request.headers_mut().insert("Sec-WebSocket-Protocol", "hashloom.v1.json".parse().unwrap());
+    request.headers_mut().insert("Origin", origin.parse().unwrap());
+    let connect = async { client_async(request, tcp(&address).await).await };
+    if status == 101 {
+        let (connected, accepted) = tokio::join!(connect, listener.accept());
+        connected.unwrap();
+        accepted.unwrap();
+        return;
+    }
+    let error = while_accepting(listener.as_mut(), connect).await.unwrap_err();
+    let Error::Http(response) = error else { panic!("{error}") };
+    assert_eq!(response.status().as_u16(), status);
+    let body = String::from_utf8(response.into_body().unwrap()).unwrap();
+    assert_eq!(body, "this node does not talk to web pages of this origin\n");
+}
+
+#[tokio::test]
+async fn one_address_does_not_take_all_places_in_handshakes() {
+    let config = WebSocketConfig::default().with_max_pending_handshakes_per_address(2);
+    let (mut listener, address) = listen(&WsJson::default().with_config(config)).await;
+    let _silent = [tcp(&address).await, tcp(&address).await];
+    let mut third = tcp(&address).await;
+    // Closed at once, long before the silent ones are given up.
+    let read = while_accepting(listener.as_mut(), third.read(&mut [0])).await;
+    assert!(read.is_err() || read.is_ok_and(|bytes| bytes == 0));
 }
 
 #[tokio::test]

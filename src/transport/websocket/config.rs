@@ -5,7 +5,7 @@ use core::time::Duration;
 use crate::wire::DEFAULT_MAX_FRAME_BYTES;
 
 /// How much a WebSocket transport takes from a peer, and how long it waits for one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WebSocketConfig {
     /// The most bytes in one message, sent or received, however many fragments it comes in. An incoming one is
@@ -17,6 +17,13 @@ pub struct WebSocketConfig {
     /// Handshakes that a listener carries on at the same time; further peers wait in the system's queue.
     /// At least 1. Default: 32.
     pub max_pending_handshakes: usize,
+    /// How many of them may be with one network address; what it opens beyond that is closed at once. At least 1.
+    /// Default: 8.
+    pub max_pending_handshakes_per_address: usize,
+    /// The origins of web pages that may connect, such as `https://wallet.example`. Browsers name the origin of the
+    /// page, and peers, which are not browsers, name none. Default: none, so that no page that somebody opens
+    /// talks to a node on the same machine.
+    pub allowed_origins: Vec<String>,
     /// How long a close waits for the peer to read what was sent. Default: 2 s.
     pub close_timeout: Duration,
 }
@@ -27,6 +34,8 @@ impl Default for WebSocketConfig {
             max_frame_bytes: DEFAULT_MAX_FRAME_BYTES,
             handshake_timeout: Duration::from_secs(10),
             max_pending_handshakes: 32,
+            max_pending_handshakes_per_address: 8,
+            allowed_origins: Vec::new(),
             close_timeout: Duration::from_secs(2),
         }
     }
@@ -51,6 +60,20 @@ impl WebSocketConfig {
     #[must_use]
     pub fn with_max_pending_handshakes(mut self, handshakes: usize) -> Self {
         self.max_pending_handshakes = handshakes;
+        self
+    }
+
+    /// Sets [`max_pending_handshakes_per_address`](Self::max_pending_handshakes_per_address).
+    #[must_use]
+    pub fn with_max_pending_handshakes_per_address(mut self, handshakes: usize) -> Self {
+        self.max_pending_handshakes_per_address = handshakes;
+        self
+    }
+
+    /// Sets [`allowed_origins`](Self::allowed_origins).
+    #[must_use]
+    pub fn with_allowed_origins(mut self, origins: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.allowed_origins = origins.into_iter().map(Into::into).collect();
         self
     }
 

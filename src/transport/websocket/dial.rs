@@ -31,7 +31,7 @@ const MAX_REFUSAL_BYTES: usize = 512;
 pub(super) async fn dial<T: Transaction>(
     address: &PeerAddr,
     formats: Formats<T>,
-    config: WebSocketConfig,
+    config: &WebSocketConfig,
 ) -> Result<Box<dyn Connection<T>>, TransportError> {
     let endpoint = Endpoint::parse(address)?;
     let request = request(address, &names(&formats))?;
@@ -88,12 +88,12 @@ async fn upgrade<T: Transaction>(
     tcp: TcpStream,
     request: Request,
     formats: &Formats<T>,
-    config: WebSocketConfig,
+    config: &WebSocketConfig,
 ) -> Result<Box<dyn Connection<T>>, TransportError> {
     // An announcement is small and must not wait for more to come.
     tcp.set_nodelay(true).map_err(TransportError::Io)?;
     let upgraded: Result<(WebSocketStream<TcpStream>, Response), Error> =
-        client_async_with_config(request, tcp, Some(limits(&config))).await;
+        client_async_with_config(request, tcp, Some(limits(config))).await;
     let refused = |theirs| no_shared_format(address, formats, theirs);
     let (stream, response) = match upgraded {
         Ok(upgraded) => upgraded,
@@ -120,7 +120,7 @@ async fn upgrade<T: Transaction>(
     let chosen = listed_names(response.headers());
     let codec = formats.iter().find(|format| chosen.iter().any(|name| name == format.subprotocol()));
     let codec = codec.cloned().ok_or_else(|| refused(chosen))?;
-    Ok(Box::new(WsConnection::new(address.clone(), stream, codec, config)))
+    Ok(Box::new(WsConnection::new(address.clone(), stream, codec, config.clone())))
 }
 
 fn no_shared_format<T: Transaction>(

@@ -13,6 +13,7 @@ use tokio_tungstenite::tungstenite::http::{HeaderMap, HeaderValue, StatusCode};
 use tokio_tungstenite::{accept_hdr_async_with_config, tungstenite};
 
 use super::address::Endpoint;
+use super::admission::{Places, foreign_origin};
 use super::codec::{Formats, SUBPROTOCOL_HEADER, listed_names, names};
 use super::config::WebSocketConfig;
 use super::connection::{WsConnection, limits};
@@ -35,7 +36,9 @@ pub(super) async fn listen<T: Transaction>(
     let bound =
         tcp.local_addr().map_err(|source| TransportError::Bind { address: address.clone(), source })?;
     let address = printable_addr(&format!("ws://{}:{}", endpoint.written_host, bound.port()));
-    Ok(Box::new(WsListener { address, tcp, formats, config, handshakes: JoinSet::new(), paused_until: None }))
+    let places = Places::new(config.max_pending_handshakes_per_address);
+    let handshakes = JoinSet::new();
+    Ok(Box::new(WsListener { address, tcp, formats, config, places, handshakes, paused_until: None }))
 }
 
 async fn bind(address: &PeerAddr, endpoint: &Endpoint<'_>) -> Result<TcpListener, TransportError> {
@@ -69,6 +72,7 @@ struct WsListener<T: Transaction> {
     tcp: TcpListener,
     formats: Formats<T>,
     config: WebSocketConfig,
+    places: Places,
     handshakes: JoinSet<Result<WsConnection<T>, TransportError>>,
     paused_until: Option<Instant>,
 }
@@ -102,10 +106,15 @@ impl<T: Transaction> Listener<T> for WsListener<T> {
 
 impl<T: Transaction> WsListener<T> {
     fn start_handshake(&mut self, tcp: TcpStream, remote: SocketAddr) {
-        let (formats, config) = (self.formats.clone(), self.config);
-        let remote = printable_addr(&format!("ws://{remote}"));
         self.paused_until = None;
+        let Some(place) = self.places.take(remote.ip()) else {
+            tracing::debug!(%remote, "too many handshakes with this address");
+            return;
+        };
+        let (formats, config) = (self.formats.clone(), self.config.clone());
+        let remote = printable_addr(&format!("ws://{remote}"));
         self.handshakes.spawn(async move {
+            let _place = place;
             let after = config.handshake_timeout;
             match timeout(after, upgrade(&remote, tcp, &formats, config)).await {
                 Ok(result) => result,
@@ -133,17 +142,26 @@ async fn upgrade<T: Transaction>(
     tcp.set_nodelay(true).map_err(TransportError::Io)?;
     let mut offered = Vec::new();
     let mut chosen = None;
+    let mut foreign = None;
     #[expect(clippy::result_large_err, reason = "the WebSocket library's signature")]
     let negotiate = |request: &Request, mut response: Response| -> Result<Response, ErrorResponse> {
+        foreign = foreign_origin(request.headers(), &config.allowed_origins);
+        if foreign.is_some() {
+            let reason = "this node does not talk to web pages of this origin\n";
+            return Err(refusal(StatusCode::FORBIDDEN, reason.to_owned()));
+        }
         offered = listed_names(request.headers());
         chosen = offered.iter().find_map(|name| formats.iter().find(|format| format.subprotocol() == name));
         let Some(format) = chosen else {
-            return Err(refusal(&names(formats), &offered));
+            return Err(no_shared_format(&names(formats), &offered));
         };
         response.headers_mut().insert(SUBPROTOCOL_HEADER, HeaderValue::from_static(format.subprotocol()));
         Ok(response)
     };
     let upgraded = accept_hdr_async_with_config(tcp, negotiate, Some(limits(&config))).await;
+    if let Some(origin) = foreign {
+        return Err(TransportError::ForeignOrigin { address: remote.clone(), origin });
+    }
     match (upgraded, chosen) {
         (Ok(stream), Some(codec)) => Ok(WsConnection::new(remote.clone(), stream, codec.clone(), config)),
         (Ok(_) | Err(tungstenite::Error::Http(_)), None) => Err(TransportError::NoSharedFormat {
@@ -157,19 +175,24 @@ async fn upgrade<T: Transaction>(
 
 /// The names of our formats also go where a client finds them without reading the text, as
 /// `Sec-WebSocket-Version` does in the answer to an unknown version (RFC 6455, section 4.4).
-fn refusal(ours: &[String], offered: &[String]) -> ErrorResponse {
+fn no_shared_format(ours: &[String], offered: &[String]) -> ErrorResponse {
     let offered = if offered.is_empty() { "none".to_owned() } else { offered.join(", ") };
     let ours = ours.join(", ");
     let body = format!("no wire format in common: this node speaks {ours}, you offered {offered}\n");
+    let mut response = refusal(StatusCode::BAD_REQUEST, body);
+    if let Ok(ours) = HeaderValue::from_str(&ours) {
+        response.headers_mut().insert(SUBPROTOCOL_HEADER, ours);
+    }
+    response
+}
+
+fn refusal(status: StatusCode, body: String) -> ErrorResponse {
     let mut response = ErrorResponse::new(None);
-    *response.status_mut() = StatusCode::BAD_REQUEST;
+    *response.status_mut() = status;
     let headers: &mut HeaderMap = response.headers_mut();
     headers.insert("Connection", HeaderValue::from_static("close"));
     headers.insert("Content-Type", HeaderValue::from_static("text/plain; charset=utf-8"));
     headers.insert("Content-Length", body.len().into());
-    if let Ok(ours) = HeaderValue::from_str(&ours) {
-        headers.insert(SUBPROTOCOL_HEADER, ours);
-    }
     *response.body_mut() = Some(body);
     response
 }
