@@ -67,8 +67,8 @@ pub use mempool::{Mempool, MempoolConfig, MempoolError, Source};
 pub use miner::{Miner, MiningJob, MiningOutcome, MiningThreadError, Search, SearchError, Template};
 
 pub use protocol::{
-    CloseReason, ConnectError, Direction, Event, Hello, Input, Message, Now, Output, PeerAddr, PeerAddrError,
-    PeerId, PeerInfo, Protocol, ProtocolConfig, Tip, limits,
+    Ban, CloseReason, ConnectError, Direction, Event, Hello, Input, Message, Now, Output, PeerAddr,
+    PeerAddrError, PeerHost, PeerId, PeerInfo, Protocol, ProtocolConfig, Tip, limits,
 };
 
 #[cfg(feature = "node")]

@@ -5,12 +5,14 @@
 mod address;
 mod config;
 mod dialer;
+mod eviction;
 mod handshake;
 mod io;
 pub mod limits;
 mod message;
 mod peer;
 mod relay;
+mod reputation;
 mod saved;
 mod storage;
 mod sync;
@@ -25,6 +27,7 @@ pub(crate) use config::printable;
 pub use io::{CloseReason, Direction, Event, Input, Now, Output, PeerId};
 pub use message::{Hello, Message, Tip};
 pub use peer::PeerInfo;
+pub use reputation::{Ban, PeerHost};
 
 use crate::chain::{Blockchain, Verdict};
 use crate::consensus::{BlockError, ChainSpec};
@@ -34,6 +37,7 @@ use crate::primitives::{Address, Block, Hash, Timestamp, Transaction};
 use crate::store::StoreError;
 use dialer::Dialer;
 use peer::{Overdue, Peer};
+use reputation::Reputation;
 use saved::Saved;
 use storage::Storage;
 
@@ -55,6 +59,7 @@ pub struct Protocol<T: Transaction = String> {
     mempool: Mempool<T>,
     peers: BTreeMap<PeerId, Peer>,
     dialer: Dialer,
+    reputation: Reputation,
     rng: fastrand::Rng,
     /// By which this node recognises a connection to itself.
     nonce: u64,
@@ -80,6 +85,14 @@ pub enum ConnectError {
     AlreadyAdded {
         /// The address.
         address: PeerAddr,
+    },
+    /// Its host is banned.
+    #[error("{address} is banned for another {} s", .remaining.as_secs())]
+    Banned {
+        /// The address.
+        address: PeerAddr,
+        /// For how long yet.
+        remaining: Duration,
     },
     /// No more addresses are kept.
     #[error("too many peers: {limit} addresses are kept already")]
@@ -121,6 +134,7 @@ impl<T: Transaction> Protocol<T> {
             // Exact in JavaScript too.
             nonce: rng.u64(..1 << 53),
             dialer: Dialer::new(rng.fork()),
+            reputation: Reputation::default(),
             rng,
             config,
             blocks_due: false,
@@ -171,6 +185,9 @@ impl<T: Transaction> Protocol<T> {
     pub fn connect(&mut self, address: PeerAddr, now: Now) -> Result<(), ConnectError> {
         if self.dialer.contains(&address) {
             return Err(ConnectError::AlreadyAdded { address });
+        }
+        if let Some(remaining) = self.reputation.remaining(&PeerHost::from(&address), now.elapsed) {
+            return Err(ConnectError::Banned { address, remaining });
         }
         if self.dialer.len() >= self.config.max_outbound {
             return Err(ConnectError::TooMany { limit: self.config.max_outbound });
@@ -241,6 +258,18 @@ impl<T: Transaction> Protocol<T> {
     pub fn disconnect(&mut self, peer: PeerId, reason: CloseReason, now: Now) {
         self.close(peer, reason, now);
         self.after_import(now);
+    }
+
+    /// Ends a connection, and keeps none any longer to the addresses that are reached over it. Returns whether it
+    /// was there.
+    pub fn remove(&mut self, peer: PeerId, now: Now) -> bool {
+        let was_there = self.peers.contains_key(&peer);
+        self.dialer.forget_reached(peer);
+        self.disconnect(peer, CloseReason::Requested, now);
+        if was_there {
+            self.plan_to_save(now);
+        }
+        was_there
     }
 
     /// Says goodbye to every peer, and brings the store up to date. What comes in afterwards is ignored, except
@@ -356,15 +385,18 @@ impl<T: Transaction> Protocol<T> {
 
     fn dial_due(&mut self, now: Now) {
         for address in self.dialer.take_due(now.elapsed) {
+            if let Some(remaining) = self.reputation.remaining(&PeerHost::from(&address), now.elapsed) {
+                self.dialer.postpone(&address, now.elapsed + remaining);
+                continue;
+            }
             self.outputs.push_back(Output::Dial { address });
         }
     }
 
     /// Tells the peer why, closes the connection and forgets it.
     fn close(&mut self, id: PeerId, reason: CloseReason, now: Now) {
-        if !self.peers.contains_key(&id) {
-            return;
-        }
+        let Some(peer) = self.peers.get(&id) else { return };
+        let (host, penalty) = (peer.host(), reason.penalty());
         if !matches!(reason, CloseReason::Bye { .. }) {
             let text = reason.to_string();
             let text = printable(&text, limits::MAX_REASON_BYTES);
@@ -372,6 +404,7 @@ impl<T: Transaction> Protocol<T> {
         }
         self.outputs.push_back(Output::Close { peer: id, reason: reason.clone() });
         self.forget(id, reason, now);
+        self.punish(&host, penalty, now);
     }
 
     fn forget(&mut self, id: PeerId, reason: CloseReason, now: Now) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::error::ApiError;
-use crate::{Block, CompactTarget, Hash, PeerAddr, Transaction};
+use crate::{Block, CompactTarget, Hash, PeerAddr, PeerHost, PeerId, Transaction};
 
 /// A node as the routes see it. Every call may block, reads only for a moment.
 pub(crate) trait Backend<T: Transaction>: Send + Sync + 'static {
@@ -37,6 +37,18 @@ pub(crate) trait Backend<T: Transaction>: Send + Sync + 'static {
 
     /// Starts to connect to one more peer.
     fn connect(&self, address: PeerAddr) -> Result<(), ApiError>;
+
+    /// Ends a connection and keeps no other to its address. Returns whether it was there.
+    fn remove(&self, peer: PeerId) -> Result<bool, ApiError>;
+
+    /// The hosts that are banned.
+    fn bans(&self) -> Vec<impl Serialize>;
+
+    /// Bans a host.
+    fn ban(&self, host: PeerHost, duration: Duration) -> Result<(), ApiError>;
+
+    /// Lifts a ban. Returns whether there was one.
+    fn unban(&self, host: PeerHost) -> Result<bool, ApiError>;
 
     /// The node at a glance.
     fn status(&self) -> impl Serialize;

@@ -1,6 +1,7 @@
 //! Request bodies: bounded, JSON, and parsed straight into the transaction type. No generic JSON value stands
 //! between, so a transaction from HTTP is the one that its author wrote.
 
+use core::time::Duration;
 use std::io::Read;
 
 use rouille::Request;
@@ -9,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::error::{ApiError, Code};
-use crate::{PeerAddr, PeerAddrError};
+use crate::{PeerAddr, PeerAddrError, PeerHost};
 
 /// The body of a `POST`, checked for size and type, not parsed yet.
 #[derive(Debug)]
@@ -73,6 +74,18 @@ impl Body {
         address.parse().map_err(|error: PeerAddrError| ApiError::new(Code::BadAddress, error.to_string()))
     }
 
+    /// `{"host": "10.0.0.1"}`, with `"seconds"` or without.
+    pub(super) fn into_ban(self) -> Result<(PeerHost, Option<Duration>), ApiError> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Ban {
+            host: String,
+            seconds: Option<u64>,
+        }
+        let Ban { host, seconds } = self.parse()?;
+        Ok((host_in(&host)?, seconds.map(Duration::from_secs)))
+    }
+
     fn parse<'a, V: Deserialize<'a>>(&'a self) -> Result<V, ApiError> {
         // Serde would take a list for a struct, by position.
         if !self.0.trim_ascii_start().starts_with(b"{") {
@@ -81,6 +94,11 @@ impl Body {
         serde_json::from_slice(&self.0)
             .map_err(|error| ApiError::new(Code::BadJson, format!("body: {error}")))
     }
+}
+
+/// A host that a client names.
+pub(super) fn host_in(text: &str) -> Result<PeerHost, ApiError> {
+    text.parse().map_err(|error: PeerAddrError| ApiError::new(Code::BadHost, error.to_string()))
 }
 
 /// The text of `data` is kept as it is until it is known whether it is a list.

@@ -21,15 +21,20 @@ pub(crate) enum Code {
     BadQuery,
     BadBlockId,
     BadAddress,
+    BadPeerId,
+    BadHost,
     HostNotAllowed,
     CrossOrigin,
     NotFound,
     BlockNotFound,
+    PeerNotFound,
+    BanNotFound,
     MethodNotAllowed,
     RequestTimeout,
     AlreadyPending,
     AlreadyMined,
     AlreadyConnected,
+    PeerBanned,
     BodyTooLarge,
     UnsupportedMediaType,
     TransactionRejected,
@@ -50,12 +55,18 @@ pub(crate) enum Code {
 impl Code {
     pub(crate) const fn status(self) -> u16 {
         match self {
-            Self::BadRequest | Self::BadJson | Self::BadQuery | Self::BadBlockId | Self::BadAddress => 400,
+            Self::BadRequest
+            | Self::BadJson
+            | Self::BadQuery
+            | Self::BadBlockId
+            | Self::BadAddress
+            | Self::BadPeerId
+            | Self::BadHost => 400,
             Self::HostNotAllowed | Self::CrossOrigin => 403,
-            Self::NotFound | Self::BlockNotFound => 404,
+            Self::NotFound | Self::BlockNotFound | Self::PeerNotFound | Self::BanNotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::RequestTimeout => 408,
-            Self::AlreadyPending | Self::AlreadyMined | Self::AlreadyConnected => 409,
+            Self::AlreadyPending | Self::AlreadyMined | Self::AlreadyConnected | Self::PeerBanned => 409,
             Self::BodyTooLarge => 413,
             Self::UnsupportedMediaType => 415,
             Self::TransactionRejected

@@ -8,9 +8,9 @@ use serde::Serialize;
 use super::backend::{Backend, Page};
 use super::error::{ApiError, Code};
 use crate::consensus::BlockError;
-use crate::node::{MineError, NodeHandle, PeerError, SubmitError};
+use crate::node::{MineError, NodeHandle, PeerError, Stopped, SubmitError};
 use crate::primitives::{Block, CompactTarget, Hash, Transaction};
-use crate::protocol::{ConnectError, PeerAddr};
+use crate::protocol::{ConnectError, PeerAddr, PeerHost, PeerId};
 use crate::store::StoreError;
 
 impl<T: Transaction> Backend<T> for NodeHandle<T> {
@@ -74,6 +74,22 @@ impl<T: Transaction> Backend<T> for NodeHandle<T> {
         Ok(self.connect_blocking(address)?)
     }
 
+    fn remove(&self, peer: PeerId) -> Result<bool, ApiError> {
+        Ok(self.remove_blocking(peer)?)
+    }
+
+    fn bans(&self) -> Vec<impl Serialize> {
+        Self::bans(self)
+    }
+
+    fn ban(&self, host: PeerHost, duration: Duration) -> Result<(), ApiError> {
+        Ok(self.ban_blocking(host, duration)?)
+    }
+
+    fn unban(&self, host: PeerHost) -> Result<bool, ApiError> {
+        Ok(self.unban_blocking(host)?)
+    }
+
     fn status(&self) -> impl Serialize {
         Self::status(self)
     }
@@ -82,6 +98,12 @@ impl<T: Transaction> Backend<T> for NodeHandle<T> {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         Self::new(Code::StoreFailed, error.to_string())
+    }
+}
+
+impl From<Stopped> for ApiError {
+    fn from(error: Stopped) -> Self {
+        Self::new(Code::ShuttingDown, error.to_string())
     }
 }
 
@@ -98,6 +120,7 @@ impl From<PeerError> for ApiError {
     fn from(error: PeerError) -> Self {
         let code = match &error {
             PeerError::Connect(ConnectError::AlreadyAdded { .. }) => Code::AlreadyConnected,
+            PeerError::Connect(ConnectError::Banned { .. }) => Code::PeerBanned,
             PeerError::Connect(ConnectError::TooMany { .. }) => Code::TooManyPeers,
             PeerError::Address(_) => Code::BadAddress,
             PeerError::NoTransport => Code::NoTransport,

@@ -3,18 +3,18 @@
 use core::marker::PhantomData;
 use std::sync::Arc;
 
-use rouille::{Request, Response};
+use rouille::{Request, Response, ResponseBody};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 
 use super::backend::{Backend, Page};
-use super::body::Body;
+use super::body::{Body, host_in};
 use super::config::RoutesConfig;
 use super::error::{ApiError, Code, json_response};
 use super::guard;
 use super::query::{Paging, decimal};
 use super::view::{BlockView, TransactionView, to_json, to_json_list};
-use crate::{Block, Hash, PeerAddr, Transaction};
+use crate::{Block, Hash, PeerAddr, PeerHost, PeerId, Transaction, limits};
 
 /// A handler for any rouille application, over any backend.
 pub(super) fn handler<T: Transaction, B: Backend<T>>(
@@ -42,6 +42,9 @@ enum Resource<'a> {
     Mine,
     Transactions,
     Peers,
+    Peer(&'a str),
+    Bans,
+    Ban,
     Status,
 }
 
@@ -53,7 +56,14 @@ impl<'a> Resource<'a> {
             "/transactions" => Some(Self::Transactions),
             "/peers" => Some(Self::Peers),
             "/status" => Some(Self::Status),
-            _ => path.strip_prefix("/blocks/").filter(|id| !id.contains('/')).map(Self::Block),
+            "/bans" => Some(Self::Bans),
+            _ => {
+                let below = |prefix: &str| path.strip_prefix(prefix).filter(|id| !id.contains('/'));
+                let block = below("/blocks/").map(Self::Block);
+                let peer = below("/peers/").map(Self::Peer);
+                // The name of an IPv6 network has a slash.
+                block.or(peer).or_else(|| path.starts_with("/bans/").then_some(Self::Ban))
+            }
         }
     }
 
@@ -62,7 +72,8 @@ impl<'a> Resource<'a> {
         match self {
             Self::Blocks | Self::Block(_) | Self::Status => "GET, HEAD",
             Self::Mine => "POST",
-            Self::Transactions | Self::Peers => "GET, HEAD, POST",
+            Self::Peer(_) | Self::Ban => "DELETE",
+            Self::Transactions | Self::Peers | Self::Bans => "GET, HEAD, POST",
         }
     }
 }
@@ -83,10 +94,14 @@ impl<T: Transaction, B: Backend<T>> Routes<T, B> {
             ("GET" | "HEAD", Resource::Block(id)) => self.block(id),
             ("GET" | "HEAD", Resource::Transactions) => self.transactions(query),
             ("GET" | "HEAD", Resource::Peers) => json(200, &self.backend.peers()),
+            ("GET" | "HEAD", Resource::Bans) => json(200, &self.backend.bans()),
             ("GET" | "HEAD", Resource::Status) => json(200, &self.backend.status()),
             ("POST", Resource::Mine) => self.body(request).and_then(|body| self.mine(body)),
             ("POST", Resource::Transactions) => self.body(request).and_then(|body| self.submit(body)),
             ("POST", Resource::Peers) => self.body(request).and_then(|body| self.connect(body)),
+            ("POST", Resource::Bans) => self.body(request).and_then(|body| self.ban(body)),
+            ("DELETE", Resource::Peer(id)) => guard::check_origin(request).and_then(|()| self.remove(id)),
+            ("DELETE", Resource::Ban) => guard::check_origin(request).and_then(|()| self.unban(request)),
             (method, resource) => {
                 let allow = resource.allow();
                 let message = format!("method {method} is not allowed here, expected {allow}");
@@ -165,6 +180,39 @@ impl<T: Transaction, B: Backend<T>> Routes<T, B> {
         json(202, &Dialling { address })
     }
 
+    fn remove(&self, id: &str) -> Result<Response, ApiError> {
+        let Some(peer) = decimal(id).map(PeerId) else {
+            let message = format!("peer id {id:?}, expected a number as in the list of peers");
+            return Err(ApiError::new(Code::BadPeerId, message));
+        };
+        if !self.backend.remove(peer)? {
+            return Err(ApiError::new(Code::PeerNotFound, format!("no peer {id} is connected")));
+        }
+        Ok(no_content())
+    }
+
+    fn ban(&self, body: Body) -> Result<Response, ApiError> {
+        #[derive(Serialize)]
+        struct Banned {
+            host: PeerHost,
+            seconds: u64,
+        }
+        let (host, duration) = body.into_ban()?;
+        let duration = duration.unwrap_or(limits::BAN_DURATION);
+        self.backend.ban(host.clone(), duration)?;
+        json(201, &Banned { host, seconds: duration.as_secs() })
+    }
+
+    fn unban(&self, request: &Request) -> Result<Response, ApiError> {
+        // Here without the escapes that some clients make of colons and slashes.
+        let path = request.url();
+        let host = host_in(path.strip_prefix("/bans/").unwrap_or_default())?;
+        if !self.backend.unban(host.clone())? {
+            return Err(ApiError::new(Code::BanNotFound, format!("{host} is not banned")));
+        }
+        Ok(no_content())
+    }
+
     fn body(&self, request: &Request) -> Result<Body, ApiError> {
         guard::check_origin(request)?;
         Body::read(request, self.config.max_body_bytes)
@@ -203,11 +251,17 @@ fn json<V: Serialize>(status: u16, value: &V) -> Result<Response, ApiError> {
     Ok(json_response(status, to_json(value)?))
 }
 
+/// Done, and nothing to say of it.
+fn no_content() -> Response {
+    Response { status_code: 204, headers: Vec::new(), data: ResponseBody::empty(), upgrade: None }
+}
+
 /// Items in a page when the query does not say.
 const DEFAULT_PAGE_ITEMS: usize = 100;
 
 /// For whoever asks for something else.
-const ROUTES: &str = "/blocks, /blocks/{height or hash}, POST /mine, /transactions, /peers and /status";
+const ROUTES: &str = "/blocks, /blocks/{height or hash}, POST /mine, /transactions, /peers, DELETE /peers/{id}, /bans, \
+                      DELETE /bans/{host} and /status";
 
 #[cfg(test)]
 mod tests;

@@ -176,7 +176,9 @@ impl<T: Transaction> NodeBuilder<T> {
             match protocol.connect(address, clock.now()) {
                 // A list that names a peer twice is no reason not to start.
                 Ok(()) | Err(ConnectError::AlreadyAdded { .. }) => {}
-                Err(error @ ConnectError::TooMany { .. }) => return Err(error.into()),
+                Err(error @ (ConnectError::TooMany { .. } | ConnectError::Banned { .. })) => {
+                    return Err(error.into());
+                }
             }
         }
         let remembered = protocol.remembered_peers()?;

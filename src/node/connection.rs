@@ -144,6 +144,7 @@ async fn read<T: Transaction>(
             Ok(Some(message)) => Incoming::Received { peer, message },
             Ok(None) => Incoming::Ended { peer, reason: CloseReason::Ended },
             Err(TransportError::Malformed(error)) => Incoming::Malformed { peer, error: Arc::new(error) },
+            Err(TransportError::Violation(error)) => Incoming::Malformed { peer, error: error.into() },
             Err(error) => Incoming::Ended { peer, reason: CloseReason::Lost(Arc::new(error)) },
         };
         let goes_on = matches!(input, Incoming::Received { .. });

@@ -17,7 +17,9 @@ use super::handle::{MineError, PeerError};
 use super::mining::{Ended, Mining, MiningConfig};
 use crate::mempool::MempoolError;
 use crate::primitives::{Block, Hash, Transaction};
-use crate::protocol::{CloseReason, Direction, Event, Input, Message, Output, PeerAddr, PeerId, Protocol};
+use crate::protocol::{
+    CloseReason, Direction, Event, Input, Message, Output, PeerAddr, PeerHost, PeerId, Protocol,
+};
 use crate::transport::{Connection, Listener, Outgoing, Transport};
 
 /// What the tasks of connections tell the driver.
@@ -56,6 +58,9 @@ pub(super) enum Command<T> {
     MineContinuously(bool),
     Connect { address: PeerAddr, reply: oneshot::Sender<Result<(), PeerError>> },
     Disconnect { peer: PeerId },
+    Remove { peer: PeerId, reply: oneshot::Sender<bool> },
+    Ban { host: PeerHost, duration: Duration, reply: oneshot::Sender<()> },
+    Unban { host: PeerHost, reply: oneshot::Sender<bool> },
     Shutdown,
 }
 
@@ -192,6 +197,16 @@ impl<T: Transaction> Driver<T> {
             Command::Disconnect { peer } => {
                 self.with_protocol(|protocol, now| protocol.disconnect(peer, CloseReason::Requested, now));
             }
+            Command::Remove { peer, reply } => {
+                let _ = reply.send(self.with_protocol(|protocol, now| protocol.remove(peer, now)));
+            }
+            Command::Ban { host, duration, reply } => {
+                self.with_protocol(|protocol, now| protocol.ban(&host, duration, now));
+                let _ = reply.send(());
+            }
+            Command::Unban { host, reply } => {
+                let _ = reply.send(self.with_protocol(|protocol, now| protocol.unban(&host, now)));
+            }
             Command::Shutdown => {}
         }
     }
@@ -314,6 +329,9 @@ fn log<T>(event: &Event<T>) {
         }
         Event::StoreFailed { error } => tracing::error!(%error, "store failed"),
         Event::StoreRecovered => tracing::info!("store works again"),
+        Event::HostBanned { host, duration } => {
+            tracing::warn!(%host, seconds = duration.as_secs(), "host banned");
+        }
         Event::DialFailed { address, error, retry_in } => {
             tracing::warn!(%address, %error, ?retry_in, "peer not reached, trying again");
         }

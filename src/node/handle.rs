@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::ops::{Deref, RangeBounds};
+use core::time::Duration;
 use std::sync::{Arc, RwLockReadGuard};
 
 use tokio::runtime::Handle;
@@ -14,7 +15,7 @@ use crate::consensus::BlockError;
 use crate::mempool::MempoolError;
 use crate::miner::MiningThreadError;
 use crate::primitives::{Block, Hash, Transaction};
-use crate::protocol::{ConnectError, PeerAddr, PeerId, PeerInfo, Protocol};
+use crate::protocol::{Ban, ConnectError, PeerAddr, PeerHost, PeerId, PeerInfo, Protocol};
 use crate::store::StoreError;
 use crate::transport::TransportError;
 
@@ -104,6 +105,11 @@ impl<T: Transaction> NodeHandle<T> {
     /// The peers that have introduced themselves.
     pub fn peers(&self) -> Vec<PeerInfo> {
         self.shared.read().peers()
+    }
+
+    /// The hosts that no connection is kept with, because they have misbehaved or were banned by [`ban`](Self::ban).
+    pub fn bans(&self) -> Vec<Ban> {
+        self.shared.read().bans(self.shared.clock.now())
     }
 
     /// Where the node accepts connections; with the real port where port 0 was asked for.
@@ -219,6 +225,35 @@ impl<T: Transaction> NodeHandle<T> {
         self.commands.send(Command::Disconnect { peer }).await.map_err(|_| Stopped)
     }
 
+    /// Ends a connection, and keeps none any longer to the addresses that are reached over it. Returns whether it
+    /// was there.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`].
+    pub async fn remove(&self, peer: PeerId) -> Result<bool, Stopped> {
+        self.call(|reply| Command::Remove { peer, reply }).await
+    }
+
+    /// Ends all connections with a host, and keeps none for so long. A ban that it is under already is replaced.
+    /// Bans end with the node.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`].
+    pub async fn ban(&self, host: PeerHost, duration: Duration) -> Result<(), Stopped> {
+        self.call(|reply| Command::Ban { host, duration, reply }).await
+    }
+
+    /// Lifts a ban, whoever made it. Returns whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`].
+    pub async fn unban(&self, host: PeerHost) -> Result<bool, Stopped> {
+        self.call(|reply| Command::Unban { host, reply }).await
+    }
+
     /// Stops mining, says goodbye to the peers and stops the node. Returns when the port is free again; takes
     /// three seconds at most. Does nothing where the node has stopped.
     pub async fn shutdown(&self) {
@@ -278,6 +313,45 @@ impl<T: Transaction> NodeHandle<T> {
     /// In async code.
     pub fn connect_blocking(&self, address: PeerAddr) -> Result<(), PeerError> {
         self.runtime.block_on(self.connect(address))
+    }
+
+    /// [`remove`](Self::remove) for threads.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`].
+    ///
+    /// # Panics
+    ///
+    /// In async code.
+    pub fn remove_blocking(&self, peer: PeerId) -> Result<bool, Stopped> {
+        self.runtime.block_on(self.remove(peer))
+    }
+
+    /// [`ban`](Self::ban) for threads.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`].
+    ///
+    /// # Panics
+    ///
+    /// In async code.
+    pub fn ban_blocking(&self, host: PeerHost, duration: Duration) -> Result<(), Stopped> {
+        self.runtime.block_on(self.ban(host, duration))
+    }
+
+    /// [`unban`](Self::unban) for threads.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`].
+    ///
+    /// # Panics
+    ///
+    /// In async code.
+    pub fn unban_blocking(&self, host: PeerHost) -> Result<bool, Stopped> {
+        self.runtime.block_on(self.unban(host))
     }
 
     /// [`shutdown`](Self::shutdown) for threads.

@@ -1,5 +1,7 @@
 //! What a node decides for itself, beside the rules that it shares with the others.
 
+use core::time::Duration;
+
 use super::address::PeerAddr;
 use super::limits;
 use crate::chain::ChainConfig;
@@ -22,6 +24,11 @@ pub struct ProtocolConfig {
     pub wants_new_blocks: bool,
     /// Connections that peers may open to this node. Default: [`limits::MAX_INBOUND`].
     pub max_inbound: usize,
+    /// Those of them from one host. Default: [`limits::MAX_INBOUND_PER_HOST`].
+    pub max_inbound_per_host: usize,
+    /// How long a host that misbehaves is banned; the machine that the node runs on is not. Default:
+    /// [`limits::BAN_DURATION`].
+    pub ban_duration: Duration,
     /// Addresses that this node keeps a connection to. Default: [`limits::MAX_OUTBOUND`].
     pub max_outbound: usize,
     /// The bounds of the chain.
@@ -38,6 +45,8 @@ impl Default for ProtocolConfig {
             listen: None,
             wants_new_blocks: true,
             max_inbound: limits::MAX_INBOUND,
+            max_inbound_per_host: limits::MAX_INBOUND_PER_HOST,
+            ban_duration: limits::BAN_DURATION,
             max_outbound: limits::MAX_OUTBOUND,
             chain: ChainConfig::default(),
             mempool: MempoolConfig::default(),
@@ -78,6 +87,20 @@ impl ProtocolConfig {
     #[must_use]
     pub const fn with_max_inbound(mut self, connections: usize) -> Self {
         self.max_inbound = connections;
+        self
+    }
+
+    /// Sets [`max_inbound_per_host`](Self::max_inbound_per_host).
+    #[must_use]
+    pub const fn with_max_inbound_per_host(mut self, connections: usize) -> Self {
+        self.max_inbound_per_host = connections;
+        self
+    }
+
+    /// Sets [`ban_duration`](Self::ban_duration).
+    #[must_use]
+    pub const fn with_ban_duration(mut self, duration: Duration) -> Self {
+        self.ban_duration = duration;
         self
     }
 

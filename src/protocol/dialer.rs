@@ -59,6 +59,11 @@ impl Dialer {
         self.addresses.remove(address);
     }
 
+    /// Never dials the addresses again that are reached over this connection.
+    pub(super) fn forget_reached(&mut self, peer: PeerId) {
+        self.addresses.retain(|_, line| line.status != Status::Connected(peer));
+    }
+
     /// When the next address is due.
     pub(super) fn deadline(&self) -> Option<Duration> {
         self.addresses
@@ -80,6 +85,22 @@ impl Dialer {
             }
         }
         due
+    }
+
+    /// Puts an address off that was about to be dialled.
+    pub(super) fn postpone(&mut self, address: &PeerAddr, until: Duration) {
+        if let Some(line) = self.addresses.get_mut(address) {
+            line.status = Status::Waiting(until);
+        }
+    }
+
+    /// Has addresses dialled at once that wait for it.
+    pub(super) fn hurry(&mut self, which: impl Fn(&PeerAddr) -> bool, now: Duration) {
+        for (_, line) in self.addresses.iter_mut().filter(|(address, _)| which(address)) {
+            if let Status::Waiting(at) = &mut line.status {
+                *at = now.min(*at);
+            }
+        }
     }
 
     /// The address is reached over this connection, whoever opened it.

@@ -3,9 +3,11 @@
 
 use super::address::PeerAddr;
 use super::config::printable;
+use super::eviction::{self, Candidate};
 use super::io::{CloseReason, Direction, Event, Now, Output, PeerId};
 use super::message::{Hello, Message, Tip};
 use super::peer::Peer;
+use super::reputation::PeerHost;
 use super::{Protocol, limits};
 use crate::primitives::{Hash, Transaction};
 
@@ -19,16 +21,45 @@ impl<T: Transaction> Protocol<T> {
             }
             self.dialer.connected(&address, id);
         }
-        let inbound = self.peers.values().filter(|peer| peer.direction == Direction::Inbound).count();
+        let place = match direction {
+            Direction::Inbound => self.make_place(&PeerHost::from(&address), now),
+            Direction::Outbound => Ok(()),
+        };
         let told = *self.chain.tip().hash();
         self.peers.insert(id, Peer::new(address, direction, told, now.elapsed));
-        let limit = self.config.max_inbound;
-        if direction == Direction::Inbound && inbound >= limit {
-            self.close(id, CloseReason::TooManyPeers { limit }, now);
+        if let Err(reason) = place {
+            self.close(id, reason, now);
             return;
         }
         let hello = self.hello();
         self.send(id, Message::Hello(hello));
+    }
+
+    /// Makes sure that there is a place for a caller from this host.
+    fn make_place(&mut self, host: &PeerHost, now: Now) -> Result<(), CloseReason> {
+        if let Some(remaining) = self.reputation.remaining(host, now.elapsed) {
+            return Err(CloseReason::Banned { remaining });
+        }
+        let inbound = self.peers.iter().filter(|(_, peer)| peer.direction == Direction::Inbound);
+        let candidates: Vec<Candidate> = inbound
+            .map(|(id, peer)| Candidate {
+                id: *id,
+                host: peer.host(),
+                connected_at: peer.connected_at,
+                useful_at: peer.useful_at,
+                latency: peer.latency,
+            })
+            .collect();
+        let limit = self.config.max_inbound_per_host;
+        if candidates.iter().filter(|candidate| candidate.host == *host).count() >= limit {
+            return Err(CloseReason::TooManyFromHost { limit });
+        }
+        let limit = self.config.max_inbound;
+        if candidates.len() >= limit {
+            let evicted = eviction::choose(candidates).ok_or(CloseReason::TooManyPeers { limit })?;
+            self.close(evicted, CloseReason::Evicted, now);
+        }
+        Ok(())
     }
 
     fn hello(&self) -> Hello {

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::address::PeerAddr;
 use super::message::Message;
+use super::reputation::PeerHost;
 use crate::consensus::BlockError;
 use crate::primitives::{Block, Hash, Timestamp};
 use crate::store::StoreError;
@@ -70,7 +71,8 @@ pub enum Input<T = String> {
         /// What the transport says of it.
         reason: CloseReason,
     },
-    /// Bytes arrived that are no message. The connection may still be written to.
+    /// Bytes arrived that are no message, or that break the rules of the transport itself. The peer is at fault, and
+    /// the connection may still be written to.
     Malformed {
         /// On which connection.
         peer: PeerId,
@@ -160,6 +162,13 @@ pub enum Event<T = String> {
         address: PeerAddr,
         /// Why.
         reason: CloseReason,
+    },
+    /// A host is banned: it has misbehaved, or the application asked for it. Its connections end.
+    HostBanned {
+        /// The host.
+        host: PeerHost,
+        /// For how long.
+        duration: Duration,
     },
     /// An address did not answer. It is dialled again, later each time.
     DialFailed {
@@ -276,6 +285,21 @@ pub enum CloseReason {
     TooManyPeers {
         /// The limit.
         limit: usize,
+    },
+    /// No more connections from one host are taken.
+    #[error("too many connections from one host: {limit} are open already")]
+    TooManyFromHost {
+        /// The limit.
+        limit: usize,
+    },
+    /// The connection gave way to a new one, because there were too many, and others were of more use.
+    #[error("gave way to another peer")]
+    Evicted,
+    /// The peer's host is banned.
+    #[error("banned for another {} s", .remaining.as_secs())]
+    Banned {
+        /// For how long yet.
+        remaining: Duration,
     },
     /// The peer reads too slowly: its queue is full.
     #[error("peer reads too slowly: {limit} messages are waiting for it")]

@@ -50,6 +50,24 @@ pub const MAX_REASON_BYTES: usize = 256;
 /// Connections that peers opened to us.
 pub const MAX_INBOUND: usize = 64;
 
+/// Those of them from one host, which is the first 64 bits of an IPv6 address.
+pub const MAX_INBOUND_PER_HOST: usize = 16;
+
+/// Points of misbehaviour that get a host banned: [`CloseReason::penalty`](crate::CloseReason::penalty).
+pub const BAN_SCORE: u32 = 100;
+
+/// The time in which a host is forgiven one point.
+pub const FORGIVENESS: Duration = Duration::from_secs(60);
+
+/// How long a ban for misbehaviour lasts, unless the configuration says otherwise.
+pub const BAN_DURATION: Duration = Duration::from_secs(60 * 60);
+
+/// Hosts whose misbehaviour is remembered. The one with the fewest points is forgotten first.
+pub const MAX_SCORED_HOSTS: usize = 1_000;
+
+/// Hosts that are banned at the same time. The ban that would end first is lifted first.
+pub const MAX_BANS: usize = 1_000;
+
 /// Addresses that we keep a connection to.
 pub const MAX_OUTBOUND: usize = 32;
 

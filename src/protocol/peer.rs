@@ -9,6 +9,7 @@ use super::address::PeerAddr;
 use super::io::{CloseReason, Direction, Now, PeerId};
 use super::limits;
 use super::message::{Hello, Message};
+use super::reputation::PeerHost;
 use crate::mempool::RecentSet;
 use crate::primitives::{Hash, Work};
 
@@ -49,6 +50,10 @@ pub(super) struct Peer {
     pub(super) transactions_request: Option<(Vec<Hash>, Duration)>,
     pub(super) last_received: Duration,
     pub(super) ping: Option<(u64, Duration)>,
+    /// When it last brought a block that was new.
+    pub(super) useful_at: Option<Duration>,
+    /// The shortest time that it took to answer a ping.
+    pub(super) latency: Option<Duration>,
 }
 
 /// A header that a peer has shown.
@@ -91,7 +96,13 @@ impl Peer {
             transactions_request: None,
             last_received: now,
             ping: None,
+            useful_at: None,
+            latency: None,
         }
+    }
+
+    pub(super) fn host(&self) -> PeerHost {
+        PeerHost::from(&self.address)
     }
 
     pub(super) const fn is_ready(&self) -> bool {
@@ -151,10 +162,12 @@ impl Peer {
     /// Notes that a message came, before it is looked at.
     pub(super) fn heard<T>(&mut self, message: &Message<T>, now: Now) {
         self.last_received = now.elapsed;
-        if let (Message::Pong(nonce), Some((expected, _))) = (message, self.ping)
+        if let (Message::Pong(nonce), Some((expected, deadline))) = (message, self.ping)
             && *nonce == expected
         {
             self.ping = None;
+            let taken = (now.elapsed + limits::REQUEST_TIMEOUT).saturating_sub(deadline);
+            self.latency = Some(self.latency.map_or(taken, |shortest| shortest.min(taken)));
         }
     }
 }

@@ -175,6 +175,11 @@ impl<T: Transaction> Protocol<T> {
         for (hash, verdict) in hashes.into_iter().zip(verdicts) {
             match verdict {
                 Ok(verdict) => {
+                    if verdict == Verdict::Kept
+                        && let Some(peer) = self.peers.get_mut(&id)
+                    {
+                        peer.useful_at = Some(now.elapsed);
+                    }
                     self.showed(id, &hash);
                     if matches!(verdict, Verdict::Orphan { missing } if self.known(&missing).is_none()) {
                         self.wants_headers(id, hash);

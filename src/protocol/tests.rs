@@ -1,5 +1,6 @@
 //! Tests of the whole protocol: what they share. One file per subject; none of them reads a clock.
 
+mod bans;
 mod bench;
 mod connections;
 mod hostile;

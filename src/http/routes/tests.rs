@@ -111,6 +111,25 @@ impl Backend<String> for Fake {
         }
     }
 
+    fn remove(&self, peer: PeerId) -> Result<bool, ApiError> {
+        self.note(format!("remove {peer}"));
+        Ok(peer == PeerId(7))
+    }
+
+    fn bans(&self) -> Vec<impl Serialize> {
+        vec![json!({"host": "10.0.0.1", "seconds": 60})]
+    }
+
+    fn ban(&self, host: PeerHost, duration: Duration) -> Result<(), ApiError> {
+        self.note(format!("ban {host} for {duration:?}"));
+        Ok(())
+    }
+
+    fn unban(&self, host: PeerHost) -> Result<bool, ApiError> {
+        self.note(format!("unban {host}"));
+        Ok(host.as_str() != "10.0.0.9")
+    }
+
     fn status(&self) -> impl Serialize {
         json!({"height": BLOCKS - 1})
     }
@@ -149,7 +168,7 @@ fn ask_with(config: RoutesConfig, method: &str, url: &str, headers: &[(&str, &st
     Answer {
         status: response.status_code,
         headers: response.headers.into_iter().map(|(k, v)| (k.into_owned(), v.into_owned())).collect(),
-        body: serde_json::from_slice(&bytes).unwrap(),
+        body: if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() },
         calls: calls.lock().unwrap().clone(),
     }
 }
@@ -422,6 +441,8 @@ fn a_place_to_mine_is_given_back() {
         assert_eq!(routes(&Request::fake_http("POST", "/mine", vec![], vec![])).status_code, 201);
     }
 }
+
+mod bans;
 
 mod arrays {
     //! A transaction type that is itself an array in JSON.

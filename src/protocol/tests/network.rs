@@ -132,6 +132,15 @@ impl Network {
         id
     }
 
+    /// Has a message arrive that the sender would not have sent.
+    pub(super) fn inject(&mut self, from: usize, to: usize, message: Message<Note>) {
+        let is_theirs =
+            |ends: &[(usize, bool); 2]| ends.contains(&(from, true)) && ends.contains(&(to, true));
+        let connection = self.connections.iter().rposition(is_theirs).unwrap();
+        let end = usize::from(self.connections[connection][1].0 == to);
+        self.schedule(LATENCY, Arrival::Message { connection, end, message });
+    }
+
     /// Breaks the connections of two nodes and lets them make no other.
     pub(super) fn sever(&mut self, a: usize, b: usize) {
         self.apart.insert((a.min(b), a.max(b)));
@@ -316,7 +325,7 @@ impl Network {
     }
 
     /// Does what a node wants done.
-    fn pump(&mut self, node: usize) {
+    pub(super) fn pump(&mut self, node: usize) {
         while let Some(output) = self.nodes[node].protocol.poll_output() {
             match output {
                 Output::Send { peers, message } => {

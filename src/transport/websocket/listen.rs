@@ -114,9 +114,10 @@ impl<T: Transaction> WsListener<T> {
         let (formats, config) = (self.formats.clone(), self.config.clone());
         let remote = printable_addr(&format!("ws://{remote}"));
         self.handshakes.spawn(async move {
-            let _place = place;
             let after = config.handshake_timeout;
-            match timeout(after, upgrade(&remote, tcp, &formats, config)).await {
+            let upgraded = timeout(after, upgrade(&remote, tcp, &formats, config)).await;
+            drop(place);
+            match upgraded {
                 Ok(result) => result,
                 Err(_) => Err(TransportError::Timeout { address: remote, step: "the handshake", after }),
             }

@@ -195,7 +195,8 @@ mod json {
         client.socket.get_mut().write_all(bytes).await.unwrap();
         let Client { node, mut events, socket: _socket } = client;
         let reason = goes_on(&node, &mut events).await;
-        assert!(matches!(reason, CloseReason::Lost(_)), "{reason}");
+        assert!(matches!(reason, CloseReason::Malformed(_)), "{reason}");
+        assert_ne!(reason.penalty(), 0);
     }
 
     #[tokio::test]

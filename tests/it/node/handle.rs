@@ -2,10 +2,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use hashloom::transport::Memory;
 use hashloom::{
-    ConnectError, Context, Event, EventError, MempoolError, MineError, Node, PeerError, Rejected,
+    ConnectError, Context, Event, EventError, MempoolError, MineError, Node, PeerError, PeerHost, Rejected,
     SubmitError, Transaction,
 };
 use serde::{Deserialize, Serialize};
@@ -40,6 +41,27 @@ async fn a_slow_subscriber_is_told_how_much_it_missed() {
         assert!(matches!(&event, Event::TransactionAccepted { id } if id == expected), "{event:?}");
     }
     assert!(matches!(events.try_recv(), Ok(None)));
+}
+
+#[tokio::test]
+async fn a_banned_host_is_gone_until_the_ban_is_lifted() {
+    let network = Memory::new();
+    let builder = || Node::<String>::builder(easy_spec("a")).transport(network.clone());
+    let node = builder().listen("memory://listening".parse().unwrap()).start().await.unwrap();
+    let caller = builder().peers(["memory://listening".parse().unwrap()]).start().await.unwrap();
+    until(|| node.peers().len() == 1).await;
+    let host = PeerHost::from(&node.peers()[0].address);
+    within(node.ban(host.clone(), Duration::from_secs(1_000))).await.unwrap();
+    assert!(node.peers().is_empty());
+    let ban = &node.bans()[0];
+    assert!(ban.host == host && ban.remaining <= Duration::from_secs(1_000), "{ban:?}");
+    assert!(within(node.unban(host.clone())).await.unwrap() && !within(node.unban(host)).await.unwrap());
+    assert!(node.bans().is_empty());
+    until(|| node.peers().len() == 1).await;
+
+    let peer = caller.peers()[0].id;
+    assert!(within(caller.remove(peer)).await.unwrap() && !within(caller.remove(peer)).await.unwrap());
+    assert_eq!(caller.status().unconnected, Vec::<hashloom::PeerAddr>::new());
 }
 
 #[tokio::test]

@@ -1,0 +1,294 @@
+//! What hosts have done wrong, and which of them are banned. Goes by host and not by connection, because the next
+//! connection costs a peer nothing.
+
+use core::fmt;
+use core::net::{IpAddr, Ipv6Addr};
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use serde::{Serialize, Serializer};
+
+use super::address::PeerAddr;
+use super::io::{CloseReason, Event, Now, PeerId};
+use super::{Protocol, limits};
+use crate::primitives::Transaction;
+
+/// What bans and limits go by: a host name, an IPv4 address, or the first 64 bits of an IPv6 address, because
+/// whoever has one of these has all that begin like it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerHost(Box<str>);
+
+impl PeerHost {
+    /// The host as text: `example.org`, `10.0.0.1` or `2001:db8:1:2::/64`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is this machine, as which all its users and programs come.
+    pub fn is_loopback(&self) -> bool {
+        let is_loopback_address = self.0.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+        is_loopback_address || &*self.0 == "localhost" || &*self.0 == "::/64"
+    }
+
+    /// Of what stands for a host in an address, or what somebody wrote for one.
+    fn of(written: &str) -> Self {
+        let bare = written.strip_suffix("/64").unwrap_or(written);
+        let bare = bare.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(bare);
+        let text = match bare.parse::<IpAddr>().map(|address| address.to_canonical()) {
+            Ok(IpAddr::V4(address)) => address.to_string(),
+            Ok(IpAddr::V6(address)) => {
+                let [a, b, c, d, ..] = address.segments();
+                format!("{}/64", Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+            }
+            Err(_) => bare.to_ascii_lowercase(),
+        };
+        Self(text.into())
+    }
+}
+
+impl From<&PeerAddr> for PeerHost {
+    /// What stands between `://` and the port or the path; the whole address where there is neither.
+    fn from(address: &PeerAddr) -> Self {
+        let text = address.as_str();
+        let text = text.split_once("://").map_or(text, |(_, rest)| rest);
+        let text = text.split_once('/').map_or(text, |(authority, _)| authority);
+        let is_port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+        let without_port = text.rsplit_once(':').filter(|(_, port)| is_port(port));
+        // An IPv6 address without brackets has colons of its own, and no port.
+        let host =
+            without_port.map(|(host, _)| host).filter(|host| host.ends_with(']') || !host.contains(':'));
+        Self::of(host.unwrap_or(text))
+    }
+}
+
+impl core::str::FromStr for PeerHost {
+    type Err = super::PeerAddrError;
+
+    /// A host, or the address of a peer there.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let address: PeerAddr = text.parse()?;
+        // `10.0.0.0/64` and the like are no hosts, but the form in which an IPv6 network is shown is.
+        Ok(if text.contains("://") { Self::from(&address) } else { Self::of(text) })
+    }
+}
+
+impl fmt::Display for PeerHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl Serialize for PeerHost {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+/// A host that no connection is kept with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Ban {
+    /// The host.
+    pub host: PeerHost,
+    /// For how long yet, in whole seconds.
+    #[serde(rename = "seconds", serialize_with = "whole_seconds")]
+    pub remaining: Duration,
+}
+
+fn whole_seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(duration.as_secs())
+}
+
+impl CloseReason {
+    /// How much less the host is trusted after a connection ended like this, in points of which
+    /// [`limits::BAN_SCORE`] ban it. Nothing that a node by the rules of this crate may do costs any: slowness,
+    /// another chain, a full queue and an old version are no offence.
+    pub fn penalty(&self) -> u32 {
+        match self {
+            // It took no work to make and no rule allows it, or it took work to deceive.
+            Self::InvalidBlock { .. } | Self::BrokenHeaders { .. } => limits::BAN_SCORE,
+            // What a program would say that is broken, or of another kind.
+            Self::Malformed(_)
+            | Self::ExpectedHello { .. }
+            | Self::SecondHello
+            | Self::TextTooLong { .. }
+            | Self::TooManyItems { .. }
+            | Self::Unsolicited { .. }
+            | Self::UnconnectedHeaders { .. }
+            | Self::InvalidTransaction(_) => limits::BAN_SCORE / 5,
+            _ => 0,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Reputation {
+    scores: BTreeMap<PeerHost, Score>,
+    /// Until when.
+    bans: BTreeMap<PeerHost, Duration>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Score {
+    points: u32,
+    /// When it was so many.
+    at: Duration,
+}
+
+impl Score {
+    fn now(&self, now: Duration) -> u32 {
+        let forgiven = now.saturating_sub(self.at).as_secs() / limits::FORGIVENESS.as_secs();
+        self.points.saturating_sub(u32::try_from(forgiven).unwrap_or(u32::MAX))
+    }
+}
+
+impl Reputation {
+    /// Returns whether that is enough for a ban.
+    fn punish(&mut self, host: &PeerHost, penalty: u32, now: Duration) -> bool {
+        let before = self.scores.get(host).map_or(0, |score| score.now(now));
+        let points = before.saturating_add(penalty);
+        if points >= limits::BAN_SCORE {
+            self.scores.remove(host);
+            return true;
+        }
+        self.scores.insert(host.clone(), Score { points, at: now });
+        if self.scores.len() > limits::MAX_SCORED_HOSTS {
+            self.scores.retain(|_, score| score.now(now) > 0);
+        }
+        if self.scores.len() > limits::MAX_SCORED_HOSTS {
+            let best = self.scores.iter().min_by_key(|(_, score)| (score.now(now), score.at));
+            if let Some(host) = best.map(|(host, _)| host.clone()) {
+                self.scores.remove(&host);
+            }
+        }
+        false
+    }
+
+    fn ban(&mut self, host: PeerHost, until: Duration, now: Duration) {
+        self.bans.retain(|_, until| *until > now);
+        self.bans.insert(host, until);
+        if self.bans.len() > limits::MAX_BANS {
+            let first = self.bans.iter().min_by_key(|(_, until)| **until).map(|(host, _)| host.clone());
+            if let Some(host) = first {
+                self.bans.remove(&host);
+            }
+        }
+    }
+
+    /// For how long yet the host is banned.
+    pub(super) fn remaining(&self, host: &PeerHost, now: Duration) -> Option<Duration> {
+        self.bans.get(host)?.checked_sub(now).filter(|remaining| !remaining.is_zero())
+    }
+}
+
+impl<T: Transaction> Protocol<T> {
+    /// The hosts that no connection is kept with.
+    pub fn bans(&self, now: Now) -> Vec<Ban> {
+        let hosts = self.reputation.bans.keys();
+        let remaining = |host| self.reputation.remaining(host, now.elapsed);
+        hosts.filter_map(|host| Some(Ban { host: host.clone(), remaining: remaining(host)? })).collect()
+    }
+
+    /// Ends all connections with a host, and keeps none for so long. A ban that it is under already is replaced.
+    pub fn ban(&mut self, host: &PeerHost, duration: Duration, now: Now) {
+        self.ban_host(host, duration, now);
+        self.after_import(now);
+    }
+
+    /// Lifts a ban. Returns whether there was one. What the host did before is forgotten.
+    pub fn unban(&mut self, host: &PeerHost, now: Now) -> bool {
+        let was_banned = self.reputation.remaining(host, now.elapsed).is_some();
+        self.reputation.bans.remove(host);
+        self.reputation.scores.remove(host);
+        self.dialer.hurry(|address| PeerHost::from(address) == *host, now.elapsed);
+        self.dial_due(now);
+        was_banned
+    }
+
+    /// Counts what a peer did against its host, and bans it where it is enough. This machine is not banned by itself: its nodes would pay for
+    /// whatever else runs there.
+    pub(super) fn punish(&mut self, host: &PeerHost, penalty: u32, now: Now) {
+        let counts = penalty > 0 && !host.is_loopback();
+        if counts && self.reputation.punish(host, penalty, now.elapsed) {
+            self.ban_host(host, self.config.ban_duration, now);
+        }
+    }
+
+    fn ban_host(&mut self, host: &PeerHost, duration: Duration, now: Now) {
+        self.reputation.ban(host.clone(), now.elapsed.saturating_add(duration), now.elapsed);
+        self.event(Event::HostBanned { host: host.clone(), duration });
+        let is_there = |(id, peer): (&PeerId, &super::Peer)| (peer.host() == *host).then_some(*id);
+        for id in self.peers.iter().filter_map(is_there).collect::<Vec<_>>() {
+            self.close(id, CloseReason::Banned { remaining: duration }, now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    const NOW: Duration = Duration::from_secs(1_000_000);
+
+    fn host(number: usize) -> PeerHost {
+        PeerHost(format!("host-{number}").into())
+    }
+
+    #[rstest]
+    #[case("ws://Example.org:5001", "example.org")]
+    #[case("ws://example.org:5001/path", "example.org")]
+    #[case("ws://10.0.0.1:5001", "10.0.0.1")]
+    #[case("ws://[::ffff:10.0.0.1]:5001", "10.0.0.1")]
+    #[case("ws://[2001:db8:1:2:3:4:5:6]:5001", "2001:db8:1:2::/64")]
+    #[case("ws://[2001:db8:1:2::9]", "2001:db8:1:2::/64")]
+    #[case("memory://caller-7", "caller-7")]
+    #[case("2001:db8:1:2::9", "2001:db8:1:2::/64")]
+    #[case("2001:db8:1:2::/64", "2001:db8:1:2::/64")]
+    #[case("10.0.0.1", "10.0.0.1")]
+    #[case("x", "x")]
+    fn a_host_is_read_from_an_address_or_by_itself(#[case] text: &str, #[case] expected: &str) {
+        let host: PeerHost = text.parse().unwrap();
+        assert_eq!(host.as_str(), expected);
+        assert_eq!(host.as_str().parse::<PeerHost>().unwrap(), host, "what is shown is understood");
+    }
+
+    #[rstest]
+    #[case("ws://localhost:1", true)]
+    #[case("ws://127.9.9.9:1", true)]
+    #[case("ws://[::1]:1", true)]
+    #[case("ws://10.0.0.1:1", false)]
+    #[case("ws://[2001::1]:1", false)]
+    fn this_machine_is_known(#[case] address: &str, #[case] expected: bool) {
+        assert_eq!(address.parse::<PeerHost>().unwrap().is_loopback(), expected);
+    }
+
+    #[test]
+    fn points_add_up_and_fade() {
+        let mut reputation = Reputation::default();
+        let fifth = limits::BAN_SCORE / 5;
+        for _ in 1..5 {
+            assert!(!reputation.punish(&host(1), fifth, NOW));
+        }
+        let later = NOW + limits::FORGIVENESS * fifth;
+        assert!(!reputation.punish(&host(1), fifth, later), "one of them is forgiven by then");
+        assert!(!reputation.punish(&host(2), fifth, later), "another host is another matter");
+        assert!(reputation.punish(&host(1), fifth, later));
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded_and_the_worst_stay() {
+        let mut reputation = Reputation::default();
+        assert!(!reputation.punish(&host(0), 50, NOW));
+        for number in 1..=2 * limits::MAX_SCORED_HOSTS {
+            assert!(!reputation.punish(&host(number), 1, NOW));
+            reputation.ban(host(number), NOW + Duration::from_secs(number as u64), NOW);
+        }
+        assert_eq!(reputation.scores.len(), limits::MAX_SCORED_HOSTS);
+        assert_eq!(reputation.scores[&host(0)].points, 50);
+        assert_eq!(reputation.bans.len(), limits::MAX_BANS);
+        assert_eq!(reputation.remaining(&host(1), NOW), None);
+        let last = 2 * limits::MAX_SCORED_HOSTS;
+        assert_eq!(reputation.remaining(&host(last), NOW), Some(Duration::from_secs(last as u64)));
+    }
+}
