@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-#[cfg(not(all(feature = "ws-json", feature = "ws-bincode")))]
+#[cfg(not(all(feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard")))]
 use anyhow::bail;
 use anyhow::{Context, Result, anyhow, ensure};
 use clap::{Parser, ValueEnum};
@@ -21,6 +21,8 @@ use clap::{Parser, ValueEnum};
 use hashloom::WsBincode;
 #[cfg(feature = "ws-json")]
 use hashloom::WsJson;
+#[cfg(feature = "ws-postcard")]
+use hashloom::WsPostcard;
 #[cfg(all(feature = "ws-json", feature = "ws-bincode"))]
 use hashloom::transport::WsMulti;
 use hashloom::transport::{Memory, Switch};
@@ -40,6 +42,7 @@ struct Options {
 enum Wire {
     Json,
     Bincode,
+    Postcard,
     Mixed,
     Memory,
 }
@@ -145,7 +148,7 @@ async fn start(wire: Wire) -> Result<Vec<Member>> {
 
 /// How the node with this name reaches the others.
 #[cfg_attr(
-    all(feature = "ws-json", feature = "ws-bincode"),
+    all(feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard"),
     expect(clippy::unnecessary_wraps, reason = "fails where a format is not built in")
 )]
 fn switch(wire: Wire, name: char, network: &Memory) -> Result<Switch> {
@@ -161,9 +164,11 @@ fn switch(wire: Wire, name: char, network: &Memory) -> Result<Switch> {
         (Wire::Json, _) => Ok(Switch::new(WsJson::default())),
         #[cfg(feature = "ws-bincode")]
         (Wire::Bincode, _) => Ok(Switch::new(WsBincode::default())),
-        #[cfg(not(all(feature = "ws-json", feature = "ws-bincode")))]
+        #[cfg(feature = "ws-postcard")]
+        (Wire::Postcard, _) => Ok(Switch::new(WsPostcard::default())),
+        #[cfg(not(all(feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard")))]
         (wire, _) => bail!(
-            "the wire {wire:?} is not built in: add --features ws-json,ws-bincode or take --wire memory"
+            "the wire {wire:?} is not built in: add --features ws-json,ws-bincode,ws-postcard or take --wire memory"
         ),
     }
 }

@@ -77,6 +77,8 @@ pub use transport::Transport;
 pub use transport::WsBincode;
 #[cfg(feature = "ws-json")]
 pub use transport::WsJson;
+#[cfg(feature = "ws-postcard")]
+pub use transport::WsPostcard;
 #[cfg(feature = "websocket")]
 pub use wire::WireFormat;
 

@@ -23,6 +23,8 @@ pub use switch::Switch;
 pub use websocket::WsBincode;
 #[cfg(feature = "ws-json")]
 pub use websocket::WsJson;
+#[cfg(feature = "ws-postcard")]
+pub use websocket::WsPostcard;
 #[cfg(feature = "websocket")]
 pub use websocket::{WebSocket, WebSocketConfig, WsMulti};
 

@@ -1,7 +1,7 @@
 //! W: how a message becomes a frame and a frame a message. Knows nothing of sockets, nor of what a message
 //! means: a format is a pair of functions and a name.
 //!
-//! The formats of this crate are `Json` and `Bincode`, each behind the feature of its transport. Nothing that
+//! The formats of this crate are `Json`, `Bincode` and `Postcard`, each behind the feature of its transport. Nothing that
 //! consensus looks at is computed from wire bytes, so formats may differ from peer to peer.
 
 #[cfg(feature = "ws-bincode")]
@@ -11,6 +11,8 @@ mod error;
 mod format;
 #[cfg(feature = "ws-json")]
 mod json;
+#[cfg(feature = "ws-postcard")]
+mod postcard;
 
 #[cfg(feature = "ws-bincode")]
 pub use bincode::Bincode;
@@ -21,6 +23,8 @@ pub(crate) use format::Payload;
 pub use format::{Frame, WireFormat};
 #[cfg(feature = "ws-json")]
 pub use json::Json;
+#[cfg(feature = "ws-postcard")]
+pub use postcard::Postcard;
 
 /// The most bytes in one frame, unless a transport is configured otherwise: 16 MiB.
 ///

@@ -15,7 +15,9 @@ use hashloom::transport::WsMulti;
 use hashloom::wire::Bincode;
 #[cfg(feature = "ws-json")]
 use hashloom::wire::Json;
-use hashloom::{Address, ChainConfig, ChainSpec, PeerAddr};
+#[cfg(feature = "ws-postcard")]
+use hashloom::wire::Postcard;
+use hashloom::{Address, ChainConfig, ChainSpec, PeerAddr, WireFormat};
 
 use crate::place::Place;
 
@@ -208,42 +210,54 @@ impl Options {
 
     /// All formats that are built in, the wanted one first.
     pub(crate) fn transport(&self) -> WsMulti {
-        match self.wire {
-            #[cfg(feature = "ws-json")]
-            Wire::Json => {
-                let transport = WsMulti::new(Json);
-                #[cfg(feature = "ws-bincode")]
-                let transport = transport.and(Bincode);
-                transport
-            }
-            #[cfg(feature = "ws-bincode")]
-            Wire::Bincode => {
-                let transport = WsMulti::new(Bincode);
-                #[cfg(feature = "ws-json")]
-                let transport = transport.and(Json);
-                transport
-            }
-        }
+        let others = Wire::value_variants().iter().copied().filter(|wire| *wire != self.wire);
+        others.fold(self.wire.add_to(None), |transport, wire| wire.add_to(Some(transport)))
     }
 }
 
 /// A wire format that is built in.
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Wire {
     #[cfg(feature = "ws-json")]
     Json,
     #[cfg(feature = "ws-bincode")]
     Bincode,
+    #[cfg(feature = "ws-postcard")]
+    Postcard,
 }
 
 impl Wire {
-    const BUILT_IN: &str = if cfg!(feature = "ws-json") { "json" } else { "bincode" };
+    const BUILT_IN: &str = if cfg!(feature = "ws-json") {
+        "json"
+    } else if cfg!(feature = "ws-bincode") {
+        "bincode"
+    } else {
+        "postcard"
+    };
+
+    fn add_to(self, transport: Option<WsMulti>) -> WsMulti {
+        match self {
+            #[cfg(feature = "ws-json")]
+            Self::Json => with(transport, Json),
+            #[cfg(feature = "ws-bincode")]
+            Self::Bincode => with(transport, Bincode),
+            #[cfg(feature = "ws-postcard")]
+            Self::Postcard => with(transport, Postcard),
+        }
+    }
+}
+
+fn with(transport: Option<WsMulti>, format: impl WireFormat) -> WsMulti {
+    match transport {
+        Some(transport) => transport.and(format),
+        None => WsMulti::new(format),
+    }
 }
 
 fn wire(text: &str) -> Result<Wire, String> {
     Wire::from_str(text, false).map_err(|_| match text {
-        "json" | "bincode" => format!("not built in: add it with --features http,ws-{text}"),
-        _ => "expected json or bincode".to_owned(),
+        "json" | "bincode" | "postcard" => format!("not built in: add it with --features http,ws-{text}"),
+        _ => "expected json, bincode or postcard".to_owned(),
     })
 }
 

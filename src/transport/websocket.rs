@@ -24,6 +24,8 @@ use crate::protocol::PeerAddr;
 use crate::wire::Bincode;
 #[cfg(feature = "ws-json")]
 use crate::wire::Json;
+#[cfg(feature = "ws-postcard")]
+use crate::wire::Postcard;
 use crate::wire::WireFormat;
 
 /// WebSocket with JSON in text frames.
@@ -33,6 +35,10 @@ pub type WsJson = WebSocket<Json>;
 /// WebSocket with bincode in binary frames.
 #[cfg(feature = "ws-bincode")]
 pub type WsBincode = WebSocket<Bincode>;
+
+/// WebSocket with postcard in binary frames.
+#[cfg(feature = "ws-postcard")]
+pub type WsPostcard = WebSocket<Postcard>;
 
 /// A WebSocket transport that speaks one wire format.
 ///

@@ -15,6 +15,8 @@ macro_rules! over_every_transport {
         over_every_transport!(@ ws_json Json $($test)+);
         #[cfg(feature = "ws-bincode")]
         over_every_transport!(@ ws_bincode Bincode $($test)+);
+        #[cfg(feature = "ws-postcard")]
+        over_every_transport!(@ ws_postcard Postcard $($test)+);
         #[cfg(all(feature = "ws-json", feature = "ws-bincode"))]
         over_every_transport!(@ mixed Mixed $($test)+);
     };

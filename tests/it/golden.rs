@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use hashloom::wire::{Bincode, Frame, Json};
+use hashloom::wire::{Bincode, Frame, Json, Postcard};
 use hashloom::{
     Address, Block, CompactTarget, Hash, Header, Hello, Message, Timestamp, Tip, WireFormat, Work,
 };
@@ -26,6 +26,16 @@ fn bincode() {
     check(
         "message.bincode.txt",
         &Bincode,
+        |frame| hex::encode(frame.as_bytes()),
+        |text| hex::decode(text).unwrap().into(),
+    );
+}
+
+#[test]
+fn postcard() {
+    check(
+        "message.postcard.txt",
+        &Postcard,
         |frame| hex::encode(frame.as_bytes()),
         |text| hex::decode(text).unwrap().into(),
     );

@@ -61,6 +61,8 @@ pub(crate) enum Wire {
     Json,
     #[cfg(feature = "ws-bincode")]
     Bincode,
+    #[cfg(feature = "ws-postcard")]
+    Postcard,
     /// The first node speaks both formats, the others one of them, in turn.
     #[cfg(all(feature = "ws-json", feature = "ws-bincode"))]
     Mixed,
@@ -105,6 +107,8 @@ impl Network {
             Wire::Json => Arc::new(hashloom::WsJson::default()),
             #[cfg(feature = "ws-bincode")]
             Wire::Bincode => Arc::new(hashloom::WsBincode::default()),
+            #[cfg(feature = "ws-postcard")]
+            Wire::Postcard => Arc::new(hashloom::WsPostcard::default()),
             #[cfg(all(feature = "ws-json", feature = "ws-bincode"))]
             Wire::Mixed => match self.started {
                 1 => {

@@ -2,11 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests, which fail by panicking")]
 
-#[cfg(all(feature = "ws-json", feature = "ws-bincode"))]
+#[cfg(all(feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard"))]
 mod arbitrary;
 #[cfg(feature = "node")]
 mod cluster;
-#[cfg(all(feature = "ws-json", feature = "ws-bincode"))]
+#[cfg(all(feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard"))]
 mod golden;
 mod golden_chain;
 mod golden_store;
@@ -20,7 +20,7 @@ mod node;
 mod process;
 #[cfg(feature = "redb")]
 mod storage;
-#[cfg(all(feature = "ws-json", feature = "ws-bincode", feature = "test-utils"))]
+#[cfg(all(feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard", feature = "test-utils"))]
 mod transport;
-#[cfg(all(feature = "ws-json", feature = "ws-bincode"))]
+#[cfg(all(feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard"))]
 mod wire;

@@ -18,6 +18,7 @@ use program::{Start, assert_equal_blocks};
 #[rstest]
 #[case::json("json")]
 #[cfg_attr(feature = "ws-bincode", case::bincode("bincode"))]
+#[cfg_attr(feature = "ws-postcard", case::postcard("postcard"))]
 #[tokio::test]
 async fn three_processes_keep_one_chain(#[case] wire: &str) {
     // In reverse: the second and third dial a first that is not up yet.

@@ -9,7 +9,7 @@ use hashloom::transport::{
     Connection, Listener, Memory, Outgoing, Switch, Transport, TransportError, WebSocketConfig, WsMulti,
 };
 use hashloom::wire::{Bincode, Json, WireError};
-use hashloom::{Message, PeerAddr, WireFormat, WsBincode, WsJson};
+use hashloom::{Message, PeerAddr, WireFormat, WsBincode, WsJson, WsPostcard};
 use rstest::rstest;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -31,6 +31,7 @@ fn ping(number: u64) -> Outgoing {
 #[case::memory(Memory::new(), "memory://")]
 #[case::ws_json(WsJson::default(), ANY_PORT)]
 #[case::ws_bincode(WsBincode::default(), ANY_PORT)]
+#[case::ws_postcard(WsPostcard::default(), ANY_PORT)]
 #[case::ws_both(WsMulti::new(Bincode).and(Json), ANY_PORT)]
 #[case::memory_behind_a_switch(Switch::new(Memory::new()), "memory://")]
 #[case::ws_behind_a_switch(Switch::new(WsJson::default()), ANY_PORT)]

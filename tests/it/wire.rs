@@ -2,7 +2,7 @@
 
 use core::fmt::Debug;
 
-use hashloom::wire::{Bincode, Frame, FrameKind, Json, WireError};
+use hashloom::wire::{Bincode, Frame, FrameKind, Json, Postcard, WireError};
 use hashloom::{Message, WireFormat};
 use proptest::prelude::*;
 use rstest::rstest;
@@ -26,6 +26,13 @@ proptest! {
     }
 
     #[test]
+    fn random_postcard_is_refused_or_a_message(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+        if let Ok(message) = Postcard.decode::<Message>(&bytes.into()) {
+            prop_assert_eq!(Postcard.decode::<Message>(&Postcard.encode(&message).unwrap()).unwrap(), message);
+        }
+    }
+
+    #[test]
     fn random_text_is_refused_or_a_message(text in ".{0,64}") {
         if let Ok(message) = Json.decode::<Message>(&text.into()) {
             prop_assert_eq!(Json.decode::<Message>(&Json.encode(&message).unwrap()).unwrap(), message);
@@ -38,6 +45,10 @@ proptest! {
         let prefix = bytes[..cut.index(bytes.len())].to_vec();
         prop_assert!(Bincode.decode::<Message>(&prefix.into()).is_err());
 
+        let bytes = Postcard.encode(&message).unwrap().as_bytes().to_vec();
+        let prefix = bytes[..cut.index(bytes.len())].to_vec();
+        prop_assert!(Postcard.decode::<Message>(&prefix.into()).is_err());
+
         let text = Json.encode(&message).unwrap().as_text("json").unwrap().to_owned();
         let prefix: String = text.chars().take(cut.index(text.chars().count())).collect();
         prop_assert!(Json.decode::<Message>(&prefix.into()).is_err());
@@ -49,13 +60,17 @@ proptest! {
         bytes.push(behind);
         prop_assert!(Bincode.decode::<Message>(&bytes.into()).is_err());
 
+        let mut bytes = Postcard.encode(&message).unwrap().as_bytes().to_vec();
+        bytes.push(behind);
+        prop_assert!(Postcard.decode::<Message>(&bytes.into()).is_err());
+
         let text = Json.encode(&message).unwrap().as_text("json").unwrap().to_owned();
         let longer = text + " 0";
         prop_assert!(Json.decode::<Message>(&longer.into()).is_err());
     }
 }
 
-/// Encodes and decodes in both formats.
+/// Encodes and decodes in each format.
 fn for_each_format<E: Debug>(
     message: &Message,
     mut check: impl FnMut(&Frame, Result<Message, String>) -> Result<(), E>,
@@ -63,7 +78,9 @@ fn for_each_format<E: Debug>(
     let json = Json.encode(message).unwrap();
     check(&json, Json.decode(&json).map_err(|error| error.to_string()))?;
     let bincode = Bincode.encode(message).unwrap();
-    check(&bincode, Bincode.decode(&bincode).map_err(|error| error.to_string()))
+    check(&bincode, Bincode.decode(&bincode).map_err(|error| error.to_string()))?;
+    let postcard = Postcard.encode(message).unwrap();
+    check(&postcard, Postcard.decode(&postcard).map_err(|error| error.to_string()))
 }
 
 #[test]
@@ -90,6 +107,9 @@ fn a_claimed_length_is_not_believed(#[case] variant: u32, #[case] length: u64) {
     bytes.extend(length.to_le_bytes());
     let error = Bincode.decode::<Message>(&bytes.into()).unwrap_err();
     assert!(error.to_string().starts_with("not a message in hashloom.v1.bincode"), "{error}");
+    let bytes = postcard::to_allocvec(&(variant, length)).unwrap();
+    let error = Postcard.decode::<Message>(&bytes.into()).unwrap_err();
+    assert!(error.to_string().starts_with("not a message in hashloom.v1.postcard"), "{error}");
 }
 
 #[test]

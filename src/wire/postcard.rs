@@ -1,0 +1,41 @@
+//! postcard in binary frames.
+//!
+//! The layout is that of postcard 1: integers of more than a byte take as few bytes as they need (LEB128, signed ones
+//! zigzag-encoded first), an enum variant and a length are such integers, nothing is padded or named. Small
+//! messages are smallest in it. Unlike bincode as it is set up here, a padded integer is read too, so two encodings
+//! may mean one message.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::error::WireError;
+use super::format::{Frame, WireFormat};
+
+/// postcard. Hashes and headers are their raw bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Postcard;
+
+impl WireFormat for Postcard {
+    const SUBPROTOCOL: &'static str = "hashloom.v1.postcard";
+
+    fn encode<M: Serialize>(&self, message: &M) -> Result<Frame, WireError> {
+        match postcard::to_allocvec(message) {
+            Ok(bytes) => Ok(bytes.into()),
+            Err(error) => {
+                Err(WireError::Encode { format: Self::SUBPROTOCOL, source: error.to_string().into() })
+            }
+        }
+    }
+
+    fn decode<M: DeserializeOwned>(&self, frame: &Frame) -> Result<M, WireError> {
+        let bytes = frame.as_binary(Self::SUBPROTOCOL)?;
+        match postcard::take_from_bytes(bytes) {
+            Ok((message, [])) => Ok(message),
+            Ok((_, rest)) => {
+                let trailing = format_args!("{} bytes remaining", rest.len());
+                Err(WireError::decode(Self::SUBPROTOCOL, &trailing))
+            }
+            Err(error) => Err(WireError::decode(Self::SUBPROTOCOL, &error)),
+        }
+    }
+}
