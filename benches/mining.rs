@@ -15,6 +15,7 @@
 
 use core::hint::black_box;
 use core::num::NonZeroUsize;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,9 @@ use hashloom::{
     CompactTarget, Header, Miner, MiningJob, MiningKernel, MiningOutcome, Search, Template, Timestamp,
 };
 use sha2::{Digest, Sha256};
+
+/// How many attempts a mining thread makes before it looks whether to go on.
+const PORTION: u64 = 4096;
 
 /// Measures mining.
 #[derive(Debug, Parser)]
@@ -77,17 +81,20 @@ fn main() -> Result<()> {
     take_turns(&mut ways, options.rounds)?;
     table("Kernels, one thread", &ways);
 
+    let hashes = 3 * options.hashes;
+    let mut ways =
+        vec![way(&format!("kernel `{fastest}`, bare"), hashes, move |hashes| bare(fastest, hashes))];
+    ways.push(way("as a mining thread calls it", hashes, in_portions));
+    take_turns(&mut ways, options.rounds)?;
+    table("What the miner adds: looking for a stop, progress, nonces", &ways);
+
     let hashes = options.job_hashes;
     let mut ways =
         vec![way(&format!("kernel `{fastest}`, bare"), hashes, move |hashes| bare(fastest, hashes))];
-    ways.push(way("whole `MiningJob`, one thread", hashes, |hashes| job(1, hashes)));
+    ways.push(way("`MiningJob` on one thread", hashes, |hashes| job(1, hashes)));
+    ways.push(way("`MiningJob` on two threads", 2 * hashes, |hashes| job(2, hashes)));
     take_turns(&mut ways, options.jobs)?;
-    table("What the miner adds: looking for a stop, progress, nonces", &ways);
-
-    let mut ways = vec![way("one thread", hashes, |hashes| job(1, hashes))];
-    ways.push(way("two threads", 2 * hashes, |hashes| job(2, hashes)));
-    take_turns(&mut ways, options.jobs)?;
-    table("Threads", &ways);
+    table("Threads, with their start and end", &ways);
 
     stop(options.jobs)
 }
@@ -146,6 +153,22 @@ fn bare(kernel: MiningKernel, hashes: u64) -> Result<Duration> {
     let start = Instant::now();
     ensure!(miner.search(hashes) == Search::Continue { hashes }, "found something");
     Ok(start.elapsed())
+}
+
+/// What a mining thread does between its start and its end, on this one.
+fn in_portions(hashes: u64) -> Result<Duration> {
+    let mut miner = miner()?;
+    let (stop, progress) = black_box((AtomicBool::new(false), AtomicU64::new(0)));
+    let start = Instant::now();
+    while !stop.load(Ordering::Relaxed) && miner.hashes() < hashes {
+        let before = miner.hashes();
+        let search = miner.search(PORTION.min(hashes - before));
+        progress.fetch_add(miner.hashes() - before, Ordering::Relaxed);
+        ensure!(matches!(search, Search::Continue { .. }), "found something");
+    }
+    let elapsed = start.elapsed();
+    ensure!(progress.into_inner() == hashes, "another number of attempts");
+    Ok(elapsed)
 }
 
 /// As by a node: on threads, until the last nonce at the last timestamp.

@@ -205,8 +205,8 @@ fn spawn_thread(index: usize, run: Box<dyn FnOnce() + Send>) -> io::Result<()> {
     thread::Builder::new().name(format!("miner-{index}")).spawn(run).map(drop)
 }
 
-/// How many attempts a thread makes before it looks whether to go on: a quarter of a millisecond at the 18
-/// million a second that a core with SHA instructions makes, about one where SHA-256 is plain code.
+/// How many attempts a thread makes before it looks whether to go on: less than a tenth of a millisecond by the
+/// fastest kernel, which begins anew each time and must not notice; about one where SHA-256 is plain code.
 const HASHES_BETWEEN_LOOKS: u64 = 4096;
 
 #[cfg(test)]

@@ -84,14 +84,16 @@ fn search<S: Simd>(simd: S, rounds: &Rounds, target: u32, low: u32, count: u64) 
     for (index, offset) in (0..S::u32s::LEN).zip(0..) {
         nonces[index] = nonces[index].wrapping_add(offset);
     }
+    #[expect(clippy::cast_possible_truncation, reason = "a vector has no more lanes than bits")]
+    let lanes = S::u32s::LEN as u32;
     let mut before = 0;
     while before < count {
         let mask = first_words(simd, rounds, nonces).simd_le(target).to_bitmask();
         if mask != 0 {
             return Some(Candidates { before, mask });
         }
-        nonces += S::u32s::splat(simd, S::u32s::LEN as u32);
-        before += S::u32s::LEN as u64;
+        nonces += S::u32s::splat(simd, lanes);
+        before += u64::from(lanes);
     }
     None
 }
@@ -121,6 +123,7 @@ fn first_words<S: Simd>(simd: S, rounds: &Rounds, nonces: S::u32s) -> S::u32s {
 
 /// One round and the word that it takes in: FIPS 180-4, section 6.2.2. Instead of moving the state along, each
 /// round counts its eight words from another one on.
+#[expect(clippy::many_single_char_names, reason = "as the standard calls them")]
 #[expect(clippy::inline_always, reason = "as a function of its own it has no wider instructions")]
 #[inline(always)]
 fn round<const ROUND: usize, S: Simd>(
@@ -152,36 +155,24 @@ fn round<const ROUND: usize, S: Simd>(
 #[inline(always)]
 fn word<const INDEX: usize, S: Simd>(simd: S, rounds: &Rounds, words: &[S::u32s; 16]) -> S::u32s {
     let (before_2, before_15) = (words[(INDEX - 2) % 16], words[(INDEX - 15) % 16]);
-    let mut sum = None;
+    // The compiler drops the zero, and with it the first addition.
+    let mut sum = S::u32s::splat(simd, 0);
     if VARIES[INDEX - 16] {
-        sum = add::<S>(sum, words[INDEX % 16]);
+        sum += words[INDEX % 16];
     }
     if VARIES[INDEX - 7] {
-        sum = add::<S>(sum, words[(INDEX - 7) % 16]);
+        sum += words[(INDEX - 7) % 16];
     }
     if VARIES[INDEX - 15] {
-        let term = rotate::<7, S>(before_15) ^ rotate::<18, S>(before_15) ^ (before_15 >> 3);
-        sum = add::<S>(sum, term);
+        sum += rotate::<7, S>(before_15) ^ rotate::<18, S>(before_15) ^ (before_15 >> 3);
     }
     if VARIES[INDEX - 2] {
-        let term = rotate::<17, S>(before_2) ^ rotate::<19, S>(before_2) ^ (before_2 >> 10);
-        sum = add::<S>(sum, term);
+        sum += rotate::<17, S>(before_2) ^ rotate::<19, S>(before_2) ^ (before_2 >> 10);
     }
-    let is_whole = VARIES[INDEX - 2] && VARIES[INDEX - 7] && VARIES[INDEX - 15] && VARIES[INDEX - 16];
-    match sum {
-        Some(sum) if is_whole => sum,
-        Some(sum) => sum + S::u32s::splat(simd, rounds.words[INDEX]),
-        None => S::u32s::splat(simd, rounds.words[INDEX]),
+    if VARIES[INDEX - 2] && VARIES[INDEX - 7] && VARIES[INDEX - 15] && VARIES[INDEX - 16] {
+        return sum;
     }
-}
-
-#[expect(clippy::inline_always, reason = "as a function of its own it has no wider instructions")]
-#[inline(always)]
-fn add<S: Simd>(sum: Option<S::u32s>, term: S::u32s) -> Option<S::u32s> {
-    match sum {
-        Some(sum) => Some(sum + term),
-        None => Some(term),
-    }
+    sum + S::u32s::splat(simd, rounds.words[INDEX])
 }
 
 #[expect(clippy::inline_always, reason = "as a function of its own it has no wider instructions")]

@@ -62,6 +62,7 @@ impl Rounds {
 }
 
 /// One round: FIPS 180-4, section 6.2.2. `term` is the round's constant plus its word.
+#[expect(clippy::many_single_char_names, reason = "as the standard calls them")]
 fn round([a, b, c, d, e, f, g, h]: [u32; 8], term: u32) -> [u32; 8] {
     let sum_1 = e.rotate_right(6) ^ e.rotate_right(11) ^ e.rotate_right(25);
     let choice = (e & f) ^ (!e & g);
