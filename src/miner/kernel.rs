@@ -85,6 +85,10 @@ impl Kernel {
 
 impl Engine {
     /// `None` where this processor cannot run it.
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        expect(unused_variables, reason = "only vectors compute something in advance")
+    )]
     fn new(kernel: MiningKernel, attempt: &Attempt) -> Option<Self> {
         match kernel {
             MiningKernel::Sha2 => Some(Self::Sha2),
