@@ -64,7 +64,10 @@ pub use chain::{
     Verifier, VerifyError,
 };
 pub use mempool::{Mempool, MempoolConfig, MempoolError, Source};
-pub use miner::{Miner, MiningJob, MiningOutcome, MiningThreadError, Search, SearchError, Template};
+pub use miner::{
+    Miner, MiningJob, MiningKernel, MiningKernelError, MiningOutcome, MiningThreadError, Search, SearchError,
+    Template,
+};
 
 pub use protocol::{
     Ban, CloseReason, ConnectError, Direction, Event, Hello, Input, Message, Now, Output, PeerAddr,

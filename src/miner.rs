@@ -6,6 +6,7 @@ mod search;
 mod template;
 mod threads;
 
+pub use kernel::{MiningKernel, MiningKernelError};
 pub use search::{Miner, Search};
 pub use template::{SearchError, Template};
 pub use threads::{MiningJob, MiningOutcome, MiningThreadError};

@@ -1,69 +1,118 @@
 //! The inner loop: one attempt is one SHA-256 compression from a midstate. Knows bytes and numbers, neither
-//! templates nor lanes, and is not generic, so that it is compiled in this crate: an embedder's debug build
-//! mines at a useful speed once its own profile optimises this crate, whatever it does with its own code.
+//! templates nor a search's lanes, and is not generic, so that it is compiled in this crate: an embedder's debug
+//! build mines at a useful speed once its own profile optimises this crate, whatever it does with its own code.
+
+mod attempt;
+#[cfg(target_arch = "x86_64")]
+mod lanes;
+mod name;
+#[cfg(target_arch = "x86_64")]
+mod rounds;
 
 use core::ops::Range;
-use core::slice;
 
-use sha2::block_api::compress256;
+pub use name::{MiningKernel, MiningKernelError};
 
 use crate::{Header, Target};
+use attempt::Attempt;
 
-/// A header reduced to what an attempt needs.
-///
-/// The header's 180 bytes and SHA-256's padding are three blocks of 64 bytes. The first two do not hold the
-/// nonce, so they are compressed once, into the midstate; the third holds it in bytes 44..52.
+/// A header that is being searched, and how.
 #[derive(Clone, Debug)]
 pub(super) struct Kernel {
-    midstate: [u32; 8],
-    last_block: [u8; 64],
-    /// Most significant word first, as SHA-256 leaves its state.
-    target: [u32; 8],
+    attempt: Attempt,
+    engine: Engine,
+}
+
+/// What a [`MiningKernel`] keeps for one block. The variants with vectors hold the proof that this processor
+/// has the instructions.
+#[derive(Clone, Debug)]
+enum Engine {
+    Sha2,
+    Sha2ByFour,
+    #[cfg(target_arch = "x86_64")]
+    Avx2(lanes::Lanes<fearless_simd::x86::Avx2>),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(lanes::Lanes<fearless_simd::x86::Avx512>),
 }
 
 impl Kernel {
+    /// By the fastest kernel that this processor can run.
     pub(super) fn new(header: &Header, target: Target) -> Self {
-        let bytes = header.to_bytes();
-        let (blocks, rest) = bytes.as_chunks();
-        let mut midstate = INITIAL_STATE;
-        compress256(&mut midstate, blocks);
+        let attempt = Attempt::new(header, target);
+        let engine = MiningKernel::by_speed().find_map(|kernel| Engine::new(kernel, &attempt));
+        Self { attempt, engine: engine.unwrap_or(Engine::Sha2) }
+    }
 
-        let mut last_block = [0; 64];
-        last_block[..rest.len()].copy_from_slice(rest);
-        last_block[rest.len()] = 0x80;
-        last_block[56..].copy_from_slice(&(8 * Header::LEN as u64).to_be_bytes());
+    /// The same search by this kernel, where the processor can run it.
+    pub(super) fn with(self, kernel: MiningKernel) -> Result<Self, MiningKernelError> {
+        let engine = Engine::new(kernel, &self.attempt).ok_or(MiningKernelError::Unavailable { kernel })?;
+        Ok(Self { engine, ..self })
+    }
 
-        let target = target.as_uint().to_be_bytes::<32>();
-        let (words, _) = target.as_chunks();
-        let target = core::array::from_fn(|index| u32::from_be_bytes(words[index]));
-        Self { midstate, last_block, target }
+    /// The same kernel for another header.
+    pub(super) fn renewed(&self, header: &Header, target: Target) -> Self {
+        let attempt = Attempt::new(header, target);
+        let engine = Engine::new(self.kernel(), &attempt);
+        Self { attempt, engine: engine.unwrap_or(Engine::Sha2) }
+    }
+
+    pub(super) const fn kernel(&self) -> MiningKernel {
+        match self.engine {
+            Engine::Sha2 => MiningKernel::Sha2,
+            Engine::Sha2ByFour => MiningKernel::Sha2ByFour,
+            #[cfg(target_arch = "x86_64")]
+            Engine::Avx2(_) => MiningKernel::Avx2,
+            #[cfg(target_arch = "x86_64")]
+            Engine::Avx512(_) => MiningKernel::Avx512,
+        }
     }
 
     /// The first of these nonces whose hash meets the target.
     ///
-    /// The nonces are consecutive so that an implementation may try several at once.
+    /// The nonces are consecutive so that several are tried at once.
     #[inline(never)]
-    pub(super) fn find(&self, mut nonces: Range<u64>) -> Option<u64> {
-        let mut block = self.last_block;
-        nonces.find(|nonce| {
-            block[NONCE].copy_from_slice(&nonce.to_be_bytes());
-            let mut state = self.midstate;
-            compress256(&mut state, slice::from_ref(&block));
-            // The first word alone decides nearly every attempt.
-            state[0] <= self.target[0] && state <= self.target
-        })
+    pub(super) fn find(&mut self, nonces: Range<u64>) -> Option<u64> {
+        match &mut self.engine {
+            Engine::Sha2 => self.attempt.find(nonces),
+            Engine::Sha2ByFour => self.attempt.find_by_four(nonces),
+            #[cfg(target_arch = "x86_64")]
+            Engine::Avx2(lanes) => lanes.find(&self.attempt, nonces),
+            #[cfg(target_arch = "x86_64")]
+            Engine::Avx512(lanes) => lanes.find(&self.attempt, nonces),
+        }
     }
 }
 
-/// Where the nonce stands in the last block.
-const NONCE: Range<usize> = 44..52;
-
-/// SHA-256's initial hash value: FIPS 180-4, section 5.3.3.
-const INITIAL_STATE: [u32; 8] =
-    [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
+impl Engine {
+    /// `None` where this processor cannot run it.
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        expect(unused_variables, reason = "only vectors compute something in advance")
+    )]
+    fn new(kernel: MiningKernel, attempt: &Attempt) -> Option<Self> {
+        match kernel {
+            MiningKernel::Sha2 => Some(Self::Sha2),
+            MiningKernel::Sha2ByFour => Some(Self::Sha2ByFour),
+            #[cfg(target_arch = "x86_64")]
+            MiningKernel::Avx2 => {
+                let simd = fearless_simd::Level::new().as_avx2()?;
+                Some(Self::Avx2(lanes::Lanes::new(simd, attempt)))
+            }
+            #[cfg(target_arch = "x86_64")]
+            MiningKernel::Avx512 => {
+                let simd = fearless_simd::Level::new().as_avx512()?;
+                Some(Self::Avx512(lanes::Lanes::new(simd, attempt)))
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            MiningKernel::Avx2 | MiningKernel::Avx512 => None,
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {
+    use core::iter;
+
     use super::super::testing::naive;
     use super::*;
     use crate::CompactTarget;
@@ -75,29 +124,92 @@ mod tests {
             .prop_map(|bytes| Header::from_bytes(bytes.as_slice().try_into().unwrap()))
     }
 
+    fn kernels(header: &Header, target: Target) -> Vec<Kernel> {
+        let kernel = Kernel::new(header, target);
+        MiningKernel::available().map(|name| kernel.clone().with(name).unwrap()).collect()
+    }
+
+    fn find_all(kernel: &mut Kernel, mut nonces: Range<u64>) -> Vec<u64> {
+        iter::from_fn(|| {
+            let found = kernel.find(nonces.clone())?;
+            nonces.start = found + 1;
+            Some(found)
+        })
+        .collect()
+    }
+
+    /// Where a range of nonces begins: anywhere, or near a place where something changes.
+    fn any_start() -> impl Strategy<Value = u64> {
+        let near = |place: u64| (0..80_u64).prop_map(move |before| place.saturating_sub(before));
+        prop_oneof![
+            0..u64::MAX - 256,
+            0..Header::NONCE_LIMIT,
+            near(80),
+            (1..=1_u64 << 21).prop_flat_map(move |high| near(high << 32)),
+            near(Header::NONCE_LIMIT),
+            near(u64::MAX - 256),
+        ]
+    }
+
     proptest! {
-        /// A target equal to the header's hash is met, the next smaller one is not: the kernel's hash is
+        /// A target equal to the header's hash is met, the next smaller one is not: every kernel's hash is
         /// the header's, to the last bit.
         #[test]
-        fn an_attempt_hashes_as_the_header_does(header in any_header()) {
-            let nonce = header.nonce.min(u64::MAX - 1);
+        fn an_attempt_hashes_as_the_header_does(header in any_header(), before in 0..40_u64, after in 0..40_u64) {
+            let nonce = header.nonce.clamp(40, u64::MAX - 41);
             let hash = U256::from_be_bytes(*Header { nonce, ..header }.hash().as_bytes());
-            let at = Kernel::new(&header, Target::from_uint(hash));
-            prop_assert_eq!(at.find(nonce..nonce + 1), Some(nonce));
-            let below = Kernel::new(&header, Target::from_uint(hash - U256::ONE));
-            prop_assert_eq!(below.find(nonce..nonce + 1), None);
+            for target in [Target::from_uint(hash), Target::from_uint(hash - U256::ONE)] {
+                let nonces = nonce - before..nonce + 1 + after;
+                let expected: Vec<_> = nonces
+                    .clone()
+                    .filter(|nonce| target.is_met_by(&Header { nonce: *nonce, ..header }.hash()))
+                    .collect();
+                prop_assert_eq!(expected.contains(&nonce), target == Target::from_uint(hash));
+                for mut kernel in kernels(&header, target) {
+                    let found = find_all(&mut kernel, nonces.clone());
+                    prop_assert_eq!(&found, &expected, "{}", kernel.kernel());
+                }
+            }
+        }
+
+        /// Whatever the range begins and ends with, and however hard the target is.
+        #[test]
+        fn all_kernels_find_the_same(
+            header in any_header(),
+            start in any_start(),
+            len in prop_oneof![0..70_u64, 0..256_u64],
+            bits in prop_oneof![0x2000_8000_u32..0x207f_ffff, 0x1f7f_ffff..0x1f80_0000_u32],
+        ) {
+            let header = Header { target: CompactTarget::from_bits(bits), ..header };
+            let target = Target::try_from(header.target).unwrap();
+            let expected: Vec<_> = naive(header, start..start + len).collect();
+            for mut kernel in kernels(&header, target) {
+                prop_assert_eq!(&find_all(&mut kernel, start..start + len), &expected, "{}", kernel.kernel());
+            }
+        }
+
+        /// A kernel keeps what it has computed for one high half of the nonce, and may go back and forth.
+        #[test]
+        fn a_kernel_forgets_the_last_range(header in any_header(), starts in [any_start(), any_start()]) {
+            let header = Header { target: CompactTarget::from_bits(0x2003_ffff), ..header };
+            let target = Target::try_from(header.target).unwrap();
+            for mut kernel in kernels(&header, target) {
+                for start in [starts[0], starts[1], starts[0]] {
+                    let expected: Vec<_> = naive(header, start..start + 100).collect();
+                    prop_assert_eq!(find_all(&mut kernel, start..start + 100), expected, "{}", kernel.kernel());
+                }
+            }
         }
 
         #[test]
-        fn the_first_nonce_is_found(
-            header in any_header(),
-            start in 0..u64::MAX - 256,
-            bits in 0x2000_8000_u32..0x207f_ffff,
-        ) {
-            let header = Header { target: CompactTarget::from_bits(bits), ..header };
-            let kernel = Kernel::new(&header, Target::try_from(header.target).unwrap());
-            let nonces = start..start + 256;
-            prop_assert_eq!(kernel.find(nonces.clone()), naive(header, nonces).next());
+        fn a_kernel_stays_the_same_for_another_header(first in any_header(), second in any_header()) {
+            let target = Target::from_uint(U256::MAX >> 6);
+            let expected = find_all(&mut Kernel::new(&second, target).with(MiningKernel::Sha2).unwrap(), 0..100);
+            for kernel in kernels(&first, target) {
+                let mut renewed = kernel.renewed(&second, target);
+                prop_assert_eq!(renewed.kernel(), kernel.kernel());
+                prop_assert_eq!(&find_all(&mut renewed, 0..100), &expected, "{}", kernel.kernel());
+            }
         }
     }
 }

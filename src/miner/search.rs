@@ -4,7 +4,7 @@
 use core::num::NonZeroUsize;
 use core::ops::Range;
 
-use super::kernel::Kernel;
+use super::kernel::{Kernel, MiningKernel, MiningKernelError};
 use super::template::Template;
 use crate::{Block, CompactTargetError, Header, Target, Timestamp};
 
@@ -68,6 +68,16 @@ impl<T: Clone> Miner<T> {
         self
     }
 
+    /// Searches by this kernel instead of the fastest one: for tests, and for comparisons.
+    ///
+    /// # Errors
+    ///
+    /// [`MiningKernelError::Unavailable`], where this processor cannot run it.
+    pub fn with_kernel(mut self, kernel: MiningKernel) -> Result<Self, MiningKernelError> {
+        self.kernel = self.kernel.with(kernel)?;
+        Ok(self)
+    }
+
     /// Splits the search into lanes, for as many threads or machines: their nonces are consecutive ranges,
     /// disjoint, together those of this search, and equally many to within one.
     pub fn split(self, lanes: NonZeroUsize) -> impl ExactSizeIterator<Item = Self> {
@@ -114,6 +124,12 @@ impl<T: Clone> Miner<T> {
         self.template.header()
     }
 
+    /// Which kernel makes the attempts: the fastest that this processor can run, unless
+    /// [`with_kernel`](Self::with_kernel) named one.
+    pub const fn kernel(&self) -> MiningKernel {
+        self.kernel.kernel()
+    }
+
     /// The attempts so far; those of a lane count from [`split`](Self::split) on.
     pub const fn hashes(&self) -> u64 {
         self.hashes
@@ -129,7 +145,7 @@ impl<T: Clone> Miner<T> {
             return false;
         };
         header.timestamp = Timestamp::from_millis(millis);
-        self.kernel = Kernel::new(header, self.target);
+        self.kernel = self.kernel.renewed(header, self.target);
         self.next = self.nonces.start;
         true
     }

@@ -7,6 +7,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use super::kernel::MiningKernel;
 use super::search::{Miner, Search};
 use crate::Block;
 
@@ -18,6 +19,7 @@ use crate::Block;
 #[must_use = "dropping the job stops it"]
 pub struct MiningJob {
     progress: Arc<Progress>,
+    kernel: MiningKernel,
 }
 
 /// How a [`MiningJob`] ended.
@@ -70,6 +72,11 @@ impl MiningJob {
         self.progress.hashes.load(Ordering::Relaxed)
     }
 
+    /// Which kernel makes the attempts; see [`Miner::kernel`].
+    pub const fn kernel(&self) -> MiningKernel {
+        self.kernel
+    }
+
     /// Tells the threads to stop. Does not wait for them; the outcome says when they have. Nothing happens
     /// where the job has ended already.
     pub fn stop(&self) {
@@ -89,7 +96,7 @@ impl MiningJob {
         let ending = Ending { running: threads.get(), stopped: false, on_end: Some(on_end) };
         let lanes = Arc::new(Lanes { progress: Arc::default(), ending: Mutex::new(ending) });
         // On failure it is dropped here, which stops the threads that were started.
-        let job = Self { progress: Arc::clone(&lanes.progress) };
+        let job = Self { progress: Arc::clone(&lanes.progress), kernel: miner.kernel() };
         // Held until every thread runs: one that is done sooner waits, so none reports on a job that fails
         // to start.
         let mut ending = lanes.lock();
@@ -198,8 +205,8 @@ fn spawn_thread(index: usize, run: Box<dyn FnOnce() + Send>) -> io::Result<()> {
     thread::Builder::new().name(format!("miner-{index}")).spawn(run).map(drop)
 }
 
-/// How many attempts a thread makes before it looks whether to go on: a quarter of a millisecond at the 18
-/// million a second that a core with SHA instructions makes, about one where SHA-256 is plain code.
+/// How many attempts a thread makes before it looks whether to go on: less than a tenth of a millisecond by the
+/// fastest kernel, which begins anew each time and must not notice; about one where SHA-256 is plain code.
 const HASHES_BETWEEN_LOOKS: u64 = 4096;
 
 #[cfg(test)]

@@ -1,0 +1,182 @@
+//! Attempts in the lanes of vectors: as many nonces at once as a register of the processor has words. Computes
+//! the first word of each hash and no more; what passes is a candidate, for [`Attempt`] to decide.
+//!
+//! Rounds are written out, with constant indices and no closures: closures around lanes (`from_fn`, `map`) are
+//! compiled as functions without the wider instructions, and cost all that the vectors gain.
+
+use core::ops::Range;
+
+use fearless_simd::prelude::*;
+
+use super::attempt::Attempt;
+use super::rounds::{NONCE_WORD, Rounds, VARIES};
+
+/// Generic over the instructions, of which `simd` is the proof that the processor has them.
+#[derive(Clone, Debug)]
+pub(super) struct Lanes<S> {
+    simd: S,
+    /// The nonce's high half that `rounds` holds for.
+    high: u64,
+    rounds: Rounds,
+}
+
+/// A group of lanes in which some hash may meet the target.
+struct Candidates {
+    /// How many nonces come before the group.
+    before: u64,
+    /// One bit for each lane, from the lowest on.
+    mask: u64,
+}
+
+impl<S: Simd> Lanes<S> {
+    pub(super) fn new(simd: S, attempt: &Attempt) -> Self {
+        Self { simd, high: 0, rounds: attempt.rounds(0) }
+    }
+
+    /// The first of these nonces whose hash meets the target.
+    pub(super) fn find(&mut self, attempt: &Attempt, nonces: Range<u64>) -> Option<u64> {
+        let mut next = nonces.start;
+        while next < nonces.end {
+            let (high, low) = (next & HIGH, next & !HIGH);
+            if self.high != high {
+                *self = Self { simd: self.simd, high, rounds: attempt.rounds(high) };
+            }
+            let end = nonces.end.min((high | !HIGH).saturating_add(1));
+            #[expect(clippy::cast_possible_truncation, reason = "the low half")]
+            let candidates = self.candidates(attempt.target[0], low as u32, end - next);
+            let Some(Candidates { before, mut mask }) = candidates else {
+                next = end;
+                continue;
+            };
+            next += before;
+            while mask != 0 {
+                let nonce = next + u64::from(mask.trailing_zeros());
+                // The lanes behind the end are computed with the others, and not asked for.
+                if nonce < end && attempt.succeeds(nonce) {
+                    return Some(nonce);
+                }
+                mask &= mask - 1;
+            }
+            next = end.min(next + S::u32s::LEN as u64);
+        }
+        None
+    }
+
+    /// The first candidates among `count` nonces from `low` on.
+    fn candidates(&self, target: u32, low: u32, count: u64) -> Option<Candidates> {
+        let Self { simd, ref rounds, .. } = *self;
+        simd.vectorize(
+            // The closure is where the instructions are available: what it calls is compiled into it.
+            #[inline(always)]
+            || search(simd, rounds, target, low, count),
+        )
+    }
+}
+
+/// The nonce's high half.
+const HIGH: u64 = !0 << 32;
+
+#[expect(clippy::inline_always, reason = "as a function of its own it has no wider instructions")]
+#[inline(always)]
+fn search<S: Simd>(simd: S, rounds: &Rounds, target: u32, low: u32, count: u64) -> Option<Candidates> {
+    let target = S::u32s::splat(simd, target);
+    let mut nonces = S::u32s::splat(simd, low);
+    for (index, offset) in (0..S::u32s::LEN).zip(0..) {
+        nonces[index] = nonces[index].wrapping_add(offset);
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "a vector has no more lanes than bits")]
+    let lanes = S::u32s::LEN as u32;
+    let mut before = 0;
+    while before < count {
+        let mask = first_words(simd, rounds, nonces).simd_le(target).to_bitmask();
+        if mask != 0 {
+            return Some(Candidates { before, mask });
+        }
+        nonces += S::u32s::splat(simd, lanes);
+        before += u64::from(lanes);
+    }
+    None
+}
+
+/// The first words of the hashes.
+#[expect(clippy::inline_always, reason = "as a function of its own it has no wider instructions")]
+#[inline(always)]
+fn first_words<S: Simd>(simd: S, rounds: &Rounds, nonces: S::u32s) -> S::u32s {
+    let mut state = [nonces; 8];
+    macro_rules! state {
+        ($($index:literal)*) => {
+            $(state[(7 * (NONCE_WORD + 1) + $index) % 8] = S::u32s::splat(simd, rounds.state[$index]);)*
+        };
+    }
+    state!(0 1 2 3 4 5 6 7);
+    state[(7 * (NONCE_WORD + 1)) % 8] += nonces;
+    state[(7 * (NONCE_WORD + 1) + 4) % 8] += nonces;
+    // Only words that vary are read, and each of these was written before.
+    let mut words = [nonces; 16];
+    macro_rules! rounds {
+        ($($round:literal)*) => { $(round::<$round, S>(simd, rounds, &mut state, &mut words);)* };
+    }
+    rounds!(13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38);
+    rounds!(39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63);
+    state[0]
+}
+
+/// One round and the word that it takes in: FIPS 180-4, section 6.2.2. Instead of moving the state along, each
+/// round counts its eight words from another one on.
+#[expect(clippy::many_single_char_names, reason = "as the standard calls them")]
+#[expect(clippy::inline_always, reason = "as a function of its own it has no wider instructions")]
+#[inline(always)]
+fn round<const ROUND: usize, S: Simd>(
+    simd: S,
+    rounds: &Rounds,
+    state: &mut [S::u32s; 8],
+    words: &mut [S::u32s; 16],
+) {
+    let at = 7 * ROUND;
+    let [a, b, c] = [state[at % 8], state[(at + 1) % 8], state[(at + 2) % 8]];
+    let [e, f, g] = [state[(at + 4) % 8], state[(at + 5) % 8], state[(at + 6) % 8]];
+    let mut first = state[(at + 7) % 8] + S::u32s::splat(simd, rounds.terms[ROUND]);
+    if VARIES[ROUND] {
+        let word = word::<ROUND, S>(simd, rounds, words);
+        words[ROUND % 16] = word;
+        first += word;
+    }
+    let sum_1 = rotate::<6, S>(e) ^ rotate::<11, S>(e) ^ rotate::<25, S>(e);
+    first += ((f ^ g) & e) ^ g;
+    first += sum_1;
+    let sum_0 = rotate::<2, S>(a) ^ rotate::<13, S>(a) ^ rotate::<22, S>(a);
+    let majority = ((a ^ b) & (b ^ c)) ^ b;
+    state[(at + 3) % 8] += first;
+    state[(at + 7) % 8] = first + sum_0 + majority;
+}
+
+/// One word of the message schedule, from the terms that vary and the sum of those that do not.
+#[expect(clippy::inline_always, reason = "as a function of its own it has no wider instructions")]
+#[inline(always)]
+fn word<const INDEX: usize, S: Simd>(simd: S, rounds: &Rounds, words: &[S::u32s; 16]) -> S::u32s {
+    let (before_2, before_15) = (words[(INDEX - 2) % 16], words[(INDEX - 15) % 16]);
+    // The compiler drops the zero, and with it the first addition.
+    let mut sum = S::u32s::splat(simd, 0);
+    if VARIES[INDEX - 16] {
+        sum += words[INDEX % 16];
+    }
+    if VARIES[INDEX - 7] {
+        sum += words[(INDEX - 7) % 16];
+    }
+    if VARIES[INDEX - 15] {
+        sum += rotate::<7, S>(before_15) ^ rotate::<18, S>(before_15) ^ (before_15 >> 3);
+    }
+    if VARIES[INDEX - 2] {
+        sum += rotate::<17, S>(before_2) ^ rotate::<19, S>(before_2) ^ (before_2 >> 10);
+    }
+    if VARIES[INDEX - 2] && VARIES[INDEX - 7] && VARIES[INDEX - 15] && VARIES[INDEX - 16] {
+        return sum;
+    }
+    sum + S::u32s::splat(simd, rounds.words[INDEX])
+}
+
+#[expect(clippy::inline_always, reason = "as a function of its own it has no wider instructions")]
+#[inline(always)]
+fn rotate<const BITS: u32, S: Simd>(word: S::u32s) -> S::u32s {
+    (word >> BITS) | (word << (32 - BITS))
+}
