@@ -79,6 +79,8 @@ impl Record {
 
 fn extended(running: Hash, parts: &[&[u8]]) -> Hash {
     let mut bytes = running.as_bytes().to_vec();
-    parts.iter().for_each(|part| bytes.extend(*part));
+    for part in parts {
+        bytes.extend(*part);
+    }
     Hash::digest(&bytes)
 }

@@ -62,7 +62,7 @@ static BLOCKS: LazyLock<Vec<Arc<Block<Note>>>> = LazyLock::new(|| {
     let header = *blocks[5].header();
     blocks.push(block(header, vec![Note(REFUSED.to_owned())]));
     blocks.push(Arc::new(Block::new(header, vec![Note("of another block".to_owned())])));
-    let timestamp = START.saturating_add(Duration::from_secs(300));
+    let timestamp = START.saturating_add(Duration::from_mins(5));
     blocks.push(block(Header { timestamp, ..header }, Vec::new()));
     blocks.push(block(Header { height: u64::MAX, ..header }, Vec::new()));
     let mut elsewhere = Blockchain::new(spec());

@@ -23,7 +23,7 @@ const MAX_ORPHANS: usize = 4;
 const MAX_OUTPUTS: usize = 400;
 
 /// After this long everybody who stays silent is gone.
-const SILENCE: Duration = Duration::from_secs(120);
+const SILENCE: Duration = Duration::from_mins(2);
 
 /// The node, and what its driver knows.
 #[derive(Debug)]
