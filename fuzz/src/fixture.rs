@@ -1,5 +1,5 @@
-//! What the targets draw from: a transaction type with a rule, a chain on which every second hash is a block, and
-//! blocks of every sort, mined once for each process.
+//! What the targets draw from: a transaction type with a rule, a chain on which every second hash is a block,
+//! and blocks of every sort, mined once for each process.
 
 use core::time::Duration;
 use std::sync::{Arc, LazyLock};
@@ -48,9 +48,9 @@ pub fn spec_with(retarget: Retarget) -> ChainSpec {
         .expect("these rules make sense")
 }
 
-/// The blocks of [`spec`]'s chain: twelve on top of genesis; a branch of twelve above the third; one with a refused
-/// note; one with the notes of another block; one from the future; one that claims the greatest height; and two
-/// whose ancestors are unknown.
+/// The blocks of [`spec`]'s chain: twelve on top of genesis; a branch of twelve above the third; one with a
+/// refused note; one with the notes of another block; one from the future; one that claims the greatest
+/// height; and two whose ancestors are unknown.
 pub fn blocks() -> &'static [Arc<Block<Note>>] {
     &BLOCKS
 }

@@ -1,5 +1,5 @@
-//! The rules of a header once more, written down plainly over a tree that keeps everything: what a chain accepts
-//! has to be what this accepts.
+//! The rules of a header once more, written down plainly over a tree that keeps everything: what a chain
+//! accepts has to be what this accepts.
 
 use std::collections::BTreeMap;
 
@@ -42,7 +42,8 @@ impl Model {
         self.headers.contains_key(hash)
     }
 
-    /// A good header on top of an accepted one, but for its proof of work, and for its target where that moves.
+    /// A good header on top of an accepted one, but for its proof of work, and for its target where that
+    /// moves.
     pub fn child(&self, parent: &Hash) -> Header {
         let header = self.headers[parent];
         Header {
@@ -55,8 +56,8 @@ impl Model {
         }
     }
 
-    /// The rule that the header breaks, by a word of its own. Whether its target is the one that follows from its
-    /// ancestors is asked only where the target never moves.
+    /// The rule that the header breaks, by a word of its own. Whether its target is the one that follows from
+    /// its ancestors is asked only where the target never moves.
     pub fn fault(&self, header: &Header, now: Timestamp) -> Option<&'static str> {
         let Ok(target) = Target::try_from(header.target) else { return Some("no target") };
         let easiest = Target::try_from(self.spec.easiest_target()).expect("the spec was checked");

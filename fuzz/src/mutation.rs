@@ -122,7 +122,8 @@ impl SomeBlock {
     }
 }
 
-/// A note for each number. One of them is refused, one too large for a block, and one of them is in a block already.
+/// A note for each number. One of them is refused, one too large for a block, and one of them is in a block
+/// already.
 pub fn notes(numbers: &[u8]) -> Vec<Note> {
     numbers.iter().take(64).copied().map(note).collect()
 }
