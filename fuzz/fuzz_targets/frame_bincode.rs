@@ -1,0 +1,12 @@
+//! Bytes to a message in bincode: never a panic, bounded memory, and every message has one encoding only.
+#![no_main]
+
+use hashloom::wire::Bincode;
+use hashloom_fuzz::frame;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    if let Some((message, written)) = frame::check(&Bincode, &bytes.to_vec().into(), frame::BINCODE) {
+        assert_eq!(written.as_bytes(), bytes, "a second encoding of {message:?}");
+    }
+});

@@ -1,0 +1,102 @@
+//! The rules of a header once more, written down plainly over a tree that keeps everything: what a chain
+//! accepts has to be what this accepts.
+
+use std::collections::BTreeMap;
+
+use hashloom::{ChainSpec, CompactTarget, Hash, Header, Retarget, Target, Timestamp, merkle};
+
+/// Blocks whose timestamps the median is taken over.
+const MEDIAN_SPAN: usize = 11;
+
+/// Every header that was accepted, under its hash.
+#[derive(Debug)]
+pub struct Model {
+    spec: ChainSpec,
+    headers: BTreeMap<Hash, Header>,
+    /// The hashes in the order in which they came, genesis first.
+    order: Vec<Hash>,
+}
+
+impl Model {
+    /// The model of a chain that has its genesis block only.
+    pub fn new(spec: ChainSpec, genesis: Header) -> Self {
+        let hash = genesis.hash();
+        Self { spec, headers: BTreeMap::from([(hash, genesis)]), order: vec![hash] }
+    }
+
+    /// Every accepted hash, in order.
+    pub fn order(&self) -> &[Hash] {
+        &self.order
+    }
+
+    /// Adds a header that was accepted.
+    pub fn insert(&mut self, header: Header) {
+        let hash = header.hash();
+        if self.headers.insert(hash, header).is_none() {
+            self.order.push(hash);
+        }
+    }
+
+    /// Whether the header is known.
+    pub fn contains(&self, hash: &Hash) -> bool {
+        self.headers.contains_key(hash)
+    }
+
+    /// A good header on top of an accepted one, but for its proof of work, and for its target where that
+    /// moves.
+    pub fn child(&self, parent: &Hash) -> Header {
+        let header = self.headers[parent];
+        Header {
+            height: header.height + 1,
+            previous_hash: *parent,
+            history_root: self.history_root(parent),
+            timestamp: header.timestamp.saturating_add(self.spec.block_interval()),
+            target: if header.height == 0 { self.spec.easiest_target() } else { header.target },
+            ..header
+        }
+    }
+
+    /// The rule that the header breaks, by a word of its own. Whether its target is the one that follows from
+    /// its ancestors is asked only where the target never moves.
+    pub fn fault(&self, header: &Header, now: Timestamp) -> Option<&'static str> {
+        let Ok(target) = Target::try_from(header.target) else { return Some("no target") };
+        let easiest = Target::try_from(self.spec.easiest_target()).expect("the spec was checked");
+        let Some(parent) = self.headers.get(&header.previous_hash) else { return Some("unknown parent") };
+        let latest = now.saturating_add(self.spec.max_future_drift());
+        let faults = [
+            (header.version != Header::VERSION, "version"),
+            (header.nonce >= Header::NONCE_LIMIT, "nonce"),
+            (target > easiest || !self.may_be_target(header.target), "target"),
+            (!target.is_met_by(&header.hash()), "proof of work"),
+            (parent.height.checked_add(1) != Some(header.height), "height"),
+            (header.timestamp <= self.median(&header.previous_hash), "too early"),
+            (header.timestamp > latest, "too late"),
+            (header.history_root != self.history_root(&header.previous_hash), "history"),
+        ];
+        faults.into_iter().find_map(|(is_broken, rule)| is_broken.then_some(rule))
+    }
+
+    fn may_be_target(&self, target: CompactTarget) -> bool {
+        self.spec.retarget() != Retarget::Fixed || target == self.spec.easiest_target()
+    }
+
+    /// The root over the hashes of a header and all its ancestors.
+    fn history_root(&self, hash: &Hash) -> Hash {
+        let mut leaves: Vec<Hash> =
+            self.line(hash).map(|header| merkle::leaf_hash(header.hash().as_bytes())).collect();
+        leaves.reverse();
+        merkle::root(&leaves)
+    }
+
+    fn median(&self, hash: &Hash) -> Timestamp {
+        let mut times: Vec<Timestamp> =
+            self.line(hash).take(MEDIAN_SPAN).map(|header| header.timestamp).collect();
+        times.sort_unstable();
+        times[times.len() / 2]
+    }
+
+    /// A header and its ancestors, down to genesis.
+    fn line(&self, hash: &Hash) -> impl Iterator<Item = &Header> {
+        core::iter::successors(self.headers.get(hash), |header| self.headers.get(&header.previous_hash))
+    }
+}

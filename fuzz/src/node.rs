@@ -1,0 +1,325 @@
+//! A node whose driver believes nothing: every output is checked against which connections are open, every
+//! deadline against the clock, and everything that a peer can make grow against its bound.
+
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use hashloom::{
+    ChainConfig, CloseReason, Direction, Event, Hello, Input, MempoolConfig, Message, Now, Output, PeerAddr,
+    PeerAddrError, PeerId, Protocol, ProtocolConfig, Tip, Work, limits,
+};
+
+use crate::fixture::{self, KNOWN, Note, START};
+
+/// Small, so that a short run meets the bounds.
+const MAX_INBOUND: usize = 3;
+const MAX_OUTBOUND: usize = 2;
+const MAX_PENDING: usize = 4;
+const MAX_PENDING_BYTES: usize = 128;
+const MAX_ORPHANS: usize = 4;
+
+/// Outputs that one input may cause, for the few peers, blocks and notes that there are here.
+const MAX_OUTPUTS: usize = 400;
+
+/// After this long everybody who stays silent is gone.
+const SILENCE: Duration = Duration::from_mins(2);
+
+/// The node, and what its driver knows.
+#[derive(Debug)]
+pub struct TestNode {
+    node: Protocol<Note>,
+    now: Now,
+    /// The open connection to each address.
+    open: BTreeMap<PeerAddr, PeerId>,
+    dialled: BTreeSet<PeerAddr>,
+    /// What each open peer was asked last.
+    asked: BTreeMap<PeerId, Message<Note>>,
+    /// The peers whose introduction the node took.
+    introduced: BTreeSet<PeerId>,
+    next_peer: u64,
+    work: Work,
+    /// The node's own nonce, as its first `Hello` tells.
+    nonce: Option<u64>,
+}
+
+impl TestNode {
+    /// A node that has the first [`KNOWN`] blocks of the fixture, and no peer.
+    pub fn new() -> Self {
+        let chain = ChainConfig::default()
+            .with_max_orphans(MAX_ORPHANS)
+            .with_max_orphan_bytes(4_096)
+            .with_max_side_headers(16)
+            .with_max_side_bytes(4_096);
+        let mempool =
+            MempoolConfig::default().with_max_transactions(MAX_PENDING).with_max_bytes(MAX_PENDING_BYTES);
+        let config = ProtocolConfig::default()
+            .with_seed(7)
+            .with_max_inbound(MAX_INBOUND)
+            .with_max_outbound(MAX_OUTBOUND)
+            .with_mempool(mempool);
+        let chain = fixture::chain_of(&fixture::blocks()[..KNOWN], chain);
+        let work = chain.work();
+        let node = Protocol::with_chain(chain, config, START).expect("a store in memory does not fail");
+        Self {
+            node,
+            now: Now { elapsed: Duration::ZERO, wall: START },
+            open: BTreeMap::new(),
+            dialled: BTreeSet::new(),
+            asked: BTreeMap::new(),
+            introduced: BTreeSet::new(),
+            next_peer: 0,
+            work,
+            nonce: None,
+        }
+    }
+
+    /// The node itself.
+    pub const fn protocol(&self) -> &Protocol<Note> {
+        &self.node
+    }
+
+    /// The time.
+    pub const fn now(&self) -> Now {
+        self.now
+    }
+
+    /// The node's nonce, once it has said hello to somebody.
+    pub const fn nonce(&self) -> Option<u64> {
+        self.nonce
+    }
+
+    /// The address of a peer.
+    pub fn address(peer: u8) -> PeerAddr {
+        format!("test://{peer}").parse().expect("an address")
+    }
+
+    /// The connection to a peer; one that was never opened where there is none.
+    pub fn id(&self, peer: u8) -> PeerId {
+        self.open.get(&Self::address(peer)).copied().unwrap_or(PeerId(u64::MAX))
+    }
+
+    /// Whether the peer's introduction was taken and its connection is still open.
+    pub fn is_introduced(&self, peer: u8) -> bool {
+        self.introduced.contains(&self.id(peer))
+    }
+
+    /// What the node asked this peer last, once.
+    pub fn take_asked(&mut self, peer: u8) -> Option<Message<Note>> {
+        self.asked.remove(&self.id(peer))
+    }
+
+    /// An introduction that the node takes, from a peer that has a branch with more work.
+    pub fn hello(&self) -> Hello {
+        let chain = self.node.chain();
+        Hello {
+            protocol: limits::PROTOCOL_VERSION,
+            genesis: *chain.genesis().hash(),
+            nonce: 1,
+            tip: Tip {
+                hash: *fixture::blocks()[23].hash(),
+                height: 15,
+                work: Work::from_uint(hashloom::U256::MAX),
+            },
+            agent: "fuzz".to_owned(),
+            listen: None,
+            wants_new_blocks: true,
+            keeps_bodies: None,
+        }
+    }
+
+    /// Opens a connection, unless one to this address is open.
+    pub fn open(&mut self, peer: u8, is_inbound: bool) {
+        let address = Self::address(peer);
+        if self.open.contains_key(&address) {
+            return;
+        }
+        self.next_peer += 1;
+        let id = PeerId(self.next_peer);
+        self.dialled.remove(&address);
+        self.open.insert(address.clone(), id);
+        let direction = if is_inbound { Direction::Inbound } else { Direction::Outbound };
+        self.handle(Input::Connected { peer: id, direction, address });
+    }
+
+    /// A message arrives.
+    pub fn receive(&mut self, peer: u8, message: Message<Note>) {
+        let id = self.id(peer);
+        let taken = self.introduced.contains(&id);
+        let hello = match &message {
+            Message::Hello(hello) if self.open.values().any(|open| *open == id) => Some(hello.clone()),
+            _ => None,
+        };
+        self.handle(Input::Received { peer: id, message });
+        if !taken && self.introduced.contains(&id) {
+            let hello = hello.expect("only a hello introduces");
+            assert_eq!(hello.protocol, limits::PROTOCOL_VERSION);
+            assert_eq!(hello.genesis, *self.node.chain().genesis().hash());
+            assert_ne!(Some(hello.nonce), self.nonce, "connected to itself");
+            assert!(hello.agent.len() <= limits::MAX_AGENT_BYTES);
+        }
+    }
+
+    /// Bytes arrive that are no message.
+    pub fn malformed(&mut self, peer: u8) {
+        let peer = self.id(peer);
+        self.handle(Input::Malformed { peer, error: Arc::new(PeerAddrError::Empty) });
+        assert!(!self.open.values().any(|open| *open == peer), "malformed, and still open");
+    }
+
+    /// A connection breaks.
+    pub fn disconnect(&mut self, peer: u8) {
+        let id = self.id(peer);
+        self.forget(id);
+        self.handle(Input::Disconnected { peer: id, reason: CloseReason::Ended });
+    }
+
+    /// The application wants a connection.
+    pub fn connect(&mut self, peer: u8) {
+        let _ = self.node.connect(Self::address(peer), self.now);
+        self.follow();
+    }
+
+    /// An address cannot be reached.
+    pub fn dial_failed(&mut self, peer: u8) {
+        let address = Self::address(peer);
+        self.dialled.remove(&address);
+        self.handle(Input::DialFailed { address, error: Arc::new(PeerAddrError::Empty) });
+    }
+
+    /// The application has a transaction.
+    pub fn submit(&mut self, note: Note) {
+        let _ = self.node.submit(note, self.now);
+        self.follow();
+    }
+
+    /// A miner of this node finds a block with these notes.
+    pub fn mine(&mut self, notes: Option<Vec<Note>>) {
+        let Ok(template) = self.node.template(notes, hashloom::Address::ZERO, self.now.wall) else { return };
+        let block = Arc::new(template.mine().expect("every second hash is a block"));
+        self.node.mined(&block, self.now).expect("a template of its own is a good block");
+        self.follow();
+    }
+
+    /// The clock goes on, with every timeout at its time.
+    pub fn pass(&mut self, duration: Duration) {
+        let end = self.now.elapsed + duration;
+        while let Some(at) = self.node.poll_timeout().filter(|at| *at <= end) {
+            self.set_clock(at);
+            self.time_out();
+        }
+        self.set_clock(end);
+    }
+
+    /// The clock jumps, as after a sleep of the machine, and the timeout comes late.
+    pub fn sleep(&mut self, duration: Duration) {
+        self.set_clock(self.now.elapsed + duration);
+        self.time_out();
+    }
+
+    /// Whatever happened: everybody who is silent is forgotten, the chain is good, and a newcomer is served.
+    pub fn finish(&mut self) {
+        self.pass(SILENCE);
+        assert!(self.open.is_empty(), "silent, and still open: {:?}", self.open);
+        assert_eq!(self.node.chain().verify(..), Ok(()));
+        self.open(u8::MAX, true);
+        let hello = Hello { nonce: u64::MAX, ..self.hello() };
+        self.receive(u8::MAX, Message::Hello(hello));
+        assert!(self.is_introduced(u8::MAX), "a newcomer is refused");
+    }
+
+    fn set_clock(&mut self, elapsed: Duration) {
+        let passed = elapsed.saturating_sub(self.now.elapsed);
+        self.now = Now { elapsed: self.now.elapsed + passed, wall: self.now.wall.saturating_add(passed) };
+    }
+
+    fn time_out(&mut self) {
+        self.handle(Input::Timeout);
+        let next = self.node.poll_timeout();
+        assert!(next.is_none_or(|next| next > self.now.elapsed), "a deadline that does not pass: {next:?}");
+    }
+
+    fn handle(&mut self, input: Input<Note>) {
+        self.node.handle(input, self.now);
+        self.follow();
+    }
+
+    /// Does what the node says, and checks it.
+    fn follow(&mut self) {
+        let outputs: Vec<_> = core::iter::from_fn(|| self.node.poll_output()).collect();
+        assert!(outputs.len() <= MAX_OUTPUTS, "{} outputs", outputs.len());
+        for output in outputs {
+            match output {
+                Output::Send { peers, message } => self.sent(&peers, &message),
+                Output::Close { peer, .. } => {
+                    assert!(self.forget(peer), "{peer} is closed, and was not open");
+                }
+                Output::Dial { address } => {
+                    assert!(self.dialled.insert(address.clone()), "{address} is dialled twice");
+                }
+                Output::Event(Event::PeerConnected { peer, .. }) => {
+                    assert!(self.introduced.insert(peer), "{peer} is connected twice");
+                }
+                _ => {}
+            }
+        }
+        self.assert_bounded();
+    }
+
+    fn sent(&mut self, peers: &[PeerId], message: &Message<Note>) {
+        assert!(!peers.is_empty(), "sent to nobody: {message:?}");
+        for peer in peers {
+            assert!(self.open.values().any(|open| open == peer), "sent to {peer}, which is closed");
+            let may_come_first = matches!(message, Message::Hello(_) | Message::Bye { .. });
+            assert!(may_come_first || self.introduced.contains(peer), "said to a stranger: {message:?}");
+            self.asked.insert(*peer, message.clone());
+        }
+        if let Message::Hello(hello) = message {
+            self.nonce = Some(hello.nonce);
+        }
+        let (items, limit) = match message {
+            Message::GetHeaders { locator, .. } => (locator.len(), limits::MAX_LOCATOR_HASHES),
+            Message::Headers(headers) => (headers.len(), limits::MAX_HEADERS),
+            Message::GetBlocks { hashes } | Message::NotFound { hashes } => {
+                (hashes.len(), limits::MAX_BLOCKS_IN_FLIGHT)
+            }
+            Message::Blocks(blocks) => (blocks.len(), limits::MAX_BLOCKS_IN_FLIGHT),
+            Message::Offer { ids } | Message::GetTransactions { ids } => {
+                (ids.len(), limits::MAX_TRANSACTIONS)
+            }
+            Message::Transactions(transactions) => (transactions.len(), limits::MAX_TRANSACTIONS),
+            Message::Bye { reason } => (reason.len(), limits::MAX_REASON_BYTES),
+            _ => return,
+        };
+        assert!(items <= limit, "{items} items, at most {limit} are allowed: {message:?}");
+    }
+
+    /// Takes a connection off the list; says whether it was there.
+    fn forget(&mut self, peer: PeerId) -> bool {
+        let before = self.open.len();
+        self.open.retain(|_, open| *open != peer);
+        self.asked.remove(&peer);
+        self.introduced.remove(&peer);
+        self.open.len() < before
+    }
+
+    fn assert_bounded(&mut self) {
+        let (chain, mempool, peers) = (self.node.chain(), self.node.mempool(), self.node.peers());
+        assert!(chain.work() >= self.work, "the chain lost work");
+        self.work = chain.work();
+        assert!(chain.orphan_count() <= MAX_ORPHANS);
+        assert!(mempool.len() <= MAX_PENDING && mempool.bytes() <= MAX_PENDING_BYTES);
+        let inbound = peers.iter().filter(|peer| peer.direction == Direction::Inbound).count();
+        assert!(inbound <= MAX_INBOUND && peers.len() - inbound <= MAX_OUTBOUND, "{peers:?}");
+        let ids: BTreeSet<PeerId> = peers.iter().map(|peer| peer.id).collect();
+        assert_eq!(ids, self.introduced);
+        assert!(peers.iter().all(|peer| peer.blocks_in_flight <= limits::MAX_BLOCKS_IN_FLIGHT));
+        assert!(self.node.unconnected().count() <= MAX_OUTBOUND);
+    }
+}
+
+impl Default for TestNode {
+    fn default() -> Self {
+        Self::new()
+    }
+}
