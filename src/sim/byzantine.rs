@@ -72,7 +72,9 @@ impl Byzantine {
                 Vec::new()
             }
             Message::Blocks(blocks) => {
-                blocks.into_iter().for_each(|block| self.remember(block));
+                for block in blocks {
+                    self.remember(block);
+                }
                 Vec::new()
             }
             // Without a block of its own it has nothing to forge from.

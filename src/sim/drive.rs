@@ -51,7 +51,7 @@ impl Simulation {
             Action::Attack { node, epoch } => {
                 if self.nodes[node].epoch == epoch && self.nodes[node].is_up() {
                     self.plan_after(Some(self.config.attack_interval), Action::Attack { node, epoch });
-                    self.lie(node, |liar, honest| liar.attack(honest));
+                    self.lie(node, Byzantine::attack);
                 }
                 Ok(())
             }
@@ -208,7 +208,7 @@ impl Simulation {
         let Role::Honest(protocol) = &mut self.nodes[node].role else { return Ok(()) };
         let mut miner = [0; Address::LEN];
         miner[Address::LEN - 8..].copy_from_slice(&(node as u64).to_be_bytes());
-        let mined = protocol
+        let found = protocol
             .template(None, Address::from_bytes(miner), now.wall)
             .map_err(|error| error.to_string())
             .and_then(|template| template.mine().map_err(|error| error.to_string()))
@@ -217,9 +217,9 @@ impl Simulation {
                 let result = protocol.mined(&block, now).map_err(|error| error.to_string());
                 result.map(|is_best| (block, is_best))
             });
-        match mined {
+        match found {
             Ok((block, true)) => {
-                self.measurements.mined(*block.hash(), node, self.elapsed);
+                self.measurements.mined(&block, node, self.elapsed);
                 self.record(Some(node), None, "mined", block.hash().as_bytes());
                 self.settle(node, Cause::Input)
             }

@@ -3,7 +3,8 @@
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::primitives::Hash;
+use super::record::Record;
+use crate::primitives::{Block, Hash};
 
 /// What was seen of the blocks that honest nodes mined.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +22,8 @@ pub struct BlockTimes {
     pub mined_at: Duration,
     /// By which node.
     pub miner: usize,
+    /// At which height.
+    pub height: u64,
     /// How long it took to each other honest node that the whole block has reached.
     pub delays: BTreeMap<usize, Duration>,
 }
@@ -36,24 +39,31 @@ impl Measurements {
         self.order.iter().filter(|hash| !best.contains(hash)).count()
     }
 
-    /// All delays from a miner to another node, shortest first.
+    /// How long blocks took from their miner to another node, shortest first. Blocks that had a rival at their
+    /// height are left out: whoever has the one asks for the other only when its branch wins, however long ago
+    /// it heard of it.
     pub fn delays(&self) -> Vec<Duration> {
-        let mut delays: Vec<_> =
-            self.blocks.values().flat_map(|block| block.delays.values().copied()).collect();
+        let mut at_height = BTreeMap::<u64, u32>::new();
+        for block in self.blocks.values() {
+            *at_height.entry(block.height).or_default() += 1;
+        }
+        let alone = self.blocks.values().filter(|block| at_height[&block.height] == 1);
+        let mut delays: Vec<_> = alone.flat_map(|block| block.delays.values().copied()).collect();
         delays.sort_unstable();
         delays
     }
 
-    pub(super) fn mined(&mut self, hash: Hash, miner: usize, at: Duration) {
-        self.order.push(hash);
-        self.blocks.insert(hash, BlockTimes { mined_at: at, miner, delays: BTreeMap::new() });
+    pub(super) fn mined(&mut self, block: &Block<Record>, miner: usize, at: Duration) {
+        self.order.push(*block.hash());
+        let times = BlockTimes { mined_at: at, miner, height: block.height(), delays: BTreeMap::new() };
+        self.blocks.insert(*block.hash(), times);
     }
 
     pub(super) fn received(&mut self, hash: &Hash, node: usize, at: Duration) {
         if let Some(block) = self.blocks.get_mut(hash)
             && block.miner != node
         {
-            block.delays.entry(node).or_insert(at - block.mined_at);
+            block.delays.entry(node).or_insert(at.saturating_sub(block.mined_at));
         }
     }
 }
