@@ -83,10 +83,16 @@ impl Default for SimulationConfig {
 impl SimulationConfig {
     /// Rules by which every second hash is a block, at every height.
     pub fn easy_spec() -> ChainSpec {
-        #[expect(clippy::expect_used, clippy::missing_panics_doc, reason = "constants that make a chain")]
+        Self::easy_spec_with_drift(Duration::from_secs(120))
+    }
+
+    /// The same, with this limit on how far ahead of a node's clock a block may be; at most a day.
+    pub(super) fn easy_spec_with_drift(drift: Duration) -> ChainSpec {
+        #[expect(clippy::expect_used, reason = "constants that make a chain")]
         ChainSpec::builder("simulation")
             .easiest_target(CompactTarget::from_bits(0x207f_ffff))
             .retarget(Retarget::Fixed)
+            .max_future_drift(drift)
             .build()
             .expect("these rules make sense")
     }

@@ -13,6 +13,7 @@ use super::queue::Action;
 use super::record::Record;
 use super::{Simulation, Violation};
 use crate::chain::Blockchain;
+use crate::consensus::BlockError;
 use crate::primitives::Address;
 use crate::protocol::{CloseReason, Direction, Input, Message, Output, PeerAddr, Protocol};
 
@@ -46,7 +47,7 @@ impl Simulation {
             }
             Action::Ended { at, is_lost } => self.ended(at, is_lost),
             Action::Timer { node, epoch } => self.timer(node, epoch),
-            Action::Mine => self.mine(),
+            Action::Mine { round } => self.mine(round),
             Action::Submit => self.submit(),
             Action::Attack { node, epoch } => {
                 if self.nodes[node].epoch == epoch && self.nodes[node].is_up() {
@@ -195,12 +196,12 @@ impl Simulation {
         self.settle(node, Cause::Timeout)
     }
 
-    fn mine(&mut self) -> Result<(), Violation> {
-        self.plan_after(self.config.block_interval, Action::Mine);
+    fn mine(&mut self, round: u64) -> Result<(), Violation> {
         let sum = self.hash_rates.last().copied().unwrap_or(0);
-        if self.config.block_interval.is_none() || sum == 0 {
+        if round != self.mining_round || sum == 0 {
             return Ok(());
         }
+        self.plan_after(self.config.block_interval, Action::Mine { round });
         let drawn = self.rng.u64(..sum);
         let node = self.hash_rates.partition_point(|up_to| *up_to <= drawn);
         let now = self.now(node);
@@ -214,16 +215,23 @@ impl Simulation {
             .and_then(|template| template.mine().map_err(|error| error.to_string()))
             .and_then(|block| {
                 let block = Arc::new(block);
-                let result = protocol.mined(&block, now).map_err(|error| error.to_string());
-                result.map(|is_best| (block, is_best))
+                match protocol.mined(&block, now) {
+                    Ok(is_best) => Ok(Some((block, is_best))),
+                    // A clock that is too far behind the chain: nothing can be mined until it has caught up.
+                    Err(BlockError::TimestampTooLate { .. }) => Ok(None),
+                    Err(error) => Err(error.to_string()),
+                }
             });
         match found {
-            Ok((block, true)) => {
+            Ok(Some((block, true))) => {
                 self.measurements.mined(&block, node, self.elapsed);
                 self.record(Some(node), None, "mined", block.hash().as_bytes());
                 self.settle(node, Cause::Input)
             }
-            Ok((_, false)) => Err(self.violation(Some(node), Breach::OwnBlock { error: "not best".into() })),
+            Ok(None) => self.settle(node, Cause::Input),
+            Ok(Some((_, false))) => {
+                Err(self.violation(Some(node), Breach::OwnBlock { error: "not best".into() }))
+            }
             Err(error) => Err(self.violation(Some(node), Breach::OwnBlock { error })),
         }
     }

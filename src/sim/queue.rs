@@ -49,8 +49,10 @@ pub(super) enum Action {
         node: usize,
         epoch: u64,
     },
-    /// Some node finds a block.
-    Mine,
+    /// Some node finds a block, unless the interval was changed since this was planned.
+    Mine {
+        round: u64,
+    },
     /// Some node is handed a transaction.
     Submit,
     /// A Byzantine node does something.

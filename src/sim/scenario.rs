@@ -22,8 +22,9 @@ const AGREEMENT: Duration = Duration::from_secs(300);
 
 /// Runs a small network of honest and Byzantine nodes for two minutes of virtual time, in which groups are cut
 /// off, nodes crash and come back, connections break and clocks are set. Then everything works again, except that
-/// the Byzantine nodes go on, and the honest ones must come to one chain that holds block by block. `replay` is
-/// the command that replays it, with `{seed}` in the place of the seed.
+/// the Byzantine nodes go on, and the honest ones must come to one chain that holds block by block. At last one
+/// of them starts over with nothing while nobody mines, and must come to the same chain by what it asks for alone.
+/// `replay` is the command that replays it, with `{seed}` in the place of the seed.
 ///
 /// # Errors
 ///
@@ -43,8 +44,14 @@ pub fn random_faults(seed: u64, replay: &str) -> Result<Simulation, Violation> {
     for node in 0..nodes {
         // Does nothing to a node that is up.
         network.apply(Fault::Restart { node, keeps_store: true })?;
+        network.apply(Fault::ClockSkew { node, millis: 0 })?;
     }
     network.run_for(RECOVERY)?;
+    network.run_until_agreed(AGREEMENT)?;
+    network.set_block_interval(None);
+    let node = index(&mut rng, nodes);
+    network.apply(Fault::Crash(node))?;
+    network.apply(Fault::Restart { node, keeps_store: false })?;
     network.run_until_agreed(AGREEMENT)?;
     network.verify()?;
     Ok(network)
@@ -58,7 +65,11 @@ fn random_config(rng: &mut Rng) -> SimulationConfig {
         _ => Latency::Exponential { floor: millis(1, 50, rng), mean: millis(10, 200, rng) },
     };
     let nodes = 3 + index(rng, 4);
+    // In half of the runs the clocks are further apart than the rules allow.
+    let drift = Duration::from_secs(if rng.bool() { 120 } else { 10 });
+    let spec = SimulationConfig::easy_spec_with_drift(drift);
     SimulationConfig::default()
+        .with_spec(spec)
         .with_nodes(nodes)
         .with_byzantine(index(rng, 3))
         .with_latency(latency)

@@ -38,6 +38,8 @@ pub struct Simulation {
     /// The hash rates of the honest nodes, each with that of all before it.
     pub(super) hash_rates: Vec<u64>,
     pub(super) submitted: u64,
+    /// How often the interval between blocks was changed.
+    pub(super) mining_round: u64,
 }
 
 impl Simulation {
@@ -73,12 +75,13 @@ impl Simulation {
             counted: vec![None; config.nodes],
             hash_rates: hash_rates.collect(),
             submitted: 0,
+            mining_round: 0,
             config,
         };
         for node in 0..all {
             simulation.start(node, true)?;
         }
-        simulation.plan_after(simulation.config.block_interval, Action::Mine);
+        simulation.plan_after(simulation.config.block_interval, Action::Mine { round: 0 });
         simulation.plan_after(simulation.config.transaction_interval, Action::Submit);
         Ok(simulation)
     }
@@ -135,11 +138,9 @@ impl Simulation {
 
     /// Changes the mean time between blocks; `None` stops mining.
     pub fn set_block_interval(&mut self, mean: Option<Duration>) {
-        let was_mining = self.config.block_interval.is_some();
         self.config.block_interval = mean;
-        if !was_mining {
-            self.plan_after(mean, Action::Mine);
-        }
+        self.mining_round += 1;
+        self.plan_after(mean, Action::Mine { round: self.mining_round });
     }
 
     /// Lets the next thing happen. Returns whether there was one.
