@@ -40,6 +40,8 @@ mod node;
 #[cfg(feature = "http")]
 pub mod http;
 
+#[cfg(feature = "test-utils")]
+pub mod sim;
 #[cfg(any(feature = "test-utils", test))]
 pub mod testing;
 

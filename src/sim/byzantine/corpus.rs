@@ -1,0 +1,197 @@
+//! The attacks: small, one idea each, and wrong in exactly one way where that is possible, so that no other check
+//! hides the one that is meant.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use super::Byzantine;
+use crate::miner::Template;
+use crate::primitives::{Block, BodyDigest, CompactTarget, Hash, Header, Target, Timestamp};
+use crate::protocol::{Hello, Message, limits};
+use crate::sim::latency::choose;
+use crate::sim::record::Record;
+
+type Messages = Vec<Message<Record>>;
+type Attack = fn(&mut Byzantine) -> Messages;
+
+/// What may come before the `Hello`, or in its place.
+pub(super) fn opening(liar: &mut Byzantine) -> Messages {
+    let openings: [Attack; 7] = [
+        |_| vec![Message::Ping(1)],
+        |liar| vec![Message::NewBlock(liar.any_block())],
+        |liar| vec![Message::Hello(Hello { genesis: Hash::ZERO, ..liar.hello() })],
+        |liar| vec![Message::Hello(Hello { protocol: 0, ..liar.hello() })],
+        |liar| vec![Message::Hello(Hello { agent: "a".repeat(limits::MAX_AGENT_BYTES + 1), ..liar.hello() })],
+        |liar| vec![Message::Hello(liar.hello()), Message::Hello(liar.hello())],
+        |_| Vec::new(),
+    ];
+    run(liar, &openings)
+}
+
+/// What answers a request, wrongly as a rule.
+pub(super) fn answer(liar: &mut Byzantine, request: &Message<Record>) -> Messages {
+    match request {
+        Message::GetHeaders { .. } => run(
+            liar,
+            &[
+                |_| Vec::new(),
+                |_| vec![Message::Headers(Vec::new())],
+                unsolicited_headers,
+                reversed_headers,
+                |liar| vec![Message::Headers(vec![without_work(liar)])],
+                |liar| vec![Message::Headers(vec![*orphan(liar).header()])],
+                |liar| vec![Message::Headers(vec![*forged(liar, |_| {}).header()])],
+            ],
+        ),
+        Message::GetBlocks { hashes } => {
+            let heard = liar.heard.iter().filter(|block| hashes.contains(block.hash())).cloned();
+            let heard = heard.collect::<Vec<_>>();
+            match liar.rng.u8(0..5) {
+                0 => Vec::new(),
+                1 => vec![Message::NotFound { hashes: hashes.clone() }],
+                2 => unsolicited_blocks(liar),
+                // The right header above the wrong transactions: the hash is that which was asked for.
+                3 => {
+                    let swapped =
+                        heard.iter().map(|block| Arc::new(Block::new(*block.header(), extra(block))));
+                    vec![Message::Blocks(swapped.collect())]
+                }
+                _ => vec![Message::Blocks(heard)],
+            }
+        }
+        Message::GetTransactions { .. } => run(
+            liar,
+            &[|_| Vec::new(), |_| vec![Message::Transactions(Vec::new())], unsolicited_transactions],
+        ),
+        _ => Vec::new(),
+    }
+}
+
+/// What comes unasked.
+pub(super) fn attack(liar: &mut Byzantine) -> Messages {
+    const ATTACKS: [Attack; 26] = [
+        unsolicited_headers,
+        unsolicited_blocks,
+        unsolicited_transactions,
+        reversed_headers,
+        |liar| vec![Message::NotFound { hashes: vec![liar.any_hash()] }],
+        |liar| vec![Message::Hello(liar.hello())],
+        |_| vec![Message::Bye { reason: "\u{1b}[2J\n".repeat(100) }],
+        |_| (0..50).map(Message::Ping).collect(),
+        |_| vec![Message::Pong(7)],
+        // Lists longer than a message may have.
+        |_| vec![Message::GetBlocks { hashes: vec![Hash::ZERO; limits::MAX_BLOCKS_IN_FLIGHT + 1] }],
+        |_| vec![Message::Offer { ids: vec![Hash::ZERO; limits::MAX_TRANSACTIONS + 1] }],
+        |_| vec![Message::GetHeaders { locator: vec![Hash::ZERO; limits::MAX_LOCATOR_HASHES + 1], limit: 1 }],
+        |liar| vec![Message::Headers(vec![*liar.genesis.header(); limits::MAX_HEADERS + 1])],
+        // Questions that make no sense, and promises that are not kept.
+        |liar| vec![Message::GetHeaders { locator: vec![liar.any_hash()], limit: u32::MAX }],
+        |liar| vec![Message::GetBlocks { hashes: (0..10).map(|_| liar.any_hash()).collect() }],
+        |liar| vec![Message::Offer { ids: (0..10).map(|_| liar.any_hash()).collect() }],
+        // Blocks that are wrong in one way each.
+        |liar| vec![Message::Announce(without_work(liar))],
+        |liar| {
+            let block = forged(liar, |header| header.merkle_root = Hash::ZERO);
+            vec![Message::NewBlock(block)]
+        },
+        |liar| vec![Message::NewBlock(forged(liar, |header| header.history_root = Hash::ZERO))],
+        |liar| vec![Message::NewBlock(forged(liar, |header| header.state_root = Hash::ZERO))],
+        |liar| vec![Message::NewBlock(forged(liar, |header| header.height = u64::MAX))],
+        |liar| vec![Message::NewBlock(forged(liar, |header| header.version = 2))],
+        |liar| vec![Message::NewBlock(forged(liar, |header| header.timestamp = Timestamp::default()))],
+        |liar| vec![Message::Announce(*from_the_future(liar).header())],
+        refused_record,
+        |liar| vec![Message::NewBlock(orphan(liar)), Message::NewBlock(liar.any_block())],
+    ];
+    run(liar, &ATTACKS)
+}
+
+fn run(liar: &mut Byzantine, attacks: &[Attack]) -> Messages {
+    choose(&mut liar.rng, attacks).map_or_else(Vec::new, |attack| attack(liar))
+}
+
+fn unsolicited_headers(liar: &mut Byzantine) -> Messages {
+    vec![Message::Headers(vec![*liar.any_block().header()])]
+}
+
+fn unsolicited_blocks(liar: &mut Byzantine) -> Messages {
+    vec![Message::Blocks(vec![liar.any_block()])]
+}
+
+fn unsolicited_transactions(liar: &mut Byzantine) -> Messages {
+    let number = liar.rng.u64(..);
+    vec![Message::Transactions(vec![Record { author: u64::MAX, number }])]
+}
+
+fn reversed_headers(liar: &mut Byzantine) -> Messages {
+    vec![Message::Headers(liar.heard.iter().rev().map(|block| *block.header()).collect())]
+}
+
+/// A block on top of one that was heard whose only transaction the application refuses.
+fn refused_record(liar: &mut Byzantine) -> Messages {
+    let data = vec![Record { author: 0, number: Record::REFUSED }];
+    let root = BodyDigest::of(&data).map_or(Hash::ZERO, |digest| digest.merkle_root());
+    let header = next(liar);
+    vec![Message::NewBlock(sealed(Header { merkle_root: root, ..header }, data))]
+}
+
+/// A header on top of a block that was heard whose hash is above its target.
+fn without_work(liar: &mut Byzantine) -> Header {
+    let mut header = next(liar);
+    let meets = |header: &Header| {
+        Target::try_from(header.target).is_ok_and(|target| target.is_met_by(&header.hash()))
+    };
+    while meets(&header) {
+        header.nonce += 1;
+    }
+    header
+}
+
+/// A block without transactions on top of one that was heard, changed and then mined.
+fn forged(liar: &mut Byzantine, change: impl FnOnce(&mut Header)) -> Arc<Block<Record>> {
+    let mut header = next(liar);
+    change(&mut header);
+    sealed(header, Vec::new())
+}
+
+/// A block that is right except that its time has not come.
+fn from_the_future(liar: &mut Byzantine) -> Arc<Block<Record>> {
+    let later = liar.start.saturating_add(Duration::from_secs(1_000_000));
+    forged(liar, |header| header.timestamp = later)
+}
+
+/// A block on top of one that nobody has.
+fn orphan(liar: &mut Byzantine) -> Arc<Block<Record>> {
+    let parent = Hash::digest(&liar.rng.u64(..).to_be_bytes());
+    forged(liar, |header| header.previous_hash = parent)
+}
+
+/// The header of a block on top of one that was heard. Its history root is not right, which only a node that has
+/// the whole chain could see to, so none of what is made of it can ever be accepted.
+fn next(liar: &mut Byzantine) -> Header {
+    let parent = *liar.any_block().header();
+    Header {
+        height: parent.height + 1,
+        previous_hash: parent.hash(),
+        merkle_root: BodyDigest::of::<Record>(&[]).map_or(Hash::ZERO, |digest| digest.merkle_root()),
+        history_root: Hash::digest(b"unknown"),
+        timestamp: parent.timestamp.saturating_add(Duration::from_millis(1)),
+        nonce: 0,
+        ..parent
+    }
+}
+
+/// Mines at the easiest target, whatever the chain asks for: every other nonce will do.
+fn sealed(header: Header, data: Vec<Record>) -> Arc<Block<Record>> {
+    let easy = CompactTarget::from_bits(0x207f_ffff);
+    let header = Header { target: if header.height == u64::MAX { easy } else { header.target }, ..header };
+    let template = Template::new(header, data.clone());
+    Arc::new(template.mine().unwrap_or_else(|_| Block::new(header, data)))
+}
+
+/// The transactions of a block and one more.
+fn extra(block: &Block<Record>) -> Vec<Record> {
+    let mut data = block.data().to_vec();
+    data.push(Record { author: u64::MAX, number: 0 });
+    data
+}

@@ -1,0 +1,197 @@
+//! What is simulated: how many nodes, how they are connected, how they mine, and how long messages take.
+
+use core::time::Duration;
+
+use super::latency::Latency;
+use crate::consensus::{ChainSpec, Retarget};
+use crate::primitives::CompactTarget;
+use crate::protocol::ProtocolConfig;
+
+/// The settings of a [`Simulation`](super::Simulation).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SimulationConfig {
+    /// Where all randomness comes from. Default: 0.
+    pub seed: u64,
+    /// Nodes that follow the protocol; they have the numbers from 0. Default: 4.
+    pub nodes: usize,
+    /// Nodes that break it; their numbers follow those of the honest ones. Default: 0.
+    pub byzantine: usize,
+    /// Which nodes dial which. Default: [`Topology::Mesh`].
+    pub topology: Topology,
+    /// How long a message takes. Default: 50 ms and an exponential 50 ms on average.
+    pub latency: Latency,
+    /// How many of a million messages break the connection that they are sent over. Default: 0.
+    pub breaks_per_million: u32,
+    /// The mean time between the blocks that the whole network finds; `None` where nobody mines. The spec's
+    /// target plays no part in it: a block costs two hashes, whoever finds it and whenever. Default: 10 s.
+    pub block_interval: Option<Duration>,
+    /// The shares of the hash rate, by node; what is not named has a share of 1. Default: all equal.
+    pub hash_rates: Vec<u32>,
+    /// The mean time between the transactions that are submitted to some node; `None` for none. Default: `None`.
+    pub transaction_interval: Option<Duration>,
+    /// By how many milliseconds the clocks of the nodes are wrong; what is not named is right.
+    pub clock_skews: Vec<i64>,
+    /// The mean time between two attacks of a Byzantine node. Default: 1 s.
+    pub attack_interval: Duration,
+    /// The rules of the chain. Its easiest target has to be easy. Default: [`SimulationConfig::easy_spec`].
+    pub spec: ChainSpec,
+    /// The settings of every node but for the seed, which differs from node to node.
+    pub protocol: ProtocolConfig,
+    /// The command that replays the run, with `{seed}` in the place of the seed; what a violation shows.
+    pub replay: String,
+}
+
+/// Which nodes dial which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Topology {
+    /// Each node dials all before it.
+    Mesh,
+    /// Each node dials its successor on a ring, so that there is a way from each to each, and some others that
+    /// are drawn.
+    Random {
+        /// How many others.
+        outbound: usize,
+    },
+}
+
+impl Default for SimulationConfig {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            nodes: 4,
+            byzantine: 0,
+            topology: Topology::Mesh,
+            latency: Latency::Exponential {
+                floor: Duration::from_millis(50),
+                mean: Duration::from_millis(50),
+            },
+            breaks_per_million: 0,
+            block_interval: Some(Duration::from_secs(10)),
+            hash_rates: Vec::new(),
+            transaction_interval: None,
+            clock_skews: Vec::new(),
+            attack_interval: Duration::from_secs(1),
+            spec: Self::easy_spec(),
+            protocol: ProtocolConfig::default(),
+            replay: "a simulation with the seed {seed} and the same settings".to_owned(),
+        }
+    }
+}
+
+impl SimulationConfig {
+    /// Rules by which every second hash is a block, at every height.
+    pub fn easy_spec() -> ChainSpec {
+        Self::easy_spec_with_drift(Duration::from_secs(120))
+    }
+
+    /// The same, with this limit on how far ahead of a node's clock a block may be; at most a day.
+    pub(super) fn easy_spec_with_drift(drift: Duration) -> ChainSpec {
+        #[expect(clippy::expect_used, reason = "constants that make a chain")]
+        ChainSpec::builder("simulation")
+            .easiest_target(CompactTarget::from_bits(0x207f_ffff))
+            .retarget(Retarget::Fixed)
+            .max_future_drift(drift)
+            .build()
+            .expect("these rules make sense")
+    }
+
+    /// Sets [`seed`](Self::seed).
+    #[must_use]
+    pub const fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Sets [`nodes`](Self::nodes).
+    #[must_use]
+    pub const fn with_nodes(mut self, nodes: usize) -> Self {
+        self.nodes = nodes;
+        self
+    }
+
+    /// Sets [`byzantine`](Self::byzantine).
+    #[must_use]
+    pub const fn with_byzantine(mut self, nodes: usize) -> Self {
+        self.byzantine = nodes;
+        self
+    }
+
+    /// Sets [`topology`](Self::topology).
+    #[must_use]
+    pub const fn with_topology(mut self, topology: Topology) -> Self {
+        self.topology = topology;
+        self
+    }
+
+    /// Sets [`latency`](Self::latency).
+    #[must_use]
+    pub const fn with_latency(mut self, latency: Latency) -> Self {
+        self.latency = latency;
+        self
+    }
+
+    /// Sets [`breaks_per_million`](Self::breaks_per_million).
+    #[must_use]
+    pub const fn with_breaks_per_million(mut self, messages: u32) -> Self {
+        self.breaks_per_million = messages;
+        self
+    }
+
+    /// Sets [`block_interval`](Self::block_interval).
+    #[must_use]
+    pub const fn with_block_interval(mut self, mean: Option<Duration>) -> Self {
+        self.block_interval = mean;
+        self
+    }
+
+    /// Sets [`hash_rates`](Self::hash_rates).
+    #[must_use]
+    pub fn with_hash_rates(mut self, shares: impl Into<Vec<u32>>) -> Self {
+        self.hash_rates = shares.into();
+        self
+    }
+
+    /// Sets [`transaction_interval`](Self::transaction_interval).
+    #[must_use]
+    pub const fn with_transaction_interval(mut self, mean: Option<Duration>) -> Self {
+        self.transaction_interval = mean;
+        self
+    }
+
+    /// Sets [`clock_skews`](Self::clock_skews).
+    #[must_use]
+    pub fn with_clock_skews(mut self, millis: impl Into<Vec<i64>>) -> Self {
+        self.clock_skews = millis.into();
+        self
+    }
+
+    /// Sets [`attack_interval`](Self::attack_interval).
+    #[must_use]
+    pub const fn with_attack_interval(mut self, mean: Duration) -> Self {
+        self.attack_interval = mean;
+        self
+    }
+
+    /// Sets [`spec`](Self::spec).
+    #[must_use]
+    pub fn with_spec(mut self, spec: ChainSpec) -> Self {
+        self.spec = spec;
+        self
+    }
+
+    /// Sets [`protocol`](Self::protocol).
+    #[must_use]
+    pub fn with_protocol(mut self, config: ProtocolConfig) -> Self {
+        self.protocol = config;
+        self
+    }
+
+    /// Sets [`replay`](Self::replay).
+    #[must_use]
+    pub fn with_replay(mut self, command: impl Into<String>) -> Self {
+        self.replay = command.into();
+        self
+    }
+}

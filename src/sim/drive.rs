@@ -1,0 +1,386 @@
+//! One step of the network: what was planned becomes an input of a node, and what the node answers is planned.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use super::byzantine::{Byzantine, Said};
+use super::disk::Disk;
+use super::invariants::{Breach, Cause, Observation};
+use super::latency::index;
+use super::links::Place;
+use super::node::{Role, address, listener};
+use super::queue::Action;
+use super::record::Record;
+use super::{Simulation, Violation};
+use crate::chain::Blockchain;
+use crate::consensus::BlockError;
+use crate::primitives::Address;
+use crate::protocol::{CloseReason, Direction, Input, Message, Output, PeerAddr, Protocol};
+
+/// How long a node waits for the answer of one that cannot be reached.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What the simulated transport says when something does not work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+enum TransportError {
+    #[error("nobody listens there")]
+    Refused,
+    #[error("connection reset")]
+    Reset,
+    #[error("these bytes are no message")]
+    Garbage,
+}
+
+impl Simulation {
+    pub(super) fn act(&mut self, action: Action) -> Result<(), Violation> {
+        match action {
+            Action::Deliver { to, message } => self.deliver(to, message),
+            Action::Garbage { to } => self.garbage(to),
+            Action::Dialled { from, epoch, address } => self.dialled(from, epoch, address),
+            Action::Accepted { at, address } => self.accepted(at, address),
+            Action::DialFailed { from, epoch, address } => {
+                if self.nodes[from].epoch != epoch {
+                    return Ok(());
+                }
+                self.record(Some(from), None, "dial failed", address.as_str().as_bytes());
+                self.handle(from, Input::DialFailed { address, error: Arc::new(TransportError::Refused) })
+            }
+            Action::Ended { at, is_lost } => self.ended(at, is_lost),
+            Action::Timer { node, epoch } => self.timer(node, epoch),
+            Action::Mine { round } => self.mine(round),
+            Action::Submit => self.submit(),
+            Action::Attack { node, epoch } => {
+                if self.nodes[node].epoch == epoch && self.nodes[node].is_up() {
+                    self.plan_after(Some(self.config.attack_interval), Action::Attack { node, epoch });
+                    self.lie(node, Byzantine::attack);
+                }
+                Ok(())
+            }
+            Action::Fault(fault) => self.apply(fault),
+        }
+    }
+
+    /// Starts a node that is down.
+    pub(super) fn start(&mut self, node: usize, keeps_store: bool) -> Result<(), Violation> {
+        let now = self.now(node);
+        let seed = self.rng.u64(..);
+        let Some(starting) = self.nodes.get_mut(node).filter(|node| !node.is_up()) else { return Ok(()) };
+        starting.epoch += 1;
+        let epoch = starting.epoch;
+        if node >= self.config.nodes {
+            starting.role = Role::Byzantine(Box::new(Byzantine::new(seed, &self.config.spec, now.wall)));
+            self.plan_after(Some(self.config.attack_interval), Action::Attack { node, epoch });
+            return Ok(());
+        }
+        starting.disk = if keeps_store { starting.disk.copy() } else { Disk::default() };
+        let (disk, dials) = (starting.disk.clone(), starting.dials.clone());
+        let config = self.config.protocol.clone().with_seed(seed).with_listen(Some(address(node)));
+        let spec = self.config.spec.clone();
+        let opened = Blockchain::open(spec, config.chain.clone(), Box::new(disk))
+            .map_err(|error| Breach::Open { error: error.to_string() })
+            .and_then(|chain| {
+                Protocol::with_chain(chain, config, now.wall)
+                    .map_err(|error| Breach::Open { error: error.to_string() })
+            });
+        let mut protocol = opened.map_err(|breach| self.violation(Some(node), breach))?;
+        for address in dials {
+            // A config may allow fewer addresses than there are.
+            let _ = protocol.connect(address, now);
+        }
+        self.nodes[node].role = Role::Honest(Box::new(protocol));
+        self.settle(node, Cause::Started)
+    }
+
+    pub(super) fn crash(&mut self, node: usize) {
+        for place in self.links.of_node(node) {
+            self.hang_up(place);
+        }
+        let Some(crashing) = self.nodes.get_mut(node) else { return };
+        crashing.role = Role::Down;
+        crashing.timer = None;
+        self.count_tip(node);
+    }
+
+    fn deliver(&mut self, to: Place, message: Message<Record>) -> Result<(), Violation> {
+        let Some(node) = self.links.node(to) else { return Ok(()) };
+        if !self.links.is_open(to) {
+            // Whoever still sends to a connection that is gone is told so.
+            let latency = self.config.latency.sample(&mut self.rng);
+            if let Some(at) = self.links.send_end(to, self.elapsed, latency) {
+                self.queue.plan(at, Action::Ended { at: to.other(), is_lost: true });
+            }
+            return Ok(());
+        }
+        #[expect(clippy::expect_used, reason = "a record is two integers, which postcard can write")]
+        let bytes = postcard::to_allocvec(&message).expect("a message has a form in postcard");
+        self.record(Some(node), self.links.node(to.other()), message.kind(), &bytes);
+        if node >= self.config.nodes {
+            self.lie(node, |liar, _| liar.received(to.peer(), message));
+            return Ok(());
+        }
+        let blocks = match &message {
+            Message::Blocks(blocks) => blocks.as_slice(),
+            Message::NewBlock(block) => core::slice::from_ref(block),
+            _ => &[],
+        };
+        for block in blocks {
+            self.measurements.received(block.hash(), node, self.elapsed);
+        }
+        self.handle(node, Input::Received { peer: to.peer(), message })
+    }
+
+    fn garbage(&mut self, to: Place) -> Result<(), Violation> {
+        let Some(node) = self.links.node(to).filter(|_| self.links.is_open(to)) else { return Ok(()) };
+        self.record(Some(node), self.links.node(to.other()), "garbage", &[]);
+        self.handle(node, Input::Malformed { peer: to.peer(), error: Arc::new(TransportError::Garbage) })
+    }
+
+    fn dialled(&mut self, from: usize, epoch: u64, address: PeerAddr) -> Result<(), Violation> {
+        if self.nodes[from].epoch != epoch || !self.nodes[from].is_up() {
+            return Ok(());
+        }
+        let latency = self.config.latency.sample(&mut self.rng);
+        let listening = listener(&address).filter(|node| *node < self.nodes.len());
+        let is_cut = listening.is_some_and(|to| self.links.is_cut(from, to) || self.links.is_cut(to, from));
+        let Some(to) = listening.filter(|node| !is_cut && self.nodes[*node].is_up()) else {
+            let after = if is_cut { CONNECT_TIMEOUT } else { latency };
+            self.queue.plan(self.elapsed + after, Action::DialFailed { from, epoch, address });
+            return Ok(());
+        };
+        let dialling = self.links.open(from, to, self.elapsed);
+        let accepting = dialling.other();
+        if let Some(at) = self.links.send(accepting, self.elapsed, latency) {
+            self.queue.plan(at, Action::Accepted { at: dialling, address });
+        }
+        self.connected(accepting, Direction::Inbound, caller(from))
+    }
+
+    fn accepted(&mut self, at: Place, address: PeerAddr) -> Result<(), Violation> {
+        if self.links.is_open(at) { self.connected(at, Direction::Outbound, address) } else { Ok(()) }
+    }
+
+    fn connected(&mut self, at: Place, direction: Direction, address: PeerAddr) -> Result<(), Violation> {
+        let Some(node) = self.links.node(at) else { return Ok(()) };
+        self.record(Some(node), self.links.node(at.other()), "connected", &at.peer().0.to_be_bytes());
+        self.lie(node, |liar, _| liar.connected(at.peer()));
+        self.handle(node, Input::Connected { peer: at.peer(), direction, address })
+    }
+
+    fn ended(&mut self, at: Place, is_lost: bool) -> Result<(), Violation> {
+        let Some(node) = self.links.node(at).filter(|_| self.links.is_open(at)) else { return Ok(()) };
+        self.record(Some(node), self.links.node(at.other()), "ended", &[is_lost.into()]);
+        self.links.close(at);
+        self.lie(node, |liar, _| liar.ended(at.peer()));
+        let reason =
+            if is_lost { CloseReason::Lost(Arc::new(TransportError::Reset)) } else { CloseReason::Ended };
+        self.handle(node, Input::Disconnected { peer: at.peer(), reason })
+    }
+
+    fn timer(&mut self, node: usize, epoch: u64) -> Result<(), Violation> {
+        let owner = &mut self.nodes[node];
+        // One that was planned for earlier has taken its place, or the node has crashed since.
+        if owner.epoch != epoch || owner.timer != Some(self.elapsed) {
+            return Ok(());
+        }
+        owner.timer = None;
+        let deadline = owner.protocol().and_then(Protocol::poll_timeout);
+        if deadline.is_none_or(|at| at > self.elapsed) {
+            self.arm(node);
+            return Ok(());
+        }
+        self.record(Some(node), None, "timeout", &[]);
+        let now = self.now(node);
+        if let Role::Honest(protocol) = &mut self.nodes[node].role {
+            protocol.handle(Input::Timeout, now);
+        }
+        self.settle(node, Cause::Timeout)
+    }
+
+    fn mine(&mut self, round: u64) -> Result<(), Violation> {
+        let sum = self.hash_rates.last().copied().unwrap_or(0);
+        if round != self.mining_round || sum == 0 {
+            return Ok(());
+        }
+        self.plan_after(self.config.block_interval, Action::Mine { round });
+        let drawn = self.rng.u64(..sum);
+        let node = self.hash_rates.partition_point(|up_to| *up_to <= drawn);
+        let now = self.now(node);
+        // The hash rate of a node that is down is missing.
+        let Role::Honest(protocol) = &mut self.nodes[node].role else { return Ok(()) };
+        let mut miner = [0; Address::LEN];
+        miner[Address::LEN - 8..].copy_from_slice(&(node as u64).to_be_bytes());
+        let found = protocol
+            .template(None, Address::from_bytes(miner), now.wall)
+            .map_err(|error| error.to_string())
+            .and_then(|template| template.mine().map_err(|error| error.to_string()))
+            .and_then(|block| {
+                let block = Arc::new(block);
+                match protocol.mined(&block, now) {
+                    Ok(is_best) => Ok(Some((block, is_best))),
+                    // A clock that is too far behind the chain: nothing can be mined until it has caught up.
+                    Err(BlockError::TimestampTooLate { .. }) => Ok(None),
+                    Err(error) => Err(error.to_string()),
+                }
+            });
+        match found {
+            Ok(Some((block, true))) => {
+                self.measurements.mined(&block, node, self.elapsed);
+                self.record(Some(node), None, "mined", block.hash().as_bytes());
+                self.settle(node, Cause::Input)
+            }
+            Ok(None) => self.settle(node, Cause::Input),
+            Ok(Some((_, false))) => {
+                Err(self.violation(Some(node), Breach::OwnBlock { error: "not best".into() }))
+            }
+            Err(error) => Err(self.violation(Some(node), Breach::OwnBlock { error })),
+        }
+    }
+
+    fn submit(&mut self) -> Result<(), Violation> {
+        self.plan_after(self.config.transaction_interval, Action::Submit);
+        if self.config.transaction_interval.is_none() || self.config.nodes == 0 {
+            return Ok(());
+        }
+        let node = index(&mut self.rng, self.config.nodes);
+        let now = self.now(node);
+        let Role::Honest(protocol) = &mut self.nodes[node].role else { return Ok(()) };
+        let number = self.submitted;
+        self.submitted += 1;
+        // A full mempool takes no more, which is as it should be.
+        let _ = protocol.submit(Record { author: node as u64, number }, now);
+        self.record(Some(node), None, "submitted", &number.to_be_bytes());
+        self.settle(node, Cause::Input)
+    }
+
+    fn handle(&mut self, node: usize, input: Input<Record>) -> Result<(), Violation> {
+        let now = self.now(node);
+        let Role::Honest(protocol) = &mut self.nodes[node].role else { return Ok(()) };
+        protocol.handle(input, now);
+        self.settle(node, Cause::Input)
+    }
+
+    /// Does what an honest node wants done, after a look at whether it may want that.
+    fn settle(&mut self, node: usize, cause: Cause) -> Result<(), Violation> {
+        let Role::Honest(protocol) = &mut self.nodes[node].role else { return Ok(()) };
+        let outputs: Vec<Output<Record>> = core::iter::from_fn(|| protocol.poll_output()).collect();
+        let mut invariants = core::mem::take(&mut self.invariants);
+        let observed = Observation::new(self, node, cause, protocol_of(&self.nodes[node].role), &outputs);
+        let checked = observed.map_or(Ok(()), |observed| {
+            invariants.iter_mut().try_for_each(|invariant| invariant.check(&observed))
+        });
+        self.invariants = invariants;
+        checked.map_err(|breach| self.violation(Some(node), breach))?;
+        for output in outputs {
+            self.carry_out(node, output);
+        }
+        self.count_tip(node);
+        if let Some(tip) = self.counted[node] {
+            self.trace.result(&tip);
+        }
+        self.arm(node);
+        Ok(())
+    }
+
+    fn carry_out(&mut self, node: usize, output: Output<Record>) {
+        match output {
+            Output::Send { peers, message } => {
+                for peer in peers {
+                    self.send(Place::of(peer), |to| Action::Deliver { to, message: message.clone() });
+                }
+            }
+            Output::Dial { address } => self.dial(node, address),
+            Output::Close { peer, .. } => self.hang_up(Place::of(peer)),
+            Output::Event(_) => {}
+        }
+    }
+
+    /// Lets a Byzantine node say something. `says` is given how many honest nodes there are.
+    fn lie(&mut self, node: usize, says: impl FnOnce(&mut Byzantine, usize) -> Vec<Said>) {
+        let honest = self.config.nodes;
+        let Role::Byzantine(liar) = &mut self.nodes[node].role else { return };
+        for said in says(liar, honest) {
+            match said {
+                Said::Message(peer, message) => {
+                    self.send(Place::of(peer), |to| Action::Deliver { to, message });
+                }
+                Said::Garbage(peer) => self.send(Place::of(peer), |to| Action::Garbage { to }),
+                Said::Close(peer) => self.hang_up(Place::of(peer)),
+                Said::Dial(to) => self.dial(node, address(to)),
+            }
+        }
+    }
+
+    fn send(&mut self, from: Place, arrival: impl FnOnce(Place) -> Action) {
+        if !self.links.is_open(from) {
+            return;
+        }
+        let breaks = self.config.breaks_per_million;
+        if breaks > 0 && self.rng.u32(..1_000_000) < breaks {
+            self.break_off(from);
+            return;
+        }
+        let latency = self.config.latency.sample(&mut self.rng);
+        if let Some(at) = self.links.send(from, self.elapsed, latency) {
+            self.queue.plan(at, arrival(from.other()));
+        }
+    }
+
+    fn dial(&mut self, from: usize, address: PeerAddr) {
+        let latency = self.config.latency.sample(&mut self.rng);
+        let epoch = self.nodes[from].epoch;
+        self.queue.plan(self.elapsed + latency, Action::Dialled { from, epoch, address });
+    }
+
+    fn hang_up(&mut self, place: Place) {
+        let latency = self.config.latency.sample(&mut self.rng);
+        if let Some(at) = self.links.send_end(place, self.elapsed, latency) {
+            self.queue.plan(at, Action::Ended { at: place.other(), is_lost: false });
+        }
+        self.links.close(place);
+    }
+
+    /// Plans the node's next timer. An earlier one that is planned already does as well: when it comes, it is
+    /// planned anew. So a deadline that each message moves back costs one entry in the queue, not one each.
+    fn arm(&mut self, node: usize) {
+        let owner = &mut self.nodes[node];
+        let Some(deadline) = owner.protocol().and_then(Protocol::poll_timeout) else { return };
+        let at = deadline.max(self.elapsed);
+        if owner.timer.is_none_or(|planned| planned > at) {
+            owner.timer = Some(at);
+            self.queue.plan(at, Action::Timer { node, epoch: owner.epoch });
+        }
+    }
+
+    /// Keeps count of the different tips, so that nobody has to look at every node to see whether they agree.
+    fn count_tip(&mut self, node: usize) {
+        let tip = self.nodes[node].protocol().map(|protocol| *protocol.chain().tip().hash());
+        let Some(counted) = self.counted.get_mut(node) else { return };
+        let before = core::mem::replace(counted, tip);
+        if before == tip {
+            return;
+        }
+        if let Some(tip) = tip {
+            *self.tips.entry(tip).or_default() += 1;
+        }
+        let Some(before) = before else { return };
+        if let Some(count) = self.tips.get_mut(&before) {
+            *count -= 1;
+            if *count == 0 {
+                self.tips.remove(&before);
+            }
+        }
+    }
+}
+
+const fn protocol_of(role: &Role) -> Option<&Protocol<Record>> {
+    match role {
+        Role::Honest(protocol) => Some(protocol),
+        Role::Down | Role::Byzantine(_) => None,
+    }
+}
+
+/// Where an inbound connection came from: no address at which anybody listens.
+#[expect(clippy::expect_used, reason = "printable, not empty and short")]
+fn caller(node: usize) -> PeerAddr {
+    format!("sim://caller-{node}").parse().expect("a valid address")
+}

@@ -1,0 +1,32 @@
+//! Nothing is done with a connection that is gone.
+
+use std::collections::BTreeSet;
+
+use super::{Breach, Invariant, Observation};
+use crate::protocol::Output;
+
+/// A node sends to open connections alone, and closes each once.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OpenConnections;
+
+impl Invariant for OpenConnections {
+    fn check(&mut self, observed: &Observation<'_>) -> Result<(), Breach> {
+        let mut closed = BTreeSet::new();
+        for output in observed.outputs {
+            let (peers, name) = match output {
+                Output::Send { peers, message } => (peers.as_slice(), message.kind()),
+                Output::Close { peer, .. } => (core::slice::from_ref(peer), "close"),
+                Output::Dial { .. } | Output::Event(_) => continue,
+            };
+            for peer in peers {
+                if closed.contains(peer) || observed.remote(*peer).is_none() {
+                    return Err(Breach::ClosedPeer { peer: *peer, output: name });
+                }
+            }
+            if let Output::Close { peer, .. } = output {
+                closed.insert(*peer);
+            }
+        }
+        Ok(())
+    }
+}

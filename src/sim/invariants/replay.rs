@@ -1,0 +1,57 @@
+//! The state is what the blocks add up to, however it came about: by extension, by reorganisation, from the store.
+
+use super::{Breach, Invariant, Observation};
+use crate::chain::Blockchain;
+use crate::primitives::Transaction;
+use crate::sim::record::{Record, Tally};
+
+/// A node's state is what a replay from genesis gives. Too slow for every step, so it is looked at now and then,
+/// at whichever node is touched then.
+#[derive(Clone, Debug, Default)]
+pub struct StateIsReplay {
+    steps: u64,
+}
+
+/// One step in so many is looked at.
+const SAMPLED: u64 = 512;
+
+impl Invariant for StateIsReplay {
+    fn check(&mut self, observed: &Observation<'_>) -> Result<(), Breach> {
+        self.steps += 1;
+        if self.steps.is_multiple_of(SAMPLED) { replay(observed.protocol.chain()) } else { Ok(()) }
+    }
+}
+
+/// Replays a chain from genesis and compares: every block stands on the one before it, and the state is what
+/// they add up to. A chain that has removed bodies cannot be replayed and is passed over.
+///
+/// # Errors
+///
+/// [`Breach`], naming the block.
+pub fn replay(chain: &Blockchain<Record>) -> Result<(), Breach> {
+    if chain.first_body() > 0 {
+        return Ok(());
+    }
+    let mut state = Tally::default();
+    let mut parent = *chain.genesis().hash();
+    let mut height = 0;
+    for block in chain.blocks(1..) {
+        let block = block.map_err(|error| Breach::Unreadable { error })?;
+        height += 1;
+        if (block.header().previous_hash, block.height()) != (parent, height) {
+            return Err(Breach::NotContiguous { hash: *block.hash(), height: block.height(), parent });
+        }
+        for record in block.data() {
+            let applied = record.apply(&mut state, &block.header().context());
+            applied.map_err(|_| Breach::StateDiffers { height })?;
+        }
+        parent = *block.hash();
+        if block.header().state_root != Record::state_root(&state) {
+            return Err(Breach::StateDiffers { height });
+        }
+    }
+    if parent != *chain.tip().hash() || height != chain.height() || state != *chain.state() {
+        return Err(Breach::StateDiffers { height: chain.height() });
+    }
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! A short run with random faults, all of it drawn from one seed: what a sweep over many seeds is made of.
+
+use core::time::Duration;
+use std::collections::BTreeSet;
+
+use fastrand::Rng;
+
+use super::config::SimulationConfig;
+use super::faults::Fault;
+use super::latency::{Latency, below, index};
+use super::{Simulation, Violation};
+
+/// How long faults are planned for.
+const TROUBLE: Duration = Duration::from_secs(120);
+
+/// What half-open connections and dialling may take once everything works again: silence is noticed after 30 s,
+/// an answer waited for 20 s, an address left alone for 15 s.
+const RECOVERY: Duration = Duration::from_secs(75);
+
+/// How long an agreement may take after that.
+const AGREEMENT: Duration = Duration::from_secs(300);
+
+/// Runs a small network of honest and Byzantine nodes for two minutes of virtual time, in which groups are cut
+/// off, nodes crash and come back, connections break and clocks are set. Then everything works again, except that
+/// the Byzantine nodes go on, and the honest ones must come to one chain that holds block by block. At last one
+/// of them starts over with nothing while nobody mines, and must come to the same chain by what it asks for alone.
+/// `replay` is the command that replays it, with `{seed}` in the place of the seed.
+///
+/// # Errors
+///
+/// [`Violation`], where a node did what it may not, or the honest nodes came to no agreement.
+pub fn random_faults(seed: u64, replay: &str) -> Result<Simulation, Violation> {
+    // Of another stream than the run itself.
+    let mut rng = Rng::with_seed(seed ^ 0x5eed_5eed_5eed_5eed);
+    let config = random_config(&mut rng).with_seed(seed).with_replay(replay);
+    let nodes = config.nodes;
+    let mut network = Simulation::new(config)?;
+    for _ in 0..rng.u32(2..9) {
+        plan_fault(&mut network, &mut rng, nodes);
+    }
+    network.run_for(TROUBLE)?;
+    network.apply(Fault::Heal)?;
+    network.apply(Fault::BreaksPerMillion(0))?;
+    for node in 0..nodes {
+        // Does nothing to a node that is up.
+        network.apply(Fault::Restart { node, keeps_store: true })?;
+        network.apply(Fault::ClockSkew { node, millis: 0 })?;
+    }
+    network.run_for(RECOVERY)?;
+    network.run_until_agreed(AGREEMENT)?;
+    network.set_block_interval(None);
+    let node = index(&mut rng, nodes);
+    network.apply(Fault::Crash(node))?;
+    network.apply(Fault::Restart { node, keeps_store: false })?;
+    network.run_until_agreed(AGREEMENT)?;
+    network.verify()?;
+    Ok(network)
+}
+
+fn random_config(rng: &mut Rng) -> SimulationConfig {
+    let millis = |from: u64, to: u64, rng: &mut Rng| Duration::from_millis(rng.u64(from..to));
+    let latency = match rng.u8(0..3) {
+        0 => Latency::Constant(millis(1, 200, rng)),
+        1 => Latency::Uniform { min: millis(1, 50, rng), max: millis(50, 400, rng) },
+        _ => Latency::Exponential { floor: millis(1, 50, rng), mean: millis(10, 200, rng) },
+    };
+    let nodes = 3 + index(rng, 4);
+    // In half of the runs the clocks are further apart than the rules allow.
+    let drift = Duration::from_secs(if rng.bool() { 120 } else { 10 });
+    let spec = SimulationConfig::easy_spec_with_drift(drift);
+    SimulationConfig::default()
+        .with_spec(spec)
+        .with_nodes(nodes)
+        .with_byzantine(index(rng, 3))
+        .with_latency(latency)
+        .with_breaks_per_million(rng.u32(0..3_000))
+        .with_block_interval(Some(millis(3_000, 10_000, rng)))
+        .with_hash_rates((0..nodes).map(|_| rng.u32(1..5)).collect::<Vec<_>>())
+        .with_clock_skews((0..nodes).map(|_| rng.i64(-20_000..20_000)).collect::<Vec<_>>())
+        .with_transaction_interval(rng.bool().then(|| millis(500, 5_000, rng)))
+        .with_attack_interval(millis(200, 3_000, rng))
+}
+
+/// A fault at some time, and its end at a later one.
+fn plan_fault(network: &mut Simulation, rng: &mut Rng, nodes: usize) {
+    let at = below(rng, TROUBLE);
+    let until = at + below(rng, TROUBLE.saturating_sub(at));
+    let node = index(rng, nodes);
+    match rng.u8(0..6) {
+        0 | 1 => {
+            let from: BTreeSet<usize> = (0..nodes).filter(|_| rng.bool()).collect();
+            let to = (0..nodes).filter(|node| !from.contains(node)).collect();
+            network.schedule(at, Fault::Cut { from, to, both_ways: rng.bool() });
+            network.schedule(until, Fault::Heal);
+        }
+        2 | 3 => {
+            network.schedule(at, Fault::Crash(node));
+            network.schedule(until, Fault::Restart { node, keeps_store: rng.u8(0..4) > 0 });
+        }
+        4 => network.schedule(at, Fault::Break(node, index(rng, nodes))),
+        _ => network.schedule(at, Fault::ClockSkew { node, millis: rng.i64(-20_000..20_000) }),
+    }
+}

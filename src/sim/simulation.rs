@@ -1,0 +1,277 @@
+//! The network as a whole: how it is set up, how long it runs, and what can be asked of it.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use fastrand::Rng;
+
+use super::config::{SimulationConfig, Topology};
+use super::invariants::{self, Breach, Invariant};
+use super::latency::{exponential, index};
+use super::links::Links;
+use super::measure::Measurements;
+use super::node::{Node, address};
+use super::queue::{Action, Queue};
+use super::record::Record;
+use super::trace::{Trace, TraceEvent};
+use super::violation::Violation;
+use crate::primitives::{Hash, Timestamp};
+use crate::protocol::{Now, Protocol};
+
+/// A network of nodes on virtual time. The same settings and the same calls give the same run, to the byte; see
+/// [`trace_hash`](Self::trace_hash).
+#[derive(Debug)]
+pub struct Simulation {
+    pub(super) config: SimulationConfig,
+    pub(super) rng: Rng,
+    pub(super) elapsed: Duration,
+    pub(super) queue: Queue,
+    pub(super) nodes: Vec<Node>,
+    pub(super) links: Links,
+    pub(super) invariants: Vec<Box<dyn Invariant>>,
+    pub(super) trace: Trace,
+    pub(super) measurements: Measurements,
+    /// The tips of the honest nodes that are up, and how many nodes have each.
+    pub(super) tips: BTreeMap<Hash, usize>,
+    /// The tip of each honest node that is up, as it is counted in `tips`.
+    pub(super) counted: Vec<Option<Hash>>,
+    /// The hash rates of the honest nodes, each with that of all before it.
+    pub(super) hash_rates: Vec<u64>,
+    pub(super) submitted: u64,
+    /// How often the interval between blocks was changed.
+    pub(super) mining_round: u64,
+}
+
+impl Simulation {
+    /// A network whose nodes have just been started and dial each other.
+    ///
+    /// # Errors
+    ///
+    /// [`Violation`], where a node does what it may not at its start.
+    pub fn new(config: SimulationConfig) -> Result<Self, Violation> {
+        let mut rng = Rng::with_seed(config.seed);
+        let all = config.nodes + config.byzantine;
+        let nodes = (0..all).map(|node| {
+            let skew = config.clock_skews.get(node).copied().unwrap_or(0);
+            let dials = dials(&config, node, &mut rng).into_iter().map(address).collect();
+            Node::new(skew, dials)
+        });
+        let nodes = nodes.collect();
+        let mut sum = 0;
+        let hash_rates = (0..config.nodes).map(|node| {
+            sum += u64::from(config.hash_rates.get(node).copied().unwrap_or(1));
+            sum
+        });
+        let mut simulation = Self {
+            nodes,
+            rng,
+            elapsed: Duration::ZERO,
+            queue: Queue::default(),
+            links: Links::default(),
+            invariants: invariants::all(),
+            trace: Trace::default(),
+            measurements: Measurements::default(),
+            tips: BTreeMap::new(),
+            counted: vec![None; config.nodes],
+            hash_rates: hash_rates.collect(),
+            submitted: 0,
+            mining_round: 0,
+            config,
+        };
+        for node in 0..all {
+            simulation.start(node, true)?;
+        }
+        simulation.plan_after(simulation.config.block_interval, Action::Mine { round: 0 });
+        simulation.plan_after(simulation.config.transaction_interval, Action::Submit);
+        Ok(simulation)
+    }
+
+    /// The settings, as they are by now.
+    pub const fn config(&self) -> &SimulationConfig {
+        &self.config
+    }
+
+    /// The virtual time since the start.
+    pub const fn elapsed(&self) -> Duration {
+        self.elapsed
+    }
+
+    /// The node, while it is up and honest.
+    pub fn protocol(&self, node: usize) -> Option<&Protocol<Record>> {
+        self.nodes.get(node)?.protocol()
+    }
+
+    /// Whether the node is up.
+    pub fn is_up(&self, node: usize) -> bool {
+        self.nodes.get(node).is_some_and(Node::is_up)
+    }
+
+    /// The hash of everything that has happened so far.
+    pub fn trace_hash(&self) -> Hash {
+        self.trace.hash()
+    }
+
+    /// How many events there were.
+    pub const fn events(&self) -> u64 {
+        self.trace.events()
+    }
+
+    /// The last events.
+    pub fn last_events(&self) -> impl ExactSizeIterator<Item = &TraceEvent> {
+        self.trace.last()
+    }
+
+    /// What was seen of the blocks.
+    pub const fn measurements(&self) -> &Measurements {
+        &self.measurements
+    }
+
+    /// Checks this invariant too from now on.
+    pub fn watch(&mut self, invariant: Box<dyn Invariant>) {
+        self.invariants.push(invariant);
+    }
+
+    /// Whether all honest nodes that are up have one tip.
+    pub fn is_agreed(&self) -> bool {
+        self.tips.len() == 1
+    }
+
+    /// Changes the mean time between blocks; `None` stops mining.
+    pub fn set_block_interval(&mut self, mean: Option<Duration>) {
+        self.config.block_interval = mean;
+        self.mining_round += 1;
+        self.plan_after(mean, Action::Mine { round: self.mining_round });
+    }
+
+    /// Lets the next thing happen. Returns whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// [`Violation`], where a node did what it may not.
+    pub fn step(&mut self) -> Result<bool, Violation> {
+        let Some((at, action)) = self.queue.pop() else { return Ok(false) };
+        self.elapsed = at;
+        self.act(action)?;
+        Ok(true)
+    }
+
+    /// Runs for this long.
+    ///
+    /// # Errors
+    ///
+    /// [`Violation`], where a node did what it may not.
+    pub fn run_for(&mut self, duration: Duration) -> Result<(), Violation> {
+        let end = self.elapsed + duration;
+        self.run_to(end, |_| false)?;
+        self.elapsed = end;
+        Ok(())
+    }
+
+    /// Runs until this holds, but not for longer than `limit`. Returns whether it does.
+    ///
+    /// # Errors
+    ///
+    /// [`Violation`], where a node did what it may not.
+    pub fn run_until(
+        &mut self,
+        limit: Duration,
+        condition: impl Fn(&Self) -> bool,
+    ) -> Result<bool, Violation> {
+        self.run_to(self.elapsed + limit, condition)
+    }
+
+    /// Runs until all honest nodes that are up have one tip. Blocks go on being mined: two branches with equal
+    /// work stand side by side until one of them grows.
+    ///
+    /// # Errors
+    ///
+    /// [`Violation`], where a node did what it may not, and with [`Breach::NoAgreement`] where there was no such
+    /// moment within `limit`.
+    pub fn run_until_agreed(&mut self, limit: Duration) -> Result<(), Violation> {
+        if self.run_until(limit, Self::is_agreed)? {
+            return Ok(());
+        }
+        let breach = Breach::NoAgreement { tips: self.tips.len(), waited: limit };
+        Err(self.violation(None, breach))
+    }
+
+    /// Checks what is too slow to be checked after every step: that each honest node's chain holds block by block
+    /// and its state is what its blocks add up to.
+    ///
+    /// # Errors
+    ///
+    /// [`Violation`], naming the node.
+    pub fn verify(&self) -> Result<(), Violation> {
+        for (number, node) in self.nodes.iter().enumerate() {
+            let Some(protocol) = node.protocol() else { continue };
+            let checked = invariants::replay(protocol.chain()).and_then(|()| {
+                protocol.chain().verify(..).map_err(|error| Breach::Verify { error: error.to_string() })
+            });
+            checked.map_err(|breach| self.violation(Some(number), breach))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn now(&self, node: usize) -> Now {
+        let since = i64::try_from(self.elapsed.as_millis()).unwrap_or(i64::MAX);
+        let skew = self.nodes.get(node).map_or(0, |node| node.skew_ms);
+        let start = self.config.spec.genesis_time().saturating_add(START_AFTER_GENESIS);
+        let wall = start.as_millis().saturating_add_signed(since.saturating_add(skew));
+        Now { elapsed: self.elapsed, wall: Timestamp::from_millis(wall) }
+    }
+
+    pub(super) fn violation(&self, node: Option<usize>, breach: Breach) -> Violation {
+        let trace = self.trace.last().copied().collect();
+        Violation::new(self.config.seed, self.elapsed, node, breach, &self.config.replay, trace)
+    }
+
+    pub(super) fn record(
+        &mut self,
+        node: Option<usize>,
+        from: Option<usize>,
+        kind: &'static str,
+        bytes: &[u8],
+    ) {
+        self.trace.record(TraceEvent { at: self.elapsed, node, from, kind }, bytes);
+    }
+
+    /// Plans something for after an exponential time, which makes it as likely at any moment as at any other.
+    pub(super) fn plan_after(&mut self, mean: Option<Duration>, action: Action) {
+        let Some(mean) = mean else { return };
+        let after = exponential(&mut self.rng, mean);
+        self.queue.plan(self.elapsed + after, action);
+    }
+
+    fn run_to(&mut self, end: Duration, condition: impl Fn(&Self) -> bool) -> Result<bool, Violation> {
+        while !condition(self) {
+            if self.queue.next().is_none_or(|at| at > end) {
+                return Ok(false);
+            }
+            self.step()?;
+        }
+        Ok(true)
+    }
+}
+
+/// How long after the genesis block's time a simulation begins.
+const START_AFTER_GENESIS: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Whom a node dials when it starts.
+fn dials(config: &SimulationConfig, node: usize, rng: &mut Rng) -> Vec<usize> {
+    let SimulationConfig { nodes, byzantine, topology, .. } = *config;
+    let mut dials: Vec<usize> = match topology {
+        // A Byzantine node chooses for itself, again and again.
+        _ if node >= nodes => return Vec::new(),
+        Topology::Mesh => (0..node).collect(),
+        Topology::Random { outbound } => {
+            let drawn = (0..outbound).map(|_| index(rng, nodes)).collect::<Vec<_>>();
+            core::iter::once((node + 1) % nodes).chain(drawn).collect()
+        }
+    };
+    // Each Byzantine node is believed by somebody.
+    dials.extend((nodes..nodes + byzantine).filter(|liar| liar % nodes == node));
+    dials.sort_unstable();
+    dials.dedup();
+    dials.retain(|other| *other != node);
+    dials
+}

@@ -1,0 +1,82 @@
+//! What happened, as one running hash and as the last few events in words. Two runs with one hash were the same,
+//! byte for byte.
+
+use core::fmt;
+use core::time::Duration;
+use std::collections::VecDeque;
+
+use sha2::{Digest, Sha256};
+
+use crate::primitives::Hash;
+
+/// How many events are kept for the report of a violation.
+const KEPT: usize = 40;
+
+/// One event, as a report shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TraceEvent {
+    /// When.
+    pub at: Duration,
+    /// The node at which it happened; `None` for what concerns the whole network.
+    pub node: Option<usize>,
+    /// The node at the other end of the connection, if there is one.
+    pub from: Option<usize>,
+    /// What it was: the kind of message, or of event.
+    pub kind: &'static str,
+}
+
+impl fmt::Display for TraceEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:>12.6} s", self.at.as_secs_f64())?;
+        match (self.from, self.node) {
+            (Some(from), Some(node)) => write!(f, "  {from} -> {node}")?,
+            (_, Some(node)) => write!(f, "  {node}")?,
+            (_, None) => write!(f, "  all")?,
+        }
+        write!(f, "  {}", self.kind)
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Trace {
+    hasher: Sha256,
+    events: u64,
+    last: VecDeque<TraceEvent>,
+}
+
+impl Trace {
+    /// Takes in an event and all that tells it from another.
+    pub(super) fn record(&mut self, event: TraceEvent, bytes: &[u8]) {
+        let number = |node: Option<usize>| node.map_or(u64::MAX, |node| node as u64).to_be_bytes();
+        self.hasher.update(event.at.as_nanos().to_be_bytes());
+        self.hasher.update(number(event.node));
+        self.hasher.update(number(event.from));
+        self.hasher.update((event.kind.len() as u64).to_be_bytes());
+        self.hasher.update(event.kind);
+        self.hasher.update((bytes.len() as u64).to_be_bytes());
+        self.hasher.update(bytes);
+        self.events += 1;
+        if self.last.len() == KEPT {
+            self.last.pop_front();
+        }
+        self.last.push_back(event);
+    }
+
+    /// Takes in what an event led to.
+    pub(super) fn result(&mut self, tip: &Hash) {
+        self.hasher.update(tip.as_bytes());
+    }
+
+    pub(super) fn hash(&self) -> Hash {
+        Hash::from_bytes(self.hasher.clone().finalize().into())
+    }
+
+    pub(super) const fn events(&self) -> u64 {
+        self.events
+    }
+
+    pub(super) fn last(&self) -> impl ExactSizeIterator<Item = &TraceEvent> {
+        self.last.iter()
+    }
+}
