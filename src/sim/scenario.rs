@@ -9,6 +9,7 @@ use super::config::SimulationConfig;
 use super::faults::Fault;
 use super::latency::{Latency, below, index};
 use super::{Simulation, Violation};
+use crate::protocol::{ProtocolConfig, limits};
 
 /// How long faults are planned for.
 const TROUBLE: Duration = Duration::from_secs(120);
@@ -68,8 +69,11 @@ fn random_config(rng: &mut Rng) -> SimulationConfig {
     // In half of the runs the clocks are further apart than the rules allow.
     let drift = Duration::from_secs(if rng.bool() { 120 } else { 10 });
     let spec = SimulationConfig::easy_spec_with_drift(drift);
+    // Where bans do not last, those who lie go on with it for the whole run.
+    let ban = if rng.bool() { limits::BAN_DURATION } else { Duration::ZERO };
     SimulationConfig::default()
         .with_spec(spec)
+        .with_protocol(ProtocolConfig::default().with_ban_duration(ban))
         .with_nodes(nodes)
         .with_byzantine(index(rng, 3))
         .with_latency(latency)

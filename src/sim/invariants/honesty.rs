@@ -20,33 +20,12 @@ impl Invariant for HonestPeersStay {
     }
 }
 
-/// Whether the reason says that the peer did what no honest peer does. Being late is none: the network may be at
-/// fault.
-const fn is_misbehaviour(reason: &CloseReason) -> bool {
-    match reason {
-        CloseReason::WrongGenesis { .. }
-        | CloseReason::WrongProtocol { .. }
-        | CloseReason::SelfConnection
-        | CloseReason::ExpectedHello { .. }
-        | CloseReason::SecondHello
-        | CloseReason::TextTooLong { .. }
-        | CloseReason::TooManyItems { .. }
-        | CloseReason::Unsolicited { .. }
-        | CloseReason::BrokenHeaders { .. }
-        | CloseReason::UnconnectedHeaders { .. }
-        | CloseReason::InvalidBlock { .. }
-        | CloseReason::InvalidTransaction(_)
-        | CloseReason::Malformed(_) => true,
-        CloseReason::AlreadyConnected
-        | CloseReason::HandshakeTimeout(_)
-        | CloseReason::RequestTimeout { .. }
-        | CloseReason::TooManyPeers { .. }
-        | CloseReason::QueueFull { .. }
-        | CloseReason::WriteTimeout(_)
-        | CloseReason::Bye { .. }
-        | CloseReason::Ended
-        | CloseReason::Lost(_)
-        | CloseReason::Requested
-        | CloseReason::Shutdown => false,
-    }
+/// Whether the reason counts against the peer, or says that the two are not made for each other. Being late does not:
+/// the network may be at fault.
+fn is_misbehaviour(reason: &CloseReason) -> bool {
+    let is_mismatch = matches!(
+        reason,
+        CloseReason::WrongGenesis { .. } | CloseReason::WrongProtocol { .. } | CloseReason::SelfConnection
+    );
+    is_mismatch || reason.penalty() > 0
 }
