@@ -10,6 +10,9 @@ use tokio::time::Instant;
 use crate::primitives::Timestamp;
 use crate::protocol::Now;
 
+/// A century.
+const FAR_AHEAD: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 /// Tokio's monotonic clock for timers, and a wall clock that can be replaced for blocks.
 #[derive(Clone)]
 pub(super) struct Clock {
@@ -29,9 +32,9 @@ impl Clock {
         Now { elapsed: self.start.elapsed(), wall: (self.wall)() }
     }
 
-    /// The moment at which `elapsed` will have passed.
+    /// The moment at which `elapsed` will have passed; one that nobody lives to see where there is none.
     pub(super) fn at(&self, elapsed: Duration) -> Instant {
-        self.start + elapsed
+        self.start.checked_add(elapsed).unwrap_or_else(|| self.start + FAR_AHEAD)
     }
 }
 

@@ -1,5 +1,8 @@
 //! What an application holds of a running node.
 
+mod blocking;
+mod error;
+
 use core::fmt;
 use core::ops::{Deref, RangeBounds};
 use core::time::Duration;
@@ -8,16 +11,14 @@ use std::sync::{Arc, RwLockReadGuard};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
+pub use error::{MineError, PeerError, Stopped, SubmitError};
+
 use super::driver::Command;
 use super::{Events, Shared, Status};
 use crate::chain::Blockchain;
-use crate::consensus::BlockError;
-use crate::mempool::MempoolError;
-use crate::miner::MiningThreadError;
 use crate::primitives::{Block, Hash, Transaction};
-use crate::protocol::{Ban, ConnectError, PeerAddr, PeerHost, PeerId, PeerInfo, Protocol};
+use crate::protocol::{Ban, PeerAddr, PeerHost, PeerId, PeerInfo, Protocol};
 use crate::store::StoreError;
-use crate::transport::TransportError;
 
 /// A running node. Cheap to clone; the node stops when [`shutdown`](Self::shutdown) is called or the last
 /// handle is dropped.
@@ -263,106 +264,6 @@ impl<T: Transaction> NodeHandle<T> {
         while changes.changed().await.is_ok() {}
     }
 
-    /// [`submit`](Self::submit) for threads.
-    ///
-    /// # Errors
-    ///
-    /// [`SubmitError`].
-    ///
-    /// # Panics
-    ///
-    /// In async code.
-    pub fn submit_blocking(&self, transaction: T) -> Result<Hash, SubmitError> {
-        self.runtime.block_on(self.submit(transaction))
-    }
-
-    /// [`mine`](Self::mine) for threads.
-    ///
-    /// # Errors
-    ///
-    /// [`MineError`].
-    ///
-    /// # Panics
-    ///
-    /// In async code.
-    pub fn mine_blocking(&self, data: Vec<T>) -> Result<Arc<Block<T>>, MineError> {
-        self.runtime.block_on(self.mine(data))
-    }
-
-    /// [`mine_pending`](Self::mine_pending) for threads.
-    ///
-    /// # Errors
-    ///
-    /// [`MineError`].
-    ///
-    /// # Panics
-    ///
-    /// In async code.
-    pub fn mine_pending_blocking(&self) -> Result<Arc<Block<T>>, MineError> {
-        self.runtime.block_on(self.mine_pending())
-    }
-
-    /// [`connect`](Self::connect) for threads.
-    ///
-    /// # Errors
-    ///
-    /// [`PeerError`].
-    ///
-    /// # Panics
-    ///
-    /// In async code.
-    pub fn connect_blocking(&self, address: PeerAddr) -> Result<(), PeerError> {
-        self.runtime.block_on(self.connect(address))
-    }
-
-    /// [`remove`](Self::remove) for threads.
-    ///
-    /// # Errors
-    ///
-    /// [`Stopped`].
-    ///
-    /// # Panics
-    ///
-    /// In async code.
-    pub fn remove_blocking(&self, peer: PeerId) -> Result<bool, Stopped> {
-        self.runtime.block_on(self.remove(peer))
-    }
-
-    /// [`ban`](Self::ban) for threads.
-    ///
-    /// # Errors
-    ///
-    /// [`Stopped`].
-    ///
-    /// # Panics
-    ///
-    /// In async code.
-    pub fn ban_blocking(&self, host: PeerHost, duration: Duration) -> Result<(), Stopped> {
-        self.runtime.block_on(self.ban(host, duration))
-    }
-
-    /// [`unban`](Self::unban) for threads.
-    ///
-    /// # Errors
-    ///
-    /// [`Stopped`].
-    ///
-    /// # Panics
-    ///
-    /// In async code.
-    pub fn unban_blocking(&self, host: PeerHost) -> Result<bool, Stopped> {
-        self.runtime.block_on(self.unban(host))
-    }
-
-    /// [`shutdown`](Self::shutdown) for threads.
-    ///
-    /// # Panics
-    ///
-    /// In async code.
-    pub fn shutdown_blocking(&self) {
-        self.runtime.block_on(self.shutdown());
-    }
-
     /// The runtime that the node runs on, for those who bridge threads to it.
     #[cfg(feature = "http")]
     pub(crate) const fn runtime(&self) -> &Handle {
@@ -391,62 +292,6 @@ impl<T: Transaction> fmt::Debug for ChainRef<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }
-}
-
-/// The node has stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the node has stopped")]
-pub struct Stopped;
-
-/// Why a transaction was not taken.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SubmitError {
-    /// The mempool refuses it.
-    #[error(transparent)]
-    Mempool(#[from] MempoolError),
-    /// The node has stopped.
-    #[error(transparent)]
-    Stopped(#[from] Stopped),
-}
-
-/// Why an address was not added.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PeerError {
-    /// It is no address of the node's transport.
-    #[error(transparent)]
-    Address(#[from] TransportError),
-    /// It is added already, or there are too many.
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
-    /// The node was built without a transport, so it reaches nobody.
-    #[error("the node has no transport to reach peers with")]
-    NoTransport,
-    /// The node has stopped.
-    #[error(transparent)]
-    Stopped(#[from] Stopped),
-}
-
-/// Why no block was mined.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum MineError {
-    /// A block with these transactions would break a rule, or the store cannot keep one.
-    #[error(transparent)]
-    Refused(#[from] BlockError),
-    /// Too many callers wait for a block already.
-    #[error("too many mining requests: {limit} are waiting already")]
-    Busy {
-        /// The limit.
-        limit: usize,
-    },
-    /// The mining threads could not be started.
-    #[error(transparent)]
-    Threads(#[from] MiningThreadError),
-    /// The node has stopped.
-    #[error(transparent)]
-    Stopped(#[from] Stopped),
 }
 
 #[cfg(test)]

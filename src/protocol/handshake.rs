@@ -21,13 +21,15 @@ impl<T: Transaction> Protocol<T> {
             }
             self.dialer.connected(&address, id);
         }
-        let place = match direction {
-            Direction::Inbound => self.make_place(&PeerHost::from(&address), now),
-            Direction::Outbound => Ok(()),
+        let host = PeerHost::from(&address);
+        let admitted = match self.reputation.remaining(&host, now.elapsed) {
+            Some(remaining) => Err(CloseReason::Banned { remaining }),
+            None if direction == Direction::Inbound => self.make_place(&host, now),
+            None => Ok(()),
         };
         let told = *self.chain.tip().hash();
         self.peers.insert(id, Peer::new(address, direction, told, now.elapsed));
-        if let Err(reason) = place {
+        if let Err(reason) = admitted {
             self.close(id, reason, now);
             return;
         }
@@ -37,9 +39,6 @@ impl<T: Transaction> Protocol<T> {
 
     /// Makes sure that there is a place for a caller from this host.
     fn make_place(&mut self, host: &PeerHost, now: Now) -> Result<(), CloseReason> {
-        if let Some(remaining) = self.reputation.remaining(host, now.elapsed) {
-            return Err(CloseReason::Banned { remaining });
-        }
         let inbound = self.peers.iter().filter(|(_, peer)| peer.direction == Direction::Inbound);
         let candidates: Vec<Candidate> = inbound
             .map(|(id, peer)| Candidate {

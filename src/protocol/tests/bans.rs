@@ -1,6 +1,6 @@
 //! Misbehaviour, and what comes of it: points, bans, and callers that give way.
 
-use super::network::{Network, address};
+use super::network::{LATENCY, Network, address};
 use super::*;
 use crate::{Ban, PeerHost};
 
@@ -85,6 +85,20 @@ fn what_an_application_bans_is_gone_and_comes_back_when_it_is_lifted() {
     network.pump(0);
     network.run_for(limits::MAX_BACKOFF * 2);
     assert_eq!(network.nodes[0].protocol.peers().len(), 2);
+}
+
+#[test]
+fn a_ban_holds_for_a_dial_that_is_under_way() {
+    let mut network = Network::new(2);
+    network.connect(0, 1);
+    network.run_for(LATENCY);
+    assert!(network.nodes[0].protocol.peers().is_empty());
+    let now = network.now();
+    network.nodes[0].protocol.ban(&host("1"), Duration::MAX, now);
+    network.pump(0);
+    network.run_for(Duration::from_secs(60));
+    assert!(network.nodes.iter().all(|node| node.protocol.peers().is_empty()));
+    assert_eq!(network.nodes[0].dialled.len(), 1);
 }
 
 #[test]

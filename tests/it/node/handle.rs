@@ -65,6 +65,20 @@ async fn a_banned_host_is_gone_until_the_ban_is_lifted() {
 }
 
 #[tokio::test]
+async fn a_ban_may_last_for_ever() {
+    let peer: hashloom::PeerAddr = "memory://nobody".parse().unwrap();
+    let builder = Node::<String>::builder(easy_spec("a")).transport(Memory::new());
+    let node = builder.peers([peer.clone()]).start().await.unwrap();
+    within(node.ban(PeerHost::from(&peer), Duration::MAX)).await.unwrap();
+    // Past the next attempt to reach it.
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(60)).await;
+    tokio::time::resume();
+    assert_eq!(within(node.mine_pending()).await.unwrap().height(), 1);
+    assert_eq!(node.bans().len(), 1);
+}
+
+#[tokio::test]
 async fn the_blocking_twins_work_from_a_thread() {
     let network = Memory::new();
     let builder = || Node::<String>::builder(easy_spec("a")).transport(network.clone());
@@ -72,10 +86,13 @@ async fn the_blocking_twins_work_from_a_thread() {
     let node = builder().start().await.unwrap();
     let address = other.listen_addr().unwrap().clone();
     let (done, waits) = tokio::sync::oneshot::channel();
+    let runtime = tokio::runtime::Handle::current();
     let thread = std::thread::spawn({
         let node = node.clone();
         move || {
             node.connect_blocking(address.clone()).unwrap();
+            // What is mined before the two have met is not pushed, and a node that is gone is not asked for it.
+            runtime.block_on(node.wait_for_peers(1)).unwrap();
             let error = node.connect_blocking(address.clone()).unwrap_err();
             let PeerError::Connect(error) = error else { panic!("{error}") };
             assert_eq!(error, ConnectError::AlreadyAdded { address });

@@ -1,0 +1,63 @@
+//! Why a call of a handle comes to nothing.
+
+use crate::consensus::BlockError;
+use crate::mempool::MempoolError;
+use crate::miner::MiningThreadError;
+use crate::protocol::ConnectError;
+use crate::transport::TransportError;
+
+/// The node has stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the node has stopped")]
+pub struct Stopped;
+
+/// Why a transaction was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubmitError {
+    /// The mempool refuses it.
+    #[error(transparent)]
+    Mempool(#[from] MempoolError),
+    /// The node has stopped.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+/// Why an address was not added.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PeerError {
+    /// It is no address of the node's transport.
+    #[error(transparent)]
+    Address(#[from] TransportError),
+    /// It is added already, or there are too many.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The node was built without a transport, so it reaches nobody.
+    #[error("the node has no transport to reach peers with")]
+    NoTransport,
+    /// The node has stopped.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+/// Why no block was mined.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MineError {
+    /// A block with these transactions would break a rule, or the store cannot keep one.
+    #[error(transparent)]
+    Refused(#[from] BlockError),
+    /// Too many callers wait for a block already.
+    #[error("too many mining requests: {limit} are waiting already")]
+    Busy {
+        /// The limit.
+        limit: usize,
+    },
+    /// The mining threads could not be started.
+    #[error(transparent)]
+    Threads(#[from] MiningThreadError),
+    /// The node has stopped.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
