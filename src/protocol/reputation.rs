@@ -67,7 +67,6 @@ impl core::str::FromStr for PeerHost {
     /// A host, or the address of a peer there.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let address: PeerAddr = text.parse()?;
-        // `10.0.0.0/64` and the like are no hosts, but the form in which an IPv6 network is shown is.
         Ok(if text.contains("://") { Self::from(&address) } else { Self::of(text) })
     }
 }

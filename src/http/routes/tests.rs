@@ -363,6 +363,11 @@ fn errors(
     #[case] code: &str,
     #[case] message: &str,
 ) {
+    assert_error([method, url, body], status, code, message);
+}
+
+/// Asks with a method, a URL and a body.
+fn assert_error([method, url, body]: [&str; 3], status: u16, code: &str, message: &str) {
     let headers: &[_] = if body.is_empty() { &[] } else { &[JSON] };
     let answer = ask(method, url, headers, body);
     assert_eq!((answer.status, answer.code()), (status, code), "{answer:?}");

@@ -52,10 +52,7 @@ fn what_is_wrong_is_told(
     #[case] code: &str,
     #[case] message: &str,
 ) {
-    let headers: &[_] = if body.is_empty() { &[] } else { &[JSON] };
-    let answer = ask(method, path, headers, body);
-    assert_eq!((answer.status, answer.code()), (status, code), "{answer:?}");
-    assert!(answer.message().contains(message), "{answer:?}");
+    assert_error([method, path, body], status, code, message);
 }
 
 /// Browsers ask first before they send a `DELETE` for a page of another origin; what they were not asked is
