@@ -151,6 +151,23 @@ mod tests {
         ]
     }
 
+    /// A group of lanes that begins there reaches beyond the last number.
+    #[test]
+    fn all_kernels_find_the_same_up_to_the_last_nonce() {
+        let bits = CompactTarget::from_bits(0x201f_ffff);
+        let target = Target::try_from(bits).unwrap();
+        for byte in 0..16 {
+            let header = Header { target: bits, ..Header::from_bytes(&[byte; Header::LEN]) };
+            for mut kernel in kernels(&header, target) {
+                for len in 0..40 {
+                    let nonces = u64::MAX - len..u64::MAX;
+                    let expected: Vec<_> = naive(header, nonces.clone()).collect();
+                    assert_eq!(find_all(&mut kernel, nonces), expected, "{}", kernel.kernel());
+                }
+            }
+        }
+    }
+
     proptest! {
         /// A target equal to the header's hash is met, the next smaller one is not: every kernel's hash is
         /// the header's, to the last bit.

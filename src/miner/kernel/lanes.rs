@@ -48,16 +48,17 @@ impl<S: Simd> Lanes<S> {
                 next = end;
                 continue;
             };
+            let left = end - next - before;
             next += before;
             while mask != 0 {
-                let nonce = next + u64::from(mask.trailing_zeros());
+                let lane = u64::from(mask.trailing_zeros());
                 // The lanes behind the end are computed with the others, and not asked for.
-                if nonce < end && attempt.succeeds(nonce) {
-                    return Some(nonce);
+                if lane < left && attempt.succeeds(next + lane) {
+                    return Some(next + lane);
                 }
                 mask &= mask - 1;
             }
-            next = end.min(next + S::u32s::LEN as u64);
+            next += left.min(S::u32s::LEN as u64);
         }
         None
     }
