@@ -11,18 +11,28 @@
 //! | `POST /transactions` | hands one transaction in | 202 |
 //! | `GET /peers` | connected peers | 200 |
 //! | `POST /peers` | dials one more | 202 |
+//! | `DELETE /peers/{id}` | ends a connection, and dials its address no more | 204 |
+//! | `GET /bans` | hosts that are banned | 200 |
+//! | `POST /bans` | bans a host | 201 |
+//! | `DELETE /bans/{host}` | lifts a ban | 204 |
 //! | `GET /status` | the node at a glance | 200 |
 //!
 //! `HEAD` goes wherever `GET` goes. Every answer is JSON. A page ends early once it has grown to
 //! [`RoutesConfig::max_page_bytes`]; the `Link` header says where the next one begins.
+//!
+//! # Caches
+//!
+//! A block by its hash never changes: a cache may keep it for a year without asking (`immutable`, RFC 8246). A block by
+//! its height and a page of blocks change with the best chain: they have an `ETag`, and who sends it back in
+//! `If-None-Match` gets a 304 without a body where nothing has changed. Everything else is not to be kept.
 //!
 //! # Bodies
 //!
 //! `POST /mine` takes `{"data": [..]}`, a list of transactions, or `{"data": value}`, a single one. A value is
 //! first read as a list; where a transaction is itself a JSON array, wrap it in a list. An empty list mines an
 //! empty block; `{}` or no body at all mines the pending transactions. `POST /transactions` takes
-//! `{"data": value}`, always a single one, and `POST /peers` `{"address": "ws://host:port"}`. Other fields are
-//! refused.
+//! `{"data": value}`, always a single one, `POST /peers` `{"address": "ws://host:port"}`, and `POST /bans`
+//! `{"host": "10.0.0.1", "seconds": 60}`, an hour where it does not say. Other fields are refused.
 //!
 //! # Errors
 //!
@@ -31,18 +41,18 @@
 //!
 //! | status | codes |
 //! | --- | --- |
-//! | 400 | `bad_request`, `bad_json`, `bad_query`, `bad_block_id`, `bad_address` |
+//! | 400 | `bad_request`, `bad_json`, `bad_query`, `bad_block_id`, `bad_address`, `bad_peer_id`, `bad_host` |
 //! | 403 | `host_not_allowed`, `cross_origin` |
-//! | 404 | `not_found`, `block_not_found` |
+//! | 404 | `not_found`, `block_not_found`, `peer_not_found`, `ban_not_found` |
 //! | 405 (with `Allow`) | `method_not_allowed` |
 //! | 408 | `request_timeout` |
-//! | 409 | `already_pending`, `already_mined`, `already_connected` |
+//! | 409 | `already_pending`, `already_mined`, `already_connected`, `peer_banned` |
 //! | 413 | `body_too_large` |
 //! | 415 | `unsupported_media_type` |
 //! | 422 | `transaction_rejected`, `transaction_not_encodable`, `transaction_too_large`, `block_too_large` |
 //! | 500 | `internal` |
 //! | 501 | `upgrade_unsupported`, `no_transport` |
-//! | 503 (with `Retry-After`) | `busy`, `mempool_full`, `mining_timeout`, `too_many_peers`, `shutting_down` |
+//! | 503 (with `Retry-After`) | `busy`, `mempool_full`, `mining_timeout`, `too_many_peers`, `store_failed`, `shutting_down` |
 //!
 //! What is not HTTP at all, and a head beyond its limit, hyper answers itself: 400 and 431 without a body. A
 //! head that takes too long is not answered but closed.
@@ -56,6 +66,7 @@
 
 mod backend;
 mod body;
+mod caching;
 mod config;
 mod error;
 mod guard;

@@ -134,7 +134,7 @@ impl From<MempoolError> for ApiError {
     }
 }
 
-/// An answer in JSON that is neither sniffed for another type nor kept by a cache: the next block changes it.
+/// An answer in JSON that is neither sniffed for another type nor kept by a cache, unless somebody says that it may be.
 pub(super) fn json_response(status: u16, body: Vec<u8>) -> Response {
     Response {
         status_code: status,

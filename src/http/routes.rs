@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 
 use super::backend::{Backend, Page};
 use super::body::{Body, host_in};
+use super::caching::{Lifetime, cacheable};
 use super::config::RoutesConfig;
 use super::error::{ApiError, Code, json_response};
 use super::guard;
@@ -90,8 +91,8 @@ impl<T: Transaction, B: Backend<T>> Routes<T, B> {
         };
         let answer = match (request.method(), resource) {
             // The server leaves the body of the answer out.
-            ("GET" | "HEAD", Resource::Blocks) => self.blocks(query),
-            ("GET" | "HEAD", Resource::Block(id)) => self.block(id),
+            ("GET" | "HEAD", Resource::Blocks) => self.blocks(request, query),
+            ("GET" | "HEAD", Resource::Block(id)) => self.block(request, id),
             ("GET" | "HEAD", Resource::Transactions) => self.transactions(query),
             ("GET" | "HEAD", Resource::Peers) => json(200, &self.backend.peers()),
             ("GET" | "HEAD", Resource::Bans) => json(200, &self.backend.bans()),
@@ -112,7 +113,7 @@ impl<T: Transaction, B: Backend<T>> Routes<T, B> {
         answer.unwrap_or_else(ApiError::into_response)
     }
 
-    fn blocks(&self, query: &str) -> Result<Response, ApiError> {
+    fn blocks(&self, request: &Request, query: &str) -> Result<Response, ApiError> {
         let paging = Paging::parse(query, &["from", "limit"])?;
         let from = paging.from.unwrap_or(0);
         let limit = self.page_limit(paging);
@@ -122,23 +123,30 @@ impl<T: Transaction, B: Backend<T>> Routes<T, B> {
         let (body, count) = to_json_list(views, self.config.max_page_bytes)?;
         let response = json_response(200, body)
             .with_additional_header("X-Total-Count", height.saturating_add(1).to_string());
-        let last = count.checked_sub(1).and_then(|index| blocks.get(index)).map(|block| block.height());
-        let Some(next) = last.map(|last| last + 1).filter(|next| *next <= height) else {
+        let Some(last) = count.checked_sub(1).and_then(|index| blocks.get(index)) else {
             return Ok(response);
         };
+        // The last block commits to all before it, and the number says which is the first.
+        let tag = format!("{}-{count}", last.hash());
+        let response = cacheable(response, request, &tag, Lifetime::Revalidated);
+        let next = last.height() + 1;
+        if next > height {
+            return Ok(response);
+        }
         let link = format!("</blocks?from={next}&limit={limit}>; rel=\"next\"");
         Ok(response.with_additional_header("Link", link))
     }
 
-    fn block(&self, id: &str) -> Result<Response, ApiError> {
-        let block = match BlockId::parse(id)? {
-            BlockId::Height(height) => self.backend.block_at(height)?,
-            BlockId::Hash(hash) => self.backend.block(&hash)?,
+    fn block(&self, request: &Request, id: &str) -> Result<Response, ApiError> {
+        let (block, lifetime) = match BlockId::parse(id)? {
+            BlockId::Height(height) => (self.backend.block_at(height)?, Lifetime::Revalidated),
+            BlockId::Hash(hash) => (self.backend.block(&hash)?, Lifetime::Immutable),
         };
-        match block {
-            Some(block) => json(200, &self.view(&block)),
-            None => Err(ApiError::new(Code::BlockNotFound, format!("this node has no block {id}"))),
-        }
+        let Some(block) = block else {
+            return Err(ApiError::new(Code::BlockNotFound, format!("this node has no block {id}")));
+        };
+        let response = json(200, &self.view(&block))?;
+        Ok(cacheable(response, request, &block.hash().to_string(), lifetime))
     }
 
     fn mine(&self, body: Body) -> Result<Response, ApiError> {

@@ -131,6 +131,19 @@ async fn head_has_the_length_of_get_and_no_body() {
     assert!(head.ends_with("\r\n\r\n"), "{head}");
 }
 
+/// A length would be taken for that of the body which the client keeps.
+#[tokio::test]
+async fn not_modified_has_neither_body_nor_length() {
+    let server = start(|_: &Request| Response::text("").with_status_code(304), HttpConfig::default()).await;
+    let mut client = Client::connect(&server).await;
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    let (head, _) = client.answer().await;
+    assert!(head.starts_with("HTTP/1.1 304 Not Modified\r\n"), "{head}");
+    assert!(!head.contains("content-length") && !head.contains("transfer-encoding"), "{head}");
+    client.send("HEAD / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+    assert!(client.rest().await.starts_with("HTTP/1.1 304 Not Modified\r\n"));
+}
+
 /// What is wrong with the request itself.
 #[rstest]
 #[case("garbage\r\n\r\n", 400, None)]

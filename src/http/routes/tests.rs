@@ -448,6 +448,7 @@ fn a_place_to_mine_is_given_back() {
 }
 
 mod bans;
+mod caching;
 
 mod arrays {
     //! A transaction type that is itself an array in JSON.
