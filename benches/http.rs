@@ -1,0 +1,269 @@
+//! How fast the HTTP routes are, as ratios in one run: against a bare axum server that answers bytes of the same
+//! size.
+//!
+//! ```sh
+//! cargo bench --features http --bench http
+//! cargo bench --features http --bench http -- --rounds 101 --turn-ms 300
+//! ```
+//!
+//! Client and servers share one process and its processors, so the client's own work is in both figures and brings
+//! a ratio closer to 1. The servers take turns, a short while each, and a ratio is the median over the turns. It
+//! prints Markdown tables; `docs/benchmarks.md` shows those of one run.
+
+#![expect(clippy::cast_precision_loss, reason = "figures for people")]
+#![expect(clippy::disallowed_methods, reason = "measures time")]
+
+use core::time::Duration;
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use axum::http::header::CONTENT_TYPE;
+use axum::routing::get;
+use clap::Parser;
+use hashloom::http::{HttpConfig, RoutesConfig, routes, serve};
+use hashloom::{ChainSpec, CompactTarget, Node, Retarget};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinSet;
+
+/// Measures the HTTP routes.
+#[derive(Debug, Parser)]
+struct Options {
+    /// Turns of each server; an odd number has a median.
+    #[arg(long, default_value_t = 51)]
+    rounds: usize,
+
+    /// How long a turn is, in milliseconds.
+    #[arg(long, default_value_t = 200)]
+    turn_ms: u64,
+
+    /// Connections that send one request after the other.
+    #[arg(long, default_value_t = 64)]
+    connections: usize,
+
+    /// Connections that send half a request and no more. Both ends are here: each takes two file descriptors.
+    #[arg(long, default_value_t = 2_000)]
+    stalled: usize,
+
+    /// What Cargo says to every benchmark.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// Blocks of the chain that is read.
+const BLOCKS: u64 = 100;
+
+/// Transactions of a block, and the bytes of each.
+const TRANSACTIONS: usize = 4;
+const TRANSACTION_BYTES: usize = 150;
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    let servers = Builder::new_multi_thread().enable_all().build()?;
+    let client = Builder::new_current_thread().enable_all().build()?;
+    let (node, hash) = servers.block_on(node(&options))?;
+
+    println!("{} connections, each with one request after the other:\n", options.connections);
+    println!("| | bytes of the answer | axum, a second | this crate, a second | ratio | middle half |");
+    println!("| --- | ---: | ---: | ---: | ---: | ---: |");
+    let known = format!("If-None-Match: \"{hash}\"\r\n");
+    for (name, path, headers) in [
+        ("`GET /status`", "/status".to_owned(), ""),
+        ("`GET /blocks/{height}`", "/blocks/50".to_owned(), ""),
+        ("`GET /blocks/{hash}`", format!("/blocks/{hash}"), ""),
+        ("`GET /blocks/{hash}` that the client has: 304", format!("/blocks/{hash}"), &known),
+        ("`GET /blocks?limit=100`", "/blocks?limit=100".to_owned(), ""),
+    ] {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
+        let (head, body) = client.block_on(answer(node, &request))?;
+        let other = servers.block_on(bare(body.clone()))?;
+        let ours = Server::new(node, &request);
+        let bare = Server::new(other, &request.replace(&path, "/"));
+        ensure!(head.starts_with("HTTP/1.1 200") || head.starts_with("HTTP/1.1 304"), "{head}");
+        let rates = take_turns(&client, &options, [bare, ours])?;
+        row(name, body.len(), &rates);
+    }
+    stalled(&options, &client, node)
+}
+
+/// The servers of one comparison.
+struct Server {
+    address: SocketAddr,
+    request: String,
+}
+
+impl Server {
+    fn new(address: SocketAddr, request: &str) -> Self {
+        Self { address, request: request.to_owned() }
+    }
+}
+
+/// A node with a chain to read, and the hash of one of its blocks.
+async fn node(options: &Options) -> Result<(SocketAddr, String)> {
+    let every_second_hash = CompactTarget::from_bits(0x207f_ffff);
+    let spec =
+        ChainSpec::builder("bench").easiest_target(every_second_hash).retarget(Retarget::Fixed).build()?;
+    let node = Node::<String>::builder(spec).start().await?;
+    for _ in 0..BLOCKS {
+        node.mine(vec!["x".repeat(TRANSACTION_BYTES); TRANSACTIONS]).await?;
+    }
+    let hash = node.block_at(BLOCKS / 2)?.context("no such block")?.hash().to_string();
+    let places = options.connections + options.stalled + 64;
+    let config = HttpConfig::default()
+        .with_max_connections(places)
+        .with_max_connections_per_address(places)
+        // A connection waits while the other server has its turn, and the stalled ones to the end.
+        .with_head_timeout(Duration::from_secs(3600));
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let server = serve(listener, routes(node.clone(), RoutesConfig::default()), config)?;
+    let address = server.local_addr();
+    // Both run until the process ends.
+    core::mem::forget((server, node));
+    Ok((address, hash))
+}
+
+/// axum, with these bytes as its only answer.
+async fn bare(body: Vec<u8>) -> io::Result<SocketAddr> {
+    let body = axum::body::Bytes::from(body);
+    let answer = move || async move { ([(CONTENT_TYPE, "application/json")], body) };
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    tokio::spawn(async move { axum::serve(listener, axum::Router::new().route("/", get(answer))).await });
+    Ok(address)
+}
+
+/// Requests a second, turn by turn, of each server.
+fn take_turns<const N: usize>(
+    client: &Runtime,
+    options: &Options,
+    servers: [Server; N],
+) -> Result<[Vec<f64>; N]> {
+    let turn = Duration::from_millis(options.turn_ms);
+    let mut rates = [const { Vec::new() }; N];
+    client.block_on(async {
+        let mut connected = Vec::new();
+        for server in &servers {
+            let (head, body) = answer(server.address, &server.request).await?;
+            let mut connections = Vec::new();
+            for _ in 0..options.connections {
+                connections.push(TcpStream::connect(server.address).await?);
+            }
+            connected.push((connections, head.len() + body.len()));
+        }
+        // The first turn only warms up.
+        for round in 0..=options.rounds {
+            for ((server, (connections, bytes)), rates) in servers.iter().zip(&mut connected).zip(&mut rates)
+            {
+                let rate =
+                    ask(core::mem::take(connections), connections, &server.request, *bytes, turn).await?;
+                if round > 0 {
+                    rates.push(rate);
+                }
+            }
+        }
+        Ok(rates)
+    })
+}
+
+/// Requests a second over these connections, which come back for the next turn.
+async fn ask(
+    connections: Vec<TcpStream>,
+    returned: &mut Vec<TcpStream>,
+    request: &str,
+    bytes: usize,
+    turn: Duration,
+) -> Result<f64> {
+    let start = Instant::now();
+    let mut tasks = JoinSet::new();
+    for mut stream in connections {
+        let request = request.to_owned();
+        tasks.spawn(async move {
+            let mut answer = vec![0; bytes];
+            let mut answers = 0_u64;
+            while start.elapsed() < turn {
+                stream.write_all(request.as_bytes()).await?;
+                stream.read_exact(&mut answer).await?;
+                answers += 1;
+            }
+            io::Result::Ok((stream, answers))
+        });
+    }
+    let mut answers = 0;
+    while let Some(task) = tasks.join_next().await {
+        let (stream, count) = task??;
+        returned.push(stream);
+        answers += count;
+    }
+    Ok(answers as f64 / start.elapsed().as_secs_f64())
+}
+
+/// One answer on a connection of its own: its head and its body.
+async fn answer(address: SocketAddr, request: &str) -> Result<(String, Vec<u8>)> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.write_all(request.as_bytes()).await?;
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await?);
+    }
+    let head = String::from_utf8(head)?;
+    let length =
+        head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    stream.read_exact(&mut body).await?;
+    Ok((head, body))
+}
+
+/// The first rates are the base. A ratio is of two turns that followed each other.
+fn row(name: &str, bytes: usize, [base, rates]: &[Vec<f64>; 2]) {
+    let ratios = sorted(rates.iter().zip(base).map(|(rate, base)| rate / base));
+    let [low, middle, high] = [1, 2, 3].map(|quarter| ratios[ratios.len() * quarter / 4]);
+    let median = |rates: &[f64]| sorted(rates.iter().copied())[rates.len() / 2];
+    let (base, rate) = (median(base), median(rates));
+    println!("| {name} | {bytes} | {base:.0} | {rate:.0} | {middle:.2} | {low:.2} to {high:.2} |");
+}
+
+fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut values: Vec<_> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values
+}
+
+/// What connections that send half a request cost the others.
+fn stalled(options: &Options, client: &Runtime, node: SocketAddr) -> Result<()> {
+    let request = "GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let measure = || -> Result<(Vec<f64>, Option<u64>)> {
+        let [rates] = take_turns(client, options, [Server::new(node, request)])?;
+        Ok((sorted(rates.into_iter()), threads()))
+    };
+    let (before, threads_before) = measure()?;
+    let held = client.block_on(async {
+        let mut held = Vec::new();
+        for _ in 0..options.stalled {
+            let mut stream = TcpStream::connect(node).await?;
+            stream.write_all(b"GET /status HTTP/1.1\r\nHost:").await?;
+            held.push(stream);
+        }
+        io::Result::Ok(held)
+    })?;
+    let (after, threads_after) = measure()?;
+    let median = |rates: &[f64]| rates[rates.len() / 2];
+    let shown =
+        |threads: Option<u64>| threads.map_or_else(|| "unknown".to_owned(), |count| count.to_string());
+    println!("\n`GET /status` beside {} connections that stall in the middle of a request:\n", held.len());
+    println!("| | a second | ratio | threads |");
+    println!("| --- | ---: | ---: | ---: |");
+    println!("| without | {:.0} | 1.00 | {} |", median(&before), shown(threads_before));
+    let ratio = median(&after) / median(&before);
+    println!("| with | {:.0} | {ratio:.2} | {} |", median(&after), shown(threads_after));
+    Ok(())
+}
+
+/// The threads of this process, where the system says.
+fn threads() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    status.lines().find_map(|line| line.strip_prefix("Threads:")?.trim().parse().ok())
+}
