@@ -2,6 +2,8 @@
 
 #[cfg(feature = "websocket")]
 mod bad_input;
+#[cfg(feature = "websocket")]
+mod discovery;
 mod lifecycle;
 mod partition;
 mod refusals;
