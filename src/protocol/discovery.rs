@@ -23,7 +23,7 @@ use super::{Protocol, limits};
 use crate::primitives::{Hash, Timestamp, Transaction};
 use book::{AddressBook, leading_number};
 pub(super) use rows::{Rows, update};
-use scope::{Scope, group, is_unspecified};
+use scope::{Scope, group, is_unspecified, written_host};
 
 #[derive(Clone, Debug)]
 pub(super) struct Discovery {
@@ -142,7 +142,7 @@ impl<T: Transaction> Protocol<T> {
         // It may have taken the place of a connection that we opened.
         self.discovery.ask_due.get_or_insert(now.elapsed + limits::ASK_PEERS_INTERVAL);
         let Some(listen) = peer.hello.as_ref().and_then(|hello| hello.listen.as_ref()) else { return };
-        let replaced = || listen.with_host(peer.address.host_and_port().0);
+        let replaced = || listen.with_host(&written_host(&peer.address));
         let listen = if is_unspecified(listen) { replaced() } else { Some(listen.clone()) };
         let Some(listen) = listen else { return };
         let from = peer.address.clone();
@@ -193,7 +193,8 @@ impl<T: Transaction> Protocol<T> {
 
     /// A connection is gone. What was only tried out is not dialled again before its turn comes.
     pub(super) fn released(&mut self, id: PeerId, peer: &Peer, reason: &CloseReason, lasted: bool, now: Now) {
-        if self.dialer.give_up_reached(id) {
+        let was_tried_out = self.dialer.give_up_reached(id);
+        if was_tried_out || peer.exchange.listens.is_some() {
             // Not at once, so that what closes a connection on a timeout does not make the next one due.
             self.look_for_peers(now.elapsed + limits::DISCOVERED_DIAL_INTERVAL);
         }

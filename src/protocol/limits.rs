@@ -103,7 +103,8 @@ pub const MIN_BACKOFF: Duration = Duration::from_millis(500);
 /// The longest wait before an address is dialled again.
 pub const MAX_BACKOFF: Duration = Duration::from_secs(15);
 
-/// Addresses in one `Peers`, and so what a `GetPeers` of a few bytes can cost: less than 10 kB, once in
+/// Addresses in one `Peers`, and so what a `GetPeers` of a few bytes can cost: less than 10 kB in a binary format and
+/// 20 kB in JSON, where every character may need an escape, and a few hundred bytes as a rule; once in
 /// [`ANSWER_PEERS_INTERVAL`].
 pub const MAX_PEERS_PER_MESSAGE: usize = 32;
 

@@ -49,6 +49,16 @@ pub(super) fn is_unspecified(address: &PeerAddr) -> bool {
     parse(address.host_and_port().0).is_some_and(|ip| ip.is_unspecified())
 }
 
+/// The host as it is best written in an address: an IPv4 address as such, also where it came over IPv6.
+pub(super) fn written_host(address: &PeerAddr) -> String {
+    let (host, _) = address.host_and_port();
+    match parse(host) {
+        Some(IpAddr::V4(ip)) => ip.to_string(),
+        Some(IpAddr::V6(ip)) => format!("[{ip}]"),
+        None => host.to_owned(),
+    }
+}
+
 /// What is likely to be in one hand: an IPv4 /16, an IPv6 /32, the last two labels of a name.
 pub(super) fn group(host: &PeerHost) -> Box<str> {
     let host = host.as_str();
