@@ -2,7 +2,7 @@
 
 #[cfg(feature = "websocket")]
 mod bad_input;
-#[cfg(feature = "websocket")]
+#[cfg(any(feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard"))]
 mod discovery;
 mod lifecycle;
 mod partition;
