@@ -103,6 +103,7 @@ async fn start_node(options: &Options) -> Result<NodeHandle> {
         .transport(transport)
         .listen(options.p2p_address()?)
         .peers(options.peers())
+        .discovery(options.discovery)
         .miner(options.miner)
         .mining_threads(options.mining_threads)
         .mine_continuously(options.mine)

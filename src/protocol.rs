@@ -5,6 +5,7 @@
 mod address;
 mod config;
 mod dialer;
+mod discovery;
 mod eviction;
 mod handshake;
 mod io;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 pub use address::{PeerAddr, PeerAddrError};
 pub use config::ProtocolConfig;
 pub(crate) use config::printable;
+pub use discovery::KnownAddress;
 pub use io::{CloseReason, Direction, Event, Input, Now, Output, PeerId};
 pub use message::{Hello, Message, Tip};
 pub use peer::PeerInfo;
@@ -36,6 +38,7 @@ use crate::miner::Template;
 use crate::primitives::{Address, Block, Hash, Timestamp, Transaction};
 use crate::store::StoreError;
 use dialer::Dialer;
+use discovery::Discovery;
 use peer::{Overdue, Peer};
 use reputation::Reputation;
 use saved::Saved;
@@ -60,6 +63,7 @@ pub struct Protocol<T: Transaction = String> {
     peers: BTreeMap<PeerId, Peer>,
     dialer: Dialer,
     reputation: Reputation,
+    discovery: Discovery,
     rng: fastrand::Rng,
     /// By which this node recognises a connection to itself.
     nonce: u64,
@@ -120,12 +124,14 @@ impl<T: Transaction> Protocol<T> {
         now: Timestamp,
     ) -> Result<Self, StoreError> {
         let mut node = Self::bare(chain, config);
+        node.load_peers(now)?;
         node.load_mempool(now)?;
         Ok(node)
     }
 
     fn bare(chain: Blockchain<T>, config: ProtocolConfig) -> Self {
-        let mut rng = fastrand::Rng::with_seed(config.seed.unwrap_or(0));
+        let seed = config.seed.unwrap_or(0);
+        let mut rng = fastrand::Rng::with_seed(seed);
         Self {
             mempool: Mempool::new(&chain, config.mempool.clone()),
             announced: *chain.tip().hash(),
@@ -135,6 +141,7 @@ impl<T: Transaction> Protocol<T> {
             nonce: rng.u64(..1 << 53),
             dialer: Dialer::new(rng.fork()),
             reputation: Reputation::default(),
+            discovery: Discovery::new(seed),
             rng,
             config,
             blocks_due: false,
@@ -183,13 +190,13 @@ impl<T: Transaction> Protocol<T> {
     ///
     /// [`ConnectError`].
     pub fn connect(&mut self, address: PeerAddr, now: Now) -> Result<(), ConnectError> {
-        if self.dialer.contains(&address) {
+        if self.dialer.keeps(&address) {
             return Err(ConnectError::AlreadyAdded { address });
         }
-        if let Some(remaining) = self.reputation.remaining(&PeerHost::from(&address), now.elapsed) {
+        if let Some(remaining) = self.reputation.remaining(&PeerHost::from(&address), now) {
             return Err(ConnectError::Banned { address, remaining });
         }
-        if self.dialer.len() >= self.config.max_outbound {
+        if self.dialer.kept() >= self.config.max_outbound {
             return Err(ConnectError::TooMany { limit: self.config.max_outbound });
         }
         self.dialer.add(address, now.elapsed);
@@ -264,7 +271,7 @@ impl<T: Transaction> Protocol<T> {
     /// was there.
     pub fn remove(&mut self, peer: PeerId, now: Now) -> bool {
         let was_there = self.peers.contains_key(&peer);
-        self.dialer.forget_reached(peer);
+        self.forget_addresses(peer);
         self.disconnect(peer, CloseReason::Requested, now);
         if was_there {
             self.plan_to_save(now);
@@ -276,6 +283,7 @@ impl<T: Transaction> Protocol<T> {
     /// new connections.
     pub fn shutdown(&mut self, now: Now) {
         self.save_at_last();
+        self.stop_discovery();
         self.dialer = Dialer::new(self.rng.fork());
         while let Some((peer, _)) = self.peers.first_key_value() {
             self.close(*peer, CloseReason::Shutdown, now);
@@ -286,11 +294,7 @@ impl<T: Transaction> Protocol<T> {
     pub fn handle(&mut self, input: Input<T>, now: Now) {
         match input {
             Input::Connected { peer, direction, address } => self.connected(peer, direction, address, now),
-            Input::DialFailed { address, error } => {
-                if let Some(retry_in) = self.dialer.failed(&address, now.elapsed) {
-                    self.event(Event::DialFailed { address, error, retry_in });
-                }
-            }
+            Input::DialFailed { address, error } => self.dial_failed(address, error, now),
             Input::Disconnected { peer, reason } => {
                 self.forget(peer, reason, now);
             }
@@ -314,7 +318,9 @@ impl<T: Transaction> Protocol<T> {
     /// When to call [`handle`](Self::handle) with [`Input::Timeout`], on the clock of [`Now::elapsed`].
     pub fn poll_timeout(&self) -> Option<Duration> {
         let peers = self.peers.values().map(Peer::deadline);
-        peers.chain(self.dialer.deadline()).chain(self.storage.deadline()).chain(self.saved.deadline()).min()
+        let peers = peers.chain(self.dialer.deadline()).chain(self.discovery.deadline());
+        let storage = self.storage.deadline().into_iter().chain(self.saved.deadline());
+        peers.chain(storage).min()
     }
 
     fn receive(&mut self, id: PeerId, message: Message<T>, now: Now) -> Result<(), CloseReason> {
@@ -361,6 +367,11 @@ impl<T: Transaction> Protocol<T> {
                 Ok(())
             }
             Message::Transactions(transactions) => self.received_transactions(id, transactions, now),
+            Message::GetPeers { limit } => {
+                self.serve_peers(id, limit, now);
+                Ok(())
+            }
+            Message::Peers { addresses } => self.received_peers(id, addresses, now),
         }
     }
 
@@ -378,6 +389,7 @@ impl<T: Transaction> Protocol<T> {
                 Overdue::Nothing => {}
             }
         }
+        self.discover(now);
         self.dial_due(now);
         self.attend_to_storage(now);
         self.save_if_due(now);
@@ -385,7 +397,7 @@ impl<T: Transaction> Protocol<T> {
 
     fn dial_due(&mut self, now: Now) {
         for address in self.dialer.take_due(now.elapsed) {
-            if let Some(remaining) = self.reputation.remaining(&PeerHost::from(&address), now.elapsed) {
+            if let Some(remaining) = self.reputation.remaining(&PeerHost::from(&address), now) {
                 self.dialer.postpone(&address, now.elapsed + remaining);
                 continue;
             }
@@ -413,6 +425,7 @@ impl<T: Transaction> Protocol<T> {
         self.blocks_due |= !peer.blocks.is_empty();
         self.transactions_due |= peer.transactions_request.is_some();
         let lasted = peer.is_ready() && now.elapsed >= peer.connected_at + limits::LASTING_CONNECTION;
+        self.released(id, &peer, &reason, lasted, now);
         self.dialer.disconnected(id, lasted, now.elapsed);
         self.event(Event::PeerDisconnected { peer: id, address: peer.address, reason });
     }
@@ -437,6 +450,7 @@ fn check_items<T>(message: &Message<T>) -> Result<(), CloseReason> {
         Message::Blocks(blocks) => (blocks.len(), limits::MAX_BLOCKS_IN_FLIGHT),
         Message::Offer { ids } | Message::GetTransactions { ids } => (ids.len(), limits::MAX_TRANSACTIONS),
         Message::Transactions(transactions) => (transactions.len(), limits::MAX_TRANSACTIONS),
+        Message::Peers { addresses } => (addresses.len(), limits::MAX_PEERS_PER_MESSAGE),
         _ => (0, 0),
     };
     if got > limit {

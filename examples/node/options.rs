@@ -51,6 +51,10 @@ pub(crate) struct Options {
     #[arg(long, env, value_name = "URL", value_parser = peers, help_heading = "Peers")]
     peers: Vec<Peers>,
 
+    /// Find more peers than these by asking them, and help others to find theirs.
+    #[arg(long, env, value_parser = BoolishValueParser::new(), help_heading = "Peers")]
+    pub(crate) discovery: bool,
+
     /// Format to ask peers for, json or bincode; every one that is built in is understood.
     #[arg(long, env, value_parser = wire, default_value = Wire::BUILT_IN, help_heading = "Peers")]
     wire: Wire,

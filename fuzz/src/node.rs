@@ -15,6 +15,7 @@ use crate::fixture::{self, KNOWN, Note, START};
 /// Small, so that a short run meets the bounds.
 const MAX_INBOUND: usize = 3;
 const MAX_OUTBOUND: usize = 2;
+const MAX_DISCOVERED: usize = 2;
 const MAX_PENDING: usize = 4;
 const MAX_PENDING_BYTES: usize = 128;
 const MAX_ORPHANS: usize = 4;
@@ -57,6 +58,8 @@ impl TestNode {
             .with_seed(7)
             .with_max_inbound(MAX_INBOUND)
             .with_max_outbound(MAX_OUTBOUND)
+            .with_discovery(true)
+            .with_max_discovered(MAX_DISCOVERED)
             .with_mempool(mempool);
         let chain = fixture::chain_of(&fixture::blocks()[..KNOWN], chain);
         let work = chain.work();
@@ -289,6 +292,7 @@ impl TestNode {
             }
             Message::Transactions(transactions) => (transactions.len(), limits::MAX_TRANSACTIONS),
             Message::Bye { reason } => (reason.len(), limits::MAX_REASON_BYTES),
+            Message::Peers { addresses } => (addresses.len(), limits::MAX_PEERS_PER_MESSAGE),
             _ => return,
         };
         assert!(items <= limit, "{items} items, at most {limit} are allowed: {message:?}");
@@ -310,7 +314,9 @@ impl TestNode {
         assert!(chain.orphan_count() <= MAX_ORPHANS);
         assert!(mempool.len() <= MAX_PENDING && mempool.bytes() <= MAX_PENDING_BYTES);
         let inbound = peers.iter().filter(|peer| peer.direction == Direction::Inbound).count();
-        assert!(inbound <= MAX_INBOUND && peers.len() - inbound <= MAX_OUTBOUND, "{peers:?}");
+        let outbound = peers.len() - inbound;
+        assert!(inbound <= MAX_INBOUND && outbound <= MAX_OUTBOUND + MAX_DISCOVERED, "{peers:?}");
+        assert!(self.node.addresses().len() <= limits::MAX_ADDRESSES);
         let ids: BTreeSet<PeerId> = peers.iter().map(|peer| peer.id).collect();
         assert_eq!(ids, self.introduced);
         assert!(peers.iter().all(|peer| peer.blocks_in_flight <= limits::MAX_BLOCKS_IN_FLIGHT));

@@ -1,7 +1,7 @@
 //! What peers say, as the fuzzer draws it: introductions and messages that are mostly good.
 
 use arbitrary::Arbitrary;
-use hashloom::{Hash, Hello, Message, Tip, Work, transaction_id};
+use hashloom::{Hash, Hello, Message, PeerAddr, Tip, Work, transaction_id};
 
 use crate::fixture::{self, Note};
 use crate::mutation::{Edits, SomeBlock, notes, pick};
@@ -15,6 +15,7 @@ pub struct Greeting {
     tip: u8,
     work: Option<u64>,
     wants_new_blocks: bool,
+    listens: Option<u8>,
     keeps_bodies: Option<u8>,
     fault: Option<Fault>,
 }
@@ -37,6 +38,7 @@ impl Greeting {
             nonce: (self.nonce % 4).into(),
             tip: Tip { hash: *tip.hash(), height: tip.height(), work: Work::from_uint(work) },
             wants_new_blocks: self.wants_new_blocks,
+            listen: self.listens.map(address),
             keeps_bodies: self.keeps_bodies.map(u64::from),
             ..node.hello()
         };
@@ -72,6 +74,8 @@ pub enum Speech {
     /// As many hashes as a message may hold, and one more.
     TooMany,
     Bye(String),
+    GetPeers(u32),
+    Peers(Vec<u8>),
 }
 
 /// Neighbours among the fixture's blocks.
@@ -120,6 +124,10 @@ impl Speech {
                 Message::GetBlocks { hashes: vec![Hash::ZERO; hashloom::limits::MAX_BLOCKS_IN_FLIGHT + 1] }
             }
             Self::Bye(reason) => Message::Bye { reason: reason.clone() },
+            Self::GetPeers(limit) => Message::GetPeers { limit: *limit },
+            Self::Peers(numbers) => {
+                Message::Peers { addresses: numbers.iter().take(64).copied().map(address).collect() }
+            }
         }
     }
 }
@@ -140,8 +148,20 @@ pub fn answer(request: &Message<Note>) -> Option<Message<Note>> {
             let wanted = |note: &Note| transaction_id(note).is_ok_and(|id| ids.contains(&id));
             Some(Message::Transactions(every.filter(wanted).collect()))
         }
+        Message::GetPeers { .. } => Some(Message::Peers { addresses: (0..32).map(address).collect() }),
         Message::Ping(nonce) => Some(Message::Pong(*nonce)),
         _ => None,
+    }
+}
+
+/// The address of a peer, or another place.
+fn address(number: u8) -> PeerAddr {
+    match number {
+        0..16 => TestNode::address(number),
+        16 => "test://0.0.0.0:1".parse().expect("an address"),
+        17 => "test://[::1]:1".parse().expect("an address"),
+        18 => "://".parse().expect("an address"),
+        _ => format!("test://{number}.{number}.0.1:1").parse().expect("an address"),
     }
 }
 

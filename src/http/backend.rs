@@ -41,6 +41,9 @@ pub(crate) trait Backend<T: Transaction>: Send + Sync + 'static {
     /// Ends a connection and keeps no other to its address. Returns whether it was there.
     fn remove(&self, peer: PeerId) -> Result<bool, ApiError>;
 
+    /// The addresses that discovery knows.
+    fn addresses(&self) -> Vec<impl Serialize>;
+
     /// The hosts that are banned.
     fn bans(&self) -> Vec<impl Serialize>;
 

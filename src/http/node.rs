@@ -78,6 +78,10 @@ impl<T: Transaction> Backend<T> for NodeHandle<T> {
         Ok(self.remove_blocking(peer)?)
     }
 
+    fn addresses(&self) -> Vec<impl Serialize> {
+        Self::addresses(self)
+    }
+
     fn bans(&self) -> Vec<impl Serialize> {
         Self::bans(self)
     }

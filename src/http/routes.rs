@@ -44,6 +44,7 @@ enum Resource<'a> {
     Transactions,
     Peers,
     Peer(&'a str),
+    Addresses,
     Bans,
     Ban,
     Status,
@@ -56,6 +57,7 @@ impl<'a> Resource<'a> {
             "/mine" => Some(Self::Mine),
             "/transactions" => Some(Self::Transactions),
             "/peers" => Some(Self::Peers),
+            "/addresses" => Some(Self::Addresses),
             "/status" => Some(Self::Status),
             "/bans" => Some(Self::Bans),
             _ => {
@@ -71,7 +73,7 @@ impl<'a> Resource<'a> {
     /// The methods as an `Allow` header lists them.
     const fn allow(self) -> &'static str {
         match self {
-            Self::Blocks | Self::Block(_) | Self::Status => "GET, HEAD",
+            Self::Blocks | Self::Block(_) | Self::Addresses | Self::Status => "GET, HEAD",
             Self::Mine => "POST",
             Self::Peer(_) | Self::Ban => "DELETE",
             Self::Transactions | Self::Peers | Self::Bans => "GET, HEAD, POST",
@@ -95,6 +97,7 @@ impl<T: Transaction, B: Backend<T>> Routes<T, B> {
             ("GET" | "HEAD", Resource::Block(id)) => self.block(request, id),
             ("GET" | "HEAD", Resource::Transactions) => self.transactions(query),
             ("GET" | "HEAD", Resource::Peers) => json(200, &self.backend.peers()),
+            ("GET" | "HEAD", Resource::Addresses) => json(200, &self.backend.addresses()),
             ("GET" | "HEAD", Resource::Bans) => json(200, &self.backend.bans()),
             ("GET" | "HEAD", Resource::Status) => json(200, &self.backend.status()),
             ("POST", Resource::Mine) => self.body(request).and_then(|body| self.mine(body)),
@@ -268,8 +271,8 @@ fn no_content() -> Response {
 const DEFAULT_PAGE_ITEMS: usize = 100;
 
 /// For whoever asks for something else.
-const ROUTES: &str = "/blocks, /blocks/{height or hash}, POST /mine, /transactions, /peers, DELETE /peers/{id}, /bans, \
-                      DELETE /bans/{host} and /status";
+const ROUTES: &str = "/blocks, /blocks/{height or hash}, POST /mine, /transactions, /peers, DELETE /peers/{id}, /addresses, \
+                      /bans, DELETE /bans/{host} and /status";
 
 #[cfg(test)]
 mod tests;

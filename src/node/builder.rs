@@ -41,6 +41,7 @@ impl<T: Transaction> Node<T> {
             spec,
             store: None,
             protocol: ProtocolConfig::default(),
+            discovery: None,
             transport: None,
             listen: None,
             peers: Vec::new(),
@@ -56,6 +57,7 @@ pub struct NodeBuilder<T: Transaction = String> {
     spec: ChainSpec,
     store: Option<Box<dyn Store>>,
     protocol: ProtocolConfig,
+    discovery: Option<bool>,
     transport: Option<Arc<dyn Transport<T>>>,
     listen: Option<PeerAddr>,
     peers: Vec<PeerAddr>,
@@ -73,7 +75,7 @@ const MAX_COMMANDS: usize = 64;
 const MAX_EVENTS: usize = 1_024;
 
 impl<T: Transaction> NodeBuilder<T> {
-    /// Sets where the chain is kept, with the transactions that wait to be mined and the addresses of peers.
+    /// Sets where the chain is kept, with the transactions that wait to be mined, the addresses of peers, and bans.
     /// Default: in memory.
     ///
     /// The node's task waits for the store, on a runtime with one thread together with everything else there.
@@ -115,6 +117,13 @@ impl<T: Transaction> NodeBuilder<T> {
     /// the one that the node listens at.
     pub fn protocol(mut self, config: ProtocolConfig) -> Self {
         self.protocol = config;
+        self
+    }
+
+    /// Sets whether the node finds peers beyond those that it was given, and helps others to find theirs: see
+    /// [`ProtocolConfig::discovery`]. Default: as the configuration says, which is no.
+    pub const fn discovery(mut self, discovery: bool) -> Self {
+        self.discovery = Some(discovery);
         self
     }
 
@@ -168,6 +177,8 @@ impl<T: Transaction> NodeBuilder<T> {
         let mut protocol = self.protocol;
         protocol.seed.get_or_insert_with(|| fastrand::u64(..));
         protocol.listen = protocol.listen.or_else(|| listen.clone());
+        // Without a transport there is nobody to be found.
+        protocol.discovery = self.discovery.unwrap_or(protocol.discovery) && self.transport.is_some();
         let waits_for_disk = self.store.is_some();
         let store = self.store.unwrap_or_else(|| Box::new(Memory::new()));
         let chain = Blockchain::open(self.spec, protocol.chain.clone(), store)?;
@@ -217,6 +228,7 @@ impl<T: Transaction> core::fmt::Debug for NodeBuilder<T> {
             .field("spec", &self.spec)
             .field("store", &self.store)
             .field("protocol", &self.protocol)
+            .field("discovery", &self.discovery)
             .field("transport", &self.transport)
             .field("listen", &self.listen)
             .field("peers", &self.peers)

@@ -17,7 +17,7 @@ use super::driver::Command;
 use super::{Events, Shared, Status};
 use crate::chain::Blockchain;
 use crate::primitives::{Block, Hash, Transaction};
-use crate::protocol::{Ban, PeerAddr, PeerHost, PeerId, PeerInfo, Protocol};
+use crate::protocol::{Ban, KnownAddress, PeerAddr, PeerHost, PeerId, PeerInfo, Protocol};
 use crate::store::StoreError;
 
 /// A running node. Cheap to clone; the node stops when [`shutdown`](Self::shutdown) is called or the last
@@ -106,6 +106,11 @@ impl<T: Transaction> NodeHandle<T> {
     /// The peers that have introduced themselves.
     pub fn peers(&self) -> Vec<PeerInfo> {
         self.shared.read().peers()
+    }
+
+    /// The addresses that discovery knows, in the order of their texts; empty where it is off.
+    pub fn addresses(&self) -> Vec<KnownAddress> {
+        self.shared.read().addresses()
     }
 
     /// The hosts that no connection is kept with, because they have misbehaved or were banned by [`ban`](Self::ban).
@@ -237,7 +242,7 @@ impl<T: Transaction> NodeHandle<T> {
     }
 
     /// Ends all connections with a host, and keeps none for so long. A ban that it is under already is replaced.
-    /// Bans end with the node.
+    /// A store keeps bans over a restart.
     ///
     /// # Errors
     ///

@@ -19,6 +19,29 @@ impl PeerAddr {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// What stands for the host, with the brackets of an IPv6 address, and the port behind it: between `://` and the
+    /// path, or all of it where there is neither.
+    pub(super) fn host_and_port(&self) -> (&str, Option<&str>) {
+        let text = self.as_str();
+        let text = text.split_once("://").map_or(text, |(_, rest)| rest);
+        let text = text.split_once('/').map_or(text, |(authority, _)| authority);
+        let is_port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+        // An IPv6 address without brackets has colons of its own, and no port.
+        let with_port = text
+            .rsplit_once(':')
+            .filter(|(host, port)| is_port(port) && (host.ends_with(']') || !host.contains(':')));
+        with_port.map_or((text, None), |(host, port)| (host, Some(port)))
+    }
+
+    /// The same place at another host, written as in an address; `None` where that is too long.
+    pub(super) fn with_host(&self, host: &str) -> Option<Self> {
+        let text = self.as_str();
+        let scheme = text.find("://").map_or(0, |at| at + 3);
+        let (before, rest) = text.split_at(scheme);
+        let rest = rest.strip_prefix(self.host_and_port().0)?;
+        [before, host, rest].concat().parse().ok()
+    }
 }
 
 /// Why a text is not an address.
@@ -86,6 +109,24 @@ mod tests {
     #[case("ws://localhost:5001", Ok("ws://localhost:5001"))]
     fn parsing(#[case] text: &str, #[case] expected: Result<&str, PeerAddrError>) {
         assert_eq!(text.parse::<PeerAddr>().as_ref().map(PeerAddr::as_str), expected.as_ref().copied());
+    }
+
+    #[rstest]
+    #[case("ws://0.0.0.0:5001/p:1", "0.0.0.0", Some("5001"), "ws://10.0.0.1:5001/p:1")]
+    #[case("ws://[::]:5001", "[::]", Some("5001"), "ws://10.0.0.1:5001")]
+    #[case("ws://::", "::", None, "ws://10.0.0.1")]
+    #[case("memory://", "", None, "memory://10.0.0.1")]
+    #[case("alone", "alone", None, "10.0.0.1")]
+    fn a_host_is_found_and_replaced(
+        #[case] text: &str,
+        #[case] host: &str,
+        #[case] port: Option<&str>,
+        #[case] replaced: &str,
+    ) {
+        let address: PeerAddr = text.parse().unwrap();
+        assert_eq!(address.host_and_port(), (host, port));
+        assert_eq!(address.with_host("10.0.0.1").unwrap().as_str(), replaced);
+        assert_eq!(address.with_host(&"x".repeat(PeerAddr::MAX_LEN + 1)), None);
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub struct ProtocolConfig {
     /// The software's name and version, as peers see it; cut to [`limits::MAX_AGENT_BYTES`]. Default:
     /// `hashloom/` and the version of this crate.
     pub agent: String,
-    /// Where this node accepts connections, as peers are told. Default: nowhere.
+    /// Where this node accepts connections, as peers are told where discovery is on. Default: nowhere.
     pub listen: Option<PeerAddr>,
     /// Whether peers should send blocks that they mine at once, which saves a round trip. Default: yes.
     pub wants_new_blocks: bool,
@@ -31,6 +31,13 @@ pub struct ProtocolConfig {
     pub ban_duration: Duration,
     /// Addresses that this node keeps a connection to. Default: [`limits::MAX_OUTBOUND`].
     pub max_outbound: usize,
+    /// Whether this node asks its peers for the addresses of others, connects to some of them, and tells what it
+    /// knows when it is asked. Default: no. A chain is often kept among known parties, and what a peer names may be
+    /// any machine that this one can reach: whoever wants to connect there says so.
+    pub discovery: bool,
+    /// Connections that discovery opens, beyond those to the addresses that this node is to keep; with 0 it only
+    /// answers and collects. Default: [`limits::MAX_DISCOVERED`].
+    pub max_discovered: usize,
     /// The bounds of the chain.
     pub chain: ChainConfig,
     /// The bounds of the mempool.
@@ -48,6 +55,8 @@ impl Default for ProtocolConfig {
             max_inbound_per_host: limits::MAX_INBOUND_PER_HOST,
             ban_duration: limits::BAN_DURATION,
             max_outbound: limits::MAX_OUTBOUND,
+            discovery: false,
+            max_discovered: limits::MAX_DISCOVERED,
             chain: ChainConfig::default(),
             mempool: MempoolConfig::default(),
         }
@@ -108,6 +117,20 @@ impl ProtocolConfig {
     #[must_use]
     pub const fn with_max_outbound(mut self, addresses: usize) -> Self {
         self.max_outbound = addresses;
+        self
+    }
+
+    /// Sets [`discovery`](Self::discovery).
+    #[must_use]
+    pub const fn with_discovery(mut self, discovery: bool) -> Self {
+        self.discovery = discovery;
+        self
+    }
+
+    /// Sets [`max_discovered`](Self::max_discovered).
+    #[must_use]
+    pub const fn with_max_discovered(mut self, connections: usize) -> Self {
+        self.max_discovered = connections;
         self
     }
 

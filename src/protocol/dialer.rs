@@ -1,4 +1,5 @@
-//! The addresses that a node keeps a connection to, and when each is dialled again.
+//! The addresses that a node keeps a connection to, and when each is dialled again; beside them those that it tries
+//! out once because others told of them.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -16,6 +17,8 @@ pub(super) struct Dialer {
 #[derive(Clone, Debug)]
 struct Line {
     status: Status,
+    /// Whether it is dialled again and again, and not only tried out.
+    is_kept: bool,
     /// Attempts in a row that came to no lasting connection.
     failures: u32,
 }
@@ -33,25 +36,68 @@ impl Dialer {
         Self { addresses: BTreeMap::new(), rng }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.addresses.len()
+    /// How many addresses are kept a connection to.
+    pub(super) fn kept(&self) -> usize {
+        self.addresses.values().filter(|line| line.is_kept).count()
     }
 
+    /// How many are tried out, or connected after that.
+    pub(super) fn tried_out(&self) -> usize {
+        self.addresses.values().filter(|line| !line.is_kept).count()
+    }
+
+    /// Whether a connection is kept to the address.
+    pub(super) fn keeps(&self, address: &PeerAddr) -> bool {
+        self.addresses.get(address).is_some_and(|line| line.is_kept)
+    }
+
+    /// Whether an address is reached over this connection, whoever opened it.
+    pub(super) fn reaches(&self, peer: PeerId) -> bool {
+        self.addresses.values().any(|line| line.status == Status::Connected(peer))
+    }
+
+    /// All addresses, kept or tried out.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = &PeerAddr> {
+        self.addresses.keys()
+    }
+
+    /// Whether the address is kept or tried out.
     pub(super) fn contains(&self, address: &PeerAddr) -> bool {
         self.addresses.contains_key(address)
     }
 
-    /// The addresses without a connection.
+    /// The addresses that are kept a connection to and have none.
     pub(super) fn unconnected(&self) -> impl Iterator<Item = &PeerAddr> {
-        let open = |(address, line): (_, &Line)| {
-            if matches!(line.status, Status::Connected(_)) { None } else { Some(address) }
-        };
-        self.addresses.iter().filter_map(open)
+        let is_open = |line: &Line| line.is_kept && !matches!(line.status, Status::Connected(_));
+        self.addresses.iter().filter(move |(_, line)| is_open(line)).map(|(address, _)| address)
     }
 
-    /// Adds an address, to be dialled at once.
+    /// Keeps a connection to an address, which is dialled at once unless it is being tried out.
     pub(super) fn add(&mut self, address: PeerAddr, now: Duration) {
-        self.addresses.entry(address).or_insert(Line { status: Status::Waiting(now), failures: 0 });
+        let line = Line { status: Status::Waiting(now), is_kept: true, failures: 0 };
+        self.addresses.entry(address).or_insert(line).is_kept = true;
+    }
+
+    /// Dials an address once, unless it is kept a connection to.
+    pub(super) fn try_out(&mut self, address: PeerAddr, now: Duration) {
+        let line = Line { status: Status::Waiting(now), is_kept: false, failures: 0 };
+        self.addresses.entry(address).or_insert(line);
+    }
+
+    /// Gives up an address that was tried out. Returns whether it was.
+    pub(super) fn give_up(&mut self, address: &PeerAddr) -> bool {
+        let was_tried_out = self.addresses.get(address).is_some_and(|line| !line.is_kept);
+        if was_tried_out {
+            self.addresses.remove(address);
+        }
+        was_tried_out
+    }
+
+    /// Gives up what was tried out and is reached over this connection. Returns whether something was.
+    pub(super) fn give_up_reached(&mut self, peer: PeerId) -> bool {
+        let before = self.addresses.len();
+        self.addresses.retain(|_, line| line.is_kept || line.status != Status::Connected(peer));
+        self.addresses.len() < before
     }
 
     /// Never dials the address again.
@@ -59,9 +105,13 @@ impl Dialer {
         self.addresses.remove(address);
     }
 
-    /// Never dials the addresses again that are reached over this connection.
-    pub(super) fn forget_reached(&mut self, peer: PeerId) {
-        self.addresses.retain(|_, line| line.status != Status::Connected(peer));
+    /// Takes out the addresses that are reached over this connection.
+    pub(super) fn forget_reached(&mut self, peer: PeerId) -> Vec<PeerAddr> {
+        let (reached, others) = core::mem::take(&mut self.addresses)
+            .into_iter()
+            .partition::<BTreeMap<_, _>, _>(|(_, line)| line.status == Status::Connected(peer));
+        self.addresses = others;
+        reached.into_keys().collect()
     }
 
     /// When the next address is due.
@@ -189,6 +239,26 @@ mod tests {
         dialer.connected(&address, PeerId(3));
         dialer.disconnected(PeerId(3), false, NOW);
         assert!(dialer.deadline().unwrap() >= NOW + limits::MIN_BACKOFF);
+    }
+
+    #[test]
+    fn what_is_tried_out_is_dialled_once() {
+        let (mut dialer, kept) = dialer();
+        let told: PeerAddr = "memory://b".parse().unwrap();
+        dialer.try_out(told.clone(), NOW);
+        dialer.try_out(kept.clone(), NOW);
+        assert_eq!((dialer.kept(), dialer.tried_out()), (1, 1), "what is kept stays so");
+        assert_eq!(dialer.take_due(NOW), [kept.clone(), told.clone()]);
+        assert!(dialer.unconnected().eq([&kept]));
+        assert!(dialer.give_up(&told) && !dialer.give_up(&told) && !dialer.give_up(&kept));
+        assert!(!dialer.contains(&told));
+
+        dialer.try_out(told.clone(), NOW);
+        dialer.connected(&told, PeerId(1));
+        assert!(!dialer.give_up_reached(PeerId(2)) && dialer.give_up_reached(PeerId(1)));
+        dialer.try_out(told.clone(), NOW);
+        dialer.add(told.clone(), NOW);
+        assert!(dialer.keeps(&told) && !dialer.give_up(&told), "from then on it is kept");
     }
 
     #[test]

@@ -22,7 +22,7 @@ impl<T: Transaction> Protocol<T> {
             self.dialer.connected(&address, id);
         }
         let host = PeerHost::from(&address);
-        let admitted = match self.reputation.remaining(&host, now.elapsed) {
+        let admitted = match self.reputation.remaining(&host, now) {
             Some(remaining) => Err(CloseReason::Banned { remaining }),
             None if direction == Direction::Inbound => self.make_place(&host, now),
             None => Ok(()),
@@ -68,7 +68,7 @@ impl<T: Transaction> Protocol<T> {
             nonce: self.nonce,
             tip: Tip { hash: *self.chain.tip().hash(), height: self.chain.height(), work: self.chain.work() },
             agent: printable(&self.config.agent, limits::MAX_AGENT_BYTES),
-            listen: self.config.listen.clone(),
+            listen: self.config.listen.clone().filter(|_| self.config.discovery),
             wants_new_blocks: self.config.wants_new_blocks,
             keeps_bodies: self.chain.keeps_bodies(),
         }
@@ -90,6 +90,7 @@ impl<T: Transaction> Protocol<T> {
         if hello.nonce == self.nonce {
             if direction == Direction::Outbound {
                 self.dialer.forget(&address);
+                self.note_own(&address, now);
             }
             return Err(CloseReason::SelfConnection);
         }
@@ -101,6 +102,9 @@ impl<T: Transaction> Protocol<T> {
             });
         }
         let hello = Hello { agent: printable(&hello.agent, limits::MAX_AGENT_BYTES), ..hello };
+        if direction == Direction::Outbound && hello.listen.is_some() {
+            self.note_reached(&address, now);
+        }
         self.settle_double(id, direction, &address, &hello, now)?;
         self.event(Event::PeerConnected { peer: id, address, direction, agent: hello.agent.clone() });
         let (tip, theirs) = (hello.tip.hash, hello.tip.work);
@@ -120,6 +124,7 @@ impl<T: Transaction> Protocol<T> {
             self.announce_tip_to(|other| other == id);
         }
         self.offer_all(id);
+        self.meet(id, now);
         self.plan_to_save(now);
         Ok(())
     }
@@ -152,7 +157,7 @@ impl<T: Transaction> Protocol<T> {
             self.close(other, CloseReason::AlreadyConnected, now);
             return Ok(());
         }
-        if direction == Direction::Outbound {
+        if direction == Direction::Outbound && !self.is_alias(address, now) {
             self.dialer.connected(address, other);
         }
         Err(CloseReason::AlreadyConnected)

@@ -102,3 +102,62 @@ pub const MIN_BACKOFF: Duration = Duration::from_millis(500);
 
 /// The longest wait before an address is dialled again.
 pub const MAX_BACKOFF: Duration = Duration::from_secs(15);
+
+/// Addresses in one `Peers`, and so what a `GetPeers` of a few bytes can cost: less than 10 kB in a binary format and
+/// 20 kB in JSON, where every character may need an escape, and a few hundred bytes as a rule; once in
+/// [`ANSWER_PEERS_INTERVAL`].
+pub const MAX_PEERS_PER_MESSAGE: usize = 32;
+
+/// How often one of the peers that we chose is asked for addresses, after the first time.
+pub const ASK_PEERS_INTERVAL: Duration = Duration::from_secs(2 * 60);
+
+/// How often a peer gets an answer to `GetPeers`; what it asks in between is ignored. Half of the time after which
+/// an honest peer asks again.
+pub const ANSWER_PEERS_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Connections that a node with discovery opens to addresses that it was told, beyond those that it is to keep.
+pub const MAX_DISCOVERED: usize = 8;
+
+/// The wait between two dials of addresses that were told.
+pub const DISCOVERED_DIAL_INTERVAL: Duration = Duration::from_millis(500);
+
+/// The first wait before an address is dialled again that was told and failed; it doubles with each failure.
+pub const MIN_DISCOVERED_BACKOFF: Duration = Duration::from_secs(10);
+
+/// The longest wait before an address is dialled again that was told and failed.
+pub const MAX_DISCOVERED_BACKOFF: Duration = Duration::from_secs(60 * 60);
+
+/// How long an address is left alone that turned out to be another one of a peer that is connected.
+pub const ALIAS_PAUSE: Duration = Duration::from_secs(10 * 60);
+
+/// Failures in a row after which an address is forgotten at which nobody ever answered.
+pub const MAX_FAILURES_OF_NEW: u32 = 3;
+
+/// Failures in a row after which an address is forgotten at which a peer has answered before.
+pub const MAX_FAILURES_OF_TRIED: u32 = 10;
+
+/// How long an address counts that is neither reached nor heard of again. An older one is not told to others, and
+/// gives way to any other.
+pub const MAX_ADDRESS_AGE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// Buckets for addresses that were only heard of.
+pub const NEW_BUCKETS: u64 = 64;
+
+/// The buckets among them that what one source tells can get into: a sixteenth of all.
+pub const NEW_BUCKETS_PER_SOURCE: u64 = 4;
+
+/// Buckets for addresses at which this node has reached a peer.
+pub const TRIED_BUCKETS: u64 = 16;
+
+/// The buckets among them that the addresses of one group can get into: an eighth of all.
+pub const TRIED_BUCKETS_PER_GROUP: u64 = 2;
+
+/// Addresses in one bucket.
+pub const BUCKET_SIZE: usize = 16;
+
+/// Addresses that are known at the same time: what all buckets hold.
+#[expect(clippy::cast_possible_truncation, reason = "far below 2^32")]
+pub const MAX_ADDRESSES: usize = (NEW_BUCKETS + TRIED_BUCKETS) as usize * BUCKET_SIZE;
+
+/// Addresses that are remembered as this node's own. The oldest is forgotten first.
+pub const MAX_OWN_ADDRESSES: usize = 16;

@@ -68,6 +68,17 @@ pub enum Message<T = String> {
         /// Why, for the other side's log; cut to [`limits::MAX_REASON_BYTES`].
         reason: String,
     },
+    /// Asks at which other addresses peers are to be found.
+    GetPeers {
+        /// The most addresses wanted.
+        limit: u32,
+    },
+    /// Answers `GetPeers`: addresses at which the sender has met peers of the chain; empty when it tells of none.
+    Peers {
+        /// The addresses, in no order.
+        #[serde(deserialize_with = "addresses")]
+        addresses: Vec<PeerAddr>,
+    },
 }
 
 impl<T> Message<T> {
@@ -88,6 +99,8 @@ impl<T> Message<T> {
             Self::GetTransactions { .. } => "get_transactions",
             Self::Transactions(_) => "transactions",
             Self::Bye { .. } => "bye",
+            Self::GetPeers { .. } => "get_peers",
+            Self::Peers { .. } => "peers",
         }
     }
 }
@@ -106,7 +119,7 @@ pub struct Hello {
     pub tip: Tip,
     /// The sender's software and version; at most [`limits::MAX_AGENT_BYTES`].
     pub agent: String,
-    /// Where the sender accepts connections, if it does.
+    /// Where the sender accepts connections, if others are to be told of it.
     pub listen: Option<PeerAddr>,
     /// Whether the receiver should send blocks that it mines at once, without being asked.
     pub wants_new_blocks: bool,
@@ -142,4 +155,8 @@ fn blocks<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 
 fn transactions<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
     bounded_vec(deserializer, limits::MAX_TRANSACTIONS)
+}
+
+fn addresses<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PeerAddr>, D::Error> {
+    bounded_vec(deserializer, limits::MAX_PEERS_PER_MESSAGE)
 }

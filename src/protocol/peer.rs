@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, VecDeque};
 use serde::Serialize;
 
 use super::address::PeerAddr;
+use super::discovery::Exchange;
 use super::io::{CloseReason, Direction, Now, PeerId};
 use super::limits;
 use super::message::{Hello, Message};
@@ -54,6 +55,8 @@ pub(super) struct Peer {
     pub(super) useful_at: Option<Duration>,
     /// The shortest time that it took to answer a ping.
     pub(super) latency: Option<Duration>,
+    /// What was said of addresses.
+    pub(super) exchange: Exchange,
 }
 
 /// A header that a peer has shown.
@@ -98,6 +101,7 @@ impl Peer {
             ping: None,
             useful_at: None,
             latency: None,
+            exchange: Exchange::default(),
         }
     }
 

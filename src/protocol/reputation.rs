@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 use super::address::PeerAddr;
 use super::io::{CloseReason, Event, Now, PeerId};
 use super::{Protocol, limits};
-use crate::primitives::Transaction;
+use crate::primitives::{Timestamp, Transaction};
 
 /// What bans and limits go by: a host name, an IPv4 address, or the first 64 bits of an IPv6 address, because
 /// whoever has one of these has all that begin like it.
@@ -49,15 +49,7 @@ impl PeerHost {
 impl From<&PeerAddr> for PeerHost {
     /// What stands between `://` and the port or the path; the whole address where there is neither.
     fn from(address: &PeerAddr) -> Self {
-        let text = address.as_str();
-        let text = text.split_once("://").map_or(text, |(_, rest)| rest);
-        let text = text.split_once('/').map_or(text, |(authority, _)| authority);
-        let is_port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
-        let without_port = text.rsplit_once(':').filter(|(_, port)| is_port(port));
-        // An IPv6 address without brackets has colons of its own, and no port.
-        let host =
-            without_port.map(|(host, _)| host).filter(|host| host.ends_with(']') || !host.contains(':'));
-        Self::of(host.unwrap_or(text))
+        Self::of(address.host_and_port().0)
     }
 }
 
@@ -123,8 +115,26 @@ impl CloseReason {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Reputation {
     scores: BTreeMap<PeerHost, Score>,
-    /// Until when.
-    bans: BTreeMap<PeerHost, Duration>,
+    bans: BTreeMap<PeerHost, Expiry>,
+}
+
+/// When a ban ends.
+#[derive(Clone, Copy, Debug)]
+struct Expiry {
+    /// By the time of day, for the next run.
+    wall: Timestamp,
+    /// By the clock of this run, which nobody sets; unknown where an earlier run made the ban.
+    elapsed: Option<Duration>,
+}
+
+impl Expiry {
+    fn remaining(self, now: Now) -> Option<Duration> {
+        let remaining = match self.elapsed {
+            Some(elapsed) => elapsed.saturating_sub(now.elapsed),
+            None => self.wall.saturating_since(now.wall),
+        };
+        (!remaining.is_zero()).then_some(remaining)
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -163,20 +173,33 @@ impl Reputation {
         false
     }
 
-    fn ban(&mut self, host: PeerHost, until: Duration, now: Duration) {
-        self.bans.retain(|_, until| *until > now);
-        self.bans.insert(host, until);
+    fn ban(&mut self, host: PeerHost, duration: Duration, now: Now) {
+        self.bans.retain(|_, expiry| expiry.remaining(now).is_some());
+        let elapsed = Some(now.elapsed.saturating_add(duration));
+        self.bans.insert(host, Expiry { wall: now.wall.saturating_add(duration), elapsed });
         if self.bans.len() > limits::MAX_BANS {
-            let first = self.bans.iter().min_by_key(|(_, until)| **until).map(|(host, _)| host.clone());
-            if let Some(host) = first {
+            let first = self.bans.iter().min_by_key(|(_, expiry)| expiry.remaining(now));
+            if let Some(host) = first.map(|(host, _)| host.clone()) {
                 self.bans.remove(&host);
             }
         }
     }
 
+    /// Takes in a ban of an earlier run, unless it has ended.
+    pub(super) fn restore(&mut self, host: PeerHost, until: Timestamp, now: Timestamp) {
+        if until > now {
+            self.bans.insert(host, Expiry { wall: until, elapsed: None });
+        }
+    }
+
+    /// The bans, with the time of day at which each ends or has ended.
+    pub(super) fn expiries(&self) -> impl Iterator<Item = (&PeerHost, Timestamp)> {
+        self.bans.iter().map(|(host, expiry)| (host, expiry.wall))
+    }
+
     /// For how long yet the host is banned.
-    pub(super) fn remaining(&self, host: &PeerHost, now: Duration) -> Option<Duration> {
-        self.bans.get(host)?.checked_sub(now).filter(|remaining| !remaining.is_zero())
+    pub(super) fn remaining(&self, host: &PeerHost, now: Now) -> Option<Duration> {
+        self.bans.get(host)?.remaining(now)
     }
 }
 
@@ -184,7 +207,7 @@ impl<T: Transaction> Protocol<T> {
     /// The hosts that no connection is kept with.
     pub fn bans(&self, now: Now) -> Vec<Ban> {
         let hosts = self.reputation.bans.keys();
-        let remaining = |host| self.reputation.remaining(host, now.elapsed);
+        let remaining = |host| self.reputation.remaining(host, now);
         hosts.filter_map(|host| Some(Ban { host: host.clone(), remaining: remaining(host)? })).collect()
     }
 
@@ -196,8 +219,10 @@ impl<T: Transaction> Protocol<T> {
 
     /// Lifts a ban. Returns whether there was one. What the host did before is forgotten.
     pub fn unban(&mut self, host: &PeerHost, now: Now) -> bool {
-        let was_banned = self.reputation.remaining(host, now.elapsed).is_some();
-        self.reputation.bans.remove(host);
+        let was_banned = self.reputation.remaining(host, now).is_some();
+        if self.reputation.bans.remove(host).is_some() {
+            self.plan_to_save(now);
+        }
         self.reputation.scores.remove(host);
         self.dialer.hurry(|address| PeerHost::from(address) == *host, now.elapsed);
         self.dial_due(now);
@@ -214,7 +239,9 @@ impl<T: Transaction> Protocol<T> {
     }
 
     fn ban_host(&mut self, host: &PeerHost, duration: Duration, now: Now) {
-        self.reputation.ban(host.clone(), now.elapsed.saturating_add(duration), now.elapsed);
+        self.reputation.ban(host.clone(), duration, now);
+        self.forget_host(host);
+        self.plan_to_save(now);
         self.event(Event::HostBanned { host: host.clone(), duration });
         let is_there = |(id, peer): (&PeerId, &super::Peer)| (peer.host() == *host).then_some(*id);
         for id in self.peers.iter().filter_map(is_there).collect::<Vec<_>>() {
@@ -278,16 +305,35 @@ mod tests {
     #[test]
     fn what_is_remembered_is_bounded_and_the_worst_stay() {
         let mut reputation = Reputation::default();
+        let now = Now { elapsed: NOW, wall: Timestamp::from_millis(1) };
         assert!(!reputation.punish(&host(0), 50, NOW));
         for number in 1..=2 * limits::MAX_SCORED_HOSTS {
             assert!(!reputation.punish(&host(number), 1, NOW));
-            reputation.ban(host(number), NOW + Duration::from_secs(number as u64), NOW);
+            reputation.ban(host(number), Duration::from_secs(number as u64), now);
         }
         assert_eq!(reputation.scores.len(), limits::MAX_SCORED_HOSTS);
         assert_eq!(reputation.scores[&host(0)].points, 50);
         assert_eq!(reputation.bans.len(), limits::MAX_BANS);
-        assert_eq!(reputation.remaining(&host(1), NOW), None);
+        assert_eq!(reputation.remaining(&host(1), now), None);
         let last = 2 * limits::MAX_SCORED_HOSTS;
-        assert_eq!(reputation.remaining(&host(last), NOW), Some(Duration::from_secs(last as u64)));
+        assert_eq!(reputation.remaining(&host(last), now), Some(Duration::from_secs(last as u64)));
+    }
+
+    #[test]
+    fn a_ban_of_an_earlier_run_ends_by_the_time_of_day() {
+        let at = |seconds: u64| Timestamp::from_millis(seconds * 1_000);
+        let mut before = Reputation::default();
+        before.ban(host(1), Duration::from_secs(60), Now { elapsed: NOW, wall: at(1_000) });
+        before.ban(host(2), Duration::MAX, Now { elapsed: NOW, wall: at(1_000) });
+        let mut after = Reputation::default();
+        for (host, until) in before.expiries() {
+            after.restore(host.clone(), until, at(1_020));
+        }
+        let now = |seconds| Now { elapsed: Duration::ZERO, wall: at(seconds) };
+        assert_eq!(after.remaining(&host(1), now(1_020)), Some(Duration::from_secs(40)));
+        assert_eq!(after.remaining(&host(1), now(1_060)), None);
+        assert!(after.remaining(&host(2), now(1_000_000_000)).is_some());
+        after.restore(host(3), at(1_020), at(1_020));
+        assert_eq!(after.bans.len(), 2, "what has ended is not taken in");
     }
 }

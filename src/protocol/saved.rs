@@ -1,14 +1,16 @@
-//! What a node keeps in its store beside the chain: the transactions that wait to be mined, and the addresses at
-//! which peers were reached. Written a moment after it changes, not at once, so a crash may cost the last moment.
+//! What a node keeps in its store beside the chain: the transactions that wait to be mined, the addresses at which
+//! peers were reached, what discovery knows, and bans. Written a moment after it changes, not at once, so a crash may cost the last moment.
 
+use core::ops::Bound;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::discovery::{Rows, update};
 use super::io::Now;
 use super::{PeerAddr, Protocol, limits};
 use crate::mempool::Source;
 use crate::primitives::{Hash, Timestamp, Transaction};
-use crate::store::{ALL_KEYS, Batch, Order, StoreError, Table, seal, unseal};
+use crate::store::{ALL_KEYS, Batch, Keys, Order, StoreError, Table, seal, unseal};
 
 /// What the store has, and when it is next brought up to date.
 #[derive(Clone, Debug, Default)]
@@ -19,7 +21,9 @@ pub(super) struct Saved {
     next: u64,
     /// The tip at which transactions were last written.
     tip: Option<Hash>,
-    /// The addresses in the store.
+    /// What the store has of discovery and of bans.
+    pub(super) rows: Rows,
+    /// The addresses in the store that a connection is kept to.
     peers: BTreeSet<PeerAddr>,
     due: Option<Duration>,
 }
@@ -27,6 +31,9 @@ pub(super) struct Saved {
 /// The key of the block up to which the chain had been followed when transactions were last written, by height and
 /// hash. No id, which has 32 bytes.
 const FOLLOWED_KEY: &[u8] = b"followed";
+
+/// The keys of the addresses that a connection is kept to: printable text.
+const KEPT_KEYS: Keys<'static> = (Bound::Included(b"!"), Bound::Unbounded);
 
 /// At most so many blocks are looked through for transactions that were mined after they were last written.
 const MAX_BLOCKS_LOOKED_THROUGH: u64 = 10_000;
@@ -49,7 +56,7 @@ impl<T: Transaction> Protocol<T> {
     /// [`StoreError`], where the store fails.
     pub fn remembered_peers(&mut self) -> Result<Vec<PeerAddr>, StoreError> {
         let entries =
-            self.chain.store().scan(Table::Peers, ALL_KEYS, Order::Ascending, limits::MAX_OUTBOUND)?;
+            self.chain.store().scan(Table::Peers, KEPT_KEYS, Order::Ascending, limits::MAX_OUTBOUND)?;
         let peers = entries.iter().filter(|(key, value)| unseal(Table::Peers, key, value).is_some());
         let peers = peers.filter_map(|(key, _)| str::from_utf8(key).ok()?.parse().ok());
         let peers: Vec<PeerAddr> = peers.collect();
@@ -116,16 +123,19 @@ impl<T: Transaction> Protocol<T> {
             let key = peer.as_str().as_bytes();
             batch.put(Table::Peers, key, seal(Table::Peers, key, Vec::new()));
         }
-        for peer in self.saved.peers.iter().filter(|peer| !self.dialer.contains(peer)) {
+        for peer in self.saved.peers.iter().filter(|peer| !self.dialer.keeps(peer)) {
             batch.delete(Table::Peers, peer.as_str().as_bytes());
         }
+        let rows = self.peer_rows();
+        update(&self.saved.rows, &rows, &mut batch);
         if !batch.is_empty() {
             self.chain.commit_aside(&batch)?;
         }
         self.saved.transactions = saved;
         self.saved.next = next;
         self.saved.tip = Some(tip);
-        self.saved.peers.retain(|peer| self.dialer.contains(peer));
+        self.saved.rows = rows;
+        self.saved.peers.retain(|peer| self.dialer.keeps(peer));
         self.saved.peers.extend(peers);
         Ok(())
     }
@@ -133,7 +143,7 @@ impl<T: Transaction> Protocol<T> {
     /// The addresses at which a peer that has introduced itself was dialled.
     fn reached_peers(&self) -> impl Iterator<Item = PeerAddr> {
         let ready = self.peers.values().filter(|peer| peer.is_ready());
-        ready.filter(|peer| self.dialer.contains(&peer.address)).map(|peer| peer.address.clone())
+        ready.filter(|peer| self.dialer.keeps(&peer.address)).map(|peer| peer.address.clone())
     }
 
     /// Takes back the transactions of the last time, in their order, without those that were mined meanwhile or do

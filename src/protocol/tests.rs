@@ -3,6 +3,7 @@
 mod bans;
 mod bench;
 mod connections;
+mod discovery;
 mod hostile;
 mod junk;
 mod network;

@@ -33,7 +33,9 @@ const AGREEMENT: Duration = Duration::from_secs(300);
 pub fn random_faults(seed: u64, replay: &str) -> Result<Simulation, Violation> {
     // Of another stream than the run itself.
     let mut rng = Rng::with_seed(seed ^ 0x5eed_5eed_5eed_5eed);
-    let config = random_config(&mut rng).with_seed(seed).with_replay(replay);
+    let mut config = random_config(&mut rng).with_seed(seed).with_replay(replay);
+    // Every second network also finds its peers by itself.
+    config.protocol.discovery = seed % 2 == 1;
     let nodes = config.nodes;
     let mut network = Simulation::new(config)?;
     for _ in 0..rng.u32(2..9) {

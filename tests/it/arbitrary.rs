@@ -24,6 +24,8 @@ pub(crate) fn message() -> impl Strategy<Value = Message> {
         hashes().prop_map(|ids| Message::GetTransactions { ids }),
         vec(any::<String>(), 0..4).prop_map(Message::Transactions),
         any::<String>().prop_map(|reason| Message::Bye { reason }),
+        any::<u32>().prop_map(|limit| Message::GetPeers { limit }),
+        vec(address(), 0..4).prop_map(|addresses| Message::Peers { addresses }),
     ]
 }
 
@@ -33,7 +35,7 @@ fn hello() -> impl Strategy<Value = Hello> {
         height,
         work: Work::from_uint(U256::from_be_bytes(work)),
     });
-    let listen = proptest::option::of("[!-~]{1,300}".prop_map(|text| text.parse::<PeerAddr>().unwrap()));
+    let listen = proptest::option::of(address());
     let keeps = any::<Option<u64>>();
     (any::<u32>(), hash(), any::<u64>(), tip, any::<String>(), listen, any::<bool>(), keeps).prop_map(
         |(protocol, genesis, nonce, tip, agent, listen, wants_new_blocks, keeps_bodies)| Hello {
@@ -47,6 +49,10 @@ fn hello() -> impl Strategy<Value = Hello> {
             keeps_bodies,
         },
     )
+}
+
+fn address() -> impl Strategy<Value = PeerAddr> {
+    "[!-~]{1,300}".prop_map(|text| text.parse().unwrap())
 }
 
 fn hash() -> impl Strategy<Value = Hash> {

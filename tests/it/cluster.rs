@@ -2,6 +2,8 @@
 
 #[cfg(feature = "websocket")]
 mod bad_input;
+#[cfg(any(feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard"))]
+mod discovery;
 mod lifecycle;
 mod partition;
 mod refusals;

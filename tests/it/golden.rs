@@ -119,5 +119,11 @@ fn messages() -> Vec<Message> {
         Message::GetTransactions { ids: vec![hash(0x71)] },
         Message::Transactions(vec![String::new(), "\"quoted\"".to_owned()]),
         Message::Bye { reason: "node is shutting down".to_owned() },
+        Message::GetPeers { limit: 32 },
+        Message::Peers {
+            addresses: ["ws://10.0.0.7:5001", "ws://[2001:db8::1]:5002"]
+                .map(|text| text.parse().unwrap())
+                .into(),
+        },
     ]
 }

@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use hashloom::store::{ALL_KEYS, Batch, Entries, Keys, Memory, Order, Table};
 use hashloom::{
-    Address, Block, Blockchain, ChainConfig, Context, Direction, FORMAT_VERSION, Hello, Input, Message, Now,
-    PeerId, Protocol, ProtocolConfig, Rejected, Store, StoreError, Timestamp, Tip, Transaction, Work,
+    Address, Block, Blockchain, ChainConfig, Context, Direction, FORMAT_VERSION, Hello, Input, KnownAddress,
+    Message, Now, PeerId, Protocol, ProtocolConfig, Rejected, Store, StoreError, Timestamp, Tip, Transaction,
+    Work,
 };
 use serde::{Deserialize, Serialize};
 
 use super::golden_chain::{check, path, spec};
 
 const FILE: &str = "store-v1.txt";
+const PEERS_FILE: &str = "store-v1.peers.txt";
 const NOW: Now = Now { elapsed: Duration::ZERO, wall: Timestamp::from_millis(1_767_225_700_000) };
 
 /// A text; the state is how many there were, and the last of them.
@@ -66,9 +68,9 @@ impl Shared {
     }
 
     /// A store with what the golden file has.
-    fn frozen() -> Self {
+    fn frozen(file: &str) -> Self {
         let mut batch = Batch::new();
-        let file = fs::read_to_string(path(FILE)).unwrap();
+        let file = fs::read_to_string(path(file)).unwrap();
         for line in file.lines().filter(|line| !line.starts_with('#')) {
             let (name, value) = line.split_once(": ").unwrap();
             let (name, key) = name.split_once(' ').unwrap();
@@ -137,7 +139,7 @@ fn reach_a_peer(node: &mut Protocol<Line>) {
         nonce: 1,
         tip: Tip { hash: genesis, height: 0, work: Work::ZERO },
         agent: "test".to_owned(),
-        listen: None,
+        listen: Some("ws://localhost:5001".parse().unwrap()),
         wants_new_blocks: false,
         keeps_bodies: None,
     };
@@ -159,7 +161,7 @@ fn the_values_of_format_version_1() {
 
 #[test]
 fn the_values_of_format_version_1_are_read() {
-    let store = Shared::frozen();
+    let store = Shared::frozen(FILE);
     let before = store.lines();
     let chain: Blockchain<Line> = Blockchain::open(spec(), config(), Box::new(store.clone())).unwrap();
     let (best, beside) = blocks();
@@ -179,4 +181,62 @@ fn the_values_of_format_version_1_are_read() {
         node.remembered_peers().unwrap().iter().map(|peer| peer.as_str().to_owned()).collect();
     assert_eq!(peers, ["ws://localhost:5001"]);
     assert_eq!(store.lines(), before, "reading changes nothing");
+}
+
+/// A node with discovery, which has reached one peer, heard of another address from it, and banned two hosts.
+fn write_peers(store: &Shared) {
+    let config = ProtocolConfig::default().with_discovery(true);
+    let chain = Blockchain::open(spec(), ChainConfig::default(), Box::new(store.clone())).unwrap();
+    let mut node = Protocol::with_chain(chain, config, NOW.wall).unwrap();
+    reach_a_peer(&mut node);
+    let addresses = vec!["ws://127.0.0.1:5002".parse().unwrap()];
+    node.handle(Input::Received { peer: PeerId(1), message: Message::Peers { addresses } }, NOW);
+    node.handle(
+        Input::DialFailed {
+            address: "ws://127.0.0.1:5002".parse().unwrap(),
+            error: Arc::new(hashloom::PeerAddrError::Empty),
+        },
+        NOW,
+    );
+    node.ban(&"10.0.0.1".parse().unwrap(), Duration::from_secs(60), NOW);
+    node.ban(&"2001:db8::1".parse().unwrap(), Duration::MAX, NOW);
+    node.shutdown(NOW);
+}
+
+#[test]
+fn the_rows_of_discovery_and_bans() {
+    let store = Shared::default();
+    write_peers(&store);
+    let entries = store.scan(Table::Peers, ALL_KEYS, Order::Ascending, usize::MAX).unwrap();
+    let lines: Vec<_> = entries
+        .iter()
+        .map(|(key, value)| (format!("peers {}", hex::encode(key)), hex::encode(value)))
+        .collect();
+    check(
+        PEERS_FILE,
+        "What a store has of discovery and of bans: the table and the key, then the value.",
+        &lines,
+    );
+}
+
+#[test]
+fn the_rows_of_discovery_and_bans_are_read() {
+    let store = Shared::frozen(PEERS_FILE);
+    let chain: Blockchain<Line> =
+        Blockchain::open(spec(), ChainConfig::default(), Box::new(store.clone())).unwrap();
+    let config = ProtocolConfig::default().with_discovery(true);
+    let mut node = Protocol::with_chain(chain, config, NOW.wall).unwrap();
+    let known: Vec<_> = node
+        .addresses()
+        .into_iter()
+        .map(|KnownAddress { address, reached, failures, .. }| (address.to_string(), reached, failures))
+        .collect();
+    let expected =
+        [("ws://127.0.0.1:5002".to_owned(), None, 1), ("ws://localhost:5001".to_owned(), Some(NOW.wall), 0)];
+    assert_eq!(known, expected);
+    let bans: Vec<_> = node.bans(NOW).into_iter().map(|ban| (ban.host.to_string(), ban.remaining)).collect();
+    assert_eq!(bans[0], ("10.0.0.1".to_owned(), Duration::from_secs(60)));
+    assert_eq!(bans[1].0, "2001:db8::/64");
+    assert!(bans[1].1 > Duration::from_secs(1 << 40), "for ever");
+    assert_eq!(node.remembered_peers().unwrap().len(), 1, "what is kept stands beside them");
 }

@@ -116,6 +116,10 @@ impl Backend<String> for Fake {
         Ok(peer == PeerId(7))
     }
 
+    fn addresses(&self) -> Vec<impl Serialize> {
+        vec![json!({"address": "ws://c:3", "reached": null, "failures": 0})]
+    }
+
     fn bans(&self) -> Vec<impl Serialize> {
         vec![json!({"host": "10.0.0.1", "seconds": 60})]
     }
@@ -287,9 +291,10 @@ fn peers_are_listed_and_dialled() {
 }
 
 #[rstest]
+#[case("/addresses", json!([{"address": "ws://c:3", "reached": null, "failures": 0}]))]
 #[case("/status", json!({"height": 6}))]
 #[case("/status?refresh=1", json!({"height": 6}))]
-fn status(#[case] url: &str, #[case] expected: Value) {
+fn what_is_only_read(#[case] url: &str, #[case] expected: Value) {
     for method in ["GET", "HEAD"] {
         let answer = ask(method, url, &[("Host", "localhost:3001")], "");
         assert_eq!((answer.status, &answer.body), (200, &expected));
@@ -382,6 +387,7 @@ fn assert_error([method, url, body]: [&str; 3], status: u16, code: &str, message
 #[case("OPTIONS", "/mine", "POST")]
 #[case("PUT", "/transactions", "GET, HEAD, POST")]
 #[case("PATCH", "/peers", "GET, HEAD, POST")]
+#[case("POST", "/addresses", "GET, HEAD")]
 #[case("get", "/status", "GET, HEAD")]
 fn methods(#[case] method: &str, #[case] url: &str, #[case] allow: &str) {
     let answer = ask(method, url, &[], "");

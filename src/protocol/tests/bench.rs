@@ -28,7 +28,12 @@ impl Bench {
 
     /// A node that goes on with this chain.
     pub(super) fn over(chain: Blockchain<Note>, config: ProtocolConfig) -> Self {
-        let now = Now { elapsed: Duration::ZERO, wall: START };
+        Self::over_at(chain, config, START)
+    }
+
+    /// The same, begun at another time of day.
+    pub(super) fn over_at(chain: Blockchain<Note>, config: ProtocolConfig, wall: Timestamp) -> Self {
+        let now = Now { elapsed: Duration::ZERO, wall };
         let node = Protocol::with_chain(chain, config, now.wall).unwrap();
         Self { node, now, blocks: Vec::new(), next_peer: 1 }
     }

@@ -69,12 +69,16 @@ fn message(blocks: Vec<Arc<Block<Note>>>) -> impl Strategy<Value = Message<Note>
         ids.prop_map(|ids| Message::GetTransactions { ids }),
         notes.prop_map(Message::Transactions),
         Just(Message::Bye { reason: "bye".to_owned() }),
+        any::<u32>().prop_map(|limit| Message::GetPeers { limit }),
+        prop::collection::vec(0..2 * PEERS, 0..8)
+            .prop_map(|peers| Message::Peers { addresses: peers.into_iter().map(address).collect() }),
     ]
 }
 
 fn hello(blocks: Vec<Arc<Block<Note>>>) -> impl Strategy<Value = Box<Hello>> {
-    (0u64..4, prop::sample::select(blocks), any::<u64>(), any::<bool>()).prop_map(
-        |(nonce, tip, work, wants_new_blocks)| {
+    let listen = prop::option::of((0..2 * PEERS).prop_map(address));
+    (0u64..4, prop::sample::select(blocks), any::<u64>(), any::<bool>(), listen).prop_map(
+        |(nonce, tip, work, wants_new_blocks, listen)| {
             Box::new(Hello {
                 nonce,
                 tip: Tip {
@@ -83,6 +87,7 @@ fn hello(blocks: Vec<Arc<Block<Note>>>) -> impl Strategy<Value = Box<Hello>> {
                     work: Work::from_uint(ruint::aliases::U256::from(work)),
                 },
                 wants_new_blocks,
+                listen,
                 ..Bench::new().hello()
             })
         },
@@ -127,6 +132,7 @@ fn answer(request: &Message<Note>, blocks: &[Arc<Block<Note>>]) -> Option<Messag
             let wanted = |note: &Note| ids.contains(&crate::transaction_id(note).unwrap());
             Some(Message::Transactions(notes.into_iter().filter(wanted).collect()))
         }
+        Message::GetPeers { .. } => Some(Message::Peers { addresses: (0..2 * PEERS).map(address).collect() }),
         Message::Ping(nonce) => Some(Message::Pong(*nonce)),
         _ => None,
     }
@@ -219,7 +225,7 @@ proptest! {
     #[test]
     fn nothing_panics_and_everything_is_bounded(steps in prop::collection::vec(step(blocks()), 1..120)) {
         let blocks = blocks();
-        let mut bench = Bench::new();
+        let mut bench = Bench::with_config(ProtocolConfig::default().with_seed(1).with_discovery(true));
         let mut driver = Driver::default();
         let mut work = bench.node.chain().work();
         for step in steps {
@@ -233,7 +239,9 @@ proptest! {
                 prop_assert!(peer.blocks.len() <= limits::MAX_BLOCKS_IN_FLIGHT);
                 prop_assert!(peer.offered.len() <= limits::MAX_OFFERED);
             }
-            prop_assert!(bench.node.dialer.len() <= limits::MAX_OUTBOUND);
+            prop_assert!(bench.node.dialer.kept() <= limits::MAX_OUTBOUND);
+            prop_assert!(bench.node.dialer.tried_out() <= limits::MAX_DISCOVERED);
+            prop_assert!(bench.node.addresses().len() <= limits::MAX_ADDRESSES);
         }
         // Whatever happened, it comes to rest, serves a newcomer, and forgets those who are silent.
         bench.pass(Duration::from_secs(120));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::Byzantine;
 use crate::miner::Template;
 use crate::primitives::{Block, BodyDigest, CompactTarget, Hash, Header, Target, Timestamp};
-use crate::protocol::{Hello, Message, limits};
+use crate::protocol::{Hello, Message, PeerAddr, limits};
 use crate::sim::latency::choose;
 use crate::sim::record::Record;
 
@@ -63,13 +63,22 @@ pub(super) fn answer(liar: &mut Byzantine, request: &Message<Record>) -> Message
             liar,
             &[|_| Vec::new(), |_| vec![Message::Transactions(Vec::new())], unsolicited_transactions],
         ),
+        Message::GetPeers { .. } => run(
+            liar,
+            &[
+                |_| Vec::new(),
+                |_| vec![Message::Peers { addresses: Vec::new() }],
+                |liar| vec![addresses(liar, limits::MAX_PEERS_PER_MESSAGE)],
+                |liar| vec![addresses(liar, 3), addresses(liar, 3)],
+            ],
+        ),
         _ => Vec::new(),
     }
 }
 
 /// What comes unasked.
 pub(super) fn attack(liar: &mut Byzantine) -> Messages {
-    const ATTACKS: [Attack; 26] = [
+    const ATTACKS: [Attack; 29] = [
         unsolicited_headers,
         unsolicited_blocks,
         unsolicited_transactions,
@@ -102,6 +111,10 @@ pub(super) fn attack(liar: &mut Byzantine) -> Messages {
         |liar| vec![Message::Announce(*from_the_future(liar).header())],
         refused_record,
         |liar| vec![Message::NewBlock(orphan(liar)), Message::NewBlock(liar.any_block())],
+        // Addresses that nobody asked for, more than a message may have, and the same question over and over.
+        |liar| vec![addresses(liar, 1)],
+        |liar| vec![addresses(liar, limits::MAX_PEERS_PER_MESSAGE + 1)],
+        |_| vec![Message::GetPeers { limit: u32::MAX }; 50],
     ];
     run(liar, &ATTACKS)
 }
@@ -121,6 +134,19 @@ fn unsolicited_blocks(liar: &mut Byzantine) -> Messages {
 fn unsolicited_transactions(liar: &mut Byzantine) -> Messages {
     let number = liar.rng.u64(..);
     vec![Message::Transactions(vec![Record { author: u64::MAX, number }])]
+}
+
+/// Addresses of nodes that there are, in part, and of some that there are not.
+fn addresses(liar: &mut Byzantine, count: usize) -> Message<Record> {
+    let text = |rng: &mut fastrand::Rng| match rng.u8(0..4) {
+        0 => format!("sim://{}", rng.u8(..10)),
+        1 => format!("sim://caller-{}", rng.u8(..10)),
+        2 => format!("sim://127.0.0.{}:1", rng.u8(..)),
+        _ => format!("sim://{}.{}.{}.{}:1", rng.u8(..), rng.u8(..), rng.u8(..), rng.u8(..)),
+    };
+    #[expect(clippy::expect_used, reason = "printable, not empty and short")]
+    let address = |text: String| text.parse::<PeerAddr>().expect("a valid address");
+    Message::Peers { addresses: (0..count).map(|_| address(text(&mut liar.rng))).collect() }
 }
 
 fn reversed_headers(liar: &mut Byzantine) -> Messages {
