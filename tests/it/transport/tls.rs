@@ -1,13 +1,11 @@
 //! TLS: the public suite over it, and who is refused, by which end and in which words.
 
-mod authority;
-
 use hashloom::transport::{AddressProblem, Secret, Tls, TlsBuilder, TlsError, TlsPart, TlsProblem};
 use hashloom::{Event, Node, NodeHandle};
 
 use super::*;
+use crate::authority::{Authority, Identity};
 use crate::kit::{easy_spec, within};
-use authority::{Authority, Identity};
 
 const ANY_TLS_PORT: &str = "wss://127.0.0.1:0";
 
