@@ -193,6 +193,65 @@ async fn a_listener_without_the_secret_is_not_talked_to() {
     assert!(received.is_err(), "the connection is dropped before anything is said: {received:?}");
 }
 
+/// The text up to the empty line that ends a head of HTTP.
+async fn head(stream: &mut (impl AsyncReadExt + Unpin)) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+    String::from_utf8(head).unwrap()
+}
+
+/// A party with a good certificate and without the secret, whom one that has it happens to dial: it passes on what it
+/// is told, word for word.
+#[tokio::test]
+async fn a_proof_is_worth_nothing_to_the_one_who_gets_it() {
+    use tokio_rustls::rustls::pki_types::pem::PemObject;
+    use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+    use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
+    use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+    let pair = Pair::new();
+    let thief = pair.authority.identity();
+    let chain = vec![CertificateDer::from_pem_slice(thief.chain.as_bytes()).unwrap()];
+    let key = PrivateKeyDer::from_pem_slice(thief.key.as_bytes()).unwrap();
+    let server = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(pair.authority.pem().as_bytes()).unwrap()).unwrap();
+    let client = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+
+    let trap = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let trap_address = addr(&format!("wss://{}", trap.local_addr().unwrap()));
+    let both = |_: &Authority, _: &Authority, tls: TlsBuilder| tls.secret(secret("a secret of all parties"));
+    let pair = pair.dialer(both).listener(both);
+    let (mut listener, address) = listen_tls(&json(pair.listener)).await;
+    let dialer: &dyn Transport = &json(pair.dialer);
+    let pass_on = async {
+        let (tcp, _) = trap.accept().await.unwrap();
+        let mut victim = TlsAcceptor::from(Arc::new(server)).accept(tcp).await.unwrap();
+        let request = head(&mut victim).await;
+        assert!(request.contains("\r\nauthorization: Hashloom proof="), "{request}");
+        let tcp = TcpStream::connect(address.as_str().strip_prefix("wss://").unwrap()).await.unwrap();
+        let name = ServerName::try_from("127.0.0.1").unwrap();
+        let mut real = TlsConnector::from(Arc::new(client)).connect(name, tcp).await.unwrap();
+        real.write_all(request.as_bytes()).await.unwrap();
+        let answer = head(&mut real).await;
+        victim.write_all(answer.as_bytes()).await.unwrap();
+        victim.shutdown().await.unwrap();
+        answer
+    };
+    let theft = async { tokio::join!(dialer.dial(&trap_address), pass_on) };
+    let (dialled, answer) = within(while_accepting(listener.as_mut(), theft)).await;
+    assert!(answer.starts_with("HTTP/1.1 401 Unauthorized\r\n"), "{answer}");
+    assert!(!answer.contains("authentication-info"), "{answer}");
+    dialled.unwrap_err();
+
+    // The same words from the one who may say them.
+    let (dialled, accepted) = within(async { tokio::join!(dialer.dial(&address), listener.accept()) }).await;
+    dialled.unwrap();
+    accepted.unwrap();
+}
+
 #[tokio::test]
 async fn certificates_that_are_allowed_are_let_in() {
     let authority = Authority::new("parties");
