@@ -23,6 +23,8 @@
 mod options;
 #[path = "node/place.rs"]
 mod place;
+#[path = "node/security.rs"]
+mod security;
 #[path = "node/terminal.rs"]
 mod terminal;
 #[path = "node/work.rs"]
@@ -94,7 +96,7 @@ async fn bind_http(address: SocketAddr) -> Result<TcpListener> {
 }
 
 async fn start_node(options: &Options) -> Result<NodeHandle> {
-    let transport = options.transport();
+    let transport = options.transport()?;
     let formats = transport.subprotocols().join(", ");
     let place = options.place();
     let node = Node::builder(options.spec()?)

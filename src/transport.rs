@@ -25,6 +25,8 @@ pub use websocket::WsBincode;
 pub use websocket::WsJson;
 #[cfg(feature = "ws-postcard")]
 pub use websocket::WsPostcard;
+#[cfg(feature = "tls")]
+pub use websocket::{Fingerprint, Secret, Tls, TlsBuilder, TlsError, TlsPart, TlsProblem};
 #[cfg(feature = "websocket")]
 pub use websocket::{WebSocket, WebSocketConfig, WsMulti};
 

@@ -20,6 +20,7 @@ use hashloom::wire::Postcard;
 use hashloom::{Address, ChainConfig, ChainSpec, PeerAddr, WireFormat};
 
 use crate::place::Place;
+use crate::security::Security;
 
 /// A node that keeps a proof-of-work chain with its peers, mines, and serves HTTP.
 ///
@@ -47,7 +48,7 @@ pub(crate) struct Options {
     #[arg(long, env, value_name = "IP", default_value = "127.0.0.1", help_heading = "Peers")]
     p2p_bind: IpAddr,
 
-    /// Nodes to keep a connection to, separated by commas, such as `ws://localhost:5001`.
+    /// Nodes to keep a connection to, separated by commas, such as `ws://localhost:5001`, or wss:// with TLS.
     #[arg(long, env, value_name = "URL", value_parser = peers, help_heading = "Peers")]
     peers: Vec<Peers>,
 
@@ -58,6 +59,9 @@ pub(crate) struct Options {
     /// Format to ask peers for, json or bincode; every one that is built in is understood.
     #[arg(long, env, value_parser = wire, default_value = Wire::BUILT_IN, help_heading = "Peers")]
     wire: Wire,
+
+    #[command(flatten)]
+    security: Security,
 
     /// Mine all the time, not only on request.
     #[arg(long, env, value_parser = BoolishValueParser::new(), help_heading = "Mining")]
@@ -185,7 +189,8 @@ impl Options {
     }
 
     pub(crate) fn p2p_address(&self) -> Result<PeerAddr> {
-        Ok(format!("ws://{}", SocketAddr::new(self.p2p_bind, self.p2p_port)).parse()?)
+        let (scheme, address) = (self.security.scheme(), SocketAddr::new(self.p2p_bind, self.p2p_port));
+        Ok(format!("{scheme}://{address}").parse()?)
     }
 
     pub(crate) fn peers(&self) -> impl Iterator<Item = PeerAddr> {
@@ -212,10 +217,11 @@ impl Options {
         }
     }
 
-    /// All formats that are built in, the wanted one first.
-    pub(crate) fn transport(&self) -> WsMulti {
+    /// All formats that are built in, the wanted one first, with TLS where that is asked for.
+    pub(crate) fn transport(&self) -> Result<WsMulti> {
         let others = Wire::value_variants().iter().copied().filter(|wire| *wire != self.wire);
-        others.fold(self.wire.add_to(None), |transport, wire| wire.add_to(Some(transport)))
+        let transport = others.fold(self.wire.add_to(None), |transport, wire| wire.add_to(Some(transport)));
+        self.security.secure(transport)
     }
 }
 
@@ -285,7 +291,8 @@ fn peer(text: &str) -> Result<PeerAddr, String> {
     }
     let address: PeerAddr =
         text.parse().map_err(|error| format!("{text:?}: {error}, expected ws://host:port"))?;
-    let authority = text.strip_prefix("ws://").map(|rest| rest.split('/').next().unwrap_or(rest));
+    let rest = text.strip_prefix("ws://").or_else(|| text.strip_prefix("wss://"));
+    let authority = rest.map(|rest| rest.split('/').next().unwrap_or(rest));
     let has_port = authority
         .and_then(|authority| authority.rsplit_once(':'))
         .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());

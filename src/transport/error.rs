@@ -84,6 +84,28 @@ pub enum TransportError {
         /// The page's origin.
         origin: String,
     },
+    /// A peer speaks TLS where none is spoken.
+    #[error("{address} speaks TLS where ws:// is listened at")]
+    UnexpectedTls {
+        /// The peer's address.
+        address: PeerAddr,
+    },
+    /// Only TLS is spoken at the address.
+    #[error("{address} speaks TLS only, dial it as wss://")]
+    TlsRequired {
+        /// The address.
+        address: PeerAddr,
+    },
+    /// The two ends cannot agree on TLS, or one does not trust the other.
+    #[cfg(feature = "tls")]
+    #[error("TLS with {address}: {problem}")]
+    Tls {
+        /// The peer's address.
+        address: PeerAddr,
+        /// What is wrong.
+        #[source]
+        problem: super::TlsProblem,
+    },
     /// The server at the address does not open WebSocket connections for us.
     #[error("{address} answered with HTTP status {status}: {body:?}")]
     Refused {
@@ -135,9 +157,14 @@ pub enum AddressProblem {
         /// The scheme of this transport.
         expected: &'static str,
     },
-    /// It asks for TLS.
-    #[error("wss:// is not supported, expected ws://host:port; put a proxy in front for TLS")]
+    /// It asks for TLS, which is not set up.
+    #[error(
+        "wss:// needs TLS to be set up (`WebSocketConfig::tls`, with the feature tls), expected ws://host:port"
+    )]
     Tls,
+    /// It is not encrypted, and peers have to prove who they are.
+    #[error("peers have to prove who they are, which nobody can over ws://, expected wss://host:port")]
+    Plain,
     /// It names no host, or one that cannot be.
     #[error("no valid host, expected ws://host:port, with an IPv6 host in brackets")]
     Host,

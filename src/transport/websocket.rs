@@ -1,4 +1,4 @@
-//! WebSocket transports (RFC 6455) over TCP, one for each wire format, or several formats on one port.
+//! WebSocket transports (RFC 6455) over TCP or TLS, one for each wire format, or several formats on one port.
 
 mod address;
 mod admission;
@@ -7,6 +7,10 @@ mod config;
 mod connection;
 mod dial;
 mod listen;
+mod secure;
+mod socket;
+#[cfg_attr(not(feature = "tls"), path = "websocket/no_tls.rs")]
+mod tls;
 
 use std::sync::Arc;
 
@@ -15,6 +19,8 @@ use async_trait::async_trait;
 use address::Endpoint;
 use codec::{Codec, Formats};
 pub use config::WebSocketConfig;
+#[cfg(feature = "tls")]
+pub use tls::{Fingerprint, Secret, Tls, TlsBuilder, TlsError, TlsPart, TlsProblem};
 
 use super::error::TransportError;
 use super::{Connection, Listener, Transport};
@@ -42,8 +48,8 @@ pub type WsPostcard = WebSocket<Postcard>;
 
 /// A WebSocket transport that speaks one wire format.
 ///
-/// Addresses are `ws://host:port`, with an optional path that a server ignores. Port 0 listens at any that is
-/// free. The format is agreed on in the handshake, by its [`SUBPROTOCOL`](WireFormat::SUBPROTOCOL): peers that
+/// Addresses are `ws://host:port`, with an optional path that a server ignores, and `wss://host:port` where TLS is
+/// set up. Port 0 listens at any that is free. The format is agreed on in the handshake, by its [`SUBPROTOCOL`](WireFormat::SUBPROTOCOL): peers that
 /// speak another one are refused there, and both ends say which formats they speak.
 #[derive(Clone, Debug, Default)]
 pub struct WebSocket<F> {
@@ -72,7 +78,7 @@ impl<F: WireFormat> WebSocket<F> {
 #[async_trait]
 impl<T: Transaction, F: WireFormat> Transport<T> for WebSocket<F> {
     fn check_address(&self, address: &PeerAddr) -> Result<(), TransportError> {
-        Endpoint::parse(address).map(drop)
+        Endpoint::parse(address, &self.config).map(drop)
     }
 
     async fn listen(&self, address: &PeerAddr) -> Result<Box<dyn Listener<T>>, TransportError> {
@@ -133,7 +139,7 @@ impl<T: Transaction> WsMulti<T> {
 #[async_trait]
 impl<T: Transaction> Transport<T> for WsMulti<T> {
     fn check_address(&self, address: &PeerAddr) -> Result<(), TransportError> {
-        Endpoint::parse(address).map(drop)
+        Endpoint::parse(address, &self.config).map(drop)
     }
 
     async fn listen(&self, address: &PeerAddr) -> Result<Box<dyn Listener<T>>, TransportError> {

@@ -4,6 +4,8 @@
 
 #[cfg(all(feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard"))]
 mod arbitrary;
+#[cfg(feature = "tls")]
+mod authority;
 #[cfg(feature = "node")]
 mod cluster;
 #[cfg(all(feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard"))]

@@ -7,6 +7,7 @@ mod disk_full;
 #[cfg(feature = "redb")]
 mod kept;
 mod program;
+mod tls;
 #[cfg(feature = "redb")]
 mod work;
 

@@ -1,5 +1,8 @@
 //! The transports: the public suite over each of them, and what only shows on a real socket.
 
+#[cfg(feature = "tls")]
+mod tls;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -381,8 +384,8 @@ async fn errors_name_the_address_and_the_way_out() {
     assert_eq!(error.to_string(), expected);
 
     let error = transport.dial(&addr("wss://localhost:5001")).await.unwrap_err();
-    let expected = "bad address wss://localhost:5001: wss:// is not supported, expected ws://host:port; \
-                    put a proxy in front for TLS";
+    let expected = "bad address wss://localhost:5001: wss:// needs TLS to be set up (`WebSocketConfig::tls`, \
+                    with the feature tls), expected ws://host:port";
     assert_eq!(error.to_string(), expected);
 
     let free = listen(transport).await.1;

@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use super::socket::Network;
+use super::tls::Tls;
 use crate::wire::DEFAULT_MAX_FRAME_BYTES;
 
 /// How much a WebSocket transport takes from a peer, and how long it waits for one.
@@ -12,7 +14,7 @@ pub struct WebSocketConfig {
     /// refused on its announced size, before it takes memory. Default:
     /// [`DEFAULT_MAX_FRAME_BYTES`].
     pub max_frame_bytes: usize,
-    /// From the first packet to the end of the WebSocket handshake, at either end. Default: 10 s.
+    /// From the first packet to the end of the WebSocket handshake, with that of TLS, at either end. Default: 10 s.
     pub handshake_timeout: Duration,
     /// Handshakes that a listener carries on at the same time; further peers wait in the system's queue.
     /// At least 1. Default: 32.
@@ -26,6 +28,11 @@ pub struct WebSocketConfig {
     pub allowed_origins: Vec<String>,
     /// How long a close waits for the peer to read what was sent. Default: 2 s.
     pub close_timeout: Duration,
+    /// What is needed for `wss://`: who this node is, and whom it takes. Default: none, so that all is `ws://`.
+    #[cfg(feature = "tls")]
+    pub tls: Option<Tls>,
+    /// Where sockets come from.
+    pub(super) network: Network,
 }
 
 impl Default for WebSocketConfig {
@@ -37,11 +44,29 @@ impl Default for WebSocketConfig {
             max_pending_handshakes_per_address: 8,
             allowed_origins: Vec::new(),
             close_timeout: Duration::from_secs(2),
+            #[cfg(feature = "tls")]
+            tls: None,
+            network: Network::System,
         }
     }
 }
 
 impl WebSocketConfig {
+    /// The settings of TLS, if there are any.
+    #[cfg_attr(not(feature = "tls"), expect(clippy::unused_self, reason = "there are none in this build"))]
+    pub(super) const fn tls(&self) -> Option<&Tls> {
+        #[cfg(feature = "tls")]
+        return self.tls.as_ref();
+        #[cfg(not(feature = "tls"))]
+        return None;
+    }
+
+    /// The same on the hosts of a simulated network.
+    #[cfg(test)]
+    pub(crate) fn simulated() -> Self {
+        Self { network: Network::Simulated, ..Self::default() }
+    }
+
     /// Sets [`max_frame_bytes`](Self::max_frame_bytes).
     #[must_use]
     pub fn with_max_frame_bytes(mut self, bytes: usize) -> Self {
@@ -81,6 +106,14 @@ impl WebSocketConfig {
     #[must_use]
     pub fn with_close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;
+        self
+    }
+
+    /// Sets [`tls`](Self::tls).
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn with_tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
         self
     }
 }

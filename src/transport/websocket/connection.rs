@@ -12,7 +12,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use futures_util::{Sink, Stream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig as Tungstenite;
@@ -20,6 +19,7 @@ use tokio_tungstenite::tungstenite::{self, Message as WsMessage};
 
 use super::codec::Codec;
 use super::config::WebSocketConfig;
+use super::socket::Io;
 use crate::primitives::Transaction;
 use crate::protocol::{Message, PeerAddr};
 use crate::transport::{Connection, Outgoing, Receiver, Sender, TransportError};
@@ -48,7 +48,7 @@ pub(super) struct WsConnection<T: Transaction> {
 impl<T: Transaction> WsConnection<T> {
     pub(super) fn new(
         remote: PeerAddr,
-        stream: WebSocketStream<TcpStream>,
+        stream: WebSocketStream<Box<dyn Io>>,
         codec: Arc<dyn Codec<T>>,
         config: WebSocketConfig,
     ) -> Self {
@@ -129,7 +129,7 @@ fn lock(socket: &Mutex<Socket>) -> MutexGuard<'_, Socket> {
 
 #[derive(Debug)]
 struct Socket {
-    stream: WebSocketStream<TcpStream>,
+    stream: WebSocketStream<Box<dyn Io>>,
     state: State,
     /// Whoever waits for a message.
     reader: Option<Waker>,

@@ -1,22 +1,22 @@
 //! The client's side of a handshake.
 
-use core::time::Duration;
 use std::io;
-use std::net::SocketAddr;
 
-use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::{ProtocolError, SubProtocolError};
 use tokio_tungstenite::tungstenite::handshake::client::{Request, Response};
-use tokio_tungstenite::tungstenite::http::{HeaderValue, Uri};
+use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode, Uri};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::address::Endpoint;
 use super::codec::{Formats, SUBPROTOCOL_HEADER, listed_names, names};
 use super::config::WebSocketConfig;
 use super::connection::{WsConnection, limits};
+use super::secure::{self, Secured};
+use super::socket::{Io, Socket};
+use super::tls;
 use crate::primitives::Transaction;
 use crate::protocol::PeerAddr;
 use crate::transport::{AddressProblem, Connection, TransportError};
@@ -33,11 +33,12 @@ pub(super) async fn dial<T: Transaction>(
     formats: Formats<T>,
     config: &WebSocketConfig,
 ) -> Result<Box<dyn Connection<T>>, TransportError> {
-    let endpoint = Endpoint::parse(address)?;
+    let endpoint = Endpoint::parse(address, config)?;
     let request = request(address, &names(&formats))?;
     let attempt = async {
-        let tcp = connect(address, &endpoint, config.handshake_timeout).await?;
-        upgrade(address, tcp, request, &formats, config).await
+        let socket = connect(address, &endpoint, config).await?;
+        let secured = secure::dial(address, &endpoint, socket, config).await?;
+        upgrade(address, secured, request, &formats, config).await
     };
     timeout(config.handshake_timeout, attempt).await.unwrap_or_else(|_| {
         let (address, after) = (address.clone(), config.handshake_timeout);
@@ -62,20 +63,19 @@ fn request(address: &PeerAddr, ours: &[String]) -> Result<Request, TransportErro
 async fn connect(
     address: &PeerAddr,
     endpoint: &Endpoint<'_>,
-    time: Duration,
-) -> Result<TcpStream, TransportError> {
-    let resolved = lookup_host((endpoint.host, endpoint.port)).await;
-    let resolved: Vec<SocketAddr> = resolved
-        .map_err(|source| TransportError::Resolve { address: address.clone(), source })?
-        .take(MAX_ATTEMPTS)
-        .collect();
+    config: &WebSocketConfig,
+) -> Result<Box<dyn Socket>, TransportError> {
+    let resolved = config.network.resolve(endpoint.host, endpoint.port).await;
+    let mut resolved =
+        resolved.map_err(|source| TransportError::Resolve { address: address.clone(), source })?;
+    resolved.truncate(MAX_ATTEMPTS);
     // Every attempt gets its share of the time, so that one address that swallows packets does not keep the
     // others from being tried, and the handshake gets the last share.
-    let share = time / u32::try_from(resolved.len() + 1).unwrap_or(u32::MAX);
+    let share = config.handshake_timeout / u32::try_from(resolved.len() + 1).unwrap_or(u32::MAX);
     let mut last = io::Error::from(io::ErrorKind::NotFound);
     for remote in resolved {
-        match timeout(share, TcpStream::connect(remote)).await {
-            Ok(Ok(tcp)) => return Ok(tcp),
+        match timeout(share, config.network.connect(remote)).await {
+            Ok(Ok(socket)) => return Ok(socket),
             Ok(Err(error)) => last = error,
             Err(_) => last = io::ErrorKind::TimedOut.into(),
         }
@@ -85,15 +85,17 @@ async fn connect(
 
 async fn upgrade<T: Transaction>(
     address: &PeerAddr,
-    tcp: TcpStream,
-    request: Request,
+    secured: Secured,
+    mut request: Request,
     formats: &Formats<T>,
     config: &WebSocketConfig,
 ) -> Result<Box<dyn Connection<T>>, TransportError> {
-    // An announcement is small and must not wait for more to come.
-    tcp.set_nodelay(true).map_err(TransportError::Io)?;
-    let upgraded: Result<(WebSocketStream<TcpStream>, Response), Error> =
-        client_async_with_config(request, tcp, Some(limits(config))).await;
+    let Secured { stream, session } = secured;
+    if let Some(session) = &session {
+        session.sign_request(request.headers_mut());
+    }
+    let upgraded: Result<(WebSocketStream<Box<dyn Io>>, Response), Error> =
+        client_async_with_config(request, stream, Some(limits(config))).await;
     let refused = |theirs| no_shared_format(address, formats, theirs);
     let (stream, response) = match upgraded {
         Ok(upgraded) => upgraded,
@@ -101,6 +103,9 @@ async fn upgrade<T: Transaction>(
             let theirs = listed_names(response.headers());
             if !theirs.is_empty() {
                 return Err(refused(theirs));
+            }
+            if response.status() == StatusCode::UPGRADE_REQUIRED && session.is_none() {
+                return Err(TransportError::TlsRequired { address: address.clone() });
             }
             return Err(TransportError::Refused {
                 address: address.clone(),
@@ -113,14 +118,21 @@ async fn upgrade<T: Transaction>(
         ))) => {
             return Err(refused(Vec::new()));
         }
-        Err(error) => {
-            return Err(TransportError::Handshake { address: address.clone(), source: error.into() });
-        }
+        Err(error) => return Err(failed_handshake(address, error)),
     };
+    if let Some(session) = &session {
+        session.check_answer(address, response.headers())?;
+    }
     let chosen = listed_names(response.headers());
     let codec = formats.iter().find(|format| chosen.iter().any(|name| name == format.subprotocol()));
     let codec = codec.cloned().ok_or_else(|| refused(chosen))?;
     Ok(Box::new(WsConnection::new(address.clone(), stream, codec, config.clone())))
+}
+
+/// A peer that takes certificates looks at ours only after this side is done with TLS, so this is where it says no.
+fn failed_handshake(address: &PeerAddr, error: Error) -> TransportError {
+    let cause = if let Error::Io(error) = &error { tls::cause(address, error) } else { None };
+    cause.unwrap_or_else(|| TransportError::Handshake { address: address.clone(), source: error.into() })
 }
 
 fn no_shared_format<T: Transaction>(

@@ -5,7 +5,6 @@ use std::io;
 use std::net::SocketAddr;
 
 use async_trait::async_trait;
-use tokio::net::{TcpListener, TcpStream, lookup_host};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
@@ -17,6 +16,8 @@ use super::admission::{Places, foreign_origin};
 use super::codec::{Formats, SUBPROTOCOL_HEADER, listed_names, names};
 use super::config::WebSocketConfig;
 use super::connection::{WsConnection, limits};
+use super::secure::{self, Refusal, Secured};
+use super::socket::{Acceptor, Socket};
 use crate::primitives::Transaction;
 use crate::protocol::PeerAddr;
 use crate::transport::{Connection, Listener, TransportError};
@@ -31,22 +32,31 @@ pub(super) async fn listen<T: Transaction>(
     formats: Formats<T>,
     config: WebSocketConfig,
 ) -> Result<Box<dyn Listener<T>>, TransportError> {
-    let endpoint = Endpoint::parse(address)?;
-    let tcp = bind(address, &endpoint).await?;
+    let endpoint = Endpoint::parse(address, &config)?;
+    if let Some(tls) = config.tls().filter(|_| endpoint.is_tls) {
+        tls.check_identity(address)?;
+    }
+    let tcp = bind(address, &endpoint, &config).await?;
     let bound =
         tcp.local_addr().map_err(|source| TransportError::Bind { address: address.clone(), source })?;
-    let address = printable_addr(&format!("ws://{}:{}", endpoint.written_host, bound.port()));
+    let (scheme, host) = (endpoint.scheme(), endpoint.written_host);
+    let (address, is_tls) = (printable_addr(&format!("{scheme}{host}:{}", bound.port())), endpoint.is_tls);
     let places = Places::new(config.max_pending_handshakes_per_address);
     let handshakes = JoinSet::new();
-    Ok(Box::new(WsListener { address, tcp, formats, config, places, handshakes, paused_until: None }))
+    let paused_until = None;
+    Ok(Box::new(WsListener { address, is_tls, tcp, formats, config, places, handshakes, paused_until }))
 }
 
-async fn bind(address: &PeerAddr, endpoint: &Endpoint<'_>) -> Result<TcpListener, TransportError> {
-    let resolved = lookup_host((endpoint.host, endpoint.port)).await;
+async fn bind(
+    address: &PeerAddr,
+    endpoint: &Endpoint<'_>,
+    config: &WebSocketConfig,
+) -> Result<Acceptor, TransportError> {
+    let resolved = config.network.resolve(endpoint.host, endpoint.port).await;
     let resolved = resolved.map_err(|source| TransportError::Resolve { address: address.clone(), source })?;
     let mut last = io::Error::from(io::ErrorKind::NotFound);
     for local in resolved {
-        match TcpListener::bind(local).await {
+        match config.network.bind(local).await {
             Ok(tcp) => return Ok(tcp),
             // Not the next one: `localhost` is two addresses, and a second node on the other would look fine
             // until a peer dials it and reaches the first.
@@ -69,7 +79,8 @@ fn printable_addr(text: &str) -> PeerAddr {
 #[derive(Debug)]
 struct WsListener<T: Transaction> {
     address: PeerAddr,
-    tcp: TcpListener,
+    is_tls: bool,
+    tcp: Acceptor,
     formats: Formats<T>,
     config: WebSocketConfig,
     places: Places,
@@ -93,7 +104,7 @@ impl<T: Transaction> Listener<T> for WsListener<T> {
                     Err(error) => tracing::error!(%error, "a handshake panicked"),
                 },
                 accepted = accept_tcp(&self.tcp, self.paused_until), if has_room => match accepted {
-                    Ok((tcp, remote)) => self.start_handshake(tcp, remote),
+                    Ok((socket, remote)) => self.start_handshake(socket, remote),
                     Err(error) => {
                         tracing::warn!(%error, address = %self.address, "cannot accept a connection");
                         self.paused_until = Some(Instant::now() + ACCEPT_PAUSE);
@@ -105,17 +116,22 @@ impl<T: Transaction> Listener<T> for WsListener<T> {
 }
 
 impl<T: Transaction> WsListener<T> {
-    fn start_handshake(&mut self, tcp: TcpStream, remote: SocketAddr) {
+    fn start_handshake(&mut self, socket: Box<dyn Socket>, remote: SocketAddr) {
         self.paused_until = None;
         let Some(place) = self.places.take(remote.ip()) else {
             tracing::debug!(%remote, "too many handshakes with this address");
             return;
         };
         let (formats, config) = (self.formats.clone(), self.config.clone());
-        let remote = printable_addr(&format!("ws://{remote}"));
+        let is_tls = self.is_tls;
+        let remote = printable_addr(&format!("{}://{remote}", if is_tls { "wss" } else { "ws" }));
         self.handshakes.spawn(async move {
             let after = config.handshake_timeout;
-            let upgraded = timeout(after, upgrade(&remote, tcp, &formats, config)).await;
+            let upgraded = timeout(after, async {
+                let secured = secure::accept(&remote, is_tls, socket, &config).await?;
+                upgrade(&remote, secured, &formats, config).await
+            });
+            let upgraded = upgraded.await;
             drop(place);
             match upgraded {
                 Ok(result) => result,
@@ -125,7 +141,10 @@ impl<T: Transaction> WsListener<T> {
     }
 }
 
-async fn accept_tcp(tcp: &TcpListener, paused_until: Option<Instant>) -> io::Result<(TcpStream, SocketAddr)> {
+async fn accept_tcp(
+    tcp: &Acceptor,
+    paused_until: Option<Instant>,
+) -> io::Result<(Box<dyn Socket>, SocketAddr)> {
     if let Some(instant) = paused_until {
         sleep_until(instant).await;
     }
@@ -136,14 +155,15 @@ async fn accept_tcp(tcp: &TcpListener, paused_until: Option<Instant>) -> io::Res
 /// what there would have been.
 async fn upgrade<T: Transaction>(
     remote: &PeerAddr,
-    tcp: TcpStream,
+    secured: Secured,
     formats: &Formats<T>,
     config: WebSocketConfig,
 ) -> Result<WsConnection<T>, TransportError> {
-    tcp.set_nodelay(true).map_err(TransportError::Io)?;
+    let Secured { stream, session } = secured;
     let mut offered = Vec::new();
     let mut chosen = None;
     let mut foreign = None;
+    let mut refused = None;
     #[expect(clippy::result_large_err, reason = "the WebSocket library's signature")]
     let negotiate = |request: &Request, mut response: Response| -> Result<Response, ErrorResponse> {
         foreign = foreign_origin(request.headers(), &config.allowed_origins);
@@ -151,17 +171,30 @@ async fn upgrade<T: Transaction>(
             let reason = "this node does not talk to web pages of this origin\n";
             return Err(refusal(StatusCode::FORBIDDEN, reason.to_owned()));
         }
+        if let Some(Err(refusal)) =
+            session.as_ref().map(|session| session.check_request(remote, request.headers()))
+        {
+            let Refusal { status, reason, error } = *refusal;
+            refused = Some(error);
+            return Err(unwelcome(status, reason));
+        }
         offered = listed_names(request.headers());
         chosen = offered.iter().find_map(|name| formats.iter().find(|format| format.subprotocol() == name));
         let Some(format) = chosen else {
             return Err(no_shared_format(&names(formats), &offered));
         };
         response.headers_mut().insert(SUBPROTOCOL_HEADER, HeaderValue::from_static(format.subprotocol()));
+        if let Some(session) = &session {
+            session.sign_answer(response.headers_mut());
+        }
         Ok(response)
     };
-    let upgraded = accept_hdr_async_with_config(tcp, negotiate, Some(limits(&config))).await;
+    let upgraded = accept_hdr_async_with_config(stream, negotiate, Some(limits(&config))).await;
     if let Some(origin) = foreign {
         return Err(TransportError::ForeignOrigin { address: remote.clone(), origin });
+    }
+    if let Some(error) = refused {
+        return Err(error);
     }
     match (upgraded, chosen) {
         (Ok(stream), Some(codec)) => Ok(WsConnection::new(remote.clone(), stream, codec.clone(), config)),
@@ -183,6 +216,15 @@ fn no_shared_format(ours: &[String], offered: &[String]) -> ErrorResponse {
     let mut response = refusal(StatusCode::BAD_REQUEST, body);
     if let Ok(ours) = HeaderValue::from_str(&ours) {
         response.headers_mut().insert(SUBPROTOCOL_HEADER, ours);
+    }
+    response
+}
+
+/// A refusal of who the peer is. One that could prove itself is told how (RFC 9110, section 15.5.2).
+fn unwelcome(status: StatusCode, reason: &str) -> ErrorResponse {
+    let mut response = refusal(status, reason.to_owned());
+    if status == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert("WWW-Authenticate", HeaderValue::from_static("Hashloom"));
     }
     response
 }

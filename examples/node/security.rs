@@ -1,0 +1,112 @@
+//! The options about TLS, and what they say in terms of the library. A build without it has the options too, so that
+//! nobody believes in a protection that is not there.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use clap::builder::BoolishValueParser;
+use hashloom::transport::WsMulti;
+
+/// Who this node is, and whom it takes.
+#[derive(Debug, Args)]
+pub(crate) struct Security {
+    /// Certificate of this node, with those that it is signed by, in PEM: peers dial wss://.
+    #[arg(long, env, value_name = "FILE", requires = "tls_key", help_heading = "TLS")]
+    tls_cert: Option<PathBuf>,
+
+    /// Private key to the certificate, in PEM.
+    #[arg(long, env, value_name = "FILE", requires = "tls_cert", help_heading = "TLS")]
+    tls_key: Option<PathBuf>,
+
+    /// Certificates that sign those of the peers, in PEM.
+    #[arg(long, env, value_name = "FILE", help_heading = "TLS")]
+    tls_ca: Option<PathBuf>,
+
+    /// Take only peers that show a certificate signed by one of `TLS_CA`.
+    #[arg(long, env, value_parser = BoolishValueParser::new(), requires = "tls_ca", help_heading = "TLS")]
+    tls_require: bool,
+
+    /// Take only peers with these certificates: SHA-256 fingerprints, separated by commas.
+    #[arg(long, env, value_name = "HEX", value_delimiter = ',', requires = "tls_ca", help_heading = "TLS")]
+    tls_allow: Vec<String>,
+
+    /// Take only peers with the same secret, of 16 bytes or more: the text in this file.
+    #[arg(long, env, value_name = "FILE", requires = "tls_cert", help_heading = "TLS")]
+    peer_secret_file: Option<PathBuf>,
+}
+
+impl Security {
+    /// What the address begins with that the node listens at.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.tls_cert.is_some() { "wss" } else { "ws" }
+    }
+
+    /// The transport, as secure as the options ask for.
+    #[cfg(feature = "tls")]
+    pub(crate) fn secure(&self, transport: WsMulti) -> Result<WsMulti> {
+        use anyhow::{Context, anyhow, bail};
+        use hashloom::transport::{Secret, Tls, TlsError, TlsPart, WebSocketConfig};
+
+        if self.is_unused() {
+            return Ok(transport);
+        }
+        let mut tls = Tls::builder();
+        if let (Some(chain), Some(key)) = (&self.tls_cert, &self.tls_key) {
+            tls = tls.identity(read(chain)?, read(key)?);
+        }
+        if let Some(trusted) = &self.tls_ca {
+            tls = tls.trust(read(trusted)?);
+        }
+        if self.tls_require {
+            tls = tls.require_certificates();
+        }
+        if !self.tls_allow.is_empty() {
+            let allowed = self.tls_allow.iter().map(|text| text.trim().parse());
+            tls = tls.allow(allowed.collect::<Result<Vec<_>, TlsError>>().context("TLS_ALLOW")?);
+        }
+        if let Some(path) = &self.peer_secret_file {
+            // An editor ends a file with a line break that is no part of the secret.
+            let secret = Secret::new(read(path)?.trim_ascii_end());
+            tls = tls.secret(secret.with_context(|| path.display().to_string())?);
+        }
+        if self.tls_cert.is_none() && (self.tls_require || !self.tls_allow.is_empty()) {
+            bail!("TLS_REQUIRE and TLS_ALLOW need TLS_CERT and TLS_KEY: a node shows what it asks for");
+        }
+        let tls = tls.build().map_err(|error| {
+            let path = match &error {
+                TlsError::NoKey | TlsError::BadKey { .. } | TlsError::BadPem { part: TlsPart::Key, .. } => {
+                    &self.tls_key
+                }
+                TlsError::NoCertificate { part: TlsPart::Trusted }
+                | TlsError::BadCertificate { part: TlsPart::Trusted, .. }
+                | TlsError::BadPem { part: TlsPart::Trusted, .. } => &self.tls_ca,
+                _ => &self.tls_cert,
+            };
+            let path = path.as_ref().map(|path| format!("{}: ", path.display())).unwrap_or_default();
+            anyhow!("{path}{error}")
+        })?;
+        Ok(transport.with_config(WebSocketConfig::default().with_tls(tls)))
+    }
+
+    /// The transport, where nothing else is asked for.
+    #[cfg(not(feature = "tls"))]
+    pub(crate) fn secure(&self, transport: WsMulti) -> Result<WsMulti> {
+        anyhow::ensure!(
+            self.is_unused(),
+            "TLS_CERT, TLS_KEY, TLS_CA, TLS_REQUIRE, TLS_ALLOW and PEER_SECRET_FILE need a build with --features tls"
+        );
+        Ok(transport)
+    }
+
+    fn is_unused(&self) -> bool {
+        let files = [&self.tls_cert, &self.tls_key, &self.tls_ca, &self.peer_secret_file];
+        files.iter().all(|file| file.is_none()) && !self.tls_require && self.tls_allow.is_empty()
+    }
+}
+
+#[cfg(feature = "tls")]
+fn read(path: &std::path::Path) -> Result<Vec<u8>> {
+    use anyhow::Context;
+    std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}

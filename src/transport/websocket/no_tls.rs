@@ -1,0 +1,75 @@
+//! What stands in for TLS in a build without it: types of which there is no value, so that the code around them is
+//! the same.
+
+use std::io;
+
+use tokio_tungstenite::tungstenite::http::HeaderMap;
+
+use super::secure::Refusal;
+use super::socket::{Io, Socket};
+use crate::protocol::PeerAddr;
+use crate::transport::TransportError;
+
+/// The settings that there are none of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Tls {}
+
+impl Tls {
+    pub(super) const fn is_closed(&self) -> bool {
+        match *self {}
+    }
+
+    pub(super) const fn check_identity(&self, _: &PeerAddr) -> Result<(), TransportError> {
+        match *self {}
+    }
+
+    pub(super) const fn not_spoken(&self, _: &PeerAddr) -> TransportError {
+        match *self {}
+    }
+
+    #[expect(clippy::unused_async, reason = "waits where there is TLS")]
+    pub(super) async fn dial(
+        &self,
+        _: &PeerAddr,
+        _: &str,
+        _: Box<dyn Socket>,
+    ) -> Result<(Box<dyn Io>, Session), TransportError> {
+        match *self {}
+    }
+
+    #[expect(clippy::unused_async, reason = "waits where there is TLS")]
+    pub(super) async fn accept(
+        &self,
+        _: &PeerAddr,
+        _: Box<dyn Socket>,
+    ) -> Result<(Box<dyn Io>, Session), TransportError> {
+        match *self {}
+    }
+}
+
+/// The connection that there is none of.
+#[derive(Debug)]
+pub(super) enum Session {}
+
+impl Session {
+    pub(super) const fn sign_request(&self, _: &mut HeaderMap) {
+        match *self {}
+    }
+
+    pub(super) const fn check_request(&self, _: &PeerAddr, _: &HeaderMap) -> Result<(), Box<Refusal>> {
+        match *self {}
+    }
+
+    pub(super) const fn sign_answer(&self, _: &mut HeaderMap) {
+        match *self {}
+    }
+
+    pub(super) const fn check_answer(&self, _: &PeerAddr, _: &HeaderMap) -> Result<(), TransportError> {
+        match *self {}
+    }
+}
+
+/// No error is about TLS.
+pub(super) const fn cause(_: &PeerAddr, _: &io::Error) -> Option<TransportError> {
+    None
+}

@@ -1,0 +1,83 @@
+//! Between a socket and WebSocket: whether a connection is encrypted, as the scheme of the address says, and that
+//! both ends are told where they do not agree on it.
+
+use tokio_tungstenite::tungstenite::http::StatusCode;
+
+use super::address::Endpoint;
+use super::config::WebSocketConfig;
+use super::socket::{Io, Socket, part_with};
+use super::tls::Session;
+use crate::protocol::PeerAddr;
+use crate::transport::TransportError;
+
+/// What the first byte is of whoever speaks TLS: the type of a record that holds a handshake.
+const TLS_HANDSHAKE: u8 = 22;
+
+/// The answer to TLS where none is spoken. TLS takes it for an error, and people can read it.
+const NO_TLS_HERE: &[u8] = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
+/// The answer to plain HTTP where TLS is spoken (RFC 9110, section 15.5.22).
+const ONLY_TLS_HERE: &[u8] =
+    b"HTTP/1.1 426 Upgrade Required\r\nUpgrade: TLS/1.3\r\nConnection: Upgrade, close\r\n\
+    Content-Type: text/plain; charset=utf-8\r\nContent-Length: 39\r\n\r\n\
+    this port speaks TLS only: dial wss://\n";
+
+/// A connection over which WebSocket can be spoken.
+#[derive(Debug)]
+pub(super) struct Secured {
+    pub(super) stream: Box<dyn Io>,
+    /// What the ends have to prove to each other in the handshake of WebSocket, where they are encrypted.
+    pub(super) session: Option<Session>,
+}
+
+impl Secured {
+    fn plain(socket: Box<dyn Socket>) -> Self {
+        Self { stream: socket, session: None }
+    }
+}
+
+/// Why a dialer is not let in, for it and for the log.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) status: StatusCode,
+    pub(super) reason: &'static str,
+    pub(super) error: TransportError,
+}
+
+/// The client's side.
+pub(super) async fn dial(
+    address: &PeerAddr,
+    endpoint: &Endpoint<'_>,
+    socket: Box<dyn Socket>,
+    config: &WebSocketConfig,
+) -> Result<Secured, TransportError> {
+    let Some(tls) = config.tls().filter(|_| endpoint.is_tls) else {
+        return Ok(Secured::plain(socket));
+    };
+    let (stream, session) = tls.dial(address, endpoint.host, socket).await?;
+    Ok(Secured { stream, session: Some(session) })
+}
+
+/// The server's side.
+pub(super) async fn accept(
+    remote: &PeerAddr,
+    is_tls: bool,
+    mut socket: Box<dyn Socket>,
+    config: &WebSocketConfig,
+) -> Result<Secured, TransportError> {
+    let first = socket.first_byte().await.map_err(TransportError::Io)?;
+    let speaks_tls = first == Some(TLS_HANDSHAKE);
+    let Some(tls) = config.tls().filter(|_| is_tls) else {
+        if speaks_tls {
+            part_with(socket, NO_TLS_HERE).await;
+            return Err(TransportError::UnexpectedTls { address: remote.clone() });
+        }
+        return Ok(Secured::plain(socket));
+    };
+    if first.is_some() && !speaks_tls {
+        part_with(socket, ONLY_TLS_HERE).await;
+        return Err(tls.not_spoken(remote));
+    }
+    let (stream, session) = tls.accept(remote, socket).await?;
+    Ok(Secured { stream, session: Some(session) })
+}

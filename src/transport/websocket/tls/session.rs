@@ -1,0 +1,120 @@
+//! What the two ends of a TLS connection have to prove to each other once it stands: which certificate they have, and
+//! in the headers of the WebSocket handshake, which secret.
+
+use std::io;
+
+use tokio_rustls::rustls::Error;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, HeaderName};
+use tokio_tungstenite::tungstenite::http::{HeaderMap, HeaderValue, StatusCode};
+
+use super::super::secure::Refusal;
+use super::Tls;
+use super::error::TlsProblem;
+use super::fingerprint::Fingerprint;
+use super::secret::{Binding, Role};
+use crate::protocol::PeerAddr;
+use crate::transport::TransportError;
+
+/// The label under which TLS gives both ends a value of this connection alone (RFC 9266, section 4).
+const BINDING_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
+
+/// Where the dialer proves that it has the secret (RFC 9110, section 11.6.2), and what stands before the proof.
+const REQUEST: (HeaderName, &str) = (AUTHORIZATION, "Hashloom proof=");
+
+/// Where the listener does (RFC 7615).
+const ANSWER: (HeaderName, &str) = (HeaderName::from_static("authentication-info"), "proof=");
+
+/// A TLS connection as far as peers are told apart by it.
+#[derive(Debug)]
+pub(in super::super) struct Session {
+    tls: Tls,
+    /// Of the peer's certificate, where it has shown one.
+    fingerprint: Option<Fingerprint>,
+    binding: Binding,
+}
+
+impl Session {
+    pub(super) fn new(
+        tls: &Tls,
+        certificates: Option<&[CertificateDer<'_>]>,
+        export: impl FnOnce(Binding, &[u8]) -> Result<Binding, Error>,
+    ) -> Result<Self, TlsProblem> {
+        let binding =
+            export([0; 32], BINDING_LABEL).map_err(|error| TlsProblem::Failed(io::Error::other(error)))?;
+        let fingerprint = certificates.and_then(|chain| chain.first()).map(|der| Fingerprint::of(der));
+        Ok(Self { tls: tls.clone(), fingerprint, binding })
+    }
+
+    /// Whether the peer has one of the certificates that are allowed, where not all are.
+    pub(super) fn check_certificate(&self) -> Result<(), TlsProblem> {
+        let allowed = &self.tls.0.allowed;
+        match self.fingerprint {
+            _ if allowed.is_empty() => Ok(()),
+            Some(fingerprint) if allowed.contains(&fingerprint) => Ok(()),
+            Some(fingerprint) => Err(TlsProblem::NotAllowed { fingerprint }),
+            None => Err(TlsProblem::NoCertificate),
+        }
+    }
+
+    /// The dialer proves that it has the secret, where there is one.
+    pub(in super::super) fn sign_request(&self, headers: &mut HeaderMap) {
+        self.sign(Role::Dialer, REQUEST, headers);
+    }
+
+    /// Whether the listener lets the dialer in.
+    pub(in super::super) fn check_request(
+        &self,
+        remote: &PeerAddr,
+        headers: &HeaderMap,
+    ) -> Result<(), Box<Refusal>> {
+        let refused = |status, reason, problem| {
+            let error = TransportError::Tls { address: remote.clone(), problem };
+            Box::new(Refusal { status, reason, error })
+        };
+        self.check_certificate().map_err(|problem| {
+            let reason = "this node does not take peers with your certificate\n";
+            refused(StatusCode::FORBIDDEN, reason, problem)
+        })?;
+        self.check(Role::Dialer, REQUEST, headers).map_err(|problem| {
+            let reason = "this node takes peers only that prove to have its secret\n";
+            refused(StatusCode::UNAUTHORIZED, reason, problem)
+        })
+    }
+
+    /// The listener proves that it has the secret, where there is one.
+    pub(in super::super) fn sign_answer(&self, headers: &mut HeaderMap) {
+        self.sign(Role::Listener, ANSWER, headers);
+    }
+
+    /// Whether the dialer talks to the listener.
+    pub(in super::super) fn check_answer(
+        &self,
+        address: &PeerAddr,
+        headers: &HeaderMap,
+    ) -> Result<(), TransportError> {
+        self.check(Role::Listener, ANSWER, headers)
+            .map_err(|problem| TransportError::Tls { address: address.clone(), problem })
+    }
+
+    fn sign(&self, role: Role, (name, prefix): (HeaderName, &str), headers: &mut HeaderMap) {
+        let Some(secret) = &self.tls.0.secret else { return };
+        let proof = secret.prove(role, &self.binding);
+        if let Ok(value) = HeaderValue::from_str(&format!("{prefix}{proof}")) {
+            headers.insert(name, value);
+        }
+    }
+
+    fn check(
+        &self,
+        role: Role,
+        (name, prefix): (HeaderName, &str),
+        headers: &HeaderMap,
+    ) -> Result<(), TlsProblem> {
+        let Some(secret) = &self.tls.0.secret else { return Ok(()) };
+        let value = headers.get(name).and_then(|value| value.to_str().ok());
+        let proof = value.and_then(|value| value.strip_prefix(prefix));
+        let is_proved = proof.is_some_and(|proof| secret.verifies(role, &self.binding, proof));
+        if is_proved { Ok(()) } else { Err(TlsProblem::NoProof) }
+    }
+}
