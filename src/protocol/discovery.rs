@@ -267,8 +267,8 @@ impl<T: Transaction> Protocol<T> {
 
     fn may_be_tried_out(&self, address: &PeerAddr, now: Now) -> bool {
         let is_reached = |peer: &Peer| peer.exchange.listens.as_ref() == Some(address);
+        // A host that was banned while discovery was off may still be in the book.
         !self.dialer.contains(address)
-            && !self.is_own(address)
             && self.reputation.remaining(&PeerHost::from(address), now).is_none()
             && !self.peers.values().any(is_reached)
     }

@@ -39,7 +39,6 @@ impl<T: Transaction> Protocol<T> {
         }
         known.sort_by_key(|(_, record)| record.reached.is_none());
         for (address, record) in known {
-            // Banned hosts have no rows here, but where a crash came between.
             if !self.is_own(&address) {
                 self.discovery.book.restore(&address, record, now);
                 self.look_for_peers(core::time::Duration::ZERO);

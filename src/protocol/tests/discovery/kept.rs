@@ -52,10 +52,12 @@ fn addresses_and_bans_are_kept_over_a_restart() {
     drop(bench);
     let mut closed = open(&store, &config().with_discovery(false));
     assert_eq!(known(&closed), [""; 0]);
-    closed.node.ban(&host, Duration::from_secs(60), closed.now);
+    closed.node.ban(&"192.0.2.2".parse().unwrap(), Duration::from_secs(60), closed.now);
     closed.node.shutdown(closed.now);
     drop(closed);
-    assert_eq!(known(&open(&store, &config())), ["ws://192.0.2.1:1", "ws://192.0.2.2:1"]);
+    let mut bench = open(&store, &config());
+    assert_eq!(known(&bench), ["ws://192.0.2.1:1", "ws://192.0.2.2:1"]);
+    assert_eq!(dials(&bench.pass(Duration::from_secs(30))), ["ws://192.0.2.1:1"], "the other one is banned");
 }
 
 #[test]
