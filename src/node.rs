@@ -9,6 +9,9 @@ mod events;
 mod handle;
 mod mining;
 mod status;
+#[cfg(test)]
+#[cfg(feature = "ws-json")]
+mod tests;
 
 pub use builder::{Node, NodeBuilder, StartError};
 pub use events::{EventError, Events};

@@ -113,11 +113,13 @@ async fn talk<T: Transaction>(
         sender.close().await;
         Ok(())
     });
+    // In this order, and not at random, so that a simulation can be repeated.
     let written = tokio::select! {
+        biased;
         written = &mut writing => Some(written),
-        () = read(peer, receiver, incoming) => None,
         // From here on nothing more is read.
         _ = dropped => None,
+        () = read(peer, receiver, incoming) => None,
     };
     match written {
         Some(Ok(())) => {}

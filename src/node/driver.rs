@@ -53,14 +53,38 @@ pub(super) enum Incoming<T: Transaction> {
 /// What handles ask of the driver.
 #[derive(Debug)]
 pub(super) enum Command<T> {
-    Submit { transaction: T, reply: oneshot::Sender<Result<Hash, MempoolError>> },
-    Mine { data: Option<Vec<T>>, reply: oneshot::Sender<Result<Arc<Block<T>>, MineError>> },
+    Submit {
+        transaction: T,
+        reply: oneshot::Sender<Result<Hash, MempoolError>>,
+    },
+    Mine {
+        data: Option<Vec<T>>,
+        reply: oneshot::Sender<Result<Arc<Block<T>>, MineError>>,
+    },
     MineContinuously(bool),
-    Connect { address: PeerAddr, reply: oneshot::Sender<Result<(), PeerError>> },
-    Disconnect { peer: PeerId },
-    Remove { peer: PeerId, reply: oneshot::Sender<bool> },
-    Ban { host: PeerHost, duration: Duration, reply: oneshot::Sender<()> },
-    Unban { host: PeerHost, reply: oneshot::Sender<bool> },
+    Connect {
+        address: PeerAddr,
+        reply: oneshot::Sender<Result<(), PeerError>>,
+    },
+    Disconnect {
+        peer: PeerId,
+    },
+    Remove {
+        peer: PeerId,
+        reply: oneshot::Sender<bool>,
+    },
+    Ban {
+        host: PeerHost,
+        duration: Duration,
+        reply: oneshot::Sender<()>,
+    },
+    Unban {
+        host: PeerHost,
+        reply: oneshot::Sender<bool>,
+    },
+    /// A block that did not take a thread to find.
+    #[cfg(all(test, feature = "ws-json"))]
+    Mined(Arc<Block<T>>),
     Shutdown,
 }
 
@@ -130,21 +154,26 @@ impl<T: Transaction> Driver<T> {
         mut commands: mpsc::Receiver<Command<T>>,
     ) {
         self.with_protocol(|_, _| ());
+        let mut prefers_commands = false;
         loop {
+            prefers_commands = !prefers_commands;
             self.mining.pump(&self.shared);
             let deadline = self.shared.read().poll_timeout().map(|elapsed| self.shared.clock.at(elapsed));
+            // Not at random, so that a simulation can be repeated: first what comes seldom, then in turns what may come
+            // without a pause.
             tokio::select! {
-                command = commands.recv() => match command {
-                    Some(Command::Shutdown) | None => break,
-                    Some(command) => self.command(command),
-                },
-                Some(input) = inputs.recv() => self.input(input),
-                Some(ended) = self.mining_ended.recv() => self.mined(ended),
-                () = self.mining.cancelled() => self.mining.cancel(&self.shared),
+                biased;
                 () = sleep_until(deadline.unwrap_or_else(|| self.shared.clock.at(Duration::ZERO))),
                     if deadline.is_some() => self.handle(Input::Timeout),
+                Some(ended) = self.mining_ended.recv() => self.mined(ended),
+                () = self.mining.cancelled() => self.mining.cancel(&self.shared),
                 Some(_) = self.talks.join_next() => {}
                 Some(_) = self.errands.join_next() => {}
+                turn = next_turn(&mut commands, &mut inputs, prefers_commands) => match turn {
+                    Turn::Command(Some(Command::Shutdown) | None) => break,
+                    Turn::Command(Some(command)) => self.command(command),
+                    Turn::Input(input) => self.input(input),
+                },
             }
         }
         // Handles, and tasks that have something to tell, see at once that nothing more is taken from them.
@@ -206,6 +235,11 @@ impl<T: Transaction> Driver<T> {
             }
             Command::Unban { host, reply } => {
                 let _ = reply.send(self.with_protocol(|protocol, now| protocol.unban(&host, now)));
+            }
+            #[cfg(all(test, feature = "ws-json"))]
+            Command::Mined(block) => {
+                let outcome = self.with_protocol(|protocol, now| protocol.mined(&block, now));
+                assert!(outcome.is_ok(), "{outcome:?}");
             }
             Command::Shutdown => {}
         }
@@ -306,6 +340,34 @@ impl<T: Transaction> Driver<T> {
             self.errands.spawn(async move {
                 let _ = incoming.send(Incoming::Ended { peer, reason }).await;
             });
+        }
+    }
+}
+
+/// What the driver takes in next.
+enum Turn<T: Transaction> {
+    /// `None` where the last handle is gone.
+    Command(Option<Command<T>>),
+    Input(Incoming<T>),
+}
+
+/// Neither handles nor peers keep the others waiting where each is preferred in its turn. Cancel-safe.
+async fn next_turn<T: Transaction>(
+    commands: &mut mpsc::Receiver<Command<T>>,
+    inputs: &mut mpsc::Receiver<Incoming<T>>,
+    prefers_commands: bool,
+) -> Turn<T> {
+    if prefers_commands {
+        tokio::select! {
+            biased;
+            command = commands.recv() => Turn::Command(command),
+            Some(input) = inputs.recv() => Turn::Input(input),
+        }
+    } else {
+        tokio::select! {
+            biased;
+            Some(input) = inputs.recv() => Turn::Input(input),
+            command = commands.recv() => Turn::Command(command),
         }
     }
 }

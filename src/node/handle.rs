@@ -1,5 +1,8 @@
 //! What an application holds of a running node.
 
+#[cfg(test)]
+#[cfg(feature = "ws-json")]
+mod at_once;
 mod blocking;
 mod error;
 

@@ -97,7 +97,9 @@ impl<T: Transaction> Listener<T> for WsListener<T> {
     async fn accept(&mut self) -> Result<Box<dyn Connection<T>>, TransportError> {
         loop {
             let has_room = self.handshakes.len() < self.config.max_pending_handshakes.max(1);
+            // In this order, and not at random, so that a simulation can be repeated.
             tokio::select! {
+                biased;
                 Some(finished) = self.handshakes.join_next() => match finished {
                     Ok(Ok(connection)) => return Ok(Box::new(connection)),
                     Ok(Err(error)) => tracing::info!(%error, "refused a connection"),

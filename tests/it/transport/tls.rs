@@ -241,7 +241,7 @@ async fn a_proof_is_worth_nothing_to_the_one_who_gets_it() {
         answer
     };
     let theft = async { tokio::join!(dialer.dial(&trap_address), pass_on) };
-    let (dialled, answer) = within(while_accepting(listener.as_mut(), theft)).await;
+    let (dialled, answer) = within(Box::pin(while_accepting(listener.as_mut(), theft))).await;
     assert!(answer.starts_with("HTTP/1.1 401 Unauthorized\r\n"), "{answer}");
     assert!(!answer.contains("authentication-info"), "{answer}");
     dialled.unwrap_err();

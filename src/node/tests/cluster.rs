@@ -1,0 +1,232 @@
+//! Hosts with a node each, and a hand on the network between them.
+
+use core::time::Duration;
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::mpsc;
+use turmoil::Sim;
+
+use super::recorder::{Recorded, Recorder, Seen};
+use crate::consensus::{ChainSpec, Retarget};
+use crate::node::{Node, NodeHandle};
+use crate::primitives::{CompactTarget, Hash, Timestamp};
+use crate::protocol::{PeerAddr, ProtocolConfig};
+use crate::transport::{WebSocketConfig, WsJson};
+
+pub(super) const HOSTS: usize = 5;
+
+pub(super) const MIN_LATENCY: Duration = Duration::from_millis(10);
+
+pub(super) const MAX_LATENCY: Duration = Duration::from_millis(100);
+
+/// How exactly the simulated clock goes.
+const TICK: Duration = Duration::from_millis(10);
+
+/// Longer than any test runs.
+const END: Duration = Duration::from_secs(60 * 60);
+
+/// When the simulation begins: later than the genesis, and always the same.
+const BEGIN: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
+/// Hosts in a simulation, each of which keeps a connection to all others.
+pub(super) struct Cluster {
+    simulation: Sim<'static>,
+    record: Arc<Mutex<Seen>>,
+    desks: Vec<Arc<Mutex<Desk>>>,
+}
+
+/// How the test reaches into a host.
+#[derive(Debug, Default)]
+struct Desk {
+    node: Option<NodeHandle>,
+    orders: Option<mpsc::UnboundedSender<Order>>,
+    starts: u64,
+}
+
+#[derive(Debug)]
+enum Order {
+    Mine(String),
+    Submit(String),
+}
+
+fn name(host: usize) -> String {
+    format!("host-{host}")
+}
+
+/// The ends of all links between these hosts and those hosts.
+fn links(of: impl Fn(usize) -> bool, to: impl Fn(usize) -> bool) -> Vec<(String, String)> {
+    let ends = (0..HOSTS).flat_map(|one| (0..HOSTS).map(move |other| (one, other)));
+    let ends = ends.filter(|(one, other)| one != other && of(*one) && to(*other));
+    ends.map(|(one, other)| (name(one), name(other))).collect()
+}
+
+fn address(host: usize) -> PeerAddr {
+    format!("ws://{}:5001", name(host)).parse().unwrap()
+}
+
+impl Cluster {
+    /// Starts all hosts, on a network that behaves as the seed says.
+    pub(super) fn new(seed: u64) -> Self {
+        eprintln!("seed {seed}");
+        let mut simulation = turmoil::Builder::new()
+            .rng_seed(seed)
+            .tick_duration(TICK)
+            .simulation_duration(END)
+            .min_message_latency(MIN_LATENCY)
+            .max_message_latency(MAX_LATENCY)
+            .tcp_capacity(1024)
+            .build();
+        let record = Arc::new(Mutex::new(Seen::default()));
+        let desks: Vec<Arc<Mutex<Desk>>> = (0..HOSTS).map(|_| Arc::default()).collect();
+        for (host, desk) in desks.iter().enumerate() {
+            let (desk, recorder) = (Arc::clone(desk), Recorder::new(host, Arc::clone(&record)));
+            simulation.host(name(host), move || run(host, seed, Arc::clone(&desk), recorder.clone()));
+        }
+        Self { simulation, record, desks }
+    }
+
+    pub(super) fn run_for(&mut self, duration: Duration) {
+        let end = self.simulation.elapsed() + duration;
+        while self.simulation.elapsed() < end {
+            self.simulation.step().unwrap();
+        }
+    }
+
+    /// Runs until all chains end with the same block, for so long at most. Returns how long it took.
+    pub(super) fn run_until_equal(&mut self, patience: Duration) -> Duration {
+        let begin = self.simulation.elapsed();
+        loop {
+            self.simulation.step().unwrap();
+            let taken = self.simulation.elapsed().saturating_sub(begin);
+            let tips: Vec<_> = (0..HOSTS).map(|host| self.tip(host)).collect();
+            if tips[0].is_some() && tips.iter().all(|tip| *tip == tips[0]) {
+                return taken;
+            }
+            assert!(taken < patience, "after {taken:?} the tips are {tips:?}");
+        }
+    }
+
+    fn tip(&self, host: usize) -> Option<Hash> {
+        self.desks[host].lock().unwrap().node.as_ref().map(|node| *node.tip().hash())
+    }
+
+    /// The transactions of every block after the genesis.
+    pub(super) fn contents(&self, host: usize) -> Vec<Vec<String>> {
+        let node = self.desks[host].lock().unwrap().node.clone().unwrap();
+        node.blocks(1..).unwrap().iter().map(|block| block.data().to_vec()).collect()
+    }
+
+    pub(super) fn mine(&mut self, host: usize, data: &str) {
+        self.order(host, Order::Mine(data.to_owned()));
+    }
+
+    pub(super) fn submit(&mut self, host: usize, data: &str) {
+        self.order(host, Order::Submit(data.to_owned()));
+    }
+
+    fn order(&mut self, host: usize, order: Order) {
+        let desk = Arc::clone(&self.desks[host]);
+        while desk.lock().unwrap().orders.is_none() {
+            self.simulation.step().unwrap();
+        }
+        desk.lock().unwrap().orders.as_ref().unwrap().send(order).unwrap();
+        self.simulation.step().unwrap();
+    }
+
+    /// Loses everything between the hosts below this one and the others.
+    pub(super) fn split(&self, at: usize) {
+        for (one, other) in links(|host| host < at, |host| host >= at) {
+            self.simulation.partition(one, other);
+        }
+    }
+
+    /// Holds up everything between this host and the others.
+    pub(super) fn hold(&self, host: usize) {
+        for (one, other) in links(|one| one == host, |_| true) {
+            self.simulation.hold(one, other);
+        }
+    }
+
+    /// Lets go what was held up.
+    pub(super) fn release(&self, host: usize) {
+        for (one, other) in links(|one| one == host, |_| true) {
+            self.simulation.release(one, other);
+        }
+    }
+
+    /// Has all links work again.
+    pub(super) fn repair(&self) {
+        for (one, other) in links(|_| true, |_| true) {
+            self.simulation.release(one.as_str(), other.as_str());
+            self.simulation.repair(one, other);
+        }
+    }
+
+    /// A power failure: nobody is told. Cut off first also because tokio drops the tasks of a runtime in an order that
+    /// depends on how many tasks the process has started before, and with it would go the order of the goodbyes.
+    pub(super) fn crash(&mut self, host: usize) {
+        for (one, other) in links(|one| one == host, |_| true) {
+            self.simulation.partition(one, other);
+        }
+        self.simulation.crash(name(host));
+        let mut desk = self.desks[host].lock().unwrap();
+        (desk.node, desk.orders) = (None, None);
+    }
+
+    /// Starts a host again, which has forgotten everything.
+    pub(super) fn restart(&mut self, host: usize) {
+        self.simulation.bounce(name(host));
+        for (one, other) in links(|one| one == host, |_| true) {
+            self.simulation.repair(one, other);
+        }
+    }
+
+    pub(super) fn seen(&self) -> Seen {
+        self.record.lock().unwrap().clone()
+    }
+}
+
+/// What runs on a host, for as long as it does.
+async fn run(host: usize, seed: u64, desk: Arc<Mutex<Desk>>, recorder: Recorder) -> turmoil::Result {
+    let (sender, mut orders) = mpsc::unbounded_channel();
+    let start = {
+        let mut desk = desk.lock().unwrap();
+        desk.starts += 1;
+        desk.starts
+    };
+    let spec = ChainSpec::builder("simulated")
+        .easiest_target(CompactTarget::from_bits(0x207f_ffff))
+        .retarget(Retarget::Fixed)
+        .build()?;
+    let seed = seed.wrapping_mul(1_000).wrapping_add(host as u64 * 100).wrapping_add(start);
+    let transport = WsJson::default().with_config(WebSocketConfig::simulated());
+    let node = Node::builder(spec)
+        .transport(Recorded { inner: transport, recorder: recorder.clone() })
+        .listen("ws://0.0.0.0:5001".parse()?)
+        .peers((0..HOSTS).filter(|other| *other != host).map(address))
+        .protocol(ProtocolConfig::default().with_seed(seed).with_listen(Some(address(host))))
+        .wall_clock(|| BEGIN.saturating_add(turmoil::sim_elapsed().unwrap_or_default()))
+        .start()
+        .await?;
+    let mut events = node.subscribe();
+    tokio::spawn(async move {
+        loop {
+            let event = events.recv().await;
+            recorder.note(&event);
+            if event.is_err() {
+                return;
+            }
+        }
+    });
+    {
+        let mut desk = desk.lock().unwrap();
+        (desk.node, desk.orders) = (Some(node.clone()), Some(sender));
+    }
+    while let Some(order) = orders.recv().await {
+        match order {
+            Order::Mine(data) => node.mine_at_once(Some(vec![data])).await,
+            Order::Submit(data) => drop(node.submit(data).await),
+        }
+    }
+    Ok(())
+}
