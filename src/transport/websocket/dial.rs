@@ -16,7 +16,8 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use super::address::Endpoint;
 use super::codec::{Formats, SUBPROTOCOL_HEADER, listed_names, names};
 use super::config::WebSocketConfig;
-use super::connection::{WsConnection, limits};
+use super::connection::{WsConnection, gated, limits};
+use super::gate::Gate;
 use crate::primitives::Transaction;
 use crate::protocol::PeerAddr;
 use crate::transport::{AddressProblem, Connection, TransportError};
@@ -92,8 +93,8 @@ async fn upgrade<T: Transaction>(
 ) -> Result<Box<dyn Connection<T>>, TransportError> {
     // An announcement is small and must not wait for more to come.
     tcp.set_nodelay(true).map_err(TransportError::Io)?;
-    let upgraded: Result<(WebSocketStream<TcpStream>, Response), Error> =
-        client_async_with_config(request, tcp, Some(limits(config))).await;
+    let upgraded: Result<(WebSocketStream<Gate<TcpStream>>, Response), Error> =
+        client_async_with_config(request, gated(tcp, config), Some(limits(config))).await;
     let refused = |theirs| no_shared_format(address, formats, theirs);
     let (stream, response) = match upgraded {
         Ok(upgraded) => upgraded,

@@ -16,7 +16,7 @@ use super::address::Endpoint;
 use super::admission::{Places, foreign_origin};
 use super::codec::{Formats, SUBPROTOCOL_HEADER, listed_names, names};
 use super::config::WebSocketConfig;
-use super::connection::{WsConnection, limits};
+use super::connection::{WsConnection, gated, limits};
 use crate::primitives::Transaction;
 use crate::protocol::PeerAddr;
 use crate::transport::{Connection, Listener, TransportError};
@@ -159,7 +159,7 @@ async fn upgrade<T: Transaction>(
         response.headers_mut().insert(SUBPROTOCOL_HEADER, HeaderValue::from_static(format.subprotocol()));
         Ok(response)
     };
-    let upgraded = accept_hdr_async_with_config(tcp, negotiate, Some(limits(&config))).await;
+    let upgraded = accept_hdr_async_with_config(gated(tcp, &config), negotiate, Some(limits(&config))).await;
     if let Some(origin) = foreign {
         return Err(TransportError::ForeignOrigin { address: remote.clone(), origin });
     }
