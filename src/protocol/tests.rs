@@ -8,6 +8,7 @@ mod junk;
 mod network;
 mod overdue;
 mod relay;
+mod replies;
 mod storage;
 mod sync;
 
