@@ -72,8 +72,8 @@ pub use miner::{
 };
 
 pub use protocol::{
-    Ban, CloseReason, ConnectError, Direction, Event, Hello, Input, KnownAddress, Message, Now, Output,
-    PeerAddr, PeerAddrError, PeerHost, PeerId, PeerInfo, Protocol, ProtocolConfig, Tip, limits,
+    Ban, CloseReason, ConnectError, Direction, Event, Hello, Input, KnownAddress, Message, MessageKind, Now,
+    Output, PeerAddr, PeerAddrError, PeerHost, PeerId, PeerInfo, Protocol, ProtocolConfig, Tip, limits,
 };
 
 #[cfg(feature = "node")]

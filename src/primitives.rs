@@ -1,6 +1,7 @@
 //! L0: the values that everything else is made of. No rules, no state, no I/O.
 
 mod block;
+mod bounded;
 mod bytes;
 mod hash;
 mod header;
@@ -10,8 +11,8 @@ mod transaction;
 mod units;
 mod work;
 
-pub(crate) use block::bounded_vec;
 pub use block::{Block, BodyDigest, transaction_id};
+pub(crate) use bounded::{bounded_by_weight, bounded_vec};
 pub use bytes::ParseHexError;
 pub use hash::Hash;
 pub use header::Header;

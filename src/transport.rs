@@ -34,6 +34,9 @@ use crate::primitives::Transaction;
 use crate::protocol::{Message, PeerAddr};
 
 /// A way to reach peers.
+///
+/// It may refuse a message that is larger than [`limits::max_frame_bytes`](crate::limits::max_frame_bytes) says for
+/// its kind, and a first message on a connection beyond [`limits::MAX_HELLO_BYTES`](crate::limits::MAX_HELLO_BYTES).
 #[async_trait]
 pub trait Transport<T: Transaction = String>: Debug + Send + Sync + 'static {
     /// Whether an address could be one of this transport's, without using it: a wrong one is refused where it
@@ -43,6 +46,19 @@ pub trait Transport<T: Transaction = String>: Debug + Send + Sync + 'static {
     ///
     /// [`TransportError::BadAddress`].
     fn check_address(&self, address: &PeerAddr) -> Result<(), TransportError>;
+
+    /// Whether this message could be sent to every peer, in each form that it may take on the way. A node asks before
+    /// it mines a block.
+    ///
+    /// Provided: every message can be sent.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError::Unsendable`].
+    fn check_message(&self, message: &Outgoing<T>) -> Result<(), TransportError> {
+        let _ = message;
+        Ok(())
+    }
 
     /// Starts to listen at an address.
     ///

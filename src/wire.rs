@@ -26,9 +26,17 @@ pub use json::Json;
 #[cfg(feature = "ws-postcard")]
 pub use postcard::Postcard;
 
-/// The most bytes in one frame, unless a transport is configured otherwise: 16 MiB.
+use crate::consensus::ChainSpec;
+use crate::protocol::limits;
+
+/// The most bytes in one frame, unless a transport is configured otherwise: 25 MiB.
 ///
-/// The largest honest message is a `Blocks` that ends with a block beyond
-/// [`MAX_BLOCKS_BYTES`](crate::limits::MAX_BLOCKS_BYTES). Both are counted in canonical bytes, to which a format
-/// adds its own: text is up to six times larger in JSON, a list of small values with names more than that.
-pub const DEFAULT_MAX_FRAME_BYTES: usize = 16 << 20;
+/// It is the limit for the kinds of messages that carry transactions; the others have smaller ones of their own
+/// ([`limits::max_frame_bytes`]). The largest honest message holds one block of
+/// [`ChainSpec::MAX_BLOCK_BYTES`]. That counts canonical bytes, to which a format adds its own: text is up to six
+/// times larger in JSON, for which there is room, a list of small values with names may be more than that.
+pub const DEFAULT_MAX_FRAME_BYTES: usize = limits::TEXT_EXPANSION * ChainSpec::MAX_BLOCK_BYTES + (1 << 20);
+
+#[cfg(test)]
+#[cfg(all(feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard"))]
+mod tests;

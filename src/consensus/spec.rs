@@ -42,7 +42,8 @@ impl ChainSpec {
     ///
     /// It counts canonical bytes, which do not bound what goes over the wire: small values are many times
     /// larger in JSON. A block also has to fit into one frame of every format that the chain's nodes use, or
-    /// it reaches nobody over that format; choose the size with the transaction type in mind.
+    /// it reaches nobody over that format, and a node does not mine it; choose the size with the transaction type in
+    /// mind. Text fits, whatever is in it.
     pub const MAX_BLOCK_BYTES: usize = 1 << 22;
     /// The shortest block interval: 10 ms. Retargeting counts in milliseconds, and a quarter of a much shorter
     /// interval, by which [`Retarget::Window`] may multiply, would be none: the target could never leave 1.

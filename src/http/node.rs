@@ -138,7 +138,8 @@ impl From<MineError> for ApiError {
     fn from(error: MineError) -> Self {
         let code = match &error {
             MineError::Refused(BlockError::Transaction { .. }) => Code::TransactionRejected,
-            MineError::Refused(BlockError::Size { .. } | BlockError::Count { .. }) => Code::BlockTooLarge,
+            MineError::Refused(BlockError::Size { .. } | BlockError::Count { .. })
+            | MineError::Unsendable(_) => Code::BlockTooLarge,
             MineError::Refused(BlockError::Encode(_)) => Code::TransactionNotEncodable,
             MineError::Refused(BlockError::Store(_)) => Code::StoreFailed,
             MineError::Refused(_) | MineError::Threads(_) => Code::Internal,

@@ -129,7 +129,7 @@ impl<T: Transaction> Driver<T> {
         // At most one message a job, and one job at a time.
         let (ended, mining_ended) = mpsc::unbounded_channel();
         Self {
-            mining: Mining::new(mining, ended),
+            mining: Mining::new(mining, ended, transport.clone()),
             mining_ended,
             shared,
             waits_for_disk,

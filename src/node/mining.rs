@@ -13,7 +13,9 @@ use super::Shared;
 use super::handle::MineError;
 use crate::consensus::BlockError;
 use crate::miner::{Miner, MiningJob, MiningOutcome, Template};
-use crate::primitives::{Address, Block, Hash, Transaction};
+use crate::primitives::{Address, Block, Hash, Header, Transaction};
+use crate::protocol::Message;
+use crate::transport::{Outgoing, Transport, TransportError};
 
 /// Requests that wait for their turn.
 pub(super) const MAX_REQUESTS: usize = 64;
@@ -79,11 +81,17 @@ pub(super) struct Mining<T> {
     job: Option<Job<T>>,
     jobs: u64,
     ended: mpsc::UnboundedSender<Ended<T>>,
+    /// What has to carry the blocks to the peers.
+    transport: Option<Arc<dyn Transport<T>>>,
 }
 
 impl<T: Transaction> Mining<T> {
-    pub(super) const fn new(config: MiningConfig, ended: mpsc::UnboundedSender<Ended<T>>) -> Self {
-        Self { config, queue: VecDeque::new(), job: None, jobs: 0, ended }
+    pub(super) const fn new(
+        config: MiningConfig,
+        ended: mpsc::UnboundedSender<Ended<T>>,
+        transport: Option<Arc<dyn Transport<T>>>,
+    ) -> Self {
+        Self { config, queue: VecDeque::new(), job: None, jobs: 0, ended, transport }
     }
 
     pub(super) fn request(&mut self, data: Option<Vec<T>>, reply: Reply<T>) {
@@ -148,6 +156,11 @@ impl<T: Transaction> Mining<T> {
             Ok(template) => template,
             Err(error) => return Err((request, MineError::Refused(error))),
         };
+        if let Some(transport) = &self.transport
+            && let Err(error) = check_sendable(transport.as_ref(), template.clone())
+        {
+            return Err((request, MineError::Unsendable(error)));
+        }
         let (parent, height) = (template.header().previous_hash, template.header().height);
         match self.spawn(template) {
             Ok(threads) => {
@@ -230,4 +243,15 @@ impl<T: Transaction> Mining<T> {
             self.queue.push_front(request);
         }
     }
+}
+
+/// Whether a block can be told to peers that want it at once, and to those that ask for it. Its nonce may be as long as
+/// any.
+fn check_sendable<T: Transaction>(
+    transport: &dyn Transport<T>,
+    template: Template<T>,
+) -> Result<(), TransportError> {
+    let block = Arc::new(template.into_block(Header::NONCE_LIMIT - 1));
+    transport.check_message(&Outgoing::new(Message::NewBlock(Arc::clone(&block))))?;
+    transport.check_message(&Outgoing::new(Message::Blocks(vec![block])))
 }

@@ -1,12 +1,9 @@
 //! Blocks: a header and the transactions that it commits to. A block knows its hash; whether it is a good
 //! block is for the consensus checks.
 
-use core::fmt;
-use core::marker::PhantomData;
-
-use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::bounded::bounded_vec;
 use super::hash::Hash;
 use super::header::Header;
 use super::merkle;
@@ -131,43 +128,6 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Block<T> {
 
 fn transactions<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
     bounded_vec(deserializer, Block::<T>::MAX_TRANSACTIONS)
-}
-
-/// A sequence of at most `limit` items, refused as soon as it goes on beyond that.
-pub(crate) fn bounded_vec<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-    limit: usize,
-) -> Result<Vec<T>, D::Error> {
-    struct Bounded<T> {
-        limit: usize,
-        item: PhantomData<T>,
-    }
-
-    impl<'de, T: Deserialize<'de>> Visitor<'de> for Bounded<T> {
-        type Value = Vec<T>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            write!(f, "at most {} items", self.limit)
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<T>, A::Error> {
-            let claimed = seq.size_hint().unwrap_or(0);
-            if claimed > self.limit {
-                return Err(de::Error::invalid_length(claimed, &self));
-            }
-            // A length prefix is only a claim: reserve for what a small message can hold.
-            let mut items = Vec::with_capacity(claimed.min(64));
-            while let Some(item) = seq.next_element()? {
-                if items.len() == self.limit {
-                    return Err(de::Error::invalid_length(self.limit + 1, &self));
-                }
-                items.push(item);
-            }
-            Ok(items)
-        }
-    }
-
-    deserializer.deserialize_seq(Bounded { limit, item: PhantomData })
 }
 
 #[cfg(test)]

@@ -1,7 +1,11 @@
 //! Every bound on what a peer may send or make a node keep, in one place. Both ends follow the same table, so
 //! an honest peer never meets one.
 
+mod frames;
+
 use core::time::Duration;
+
+pub use frames::{MAX_HELLO_BYTES, TEXT_EXPANSION, max_frame_bytes};
 
 /// The version of the peer protocol; peers that speak another one are refused by name.
 pub const PROTOCOL_VERSION: u32 = 1;
@@ -18,7 +22,7 @@ pub const MAX_HEADER_REQUESTS: usize = 2;
 /// Hashes in one `GetBlocks` or `NotFound`, and so the bodies in flight from one peer.
 pub const MAX_BLOCKS_IN_FLIGHT: usize = 64;
 
-/// Canonical bytes after which a `Blocks` ends; the block that crosses the line still goes with it.
+/// Canonical bytes of the blocks in one `Blocks`; a larger block goes alone.
 pub const MAX_BLOCKS_BYTES: usize = 1 << 20;
 
 /// How far ahead of the tip, in blocks, bodies are asked for; less where blocks may be so large that as many do
@@ -31,7 +35,7 @@ pub const HEADER_WINDOW: usize = 20_000;
 /// Ids in one `Offer` or `GetTransactions`, and transactions in one `Transactions`.
 pub const MAX_TRANSACTIONS: usize = 1_000;
 
-/// Canonical bytes after which a `Transactions` ends; the one that crosses the line still goes with it.
+/// Canonical bytes of the transactions in one `Transactions`; a larger one goes alone.
 pub const MAX_TRANSACTIONS_BYTES: usize = 1 << 20;
 
 /// Ids that one peer offered and that are still to be asked for, and ids that a new peer is offered; more are

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::address::PeerAddr;
+use super::kind::MessageKind;
 use super::limits;
-use crate::primitives::{Block, Hash, Header, Work, bounded_vec};
+use crate::primitives::{Block, Hash, Header, Work, bounded_by_weight, bounded_vec};
 
 /// One message between two peers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -83,25 +84,8 @@ pub enum Message<T = String> {
 
 impl<T> Message<T> {
     /// The name of the kind, for logs and errors.
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::Hello(_) => "hello",
-            Self::Ping(_) => "ping",
-            Self::Pong(_) => "pong",
-            Self::GetHeaders { .. } => "get_headers",
-            Self::Headers(_) => "headers",
-            Self::GetBlocks { .. } => "get_blocks",
-            Self::Blocks(_) => "blocks",
-            Self::NotFound { .. } => "not_found",
-            Self::Announce(_) => "announce",
-            Self::NewBlock(_) => "new_block",
-            Self::Offer { .. } => "offer",
-            Self::GetTransactions { .. } => "get_transactions",
-            Self::Transactions(_) => "transactions",
-            Self::Bye { .. } => "bye",
-            Self::GetPeers { .. } => "get_peers",
-            Self::Peers { .. } => "peers",
-        }
+    pub fn kind(&self) -> &'static str {
+        MessageKind::from(self).name()
     }
 }
 
@@ -150,7 +134,8 @@ fn headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Header>, D:
 fn blocks<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Vec<Arc<Block<T>>>, D::Error> {
-    bounded_vec(deserializer, limits::MAX_BLOCKS_IN_FLIGHT)
+    let transactions = |block: &Arc<Block<T>>| block.data().len();
+    bounded_by_weight(deserializer, limits::MAX_BLOCKS_IN_FLIGHT, transactions, Block::<T>::MAX_TRANSACTIONS)
 }
 
 fn transactions<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {

@@ -82,12 +82,12 @@ impl<T: Transaction> Protocol<T> {
             else {
                 continue;
             };
-            transactions.push(transaction.clone());
-            sent.push(*id);
             bytes += size;
-            if bytes >= limits::MAX_TRANSACTIONS_BYTES {
+            if bytes > limits::MAX_TRANSACTIONS_BYTES && !transactions.is_empty() {
                 break;
             }
+            transactions.push(transaction.clone());
+            sent.push(*id);
         }
         self.knows(id, sent);
         self.send(id, Message::Transactions(transactions));

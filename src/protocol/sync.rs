@@ -27,7 +27,7 @@ impl<T: Transaction> Protocol<T> {
     pub(super) fn serve_blocks(&mut self, id: PeerId, hashes: &[Hash]) {
         let mut missing = Vec::new();
         let mut batch = Vec::new();
-        let mut bytes = 0;
+        let (mut bytes, mut transactions) = (0, 0);
         let mut batches = Vec::new();
         for hash in hashes {
             let block = self.chain.block_and_size(hash).unwrap_or_else(|error| {
@@ -38,12 +38,15 @@ impl<T: Transaction> Protocol<T> {
                 missing.push(*hash);
                 continue;
             };
-            batch.push(block);
-            bytes += size;
-            if bytes >= limits::MAX_BLOCKS_BYTES {
+            let is_full =
+                bytes + size > limits::MAX_BLOCKS_BYTES || transactions >= Block::<T>::MAX_TRANSACTIONS;
+            if is_full && !batch.is_empty() {
                 batches.push(core::mem::take(&mut batch));
-                bytes = 0;
+                (bytes, transactions) = (0, 0);
             }
+            bytes += size;
+            transactions += block.data().len();
+            batch.push(block);
         }
         batches.push(batch);
         for batch in batches.into_iter().filter(|batch| !batch.is_empty()) {

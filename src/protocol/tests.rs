@@ -9,6 +9,7 @@ mod junk;
 mod network;
 mod overdue;
 mod relay;
+mod replies;
 mod storage;
 mod sync;
 

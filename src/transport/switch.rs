@@ -71,6 +71,10 @@ impl<T: Transaction> Transport<T> for Switch<T> {
         self.inner.check_address(address)
     }
 
+    fn check_message(&self, message: &Outgoing<T>) -> Result<(), TransportError> {
+        self.inner.check_message(message)
+    }
+
     async fn listen(&self, address: &PeerAddr) -> Result<Box<dyn Listener<T>>, TransportError> {
         let inner = self.inner.listen(address).await?;
         Ok(Box::new(SwitchListener { inner, wiring: Arc::clone(&self.wiring) }))

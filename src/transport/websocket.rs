@@ -6,6 +6,7 @@ mod codec;
 mod config;
 mod connection;
 mod dial;
+mod gate;
 mod listen;
 mod secure;
 mod socket;
@@ -19,10 +20,12 @@ use async_trait::async_trait;
 use address::Endpoint;
 use codec::{Codec, Formats};
 pub use config::WebSocketConfig;
+use connection::sendable_frame;
 #[cfg(feature = "tls")]
 pub use tls::{Fingerprint, Secret, Tls, TlsBuilder, TlsError, TlsPart, TlsProblem};
 
 use super::error::TransportError;
+use super::outgoing::Outgoing;
 use super::{Connection, Listener, Transport};
 use crate::primitives::Transaction;
 use crate::protocol::PeerAddr;
@@ -79,6 +82,10 @@ impl<F: WireFormat> WebSocket<F> {
 impl<T: Transaction, F: WireFormat> Transport<T> for WebSocket<F> {
     fn check_address(&self, address: &PeerAddr) -> Result<(), TransportError> {
         Endpoint::parse(address, &self.config).map(drop)
+    }
+
+    fn check_message(&self, message: &Outgoing<T>) -> Result<(), TransportError> {
+        sendable_frame::<T>(&*self.format, &self.config, message).map(drop)
     }
 
     async fn listen(&self, address: &PeerAddr) -> Result<Box<dyn Listener<T>>, TransportError> {
@@ -140,6 +147,10 @@ impl<T: Transaction> WsMulti<T> {
 impl<T: Transaction> Transport<T> for WsMulti<T> {
     fn check_address(&self, address: &PeerAddr) -> Result<(), TransportError> {
         Endpoint::parse(address, &self.config).map(drop)
+    }
+
+    fn check_message(&self, message: &Outgoing<T>) -> Result<(), TransportError> {
+        self.formats.iter().try_for_each(|format| sendable_frame(&**format, &self.config, message).map(drop))
     }
 
     async fn listen(&self, address: &PeerAddr) -> Result<Box<dyn Listener<T>>, TransportError> {

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::error::WireError;
 use super::format::{Frame, WireFormat};
+use crate::protocol::MessageKind;
 
 /// bincode 1.3 with fixed-width little-endian integers. Hashes and headers are their raw bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,6 +33,15 @@ impl WireFormat for Bincode {
             .with_limit(bytes.len() as u64)
             .deserialize(bytes)
             .map_err(|error| WireError::decode(Self::SUBPROTOCOL, &error))
+    }
+
+    fn kind(&self, frame: &Frame) -> Result<Option<MessageKind>, WireError> {
+        let bytes = frame.as_binary(Self::SUBPROTOCOL)?;
+        let number = bytes.first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
+        number.and_then(MessageKind::from_number).map(Some).ok_or_else(|| {
+            let got = number.map_or_else(|| "the frame is too short".to_owned(), |number| number.to_string());
+            WireError::unknown_kind(Self::SUBPROTOCOL, &got)
+        })
     }
 }
 

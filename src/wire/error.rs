@@ -3,7 +3,7 @@
 use core::error::Error;
 use core::fmt;
 
-use crate::protocol::printable;
+use crate::protocol::{MessageKind, printable};
 
 /// What is wrong between a message and its frame.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +38,24 @@ pub enum WireError {
     /// A text frame that is not UTF-8.
     #[error("a text frame is not UTF-8")]
     NotUtf8,
+    /// The frame begins as no message does. The rest of it was not looked at.
+    #[error("no kind of message in {format}: {got}")]
+    UnknownKind {
+        /// The format's subprotocol.
+        format: &'static str,
+        /// What stands where the kind belongs.
+        got: String,
+    },
+    /// More bytes than a message of this kind may have. It was not parsed.
+    #[error("a {kind} has {got} bytes, at most {limit} are allowed")]
+    OverLimit {
+        /// The kind of message.
+        kind: MessageKind,
+        /// The size in bytes.
+        got: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
     /// More bytes than one frame may have.
     #[error("a frame has {got} bytes, at most {limit} are allowed")]
     TooLarge {
@@ -49,13 +67,21 @@ pub enum WireError {
 }
 
 /// The most bytes of a library's message that an error keeps.
-const MAX_DETAIL_BYTES: usize = 256;
+pub(super) const MAX_DETAIL_BYTES: usize = 256;
+
+/// How much is shown of what stands where a kind belongs: more than the longest name has.
+const MAX_KIND_BYTES: usize = 24;
 
 impl WireError {
     /// A [`Decode`](Self::Decode) with what a format's library says, cut and without control characters:
     /// libraries quote what they read, which is the peer's text, and errors end up in logs.
     pub fn decode(format: &'static str, error: &impl fmt::Display) -> Self {
         Self::Decode { format, source: printable(&error.to_string(), MAX_DETAIL_BYTES).into() }
+    }
+
+    /// An [`UnknownKind`](Self::UnknownKind) with what stands where the kind belongs, which is the peer's text too.
+    pub fn unknown_kind(format: &'static str, got: &str) -> Self {
+        Self::UnknownKind { format, got: printable(got, MAX_KIND_BYTES) }
     }
 }
 

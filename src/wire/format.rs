@@ -8,12 +8,17 @@ use serde::de::DeserializeOwned;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::error::{FrameKind, WireError};
+use crate::primitives::Transaction;
+use crate::protocol::{Message, MessageKind, limits};
 
 /// A wire format.
 ///
 /// Whatever it encodes it must decode to an equal value, and it must refuse a frame that holds anything after
 /// the message. It may not take memory out of proportion to the frame: a length inside is a claim until the
-/// bytes are there.
+/// bytes are there. A [`Hello`](Message::Hello) has to fit into [`limits::MAX_HELLO_BYTES`].
+///
+/// A format of your own needs a name, [`encode`](Self::encode) and [`decode`](Self::decode). One that also tells the
+/// [`kind`](Self::kind) of a frame holds peers to the limits of [`limits::max_frame_bytes`].
 pub trait WireFormat: Debug + Send + Sync + 'static {
     /// The name under which peers agree on the format: a WebSocket subprotocol (RFC 6455, section 1.9). Another
     /// layout needs another name.
@@ -32,6 +37,43 @@ pub trait WireFormat: Debug + Send + Sync + 'static {
     ///
     /// [`WireError::FrameKind`] and [`WireError::Decode`].
     fn decode<M: DeserializeOwned>(&self, frame: &Frame) -> Result<M, WireError>;
+
+    /// The kind of message that a frame claims to hold, by its first bytes alone: what it may cost depends on that.
+    ///
+    /// Provided: `None`, which says that the format cannot tell before it has read the message. Then the
+    /// transport's own limit is the only one.
+    ///
+    /// # Errors
+    ///
+    /// [`WireError::FrameKind`], and [`WireError::UnknownKind`] for what names no kind.
+    fn kind(&self, frame: &Frame) -> Result<Option<MessageKind>, WireError> {
+        let _ = frame;
+        Ok(None)
+    }
+
+    /// Holds a frame to the limit of its kind, without parsing what is in it.
+    ///
+    /// # Errors
+    ///
+    /// [`WireError::OverLimit`], and those of [`kind`](Self::kind).
+    fn check_size(&self, frame: &Frame) -> Result<(), WireError> {
+        let Some(kind) = self.kind(frame)? else { return Ok(()) };
+        let got = frame.as_bytes().len();
+        match limits::max_frame_bytes(kind) {
+            Some(limit) if got > limit => Err(WireError::OverLimit { kind, got, limit }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads what a peer sent: a message that keeps the limit of its kind.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`check_size`](Self::check_size), before anything is parsed, and of [`decode`](Self::decode).
+    fn decode_message<T: Transaction>(&self, frame: &Frame) -> Result<Message<T>, WireError> {
+        self.check_size(frame)?;
+        self.decode(frame)
+    }
 }
 
 /// One encoded message. Cheap to clone: the clones share their bytes.

@@ -1,10 +1,15 @@
 //! JSON in text frames, for peers that people want to watch or to write in another language.
 
+mod terse;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use terse::Terse;
+
 use super::error::WireError;
 use super::format::{Frame, WireFormat};
+use crate::protocol::MessageKind;
 
 /// JSON. Hashes are hex, headers have named fields, floats keep their exact value. Nesting beyond 128 levels
 /// is refused.
@@ -23,6 +28,30 @@ impl WireFormat for Json {
 
     fn decode<M: DeserializeOwned>(&self, frame: &Frame) -> Result<M, WireError> {
         let text = frame.as_text(Self::SUBPROTOCOL)?;
-        serde_json::from_str(text).map_err(|error| WireError::decode(Self::SUBPROTOCOL, &error))
+        let mut json = serde_json::Deserializer::from_str(text);
+        let message = M::deserialize(Terse(&mut json)).and_then(|message| json.end().map(|()| message));
+        message.map_err(|error| WireError::decode(Self::SUBPROTOCOL, &error))
+    }
+
+    /// By the name that an object has first, or by a text alone. Escapes in a name are not understood.
+    fn kind(&self, frame: &Frame) -> Result<Option<MessageKind>, WireError> {
+        let text = frame.as_text(Self::SUBPROTOCOL)?;
+        match first_name(text).and_then(MessageKind::from_name) {
+            Some(kind) => Ok(Some(kind)),
+            None => Err(WireError::unknown_kind(Self::SUBPROTOCOL, text)),
+        }
     }
 }
+
+/// The text with which a value begins, or the first name of an object.
+fn first_name(text: &str) -> Option<&str> {
+    let text = text.trim_start_matches(WHITESPACE);
+    let text = text.strip_prefix('{').map_or(text, |inside| inside.trim_start_matches(WHITESPACE));
+    text.strip_prefix('"')?.split_once('"').map(|(name, _)| name)
+}
+
+/// What JSON allows between two tokens.
+const WHITESPACE: [char; 4] = [' ', '\t', '\n', '\r'];
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::error::WireError;
 use super::format::{Frame, WireFormat};
+use crate::protocol::MessageKind;
 
 /// postcard. Hashes and headers are their raw bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,5 +38,14 @@ impl WireFormat for Postcard {
             }
             Err(error) => Err(WireError::decode(Self::SUBPROTOCOL, &error)),
         }
+    }
+
+    fn kind(&self, frame: &Frame) -> Result<Option<MessageKind>, WireError> {
+        let bytes = frame.as_binary(Self::SUBPROTOCOL)?;
+        let number: Option<u32> = postcard::take_from_bytes(bytes).ok().map(|(number, _)| number);
+        number.and_then(MessageKind::from_number).map(Some).ok_or_else(|| {
+            let got = number.map_or_else(|| "the frame is too short".to_owned(), |number| number.to_string());
+            WireError::unknown_kind(Self::SUBPROTOCOL, &got)
+        })
     }
 }

@@ -219,9 +219,16 @@ async fn the_client_s_preference_decides() {
 }
 
 #[rstest]
-#[case::garbage(Json::SUBPROTOCOL, WsMessage::text("garbage"), "expected value at line 1")]
+#[case::garbage(
+    Json::SUBPROTOCOL,
+    WsMessage::text("garbage"),
+    "no kind of message in hashloom.v1.json: garbage"
+)]
 #[case::two_messages(Json::SUBPROTOCOL, WsMessage::text(r#"{"ping":1}{"ping":2}"#), "trailing characters")]
-#[case::deep(Json::SUBPROTOCOL, WsMessage::text(format!("{{\"transactions\":[{}", "[".repeat(30_000))), "invalid type")]
+#[case::deep(Json::SUBPROTOCOL, WsMessage::text(format!("{{\"transactions\":[{}", "[".repeat(3_000))), "invalid type")]
+#[case::unknown_kind(Bincode::SUBPROTOCOL, WsMessage::binary(vec![255, 0, 0, 0, 7]), "no kind of message in hashloom.v1.bincode: 255")]
+#[case::no_kind(Bincode::SUBPROTOCOL, WsMessage::binary(vec![1]), "no kind of message in hashloom.v1.bincode: the frame is too short")]
+#[case::beyond_its_kind(Json::SUBPROTOCOL, WsMessage::text(format!("{{\"ping\":1{}}}", " ".repeat(100))), "a ping has 110 bytes, at most 96 are allowed")]
 #[case::binary_to_json(Json::SUBPROTOCOL, WsMessage::binary(vec![1]), "json uses text frames, got a binary frame")]
 #[case::text_to_bincode(
     Bincode::SUBPROTOCOL,
@@ -230,8 +237,8 @@ async fn the_client_s_preference_decides() {
 )]
 #[case::truncated(Bincode::SUBPROTOCOL, WsMessage::binary(vec![1, 0, 0, 0, 7]), "not a message in hashloom.v1.bincode")]
 #[case::trailing(Bincode::SUBPROTOCOL, WsMessage::binary(vec![1, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0]), "bytes remaining")]
-#[case::oversize_text(Json::SUBPROTOCOL, WsMessage::text(" ".repeat(65_537)), "a frame has 65537 bytes, at most 65536 are allowed")]
-#[case::oversize(Bincode::SUBPROTOCOL, WsMessage::binary(vec![0; 1 << 20]), "a frame has 1048576 bytes, at most 65536")]
+#[case::oversize_text(Json::SUBPROTOCOL, WsMessage::text(" ".repeat(65_537)), "a frame has 65537 bytes, at most 4096 are allowed")]
+#[case::oversize(Bincode::SUBPROTOCOL, WsMessage::binary(vec![0; 1 << 20]), "a frame has 1048576 bytes, at most 4096")]
 #[tokio::test]
 async fn a_malformed_message_is_answered_on_a_connection_that_still_works(
     #[case] subprotocol: &str,
@@ -283,6 +290,41 @@ async fn fragments_count_together() {
         matches!(error, TransportError::Malformed(WireError::TooLarge { got: 1_200, limit: 1_000 })),
         "{error}"
     );
+}
+
+/// Only the first message has to be as small as a `Hello`, whichever end reads it.
+#[tokio::test]
+async fn the_first_message_has_a_limit_of_its_own() {
+    let limit = hashloom::limits::MAX_HELLO_BYTES;
+    let config = WebSocketConfig::default().with_max_frame_bytes(1 << 16);
+    let transport = WsJson::default().with_config(config);
+    let large = Outgoing::new(Message::Transactions(vec!["x".repeat(limit)]));
+    for dialler_reads in [false, true] {
+        for begins_small in [false, true] {
+            let (mut listener, address) = listen(&transport).await;
+            let transport: &dyn Transport = &transport;
+            let (dialled, accepted) = tokio::join!(transport.dial(&address), listener.accept());
+            let (mut reader, mut writer) = (dialled.unwrap().split(), accepted.unwrap().split());
+            if !dialler_reads {
+                core::mem::swap(&mut reader, &mut writer);
+            }
+            if begins_small {
+                // Both at once, so that they come in one piece.
+                writer.0.feed(&ping(1)).await.unwrap();
+            }
+            writer.0.send(&large).await.unwrap();
+            if begins_small {
+                assert_eq!(reader.1.recv().await.unwrap(), Some(Message::Ping(1)));
+                assert_eq!(reader.1.recv().await.unwrap().as_ref(), Some(large.message()));
+            } else {
+                let error = reader.1.recv().await.unwrap_err();
+                let TransportError::Malformed(WireError::TooLarge { got, limit: allowed }) = error else {
+                    panic!("{error}");
+                };
+                assert_eq!((got, allowed), (limit + "{\"transactions\":[\"\"]}".len(), limit));
+            }
+        }
+    }
 }
 
 #[tokio::test]

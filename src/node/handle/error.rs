@@ -48,6 +48,9 @@ pub enum MineError {
     /// A block with these transactions would break a rule, or the store cannot keep one.
     #[error(transparent)]
     Refused(#[from] BlockError),
+    /// The block would reach nobody: it does not fit into a frame of the node's transport.
+    #[error("peers could not be told of such a block: {0}")]
+    Unsendable(#[source] TransportError),
     /// Too many callers wait for a block already.
     #[error("too many mining requests: {limit} are waiting already")]
     Busy {

@@ -17,8 +17,10 @@ pub(super) type Formats<T> = Arc<[Arc<dyn Codec<T>>]>;
 pub(super) trait Codec<T: Transaction>: Debug + Send + Sync {
     fn subprotocol(&self) -> &'static str;
 
+    /// The frame of a message that keeps the limit of its kind.
     fn encode(&self, message: &Outgoing<T>) -> Result<Frame, WireError>;
 
+    /// The message of a frame that keeps the limit of its kind.
     fn decode(&self, frame: &Frame) -> Result<Message<T>, WireError>;
 }
 
@@ -28,11 +30,13 @@ impl<T: Transaction, F: WireFormat> Codec<T> for F {
     }
 
     fn encode(&self, message: &Outgoing<T>) -> Result<Frame, WireError> {
-        message.frame(self)
+        let frame = message.frame(self)?;
+        self.check_size(&frame)?;
+        Ok(frame)
     }
 
     fn decode(&self, frame: &Frame) -> Result<Message<T>, WireError> {
-        WireFormat::decode(self, frame)
+        self.decode_message(frame)
     }
 }
 

@@ -11,8 +11,9 @@ use crate::wire::DEFAULT_MAX_FRAME_BYTES;
 #[non_exhaustive]
 pub struct WebSocketConfig {
     /// The most bytes in one message, sent or received, however many fragments it comes in. An incoming one is
-    /// refused on its announced size, before it takes memory. Default:
-    /// [`DEFAULT_MAX_FRAME_BYTES`].
+    /// refused on its announced size, before it takes memory. Kinds that carry no transactions have smaller limits of
+    /// their own ([`limits::max_frame_bytes`](crate::limits::max_frame_bytes)), and the first message of a connection
+    /// has [`limits::MAX_HELLO_BYTES`](crate::limits::MAX_HELLO_BYTES). Default: [`DEFAULT_MAX_FRAME_BYTES`].
     pub max_frame_bytes: usize,
     /// From the first packet to the end of the WebSocket handshake, with that of TLS, at either end. Default: 10 s.
     pub handshake_timeout: Duration,

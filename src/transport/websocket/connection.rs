@@ -19,8 +19,10 @@ use tokio_tungstenite::tungstenite::{self, Message as WsMessage};
 
 use super::codec::Codec;
 use super::config::WebSocketConfig;
+use super::gate::Gate;
 use super::socket::Io;
 use crate::primitives::Transaction;
+use crate::protocol::limits::MAX_HELLO_BYTES;
 use crate::protocol::{Message, PeerAddr};
 use crate::transport::{Connection, Outgoing, Receiver, Sender, TransportError};
 use crate::wire::{Frame, Payload, WireError};
@@ -36,6 +38,25 @@ pub(super) fn limits(config: &WebSocketConfig) -> Tungstenite {
         .max_message_size(Some(config.max_frame_bytes))
 }
 
+/// A stream for the handshake and all that follows.
+pub(super) fn gated(stream: Box<dyn Io>, config: &WebSocketConfig) -> Gate<Box<dyn Io>> {
+    Gate::new(stream, MAX_HELLO_BYTES.min(config.max_frame_bytes))
+}
+
+/// The frame of a message that is no larger than a peer takes.
+pub(super) fn sendable_frame<T: Transaction>(
+    codec: &dyn Codec<T>,
+    config: &WebSocketConfig,
+    message: &Outgoing<T>,
+) -> Result<Frame, TransportError> {
+    let frame = codec.encode(message).map_err(TransportError::Unsendable)?;
+    let (got, limit) = (frame.as_bytes().len(), config.max_frame_bytes);
+    if got > limit {
+        return Err(TransportError::Unsendable(WireError::TooLarge { got, limit }));
+    }
+    Ok(frame)
+}
+
 /// A connection whose handshake is done.
 #[derive(Debug)]
 pub(super) struct WsConnection<T: Transaction> {
@@ -48,10 +69,11 @@ pub(super) struct WsConnection<T: Transaction> {
 impl<T: Transaction> WsConnection<T> {
     pub(super) fn new(
         remote: PeerAddr,
-        stream: WebSocketStream<Box<dyn Io>>,
+        mut stream: WebSocketStream<Gate<Box<dyn Io>>>,
         codec: Arc<dyn Codec<T>>,
         config: WebSocketConfig,
     ) -> Self {
+        stream.get_mut().start();
         let socket = Socket { stream, state: State::Open, reader: None };
         Self { remote, socket: Arc::new(Mutex::new(socket)), codec, config }
     }
@@ -79,11 +101,7 @@ struct WsSender<T: Transaction> {
 #[async_trait]
 impl<T: Transaction> Sender<T> for WsSender<T> {
     async fn feed(&mut self, message: &Outgoing<T>) -> Result<(), TransportError> {
-        let frame = self.codec.encode(message).map_err(TransportError::Unsendable)?;
-        let (got, limit) = (frame.as_bytes().len(), self.config.max_frame_bytes);
-        if got > limit {
-            return Err(TransportError::Unsendable(WireError::TooLarge { got, limit }));
-        }
+        let frame = sendable_frame(&*self.codec, &self.config, message)?;
         poll_fn(|cx| lock(&self.socket).poll_feed(cx, &frame)).await
     }
 
@@ -129,7 +147,7 @@ fn lock(socket: &Mutex<Socket>) -> MutexGuard<'_, Socket> {
 
 #[derive(Debug)]
 struct Socket {
-    stream: WebSocketStream<Box<dyn Io>>,
+    stream: WebSocketStream<Gate<Box<dyn Io>>>,
     state: State,
     /// Whoever waits for a message.
     reader: Option<Waker>,
@@ -225,7 +243,7 @@ impl Socket {
         let mut bytes = [0; 4096];
         loop {
             let mut buffer = ReadBuf::new(&mut bytes);
-            let read = ready!(Pin::new(self.stream.get_mut()).poll_read(cx, &mut buffer));
+            let read = ready!(Pin::new(self.stream.get_mut().inner_mut()).poll_read(cx, &mut buffer));
             if read.is_err() || buffer.filled().is_empty() {
                 return Poll::Ready(());
             }
@@ -245,7 +263,8 @@ fn transport_error(error: tungstenite::Error) -> TransportError {
             TransportError::Closed
         }
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => TransportError::Vanished,
-        Error::Io(error) => TransportError::Io(error),
+        // The gate's refusals come as errors of the socket.
+        Error::Io(error) => error.downcast().map_or_else(TransportError::Io, TransportError::Malformed),
         violation => TransportError::Violation(violation.into()),
     }
 }

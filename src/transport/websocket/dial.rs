@@ -13,7 +13,8 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use super::address::Endpoint;
 use super::codec::{Formats, SUBPROTOCOL_HEADER, listed_names, names};
 use super::config::WebSocketConfig;
-use super::connection::{WsConnection, limits};
+use super::connection::{WsConnection, gated, limits};
+use super::gate::Gate;
 use super::secure::{self, Secured};
 use super::socket::{Io, Socket};
 use super::tls;
@@ -94,8 +95,8 @@ async fn upgrade<T: Transaction>(
     if let Some(session) = &session {
         session.sign_request(request.headers_mut());
     }
-    let upgraded: Result<(WebSocketStream<Box<dyn Io>>, Response), Error> =
-        client_async_with_config(request, stream, Some(limits(config))).await;
+    let upgraded: Result<(WebSocketStream<Gate<Box<dyn Io>>>, Response), Error> =
+        client_async_with_config(request, gated(stream, config), Some(limits(config))).await;
     let refused = |theirs| no_shared_format(address, formats, theirs);
     let (stream, response) = match upgraded {
         Ok(upgraded) => upgraded,

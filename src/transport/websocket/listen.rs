@@ -15,7 +15,7 @@ use super::address::Endpoint;
 use super::admission::{Places, foreign_origin};
 use super::codec::{Formats, SUBPROTOCOL_HEADER, listed_names, names};
 use super::config::WebSocketConfig;
-use super::connection::{WsConnection, limits};
+use super::connection::{WsConnection, gated, limits};
 use super::secure::{self, Refusal, Secured};
 use super::socket::{Acceptor, Socket};
 use crate::primitives::Transaction;
@@ -191,7 +191,8 @@ async fn upgrade<T: Transaction>(
         }
         Ok(response)
     };
-    let upgraded = accept_hdr_async_with_config(stream, negotiate, Some(limits(&config))).await;
+    let upgraded =
+        accept_hdr_async_with_config(gated(stream, &config), negotiate, Some(limits(&config))).await;
     if let Some(origin) = foreign {
         return Err(TransportError::ForeignOrigin { address: remote.clone(), origin });
     }

@@ -3,6 +3,7 @@
 
 use futures_util::{SinkExt, StreamExt};
 use hashloom::CloseReason;
+use hashloom::limits::MAX_HELLO_BYTES;
 use hashloom::wire::DEFAULT_MAX_FRAME_BYTES;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -158,19 +159,42 @@ mod json {
         assert!(matches!(reason, CloseReason::InvalidBlock { .. }), "{reason}");
     }
 
-    #[tokio::test]
-    async fn a_frame_beyond_the_limit_is_refused_on_its_announced_size() {
-        let mut client = Client::connect(Wire::Json, JSON).await;
-        client.next().await.unwrap();
-        let size = DEFAULT_MAX_FRAME_BYTES as u64 + 1;
-        // A final text frame, masked as a client's are, of which no byte ever comes.
+    /// The head of a final text frame, masked as a client's are, of which no byte ever comes.
+    async fn announce(client: &mut Client, size: usize) {
         let mut head = vec![0x81, 0xff];
-        head.extend(size.to_be_bytes());
+        head.extend((size as u64).to_be_bytes());
         head.extend([0; 4]);
         client.socket.get_mut().write_all(&head).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_frame_beyond_the_limit_is_refused_on_its_announced_size() {
+        let mut client = introduced().await;
+        announce(&mut client, DEFAULT_MAX_FRAME_BYTES + 1).await;
         let reason = is_closed_with_a_reason(client).await;
         assert!(matches!(reason, CloseReason::Malformed(_)), "{reason}");
         assert!(reason.to_string().contains(&DEFAULT_MAX_FRAME_BYTES.to_string()), "{reason}");
+    }
+
+    #[tokio::test]
+    async fn before_a_hello_that_limit_is_small() {
+        let mut client = Client::connect(Wire::Json, JSON).await;
+        client.next().await.unwrap();
+        announce(&mut client, MAX_HELLO_BYTES + 1).await;
+        let reason = is_closed_with_a_reason(client).await;
+        assert!(matches!(reason, CloseReason::Malformed(_)), "{reason}");
+        assert!(reason.to_string().ends_with("a frame has 4097 bytes, at most 4096 are allowed"), "{reason}");
+        assert_eq!(reason.penalty(), 20);
+    }
+
+    #[tokio::test]
+    async fn a_message_beyond_the_limit_of_its_kind_is_refused_unread() {
+        let mut client = introduced().await;
+        client.send(text(&format!("{{\"pong\":{}}}", "[".repeat(5_000)))).await;
+        let reason = is_closed_with_a_reason(client).await;
+        assert!(matches!(reason, CloseReason::Malformed(_)), "{reason}");
+        assert!(reason.to_string().ends_with("a pong has 5009 bytes, at most 96 are allowed"), "{reason}");
+        assert_eq!(reason.penalty(), 20);
     }
 
     #[tokio::test]

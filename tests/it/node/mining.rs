@@ -188,3 +188,25 @@ async fn continuous_mining_from_the_start_gives_way_to_requests() {
     node.mine_continuously(false).await.unwrap();
     until(|| node.status().mining.is_none()).await;
 }
+
+/// Every byte of the text takes six in JSON.
+#[cfg(feature = "ws-json")]
+#[tokio::test]
+async fn a_block_that_no_frame_holds_is_not_mined() {
+    use hashloom::WsJson;
+    use hashloom::transport::{Switch, TransportError, WebSocketConfig};
+    use hashloom::wire::{Json, WireError};
+
+    let config = WebSocketConfig::default().with_max_frame_bytes(4_000);
+    let transport = Switch::new(WsJson::new(Json).with_config(config));
+    let node = Node::<String>::builder(easy_spec("frames")).transport(transport).start().await.unwrap();
+    let error = within(node.mine(vec!["\u{1b}".repeat(600)])).await.unwrap_err();
+    let MineError::Unsendable(TransportError::Unsendable(WireError::TooLarge { got, limit: 4_000 })) = error
+    else {
+        panic!("{error}");
+    };
+    assert!((4_100..4_300).contains(&got), "{got} bytes");
+    assert_eq!(node.chain().height(), 0);
+    let block = within(node.mine(vec!["\u{1b}".repeat(500)])).await.unwrap();
+    assert_eq!(*node.chain().tip(), block);
+}

@@ -1,0 +1,149 @@
+//! What a node answers is in proportion to what it was asked: for each kind of request, the greatest reply.
+
+use super::bench::{Bench, sent_to};
+use super::*;
+use crate::limits::{
+    MAX_BLOCKS_IN_FLIGHT, MAX_HEADERS, MAX_OFFERED, MAX_TRANSACTIONS, TEXT_EXPANSION, max_frame_bytes,
+};
+
+/// The bytes of a message in JSON, the wordiest format.
+fn bytes(message: &Message<Note>) -> usize {
+    serde_json::to_string(message).unwrap().len()
+}
+
+fn limit(kind: MessageKind) -> usize {
+    max_frame_bytes(kind).unwrap()
+}
+
+/// The most bytes that a node answers to one message of a kind on a chain of texts whose blocks have up to
+/// `max_block_bytes`; `None`, where it answers nothing. What an answer moves the node to ask is an answer, too.
+///
+/// This is the table of docs/protocol.md.
+fn greatest_reply(request: MessageKind, max_block_bytes: usize) -> Option<usize> {
+    // A block, or one transaction, in JSON.
+    let block = TEXT_EXPANSION * max_block_bytes + limit(MessageKind::Announce);
+    let batch = TEXT_EXPANSION * limits::MAX_TRANSACTIONS_BYTES.max(max_block_bytes);
+    Some(match request {
+        // Its mempool by id, what is new at its tip, and questions for headers and for addresses.
+        MessageKind::Hello => {
+            MAX_OFFERED.div_ceil(MAX_TRANSACTIONS) * limit(MessageKind::Offer)
+                + limit(MessageKind::Announce)
+                + limit(MessageKind::GetHeaders)
+                + limit(MessageKind::GetPeers)
+        }
+        MessageKind::Ping => limit(MessageKind::Pong),
+        MessageKind::GetHeaders => limit(MessageKind::Headers),
+        MessageKind::GetBlocks => MAX_BLOCKS_IN_FLIGHT * block + limit(MessageKind::NotFound),
+        MessageKind::GetTransactions => batch + limit(MessageKind::Offer),
+        MessageKind::Offer | MessageKind::Transactions => limit(MessageKind::GetTransactions),
+        // Headers or blocks that follow those that came.
+        MessageKind::Headers
+        | MessageKind::Blocks
+        | MessageKind::NotFound
+        | MessageKind::Announce
+        | MessageKind::NewBlock => limit(MessageKind::GetHeaders) + limit(MessageKind::GetBlocks),
+        MessageKind::GetPeers => limit(MessageKind::Peers),
+        MessageKind::Pong | MessageKind::Bye | MessageKind::Peers => return None,
+    })
+}
+
+const MAX_BLOCK_BYTES: usize = 20_000;
+
+/// A note that makes a block as large as may be, and as long as can be in JSON.
+fn largest_note(number: u64) -> Note {
+    let number = format!("{number:04}");
+    note(number.clone() + &"\u{1b}".repeat(MAX_BLOCK_BYTES - Header::LEN - number.len() - 3))
+}
+
+/// A node with as many blocks as can be asked for at once, each as large as may be, and a full mempool.
+fn node() -> Bench {
+    let spec = ChainSpec::builder("test")
+        .easiest_target(CompactTarget::from_bits(0x207f_ffff))
+        .retarget(Retarget::Fixed)
+        .max_block_bytes(MAX_BLOCK_BYTES)
+        .build()
+        .unwrap();
+    let mut chain = Blockchain::new(spec);
+    for height in 1..=MAX_BLOCKS_IN_FLIGHT as u64 {
+        let time = chain.spec().genesis_time().saturating_add(Duration::from_secs(height));
+        let block = Arc::new(chain.template(vec![largest_note(height)], time).unwrap().mine().unwrap());
+        assert_eq!(block.digest().unwrap().size, MAX_BLOCK_BYTES);
+        let _ = chain.import(block, START).unwrap();
+    }
+    let mut bench = Bench::over(chain, ProtocolConfig::default().with_seed(1));
+    for number in 0..MAX_OFFERED as u64 {
+        let text = if number < 200 { largest_note(5_000 + number) } else { note(format!("small {number}")) };
+        bench.node.submit(text, bench.now).unwrap();
+    }
+    assert_eq!(bench.node.mempool().len(), MAX_OFFERED);
+    bench.outputs();
+    bench
+}
+
+/// Everything that a peer is sent because of one message of its own.
+fn replies(bench: &mut Bench, peer: PeerId, message: Message<Note>) -> usize {
+    let outputs = bench.receive(peer, message);
+    sent_to(&outputs, peer).into_iter().map(bytes).sum()
+}
+
+#[test]
+fn the_greatest_answers_keep_their_bounds_and_nearly_reach_them() {
+    let mut bench = node();
+    let limit = |kind| greatest_reply(kind, MAX_BLOCK_BYTES).unwrap();
+    let keeps = |kind, got: usize, share: usize| {
+        let limit = limit(kind);
+        assert!(got <= limit, "{kind} is answered with {got} bytes, at most {limit}");
+        assert!(got * share >= limit, "{kind} is answered with {got} bytes and may be with {limit}");
+    };
+
+    let peer = bench.accept();
+    let mut hello = bench.hello();
+    hello.tip =
+        Tip { hash: Hash::from_bytes([7; 32]), height: 1_000, work: Work::from_uint(crate::U256::MAX) };
+    keeps(MessageKind::Hello, replies(&mut bench, peer, Message::Hello(hello)), 2);
+    keeps(MessageKind::Ping, replies(&mut bench, peer, Message::Ping(u64::MAX)), 4);
+
+    let ids: Vec<Hash> = bench.node.mempool().iter().map(|(id, _)| *id).collect();
+    let peer = bench.join();
+    let ids = ids[..MAX_TRANSACTIONS].to_vec();
+    keeps(MessageKind::GetTransactions, replies(&mut bench, peer, Message::GetTransactions { ids }), 2);
+
+    let blocks: Vec<Hash> = bench.node.chain().blocks(1..).map(|block| *block.unwrap().hash()).collect();
+    keeps(MessageKind::GetBlocks, replies(&mut bench, peer, Message::GetBlocks { hashes: blocks }), 2);
+    let unknown = vec![Hash::from_bytes([9; 32]); MAX_BLOCKS_IN_FLIGHT];
+    let got = replies(&mut bench, peer, Message::GetBlocks { hashes: unknown });
+    assert!(got <= limit(MessageKind::GetBlocks), "{got}");
+
+    let ids = (0..MAX_TRANSACTIONS as u64).map(|id| Hash::digest(&id.to_be_bytes())).collect();
+    keeps(MessageKind::Offer, replies(&mut bench, peer, Message::Offer { ids }), 2);
+
+    let locator = vec![*bench.node.chain().genesis().hash()];
+    let got = replies(&mut bench, peer, Message::GetHeaders { locator: locator.clone(), limit: u32::MAX });
+    // As many headers as there are, of as many as there may be.
+    let all = limit(MessageKind::GetHeaders) * MAX_BLOCKS_IN_FLIGHT / MAX_HEADERS;
+    assert!(got <= all + 100 && got * 2 >= all, "{got} of {all}");
+    let got = replies(&mut bench, peer, Message::GetHeaders { locator, limit: 3 });
+    assert!(got <= limit(MessageKind::GetHeaders) * 3 / MAX_HEADERS + 100, "{got} for three headers");
+}
+
+/// What a peer says without asking moves a node to no more than a question.
+#[test]
+fn news_are_answered_with_a_question_at_most() {
+    let mut bench = Bench::new();
+    let ahead = bench.following(&["a", "b"]);
+    let far = Header { height: 900, previous_hash: Hash::from_bytes([9; 32]), ..*ahead[1].header() };
+    let news = [
+        Message::Announce(*ahead[0].header()),
+        Message::Announce(sealed(far)),
+        Message::NewBlock(Arc::new(Block::new(*ahead[0].header(), ahead[0].data().to_vec()))),
+        Message::NewBlock(Arc::clone(&ahead[1])),
+        Message::Pong(u64::MAX),
+    ];
+    for message in news {
+        let kind = MessageKind::from(&message);
+        let peer = bench.join();
+        let got = replies(&mut bench, peer, message);
+        let limit = greatest_reply(kind, bench.node.chain().spec().max_block_bytes()).unwrap_or(0);
+        assert!(got <= limit, "{kind} is answered with {got} bytes, at most {limit}");
+    }
+}
