@@ -1,7 +1,5 @@
 //! The behaviour of a few nodes together, the same over every transport.
 
-#[cfg(feature = "websocket")]
-mod bad_input;
 mod lifecycle;
 mod partition;
 mod refusals;
