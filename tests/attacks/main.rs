@@ -33,7 +33,7 @@ static ALLOCATOR: PeakAlloc = PeakAlloc;
 
 /// Far more than a row takes on a busy machine, and an end to one that hangs. Of real time; the rows run on a clock
 /// that stands still unless they advance it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
