@@ -24,6 +24,10 @@ use crate::chain::{self, Entry, entries};
 use crate::socket::{Socket, is_closed};
 use crate::table::{Ends, Row};
 
+/// How often the sockets are looked at before something is taken not to happen: of all that has to, the most is done
+/// after the first few times.
+const PATIENCE: usize = 2_000;
+
 /// Timers have this resolution.
 const TICK: Duration = Duration::from_millis(1);
 
@@ -166,12 +170,13 @@ impl Stage {
 
     /// Waits until the node has closed a connection of an attacker's.
     pub(crate) async fn closed(&mut self) -> CloseReason {
-        loop {
-            let event = self.events.recv().await;
-            if let Some(reason) = self.disconnect_in(event) {
+        for _ in 0..PATIENCE {
+            if let Some(reason) = self.closed_by_now() {
                 return reason;
             }
+            self.settle().await;
         }
+        panic!("the node closes no connection");
     }
 
     /// The same, if it has by now.
@@ -198,11 +203,15 @@ impl Stage {
 
     /// Waits until a dial of the node's has failed. Returns what the transport says.
     async fn not_reached(&mut self) -> String {
-        loop {
-            if let Ok(Event::DialFailed { error, .. }) = self.events.recv().await {
-                return error.to_string();
+        for _ in 0..PATIENCE {
+            while let Some(event) = self.events.try_recv().transpose() {
+                if let Ok(Event::DialFailed { error, .. }) = event {
+                    return error.to_string();
+                }
             }
+            self.settle().await;
         }
+        panic!("the node reaches whom it called");
     }
 
     /// Compares the end with what the row says of it, and its time.
@@ -219,9 +228,8 @@ impl Stage {
             Ends::Refused(says) => {
                 let logged = self.log.wait(self).await;
                 assert!(logged.contains(says), "{logged:?} says nothing of {says:?}");
-                while !self.connections.iter().all(is_closed) {
-                    self.settle().await;
-                }
+                self.settle().await;
+                assert!(self.connections.iter().all(is_closed), "refused and still open");
             }
             Ends::NotReached(says) => {
                 let error = self.not_reached().await;
@@ -357,13 +365,14 @@ impl Log {
 
     /// Waits until something is there.
     async fn wait(&self, stage: &Stage) -> String {
-        loop {
+        for _ in 0..PATIENCE {
             stage.settle().await;
             let text = self.read();
             if !text.is_empty() {
                 return text;
             }
         }
+        panic!("the listener refuses nobody");
     }
 }
 

@@ -191,14 +191,11 @@ async fn announces_orphans(stage: &mut Stage) {
 
 async fn sends_orphans(stage: &mut Stage) {
     let text = "x".repeat(20_000);
-    let orphans: Vec<_> = {
-        let chain = stage.node.chain();
-        (0..ORPHANS).map(|number| new_block(&orphan(&chain, number, &text))).collect()
-    };
     let mut caller = Caller::introduced(stage).await;
-    stage.begins();
-    for orphan in orphans {
-        caller.say(orphan).await;
+    for number in 0..ORPHANS {
+        // Made when it is sent: one that lay ready would leave as much room as it takes up at the node.
+        let orphan = orphan(&stage.node.chain(), number, &text);
+        caller.say(new_block(&orphan)).await;
     }
     caller.is_heard().await;
     stage.caller = Some(caller);

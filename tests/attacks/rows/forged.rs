@@ -279,13 +279,17 @@ async fn builds_on_refused(stage: &mut Stage) {
     .await;
 }
 
-/// Sends the header of a good block under another body.
+/// Announces a good block, and sends another body when it is asked for.
 async fn mutates(stage: &mut Stage, change: impl FnOnce(&Block<Entry>) -> Vec<Entry>) {
     let good = Arc::new(chain::next(&stage.node.chain(), &["a", "b", "c"]));
     let other = Arc::new(Block::new(*good.header(), change(&good)));
     assert_eq!(good.hash(), other.hash());
+    let mut caller = Caller::introduced(stage).await;
+    caller.say(Message::Announce(*good.header())).await;
+    assert_eq!(caller.asked_for_blocks().await, [*good.hash()]);
+    caller.say(Message::Blocks(vec![other])).await;
     stage.good = Some(good);
-    sends(stage, |_| other).await;
+    stage.caller = Some(caller);
 }
 
 async fn is_taken_in(stage: &mut Stage) {
