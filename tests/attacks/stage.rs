@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hashloom::{
-    Block, CloseReason, Event, EventError, Events, Hash, MempoolConfig, Message, Node, NodeHandle, PeerAddr,
+    Block, CloseReason, Event, EventError, Events, MempoolConfig, Message, Node, NodeHandle, PeerAddr,
     PeerId, ProtocolConfig, Transport, limits,
 };
 use tokio::net::TcpStream;
@@ -315,9 +315,11 @@ impl Stage {
     }
 
     async fn agree(&self, block: &Block<Entry>) {
-        let tip: Hash = *block.hash();
-        for handle in [&self.node, &self.honest] {
-            handle.wait_for(|chain| *chain.tip().hash() == tip).await.unwrap();
+        let is_tip = |handle: &NodeHandle<Entry>| handle.tip().hash() == block.hash();
+        let mut looks = 0..PATIENCE;
+        while !(is_tip(&self.node) && is_tip(&self.honest)) {
+            assert!(looks.next().is_some(), "the nodes do not take in the block {}", block.height());
+            self.settle().await;
         }
         assert_eq!(self.node.blocks(..).unwrap(), self.honest.blocks(..).unwrap());
         assert_eq!(self.node.state(), self.honest.state());

@@ -203,7 +203,7 @@ async fn sends_orphans(stage: &mut Stage) {
 
 async fn offers_without_end(stage: &mut Stage) {
     let mut caller = Caller::introduced(stage).await;
-    for batch in 0..30_u64 {
+    for batch in 0..100_u64 {
         let id = |number: u64| Hash::digest(&(1_000 * batch + number).to_be_bytes());
         caller.say(Message::Offer { ids: (0..limits::MAX_TRANSACTIONS as u64).map(id).collect() }).await;
     }
