@@ -17,6 +17,8 @@ pub(crate) struct Carrier {
     pub(crate) make: fn() -> Arc<dyn Transport<Entry>>,
     /// An address at which it listens wherever there is room.
     pub(crate) anywhere: &'static str,
+    /// Bytes on the way that count as memory of the process, which the system's own buffers do not.
+    pub(crate) on_the_way: usize,
     /// What stands in its frames, where an attacker can write bytes of its own to a plain socket.
     pub(crate) format: Option<Format>,
 }
@@ -24,23 +26,33 @@ pub(crate) struct Carrier {
 const ANY_PORT: &str = "ws://127.0.0.1:0";
 
 pub(crate) const CARRIERS: &[Carrier] = &[
-    Carrier { name: "memory", make: || Arc::new(Memory::new()), anywhere: "memory://", format: None },
+    // 64 messages wait in a connection, and few are larger than an offer of 1,000 transactions.
+    Carrier {
+        name: "memory",
+        make: || Arc::new(Memory::new()),
+        anywhere: "memory://",
+        on_the_way: 64 * (32 << 10),
+        format: None,
+    },
     Carrier {
         name: "ws_json",
         make: || Arc::new(WsJson::default()),
         anywhere: ANY_PORT,
+        on_the_way: 0,
         format: Some(Format::Json),
     },
     Carrier {
         name: "ws_bincode",
         make: || Arc::new(WsBincode::default()),
         anywhere: ANY_PORT,
+        on_the_way: 0,
         format: Some(Format::Bincode),
     },
     Carrier {
         name: "ws_postcard",
         make: || Arc::new(WsPostcard::default()),
         anywhere: ANY_PORT,
+        on_the_way: 0,
         format: Some(Format::Postcard),
     },
 ];

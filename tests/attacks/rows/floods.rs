@@ -93,7 +93,7 @@ pub(crate) const ROWS: &[Row] = &[
         does: "offers of thousands of transactions that never come",
         ends: Ends::Unanswered("get_transactions"),
         after: limits::REQUEST_TIMEOUT,
-        memory: BOOKS,
+        memory: OFFERS,
         attack: attack!(offers_without_end),
         ..ROW
     },
@@ -126,7 +126,10 @@ pub(crate) const ROWS: &[Row] = &[
 
 const UNREAD: Row = Row { ends: closed!(QueueFull), memory: BOOKS, ..ROW };
 
-/// Orphans, for which there is a place each.
+/// What is remembered of one peer's offers, and no more than two of them on their way: each takes 32 KB.
+const OFFERS: usize = 3 << 20;
+
+/// Far more than there are places for.
 const ORPHANS: u64 = 300;
 
 async fn reads_nothing(stage: &mut Stage, question: impl FnOnce(&Stage) -> Message<Entry>) {
@@ -138,7 +141,7 @@ async fn reads_nothing(stage: &mut Stage, question: impl FnOnce(&Stage) -> Messa
 async fn reads_no_transactions(stage: &mut Stage) {
     let mut ids = Vec::new();
     for number in 0..8 {
-        let large = entries(&[&format!("{number}{}", "x".repeat(LARGE_TEXT))]).remove(0);
+        let large = entries(&[&format!("{number}{}", "x".repeat(LARGE_TEXT / 6))]).remove(0);
         ids.push(stage.node.submit(large).await.unwrap());
     }
     stage.begins();
