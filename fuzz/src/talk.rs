@@ -136,8 +136,9 @@ impl Speech {
 pub fn answer(request: &Message<Note>) -> Option<Message<Note>> {
     let blocks = fixture::blocks();
     match request {
-        Message::GetHeaders { .. } => {
-            Some(Message::Headers(blocks[12..24].iter().map(|block| *block.header()).collect()))
+        Message::GetHeaders { limit, .. } => {
+            let wanted = blocks[12..24].iter().take(*limit as usize);
+            Some(Message::Headers(wanted.map(|block| *block.header()).collect()))
         }
         Message::GetBlocks { hashes } => {
             let found = |hash: &Hash| blocks.iter().find(|block| block.hash() == hash).cloned();

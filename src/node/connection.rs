@@ -134,16 +134,20 @@ async fn talk<T: Transaction>(
     }
 }
 
-/// Reads only after the driver has taken what was read before, so a peer that writes fast is slowed down.
-/// Reports the end and then waits for the driver to drop the link; there may be something to say yet.
+/// Reads only after the driver has taken what was read before, so a peer that writes fast is slowed down, and there
+/// is never more of it than the message that is handled and the next one. Reports the end and then waits for the
+/// driver to drop the link; there may be something to say yet.
 async fn read<T: Transaction>(
     peer: PeerId,
     mut receiver: Box<dyn Receiver<T>>,
     incoming: &mpsc::Sender<Incoming<T>>,
 ) {
-    loop {
+    // Room in `incoming` is no measure: one peer could fill all of it.
+    let turns = Arc::new(Semaphore::new(1));
+    // The semaphore is never closed.
+    while let Ok(turn) = Arc::clone(&turns).acquire_owned().await {
         let input = match receiver.recv().await {
-            Ok(Some(message)) => Incoming::Received { peer, message },
+            Ok(Some(message)) => Incoming::Received { peer, message, turn },
             Ok(None) => Incoming::Ended { peer, reason: CloseReason::Ended },
             Err(TransportError::Malformed(error)) => Incoming::Malformed { peer, error: Arc::new(error) },
             Err(TransportError::Violation(error)) => Incoming::Malformed { peer, error: error.into() },
@@ -151,9 +155,10 @@ async fn read<T: Transaction>(
         };
         let goes_on = matches!(input, Incoming::Received { .. });
         if incoming.send(input).await.is_err() || !goes_on {
-            return core::future::pending().await;
+            break;
         }
     }
+    core::future::pending().await
 }
 
 /// Writes what is queued until the driver has dropped the link.

@@ -39,6 +39,8 @@ pub(super) enum Incoming<T: Transaction> {
     Received {
         peer: PeerId,
         message: Message<T>,
+        /// Until it is given back, nothing more is read of this peer.
+        turn: OwnedSemaphorePermit,
     },
     Malformed {
         peer: PeerId,
@@ -203,7 +205,11 @@ impl<T: Transaction> Driver<T> {
                 self.handle(Input::Connected { peer, direction, address });
             }
             Incoming::DialFailed { address, error } => self.handle(Input::DialFailed { address, error }),
-            Incoming::Received { peer, message } => self.handle(Input::Received { peer, message }),
+            Incoming::Received { peer, message, turn } => {
+                // The next message may be read while this one is handled.
+                drop(turn);
+                self.handle(Input::Received { peer, message });
+            }
             Incoming::Malformed { peer, error } => self.handle(Input::Malformed { peer, error }),
             Incoming::Ended { peer, reason } => {
                 self.links.remove(&peer);

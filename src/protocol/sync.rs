@@ -64,9 +64,13 @@ impl<T: Transaction> Protocol<T> {
         headers: &[Header],
         now: Now,
     ) -> Result<(), CloseReason> {
+        let limit = self.header_batch();
         let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
         if peer.headers_request.take().is_none() {
             return Err(CloseReason::Unsolicited { kind: "headers" });
+        }
+        if headers.len() > limit {
+            return Err(CloseReason::TooManyItems { kind: "headers", got: headers.len(), limit });
         }
         let before = peer.headers_from.take();
         if core::mem::take(&mut peer.headers_void) {
@@ -106,7 +110,7 @@ impl<T: Transaction> Protocol<T> {
                 Err(CloseReason::UnconnectedHeaders { parent })
             }
             (Some((hash, error)), _) => self.blame(id, hash, error, now),
-            (None, Some(last)) if headers.len() >= self.header_batch() => {
+            (None, Some(last)) if headers.len() >= limit => {
                 // A peer that says the same again and again is not listened to.
                 let is_further = before.is_none_or(|before| last.height > before.height);
                 if let Some(peer) = self.peers.get_mut(&id).filter(|_| is_further) {
@@ -148,7 +152,8 @@ impl<T: Transaction> Protocol<T> {
     ) -> Result<(), CloseReason> {
         self.blocks_due = true;
         let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
-        if blocks.iter().any(|block| !peer.blocks.remove(block.hash())) {
+        // An empty answer would buy time for nothing.
+        if blocks.is_empty() || blocks.iter().any(|block| !peer.blocks.remove(block.hash())) {
             return Err(CloseReason::Unsolicited { kind: "blocks" });
         }
         peer.blocks_deadline = now.elapsed + limits::REQUEST_TIMEOUT;

@@ -1,7 +1,5 @@
 //! The behaviour of a few nodes together, the same over every transport.
 
-#[cfg(feature = "websocket")]
-mod bad_input;
 #[cfg(any(feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard"))]
 mod discovery;
 mod lifecycle;

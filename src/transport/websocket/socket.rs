@@ -6,14 +6,19 @@ mod simulated;
 
 use core::fmt::Debug;
 use core::net::SocketAddr;
+use core::time::Duration;
 use std::io;
 
 use async_trait::async_trait;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, lookup_host};
+use tokio::time::timeout;
 
 /// Bytes of a peer that are read and forgotten after an answer in another protocol than its own.
 const MAX_LINGER_BYTES: usize = 64 << 10;
+
+/// How long a peer is waited for after such an answer.
+const MAX_LINGER: Duration = Duration::from_secs(1);
 
 /// Bytes to and from a peer, whatever carries them.
 pub(super) trait Io: AsyncRead + AsyncWrite + Debug + Send + Unpin {}
@@ -115,15 +120,19 @@ fn send_at_once(tcp: &TcpStream) {
 /// Writes the last that is said on a socket, and reads and forgets what the peer still says: whoever closes a socket
 /// with unread input makes the system throw away what the peer has not read yet.
 pub(super) async fn part_with(mut socket: impl Io, answer: &[u8]) {
-    // Whether the peer hears it is its own affair.
-    let _ = socket.write_all(answer).await;
-    let _ = socket.shutdown().await;
-    let mut forgotten = 0;
-    let mut bytes = [0; 4096];
-    while let Ok(read @ 1..) = socket.read(&mut bytes).await {
-        forgotten += read;
-        if forgotten > MAX_LINGER_BYTES {
-            return;
+    let last = async {
+        // Whether the peer hears it is its own affair.
+        let _ = socket.write_all(answer).await;
+        let _ = socket.shutdown().await;
+        let mut forgotten = 0;
+        let mut bytes = [0; 4096];
+        while let Ok(read @ 1..) = socket.read(&mut bytes).await {
+            forgotten += read;
+            if forgotten > MAX_LINGER_BYTES {
+                return;
+            }
         }
-    }
+    };
+    // Where the peer does not close within the time, this side does.
+    let _ = timeout(MAX_LINGER, last).await;
 }

@@ -1,0 +1,135 @@
+//! The transports that every row runs over. One more is one more line in [`CARRIERS`].
+
+use std::sync::Arc;
+
+use hashloom::transport::{Memory, Transport};
+use hashloom::wire::{Bincode, Frame, Json, Postcard};
+use hashloom::{Message, PeerAddr, WireFormat, WsBincode, WsJson, WsPostcard};
+
+use crate::chain::Entry;
+
+/// A transport under attack.
+#[derive(Debug)]
+pub(crate) struct Carrier {
+    /// As it stands in the name of a trial.
+    pub(crate) name: &'static str,
+    /// Makes it. The node, its honest peer and the attacker share what this returns.
+    pub(crate) make: fn() -> Arc<dyn Transport<Entry>>,
+    /// An address at which it listens wherever there is room.
+    pub(crate) anywhere: &'static str,
+    /// Bytes on the way that count as memory of the process, which the system's own buffers do not.
+    pub(crate) on_the_way: usize,
+    /// What stands in its frames, where an attacker can write bytes of its own to a plain socket.
+    pub(crate) format: Option<Format>,
+}
+
+const ANY_PORT: &str = "ws://127.0.0.1:0";
+
+pub(crate) const CARRIERS: &[Carrier] = &[
+    // 64 messages wait in a connection, and few are larger than an offer of 1,000 transactions.
+    Carrier {
+        name: "memory",
+        make: || Arc::new(Memory::new()),
+        anywhere: "memory://",
+        on_the_way: 64 * (32 << 10),
+        format: None,
+    },
+    Carrier {
+        name: "ws_json",
+        make: || Arc::new(WsJson::default()),
+        anywhere: ANY_PORT,
+        on_the_way: 0,
+        format: Some(Format::Json),
+    },
+    Carrier {
+        name: "ws_bincode",
+        make: || Arc::new(WsBincode::default()),
+        anywhere: ANY_PORT,
+        on_the_way: 0,
+        format: Some(Format::Bincode),
+    },
+    Carrier {
+        name: "ws_postcard",
+        make: || Arc::new(WsPostcard::default()),
+        anywhere: ANY_PORT,
+        on_the_way: 0,
+        format: Some(Format::Postcard),
+    },
+];
+
+/// What an attacker with a socket of its own writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    Json,
+    Bincode,
+    Postcard,
+}
+
+impl Carrier {
+    /// An address to listen at.
+    pub(crate) fn anywhere(&self) -> PeerAddr {
+        self.anywhere.parse().unwrap()
+    }
+
+    /// The format, in a row that runs over sockets alone.
+    pub(crate) fn format(&self) -> Format {
+        self.format.expect("this row is for transports with frames")
+    }
+
+    /// Whether messages are parsed on their way, and not moved as values.
+    pub(crate) fn parses(&self) -> bool {
+        !self.anywhere.starts_with("memory")
+    }
+}
+
+impl Format {
+    pub(crate) const fn subprotocol(self) -> &'static str {
+        match self {
+            Self::Json => Json::SUBPROTOCOL,
+            Self::Bincode => Bincode::SUBPROTOCOL,
+            Self::Postcard => Postcard::SUBPROTOCOL,
+        }
+    }
+
+    pub(crate) fn encode(self, message: &Message<Entry>) -> Vec<u8> {
+        match self {
+            Self::Json => Json.encode(message),
+            Self::Bincode => Bincode.encode(message),
+            Self::Postcard => Postcard.encode(message),
+        }
+        .unwrap()
+        .as_bytes()
+        .to_vec()
+    }
+
+    pub(crate) fn decode(self, bytes: &[u8]) -> Message<Entry> {
+        let binary = || Frame::from(bytes.to_vec());
+        match self {
+            Self::Json => Json.decode(&Frame::from(String::from_utf8(bytes.to_vec()).unwrap())),
+            Self::Bincode => Bincode.decode(&binary()),
+            Self::Postcard => Postcard.decode(&binary()),
+        }
+        .unwrap()
+    }
+
+    /// The number of a WebSocket frame of this format.
+    pub(crate) const fn opcode(self) -> u8 {
+        match self {
+            Self::Json => TEXT,
+            Self::Bincode | Self::Postcard => BINARY,
+        }
+    }
+
+    /// The other number.
+    pub(crate) const fn wrong_opcode(self) -> u8 {
+        match self {
+            Self::Json => BINARY,
+            Self::Bincode | Self::Postcard => TEXT,
+        }
+    }
+}
+
+/// Opcodes of RFC 6455, section 11.8.
+pub(crate) const CONTINUATION: u8 = 0;
+pub(crate) const TEXT: u8 = 1;
+pub(crate) const BINARY: u8 = 2;

@@ -1,0 +1,65 @@
+//! The table as people read it, in `docs/threat-model.md`. One that has changed is written again with
+//! `HASHLOOM_BLESS=1 cargo test --all-features --test attacks`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use libtest_mimic::Failed;
+
+use crate::rows;
+use crate::table::{Over, Row};
+
+const BEGIN: &str = "<!-- attacks: written by tests/attacks -->\n";
+const END: &str = "<!-- end of attacks -->\n";
+
+/// Compares the page with the rows.
+pub(crate) fn check() -> Result<(), Failed> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/threat-model.md");
+    let page = std::fs::read_to_string(&path).unwrap();
+    let (before, rest) = page.split_once(BEGIN).ok_or("the page has no place for the table")?;
+    let (written, after) = rest.split_once(END).ok_or("the table does not end")?;
+    let table = table();
+    if std::env::var_os("HASHLOOM_BLESS").is_some_and(|value| value == "1") {
+        std::fs::write(&path, [before, BEGIN, &table, END, after].concat()).unwrap();
+        return Ok(());
+    }
+    if written == table {
+        return Ok(());
+    }
+    Err("the table in docs/threat-model.md is not that of tests/attacks; HASHLOOM_BLESS=1 writes it".into())
+}
+
+/// One line for each way to end, in the order in which the rows come to them.
+fn table() -> String {
+    let mut order = Vec::new();
+    let mut lines: BTreeMap<(String, u64), Vec<&Row>> = BTreeMap::new();
+    for row in rows::all() {
+        let key = (row.ends.documented(), row.after.as_secs());
+        if !order.contains(&key) {
+            order.push(key.clone());
+        }
+        lines.entry(key).or_default().push(row);
+    }
+    let mut table =
+        "| what a peer does | ends with | after | within |\n| --- | --- | ---: | ---: |\n".to_owned();
+    for key in order {
+        let (rows, (ends, seconds)) = (&lines[&key], key);
+        let what =
+            rows.iter().map(|row| format!("{}{}", row.does, only(row.over))).collect::<Vec<_>>().join("; ");
+        let after = if seconds == 0 { "at once".to_owned() } else { format!("{seconds} s") };
+        let kib = rows.iter().map(|row| row.memory >> 10).max().unwrap();
+        let within = if kib < 1 << 10 { format!("{kib} KiB") } else { format!("{} MiB", kib >> 10) };
+        writeln!(table, "| {what} | {ends} | {after} | {within} |").unwrap();
+    }
+    table
+}
+
+const fn only(over: Over) -> &'static str {
+    match over {
+        Over::All | Over::Sockets => "",
+        Over::Memory => " (in memory)",
+        Over::Json => " (JSON)",
+        Over::Binary => " (binary)",
+    }
+}

@@ -1,0 +1,62 @@
+//! The attack corpus: what a hostile peer may do, as a table over every transport. Each row has a node of its own
+//! with an honest peer, and says how the attack ends, when at the latest, and how much memory it may take; afterwards
+//! the node still mines and answers.
+//!
+//! A process of its own, because the allocator that counts counts for all of it, and the rows run one after the
+//! other for the same reason.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests, which fail by panicking")]
+
+mod caller;
+mod carrier;
+mod chain;
+mod documented;
+mod rows;
+mod socket;
+mod stage;
+mod table;
+
+use std::panic::resume_unwind;
+use std::process::ExitCode;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use peak_alloc::PeakAlloc;
+
+use crate::carrier::{CARRIERS, Carrier};
+use crate::table::Row;
+
+#[global_allocator]
+static ALLOCATOR: PeakAlloc = PeakAlloc;
+
+/// Far more than a row takes on a busy machine, and an end to one that hangs. Of real time; the rows run on a clock
+/// that stands still unless they advance it.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = Some(1);
+    let mut trials = vec![Trial::test("the_table_is_documented", documented::check)];
+    for row in rows::all() {
+        for carrier in CARRIERS.iter().filter(|carrier| row.over.includes(carrier)) {
+            let name = format!("{}::{}", row.name, carrier.name);
+            trials.push(Trial::test(name, move || play(row, carrier)));
+        }
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Runs one row in a thread of its own, which is left behind where it hangs.
+fn play(row: &'static Row, carrier: &'static Carrier) -> Result<(), Failed> {
+    let (ending, ended) = channel::<()>();
+    let thread = thread::spawn(move || {
+        let _ending = ending;
+        stage::play(row, carrier);
+    });
+    match ended.recv_timeout(PATIENCE) {
+        Err(RecvTimeoutError::Timeout) => Err(format!("no end within {PATIENCE:?}").into()),
+        _ => thread.join().map_err(|panic| resume_unwind(panic)),
+    }
+}

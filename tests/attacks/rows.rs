@@ -1,0 +1,33 @@
+//! The rows, by what they are made of.
+
+mod bombs;
+mod bytes;
+mod calls;
+mod counts;
+mod crowds;
+mod floods;
+mod forged;
+mod frames;
+mod hello;
+mod sync;
+mod upgrade;
+
+use crate::table::Row;
+
+const GROUPS: &[&[Row]] = &[
+    upgrade::ROWS,
+    hello::ROWS,
+    bytes::ROWS,
+    bombs::ROWS,
+    frames::ROWS,
+    counts::ROWS,
+    forged::ROWS,
+    sync::ROWS,
+    floods::ROWS,
+    crowds::ROWS,
+    calls::ROWS,
+];
+
+pub(crate) fn all() -> impl Iterator<Item = &'static Row> {
+    GROUPS.iter().flat_map(|group| group.iter())
+}
