@@ -109,7 +109,16 @@ fn the_greatest_answers_keep_their_bounds_and_nearly_reach_them() {
     keeps(MessageKind::GetTransactions, replies(&mut bench, peer, Message::GetTransactions { ids }), 2);
 
     let blocks: Vec<Hash> = bench.node.chain().blocks(1..).map(|block| *block.unwrap().hash()).collect();
-    keeps(MessageKind::GetBlocks, replies(&mut bench, peer, Message::GetBlocks { hashes: blocks }), 2);
+    let outputs = bench.receive(peer, Message::GetBlocks { hashes: blocks });
+    let answers = sent_to(&outputs, peer);
+    keeps(MessageKind::GetBlocks, answers.iter().map(|message| bytes(message)).sum(), 2);
+    let sizes = answers.iter().map(|message| match message {
+        Message::Blocks(blocks) => blocks.iter().map(|block| block.digest().unwrap().size).sum::<usize>(),
+        other => panic!("{other:?}"),
+    });
+    let fitting = limits::MAX_BLOCKS_BYTES / MAX_BLOCK_BYTES;
+    let expected = [fitting, MAX_BLOCKS_IN_FLIGHT - fitting].map(|blocks| blocks * MAX_BLOCK_BYTES);
+    assert_eq!(sizes.collect::<Vec<_>>(), expected);
     let unknown = vec![Hash::from_bytes([9; 32]); MAX_BLOCKS_IN_FLIGHT];
     let got = replies(&mut bench, peer, Message::GetBlocks { hashes: unknown });
     assert!(got <= limit(MessageKind::GetBlocks), "{got}");

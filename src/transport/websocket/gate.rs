@@ -287,7 +287,7 @@ mod tests {
     #[case::empty(&[(BINARY, 0), (BINARY, 70_000)], None)]
     #[case::fragments(&[(FIRST_FRAGMENT, 400), (FRAGMENT, 0), (LAST_FRAGMENT, 600), (BINARY, 70_000)], None)]
     #[case::fragments_count_in_sum(&[(FIRST_FRAGMENT, 400), (FRAGMENT, 600), (LAST_FRAGMENT, 1)], Some(LIMIT + 1))]
-    #[case::what_stands_between_does_not(&[(FIRST_FRAGMENT, 400), (PING, 100), (LAST_FRAGMENT, 600)], None)]
+    #[case::what_stands_between_does_not(&[(FIRST_FRAGMENT, 950), (PING, 100), (LAST_FRAGMENT, 50)], None)]
     #[case::a_large_ping(&[(PING, 70_000)], Some(70_000))]
     #[tokio::test]
     async fn the_first_message_is_small(
