@@ -110,7 +110,7 @@ impl WebSocketConfig {
         self
     }
 
-    /// Sets [`tls`](Self::tls).
+    /// Sets [`tls`](field@Self::tls).
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn with_tls(mut self, tls: Tls) -> Self {
