@@ -17,6 +17,8 @@
 mod chart;
 #[path = "common/codec.rs"]
 mod codec;
+#[path = "common/comparison.rs"]
+mod comparison;
 #[path = "common/environment.rs"]
 mod environment;
 #[path = "common/forge.rs"]
@@ -155,9 +157,10 @@ fn measure(options: &Options) -> Result<Results> {
         shapes::headers()?.measure(options.rounds, tick)?,
     ];
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let (throughput, synced, propagations) = runtime.block_on(async {
+    let (raw, throughput, synced, propagations) = runtime.block_on(async {
         progress.set_message("messages over a socket");
         let blocks = shapes::forge(1_000, |height| shapes::texts(height, shapes::LONG_TEXT))?;
+        let raw = blocks[0].digest()?.size as f64;
         let throughput = socket::measure(&blocks, options.messages, options.socket_rounds, tick).await?;
         progress.set_message("full synchronisation");
         let synced = sync::measure(options.blocks, options.sync_rounds, tick).await?;
@@ -169,10 +172,10 @@ fn measure(options: &Options) -> Result<Results> {
                 propagations.extend(mesh::measure(*nodes, &data, options.mesh_rounds, tick).await?);
             }
         }
-        anyhow::Ok((throughput, synced, propagations))
+        anyhow::Ok((raw, throughput, synced, propagations))
     })?;
     progress.finish_and_clear();
-    Ok(Results { blocks: options.blocks, codecs, throughput, synced, propagations })
+    Ok(Results { blocks: options.blocks, raw, codecs, throughput, synced, propagations })
 }
 
 /// The lengths of the four texts in the blocks that spread through a mesh: a small block and a large one.

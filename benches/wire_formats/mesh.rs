@@ -96,7 +96,8 @@ impl Mesh {
         let first = self.nodes.first().context("no node")?;
         let height = first.status().height + 1;
         let mut arrivals = JoinSet::new();
-        for node in self.nodes.iter().cloned() {
+        for node in &self.nodes {
+            let node = node.clone();
             arrivals.spawn(async move {
                 node.wait_for(|chain| chain.height() == height).await?;
                 anyhow::Ok(Instant::now())

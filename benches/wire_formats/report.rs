@@ -2,6 +2,7 @@
 
 use super::chart::{self, Panel};
 use super::codec::{Codec, Codecs};
+use super::comparison::{self, spread};
 use super::format::Format;
 use super::mesh::Propagation;
 use super::socket::Throughput;
@@ -11,7 +12,10 @@ use super::turns::{median, quartiles};
 
 /// Everything that one run has measured.
 pub(crate) struct Results {
+    /// Blocks of a full synchronisation.
     pub(crate) blocks: u64,
+    /// Raw bytes of the blocks that are sent over a socket and synchronised.
+    pub(crate) raw: f64,
     pub(crate) codecs: Vec<Codecs>,
     pub(crate) throughput: Vec<Throughput>,
     pub(crate) synced: Vec<Synced>,
@@ -20,47 +24,14 @@ pub(crate) struct Results {
 
 impl Results {
     pub(crate) fn tables(&self) -> Vec<Table> {
-        vec![self.sizes(), self.speeds(), self.messages(), self.syncs(), self.meshes(), self.targets()]
-    }
-
-    fn sizes(&self) -> Table {
-        let names = Format::ALL.map(|format| [format.name().to_owned(), "of raw".to_owned()]);
-        let columns =
-            ["bytes of a".to_owned(), "raw".to_owned()].into_iter().chain(names.into_iter().flatten());
-        let mut table = Table::new("Bytes on the wire", columns);
-        for codecs in &self.codecs {
-            let cells = codecs
-                .formats
-                .iter()
-                .flat_map(|codec| [figure(codec.bytes), figure(codec.bytes / codecs.raw)]);
-            table.row([codecs.item.clone(), figure(codecs.raw)].into_iter().chain(cells));
-        }
-        table.note(
-            "Raw are the 180 bytes of the header and the canonical bytes of the transactions. Each figure is of a \
-             message with many of them, divided by their number.",
-        )
-    }
-
-    fn speeds(&self) -> Table {
-        let columns =
-            ["µs for a", "format", "encode", "times as fast as json", "decode", "times as fast as json"];
-        let mut table = Table::new("Encoding and decoding", columns);
-        for codecs in &self.codecs {
-            for Codec { format, encode, decode, .. } in &codecs.formats {
-                table.row([
-                    codecs.item.clone(),
-                    format.name().to_owned(),
-                    figure(encode.micros),
-                    spread(encode.speed),
-                    figure(decode.micros),
-                    spread(decode.speed),
-                ]);
-            }
-        }
-        table.note(
-            "On one thread; the middle half of the turns in brackets. Decoding a block includes hashing its header, \
-             which gives the block its identity, in every format.",
-        )
+        vec![
+            comparison::sizes(&self.codecs),
+            comparison::speeds(&self.codecs),
+            self.messages(),
+            self.syncs(),
+            self.meshes(),
+            self.targets(),
+        ]
     }
 
     fn messages(&self) -> Table {
@@ -73,7 +44,7 @@ impl Results {
                 throughput.format.name().to_owned(),
                 figure(rate),
                 spread(ratios(&throughput.rates, &self.throughput[0].rates)),
-                figure(rate * self.raw() / 1e6),
+                figure(rate * self.raw / 1e6),
                 figure(self.cpu_of(throughput)),
             ]);
         }
@@ -104,7 +75,7 @@ impl Results {
                 figure(median(synced.alone.iter().copied())),
                 spread(ratios(&synced.rates, &synced.alone)),
                 if is_wire { figure(synced.bytes as f64 / total) } else { "none".to_owned() },
-                figure(synced.cpu.as_secs_f64() * 1e3 / (total * self.raw() / 1e6)),
+                figure(synced.cpu.as_secs_f64() * 1e3 / (total * self.raw / 1e6)),
             ]);
         }
         table.note(
@@ -171,22 +142,7 @@ impl Results {
     }
 
     pub(crate) fn svg(&self) -> String {
-        let panel = |title: &str, value: &dyn Fn(&Codecs, &Codec) -> f64| Panel {
-            title: title.to_owned(),
-            groups: self
-                .codecs
-                .iter()
-                .map(|codecs| {
-                    let values = codecs.formats.iter().map(|codec| value(codecs, codec));
-                    (codecs.item.clone(), values.collect())
-                })
-                .collect(),
-        };
-        let mut panels = vec![
-            panel("Bytes, of raw", &|codecs, codec| codec.bytes / codecs.raw),
-            panel("Encoding, raw MB a second", &|codecs, codec| codecs.raw / codec.encode.micros),
-            panel("Decoding, raw MB a second", &|codecs, codec| codecs.raw / codec.decode.micros),
-        ];
+        let mut panels = comparison::panels(&self.codecs);
         let rates = self.throughput.iter().map(|throughput| median(throughput.rates.iter().copied()));
         let synced = self.synced.iter().filter(|synced| synced.way != Way::Memory);
         let sync_rates = synced.map(|synced| median(synced.rates.iter().copied()));
@@ -213,14 +169,9 @@ impl Results {
         self.codecs.iter().filter(|codecs| codecs.item.starts_with("block"))
     }
 
-    /// The raw bytes of the blocks that are sent and synchronised.
-    fn raw(&self) -> f64 {
-        self.codecs.iter().find(|codecs| codecs.item.contains("150")).map_or(0.0, |codecs| codecs.raw)
-    }
-
     /// Milliseconds for a megabyte of raw blocks.
     fn cpu_of(&self, throughput: &Throughput) -> f64 {
-        throughput.cpu.as_secs_f64() * 1e3 / (throughput.messages as f64 * self.raw() / 1e6)
+        throughput.cpu.as_secs_f64() * 1e3 / (throughput.messages as f64 * self.raw / 1e6)
     }
 }
 
@@ -232,9 +183,4 @@ fn codec(codecs: &Codecs, format: Format) -> &Codec {
 /// The quarter points of the ratios of turns that followed each other closely.
 fn ratios(values: &[f64], base: &[f64]) -> [f64; 3] {
     quartiles(values.iter().zip(base).map(|(value, base)| value / base))
-}
-
-/// A median, and the middle half of the turns.
-fn spread([low, middle, high]: [f64; 3]) -> String {
-    format!("{} ({} to {})", figure(middle), figure(low), figure(high))
 }

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "websocket")]
 mod bad_input;
+#[cfg(feature = "ws-json")]
+mod encoded_once;
 mod lifecycle;
 mod partition;
 mod refusals;
