@@ -41,16 +41,24 @@ impl Table {
     }
 }
 
-/// A figure with about three digits that count.
+/// A figure with three or four digits that count, thousands apart.
 pub(crate) fn figure(value: f64) -> String {
     match value.abs() {
-        value if value >= 100_000.0 => format!("{:.0},000", value / 1_000.0),
-        value if value >= 1_000.0 => {
-            let rounded = (value / 10.0).round() * 10.0;
-            format!("{:.0},{:03.0}", (rounded / 1_000.0).floor(), rounded % 1_000.0)
-        }
-        value if value >= 100.0 => format!("{value:.0}"),
-        value if value >= 10.0 => format!("{value:.1}"),
-        value => format!("{value:.2}"),
+        size if size < 10.0 => return format!("{value:.2}"),
+        size if size < 100.0 => return format!("{value:.1}"),
+        _ => {}
     }
+    let mut unit = 1.0;
+    while value.abs() / unit >= 10_000.0 {
+        unit *= 10.0;
+    }
+    let digits = format!("{:.0}", (value / unit).round() * unit);
+    let mut figure = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) && !figure.ends_with('-') {
+            figure.push(',');
+        }
+        figure.push(digit);
+    }
+    figure
 }

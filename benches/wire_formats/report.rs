@@ -64,7 +64,8 @@ impl Results {
             "bytes a block",
             "CPU ms a MB",
         ];
-        let mut table = Table::new(&format!("Full synchronisation of {} blocks", self.blocks), columns);
+        let mut table =
+            Table::new(&format!("Full synchronisation of {} blocks", figure(self.blocks as f64)), columns);
         for synced in &self.synced {
             let total = self.blocks as f64 * synced.rates.len() as f64;
             let is_wire = synced.way != Way::Memory;
@@ -94,7 +95,7 @@ impl Results {
             for propagation in mesh {
                 table.row([
                     format!("{} nodes", propagation.nodes),
-                    propagation.raw.to_string(),
+                    figure(propagation.raw as f64),
                     propagation.format.name().to_owned(),
                     figure(median(propagation.millis.iter().copied())),
                     spread(ratios(&propagation.millis, &mesh[0].millis)),
@@ -157,7 +158,7 @@ impl Results {
         let groups = self.propagations.chunks(Format::ALL.len()).filter_map(|mesh| {
             let first = mesh.first()?;
             let values = mesh.iter().map(|propagation| median(propagation.millis.iter().copied()));
-            Some((format!("{} nodes, {} bytes", first.nodes, first.raw), values.collect()))
+            Some((format!("{} nodes, {} bytes", first.nodes, figure(first.raw as f64)), values.collect()))
         });
         panels.push(Panel { title: "A block through a mesh, ms".to_owned(), groups: groups.collect() });
         let title = format!("hashloom {}: wire formats", env!("CARGO_PKG_VERSION"));

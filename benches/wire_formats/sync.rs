@@ -159,7 +159,7 @@ fn grow(blocks: u64) -> Result<Shared> {
     Ok(store)
 }
 
-/// A store in memory that several chains read; only the first of them writes.
+/// A store in memory that several chains share. Once it is filled they only read it, and write what is there.
 #[derive(Clone, Debug, Default)]
 struct Shared(Arc<Mutex<Memory>>);
 
