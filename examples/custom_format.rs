@@ -105,7 +105,7 @@ async fn main() -> Result<()> {
     for text in ["one", "two", "three"] {
         alice.mine(vec![text.to_owned()]).await?;
     }
-    println!("Alice has mined three blocks. Bob, who has none, dials her:\n");
+    println!("\nAlice has mined three blocks. Bob, who has none, dials her:\n");
     let bob: NodeHandle = Node::builder(spec)
         .transport(WebSocket::new(format.clone()))
         .peers([alice.listen_addr().context("alice does not listen")?.clone()])
@@ -136,6 +136,7 @@ async fn reaches(node: &NodeHandle, height: u64) -> Result<()> {
 
 /// What every format has to do beside reading what it has written.
 fn refuses_what_it_must() -> Result<()> {
+    println!("The format alone reads what it has written, and refuses what is longer or text:\n");
     let format = MessagePack::default();
     let message: Message = Message::Ping(7);
     let frame = format.encode(&message)?;

@@ -107,7 +107,8 @@ impl Results {
         table.note(
             "All nodes are in this process and connected to each other over loopback. The time is from the new tip of \
              the node that mined to the new tip of the last one. The floor is one body for each node but the first; \
-             what comes on top are announcements of the header.",
+             what comes on top are announcements of the header, and bodies that were asked for while they were on \
+             their way already.",
         )
     }
 
