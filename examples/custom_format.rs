@@ -64,10 +64,11 @@ impl Traffic {
     fn count(&self, bytes: &[u8]) {
         let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // A message is a map with one entry, whose key is its kind.
+        #[expect(clippy::zero_sized_map_values, reason = "the content is skipped")]
         let kind = rmp_serde::from_slice::<BTreeMap<String, IgnoredAny>>(bytes).unwrap_or_default();
         for kind in kind.into_keys() {
-            let start: String = bytes.iter().take(24).map(|byte| format!("{byte:02x}")).collect();
-            println!("  {kind:12} {:5} bytes  {start}…", bytes.len());
+            let start = &bytes[..bytes.len().min(24)];
+            println!("  {kind:12} {:5} bytes  {}…", bytes.len(), hex::encode(start));
             let (messages, total) = kinds.entry(kind).or_default();
             *messages += 1;
             *total += bytes.len();
