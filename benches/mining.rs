@@ -13,6 +13,9 @@
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
 #![expect(clippy::disallowed_methods, reason = "measures time")]
 
+#[path = "common/turns.rs"]
+mod turns;
+
 use core::hint::black_box;
 use core::num::NonZeroUsize;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -25,6 +28,7 @@ use hashloom::{
     CompactTarget, Header, Miner, MiningJob, MiningKernel, MiningOutcome, Search, Template, Timestamp,
 };
 use sha2::{Digest, Sha256};
+use turns::{median, quartiles};
 
 /// How many attempts a mining thread makes before it looks whether to go on.
 const PORTION: u64 = 4096;
@@ -120,19 +124,12 @@ fn table(title: &str, ways: &[Way]) {
     println!("| --- | ---: | ---: | ---: | ---: |");
     let fastest = |way: &Way| way.rates.iter().copied().fold(0.0, f64::max);
     for way in ways {
-        let ratios = sorted(way.rates.iter().zip(&ways[0].rates).map(|(rate, base)| rate / base));
-        let rates = sorted(way.rates.iter().copied());
-        let [low, middle, high] = [1, 2, 3].map(|quarter| ratios[ratios.len() * quarter / 4]);
-        let rate = rates[rates.len() / 2] / 1e6;
+        let [low, middle, high] =
+            quartiles(way.rates.iter().zip(&ways[0].rates).map(|(rate, base)| rate / base));
+        let rate = median(way.rates.iter().copied()) / 1e6;
         let best = fastest(way) / fastest(&ways[0]);
         println!("| {} | {rate:.2} | {middle:.3} | {low:.3} to {high:.3} | {best:.3} |", way.name);
     }
-}
-
-fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
-    let mut values: Vec<_> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values
 }
 
 /// The target is 1, so that nothing is found.
@@ -229,8 +226,8 @@ fn stop(rounds: usize) -> Result<()> {
         ensure!(outcome == MiningOutcome::Stopped, "not stopped");
         times.push(end.duration_since(start).as_secs_f64() * 1e3);
     }
-    let times = sorted(times.into_iter());
+    let longest = times.iter().copied().fold(0.0, f64::max);
     println!("\n### A stop is seen\n\n| | ms |\n| --- | ---: |");
-    println!("| median | {:.3} |\n| longest of {rounds} | {:.3} |", times[rounds / 2], times[rounds - 1]);
+    println!("| median | {:.3} |\n| longest of {rounds} | {longest:.3} |", median(times.into_iter()));
     Ok(())
 }

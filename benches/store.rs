@@ -13,6 +13,8 @@
 
 #[path = "store/chain.rs"]
 mod chain;
+#[path = "common/forge.rs"]
+mod forge;
 #[path = "store/log.rs"]
 mod log;
 
@@ -166,7 +168,7 @@ fn put_all(store: &mut Redb, blocks: &[Arc<Block>], bytes: &[Vec<u8>], batch: us
 
 fn import_all(chain: &mut Blockchain, blocks: &[Arc<Block>], batch: usize) -> Result<()> {
     for blocks in blocks.chunks(batch) {
-        let imported = chain.import_all(blocks.iter().cloned(), chain::NOW)?;
+        let imported = chain.import_all(blocks.iter().cloned(), forge::NOW)?;
         ensure!(imported.connected.len() == blocks.len(), "a block was refused");
     }
     Ok(())

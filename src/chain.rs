@@ -25,7 +25,7 @@ use crate::consensus::ChainSpec;
 use crate::primitives::merkle::{self, CompactRange};
 use crate::primitives::{Block, Hash, Target, Transaction, Work};
 
-use ancestry::Next;
+use ancestry::{BranchEnd, Next};
 pub use config::ChainConfig;
 pub use error::{OpenError, ProveError};
 use imported::Moves;
@@ -68,8 +68,8 @@ pub struct Blockchain<T: Transaction = String> {
     stored_branches: BTreeSet<Hash>,
     /// The frontier of the tree whose leaves are the hashes of the best chain.
     history: CompactRange,
-    /// History frontiers at the ends of recently extended branches, newest last.
-    branch_ranges: Vec<(Hash, CompactRange)>,
+    /// The ends of recently extended branches, newest last.
+    branch_ends: Vec<BranchEnd>,
     snapshots: Snapshots<T::State>,
     orphans: Orphans<T>,
     upkeep: Upkeep,

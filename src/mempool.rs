@@ -211,7 +211,9 @@ impl<T: Transaction> Mempool<T> {
         let mut taken = BTreeSet::new();
         for (id, ..) in connected.iter().flat_map(|block| measured(block)) {
             self.mined.insert(id);
-            taken.insert(id);
+            if !candidates.is_empty() {
+                taken.insert(id);
+            }
         }
         candidates.retain(|pending| taken.insert(pending.id));
         candidates.truncate(self.fitting(&candidates));
@@ -321,8 +323,9 @@ impl<T: Transaction> Mempool<T> {
 
 /// The transactions of a block with their ids and canonical sizes. What was imported has an encoding.
 fn measured<T: Transaction>(block: &Block<T>) -> impl Iterator<Item = (Hash, usize, &T)> {
-    block.data().iter().filter_map(|transaction| {
-        let mut bytes = Vec::new();
+    let mut bytes = Vec::new();
+    block.data().iter().filter_map(move |transaction| {
+        bytes.clear();
         transaction.encode(&mut bytes).ok()?;
         Some((merkle::leaf_hash(&bytes), bytes.len(), transaction))
     })

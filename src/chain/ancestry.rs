@@ -1,6 +1,7 @@
 //! What the ancestors of a header ask of it, and the states that they lead to.
 
 use core::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 
 use super::records::{Known, Records};
 use super::tree::Tip;
@@ -18,6 +19,33 @@ pub(super) struct Next {
     pub(super) target: CompactTarget,
     /// The timestamp has to be later than this.
     pub(super) median: Timestamp,
+}
+
+/// The end of a branch, and what of its ancestors the next header is checked against.
+#[derive(Clone, Debug)]
+pub(super) struct BranchEnd {
+    pub(super) hash: Hash,
+    /// The frontier of the tree whose leaves are the hashes up to this one.
+    pub(super) history: CompactRange,
+    /// The timestamps that the next median is taken over, oldest first.
+    pub(super) timestamps: VecDeque<Timestamp>,
+}
+
+impl BranchEnd {
+    /// The median timestamp that the next header has to be later than.
+    pub(super) fn median(&self) -> Timestamp {
+        check::median(self.timestamps.iter().copied().collect())
+    }
+
+    /// Goes on to the next header.
+    pub(super) fn extend(&mut self, hash: Hash, timestamp: Timestamp) {
+        self.hash = hash;
+        self.history.push(history_leaf(&hash));
+        if self.timestamps.len() == MEDIAN_SPAN {
+            self.timestamps.pop_front();
+        }
+        self.timestamps.push_back(timestamp);
+    }
 }
 
 impl<T: Transaction> Blockchain<T> {
@@ -78,30 +106,37 @@ impl<T: Transaction> Blockchain<T> {
 
     /// The median timestamp that a block on top of `parent` has to be later than.
     pub(super) fn median_after(&self, parent: &Header) -> Result<Timestamp, StoreError> {
-        let mut header = *parent;
-        let mut timestamps = vec![header.timestamp];
+        Ok(check::median(self.last_timestamps(parent)?.into()))
+    }
+
+    /// The timestamps up to that of `last`, oldest first, as many as a median is taken over.
+    fn last_timestamps(&self, last: &Header) -> Result<VecDeque<Timestamp>, StoreError> {
+        let mut header = *last;
+        let mut timestamps = VecDeque::from([header.timestamp]);
         while timestamps.len() < MEDIAN_SPAN && header.height > 0 {
             header = match self.tree.node(&header.previous_hash) {
                 Some(node) => node.header,
                 None => self.records.row_below_tip(header.height - 1)?.header,
             };
-            timestamps.push(header.timestamp);
+            timestamps.push_front(header.timestamp);
         }
-        Ok(check::median(timestamps))
+        Ok(timestamps)
     }
 
-    /// The history up to and including the header with this hash.
-    pub(super) fn history_range(&self, hash: &Hash, header: &Header) -> Result<CompactRange, StoreError> {
-        if *hash == self.tree.tip().hash {
-            return Ok(self.history.clone());
+    /// The branch that ends with this header.
+    pub(super) fn branch_end(&self, hash: &Hash, header: &Header) -> Result<BranchEnd, StoreError> {
+        if let Some(end) = self.branch_ends.iter().find(|end| end.hash == *hash) {
+            return Ok(end.clone());
         }
-        if let Some((_, range)) = self.branch_ranges.iter().find(|(end, _)| end == hash) {
-            return Ok(range.clone());
-        }
-        let path = self.tree.path_from_best(hash);
-        let mut range = frontier(&self.records, header.height + 1 - path.len() as u64)?;
-        range.extend(path.iter().map(history_leaf));
-        Ok(range)
+        let history = if *hash == self.tree.tip().hash {
+            self.history.clone()
+        } else {
+            let path = self.tree.path_from_best(hash);
+            let mut history = frontier(&self.records, header.height + 1 - path.len() as u64)?;
+            history.extend(path.iter().map(history_leaf));
+            history
+        };
+        Ok(BranchEnd { hash: *hash, history, timestamps: self.last_timestamps(header)? })
     }
 
     /// The state after the block of the best chain at `height`, replayed from the nearest one below.

@@ -13,8 +13,8 @@ use crate::consensus::check::{self, Expected};
 use crate::primitives::{Block, Hash, Header, Timestamp, Transaction};
 use crate::store::StoreError;
 
-/// How many history frontiers at the ends of branches are remembered.
-const MAX_BRANCH_RANGES: usize = 8;
+/// How many ends of branches are remembered.
+const MAX_BRANCH_ENDS: usize = 8;
 
 impl<T: Transaction> Blockchain<T> {
     /// Validates a header and adds it to the header tree, ahead of its block. Returns whether it was new.
@@ -120,7 +120,7 @@ impl<T: Transaction> Blockchain<T> {
         let digest = block.digest()?;
         check::body(block.header(), &digest, &self.spec).inspect_err(|error| self.remember(&hash, error))?;
         // Whether it can be kept is known before it is kept anywhere.
-        let bytes = Records::encode_block(&block)?;
+        let bytes = Records::encode_block(&block, digest.size)?;
         if self.tree.node(&hash).is_none() {
             let missing = block.header().previous_hash;
             if self.parent_of(block.header())?.is_none() {
@@ -162,7 +162,7 @@ impl<T: Transaction> Blockchain<T> {
         for (block, size) in self.tree.take_completed() {
             let bytes = match known.take_if(|(hash, _)| hash == block.hash()) {
                 Some((_, bytes)) => bytes,
-                None => Records::encode_block(&block)?,
+                None => Records::encode_block(&block, size)?,
             };
             self.records.put_block(&block, size, bytes);
         }
@@ -315,22 +315,22 @@ impl<T: Transaction> Blockchain<T> {
         }
         let work = parent.work + work_of(header.target);
         self.check_final(|| self.tree.fork_height(&parent_hash).or(Some(parent.header.height)))?;
-        let mut range = self.history_range(&parent_hash, &parent.header)?;
+        let mut end = self.branch_end(&parent_hash, &parent.header)?;
         let expected = Expected {
             height: parent.header.height + 1,
             target: self.target_after(&parent_hash, &parent.header)?,
-            median: self.median_after(&parent.header)?,
-            history_root: range.root(),
+            median: end.median(),
+            history_root: end.history.root(),
         };
         check::header_in_chain(header, &expected, &self.spec, now)?;
         room(self)?;
         self.tree.insert(hash, *header, work);
-        range.push(history_leaf(&hash));
-        self.branch_ranges.retain(|(end, _)| *end != parent_hash);
-        if self.branch_ranges.len() == MAX_BRANCH_RANGES {
-            self.branch_ranges.remove(0);
+        end.extend(hash, header.timestamp);
+        self.branch_ends.retain(|end| end.hash != parent_hash);
+        if self.branch_ends.len() == MAX_BRANCH_ENDS {
+            self.branch_ends.remove(0);
         }
-        self.branch_ranges.push((hash, range));
+        self.branch_ends.push(end);
         Ok(())
     }
 

@@ -133,7 +133,7 @@ impl<T: Transaction> Blockchain<T> {
     ) -> Result<Self, OpenError> {
         let Loaded { tip, tree, stored_branches, history, snapshots, upkeep } = loaded;
         let orphans = Orphans::new(config.max_orphans, config.max_orphan_bytes);
-        let (branch_ranges, moves) = (Vec::new(), Moves::default());
+        let (branch_ends, moves) = (Vec::new(), Moves::default());
         let next = Next { target: spec.easiest_target(), median: genesis.header().timestamp };
         let mut chain = Self {
             spec,
@@ -144,7 +144,7 @@ impl<T: Transaction> Blockchain<T> {
             tree,
             stored_branches,
             history,
-            branch_ranges,
+            branch_ends,
             snapshots,
             orphans,
             upkeep,
@@ -177,7 +177,7 @@ impl<T: Transaction> Blockchain<T> {
                 self.history = history;
                 self.snapshots = snapshots;
                 self.upkeep = upkeep;
-                self.branch_ranges.clear();
+                self.branch_ends.clear();
                 self.next = self.look_ahead()?;
                 Ok(())
             }

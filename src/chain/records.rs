@@ -213,11 +213,11 @@ impl<T: Transaction> Records<T> {
     }
 
     /// The bytes of a block, once it is sure that they read back as the same block: not every serde form does in
-    /// every format.
-    pub(super) fn encode_block(block: &Block<T>) -> Result<Vec<u8>, EncodeError> {
-        let bytes = postcard::to_allocvec(block).map_err(|error| EncodeError::of_postcard(&error))?;
-        match postcard::from_bytes::<Block<T>>(&bytes) {
-            Ok(read) if read == *block => Ok(bytes),
+    /// every format. `size` is the block's canonical size, which is about that of the bytes.
+    pub(super) fn encode_block(block: &Block<T>, size: usize) -> Result<Vec<u8>, EncodeError> {
+        let bytes = codec::block_bytes(block, size)?;
+        match codec::read_data::<T>(&bytes) {
+            Some(data) if data == block.data() => Ok(bytes),
             _ => Err(EncodeError::new("its serde form in postcard does not read back as the same value")),
         }
     }

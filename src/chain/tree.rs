@@ -5,7 +5,9 @@
 mod invariants;
 
 use core::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+#[expect(clippy::disallowed_types, reason = "see `ByHash`")]
+use std::collections::HashMap;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::records::BranchRow;
@@ -79,12 +81,17 @@ pub(super) struct Tip {
     pub(super) work: Work,
 }
 
+/// What is known by a hash. A synchronisation looks up each of its headers a dozen times, which takes an ordered map
+/// several times as long. Nothing depends on the order: whatever goes through all entries takes the best or sorts.
+#[expect(clippy::disallowed_types, reason = "no order of its entries is ever used")]
+type ByHash<V> = HashMap<Hash, V>;
+
 #[derive(Clone, Debug)]
 pub(super) struct Tree<T> {
     tip: Tip,
-    nodes: BTreeMap<Hash, Node<T>>,
+    nodes: ByHash<Node<T>>,
     /// By parent, which may be on the best chain: the children that are not.
-    children: BTreeMap<Hash, Vec<Hash>>,
+    children: ByHash<Vec<Hash>>,
     /// How many headers were seen, forgotten ones included.
     seen: u64,
     /// The path from the best chain to the best known header: the header with the most work that is not
@@ -117,8 +124,8 @@ impl<T> Tree<T> {
     pub(super) fn new(tip: Tip, seen: u64) -> Self {
         Self {
             tip,
-            nodes: BTreeMap::new(),
-            children: BTreeMap::new(),
+            nodes: ByHash::default(),
+            children: ByHash::default(),
             seen,
             ahead: VecDeque::new(),
             side_bytes: 0,
@@ -237,7 +244,7 @@ impl<T> Tree<T> {
     /// Adds a block that was complete when it was stored, unless its parent is neither complete nor, as
     /// `is_best` says, on the best chain.
     pub(super) fn restore(&mut self, hash: Hash, row: &BranchRow, is_best: bool) -> bool {
-        if !is_best && !self.nodes.get(&row.header.previous_hash).is_some_and(Node::is_complete) {
+        if !is_best && !self.node(&row.header.previous_hash).is_some_and(Node::is_complete) {
             return false;
         }
         self.seen = self.seen.max(row.seen + 1);
@@ -268,7 +275,7 @@ impl<T> Tree<T> {
     /// completes any.
     pub(super) fn attach(&mut self, block: Arc<Block<T>>, size: usize) -> Option<Hash> {
         let hash = *block.hash();
-        let parent_complete = self.nodes.get(&block.header().previous_hash).is_none_or(Node::is_complete);
+        let parent_complete = self.node(&block.header().previous_hash).is_none_or(Node::is_complete);
         self.nodes.get_mut(&hash)?.body = Body::Waiting(block, size);
         self.side_bytes += size;
         if !parent_complete {

@@ -234,3 +234,46 @@ pub(super) async fn dial<T: Transaction>(
     // The driver may be gone, and then nobody needs the connection.
     let _ = incoming.send(input).await;
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+
+    use super::*;
+
+    /// Notes what is done with it.
+    #[derive(Debug, Default)]
+    struct Noting(Mutex<Vec<String>>);
+
+    #[async_trait]
+    impl Sender<String> for Noting {
+        async fn feed(&mut self, message: &Outgoing<String>) -> Result<(), TransportError> {
+            self.0.lock().unwrap().push(format!("{:?}", message.message()));
+            Ok(())
+        }
+
+        async fn flush(&mut self) -> Result<(), TransportError> {
+            self.0.lock().unwrap().push("flush".to_owned());
+            Ok(())
+        }
+
+        async fn close(&mut self) {}
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_flushed_once() {
+        let (queue, messages) = mpsc::unbounded_channel();
+        let room = Arc::new(Semaphore::new(MAX_QUEUE));
+        for number in 1..=3 {
+            let taken = Arc::clone(&room).try_acquire_owned().unwrap();
+            queue.send((Outgoing::new(Message::Ping(number)), taken)).unwrap();
+        }
+        drop(queue);
+        let mut sender = Noting::default();
+        write(&mut sender, messages).await.unwrap();
+        assert_eq!(sender.0.into_inner().unwrap(), ["Ping(1)", "Ping(2)", "Ping(3)", "flush"]);
+        assert_eq!(room.available_permits(), MAX_QUEUE, "what is written takes up no room");
+    }
+}

@@ -1,12 +1,14 @@
 //! SHA-256 as this crate uses it: one hash type for blocks, transactions and tree nodes.
 
+use core::cmp::Ordering;
+
 use sha2::{Digest, Sha256};
 
 use super::bytes::fixed_bytes;
 
 /// A SHA-256 hash, shown and compared as a big-endian number: "leading zeros" in its hex form are leading
 /// zeros of the number that [`Target::is_met_by`](crate::Target::is_met_by) compares.
-#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Hash([u8; 32]);
 
 fixed_bytes!(Hash, 32);
@@ -28,11 +30,31 @@ impl Hash {
         }
         Self(hasher.finalize().into())
     }
+
+    /// The number in words, the most significant first.
+    fn words(&self) -> [u64; 4] {
+        let (words, _) = self.0.as_chunks();
+        [0, 1, 2, 3].map(|index| u64::from_be_bytes(words[index]))
+    }
+}
+
+/// Byte by byte, as derived, but in words: the first one nearly always decides, and maps by hash compare at every step.
+impl Ord for Hash {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.words().cmp(&other.words())
+    }
+}
+
+impl PartialOrd for Hash {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn digest_is_sha256() {
@@ -40,6 +62,16 @@ mod tests {
         let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(Hash::digest(b"abc").to_string(), expected);
         assert_eq!(Hash::digest_parts(&[b"a", b"", b"bc"]).to_string(), expected);
+    }
+
+    proptest! {
+        #[test]
+        fn order_is_that_of_the_bytes(mut left: [u8; 32], mut right: [u8; 32], equal in 0..=32_usize) {
+            right[..equal].copy_from_slice(&left[..equal]);
+            prop_assert_eq!(Hash(left).cmp(&Hash(right)), left.cmp(&right));
+            left[..4].fill(0);
+            prop_assert_eq!(Hash(left).partial_cmp(&Hash(right)), left.partial_cmp(&right));
+        }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 #[cfg(any(feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard"))]
 mod discovery;
+#[cfg(feature = "ws-json")]
+mod encoded_once;
 mod lifecycle;
 mod partition;
 mod refusals;

@@ -6,7 +6,7 @@ use crate::U256;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::primitives::{Block, Hash, Header, Transaction, Work};
+use crate::primitives::{Block, EncodeError, Hash, Header, Transaction, Work};
 use crate::store::{CHECKSUM_LEN, Cause, StoreError, Table, seal, unseal};
 
 /// A block of the best chain, without its body.
@@ -112,6 +112,25 @@ pub(in super::super) fn heights_to_bytes(heights: &[u64]) -> Vec<u8> {
 pub(in super::super) fn heights_from_bytes(bytes: &[u8]) -> Option<Vec<u64>> {
     let (heights, rest) = bytes.as_chunks();
     rest.is_empty().then(|| heights.iter().map(|bytes| u64::from_be_bytes(*bytes)).collect())
+}
+
+/// What a block takes beside its canonical size: the number of its transactions.
+const MAX_COUNT_LEN: usize = 10;
+
+/// The bytes of a block: its serde form in postcard. `size` is about how many they will be.
+pub(super) fn block_bytes<T: Transaction>(block: &Block<T>, size: usize) -> Result<Vec<u8>, EncodeError> {
+    let mut bytes = Vec::with_capacity(size.saturating_add(MAX_COUNT_LEN));
+    // A header in postcard is its own bytes.
+    bytes.extend(block.header().to_bytes());
+    postcard::to_extend(block.data(), bytes).map_err(|error| EncodeError::of_postcard(&error))
+}
+
+/// The transactions in the bytes of a block.
+pub(super) fn read_data<T: Transaction>(bytes: &[u8]) -> Option<Vec<T>> {
+    match postcard::take_from_bytes(bytes.get(Header::LEN..)?) {
+        Ok((data, [])) => Some(data),
+        _ => None,
+    }
 }
 
 /// The block that is kept under this hash, and its canonical size. Hashes it anew, header and body.

@@ -3,6 +3,7 @@
 use core::fmt::Debug;
 
 use super::forge::Chain;
+use crate::consensus::check::MEDIAN_SPAN;
 use crate::primitives::merkle::CompactRange;
 use crate::{Blockchain, Hash, Timestamp, Transaction};
 
@@ -13,7 +14,7 @@ use super::super::records::Aside;
 impl Chain {
     pub(super) fn check_invariants(&self) {
         self.check_store();
-        self.check_ranges();
+        self.check_ends();
         assert_eq!(
             self.tip().header().state_root,
             if self.height() == 0 { Hash::ZERO } else { self.state().0 }
@@ -61,17 +62,25 @@ where
         });
     }
 
-    fn check_ranges(&self) {
-        for (hash, range) in &self.branch_ranges {
+    fn check_ends(&self) {
+        for end in &self.branch_ends {
             let mut ancestors = Vec::new();
-            let mut next = *hash;
+            let mut timestamps = Vec::new();
+            let mut next = end.hash;
             while let Some(header) = self.header(&next).unwrap() {
                 ancestors.push(history_leaf(&next));
+                timestamps.push(header.timestamp);
                 next = header.previous_hash;
             }
+            timestamps.truncate(MEDIAN_SPAN);
             // An end that was forgotten since then cannot be looked up, nor does anybody ask for it.
             if !ancestors.is_empty() {
-                assert_eq!(*range, ancestors.into_iter().rev().collect::<CompactRange>());
+                assert_eq!(end.history, ancestors.into_iter().rev().collect::<CompactRange>());
+                assert!(
+                    end.timestamps.iter().rev().eq(&timestamps),
+                    "{:?}, not {timestamps:?}",
+                    end.timestamps
+                );
             }
         }
     }

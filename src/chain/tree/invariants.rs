@@ -41,7 +41,7 @@ impl<T> Tree<T> {
             assert_eq!(best(hash), None, "beside the best chain and on it");
             assert!(node.seen < self.seen, "a turn that is still to be given");
             bytes += node.body_bytes();
-            let parent = self.nodes.get(&node.header.previous_hash);
+            let parent = self.node(&node.header.previous_hash);
             let (height, work) = match parent {
                 Some(parent) => (parent.header.height, parent.work),
                 None => best(&node.header.previous_hash).expect("every parent is known"),

@@ -1,0 +1,64 @@
+//! Chains to measure: with hardly any proof of work, which would be all that is seen.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use hashloom::merkle::{self, CompactRange};
+use hashloom::{
+    Address, Block, BodyDigest, ChainSpec, Hash, Header, Retarget, Target, Timestamp, Transaction,
+};
+
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// A chain on which every second nonce or so will do.
+pub(crate) fn spec() -> Result<ChainSpec> {
+    let easiest = Target::MAX.to_compact();
+    let builder = ChainSpec::builder("bench").easiest_target(easiest).retarget(Retarget::Fixed);
+    Ok(builder.block_interval(INTERVAL).build()?)
+}
+
+/// A clock that no block is ahead of.
+pub(crate) const NOW: Timestamp = Timestamp::from_millis(u64::MAX >> 1);
+
+/// Makes blocks without keeping them, from height 1 on.
+pub(crate) struct Forge {
+    tip: Header,
+    hash: Hash,
+    history: CompactRange,
+}
+
+impl Forge {
+    pub(crate) fn new() -> Result<Self> {
+        let genesis = spec()?.genesis::<String>();
+        let history = [merkle::leaf_hash(genesis.hash().as_bytes())].into_iter().collect();
+        Ok(Self { tip: *genesis.header(), hash: *genesis.hash(), history })
+    }
+
+    /// The block after the last one, with what `data` makes of its height.
+    pub(crate) fn next<T: Transaction>(&mut self, data: impl FnOnce(u64) -> Vec<T>) -> Result<Arc<Block<T>>> {
+        let height = self.tip.height + 1;
+        let data = data(height);
+        let mut header = Header {
+            version: Header::VERSION,
+            height,
+            previous_hash: self.hash,
+            merkle_root: BodyDigest::of(&data)?.merkle_root(),
+            history_root: self.history.root(),
+            state_root: Hash::ZERO,
+            timestamp: self.tip.timestamp.saturating_add(INTERVAL),
+            target: self.tip.target,
+            miner: Address::ZERO,
+            nonce: 0,
+        };
+        let target = Target::try_from(header.target)?;
+        while !target.is_met_by(&header.hash()) {
+            header.nonce += 1;
+        }
+        let block = Block::new(header, data);
+        self.tip = header;
+        self.hash = *block.hash();
+        self.history.push(merkle::leaf_hash(self.hash.as_bytes()));
+        Ok(Arc::new(block))
+    }
+}

@@ -1,0 +1,187 @@
+//! json, bincode and postcard on the wire: sizes, time to write and to read, messages a second over a socket, full
+//! synchronisation, propagation through a mesh, and processor time, as ratios in one run.
+//!
+//! ```sh
+//! cargo bench --bench wire_formats --features ws-json,ws-bincode,ws-postcard
+//! cargo bench --bench wire_formats --features ws-json,ws-bincode,ws-postcard -- \
+//!     --blocks 200000 --markdown wire_formats.md --svg wire_formats.svg
+//! ```
+//!
+//! The formats take turns, and a ratio is the median over the turns: what else the machine does in between meets them
+//! all. It prints Markdown tables; `docs/benchmarks.md` shows those of one run. `--quick` only shows that it works.
+
+#![expect(clippy::cast_precision_loss, reason = "figures for people")]
+#![expect(clippy::disallowed_methods, reason = "measures time")]
+
+#[path = "common/chart.rs"]
+mod chart;
+#[path = "common/codec.rs"]
+mod codec;
+#[path = "common/comparison.rs"]
+mod comparison;
+#[path = "common/environment.rs"]
+mod environment;
+#[path = "common/forge.rs"]
+mod forge;
+#[path = "common/format.rs"]
+mod format;
+#[path = "wire_formats/mesh.rs"]
+mod mesh;
+#[path = "wire_formats/report.rs"]
+mod report;
+#[path = "wire_formats/shapes.rs"]
+mod shapes;
+#[path = "wire_formats/socket.rs"]
+mod socket;
+#[path = "wire_formats/sync.rs"]
+mod sync;
+#[path = "common/table.rs"]
+mod table;
+#[path = "wire_formats/traffic.rs"]
+mod traffic;
+#[path = "common/turns.rs"]
+mod turns;
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use report::Results;
+
+/// Compares the wire formats.
+#[derive(Debug, Parser)]
+struct Options {
+    /// Turns of writing and reading each payload in each format; an odd number has a median.
+    #[arg(long, default_value_t = 501)]
+    rounds: usize,
+
+    /// Turns of sending messages over a socket.
+    #[arg(long, default_value_t = 21)]
+    socket_rounds: usize,
+
+    /// Messages of such a turn.
+    #[arg(long, default_value_t = 20_000)]
+    messages: usize,
+
+    /// Blocks of the chain that is synchronised.
+    #[arg(long, default_value_t = 100_000)]
+    blocks: u64,
+
+    /// Synchronisations over each way.
+    #[arg(long, default_value_t = 5)]
+    sync_rounds: usize,
+
+    /// Numbers of nodes in a mesh.
+    #[arg(long, value_delimiter = ',', default_value = "3,8,20")]
+    meshes: Vec<usize>,
+
+    /// Blocks that spread through each mesh.
+    #[arg(long, default_value_t = 51)]
+    mesh_rounds: usize,
+
+    /// Measures so little that it takes seconds, to see that everything works; also without Cargo's `--bench`.
+    #[arg(long)]
+    quick: bool,
+
+    /// Writes the tables to this file, too.
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+
+    /// Writes a chart to this file.
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+
+    /// What Cargo says to every benchmark.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+impl Options {
+    fn shortened(self) -> Self {
+        if self.bench && !self.quick {
+            return self;
+        }
+        Self {
+            rounds: 3,
+            socket_rounds: 1,
+            messages: 500,
+            blocks: self.blocks.min(1_000),
+            sync_rounds: 1,
+            meshes: vec![3, 8],
+            mesh_rounds: 2,
+            ..self
+        }
+    }
+}
+
+/// The crates whose versions the figures depend on.
+const CRATES: [&str; 6] = ["serde_json", "bincode", "postcard", "serde", "tokio", "tokio-tungstenite"];
+
+fn main() -> Result<()> {
+    let options = Options::parse().shortened();
+    // Before the benchmark itself is the load.
+    let environment = environment::describe(&CRATES);
+    let results = measure(&options)?;
+    let mut markdown = environment;
+    for table in results.tables() {
+        markdown.push('\n');
+        markdown.push_str(&table.markdown());
+    }
+    println!("{markdown}");
+    if let Some(path) = &options.markdown {
+        fs::write(path, &markdown).with_context(|| format!("writing {}", path.display()))?;
+    }
+    if let Some(path) = &options.svg {
+        fs::write(path, results.svg()).with_context(|| format!("writing {}", path.display()))?;
+    }
+    Ok(())
+}
+
+fn measure(options: &Options) -> Result<Results> {
+    let steps = 5 * options.rounds
+        + options.socket_rounds
+        + 1
+        + 2 * sync::Way::ALL.len() * options.sync_rounds
+        + MESH_BLOCKS.len() * options.meshes.len() * options.mesh_rounds;
+    let progress = progress(steps as u64)?;
+    let tick = || progress.inc(1);
+    progress.set_message("writing and reading");
+    let codecs = vec![
+        shapes::short_texts()?.measure(options.rounds, tick)?,
+        shapes::long_texts()?.measure(options.rounds, tick)?,
+        shapes::readings()?.measure(options.rounds, tick)?,
+        shapes::blobs()?.measure(options.rounds, tick)?,
+        shapes::headers()?.measure(options.rounds, tick)?,
+    ];
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let (raw, throughput, synced, propagations) = runtime.block_on(async {
+        progress.set_message("messages over a socket");
+        let blocks = shapes::forge(1_000, |height| shapes::texts(height, shapes::LONG_TEXT))?;
+        let raw = blocks[0].digest()?.size as f64;
+        let throughput = socket::measure(&blocks, options.messages, options.socket_rounds, tick).await?;
+        progress.set_message("full synchronisation");
+        let synced = sync::measure(options.blocks, options.sync_rounds, tick).await?;
+        let mut propagations = Vec::new();
+        for characters in MESH_BLOCKS {
+            for nodes in &options.meshes {
+                progress.set_message(format!("a mesh of {nodes}"));
+                let data = shapes::texts(0, characters);
+                propagations.extend(mesh::measure(*nodes, &data, options.mesh_rounds, tick).await?);
+            }
+        }
+        anyhow::Ok((raw, throughput, synced, propagations))
+    })?;
+    progress.finish_and_clear();
+    Ok(Results { blocks: options.blocks, raw, codecs, throughput, synced, propagations })
+}
+
+/// The lengths of the four texts in the blocks that spread through a mesh: a small block and a large one.
+const MESH_BLOCKS: [usize; 2] = [shapes::LONG_TEXT, 16 << 10];
+
+fn progress(steps: u64) -> Result<ProgressBar> {
+    let style = ProgressStyle::with_template("{bar:40} {percent:>3} %  {msg}")?;
+    Ok(ProgressBar::new(steps).with_style(style))
+}

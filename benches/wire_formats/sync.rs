@@ -1,0 +1,184 @@
+//! A full synchronisation: a node with nothing gets a whole chain from another one. Beside it, what reading the same
+//! messages and importing their blocks takes without nodes and sockets.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use hashloom::store::{Batch, Entries, Keys, Memory, Order, Store, Table};
+use hashloom::{
+    Block, Blockchain, ChainConfig, Message, Node, NodeHandle, PeerAddr, StoreError, Transport, limits,
+    transport,
+};
+
+use super::forge::{Forge, NOW, spec};
+use super::format::Format;
+use super::shapes::{LONG_TEXT, texts};
+use super::traffic::{Traffic, cpu_time};
+
+/// How long one synchronisation may take.
+const DEADLINE: Duration = Duration::from_secs(600);
+
+/// A way that blocks can take from node to node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    Wire(Format),
+    /// Values, without a codec or a socket.
+    Memory,
+}
+
+impl Way {
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Wire(Format::Json), Self::Wire(Format::Bincode), Self::Wire(Format::Postcard), Self::Memory];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Wire(format) => format.name(),
+            Self::Memory => "memory",
+        }
+    }
+}
+
+/// What one way reached, turn by turn.
+pub(crate) struct Synced {
+    pub(crate) way: Way,
+    /// Blocks a second from node to node.
+    pub(crate) rates: Vec<f64>,
+    /// Blocks a second through decoding and import, on one thread.
+    pub(crate) alone: Vec<f64>,
+    /// Bytes that the two nodes read, in all turns.
+    pub(crate) bytes: u64,
+    /// Processor time of both nodes, in all turns.
+    pub(crate) cpu: Duration,
+}
+
+/// Synchronises so many blocks over every way, so many times.
+pub(crate) async fn measure(blocks: u64, rounds: usize, mut tick: impl FnMut()) -> Result<Vec<Synced>> {
+    let chain = grow(blocks)?;
+    tick();
+    let empty = |way| Synced { way, rates: Vec::new(), alone: Vec::new(), bytes: 0, cpu: Duration::ZERO };
+    let mut ways = Way::ALL.map(empty);
+    let mut sources = Vec::new();
+    for way in Way::ALL {
+        sources.push(Source::start(way, chain.clone()).await?);
+    }
+    for _ in 0..rounds {
+        for (synced, source) in ways.iter_mut().zip(&sources) {
+            let elapsed = import_alone(synced.way, &chain, blocks)?;
+            synced.alone.push(blocks as f64 / elapsed.as_secs_f64());
+            tick();
+            let (bytes, cpu) = (source.traffic.bytes(), cpu_time());
+            let elapsed = source.sync(blocks).await?;
+            synced.rates.push(blocks as f64 / elapsed.as_secs_f64());
+            synced.cpu += cpu_time().saturating_sub(cpu);
+            synced.bytes += source.traffic.bytes() - bytes;
+            tick();
+        }
+    }
+    for source in sources {
+        source.node.shutdown().await;
+    }
+    Ok(ways.into())
+}
+
+/// A node that has the chain.
+struct Source {
+    node: NodeHandle,
+    transport: Arc<dyn Transport>,
+    address: PeerAddr,
+    /// What it and the others that use its transport have read.
+    traffic: Traffic,
+}
+
+impl Source {
+    async fn start(way: Way, chain: Shared) -> Result<Self> {
+        let traffic = Traffic::default();
+        let (transport, listen): (Arc<dyn Transport>, _) = match way {
+            Way::Wire(format) => (Arc::new(traffic.transport(format)), "ws://127.0.0.1:0"),
+            Way::Memory => (Arc::new(transport::Memory::new()), "memory://source"),
+        };
+        let node = Node::builder(spec()?).store(chain).shared_transport(Arc::clone(&transport));
+        let node = node.listen(listen.parse()?).start().await?;
+        let address = node.listen_addr().cloned().unwrap_or(listen.parse()?);
+        Ok(Self { node, transport, address, traffic })
+    }
+
+    /// The time that a new node takes to get the whole chain, from its start on.
+    async fn sync(&self, blocks: u64) -> Result<Duration> {
+        let start = Instant::now();
+        let node = Node::<String>::builder(spec()?).shared_transport(Arc::clone(&self.transport));
+        let node = node.peers([self.address.clone()]).start().await?;
+        tokio::time::timeout(DEADLINE, node.wait_for(|chain| chain.height() == blocks)).await??;
+        let elapsed = start.elapsed();
+        ensure!(node.tip().hash() == self.node.tip().hash(), "another chain");
+        node.shutdown().await;
+        Ok(elapsed)
+    }
+}
+
+/// The time to decode and import the chain, in messages as they arrive in a synchronisation. Encoding them is not part
+/// of it.
+fn import_alone(way: Way, chain: &Shared, blocks: u64) -> Result<Duration> {
+    let source = Blockchain::<String>::open(spec()?, ChainConfig::default(), Box::new(chain.clone()))?;
+    let mut target = Blockchain::new(spec()?);
+    let mut elapsed = Duration::ZERO;
+    let all: Vec<u64> = (1..=blocks).collect();
+    for heights in all.chunks(limits::MAX_BLOCKS_IN_FLIGHT) {
+        let batch: Vec<Arc<Block>> =
+            source.blocks(heights[0]..heights[0] + heights.len() as u64).collect::<Result<_, _>>()?;
+        let message = Message::Blocks(batch);
+        let frame = match way {
+            Way::Wire(format) => Some((format, format.encode(&message)?)),
+            Way::Memory => None,
+        };
+        let start = Instant::now();
+        let message = match &frame {
+            Some((format, frame)) => format.decode(frame)?,
+            None => message,
+        };
+        let Message::Blocks(batch) = message else { anyhow::bail!("another message") };
+        let imported = target.import_all(batch, NOW)?;
+        elapsed += start.elapsed();
+        ensure!(imported.connected.len() == heights.len(), "a block was refused");
+    }
+    Ok(elapsed)
+}
+
+/// A chain of blocks with four transactions of 150 bytes.
+fn grow(blocks: u64) -> Result<Shared> {
+    let store = Shared::default();
+    let mut chain = Blockchain::open(spec()?, ChainConfig::default(), Box::new(store.clone()))?;
+    let mut forge = Forge::new()?;
+    while chain.height() < blocks {
+        let batch = (blocks - chain.height()).min(1_000);
+        let batch: Vec<Arc<Block>> =
+            (0..batch).map(|_| forge.next(|height| texts(height, LONG_TEXT))).collect::<Result<_>>()?;
+        let made = batch.len();
+        ensure!(chain.import_all(batch, NOW)?.connected.len() == made, "a block was refused");
+    }
+    Ok(store)
+}
+
+/// A store in memory that several chains share. Once it is filled they only read it, and write what is there.
+#[derive(Clone, Debug, Default)]
+struct Shared(Arc<Mutex<Memory>>);
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Memory> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store for Shared {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.lock().get(table, key)
+    }
+
+    fn scan(&self, table: Table, keys: Keys<'_>, order: Order, limit: usize) -> Result<Entries, StoreError> {
+        self.lock().scan(table, keys, order, limit)
+    }
+
+    fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        self.lock().commit(batch)
+    }
+}

@@ -1,0 +1,69 @@
+//! A message that goes to many peers is encoded once.
+
+use std::sync::{Arc, Mutex};
+
+use hashloom::transport::WebSocket;
+use hashloom::wire::{Frame, Json, WireError, WireFormat};
+use hashloom::{Node, NodeHandle, WsJson};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::kit::{easy_spec, within};
+
+/// JSON that keeps what it has written.
+#[derive(Clone, Debug, Default)]
+struct Noting(Arc<Mutex<Vec<Frame>>>);
+
+impl WireFormat for Noting {
+    const SUBPROTOCOL: &'static str = Json::SUBPROTOCOL;
+
+    fn encode<M: Serialize>(&self, message: &M) -> Result<Frame, WireError> {
+        let frame = Json.encode(message)?;
+        self.0.lock().unwrap().push(frame.clone());
+        Ok(frame)
+    }
+
+    fn decode<M: DeserializeOwned>(&self, frame: &Frame) -> Result<M, WireError> {
+        Json.decode(frame)
+    }
+}
+
+impl Noting {
+    /// How many messages of this kind were written.
+    fn count(&self, kind: &str) -> usize {
+        let start = format!("{{\"{kind}\":");
+        self.0.lock().unwrap().iter().filter(|frame| frame.as_bytes().starts_with(start.as_bytes())).count()
+    }
+}
+
+const PEERS: usize = 5;
+
+#[tokio::test]
+async fn for_all_peers() {
+    let format = Noting::default();
+    let builder = Node::builder(easy_spec("encoded-once")).transport(WebSocket::new(format.clone()));
+    let hub: NodeHandle = builder.listen("ws://127.0.0.1:0".parse().unwrap()).start().await.unwrap();
+    let mut peers: Vec<NodeHandle> = Vec::new();
+    for _ in 0..PEERS {
+        let peer = Node::builder(easy_spec("encoded-once")).transport(WsJson::default());
+        peers.push(peer.peers([hub.listen_addr().unwrap().clone()]).start().await.unwrap());
+    }
+    within(hub.wait_for_peers(PEERS)).await.unwrap();
+    for peer in &peers {
+        within(peer.wait_for_peers(1)).await.unwrap();
+    }
+    assert_eq!(format.count("hello"), PEERS, "a hello is of one connection");
+
+    let block = hub.mine(vec!["from the hub".to_owned()]).await.unwrap();
+    for peer in &peers {
+        within(peer.wait_for(|chain| chain.tip().hash() == block.hash())).await.unwrap();
+    }
+    assert_eq!(format.count("new_block"), 1);
+
+    let block = peers[0].mine(vec!["from a peer".to_owned()]).await.unwrap();
+    for peer in &peers {
+        within(peer.wait_for(|chain| chain.tip().hash() == block.hash())).await.unwrap();
+    }
+    assert_eq!(format.count("announce"), 1);
+    assert_eq!(format.count("blocks"), PEERS - 1, "each was asked for by one peer");
+}
