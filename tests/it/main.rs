@@ -7,6 +7,8 @@ mod arbitrary;
 #[cfg(feature = "node")]
 mod cluster;
 #[cfg(all(feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard"))]
+mod conformance;
+#[cfg(all(feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard"))]
 mod golden;
 mod golden_chain;
 mod golden_store;
