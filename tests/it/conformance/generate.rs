@@ -143,8 +143,7 @@ impl Source {
 
     /// The same in 32 bits.
     fn small_number(&mut self) -> u32 {
-        let [.., a, b, c, d] = self.number().to_be_bytes();
-        u32::from_be_bytes([a, b, c, d])
+        u32::from_be_bytes(self.number().to_be_bytes()[4..].try_into().unwrap())
     }
 
     fn flag(&mut self) -> bool {
@@ -161,8 +160,7 @@ impl Source {
     }
 
     fn any(&mut self) -> u64 {
-        let [a, b, c, d, e, f, g, h, ..] = self.bytes();
-        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+        u64::from_be_bytes(self.bytes()[..8].try_into().unwrap())
     }
 
     fn bytes(&mut self) -> [u8; 32] {

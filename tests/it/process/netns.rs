@@ -3,7 +3,6 @@
 //! Everything is inside namespaces whose names no other process has, so nothing of this machine's own network is
 //! touched, and all is gone when they are.
 
-use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -132,7 +131,7 @@ fn finish(mut command: Command, input: &str) -> Result<(), String> {
 
 /// Ordinary users have no directory of system programs in their path.
 fn find_ip() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_else(OsString::new);
+    let path = std::env::var_os("PATH").unwrap_or_default();
     let system = ["/usr/sbin", "/sbin"].map(PathBuf::from);
     std::env::split_paths(&path).chain(system).map(|directory| directory.join("ip")).find(|ip| ip.exists())
 }
