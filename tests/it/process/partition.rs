@@ -35,7 +35,7 @@ const HEAL_TIME: Duration = Duration::from_secs(10);
 
 /// The longest time for which nodes are cut off, but for what it takes until they disagree. Until then the kernel has
 /// repeated what was lost so often that it waits about as long before it repeats it again.
-const MAX_CUT: Duration = Duration::from_secs(4);
+const MAX_CUT: Duration = Duration::from_secs(3);
 
 /// So easy that every cut splits the chain, and so hard that the nodes agree most of the time.
 const BLOCK_INTERVAL: Duration = Duration::from_millis(500);
