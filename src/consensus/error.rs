@@ -262,3 +262,18 @@ impl BlockError {
         Self::Version { got: header.version, expected: Header::VERSION }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bad_ancestor_has_the_rule_and_the_fault_of_its_own_error() {
+        let ancestor = Hash::from_bytes([1; 32]);
+        let below = |error| BlockError::InvalidAncestor { ancestor, error: Box::new(error) };
+        let version = below(BlockError::Version { got: 2, expected: 1 });
+        assert_eq!((version.rule(), version.fault()), ("version", Fault::Peer));
+        let parent = below(BlockError::UnknownParent { parent: ancestor });
+        assert_eq!((parent.rule(), parent.fault()), ("parent_known", Fault::Nobody));
+    }
+}

@@ -339,6 +339,18 @@ mod tests {
     }
 
     #[rstest]
+    #[case::empty(0, false)]
+    #[case::shortest(1, true)]
+    #[case::longest(64, true)]
+    #[case::too_long(65, false)]
+    fn name_has_bounds(#[case] got: usize, #[case] is_allowed: bool) {
+        let name = "x".repeat(got);
+        let built = ChainSpec::builder(&name).build();
+        let error = SpecError::Name { got };
+        assert_eq!(built.map(|spec| spec.name().to_owned()), if is_allowed { Ok(name) } else { Err(error) });
+    }
+
+    #[rstest]
     #[case::no_room_for_a_header(179, false)]
     #[case::smallest(180, true)]
     #[case::largest(4 << 20, true)]

@@ -9,6 +9,8 @@ mod authority;
 #[cfg(feature = "node")]
 mod cluster;
 #[cfg(all(feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard"))]
+mod conformance;
+#[cfg(all(feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard"))]
 mod golden;
 mod golden_chain;
 mod golden_store;

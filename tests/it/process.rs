@@ -6,6 +6,10 @@ mod crash;
 mod disk_full;
 #[cfg(feature = "redb")]
 mod kept;
+#[cfg(target_os = "linux")]
+mod netns;
+#[cfg(target_os = "linux")]
+mod partition;
 mod program;
 mod tls;
 #[cfg(feature = "redb")]

@@ -1,5 +1,6 @@
 //! Who is connected to whom, and why no longer.
 
+use super::bench::Bench;
 use super::network::{LATENCY, Network, address};
 use super::*;
 use rstest::rstest;
@@ -146,4 +147,18 @@ fn addresses_are_added_once_and_only_so_many() {
     assert_eq!(again, Err(ConnectError::AlreadyAdded { address: address(1) }));
     node.connect(address(2), now).unwrap();
     assert_eq!(node.connect(address(3), now), Err(ConnectError::TooMany { limit: 2 }));
+}
+
+#[test]
+fn what_a_peer_calls_itself_is_shown_without_control_characters() {
+    let mut bench = Bench::new();
+    let peer = bench.accept();
+    let hello = Hello { agent: "good\n\u{1b}[2J".to_owned(), ..bench.hello() };
+    let outputs = bench.receive(peer, Message::Hello(hello));
+    let connected = outputs.iter().find_map(|output| match output {
+        Output::Event(Event::PeerConnected { agent, .. }) => Some(agent.as_str()),
+        _ => None,
+    });
+    assert_eq!(connected, Some("good  [2J"));
+    assert_eq!(bench.node.peers()[0].agent, "good  [2J");
 }

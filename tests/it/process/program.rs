@@ -250,14 +250,23 @@ fn looks() -> tokio::time::Interval {
 /// One request on a connection of its own. `None` where nobody answers.
 pub(super) async fn request(port: u16, method: &str, path: &str, body: &str) -> Option<(u16, Value)> {
     let mut tcp = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
-    let head = format!(
-        "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\
-         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-        body.len()
-    );
-    tcp.write_all((head + body).as_bytes()).await.ok()?;
+    tcp.write_all(write_request(port, method, path, body).as_bytes()).await.ok()?;
     let mut answer = String::new();
     tcp.read_to_string(&mut answer).await.ok()?;
+    read_answer(&answer)
+}
+
+/// A request after whose answer the connection ends.
+pub(super) fn write_request(port: u16, method: &str, path: &str, body: &str) -> String {
+    format!(
+        "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// The status and the body of an answer. `None` where it is none, or not all of one.
+pub(super) fn read_answer(answer: &str) -> Option<(u16, Value)> {
     let (head, body) = answer.split_once("\r\n\r\n")?;
     let status = head.split(' ').nth(1)?.parse().ok()?;
     Some((status, serde_json::from_str(body).ok()?))

@@ -1,0 +1,136 @@
+//! What crosses the wire, frozen over thousands of messages: for each kind and format one hash, kept in
+//! `tests/golden/conformance.txt`. Where it changes, old and new peers misunderstand each other.
+//!
+//! A new kind has a line of its own, and changes no other: `HASHLOOM_BLESS=1 cargo test --all-features --test it
+//! conformance`. And a decoder in another language, `tests/node/decode.mjs`, which knows only `docs/protocol.md`, has to
+//! read the golden messages and a sample of the others.
+
+mod generate;
+
+use std::env;
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{ErrorKind, Write as _};
+use std::path::Path;
+use std::process::Command;
+
+use hashloom::wire::{Bincode, Frame, Json, Postcard};
+use hashloom::{Hash, Message, WireFormat};
+
+use super::golden_chain::check;
+use generate::Source;
+
+/// Every kind of message, by its name, in the order of their numbers.
+const KINDS: &[&str] = &[
+    "hello",
+    "ping",
+    "pong",
+    "get_headers",
+    "headers",
+    "get_blocks",
+    "blocks",
+    "not_found",
+    "announce",
+    "new_block",
+    "offer",
+    "get_transactions",
+    "transactions",
+    "bye",
+    "get_peers",
+    "peers",
+];
+
+/// Messages of each kind behind a hash.
+const FROZEN: u64 = 2_000;
+
+/// Those of them that the other decoder reads.
+const SAMPLE: u64 = 100;
+
+#[test]
+fn wire_bytes_are_frozen() {
+    let mut lines = Vec::new();
+    for kind in KINDS {
+        lines.push((format!("{kind} {}", Json::SUBPROTOCOL), frozen(kind, &Json)));
+        lines.push((format!("{kind} {}", Bincode::SUBPROTOCOL), frozen(kind, &Bincode)));
+        lines.push((format!("{kind} {}", Postcard::SUBPROTOCOL), frozen(kind, &Postcard)));
+    }
+    let title =
+        format!("Of {FROZEN} messages of each kind: SHA-256 over the hash so far and the next frame.");
+    check("conformance.txt", &title, &lines);
+}
+
+/// The hash over the frames of one kind, each of which is read back.
+fn frozen<F: WireFormat>(kind: &str, format: &F) -> String {
+    let mut running = Hash::digest(&[]);
+    for number in 0..FROZEN {
+        let message = message(kind, number);
+        let frame = format.encode(&message).unwrap();
+        assert_eq!(format.decode::<Message>(&frame).unwrap(), message, "message {number}: {frame:?}");
+        running = Hash::digest(&[running.as_bytes(), frame.as_bytes()].concat());
+    }
+    running.to_string()
+}
+
+fn message(kind: &str, number: u64) -> Message {
+    let message = Source::new(&format!("hashloom conformance {kind} {number}")).message(kind);
+    assert_eq!(message.kind(), kind);
+    message
+}
+
+/// A kind that is not in the list would be frozen by nobody. Serde names all that there are to whoever asks for
+/// another.
+#[test]
+fn no_kind_is_left_out() {
+    let error = serde_json::from_str::<Message>(r#"{"no such kind": 0}"#).unwrap_err().to_string();
+    let (_, listed) = error.split_once("expected one of ").unwrap();
+    let kinds: Vec<_> = listed.split('`').skip(1).step_by(2).collect();
+    assert_eq!(kinds, KINDS, "add what is missing here, to `Source::message` and to tests/node/decode.mjs");
+}
+
+#[test]
+fn a_decoder_in_another_language_reads_the_same() {
+    let sample = tempfile::tempdir().unwrap();
+    write_sample(sample.path(), "json", |message| {
+        Json.encode(message).unwrap().as_text("json").unwrap().to_owned()
+    });
+    let to_hex = |frame: Frame| hex::encode(frame.as_bytes());
+    write_sample(sample.path(), "bincode", |message| to_hex(Bincode.encode(message).unwrap()));
+    write_sample(sample.path(), "postcard", |message| to_hex(Postcard.encode(message).unwrap()));
+
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let decoder = Command::new("node")
+        .arg(tests.join("node/decode.mjs"))
+        .args([tests.join("golden").as_path(), sample.path()])
+        .output();
+    let output = match decoder {
+        Err(error) if error.kind() == ErrorKind::NotFound => return skip("there is no program `node`"),
+        output => output.unwrap(),
+    };
+    let (stdout, stderr) =
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{stdout}{stderr}");
+    let read = KINDS.len() as u64 * SAMPLE;
+    assert!(stdout.contains(&format!("{read} messages in 3 formats")), "{stdout}{stderr}");
+    for kind in KINDS {
+        assert!(stdout.contains(&format!("  {kind} ")), "no {kind} was read: {stdout}");
+    }
+}
+
+/// Writes messages as the golden files have them.
+fn write_sample(directory: &Path, format: &str, show: impl Fn(&Message) -> String) {
+    let mut lines = String::new();
+    for kind in KINDS {
+        for number in 0..SAMPLE {
+            writeln!(lines, "{kind} {}", show(&message(kind, number))).unwrap();
+        }
+    }
+    fs::write(directory.join(format!("message.{format}.txt")), lines).unwrap();
+}
+
+/// Says that this machine cannot run the test, where nobody insists that it does. Not through a macro, whose output the
+/// test harness keeps to itself.
+fn skip(reason: &str) {
+    assert!(env::var_os("HASHLOOM_NO_SKIP").is_none_or(|value| value != "1"), "cannot run here: {reason}");
+    let warning = format!("\nWARNING: SKIPPED conformance, no decoder in another language: {reason}\n");
+    std::io::stderr().write_all(warning.as_bytes()).unwrap();
+}
