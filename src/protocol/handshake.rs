@@ -87,7 +87,7 @@ impl<T: Transaction> Protocol<T> {
         if hello.genesis != genesis {
             return Err(CloseReason::WrongGenesis { got: hello.genesis, expected: genesis });
         }
-        if hello.nonce == self.nonce {
+        if hello.nonce == self.nonce && !flaw!(MeetsItself) {
             if direction == Direction::Outbound {
                 self.dialer.forget(&address);
             }

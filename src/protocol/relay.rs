@@ -184,7 +184,8 @@ impl<T: Transaction> Protocol<T> {
     fn peers_without(&self, hash: &Hash, wanted: impl Fn(&Peer) -> bool) -> Vec<PeerId> {
         self.peers
             .iter()
-            .filter(|(_, peer)| peer.is_ready() && !peer.known.contains(hash) && wanted(peer))
+            .filter(|(_, peer)| peer.is_ready())
+            .filter(|(_, peer)| flaw!(Echoes) || !peer.known.contains(hash) && wanted(peer))
             .map(|(id, _)| *id)
             .collect()
     }
