@@ -168,7 +168,7 @@ impl<T: Transaction> Protocol<T> {
     fn offer_all(&mut self, id: PeerId) {
         let ids: Vec<Hash> = self.mempool.iter().map(|(id, _)| *id).take(limits::MAX_OFFERED).collect();
         for ids in ids.chunks(limits::MAX_TRANSACTIONS) {
-            self.send(id, Message::Offer { ids: ids.to_vec() });
+            self.send_all(vec![id], Message::Offer { ids: ids.to_vec() });
         }
     }
 }

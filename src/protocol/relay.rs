@@ -191,7 +191,7 @@ impl<T: Transaction> Protocol<T> {
     }
 
     /// Sends one message to several peers, and notes that they have what it tells of.
-    fn send_all(&mut self, peers: Vec<PeerId>, message: Message<T>) {
+    pub(super) fn send_all(&mut self, peers: Vec<PeerId>, message: Message<T>) {
         if peers.is_empty() {
             return;
         }
