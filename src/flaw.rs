@@ -3,7 +3,7 @@
 //! switch for them exist.
 
 /// Whether a test wants this bug here.
-#[cfg(not(test))]
+#[cfg(not(all(test, feature = "test-utils")))]
 macro_rules! flaw {
     ($flaw:ident) => {
         false
@@ -11,17 +11,17 @@ macro_rules! flaw {
 }
 
 /// Whether a test wants this bug here.
-#[cfg(test)]
+#[cfg(all(test, feature = "test-utils"))]
 macro_rules! flaw {
     ($flaw:ident) => {
         $crate::flaw::Flaw::$flaw.is_planted()
     };
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "test-utils"))]
 pub(crate) use planted::{Flaw, plant};
 
-#[cfg(test)]
+#[cfg(all(test, feature = "test-utils"))]
 mod planted {
     use core::cell::Cell;
 

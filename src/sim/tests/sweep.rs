@@ -27,6 +27,8 @@ fn random_faults_break_no_invariant_and_end_in_one_chain() {
         assert_same_chain(&network);
         let chain = network.protocol(0).unwrap().chain();
         assert!(chain.height() > 0, "seed {seed} mined nothing");
+        let is_left = |node| !network.protocol(node).unwrap().mempool().is_empty();
+        assert!(!(0..network.config().nodes).any(is_left), "seed {seed} left transactions pending");
         assert_eq!(
             chain.blocks(..).map(|block| block.unwrap().data().len() as u64).sum::<u64>(),
             chain.state().count
