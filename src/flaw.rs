@@ -1,5 +1,5 @@
 //! Bugs that such a program has had or could have, put back in one at a time by the tests of this crate, to see that
-//! the simulator catches each of them. Everywhere else [`flaw!`] is the constant `false`: neither the bugs nor a
+//! the simulator catches each of them. Everywhere else `flaw!` is the constant `false`: neither the bugs nor a
 //! switch for them exist.
 
 /// Whether a test wants this bug here.
