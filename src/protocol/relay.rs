@@ -77,9 +77,11 @@ impl<T: Transaction> Protocol<T> {
         let mut bytes = 0;
         let mut transactions = Vec::new();
         let mut sent = Vec::new();
+        let mut gone = BTreeSet::new();
         for id in ids {
             let (Some(transaction), Some(size)) = (self.mempool.transaction(id), self.mempool.size_of(id))
             else {
+                gone.insert(*id);
                 continue;
             };
             transactions.push(transaction.clone());
@@ -90,6 +92,10 @@ impl<T: Transaction> Protocol<T> {
             }
         }
         self.knows(id, sent);
+        if let Some(peer) = self.peers.get_mut(&id) {
+            // Should its block lose, it is offered again.
+            peer.known.remove_all(&gone);
+        }
         self.send(id, Message::Transactions(transactions));
     }
 

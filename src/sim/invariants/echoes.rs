@@ -26,7 +26,12 @@ impl Invariant for NothingIsToldTwice {
             self.known.retain(|peer, _| observed.is_open(*peer));
         }
         if let Cause::Received { peer, message } = observed.cause {
-            self.known.entry(*peer).or_default().extend(told_of(message));
+            let known = self.known.entry(*peer).or_default();
+            known.extend(told_of(message));
+            if let Message::GetTransactions { ids } = message {
+                // What it asks for it does not have, and what is gone by now it does not get.
+                known.retain(|hash| !ids.contains(hash));
+            }
         }
         for output in observed.outputs {
             let Output::Send { peers, message } = output else { continue };
