@@ -84,7 +84,7 @@ fn history_leaf(hash: &Hash) -> Hash {
 }
 
 /// The work of one block. A target that stands for no number is refused before anybody asks for its work.
-fn work_of(target: crate::CompactTarget) -> Work {
+pub(crate) fn work_of(target: crate::CompactTarget) -> Work {
     Target::try_from(target).map_or(Work::ZERO, Work::from)
 }
 

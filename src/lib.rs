@@ -15,6 +15,9 @@
 //! L0  primitives   hashes, targets, headers, transactions, blocks, proofs     always
 //! ```
 
+#[macro_use]
+mod flaw;
+
 mod primitives;
 
 pub mod store;

@@ -202,7 +202,9 @@ impl<T: Transaction> Mempool<T> {
     ) {
         let mut candidates: Vec<Pending<T>> = Vec::new();
         for (id, size, transaction) in disconnected.iter().rev().flat_map(|block| measured(block)) {
-            candidates.push(Pending { id, size, transaction: transaction.clone() });
+            if !flaw!(LosesTransactions) {
+                candidates.push(Pending { id, size, transaction: transaction.clone() });
+            }
         }
         self.mined.remove_all(&candidates.iter().map(|pending| pending.id).collect());
         candidates.extend(core::mem::take(&mut self.queue).into_values());
@@ -278,7 +280,7 @@ impl<T: Transaction> Mempool<T> {
 
     /// Whether this transaction was mined lately.
     pub fn was_mined(&self, id: &Hash) -> bool {
-        self.mined.contains(id)
+        self.mined.contains(id) && !flaw!(MinesTwice)
     }
 
     /// The pending transaction with this id.

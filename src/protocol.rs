@@ -382,7 +382,11 @@ impl<T: Transaction> Protocol<T> {
             let Some(peer) = self.peers.get_mut(&id) else { continue };
             self.blocks_due |= peer.resume(now.elapsed);
             match peer.overdue(now.elapsed) {
+                Overdue::Close(CloseReason::HandshakeTimeout(_)) if flaw!(KeepsTheNameless) => {
+                    peer.connected_at = now.elapsed;
+                }
                 Overdue::Close(reason) => self.close(id, reason, now),
+                Overdue::Ping if flaw!(KeepsTheSilent) => peer.last_received = now.elapsed,
                 Overdue::Ping => {
                     let nonce = self.rng.u64(..1 << 53);
                     peer.ping = Some((nonce, now.elapsed + limits::REQUEST_TIMEOUT));
@@ -424,7 +428,7 @@ impl<T: Transaction> Protocol<T> {
     fn forget(&mut self, id: PeerId, reason: CloseReason, now: Now) {
         let Some(peer) = self.peers.remove(&id) else { return };
         // What it was asked for is asked of others.
-        self.blocks_due |= !peer.blocks.is_empty();
+        self.blocks_due |= !peer.blocks.is_empty() && !flaw!(ForgetsDownloads);
         self.transactions_due |= peer.transactions_request.is_some();
         let lasted = peer.is_ready() && now.elapsed >= peer.connected_at + limits::LASTING_CONNECTION;
         self.released(id, &peer, &reason, lasted, now);

@@ -4,8 +4,8 @@
 //! A [`Simulation`] drives the very [`Protocol`](crate::Protocol)s that a node drives, with real blocks, real
 //! hashes and a real store, and puts its own network and its own clock around them. Messages take the time that
 //! [`Latency`] says, connections break, groups of nodes are cut off, processes crash and come back with their
-//! store or without it ([`Fault`]), clocks are wrong, and Byzantine nodes say what no honest node says. After
-//! every single step the [`invariants`] are checked; what breaks one is a [`Violation`], which names the seed, the
+//! store or without it ([`Fault`]), clocks are wrong, Byzantine nodes say what no honest node says, and withholding
+//! ones never send what they are asked for. After every single step the [`invariants`] are checked; what breaks one is a [`Violation`], which names the seed, the
 //! time and the command that replays the run.
 //!
 //! ```

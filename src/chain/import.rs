@@ -174,7 +174,7 @@ impl<T: Transaction> Blockchain<T> {
     fn follow(&mut self, candidate: Hash, height: u64, imported: &Hash) -> Result<(), BlockError> {
         let mut outcome = Ok(());
         let mut candidate = Some(candidate);
-        while let Some(next) = candidate.filter(|hash| self.tree.known(hash).work > self.tree.tip().work) {
+        while let Some(next) = candidate.filter(|hash| self.wins(hash)) {
             // The candidate had the most work, so a success leaves nothing better to look for.
             let Err((bad, error)) = self.connect(&next) else { break };
             match error {
@@ -201,6 +201,15 @@ impl<T: Transaction> Blockchain<T> {
             candidate = self.tree.best_complete();
         }
         outcome
+    }
+
+    /// Whether the chain that ends at this block has more work than the best one.
+    fn wins(&self, hash: &Hash) -> bool {
+        let (candidate, tip) = (self.tree.known(hash), self.tree.tip());
+        if flaw!(FollowsLength) {
+            return candidate.header.height > tip.header.height;
+        }
+        candidate.work > tip.work || flaw!(FollowsTheLast) && candidate.work == tip.work
     }
 
     /// Whether the body of a block beside the best chain is not what was written.
@@ -237,7 +246,8 @@ impl<T: Transaction> Blockchain<T> {
             return Ok(());
         }
         self.check_final(|| Some(fork_height)).map_err(at_first)?;
-        let mut state = self.state_at(fork_height).map_err(at_first)?;
+        let state_height = if flaw!(KeepsState) { self.height() } else { fork_height };
+        let mut state = self.state_at(state_height).map_err(at_first)?;
         let mut snapshots = self.snapshots.rewound(fork_height, state.clone());
         for hash in &path {
             state = self.applied_beside(hash, state)?;
@@ -391,7 +401,8 @@ impl<T: Transaction> Blockchain<T> {
     }
 
     fn remember(&mut self, hash: &Hash, error: &BlockError) {
-        if error.condemns_header() && self.tree.node(hash).is_some() {
+        let condemns = error.condemns_header() || flaw!(CondemnsByBody);
+        if condemns && self.tree.node(hash).is_some() {
             self.tree.condemn(hash);
         }
     }

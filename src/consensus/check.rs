@@ -34,7 +34,7 @@ pub(crate) fn proof_of_work(header: &Header, hash: &Hash, spec: &ChainSpec) -> R
     if target > Target::try_from(spec.easiest_target())? {
         return Err(BlockError::Target { got: header.target, expected: spec.easiest_target() });
     }
-    if !target.is_met_by(hash) {
+    if !target.is_met_by(hash) && !flaw!(TakesFreeBlocks) {
         return Err(BlockError::ProofOfWork { hash: *hash, target: header.target });
     }
     Ok(())
@@ -61,7 +61,7 @@ pub(crate) fn header_in_chain(
     }
     // Last, because it is the one verdict that time can change: nothing else is wrong with such a header.
     let limit = now.saturating_add(spec.max_future_drift());
-    if header.timestamp > limit {
+    if header.timestamp > limit && !flaw!(TakesAnyTime) {
         return Err(BlockError::TimestampTooLate { got: header.timestamp, limit });
     }
     Ok(())

@@ -87,7 +87,7 @@ impl<T: Transaction> Protocol<T> {
         if hello.genesis != genesis {
             return Err(CloseReason::WrongGenesis { got: hello.genesis, expected: genesis });
         }
-        if hello.nonce == self.nonce {
+        if hello.nonce == self.nonce && !flaw!(MeetsItself) {
             if direction == Direction::Outbound {
                 self.dialer.forget(&address);
                 self.note_own(&address, now);
@@ -173,7 +173,7 @@ impl<T: Transaction> Protocol<T> {
     fn offer_all(&mut self, id: PeerId) {
         let ids: Vec<Hash> = self.mempool.iter().map(|(id, _)| *id).take(limits::MAX_OFFERED).collect();
         for ids in ids.chunks(limits::MAX_TRANSACTIONS) {
-            self.send(id, Message::Offer { ids: ids.to_vec() });
+            self.send_all(vec![id], Message::Offer { ids: ids.to_vec() });
         }
     }
 }

@@ -157,7 +157,8 @@ impl Peer {
 
     fn requests(&self) -> impl Iterator<Item = (&'static str, Duration)> {
         let headers = self.headers_request.map(|deadline| ("get_headers", deadline));
-        let blocks = (!self.blocks.is_empty()).then_some(("get_blocks", self.blocks_deadline));
+        let has_asked = !self.blocks.is_empty() && !flaw!(WaitsForEver);
+        let blocks = has_asked.then_some(("get_blocks", self.blocks_deadline));
         let transactions =
             self.transactions_request.as_ref().map(|(_, deadline)| ("get_transactions", *deadline));
         headers.into_iter().chain(blocks).chain(transactions)

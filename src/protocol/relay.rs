@@ -77,9 +77,11 @@ impl<T: Transaction> Protocol<T> {
         let mut bytes = 0;
         let mut transactions = Vec::new();
         let mut sent = Vec::new();
+        let mut gone = BTreeSet::new();
         for id in ids {
             let (Some(transaction), Some(size)) = (self.mempool.transaction(id), self.mempool.size_of(id))
             else {
+                gone.insert(*id);
                 continue;
             };
             bytes += size;
@@ -90,6 +92,10 @@ impl<T: Transaction> Protocol<T> {
             sent.push(*id);
         }
         self.knows(id, sent);
+        if let Some(peer) = self.peers.get_mut(&id) {
+            // Should its block lose, it is offered again.
+            peer.known.remove_all(&gone);
+        }
         self.send(id, Message::Transactions(transactions));
     }
 
@@ -184,13 +190,14 @@ impl<T: Transaction> Protocol<T> {
     fn peers_without(&self, hash: &Hash, wanted: impl Fn(&Peer) -> bool) -> Vec<PeerId> {
         self.peers
             .iter()
-            .filter(|(_, peer)| peer.is_ready() && !peer.known.contains(hash) && wanted(peer))
+            .filter(|(_, peer)| peer.is_ready())
+            .filter(|(_, peer)| flaw!(Echoes) || !peer.known.contains(hash) && wanted(peer))
             .map(|(id, _)| *id)
             .collect()
     }
 
     /// Sends one message to several peers, and notes that they have what it tells of.
-    fn send_all(&mut self, peers: Vec<PeerId>, message: Message<T>) {
+    pub(super) fn send_all(&mut self, peers: Vec<PeerId>, message: Message<T>) {
         if peers.is_empty() {
             return;
         }

@@ -136,6 +136,9 @@ impl<T: Transaction> Protocol<T> {
                 self.settle_claims();
                 Ok(())
             }
+            Err(BlockError::UnknownParent { parent }) if flaw!(BlamesForOrphans) => {
+                Err(CloseReason::UnconnectedHeaders { parent })
+            }
             Err(BlockError::UnknownParent { .. }) => {
                 self.wants_headers(id, hash);
                 Ok(())
@@ -155,6 +158,9 @@ impl<T: Transaction> Protocol<T> {
         // An empty answer would buy time for nothing.
         if blocks.is_empty() || blocks.iter().any(|block| !peer.blocks.remove(block.hash())) {
             return Err(CloseReason::Unsolicited { kind: "blocks" });
+        }
+        if flaw!(CountsWhatCame) {
+            peer.blocks.extend(blocks.iter().map(|block| *block.hash()));
         }
         peer.blocks_deadline = now.elapsed + limits::REQUEST_TIMEOUT;
         self.import_from(id, blocks, now)
@@ -207,7 +213,7 @@ impl<T: Transaction> Protocol<T> {
                 return Err(CloseReason::Unsolicited { kind: "not_found" });
             }
         }
-        self.blocks_due = true;
+        self.blocks_due |= !flaw!(TakesNoForAnAnswer);
         // It is asked again when it shows something new.
         peer.best = None;
         Ok(())
@@ -232,6 +238,9 @@ impl<T: Transaction> Protocol<T> {
             }
         };
         let ImportedAll { verdicts, disconnected, connected } = imported;
+        if flaw!(HidesReorganisations) && !disconnected.is_empty() {
+            self.announced = *self.chain.tip().hash();
+        }
         if !self.mempool.is_empty() || !disconnected.is_empty() {
             self.plan_to_save(now);
         }
@@ -241,7 +250,9 @@ impl<T: Transaction> Protocol<T> {
         self.mempool.follow(&disconnected, &connected, &self.chain, now.wall);
         let undone = disconnected.iter().rev().filter_map(|block| block.digest().ok());
         let pending = undone.flat_map(|digest| digest.ids).filter(|id| self.mempool.contains(id));
-        self.to_offer.extend(pending.collect::<Vec<Hash>>());
+        if !flaw!(HoardsTransactions) {
+            self.to_offer.extend(pending.collect::<Vec<Hash>>());
+        }
         for block in disconnected {
             self.event(Event::BlockDisconnected(block));
         }
@@ -328,7 +339,7 @@ impl<T: Transaction> Protocol<T> {
                 continue;
             }
             let way = ways.entry(best).or_insert_with(|| self.chain.missing_bodies(&best, window));
-            way.retain(|hash| !in_flight.contains(hash));
+            way.retain(|hash| !in_flight.contains(hash) || flaw!(AsksEverybody));
             let lowest = lowest_body(peer);
             let has = |hash: &&Hash| lowest == 0 || self.chain.side_height(hash) >= Some(lowest);
             let hashes: Vec<Hash> = way.iter().filter(has).take(room).copied().collect();
@@ -375,7 +386,7 @@ impl<T: Transaction> Protocol<T> {
         let claims: Vec<(PeerId, Hash)> =
             self.peers.iter().filter_map(|(id, peer)| Some((*id, peer.claimed?))).collect();
         for (id, hash) in claims {
-            if self.showed(id, &hash).is_none() {
+            if flaw!(ForgetsClaims) || self.showed(id, &hash).is_none() {
                 continue;
             }
             let Some(peer) = self.peers.get_mut(&id) else { continue };
@@ -386,7 +397,7 @@ impl<T: Transaction> Protocol<T> {
 
     /// Notes that the peer has a header whose ancestors are not known.
     fn wants_headers(&mut self, id: PeerId, hash: Hash) {
-        if let Some(peer) = self.peers.get_mut(&id) {
+        if let Some(peer) = self.peers.get_mut(&id).filter(|_| !flaw!(IgnoresOrphans)) {
             peer.wants_headers = true;
             peer.claimed = Some(hash);
         }
@@ -400,6 +411,7 @@ impl<T: Transaction> Protocol<T> {
         }
         let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
         match error {
+            BlockError::TimestampTooLate { .. } if flaw!(ForgetsTheFuture) => {}
             BlockError::TimestampTooLate { got, limit } => {
                 let wait = got.saturating_since(limit).max(limits::MIN_RETRY);
                 peer.headers_retry = Some(now.elapsed.saturating_add(wait));

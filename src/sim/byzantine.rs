@@ -1,7 +1,9 @@
 //! A node that breaks the protocol: it listens to what honest nodes say, and says what they never would. It knows
-//! the chain only from what it heard, and mines nothing that could win.
+//! what comes next as well as they do, and mines nothing that could win.
 
 mod corpus;
+
+pub(super) use corpus::swapped;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,7 +13,7 @@ use fastrand::Rng;
 use super::latency::{choose, index};
 use super::record::Record;
 use crate::consensus::ChainSpec;
-use crate::primitives::{Block, Hash, Timestamp, Work};
+use crate::primitives::{Block, Hash, Header, Timestamp, Work};
 use crate::protocol::{Hello, Message, PeerId, Tip, limits};
 
 /// Blocks that it remembers.
@@ -29,6 +31,8 @@ pub(super) struct Byzantine {
     open: Vec<PeerId>,
     /// Genesis and the last blocks that honest nodes sent.
     heard: VecDeque<Arc<Block<Record>>>,
+    /// What would come next on the chain of an honest node: what a liar with a chain of its own would know too.
+    next: Header,
 }
 
 /// What it does.
@@ -46,7 +50,8 @@ impl Byzantine {
         let mut rng = Rng::with_seed(seed);
         let genesis = Arc::new(spec.genesis());
         let nonce = rng.u64(..1 << 53);
-        Self { nonce, rng, heard: [Arc::clone(&genesis)].into(), genesis, start, open: Vec::new() }
+        let next = *genesis.header();
+        Self { nonce, rng, heard: [Arc::clone(&genesis)].into(), genesis, start, open: Vec::new(), next }
     }
 
     pub(super) fn connected(&mut self, peer: PeerId) -> Vec<Said> {
@@ -85,8 +90,10 @@ impl Byzantine {
         answers.into_iter().map(|message| Said::Message(peer, message)).collect()
     }
 
-    /// Does something of its own accord. The honest nodes have the numbers below `honest`.
-    pub(super) fn attack(&mut self, honest: usize) -> Vec<Said> {
+    /// Does something of its own accord. The honest nodes have the numbers below `honest`, and `next` would come
+    /// next on the chain of one of them.
+    pub(super) fn attack(&mut self, next: Option<Header>, honest: usize) -> Vec<Said> {
+        self.next = next.unwrap_or(self.next);
         let is_quiet = self.open.is_empty() || self.rng.u8(..) < 40;
         if is_quiet && self.open.len() < MAX_OPEN && honest > 0 {
             return vec![Said::Dial(index(&mut self.rng, honest))];

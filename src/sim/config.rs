@@ -17,8 +17,14 @@ pub struct SimulationConfig {
     pub nodes: usize,
     /// Nodes that break it; their numbers follow those of the honest ones. Default: 0.
     pub byzantine: usize,
+    /// Nodes that follow the protocol but for one thing: the blocks and transactions that they are asked for they
+    /// never send. They say nothing, or that they do not have them, or send the right headers with other
+    /// transactions. Their numbers follow those of the Byzantine ones. Default: 0.
+    pub withholding: usize,
     /// Which nodes dial which. Default: [`Topology::Mesh`].
     pub topology: Topology,
+    /// Whether each node is told its own address too. Default: no.
+    pub dials_itself: bool,
     /// How long a message takes. Default: 50 ms and an exponential 50 ms on average.
     pub latency: Latency,
     /// How many of a million messages break the connection that they are sent over. Default: 0.
@@ -48,6 +54,8 @@ pub struct SimulationConfig {
 pub enum Topology {
     /// Each node dials all before it.
     Mesh,
+    /// Each node dials the one before it, so that there is one way from each to each.
+    Line,
     /// Each node dials its successor on a ring, so that there is a way from each to each, and some others that
     /// are drawn.
     Random {
@@ -62,7 +70,9 @@ impl Default for SimulationConfig {
             seed: 0,
             nodes: 4,
             byzantine: 0,
+            withholding: 0,
             topology: Topology::Mesh,
+            dials_itself: false,
             latency: Latency::Exponential {
                 floor: Duration::from_millis(50),
                 mean: Duration::from_millis(50),
@@ -83,15 +93,17 @@ impl Default for SimulationConfig {
 impl SimulationConfig {
     /// Rules by which every second hash is a block, at every height.
     pub fn easy_spec() -> ChainSpec {
-        Self::easy_spec_with_drift(Duration::from_secs(120))
+        Self::easy_spec_with(Duration::from_secs(120), Retarget::Fixed, Duration::from_secs(10))
     }
 
-    /// The same, with this limit on how far ahead of a node's clock a block may be; at most a day.
-    pub(super) fn easy_spec_with_drift(drift: Duration) -> ChainSpec {
+    /// The same, with this limit on how far ahead of a node's clock a block may be, at most a day, and with blocks
+    /// that get harder where they come sooner than after `interval`, by the rule of `retarget`.
+    pub(super) fn easy_spec_with(drift: Duration, retarget: Retarget, interval: Duration) -> ChainSpec {
         #[expect(clippy::expect_used, reason = "constants that make a chain")]
         ChainSpec::builder("simulation")
             .easiest_target(CompactTarget::from_bits(0x207f_ffff))
-            .retarget(Retarget::Fixed)
+            .retarget(retarget)
+            .block_interval(interval)
             .max_future_drift(drift)
             .build()
             .expect("these rules make sense")
@@ -115,6 +127,20 @@ impl SimulationConfig {
     #[must_use]
     pub const fn with_byzantine(mut self, nodes: usize) -> Self {
         self.byzantine = nodes;
+        self
+    }
+
+    /// Sets [`withholding`](Self::withholding).
+    #[must_use]
+    pub const fn with_withholding(mut self, nodes: usize) -> Self {
+        self.withholding = nodes;
+        self
+    }
+
+    /// Sets [`dials_itself`](Self::dials_itself).
+    #[must_use]
+    pub const fn with_dials_itself(mut self, dials: bool) -> Self {
+        self.dials_itself = dials;
         self
     }
 

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use super::byzantine::{Byzantine, Said};
+use super::byzantine::{Byzantine, Said, swapped};
 use super::disk::Disk;
 use super::invariants::{Breach, Cause, Observation};
 use super::latency::index;
@@ -14,7 +14,7 @@ use super::record::Record;
 use super::{Simulation, Violation};
 use crate::chain::Blockchain;
 use crate::consensus::BlockError;
-use crate::primitives::Address;
+use crate::primitives::{Address, Header};
 use crate::protocol::{CloseReason, Direction, Input, Message, Output, PeerAddr, Protocol};
 
 /// How long a node waits for the answer of one that cannot be reached.
@@ -47,12 +47,13 @@ impl Simulation {
             }
             Action::Ended { at, is_lost } => self.ended(at, is_lost),
             Action::Timer { node, epoch } => self.timer(node, epoch),
-            Action::Mine { round } => self.mine(round),
-            Action::Submit => self.submit(),
+            Action::Mine { round } => self.mine_next(round),
+            Action::Submit { round } => self.submit_next(round),
             Action::Attack { node, epoch } => {
                 if self.nodes[node].epoch == epoch && self.nodes[node].is_up() {
                     self.plan_after(Some(self.config.attack_interval), Action::Attack { node, epoch });
-                    self.lie(node, Byzantine::attack);
+                    let next = self.any_template();
+                    self.lie(node, |liar, honest| liar.attack(next, honest));
                 }
                 Ok(())
             }
@@ -67,7 +68,7 @@ impl Simulation {
         let Some(starting) = self.nodes.get_mut(node).filter(|node| !node.is_up()) else { return Ok(()) };
         starting.epoch += 1;
         let epoch = starting.epoch;
-        if node >= self.config.nodes {
+        if (self.config.nodes..self.config.nodes + self.config.byzantine).contains(&node) {
             starting.role = Role::Byzantine(Box::new(Byzantine::new(seed, &self.config.spec, now.wall)));
             self.plan_after(Some(self.config.attack_interval), Action::Attack { node, epoch });
             return Ok(());
@@ -82,13 +83,14 @@ impl Simulation {
                 Protocol::with_chain(chain, config, now.wall)
                     .map_err(|error| Breach::Open { error: error.to_string() })
             });
-        let mut protocol = opened.map_err(|breach| self.violation(Some(node), breach))?;
+        let mut protocol = Box::new(opened.map_err(|breach| self.violation(Some(node), breach))?);
         for address in dials {
             // A config may allow fewer addresses than there are.
             let _ = protocol.connect(address, now);
         }
-        self.nodes[node].role = Role::Honest(Box::new(protocol));
-        self.settle(node, Cause::Started)
+        let is_honest = node < self.config.nodes;
+        self.nodes[node].role = if is_honest { Role::Honest(protocol) } else { Role::Withholding(protocol) };
+        self.settle(node, &Cause::Started { keeps_store })
     }
 
     pub(super) fn crash(&mut self, node: usize) {
@@ -114,7 +116,7 @@ impl Simulation {
         #[expect(clippy::expect_used, reason = "a record is two integers, which postcard can write")]
         let bytes = postcard::to_allocvec(&message).expect("a message has a form in postcard");
         self.record(Some(node), self.links.node(to.other()), message.kind(), &bytes);
-        if node >= self.config.nodes {
+        if let Role::Byzantine(_) = self.nodes[node].role {
             self.lie(node, |liar, _| liar.received(to.peer(), message));
             return Ok(());
         }
@@ -183,30 +185,40 @@ impl Simulation {
             return Ok(());
         }
         owner.timer = None;
-        let deadline = owner.protocol().and_then(Protocol::poll_timeout);
+        let deadline = owner.running().and_then(|protocol| protocol.poll_timeout());
         if deadline.is_none_or(|at| at > self.elapsed) {
             self.arm(node);
             return Ok(());
         }
         self.record(Some(node), None, "timeout", &[]);
         let now = self.now(node);
-        if let Role::Honest(protocol) = &mut self.nodes[node].role {
+        if let Some(protocol) = self.nodes[node].running() {
             protocol.handle(Input::Timeout, now);
         }
-        self.settle(node, Cause::Timeout)
+        self.settle(node, &Cause::Timeout)
     }
 
-    fn mine(&mut self, round: u64) -> Result<(), Violation> {
+    fn mine_next(&mut self, round: u64) -> Result<(), Violation> {
         let sum = self.hash_rates.last().copied().unwrap_or(0);
         if round != self.mining_round || sum == 0 {
             return Ok(());
         }
         self.plan_after(self.config.block_interval, Action::Mine { round });
         let drawn = self.rng.u64(..sum);
-        let node = self.hash_rates.partition_point(|up_to| *up_to <= drawn);
-        let now = self.now(node);
         // The hash rate of a node that is down is missing.
-        let Role::Honest(protocol) = &mut self.nodes[node].role else { return Ok(()) };
+        self.mine(self.hash_rates.partition_point(|up_to| *up_to <= drawn))
+    }
+
+    /// Lets an honest node find a block now, if it is up.
+    ///
+    /// # Errors
+    ///
+    /// [`Violation`], where a node does what it may not.
+    pub fn mine(&mut self, node: usize) -> Result<(), Violation> {
+        let now = self.now(node);
+        let Some(Role::Honest(protocol)) = self.nodes.get_mut(node).map(|node| &mut node.role) else {
+            return Ok(());
+        };
         let mut miner = [0; Address::LEN];
         miner[Address::LEN - 8..].copy_from_slice(&(node as u64).to_be_bytes());
         let found = protocol
@@ -226,9 +238,9 @@ impl Simulation {
             Ok(Some((block, true))) => {
                 self.measurements.mined(&block, node, self.elapsed);
                 self.record(Some(node), None, "mined", block.hash().as_bytes());
-                self.settle(node, Cause::Input)
+                self.settle(node, &Cause::Input)
             }
-            Ok(None) => self.settle(node, Cause::Input),
+            Ok(None) => self.settle(node, &Cause::Input),
             Ok(Some((_, false))) => {
                 Err(self.violation(Some(node), Breach::OwnBlock { error: "not best".into() }))
             }
@@ -236,32 +248,47 @@ impl Simulation {
         }
     }
 
-    fn submit(&mut self) -> Result<(), Violation> {
-        self.plan_after(self.config.transaction_interval, Action::Submit);
-        if self.config.transaction_interval.is_none() || self.config.nodes == 0 {
+    fn submit_next(&mut self, round: u64) -> Result<(), Violation> {
+        if round != self.submit_round || self.config.nodes == 0 {
             return Ok(());
         }
+        self.plan_after(self.config.transaction_interval, Action::Submit { round });
         let node = index(&mut self.rng, self.config.nodes);
+        self.submit(node)
+    }
+
+    /// Hands an honest node a transaction now, if it is up.
+    ///
+    /// # Errors
+    ///
+    /// [`Violation`], where a node does what it may not.
+    pub fn submit(&mut self, node: usize) -> Result<(), Violation> {
         let now = self.now(node);
-        let Role::Honest(protocol) = &mut self.nodes[node].role else { return Ok(()) };
+        let Some(Role::Honest(protocol)) = self.nodes.get_mut(node).map(|node| &mut node.role) else {
+            return Ok(());
+        };
         let number = self.submitted;
         self.submitted += 1;
         // A full mempool takes no more, which is as it should be.
         let _ = protocol.submit(Record { author: node as u64, number }, now);
         self.record(Some(node), None, "submitted", &number.to_be_bytes());
-        self.settle(node, Cause::Input)
+        self.settle(node, &Cause::Input)
     }
 
     fn handle(&mut self, node: usize, input: Input<Record>) -> Result<(), Violation> {
         let now = self.now(node);
-        let Role::Honest(protocol) = &mut self.nodes[node].role else { return Ok(()) };
+        let Some(protocol) = self.nodes[node].running() else { return Ok(()) };
+        let cause = match &input {
+            Input::Received { peer, message } => Cause::Received { peer: *peer, message: message.clone() },
+            _ => Cause::Input,
+        };
         protocol.handle(input, now);
-        self.settle(node, Cause::Input)
+        self.settle(node, &cause)
     }
 
     /// Does what an honest node wants done, after a look at whether it may want that.
-    fn settle(&mut self, node: usize, cause: Cause) -> Result<(), Violation> {
-        let Role::Honest(protocol) = &mut self.nodes[node].role else { return Ok(()) };
+    fn settle(&mut self, node: usize, cause: &Cause) -> Result<(), Violation> {
+        let Some(protocol) = self.nodes[node].running() else { return Ok(()) };
         let outputs: Vec<Output<Record>> = core::iter::from_fn(|| protocol.poll_output()).collect();
         let mut invariants = core::mem::take(&mut self.invariants);
         let observed = Observation::new(self, node, cause, protocol_of(&self.nodes[node].role), &outputs);
@@ -274,7 +301,7 @@ impl Simulation {
             self.carry_out(node, output);
         }
         self.count_tip(node);
-        if let Some(tip) = self.counted[node] {
+        if let Some(tip) = self.counted.get(node).copied().flatten() {
             self.trace.result(&tip);
         }
         self.arm(node);
@@ -284,6 +311,7 @@ impl Simulation {
     fn carry_out(&mut self, node: usize, output: Output<Record>) {
         match output {
             Output::Send { peers, message } => {
+                let Some(message) = self.unless_withheld(node, message) else { return };
                 for peer in peers {
                     self.send(Place::of(peer), |to| Action::Deliver { to, message: message.clone() });
                 }
@@ -292,6 +320,31 @@ impl Simulation {
             Output::Close { peer, .. } => self.hang_up(Place::of(peer)),
             Output::Event(_) => {}
         }
+    }
+
+    /// What a node says in the place of a message: nothing or a lie, where it keeps to itself what it has.
+    fn unless_withheld(&mut self, node: usize, message: Message<Record>) -> Option<Message<Record>> {
+        let Role::Withholding(_) = self.nodes[node].role else { return Some(message) };
+        match message {
+            Message::NewBlock(block) => Some(Message::Announce(*block.header())),
+            Message::Blocks(blocks) => match self.rng.u8(0..5) {
+                0 | 1 => {
+                    Some(Message::NotFound { hashes: blocks.iter().map(|block| *block.hash()).collect() })
+                }
+                2 => Some(Message::Blocks(blocks.iter().map(|block| swapped(block)).collect())),
+                _ => None,
+            },
+            Message::Transactions(_) => self.rng.bool().then(|| Message::Transactions(Vec::new())),
+            message => Some(message),
+        }
+    }
+
+    /// What would come next on the chain of some honest node, without transactions.
+    fn any_template(&mut self) -> Option<Header> {
+        let node = index(&mut self.rng, self.config.nodes);
+        let wall = self.now(node).wall;
+        let chain = self.nodes.get(node)?.protocol()?.chain();
+        chain.template(Vec::new(), wall).ok().map(|template| *template.header())
     }
 
     /// Lets a Byzantine node say something. `says` is given how many honest nodes there are.
@@ -343,7 +396,7 @@ impl Simulation {
     /// planned anew. So a deadline that each message moves back costs one entry in the queue, not one each.
     fn arm(&mut self, node: usize) {
         let owner = &mut self.nodes[node];
-        let Some(deadline) = owner.protocol().and_then(Protocol::poll_timeout) else { return };
+        let Some(deadline) = owner.running().and_then(|protocol| protocol.poll_timeout()) else { return };
         let at = deadline.max(self.elapsed);
         if owner.timer.is_none_or(|planned| planned > at) {
             owner.timer = Some(at);
@@ -375,7 +428,7 @@ impl Simulation {
 const fn protocol_of(role: &Role) -> Option<&Protocol<Record>> {
     match role {
         Role::Honest(protocol) => Some(protocol),
-        Role::Down | Role::Byzantine(_) => None,
+        Role::Down | Role::Byzantine(_) | Role::Withholding(_) => None,
     }
 }
 

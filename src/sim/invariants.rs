@@ -1,30 +1,52 @@
 //! What must hold in every run, whatever goes wrong: one rule per file, checked at the node that was just touched.
 //! They look at what a node says and shows, never into it.
 
+mod bans;
+mod bounds;
+mod breach;
 mod connections;
 mod deadlines;
+mod downloads;
+mod echoes;
 mod events;
 mod honesty;
 mod outputs;
+mod proofs;
 mod replay;
+mod requests;
+mod selves;
+mod silence;
+mod times;
+mod transactions;
 mod work;
 
 use core::fmt::Debug;
 use core::time::Duration;
 
+pub use bans::BansHold;
+pub use bounds::MemoryIsBounded;
+pub use breach::Breach;
 pub use connections::OpenConnections;
 pub use deadlines::DeadlinesPass;
+pub use downloads::BlocksAreAskedForOnce;
+pub use echoes::NothingIsToldTwice;
 pub use events::EventsFollowTheChain;
 pub use honesty::HonestPeersStay;
 pub use outputs::BoundedOutputs;
+pub use proofs::HeadersCostWork;
 pub use replay::{StateIsReplay, replay};
+pub use requests::RequestsEnd;
+pub use selves::PeersAreOthers;
+pub use silence::SilentPeersGo;
+pub use times::NothingIsFromTheFuture;
+pub use transactions::TransactionsStay;
 pub use work::WorkGrows;
 
 use super::Simulation;
 use super::links::{Links, Place};
 use super::record::Record;
-use crate::primitives::{Hash, Work};
-use crate::protocol::{CloseReason, Output, PeerId, Protocol};
+use crate::primitives::Timestamp;
+use crate::protocol::{Message, Output, PeerId, Protocol, ProtocolConfig};
 
 /// A rule that every honest node keeps.
 pub trait Invariant: Debug + Send {
@@ -46,6 +68,16 @@ pub fn all() -> Vec<Box<dyn Invariant>> {
         Box::new(HonestPeersStay),
         Box::new(BoundedOutputs),
         Box::new(StateIsReplay::default()),
+        Box::new(HeadersCostWork),
+        Box::new(NothingIsFromTheFuture::default()),
+        Box::new(TransactionsStay::default()),
+        Box::new(RequestsEnd::default()),
+        Box::new(BlocksAreAskedForOnce::default()),
+        Box::new(NothingIsToldTwice::default()),
+        Box::new(SilentPeersGo::default()),
+        Box::new(PeersAreOthers),
+        Box::new(BansHold::default()),
+        Box::new(MemoryIsBounded),
     ]
 }
 
@@ -55,10 +87,14 @@ pub fn all() -> Vec<Box<dyn Invariant>> {
 pub struct Observation<'a> {
     /// The virtual time.
     pub at: Duration,
+    /// The time that the node's own clock shows.
+    pub wall: Timestamp,
     /// The node.
     pub node: usize,
     /// What the step was.
-    pub cause: Cause,
+    pub cause: &'a Cause,
+    /// The node's settings.
+    pub config: &'a ProtocolConfig,
     /// The node itself.
     pub protocol: &'a Protocol<Record>,
     /// What it wants done, in this order.
@@ -69,15 +105,32 @@ pub struct Observation<'a> {
 }
 
 /// What made a node do something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Cause {
     /// It was just started.
-    Started,
+    Started {
+        /// Whether with what it had in its store, or with nothing.
+        keeps_store: bool,
+    },
     /// Its deadline came.
     Timeout,
+    /// A message came.
+    Received {
+        /// Over which connection.
+        peer: PeerId,
+        /// Which message.
+        message: Message<Record>,
+    },
     /// Something else.
     Input,
+}
+
+impl Cause {
+    /// Whether the node was just started.
+    pub const fn is_start(&self) -> bool {
+        matches!(self, Self::Started { .. })
+    }
 }
 
 /// The other end of a connection.
@@ -94,12 +147,39 @@ impl<'a> Observation<'a> {
     pub(super) fn new(
         simulation: &'a Simulation,
         node: usize,
-        cause: Cause,
+        cause: &'a Cause,
         protocol: Option<&'a Protocol<Record>>,
         outputs: &'a [Output<Record>],
     ) -> Option<Self> {
-        let (links, honest) = (&simulation.links, simulation.config.nodes);
-        Some(Self { at: simulation.elapsed, node, cause, protocol: protocol?, outputs, links, honest })
+        Some(Self {
+            at: simulation.elapsed,
+            wall: simulation.now(node).wall,
+            node,
+            cause,
+            config: &simulation.config.protocol,
+            protocol: protocol?,
+            outputs,
+            links: &simulation.links,
+            honest: simulation.config.nodes,
+        })
+    }
+
+    /// Whether this end of a connection was open when the step began.
+    pub fn is_open(&self, peer: PeerId) -> bool {
+        self.links.is_open(Place::of(peer))
+    }
+
+    /// How many of the node's connections were open when the step began.
+    pub fn connection_count(&self) -> usize {
+        self.links.count_of_node(self.node)
+    }
+
+    /// The connections that the node closes with this step.
+    pub fn closed(&self) -> impl Iterator<Item = PeerId> {
+        self.outputs.iter().filter_map(|output| match output {
+            Output::Close { peer, .. } => Some(*peer),
+            _ => None,
+        })
     }
 
     /// The other end of a connection whose own end was open when the step began.
@@ -111,114 +191,4 @@ impl<'a> Observation<'a> {
         let node = self.links.node(place.other())?;
         Some(Remote { node, is_honest: node < self.honest })
     }
-}
-
-/// How a rule was broken.
-#[derive(Clone, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Breach {
-    /// The best chain has less work than before.
-    #[error("the best chain's work fell from {before} to {after}")]
-    WorkFell {
-        /// The work before the step.
-        before: Work,
-        /// And after it.
-        after: Work,
-    },
-    /// The height is not that of the tip, or a block does not stand on the one before it.
-    #[error("block {hash} at height {height} does not stand on {parent}")]
-    NotContiguous {
-        /// The block.
-        hash: Hash,
-        /// Its height.
-        height: u64,
-        /// The block that it should stand on.
-        parent: Hash,
-    },
-    /// The events did not lead to the tip.
-    #[error("the events lead to {told}, the chain to {tip}")]
-    EventsDiffer {
-        /// Where the events lead.
-        told: Hash,
-        /// The tip.
-        tip: Hash,
-    },
-    /// Something was sent over a connection that is closed, or it was closed twice.
-    #[error("{output} for {peer}, which is closed")]
-    ClosedPeer {
-        /// The connection.
-        peer: PeerId,
-        /// What was to be done.
-        output: &'static str,
-    },
-    /// After a timeout, the next deadline has passed already.
-    #[error("the deadline {deadline:?} has passed at {now:?}, after a timeout")]
-    DeadlineStands {
-        /// The deadline.
-        deadline: Duration,
-        /// The time.
-        now: Duration,
-    },
-    /// An honest node was closed for what no honest node does.
-    #[error("closed honest node {remote} for misbehaviour: {reason}")]
-    HonestBlamed {
-        /// The node.
-        remote: usize,
-        /// Why it was closed.
-        reason: CloseReason,
-    },
-    /// One step had more outputs than it may.
-    #[error("{got} outputs in one step, at most {limit} are allowed")]
-    TooManyOutputs {
-        /// How many.
-        got: usize,
-        /// The limit.
-        limit: usize,
-    },
-    /// The state is not what the blocks add up to.
-    #[error("the state at height {height} is not what the blocks add up to")]
-    StateDiffers {
-        /// The height of the tip.
-        height: u64,
-    },
-    /// A block of the best chain cannot be read.
-    #[error("the chain cannot be read: {error}")]
-    Unreadable {
-        /// What the store says.
-        error: crate::StoreError,
-    },
-    /// The chain does not pass its own check.
-    #[error("the chain does not verify: {error}")]
-    Verify {
-        /// What the check says.
-        error: String,
-    },
-    /// A node cannot be started with what it had in its store.
-    #[error("a kept chain cannot be opened: {error}")]
-    Open {
-        /// What the chain says.
-        error: String,
-    },
-    /// A node refuses the block that it mined itself.
-    #[error("a node's own block was refused: {error}")]
-    OwnBlock {
-        /// The rule.
-        error: String,
-    },
-    /// The honest nodes have come to no agreement.
-    #[error("{tips} different tips after {waited:?}")]
-    NoAgreement {
-        /// How many tips there are.
-        tips: usize,
-        /// How long it was waited for.
-        waited: Duration,
-    },
-    /// A rule that this crate does not know.
-    #[error("{rule}: {detail}")]
-    Other {
-        /// Its name.
-        rule: &'static str,
-        /// What it found.
-        detail: String,
-    },
 }

@@ -105,6 +105,11 @@ impl Links {
         places.filter(|place| self.is_open(*place) && self.node(*place) == Some(node)).collect()
     }
 
+    /// How many connections this node's own end is open of.
+    pub(super) fn count_of_node(&self, node: usize) -> usize {
+        self.open.get(&node).map_or(0, BTreeSet::len)
+    }
+
     /// Whether nothing that one node sends reaches the other.
     pub(super) fn is_cut(&self, from: usize, to: usize) -> bool {
         self.cuts.iter().any(|cut| cut.from.contains(&from) && cut.to.contains(&to))

@@ -26,6 +26,8 @@ pub(super) enum Role {
     /// Nothing runs there.
     Down,
     Honest(Box<Protocol<Record>>),
+    /// Follows the protocol, and keeps to itself what it is asked for.
+    Withholding(Box<Protocol<Record>>),
     Byzantine(Box<Byzantine>),
 }
 
@@ -41,6 +43,14 @@ impl Node {
     pub(super) fn protocol(&self) -> Option<&Protocol<Record>> {
         match &self.role {
             Role::Honest(protocol) => Some(protocol),
+            Role::Down | Role::Byzantine(_) | Role::Withholding(_) => None,
+        }
+    }
+
+    /// What runs there, honest or not, where it is the protocol.
+    pub(super) fn running(&mut self) -> Option<&mut Protocol<Record>> {
+        match &mut self.role {
+            Role::Honest(protocol) | Role::Withholding(protocol) => Some(protocol),
             Role::Down | Role::Byzantine(_) => None,
         }
     }

@@ -53,8 +53,10 @@ pub(super) enum Action {
     Mine {
         round: u64,
     },
-    /// Some node is handed a transaction.
-    Submit,
+    /// Some node is handed a transaction, unless the interval was changed since this was planned.
+    Submit {
+        round: u64,
+    },
     /// A Byzantine node does something.
     Attack {
         node: usize,

@@ -8,7 +8,7 @@ use fastrand::Rng;
 use super::config::{SimulationConfig, Topology};
 use super::invariants::{self, Breach, Invariant};
 use super::latency::{exponential, index};
-use super::links::Links;
+use super::links::{Links, Place};
 use super::measure::Measurements;
 use super::node::{Node, address};
 use super::queue::{Action, Queue};
@@ -40,6 +40,8 @@ pub struct Simulation {
     pub(super) submitted: u64,
     /// How often the interval between blocks was changed.
     pub(super) mining_round: u64,
+    /// How often the interval between transactions was changed.
+    pub(super) submit_round: u64,
 }
 
 impl Simulation {
@@ -50,7 +52,7 @@ impl Simulation {
     /// [`Violation`], where a node does what it may not at its start.
     pub fn new(config: SimulationConfig) -> Result<Self, Violation> {
         let mut rng = Rng::with_seed(config.seed);
-        let all = config.nodes + config.byzantine;
+        let all = config.nodes + config.byzantine + config.withholding;
         let nodes = (0..all).map(|node| {
             let skew = config.clock_skews.get(node).copied().unwrap_or(0);
             let dials = dials(&config, node, &mut rng).into_iter().map(address).collect();
@@ -76,13 +78,14 @@ impl Simulation {
             hash_rates: hash_rates.collect(),
             submitted: 0,
             mining_round: 0,
+            submit_round: 0,
             config,
         };
         for node in 0..all {
             simulation.start(node, true)?;
         }
         simulation.plan_after(simulation.config.block_interval, Action::Mine { round: 0 });
-        simulation.plan_after(simulation.config.transaction_interval, Action::Submit);
+        simulation.plan_after(simulation.config.transaction_interval, Action::Submit { round: 0 });
         Ok(simulation)
     }
 
@@ -143,6 +146,13 @@ impl Simulation {
         self.plan_after(mean, Action::Mine { round: self.mining_round });
     }
 
+    /// Changes the mean time between submitted transactions; `None` stops them.
+    pub fn set_transaction_interval(&mut self, mean: Option<Duration>) {
+        self.config.transaction_interval = mean;
+        self.submit_round += 1;
+        self.plan_after(mean, Action::Submit { round: self.submit_round });
+    }
+
     /// Lets the next thing happen. Returns whether there was one.
     ///
     /// # Errors
@@ -193,6 +203,32 @@ impl Simulation {
         }
         let breach = Breach::NoAgreement { tips: self.tips.len(), waited: limit };
         Err(self.violation(None, breach))
+    }
+
+    /// Runs until the same transactions are pending at all honest nodes that are up.
+    ///
+    /// # Errors
+    ///
+    /// [`Violation`], where a node did what it may not, and with [`Breach::PoolsDiffer`] where there was no such
+    /// moment within `limit`.
+    pub fn run_until_pools_agree(&mut self, limit: Duration) -> Result<(), Violation> {
+        if self.run_until(limit, Self::pools_agree)? {
+            return Ok(());
+        }
+        Err(self.violation(None, Breach::PoolsDiffer { waited: limit }))
+    }
+
+    /// Whom a node has asked for blocks that are not there yet; one of them, where there are several.
+    pub(super) fn downloads_from(&self, node: usize) -> Option<usize> {
+        let peers = self.protocol(node)?.peers();
+        let source = peers.into_iter().find(|peer| peer.blocks_in_flight > 0)?;
+        self.links.node(Place::of(source.id).other())
+    }
+
+    fn pools_agree(&self) -> bool {
+        let mut pools = self.nodes.iter().filter_map(Node::protocol).map(Protocol::mempool);
+        let Some(first) = pools.next() else { return true };
+        pools.all(|pool| pool.len() == first.len() && pool.iter().all(|(id, _)| first.contains(id)))
     }
 
     /// Checks what is too slow to be checked after every step: that each honest node's chain holds block by block
@@ -258,20 +294,24 @@ const START_AFTER_GENESIS: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Whom a node dials when it starts.
 fn dials(config: &SimulationConfig, node: usize, rng: &mut Rng) -> Vec<usize> {
-    let SimulationConfig { nodes, byzantine, topology, .. } = *config;
+    let SimulationConfig { nodes, byzantine, withholding, topology, .. } = *config;
+    let liars = nodes..nodes + byzantine;
     let mut dials: Vec<usize> = match topology {
         // A Byzantine node chooses for itself, again and again.
-        _ if node >= nodes => return Vec::new(),
+        _ if liars.contains(&node) => return Vec::new(),
+        _ if node >= nodes => return (0..nodes).collect(),
         Topology::Mesh => (0..node).collect(),
+        Topology::Line => node.checked_sub(1).into_iter().collect(),
         Topology::Random { outbound } => {
             let drawn = (0..outbound).map(|_| index(rng, nodes)).collect::<Vec<_>>();
             core::iter::once((node + 1) % nodes).chain(drawn).collect()
         }
     };
-    // Each Byzantine node is believed by somebody.
-    dials.extend((nodes..nodes + byzantine).filter(|liar| liar % nodes == node));
+    // Each of the others is believed by somebody.
+    dials.extend((nodes..liars.end + withholding).filter(|liar| liar % nodes == node));
+    dials.retain(|other| *other != node);
+    dials.extend(config.dials_itself.then_some(node));
     dials.sort_unstable();
     dials.dedup();
-    dials.retain(|other| *other != node);
     dials
 }

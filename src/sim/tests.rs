@@ -2,6 +2,7 @@
 //! with faults of a kind. They assert what the nodes have in the end, not only that they go on.
 
 mod discovery;
+mod flaws;
 mod large;
 mod measured;
 mod sweep;

@@ -149,6 +149,37 @@ fn transactions_of_a_branch_that_lost_are_offered_to_those_who_never_saw_it() {
 }
 
 #[test]
+fn what_a_newcomer_was_offered_is_not_offered_again_when_it_comes_back() {
+    let mut bench = Bench::new();
+    let (lost, won) = (bench.following(&["lost"]), bench.following(&["won 1", "won 2"]));
+    bench.node.submit(note("lost"), bench.now).unwrap();
+    bench.outputs();
+    // Is offered all that is pending.
+    let peer = bench.join_ahead();
+    assert!(bench.node.mined(&lost[0], bench.now).unwrap());
+    bench.outputs();
+    bench.receive(peer, headers(&won));
+    let outputs = bench.receive(peer, Message::Blocks(won));
+    assert!(bench.node.mempool().contains(&transaction_id(&note("lost")).unwrap()));
+    assert_eq!(kinds(&outputs, peer), [""; 0]);
+}
+
+#[test]
+fn what_was_gone_when_a_peer_asked_for_it_is_offered_again_when_it_comes_back() {
+    let mut bench = Bench::new();
+    let (lost, won) = (bench.following(&["lost"]), bench.following(&["won 1", "won 2"]));
+    let peer = bench.join_ahead();
+    let id = bench.node.submit(note("lost"), bench.now).unwrap();
+    assert!(bench.node.mined(&lost[0], bench.now).unwrap());
+    bench.outputs();
+    let outputs = bench.receive(peer, Message::GetTransactions { ids: vec![id] });
+    assert_eq!(sent_to(&outputs, peer), [&Message::Transactions(Vec::new())]);
+    bench.receive(peer, headers(&won));
+    let outputs = bench.receive(peer, Message::Blocks(won));
+    assert_eq!(sent_to(&outputs, peer), [&Message::Offer { ids: vec![id] }]);
+}
+
+#[test]
 fn what_comes_in_one_answer_goes_on_in_one_offer() {
     let mut bench = Bench::new();
     let (giver, other) = (bench.join(), bench.join());

@@ -40,7 +40,10 @@ pub(super) fn answer(liar: &mut Byzantine, request: &Message<Record>) -> Message
                 reversed_headers,
                 |liar| vec![Message::Headers(vec![without_work(liar)])],
                 |liar| vec![Message::Headers(vec![*orphan(liar).header()])],
-                |liar| vec![Message::Headers(vec![*forged(liar, |_| {}).header()])],
+                |liar| {
+                    let block = forged(liar, |header| header.history_root = Hash::ZERO);
+                    vec![Message::Headers(vec![*block.header()])]
+                },
             ],
         ),
         Message::GetBlocks { hashes } => {
@@ -51,11 +54,7 @@ pub(super) fn answer(liar: &mut Byzantine, request: &Message<Record>) -> Message
                 1 => vec![Message::NotFound { hashes: hashes.clone() }],
                 2 => unsolicited_blocks(liar),
                 // The right header above the wrong transactions: the hash is that which was asked for.
-                3 => {
-                    let swapped =
-                        heard.iter().map(|block| Arc::new(Block::new(*block.header(), extra(block))));
-                    vec![Message::Blocks(swapped.collect())]
-                }
+                3 => vec![Message::Blocks(heard.iter().map(|block| swapped(block)).collect())],
                 _ => vec![Message::Blocks(heard)],
             }
         }
@@ -78,7 +77,7 @@ pub(super) fn answer(liar: &mut Byzantine, request: &Message<Record>) -> Message
 
 /// What comes unasked.
 pub(super) fn attack(liar: &mut Byzantine) -> Messages {
-    const ATTACKS: [Attack; 29] = [
+    const ATTACKS: [Attack; 32] = [
         unsolicited_headers,
         unsolicited_blocks,
         unsolicited_transactions,
@@ -109,6 +108,9 @@ pub(super) fn attack(liar: &mut Byzantine) -> Messages {
         |liar| vec![Message::NewBlock(forged(liar, |header| header.version = 2))],
         |liar| vec![Message::NewBlock(forged(liar, |header| header.timestamp = Timestamp::default()))],
         |liar| vec![Message::Announce(*from_the_future(liar).header())],
+        |liar| vec![Message::NewBlock(from_the_future(liar))],
+        |liar| vec![Message::NewBlock(Arc::new(Block::new(without_work(liar), Vec::new())))],
+        |liar| vec![Message::NewBlock(swapped(&liar.any_block()))],
         refused_record,
         |liar| vec![Message::NewBlock(orphan(liar)), Message::NewBlock(liar.any_block())],
         // Addresses that nobody asked for, more than a message may have, and the same question over and over.
@@ -153,7 +155,7 @@ fn reversed_headers(liar: &mut Byzantine) -> Messages {
     vec![Message::Headers(liar.heard.iter().rev().map(|block| *block.header()).collect())]
 }
 
-/// A block on top of one that was heard whose only transaction the application refuses.
+/// A block whose only transaction the application refuses.
 fn refused_record(liar: &mut Byzantine) -> Messages {
     let data = vec![Record { author: 0, number: Record::REFUSED }];
     let root = BodyDigest::of(&data).map_or(Hash::ZERO, |digest| digest.merkle_root());
@@ -161,7 +163,7 @@ fn refused_record(liar: &mut Byzantine) -> Messages {
     vec![Message::NewBlock(sealed(Header { merkle_root: root, ..header }, data))]
 }
 
-/// A header on top of a block that was heard whose hash is above its target.
+/// A header that is right except that its hash is above its target.
 fn without_work(liar: &mut Byzantine) -> Header {
     let mut header = next(liar);
     let meets = |header: &Header| {
@@ -173,7 +175,7 @@ fn without_work(liar: &mut Byzantine) -> Header {
     header
 }
 
-/// A block without transactions on top of one that was heard, changed and then mined.
+/// A block without transactions, changed and then mined.
 fn forged(liar: &mut Byzantine, change: impl FnOnce(&mut Header)) -> Arc<Block<Record>> {
     let mut header = next(liar);
     change(&mut header);
@@ -192,19 +194,9 @@ fn orphan(liar: &mut Byzantine) -> Arc<Block<Record>> {
     forged(liar, |header| header.previous_hash = parent)
 }
 
-/// The header of a block on top of one that was heard. Its history root is not right, which only a node that has
-/// the whole chain could see to, so none of what is made of it can ever be accepted.
-fn next(liar: &mut Byzantine) -> Header {
-    let parent = *liar.any_block().header();
-    Header {
-        height: parent.height + 1,
-        previous_hash: parent.hash(),
-        merkle_root: BodyDigest::of::<Record>(&[]).map_or(Hash::ZERO, |digest| digest.merkle_root()),
-        history_root: Hash::digest(b"unknown"),
-        timestamp: parent.timestamp.saturating_add(Duration::from_millis(1)),
-        nonce: 0,
-        ..parent
-    }
+/// The header of a block that an honest node would take, were it mined.
+const fn next(liar: &Byzantine) -> Header {
+    Header { nonce: 0, ..liar.next }
 }
 
 /// Mines at the easiest target, whatever the chain asks for: every other nonce will do.
@@ -215,9 +207,9 @@ fn sealed(header: Header, data: Vec<Record>) -> Arc<Block<Record>> {
     Arc::new(template.mine().unwrap_or_else(|_| Block::new(header, data)))
 }
 
-/// The transactions of a block and one more.
-fn extra(block: &Block<Record>) -> Vec<Record> {
+/// A block's header above other transactions than its own: the hash is the same.
+pub(in crate::sim) fn swapped(block: &Block<Record>) -> Arc<Block<Record>> {
     let mut data = block.data().to_vec();
     data.push(Record { author: u64::MAX, number: 0 });
-    data
+    Arc::new(Block::new(*block.header(), data))
 }

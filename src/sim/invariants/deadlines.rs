@@ -9,7 +9,7 @@ pub struct DeadlinesPass;
 impl Invariant for DeadlinesPass {
     fn check(&mut self, observed: &Observation<'_>) -> Result<(), Breach> {
         let next = observed.protocol.poll_timeout();
-        match next.filter(|at| observed.cause == Cause::Timeout && *at <= observed.at) {
+        match next.filter(|at| *observed.cause == Cause::Timeout && *at <= observed.at) {
             Some(deadline) => Err(Breach::DeadlineStands { deadline, now: observed.at }),
             None => Ok(()),
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Breach, Cause, Invariant, Observation};
+use super::{Breach, Invariant, Observation};
 use crate::primitives::Hash;
 use crate::protocol::{Event, Output};
 
@@ -17,7 +17,7 @@ impl Invariant for EventsFollowTheChain {
     fn check(&mut self, observed: &Observation<'_>) -> Result<(), Breach> {
         let tip = observed.protocol.chain().tip();
         let mut told = match self.told.get(&observed.node) {
-            Some(told) if observed.cause != Cause::Started => *told,
+            Some(told) if !observed.cause.is_start() => *told,
             _ => (*tip.hash(), tip.height()),
         };
         for output in observed.outputs {

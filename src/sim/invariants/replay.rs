@@ -1,7 +1,7 @@
 //! The state is what the blocks add up to, however it came about: by extension, by reorganisation, from the store.
 
 use super::{Breach, Invariant, Observation};
-use crate::chain::Blockchain;
+use crate::chain::{Blockchain, work_of};
 use crate::primitives::Transaction;
 use crate::sim::record::{Record, Tally};
 
@@ -35,6 +35,7 @@ pub fn replay(chain: &Blockchain<Record>) -> Result<(), Breach> {
     let mut state = Tally::default();
     let mut parent = *chain.genesis().hash();
     let mut height = 0;
+    let mut work = chain.work_at(&parent).ok().flatten().unwrap_or_default();
     for block in chain.blocks(1..) {
         let block = block.map_err(|error| Breach::Unreadable { error })?;
         height += 1;
@@ -46,12 +47,16 @@ pub fn replay(chain: &Blockchain<Record>) -> Result<(), Breach> {
             applied.map_err(|_| Breach::StateDiffers { height })?;
         }
         parent = *block.hash();
+        work = work + work_of(block.header().target);
         if block.header().state_root != Record::state_root(&state) {
             return Err(Breach::StateDiffers { height });
         }
     }
     if parent != *chain.tip().hash() || height != chain.height() || state != *chain.state() {
         return Err(Breach::StateDiffers { height: chain.height() });
+    }
+    if work != chain.work() {
+        return Err(Breach::WorkDiffers { got: chain.work(), expected: work });
     }
     Ok(())
 }

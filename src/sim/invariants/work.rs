@@ -3,25 +3,28 @@
 use std::collections::BTreeMap;
 
 use super::{Breach, Cause, Invariant, Observation};
-use crate::primitives::Work;
+use crate::primitives::{Hash, Work};
 
-/// The work of a node's best chain never falls, and its tip has the height that the chain says.
+/// The work of a node's best chain never falls, its tip changes only for one with more work, and the tip has the
+/// height that the chain says. What a node has told anybody of, it still has after a crash.
 #[derive(Clone, Debug, Default)]
 pub struct WorkGrows {
-    last: BTreeMap<usize, Work>,
+    last: BTreeMap<usize, (Work, Hash)>,
 }
 
 impl Invariant for WorkGrows {
     fn check(&mut self, observed: &Observation<'_>) -> Result<(), Breach> {
         let chain = observed.protocol.chain();
-        let after = chain.work();
-        let before = self.last.insert(observed.node, after);
-        // A node that lost its store starts over, and only then with genesis alone.
-        let starts_over = observed.cause == Cause::Started && chain.height() == 0;
-        match before {
-            Some(before) if after < before && !starts_over => Err(Breach::WorkFell { before, after }),
+        let (after, tip) = (chain.work(), *chain.tip().hash());
+        let last = self.last.insert(observed.node, (after, tip));
+        let starts_over = matches!(observed.cause, Cause::Started { keeps_store: false });
+        match last.filter(|_| !starts_over) {
+            Some((before, _)) if after < before => Err(Breach::WorkFell { before, after }),
+            Some((before, was)) if after == before && was != tip => {
+                Err(Breach::TieLost { before: was, after: tip })
+            }
             _ if chain.tip().height() != chain.height() => Err(Breach::NotContiguous {
-                hash: *chain.tip().hash(),
+                hash: tip,
                 height: chain.tip().height(),
                 parent: chain.tip().header().previous_hash,
             }),

@@ -1,0 +1,133 @@
+//! Every request comes to an end.
+
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Breach, Cause, Invariant, Observation};
+use crate::primitives::Hash;
+use crate::protocol::{CloseReason, Message, Output, PeerId, limits};
+use crate::sim::record::Record;
+
+/// What a peer is asked for it sends within [`limits::REQUEST_TIMEOUT`], or it is closed; and nobody is closed for
+/// what he did not owe.
+#[derive(Clone, Debug, Default)]
+pub struct RequestsEnd {
+    nodes: BTreeMap<usize, BTreeMap<PeerId, Owed>>,
+}
+
+/// What a peer owes, and since when.
+#[derive(Clone, Debug, Default)]
+struct Owed {
+    answers: BTreeMap<&'static str, Duration>,
+    blocks: BTreeSet<Hash>,
+    /// The number of the ping that is not answered.
+    ping: u64,
+}
+
+impl Invariant for RequestsEnd {
+    fn check(&mut self, observed: &Observation<'_>) -> Result<(), Breach> {
+        let owed = self.nodes.entry(observed.node).or_default();
+        if observed.cause.is_start() {
+            owed.clear();
+        }
+        if let Cause::Received { peer, message } = observed.cause
+            && let Some(owed) = owed.get_mut(peer)
+        {
+            owed.receive(message, observed.at);
+        }
+        for output in observed.outputs {
+            match output {
+                Output::Send { peers, message } => {
+                    for peer in peers.iter().filter(|_| is_request(message)) {
+                        owed.entry(*peer).or_default().ask(message, observed.at);
+                    }
+                }
+                Output::Close { peer, reason } => {
+                    let owed = owed.remove(peer).unwrap_or_default();
+                    if let CloseReason::RequestTimeout { kind, .. } = reason
+                        && !owed.is_overdue(kind, observed.at)
+                    {
+                        return Err(Breach::Impatient { peer: *peer, kind });
+                    }
+                }
+                _ => {}
+            }
+        }
+        // Before that, nothing can be late that was not late then.
+        if *observed.cause != Cause::Timeout {
+            return Ok(());
+        }
+        owed.retain(|peer, _| observed.is_open(*peer));
+        for (peer, owed) in owed {
+            for (kind, since) in &owed.answers {
+                if observed.at > *since + limits::REQUEST_TIMEOUT {
+                    return Err(Breach::RequestStands { peer: *peer, kind, since: *since });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+const fn is_request(message: &Message<Record>) -> bool {
+    matches!(
+        message,
+        Message::GetBlocks { .. }
+            | Message::GetHeaders { .. }
+            | Message::GetTransactions { .. }
+            | Message::Ping(_)
+    )
+}
+
+impl Owed {
+    fn ask(&mut self, message: &Message<Record>, at: Duration) {
+        match message {
+            Message::GetBlocks { hashes } => {
+                self.blocks.extend(hashes);
+                self.answers.entry("get_blocks").or_insert(at);
+            }
+            Message::GetHeaders { .. } | Message::GetTransactions { .. } => {
+                self.answers.insert(message.kind(), at);
+            }
+            Message::Ping(number) => {
+                self.ping = *number;
+                self.answers.insert("ping", at);
+            }
+            _ => {}
+        }
+    }
+
+    /// Some blocks earn time for the rest.
+    fn receive(&mut self, message: &Message<Record>, at: Duration) {
+        match message {
+            Message::Headers(_) => {
+                self.answers.remove("get_headers");
+            }
+            Message::Transactions(_) => {
+                self.answers.remove("get_transactions");
+            }
+            Message::Pong(number) if *number == self.ping => {
+                self.answers.remove("ping");
+            }
+            Message::Blocks(blocks) => {
+                for block in blocks {
+                    self.blocks.remove(block.hash());
+                }
+                self.answers.insert("get_blocks", at);
+            }
+            Message::NotFound { hashes } => {
+                for hash in hashes {
+                    self.blocks.remove(hash);
+                }
+            }
+            _ => {}
+        }
+        if self.blocks.is_empty() {
+            self.answers.remove("get_blocks");
+        }
+    }
+
+    fn is_overdue(&self, kind: &str, at: Duration) -> bool {
+        self.answers.get(kind).is_some_and(|since| at >= *since + limits::REQUEST_TIMEOUT)
+    }
+}
