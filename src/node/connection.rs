@@ -158,7 +158,7 @@ async fn read<T: Transaction>(
             break;
         }
     }
-    core::future::pending().await
+    core::future::pending::<()>().await;
 }
 
 /// Writes what is queued until the driver has dropped the link.

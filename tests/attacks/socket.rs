@@ -120,11 +120,11 @@ pub(crate) fn head(is_final: bool, opcode: u8, length: u64) -> Vec<u8> {
     match length {
         0..=125 => bytes.push(MASKED | u8::try_from(length).unwrap()),
         126..=0xffff => {
-            bytes.push(MASKED | 126);
+            bytes.push(MASKED | 0x7e);
             bytes.extend(u16::try_from(length).unwrap().to_be_bytes());
         }
         _ => {
-            bytes.push(MASKED | 127);
+            bytes.push(MASKED | 0x7f);
             bytes.extend(length.to_be_bytes());
         }
     }

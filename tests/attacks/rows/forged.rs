@@ -152,7 +152,7 @@ pub(crate) const ROWS: &[Row] = &[
         attack: |stage| {
             Box::pin(sends(stage, |chain| {
                 forged(chain, |header| {
-                    header.timestamp = chain::noon().saturating_add(Duration::from_secs(86_400))
+                    header.timestamp = chain::noon().saturating_add(Duration::from_secs(86_400));
                 })
             }))
         },
