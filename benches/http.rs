@@ -84,7 +84,7 @@ fn main() -> Result<()> {
         let ours = Server::new(node, &request);
         let bare = Server::new(other, &request.replace(&path, "/"));
         ensure!(head.starts_with("HTTP/1.1 200") || head.starts_with("HTTP/1.1 304"), "{head}");
-        let rates = take_turns(&client, &options, [bare, ours])?;
+        let rates = take_turns(&client, &options, &[bare, ours])?;
         row(name, body.len(), &rates);
     }
     stalled(&options, &client, node)
@@ -140,13 +140,13 @@ async fn bare(body: Vec<u8>) -> io::Result<SocketAddr> {
 fn take_turns<const N: usize>(
     client: &Runtime,
     options: &Options,
-    servers: [Server; N],
+    servers: &[Server; N],
 ) -> Result<[Vec<f64>; N]> {
     let turn = Duration::from_millis(options.turn_ms);
     let mut rates = [const { Vec::new() }; N];
     client.block_on(async {
         let mut connected = Vec::new();
-        for server in &servers {
+        for server in servers {
             let (head, body) = answer(server.address, &server.request).await?;
             let mut connections = Vec::new();
             for _ in 0..options.connections {
@@ -236,7 +236,7 @@ fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
 fn stalled(options: &Options, client: &Runtime, node: SocketAddr) -> Result<()> {
     let request = "GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let measure = || -> Result<(Vec<f64>, Option<u64>)> {
-        let [rates] = take_turns(client, options, [Server::new(node, request)])?;
+        let [rates] = take_turns(client, options, &[Server::new(node, request)])?;
         Ok((sorted(rates.into_iter()), threads()))
     };
     let (before, threads_before) = measure()?;

@@ -35,14 +35,13 @@ const HEADER_BYTES: usize = 640;
 pub const fn max_frame_bytes(kind: MessageKind) -> Option<usize> {
     Some(match kind {
         MessageKind::Hello => MAX_HELLO_BYTES,
-        MessageKind::Ping | MessageKind::Pong => ENVELOPE_BYTES,
+        MessageKind::Ping | MessageKind::Pong | MessageKind::GetPeers => ENVELOPE_BYTES,
         MessageKind::GetHeaders => ENVELOPE_BYTES + MAX_LOCATOR_HASHES * HASH_BYTES,
         MessageKind::Headers => ENVELOPE_BYTES + MAX_HEADERS * HEADER_BYTES,
         MessageKind::GetBlocks | MessageKind::NotFound => ENVELOPE_BYTES + MAX_BLOCKS_IN_FLIGHT * HASH_BYTES,
         MessageKind::Announce => ENVELOPE_BYTES + HEADER_BYTES,
         MessageKind::Offer | MessageKind::GetTransactions => ENVELOPE_BYTES + MAX_TRANSACTIONS * HASH_BYTES,
         MessageKind::Bye => ENVELOPE_BYTES + MAX_REASON_BYTES * TEXT_EXPANSION,
-        MessageKind::GetPeers => ENVELOPE_BYTES,
         MessageKind::Peers => ENVELOPE_BYTES + MAX_PEERS_PER_MESSAGE * ADDRESS_BYTES,
         // A block, as many blocks, or as many transactions as `MAX_BLOCKS_BYTES` or one block allow.
         MessageKind::Blocks | MessageKind::NewBlock | MessageKind::Transactions => return None,

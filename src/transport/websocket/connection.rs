@@ -38,6 +38,9 @@ pub(super) fn limits(config: &WebSocketConfig) -> Tungstenite {
         .max_message_size(Some(config.max_frame_bytes))
 }
 
+/// What frames come over: TCP or TLS, behind the gate.
+pub(super) type WsStream = WebSocketStream<Gate<Box<dyn Io>>>;
+
 /// A stream for the handshake and all that follows.
 pub(super) fn gated(stream: Box<dyn Io>, config: &WebSocketConfig) -> Gate<Box<dyn Io>> {
     Gate::new(stream, MAX_HELLO_BYTES.min(config.max_frame_bytes))
@@ -69,7 +72,7 @@ pub(super) struct WsConnection<T: Transaction> {
 impl<T: Transaction> WsConnection<T> {
     pub(super) fn new(
         remote: PeerAddr,
-        mut stream: WebSocketStream<Gate<Box<dyn Io>>>,
+        mut stream: WsStream,
         codec: Arc<dyn Codec<T>>,
         config: WebSocketConfig,
     ) -> Self {
@@ -147,7 +150,7 @@ fn lock(socket: &Mutex<Socket>) -> MutexGuard<'_, Socket> {
 
 #[derive(Debug)]
 struct Socket {
-    stream: WebSocketStream<Gate<Box<dyn Io>>>,
+    stream: WsStream,
     state: State,
     /// Whoever waits for a message.
     reader: Option<Waker>,

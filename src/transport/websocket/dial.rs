@@ -3,20 +3,19 @@
 use std::io;
 
 use tokio::time::timeout;
+use tokio_tungstenite::client_async_with_config;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::{ProtocolError, SubProtocolError};
 use tokio_tungstenite::tungstenite::handshake::client::{Request, Response};
 use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode, Uri};
-use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::address::Endpoint;
 use super::codec::{Formats, SUBPROTOCOL_HEADER, listed_names, names};
 use super::config::WebSocketConfig;
-use super::connection::{WsConnection, gated, limits};
-use super::gate::Gate;
+use super::connection::{WsConnection, WsStream, gated, limits};
 use super::secure::{self, Secured};
-use super::socket::{Io, Socket};
+use super::socket::Socket;
 use super::tls;
 use crate::primitives::Transaction;
 use crate::protocol::PeerAddr;
@@ -95,7 +94,7 @@ async fn upgrade<T: Transaction>(
     if let Some(session) = &session {
         session.sign_request(request.headers_mut());
     }
-    let upgraded: Result<(WebSocketStream<Gate<Box<dyn Io>>>, Response), Error> =
+    let upgraded: Result<(WsStream, Response), Error> =
         client_async_with_config(request, gated(stream, config), Some(limits(config))).await;
     let refused = |theirs| no_shared_format(address, formats, theirs);
     let (stream, response) = match upgraded {
