@@ -1,7 +1,7 @@
 //! Faults of one kind, and a large network.
 
 use super::*;
-use crate::protocol::CloseReason;
+use crate::protocol::{CloseReason, ProtocolConfig};
 use rstest::rstest;
 
 fn config() -> SimulationConfig {
@@ -75,7 +75,9 @@ fn byzantine_nodes_do_not_stop_honest_ones() {
         .with_nodes(5)
         .with_byzantine(4)
         .with_attack_interval(Duration::from_millis(100))
-        .with_transaction_interval(Some(SECOND));
+        .with_transaction_interval(Some(SECOND))
+        // Long enough for each to be used, and not so long that few attacks are played.
+        .with_protocol(ProtocolConfig::default().with_ban_duration(10 * SECOND));
     let mut network = checked(Simulation::new(config));
     let closed = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
     network.watch(Box::new(watched::Closed(std::sync::Arc::clone(&closed))));

@@ -3,6 +3,8 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use ::redb::StorageBackend;
 use ::redb::backends::FileBackend;
@@ -15,6 +17,11 @@ const FILE_NAME: &str = "chain.redb";
 
 /// The name of the one that is to take its place.
 const NEW_NAME: &str = "chain.redb.new";
+
+/// How often a lock is tried that another has, and the pause in between: a child that this process starts has copies of
+/// its open files for a moment, and with them locks that were just let go.
+const LOCK_ATTEMPTS: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// Opens the file and takes it for this process; creates it, and the directory, where they are missing.
 pub(super) fn open(directory: &Path) -> Result<(PathBuf, FileBackend), StoreError> {
@@ -52,11 +59,23 @@ fn open_file(path: &Path) -> Result<FileBackend, StoreError> {
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
     let file = file.map_err(|error| from_io(path, error))?;
     // For as long as the file is open, which is longer than any one of redb's databases over it.
-    match file.try_lock() {
+    match lock(&file) {
         Ok(()) => contain(path, || Ok(FileBackend::new(file)?)),
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: path.to_owned() }),
         Err(TryLockError::Error(error)) => Err(from_io(path, error)),
     }
+}
+
+/// Takes the file for this process.
+#[expect(clippy::disallowed_methods, reason = "a lock tells nobody that it is let go")]
+fn lock(file: &File) -> Result<(), TryLockError> {
+    for _ in 0..LOCK_ATTEMPTS {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
+            result => return result,
+        }
+    }
+    file.try_lock()
 }
 
 /// Makes the names of a new file and of its directory as durable as what will be written.

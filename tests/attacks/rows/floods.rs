@@ -127,7 +127,7 @@ pub(crate) const ROWS: &[Row] = &[
 const UNREAD: Row = Row { ends: closed!(QueueFull), memory: BOOKS, ..ROW };
 
 /// What is remembered of one peer's offers, and no more than two of them on their way: each takes 32 KB.
-const OFFERS: usize = 3 << 20;
+const OFFERS: usize = 3_300 << 10;
 
 /// Far more than there are places for.
 const ORPHANS: u64 = 300;
