@@ -22,6 +22,9 @@ const TROUBLE: Duration = Duration::from_secs(120);
 /// an answer waited for 20 s, an address left alone for 15 s.
 const RECOVERY: Duration = Duration::from_secs(75);
 
+/// Blocks at the end of a run, each of which may have to hold what the last one held.
+const MAX_LAST_BLOCKS: usize = 3;
+
 /// How long an agreement may take after that.
 const AGREEMENT: Duration = Duration::from_secs(300);
 
@@ -75,10 +78,17 @@ pub fn random_faults(seed: u64, replay: &str) -> Result<Simulation, Violation> {
         }
         network.run_until_pools_agree(AGREEMENT)?;
     }
-    // A tip that a clock ahead has found lets nobody else mine for a moment.
-    network.run_for(Duration::from_secs(1))?;
-    network.mine(index(&mut rng, nodes))?;
-    network.run_until_agreed(AGREEMENT)?;
+    for _ in 0..MAX_LAST_BLOCKS {
+        // A tip that a clock ahead has found lets nobody else mine for a moment.
+        network.run_for(Duration::from_secs(1))?;
+        network.mine(index(&mut rng, nodes))?;
+        network.run_until_agreed(AGREEMENT)?;
+        // A branch that comes to light late may take the place of the block, and send its transactions back.
+        if (0..nodes).all(|node| network.protocol(node).is_none_or(|protocol| protocol.mempool().is_empty()))
+        {
+            break;
+        }
+    }
     network.verify()?;
     Ok(network)
 }
