@@ -3,8 +3,6 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::Duration;
 
 use ::redb::StorageBackend;
 use ::redb::backends::FileBackend;
@@ -18,13 +16,8 @@ const FILE_NAME: &str = "chain.redb";
 /// The name of the one that is to take its place.
 const NEW_NAME: &str = "chain.redb.new";
 
-/// How often a lock is tried that another has, and the pause in between: a child that this process starts has copies of
-/// its open files for a moment, and with them locks that were just let go.
-const LOCK_ATTEMPTS: u32 = 20;
-const LOCK_PAUSE: Duration = Duration::from_millis(10);
-
 /// Opens the file and takes it for this process; creates it, and the directory, where they are missing.
-pub(super) fn open(directory: &Path) -> Result<(PathBuf, FileBackend), StoreError> {
+pub(super) fn open(directory: &Path) -> Result<(PathBuf, Locked), StoreError> {
     fs::create_dir_all(directory).map_err(|error| from_io(directory, error))?;
     let path = directory.join(FILE_NAME);
     let is_new = !path.exists();
@@ -36,7 +29,7 @@ pub(super) fn open(directory: &Path) -> Result<(PathBuf, FileBackend), StoreErro
 }
 
 /// Begins a new file beside the one that is there.
-pub(super) fn open_new(directory: &Path) -> Result<FileBackend, StoreError> {
+pub(super) fn open_new(directory: &Path) -> Result<Locked, StoreError> {
     let path = directory.join(NEW_NAME);
     let backend = open_file(&path)?;
     // What an earlier attempt has left.
@@ -55,27 +48,54 @@ pub(super) fn remove_new(directory: &Path) {
     let _ = fs::remove_file(directory.join(NEW_NAME));
 }
 
-fn open_file(path: &Path) -> Result<FileBackend, StoreError> {
+fn open_file(path: &Path) -> Result<Locked, StoreError> {
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
     let file = file.map_err(|error| from_io(path, error))?;
-    // For as long as the file is open, which is longer than any one of redb's databases over it.
-    match lock(&file) {
-        Ok(()) => contain(path, || Ok(FileBackend::new(file)?)),
+    let lock = file.try_clone().map_err(|error| from_io(path, error))?;
+    match file.try_lock() {
+        Ok(()) => contain(path, || Ok(Locked { file: FileBackend::new(file)?, lock })),
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: path.to_owned() }),
         Err(TryLockError::Error(error)) => Err(from_io(path, error)),
     }
 }
 
-/// Takes the file for this process.
-#[expect(clippy::disallowed_methods, reason = "a lock tells nobody that it is let go")]
-fn lock(file: &File) -> Result<(), TryLockError> {
-    for _ in 0..LOCK_ATTEMPTS {
-        match file.try_lock() {
-            Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
-            result => return result,
-        }
+/// A file that no other process has, for as long as this is there, which is longer than any one of redb's databases
+/// over it.
+#[derive(Debug)]
+pub(super) struct Locked {
+    file: FileBackend,
+    /// The same open file.
+    lock: File,
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // To close it is not enough: a child process that is being started has copies of all files that are open, and
+        // with them the lock, until it runs its program. Where this fails, closing it has to do.
+        let _ = self.lock.unlock();
     }
-    file.try_lock()
+}
+
+impl StorageBackend for Locked {
+    fn len(&self) -> io::Result<u64> {
+        self.file.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.file.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.file.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.file.write(offset, data)
+    }
 }
 
 /// Makes the names of a new file and of its directory as durable as what will be written.
@@ -95,4 +115,20 @@ fn sync_name(directory: &Path) -> io::Result<()> {
 #[expect(clippy::unnecessary_wraps, reason = "as on Unix")]
 fn sync_name(_directory: &Path) -> io::Result<()> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_in_a_child_keeps_no_lock() {
+        let directory = tempfile::tempdir().unwrap();
+        let (_, file) = open(directory.path()).unwrap();
+        let copy = file.lock.try_clone().unwrap();
+        assert!(matches!(open(directory.path()), Err(StoreError::InUse { .. })));
+        drop(file);
+        drop(open(directory.path()).unwrap());
+        drop(copy);
+    }
 }
