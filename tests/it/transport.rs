@@ -91,9 +91,7 @@ async fn foreign_client(
 
 #[tokio::test]
 async fn a_peer_without_a_shared_format_is_refused_by_name_at_both_ends() {
-    let log = Arc::new(Mutex::new(Vec::new()));
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(Log(Arc::clone(&log))).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (log, _guard) = Log::collect();
 
     let (mut listener, address) = listen(&WsJson::default()).await;
     let transport: &dyn Transport = &WsBincode::default();
@@ -102,22 +100,33 @@ async fn a_peer_without_a_shared_format_is_refused_by_name_at_both_ends() {
         format!("no wire format in common with {address}: ours hashloom.v1.bincode, theirs hashloom.v1.json");
     assert_eq!(error.to_string(), expected);
 
-    let logged = async {
+    let logged = while_accepting(listener.as_mut(), log.refusal()).await;
+    assert!(logged.contains(": ours hashloom.v1.json, theirs hashloom.v1.bincode"), "{logged}");
+}
+
+/// Where a test reads what was logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// One that takes what this thread logs, as long as the guard is there.
+    fn collect() -> (Self, tracing::subscriber::DefaultGuard) {
+        let log = Self::default();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
+        (log, tracing::subscriber::set_default(subscriber))
+    }
+
+    /// All of it, once a listener has refused a connection.
+    async fn refusal(&self) -> String {
         loop {
-            let text = String::from_utf8(log.lock().unwrap().clone()).unwrap();
+            let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
             if text.contains("refused a connection") {
                 return text;
             }
             tokio::task::yield_now().await;
         }
-    };
-    let logged = while_accepting(listener.as_mut(), logged).await;
-    assert!(logged.contains(": ours hashloom.v1.json, theirs hashloom.v1.bincode"), "{logged}");
+    }
 }
-
-/// Where a test reads what was logged.
-#[derive(Clone)]
-struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl std::io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {

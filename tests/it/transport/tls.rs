@@ -76,9 +76,7 @@ async fn refusal(
     listener: &dyn Transport,
     address: &str,
 ) -> (TransportError, String) {
-    let log = Arc::new(Mutex::new(Vec::new()));
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(Log(Arc::clone(&log))).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (log, _guard) = Log::collect();
     let mut listener = listener.listen(&addr(address)).await.unwrap();
     let port = listener.local_addr().as_str().rsplit_once(':').unwrap().1.to_owned();
     let scheme = if address.starts_with("wss") { "wss" } else { "ws" };
@@ -89,16 +87,7 @@ async fn refusal(
         Err(_) => addr(&format!("{}://127.0.0.1:{port}", if scheme == "ws" { "wss" } else { "ws" })),
     };
     let error = within(while_accepting(listener.as_mut(), dialer.dial(&dialled))).await.unwrap_err();
-    let logged = async {
-        loop {
-            let text = String::from_utf8(log.lock().unwrap().clone()).unwrap();
-            if text.contains("refused a connection") {
-                return text;
-            }
-            tokio::task::yield_now().await;
-        }
-    };
-    let logged = within(while_accepting(listener.as_mut(), logged)).await;
+    let logged = within(while_accepting(listener.as_mut(), log.refusal())).await;
     assert!(error.to_string().contains(dialled.as_str()), "the error names the address: {error}");
     (error, logged)
 }
