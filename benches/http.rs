@@ -13,6 +13,9 @@
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
 #![expect(clippy::disallowed_methods, reason = "measures time")]
 
+#[path = "common/turns.rs"]
+mod turns;
+
 use core::time::Duration;
 use std::fs;
 use std::io;
@@ -29,6 +32,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
+use turns::{median, quartiles};
 
 /// Measures the HTTP routes.
 #[derive(Debug, Parser)]
@@ -219,25 +223,17 @@ async fn answer(address: SocketAddr, request: &str) -> Result<(String, Vec<u8>)>
 
 /// The first rates are the base. A ratio is of two turns that followed each other.
 fn row(name: &str, bytes: usize, [base, rates]: &[Vec<f64>; 2]) {
-    let ratios = sorted(rates.iter().zip(base).map(|(rate, base)| rate / base));
-    let [low, middle, high] = [1, 2, 3].map(|quarter| ratios[ratios.len() * quarter / 4]);
-    let median = |rates: &[f64]| sorted(rates.iter().copied())[rates.len() / 2];
-    let (base, rate) = (median(base), median(rates));
+    let [low, middle, high] = quartiles(rates.iter().zip(base).map(|(rate, base)| rate / base));
+    let [base, rate] = [base, rates].map(|rates| median(rates.iter().copied()));
     println!("| {name} | {bytes} | {base:.0} | {rate:.0} | {middle:.2} | {low:.2} to {high:.2} |");
-}
-
-fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
-    let mut values: Vec<_> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values
 }
 
 /// What connections that send half a request cost the others.
 fn stalled(options: &Options, client: &Runtime, node: SocketAddr) -> Result<()> {
     let request = "GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    let measure = || -> Result<(Vec<f64>, Option<u64>)> {
+    let measure = || -> Result<(f64, Option<u64>)> {
         let [rates] = take_turns(client, options, &[Server::new(node, request)])?;
-        Ok((sorted(rates.into_iter()), threads()))
+        Ok((median(rates.into_iter()), threads()))
     };
     let (before, threads_before) = measure()?;
     let held = client.block_on(async {
@@ -250,15 +246,13 @@ fn stalled(options: &Options, client: &Runtime, node: SocketAddr) -> Result<()> 
         io::Result::Ok(held)
     })?;
     let (after, threads_after) = measure()?;
-    let median = |rates: &[f64]| rates[rates.len() / 2];
     let shown =
         |threads: Option<u64>| threads.map_or_else(|| "unknown".to_owned(), |count| count.to_string());
     println!("\n`GET /status` beside {} connections that stall in the middle of a request:\n", held.len());
     println!("| | a second | ratio | threads |");
     println!("| --- | ---: | ---: | ---: |");
-    println!("| without | {:.0} | 1.00 | {} |", median(&before), shown(threads_before));
-    let ratio = median(&after) / median(&before);
-    println!("| with | {:.0} | {ratio:.2} | {} |", median(&after), shown(threads_after));
+    println!("| without | {before:.0} | 1.00 | {} |", shown(threads_before));
+    println!("| with | {after:.0} | {:.2} | {} |", after / before, shown(threads_after));
     Ok(())
 }
 
