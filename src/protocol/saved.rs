@@ -1,5 +1,6 @@
 //! What a node keeps in its store beside the chain: the transactions that wait to be mined, the addresses at which
-//! peers were reached, what discovery knows, and bans. Written a moment after it changes, not at once, so a crash may cost the last moment.
+//! peers were reached, what discovery knows, and bans. Written a moment after it changes, not at once, so a crash may
+//! cost the last moment.
 
 use core::ops::Bound;
 use core::time::Duration;
