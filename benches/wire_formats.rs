@@ -5,6 +5,7 @@
 //! cargo bench --bench wire_formats --features ws-json,ws-bincode,ws-postcard
 //! cargo bench --bench wire_formats --features ws-json,ws-bincode,ws-postcard -- \
 //!     --blocks 200000 --markdown wire_formats.md --svg wire_formats.svg
+//! cargo bench --bench wire_formats --features ws-json,ws-bincode,ws-postcard -- --only sync --ways bincode,memory
 //! ```
 //!
 //! The formats take turns, and a ratio is the median over the turns: what else the machine does in between meets them
@@ -46,7 +47,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use report::Results;
@@ -82,6 +83,14 @@ struct Options {
     #[arg(long, default_value_t = 51)]
     mesh_rounds: usize,
 
+    /// Measures these alone. A chart needs all of them.
+    #[arg(long, value_delimiter = ',', conflicts_with = "svg")]
+    only: Vec<Section>,
+
+    /// Ways that are synchronised over; the first is what the others are compared with.
+    #[arg(long, value_delimiter = ',', default_value = "json,bincode,postcard,memory")]
+    ways: Vec<sync::Way>,
+
     /// Measures so little that it takes seconds, to see that everything works; also without Cargo's `--bench`.
     #[arg(long)]
     quick: bool,
@@ -99,7 +108,24 @@ struct Options {
     bench: bool,
 }
 
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Section {
+    /// Bytes of messages, and the time to write and to read them.
+    Codecs,
+    /// Messages a second over a socket.
+    Socket,
+    /// Full synchronisation.
+    Sync,
+    /// A block through a mesh.
+    Mesh,
+}
+
 impl Options {
+    fn measures(&self, section: Section) -> bool {
+        self.only.is_empty() || self.only.contains(&section)
+    }
+
     fn shortened(self) -> Self {
         if self.bench && !self.quick {
             return self;
@@ -141,41 +167,65 @@ fn main() -> Result<()> {
 }
 
 fn measure(options: &Options) -> Result<Results> {
-    let steps = 5 * options.rounds
-        + options.socket_rounds
-        + 1
-        + 2 * sync::Way::ALL.len() * options.sync_rounds
-        + MESH_BLOCKS.len() * options.meshes.len() * options.mesh_rounds;
-    let progress = progress(steps as u64)?;
+    let blocks = shapes::forge(1_000, |height| shapes::texts(height, shapes::LONG_TEXT))?;
+    let mut results = Results {
+        blocks: options.blocks,
+        raw: blocks[0].digest()?.size as f64,
+        codecs: Vec::new(),
+        throughput: Vec::new(),
+        synced: Vec::new(),
+        propagations: Vec::new(),
+    };
+    let progress = progress(steps(options) as u64)?;
     let tick = || progress.inc(1);
-    progress.set_message("writing and reading");
-    let codecs = vec![
-        shapes::short_texts()?.measure(options.rounds, tick)?,
-        shapes::long_texts()?.measure(options.rounds, tick)?,
-        shapes::readings()?.measure(options.rounds, tick)?,
-        shapes::blobs()?.measure(options.rounds, tick)?,
-        shapes::headers()?.measure(options.rounds, tick)?,
-    ];
+    if options.measures(Section::Codecs) {
+        progress.set_message("writing and reading");
+        results.codecs = vec![
+            shapes::short_texts()?.measure(options.rounds, tick)?,
+            shapes::long_texts()?.measure(options.rounds, tick)?,
+            shapes::readings()?.measure(options.rounds, tick)?,
+            shapes::blobs()?.measure(options.rounds, tick)?,
+            shapes::headers()?.measure(options.rounds, tick)?,
+        ];
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let (raw, throughput, synced, propagations) = runtime.block_on(async {
-        progress.set_message("messages over a socket");
-        let blocks = shapes::forge(1_000, |height| shapes::texts(height, shapes::LONG_TEXT))?;
-        let raw = blocks[0].digest()?.size as f64;
-        let throughput = socket::measure(&blocks, options.messages, options.socket_rounds, tick).await?;
-        progress.set_message("full synchronisation");
-        let synced = sync::measure(options.blocks, options.sync_rounds, tick).await?;
-        let mut propagations = Vec::new();
-        for characters in MESH_BLOCKS {
-            for nodes in &options.meshes {
-                progress.set_message(format!("a mesh of {nodes}"));
-                let data = shapes::texts(0, characters);
-                propagations.extend(mesh::measure(*nodes, &data, options.mesh_rounds, tick).await?);
-            }
+    runtime.block_on(async {
+        if options.measures(Section::Socket) {
+            progress.set_message("messages over a socket");
+            let rounds = options.socket_rounds;
+            results.throughput = socket::measure(&blocks, options.messages, rounds, tick).await?;
         }
-        anyhow::Ok((raw, throughput, synced, propagations))
+        if options.measures(Section::Sync) {
+            progress.set_message("full synchronisation");
+            results.synced = sync::measure(&options.ways, options.blocks, options.sync_rounds, tick).await?;
+        }
+        for (characters, nodes) in meshes(options) {
+            progress.set_message(format!("a mesh of {nodes}"));
+            let data = shapes::texts(0, characters);
+            results.propagations.extend(mesh::measure(nodes, &data, options.mesh_rounds, tick).await?);
+        }
+        anyhow::Ok(())
     })?;
     progress.finish_and_clear();
-    Ok(Results { blocks: options.blocks, raw, codecs, throughput, synced, propagations })
+    Ok(results)
+}
+
+/// How often something is done that ends with a tick.
+fn steps(options: &Options) -> usize {
+    let parts = [
+        (Section::Codecs, 5 * options.rounds),
+        (Section::Socket, options.socket_rounds),
+        (Section::Sync, 1 + 2 * options.ways.len() * options.sync_rounds),
+    ];
+    let steps: usize =
+        parts.iter().filter(|(section, _)| options.measures(*section)).map(|(_, steps)| steps).sum();
+    steps + meshes(options).count() * options.mesh_rounds
+}
+
+/// The meshes, and the length of the texts in the blocks that spread through each.
+fn meshes(options: &Options) -> impl Iterator<Item = (usize, usize)> {
+    let characters = MESH_BLOCKS.into_iter().filter(|_| options.measures(Section::Mesh));
+    characters.flat_map(|characters| options.meshes.iter().map(move |nodes| (characters, *nodes)))
 }
 
 /// The lengths of the four texts in the blocks that spread through a mesh: a small block and a large one.

@@ -24,14 +24,17 @@ pub(crate) struct Results {
 
 impl Results {
     pub(crate) fn tables(&self) -> Vec<Table> {
-        vec![
-            comparison::sizes(&self.codecs),
-            comparison::speeds(&self.codecs),
-            self.messages(),
-            self.syncs(),
-            self.meshes(),
-            self.targets(),
-        ]
+        let codecs = !self.codecs.is_empty();
+        let (socket, sync) = (!self.throughput.is_empty(), !self.synced.is_empty());
+        let tables = [
+            (codecs, comparison::sizes(&self.codecs)),
+            (codecs, comparison::speeds(&self.codecs)),
+            (socket, self.messages()),
+            (sync, self.syncs()),
+            (!self.propagations.is_empty(), self.meshes()),
+            (codecs || sync, self.targets()),
+        ];
+        tables.into_iter().filter(|(is_measured, _)| *is_measured).map(|(_, table)| table).collect()
     }
 
     fn messages(&self) -> Table {
@@ -55,10 +58,11 @@ impl Results {
     }
 
     fn syncs(&self) -> Table {
+        let first = self.synced.first().map_or("", |synced| synced.way.name());
         let columns = [
             "way",
             "blocks a second",
-            "times json",
+            &format!("times {first}"),
             "decode and import alone",
             "of that",
             "bytes a block",
@@ -121,8 +125,10 @@ impl Results {
         let of_raw = |codecs: &Codecs, format| codec(codecs, format).bytes / codecs.raw;
         let worst = |format| self.blocks_only().map(|codecs| of_raw(codecs, format)).fold(0.0, f64::max);
         let [bincode, postcard] = [Format::Bincode, Format::Postcard].map(worst);
-        row("postcard: at most 1.05 of any block's raw bytes", figure(postcard), postcard <= 1.05);
-        row("bincode: at most 1.3 of any block's raw bytes", figure(bincode), bincode <= 1.3);
+        if !self.codecs.is_empty() {
+            row("postcard: at most 1.05 of any block's raw bytes", figure(postcard), postcard <= 1.05);
+            row("bincode: at most 1.3 of any block's raw bytes", figure(bincode), bincode <= 1.3);
+        }
         for format in [Format::Bincode, Format::Postcard] {
             for codecs in &self.codecs {
                 let speed = codec(codecs, format).decode.speed[1];

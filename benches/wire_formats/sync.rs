@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
 use hashloom::store::{Batch, Entries, Keys, Memory, Order, Store, Table};
 use hashloom::{
     Block, Blockchain, ChainConfig, Message, Node, NodeHandle, PeerAddr, StoreError, Transport, limits,
@@ -28,14 +30,21 @@ pub(crate) enum Way {
 }
 
 impl Way {
-    pub(crate) const ALL: [Self; 4] =
-        [Self::Wire(Format::Json), Self::Wire(Format::Bincode), Self::Wire(Format::Postcard), Self::Memory];
-
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Wire(format) => format.name(),
             Self::Memory => "memory",
         }
+    }
+}
+
+impl ValueEnum for Way {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Wire(Format::Json), Self::Wire(Format::Bincode), Self::Wire(Format::Postcard), Self::Memory]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()))
     }
 }
 
@@ -52,18 +61,23 @@ pub(crate) struct Synced {
     pub(crate) cpu: Duration,
 }
 
-/// Synchronises so many blocks over every way, so many times.
-pub(crate) async fn measure(blocks: u64, rounds: usize, mut tick: impl FnMut()) -> Result<Vec<Synced>> {
+/// Synchronises so many blocks over each of these ways, so many times.
+pub(crate) async fn measure(
+    ways: &[Way],
+    blocks: u64,
+    rounds: usize,
+    mut tick: impl FnMut(),
+) -> Result<Vec<Synced>> {
     let chain = grow(blocks)?;
     tick();
     let empty = |way| Synced { way, rates: Vec::new(), alone: Vec::new(), bytes: 0, cpu: Duration::ZERO };
-    let mut ways = Way::ALL.map(empty);
+    let mut measured: Vec<Synced> = ways.iter().copied().map(empty).collect();
     let mut sources = Vec::new();
-    for way in Way::ALL {
-        sources.push(Source::start(way, chain.clone()).await?);
+    for way in ways {
+        sources.push(Source::start(*way, chain.clone()).await?);
     }
     for _ in 0..rounds {
-        for (synced, source) in ways.iter_mut().zip(&sources) {
+        for (synced, source) in measured.iter_mut().zip(&sources) {
             let elapsed = import_alone(synced.way, &chain, blocks)?;
             synced.alone.push(blocks as f64 / elapsed.as_secs_f64());
             tick();
@@ -78,7 +92,7 @@ pub(crate) async fn measure(blocks: u64, rounds: usize, mut tick: impl FnMut()) 
     for source in sources {
         source.node.shutdown().await;
     }
-    Ok(ways.into())
+    Ok(measured)
 }
 
 /// A node that has the chain.
