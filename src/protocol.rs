@@ -6,6 +6,7 @@ mod address;
 mod config;
 mod dialer;
 mod discovery;
+mod download;
 mod eviction;
 mod handshake;
 mod io;

@@ -1,6 +1,7 @@
 //! Reading the chain: blocks, headers, proofs, and what synchronisation asks of it.
 
 use core::ops::{Bound, Range, RangeBounds};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::tree::{Body, Node};
@@ -272,19 +273,32 @@ impl<T: Transaction> Blockchain<T> {
     /// the first such one on. A branch that is longer than the window is complete before it has more work than
     /// the best chain, so what it has already must not take up the window.
     pub fn missing_bodies(&self, toward: &Hash, window: usize) -> Vec<Hash> {
-        let has_body = |hash: &&Hash| self.tree.known(hash).has_body();
-        let missing = |way: &mut dyn Iterator<Item = &Hash>| {
-            way.skip_while(has_body).take(window).filter(|hash| !has_body(hash)).copied().collect()
-        };
+        self.missing_on_way(toward, window).collect()
+    }
+
+    /// The same one by one, for who needs only the first of them.
+    pub(crate) fn missing_on_way<'a>(
+        &'a self,
+        toward: &Hash,
+        window: usize,
+    ) -> impl Iterator<Item = Hash> + use<'a, T> {
         let ahead = self.tree.ahead();
-        let Some(node) = self.tree.node(toward).filter(|node| !node.is_invalid()) else { return Vec::new() };
-        let index = ahead.front().and_then(|first| {
+        let node = self.tree.node(toward).filter(|node| !node.is_invalid());
+        let index = ahead.front().zip(node).and_then(|(first, node)| {
             usize::try_from(node.header.height.checked_sub(self.tree.known(first).header.height)?).ok()
         });
-        match index {
-            Some(index) if ahead.get(index) == Some(toward) => missing(&mut ahead.iter().take(index + 1)),
-            _ => missing(&mut self.tree.path_from_best(toward).iter()),
-        }
+        let index = index.filter(|index| ahead.get(*index) == Some(toward));
+        let aside = match (index, node) {
+            (None, Some(_)) => self.tree.path_from_best(toward),
+            _ => VecDeque::new(),
+        };
+        let len = index.map_or(0, |index| index + 1);
+        let is_complete = |hash: &Hash| self.tree.known(hash).is_complete();
+        // What is complete is the beginning of the way.
+        let ahead = ahead.range(ahead.partition_point(is_complete).min(len)..len).copied();
+        let start = aside.partition_point(is_complete);
+        let way = ahead.chain(aside.into_iter().skip(start)).take(window);
+        way.filter(|hash| !self.tree.known(hash).has_body())
     }
 
     /// Those of these heights that the best chain has.

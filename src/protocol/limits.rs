@@ -22,6 +22,10 @@ pub const MAX_HEADER_REQUESTS: usize = 2;
 /// Hashes in one `GetBlocks` or `NotFound`, and so the bodies in flight from one peer.
 pub const MAX_BLOCKS_IN_FLIGHT: usize = 64;
 
+/// Hashes in one `GetBlocks` that this node sends, as a rule: half of what may be in flight, so that a peer reads the
+/// next blocks while these are taken in.
+pub const BLOCKS_PER_REQUEST: usize = MAX_BLOCKS_IN_FLIGHT / 2;
+
 /// Canonical bytes of the blocks in one `Blocks`; a larger block goes alone.
 pub const MAX_BLOCKS_BYTES: usize = 1 << 20;
 

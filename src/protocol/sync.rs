@@ -2,7 +2,6 @@
 //! asked for when its header has more work behind it than the tip.
 
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::io::{CloseReason, Event, Now, PeerId};
@@ -313,49 +312,6 @@ impl<T: Transaction> Protocol<T> {
         }
     }
 
-    fn request_blocks(&mut self, now: Now) {
-        if self.is_halted() || !core::mem::take(&mut self.blocks_due) {
-            return;
-        }
-        let work = self.chain.work();
-        if self.peers.values().all(|peer| work_of(&self.chain, peer) <= Some(work)) {
-            return;
-        }
-        // What waits for the block below it must fit beside the best chain, however large it is.
-        let fitting = self.config.chain.max_side_bytes / self.chain.spec().max_block_bytes();
-        let window = fitting.clamp(1, limits::DOWNLOAD_WINDOW);
-        let mut in_flight: BTreeSet<Hash> =
-            self.peers.values().flat_map(|peer| peer.blocks.iter().copied()).collect();
-        // Most peers show the same header, and the way to it is long.
-        let mut ways: BTreeMap<Hash, Vec<Hash>> = BTreeMap::new();
-        for id in self.peers.keys().copied().collect::<Vec<_>>() {
-            let Some(peer) = self.peers.get(&id) else { continue };
-            let Some(best) = peer.best.filter(|_| peer.paused.is_none()).map(|best| best.hash) else {
-                continue;
-            };
-            // Half a window at a time, so that a request carries many hashes.
-            let room = limits::MAX_BLOCKS_IN_FLIGHT - peer.blocks.len();
-            if room < limits::MAX_BLOCKS_IN_FLIGHT / 2 || work_of(&self.chain, peer) <= Some(work) {
-                continue;
-            }
-            let way = ways.entry(best).or_insert_with(|| self.chain.missing_bodies(&best, window));
-            way.retain(|hash| !in_flight.contains(hash) || flaw!(AsksEverybody));
-            let lowest = lowest_body(peer);
-            let has = |hash: &&Hash| lowest == 0 || self.chain.side_height(hash) >= Some(lowest);
-            let hashes: Vec<Hash> = way.iter().filter(has).take(room).copied().collect();
-            let Some(peer) = self.peers.get_mut(&id) else { continue };
-            if hashes.is_empty() {
-                continue;
-            }
-            if peer.blocks.is_empty() {
-                peer.blocks_deadline = now.elapsed + limits::REQUEST_TIMEOUT;
-            }
-            peer.blocks.extend(&hashes);
-            in_flight.extend(&hashes);
-            self.send(id, Message::GetBlocks { hashes });
-        }
-    }
-
     /// Notes that the peer has a header that is in our tree, and returns it.
     fn showed(&mut self, id: PeerId, hash: &Hash) -> Option<Shown> {
         let shown = self.known(hash)?;
@@ -430,11 +386,4 @@ impl<T: Transaction> Protocol<T> {
     fn header_batch(&self) -> usize {
         limits::MAX_HEADERS.min(self.config.chain.max_side_headers / 4).max(1)
     }
-}
-
-/// The lowest block whose body a peer has, as far as its `Hello` and the headers that it showed tell.
-fn lowest_body(peer: &Peer) -> u64 {
-    let keeps = peer.hello.as_ref().and_then(|hello| hello.keeps_bodies);
-    let tip = peer.best.map_or(0, |best| best.height);
-    keeps.map_or(0, |keeps| (tip + 1).saturating_sub(keeps))
 }

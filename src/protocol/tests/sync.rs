@@ -1,6 +1,6 @@
 //! Nodes with different chains come to one, and what crossed the links on the way.
 
-use super::bench::{Bench, asked_of, closed, hashes, headers, kinds};
+use super::bench::{Bench, asked_of, closed, hashes, headers, kinds, sent_to};
 use super::network::{LATENCY, Network};
 use super::*;
 use rstest::rstest;
@@ -157,6 +157,36 @@ fn a_stalled_download_goes_on_with_another_peer() {
     network.run_for(limits::REQUEST_TIMEOUT + Duration::from_secs(1));
     network.assert_same_chain(100);
     assert_eq!(network.nodes[2].closed(), ["no answer to get_blocks within 20 s"]);
+}
+
+/// Who waits for the answer to one request has the next one read meanwhile.
+#[test]
+fn two_requests_are_under_way_at_a_time() {
+    let mut bench = Bench::new();
+    let peer = bench.join_ahead();
+    let blocks = bench.following(&["x"; 130]);
+    let requests = |outputs: &[Output<Note>]| -> Vec<Vec<Hash>> {
+        let hashes = |message: &Message<Note>| match message {
+            Message::GetBlocks { hashes } => Some(hashes.clone()),
+            _ => None,
+        };
+        sent_to(outputs, peer).into_iter().filter_map(hashes).collect()
+    };
+    let outputs = bench.receive(peer, headers(&blocks));
+    assert_eq!(requests(&outputs), [hashes(&blocks[..32]), hashes(&blocks[32..64])]);
+    // Large blocks come one by one, and are not asked for so.
+    for block in &blocks[..31] {
+        assert_eq!(requests(&bench.receive(peer, Message::Blocks(vec![Arc::clone(block)]))), [[]; 0]);
+    }
+    let outputs = bench.receive(peer, Message::Blocks(vec![Arc::clone(&blocks[31])]));
+    assert_eq!(requests(&outputs), [hashes(&blocks[64..96])]);
+    let outputs = bench.receive(peer, Message::Blocks(blocks[32..64].to_vec()));
+    assert_eq!(requests(&outputs), [hashes(&blocks[96..128])]);
+    bench.receive(peer, Message::Blocks(blocks[64..96].to_vec()));
+    let outputs = bench.receive(peer, Message::Blocks(blocks[96..128].to_vec()));
+    assert_eq!(requests(&outputs), [[]; 0], "asked for already");
+    bench.receive(peer, Message::Blocks(blocks[128..].to_vec()));
+    assert_eq!(bench.node.chain().tip(), &blocks[129]);
 }
 
 /// A chain of headers with more work than ours and no bodies must not keep us from chains that have them.
