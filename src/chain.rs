@@ -34,6 +34,7 @@ pub use open::FORMAT_VERSION;
 use orphans::Orphans;
 use persist::Upkeep;
 pub use progress::Progress;
+pub(crate) use records::Known;
 use records::Records;
 use snapshots::Snapshots;
 use tree::Tree;

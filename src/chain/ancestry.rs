@@ -64,14 +64,18 @@ impl<T: Transaction> Blockchain<T> {
         Ok(row.map(|row| Known { header: row.header, work: row.work }))
     }
 
-    /// The parent of a header, wherever it is.
-    pub(super) fn parent_of(&self, header: &Header) -> Result<Option<Known>, StoreError> {
-        let parent = header.previous_hash;
-        if let Some(node) = self.tree.node(&parent) {
+    /// The same for a header that stands at this height if it is what it says, which is mostly found in memory.
+    pub(crate) fn known_near(&self, height: u64, hash: &Hash) -> Result<Option<Known>, StoreError> {
+        if let Some(node) = self.tree.node(hash) {
             return Ok(Some(Known { header: node.header, work: node.work }));
         }
-        let row = self.records.row_near(header.height.saturating_sub(1), &parent)?;
+        let row = self.records.row_near(height, hash)?;
         Ok(row.map(|row| Known { header: row.header, work: row.work }))
+    }
+
+    /// The parent of a header, wherever it is.
+    pub(super) fn parent_of(&self, header: &Header) -> Result<Option<Known>, StoreError> {
+        self.known_near(header.height.saturating_sub(1), &header.previous_hash)
     }
 
     /// The target that a block on top of `parent` has to have.

@@ -23,8 +23,17 @@ impl<T: Transaction> Blockchain<T> {
     ///
     /// The rule that the header breaks, as far as a header alone can tell. Nothing changes then.
     pub fn import_header(&mut self, header: &Header, now: Timestamp) -> Result<bool, BlockError> {
+        self.import_hashed_header(header.hash(), header, now)
+    }
+
+    /// The same for a header whose hash is known.
+    pub(crate) fn import_hashed_header(
+        &mut self,
+        hash: Hash,
+        header: &Header,
+        now: Timestamp,
+    ) -> Result<bool, BlockError> {
         self.recover_if_stale()?;
-        let hash = header.hash();
         if let Some(node) = self.tree.node(&hash) {
             return if node.is_invalid() { Err(BlockError::KnownInvalid { hash }) } else { Ok(false) };
         }

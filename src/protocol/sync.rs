@@ -9,9 +9,10 @@ use super::message::Message;
 use super::peer::{Peer, Shown};
 use super::relay::work_of;
 use super::{Protocol, limits};
-use crate::chain::{ImportedAll, Verdict};
+use crate::chain::{ImportedAll, Known, Verdict};
 use crate::consensus::{BlockError, Fault};
 use crate::primitives::{Block, Hash, Header, Transaction};
+use crate::store::StoreError;
 
 impl<T: Transaction> Protocol<T> {
     pub(super) fn serve_headers(&mut self, id: PeerId, locator: &[Hash], limit: u32) {
@@ -79,24 +80,24 @@ impl<T: Transaction> Protocol<T> {
         if self.is_halted() {
             return Ok(());
         }
-        for pair in headers.windows(2) {
-            if pair[1].previous_hash != pair[0].hash() {
-                return Err(CloseReason::BrokenHeaders { height: pair[1].height });
+        let hashes: Vec<Hash> = headers.iter().map(Header::hash).collect();
+        for (header, before) in headers.iter().skip(1).zip(&hashes) {
+            if header.previous_hash != *before {
+                return Err(CloseReason::BrokenHeaders { height: header.height });
             }
         }
         let old_best = *self.chain.best_header().0;
         let mut last = None;
         let mut refused = None;
-        for header in headers {
-            let hash = header.hash();
-            if let Err(error) = self.chain.import_header(header, now.wall) {
+        for (header, hash) in headers.iter().zip(hashes) {
+            if let Err(error) = self.chain.import_hashed_header(hash, header, now.wall) {
                 refused = Some((hash, error));
                 break;
             }
-            last = Some(hash);
+            last = Some((header.height, hash));
         }
         // What came before a refused header counts.
-        let last = last.and_then(|hash| self.showed(id, &hash));
+        let last = last.and_then(|(height, hash)| self.showed(id, height, &hash));
         if last.is_some() {
             self.settle_claims();
         }
@@ -129,9 +130,9 @@ impl<T: Transaction> Protocol<T> {
             self.wants_headers(id, hash);
             return Ok(());
         }
-        match self.chain.import_header(header, now.wall) {
+        match self.chain.import_hashed_header(hash, header, now.wall) {
             Ok(_) => {
-                self.showed(id, &hash);
+                self.showed(id, header.height, &hash);
                 self.settle_claims();
                 Ok(())
             }
@@ -174,10 +175,11 @@ impl<T: Transaction> Protocol<T> {
     }
 
     fn import_from(&mut self, id: PeerId, blocks: Vec<Arc<Block<T>>>, now: Now) -> Result<(), CloseReason> {
-        let hashes: Vec<Hash> = blocks.iter().map(|block| *block.hash()).collect();
-        self.knows(id, hashes.iter().copied());
+        let blocks_at: Vec<(u64, Hash)> =
+            blocks.iter().map(|block| (block.height(), *block.hash())).collect();
+        self.knows(id, blocks_at.iter().map(|(_, hash)| *hash));
         let Some(verdicts) = self.import_all(blocks, now) else {
-            if let Some(hash) = hashes.last() {
+            if let Some((_, hash)) = blocks_at.last() {
                 self.wants_headers(id, *hash);
             }
             if let Some(peer) = self.peers.get_mut(&id) {
@@ -185,7 +187,8 @@ impl<T: Transaction> Protocol<T> {
             }
             return Ok(());
         };
-        for (hash, verdict) in hashes.into_iter().zip(verdicts) {
+        let mut outcome = Ok(());
+        for ((height, hash), verdict) in blocks_at.into_iter().zip(verdicts) {
             match verdict {
                 Ok(verdict) => {
                     if verdict == Verdict::Kept
@@ -193,16 +196,19 @@ impl<T: Transaction> Protocol<T> {
                     {
                         peer.useful_at = Some(now.elapsed);
                     }
-                    self.showed(id, &hash);
+                    self.showed(id, height, &hash);
                     if matches!(verdict, Verdict::Orphan { missing } if self.known(&missing).is_none()) {
                         self.wants_headers(id, hash);
                     }
-                    self.settle_claims();
                 }
-                Err(error) => self.blame(id, hash, error, now)?,
+                Err(error) => outcome = self.blame(id, hash, error, now),
+            }
+            if outcome.is_err() {
+                break;
             }
         }
-        Ok(())
+        self.settle_claims();
+        outcome
     }
 
     pub(super) fn not_found(&mut self, id: PeerId, hashes: &[Hash]) -> Result<(), CloseReason> {
@@ -312,20 +318,32 @@ impl<T: Transaction> Protocol<T> {
         }
     }
 
-    /// Notes that the peer has a header that is in our tree, and returns it.
-    fn showed(&mut self, id: PeerId, hash: &Hash) -> Option<Shown> {
-        let shown = self.known(hash)?;
-        let peer = self.peers.get_mut(&id)?;
-        if Some(shown.work) > work_of(&self.chain, peer) {
+    /// Notes that the peer has a header that is in our tree, and returns it. It stands at this height, if it is what
+    /// it says.
+    fn showed(&mut self, id: PeerId, height: u64, hash: &Hash) -> Option<Shown> {
+        let known = self.chain.known_near(height, hash);
+        let shown = self.as_shown(hash, known)?;
+        self.note_shown(id, shown);
+        Some(shown)
+    }
+
+    fn note_shown(&mut self, id: PeerId, shown: Shown) {
+        if let Some(peer) = self.peers.get_mut(&id)
+            && Some(shown.work) > work_of(&self.chain, peer)
+        {
             peer.best = Some(shown);
             self.blocks_due = true;
         }
-        Some(shown)
     }
 
     /// A header that is in our tree.
     pub(super) fn known(&mut self, hash: &Hash) -> Option<Shown> {
-        match self.chain.known(hash) {
+        let known = self.chain.known(hash);
+        self.as_shown(hash, known)
+    }
+
+    fn as_shown(&mut self, hash: &Hash, known: Result<Option<Known>, StoreError>) -> Option<Shown> {
+        match known {
             Ok(known) => {
                 known.map(|known| Shown { hash: *hash, height: known.header.height, work: known.work })
             }
@@ -342,9 +360,11 @@ impl<T: Transaction> Protocol<T> {
         let claims: Vec<(PeerId, Hash)> =
             self.peers.iter().filter_map(|(id, peer)| Some((*id, peer.claimed?))).collect();
         for (id, hash) in claims {
-            if flaw!(ForgetsClaims) || self.showed(id, &hash).is_none() {
+            if flaw!(ForgetsClaims) {
                 continue;
             }
+            let Some(shown) = self.known(&hash) else { continue };
+            self.note_shown(id, shown);
             let Some(peer) = self.peers.get_mut(&id) else { continue };
             peer.claimed = None;
             peer.wants_headers &= peer.headers_from.is_some();
