@@ -48,7 +48,7 @@ pub enum Message<T = String> {
     /// The sender's chain has a new tip.
     Announce(Header),
     /// The sender mined a block: the whole of it, unasked, for peers whose `Hello` wants that.
-    NewBlock(Arc<Block<T>>),
+    NewBlock(#[serde(deserialize_with = "shared")] Arc<Block<T>>),
     /// The sender has transactions that wait to be mined.
     Offer {
         /// The transactions' ids.
@@ -134,8 +134,26 @@ fn headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Header>, D:
 fn blocks<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Vec<Arc<Block<T>>>, D::Error> {
-    let transactions = |block: &Arc<Block<T>>| block.data().len();
-    bounded_by_weight(deserializer, limits::MAX_BLOCKS_IN_FLIGHT, transactions, Block::<T>::MAX_TRANSACTIONS)
+    let transactions = |Shared(block): &Shared<T>| block.data().len();
+    let limit = limits::MAX_BLOCKS_IN_FLIGHT;
+    let blocks = bounded_by_weight(deserializer, limit, transactions, Block::<T>::MAX_TRANSACTIONS)?;
+    // In place: the two are the same in memory.
+    Ok(blocks.into_iter().map(|Shared(block)| block).collect())
+}
+
+fn shared<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Arc<Block<T>>, D::Error> {
+    Block::deserialize(deserializer).map(Arc::new)
+}
+
+/// A block that is read into its place. The `Deserialize` of an `Arc` makes a `Box` first and copies out of it.
+struct Shared<T>(Arc<Block<T>>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Shared<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        shared(deserializer).map(Self)
+    }
 }
 
 fn transactions<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
