@@ -81,6 +81,21 @@ impl<T: Transaction> Blockchain<T> {
         Ok(self.kept_block(height, hash)?.map(|block| (block, size)))
     }
 
+    /// The same for a block that stands at this height if it is what it says. Then it takes one look into the store,
+    /// where a hash alone leads to a height, that to a row, and both to the block.
+    pub(crate) fn block_and_size_near(
+        &self,
+        height: u64,
+        hash: &Hash,
+    ) -> Result<Option<Measured<T>>, StoreError> {
+        if self.tree.node(hash).is_none()
+            && let Some(block) = self.records.block_and_size(height, hash)?
+        {
+            return Ok(Some(block));
+        }
+        self.block_and_size(hash)
+    }
+
     /// The block that is or was kept under this height and hash; `None` where it was pruned.
     pub(super) fn kept_block(&self, height: u64, hash: &Hash) -> Result<Option<Arc<Block<T>>>, StoreError> {
         if height == 0 {
@@ -294,11 +309,13 @@ impl<T: Transaction> Blockchain<T> {
         };
         let len = index.map_or(0, |index| index + 1);
         let is_complete = |hash: &Hash| self.tree.known(hash).is_complete();
-        // What is complete is the beginning of the way.
-        let ahead = ahead.range(ahead.partition_point(is_complete).min(len)..len).copied();
-        let start = aside.partition_point(is_complete);
-        let way = ahead.chain(aside.into_iter().skip(start)).take(window);
-        way.filter(|hash| !self.tree.known(hash).has_body())
+        // What is complete is the beginning of a way, and mostly there is none of it.
+        let complete = |way: &VecDeque<Hash>| {
+            if way.front().is_some_and(is_complete) { way.partition_point(is_complete) } else { 0 }
+        };
+        let (start, aside_start) = (complete(ahead).min(len), complete(&aside));
+        let way = ahead.range(start..len).copied().chain(aside.into_iter().skip(aside_start));
+        way.take(window).filter(|hash| !self.tree.known(hash).has_body())
     }
 
     /// Those of these heights that the best chain has.

@@ -196,6 +196,15 @@ impl<T: Transaction> Records<T> {
 
     /// The block with this hash at this height, on whichever branch.
     pub(super) fn block(&self, height: u64, hash: &Hash) -> Result<Option<Arc<Block<T>>>, StoreError> {
+        Ok(self.block_and_size(height, hash)?.map(|(block, _)| block))
+    }
+
+    /// The same with the block's canonical size in bytes.
+    pub(super) fn block_and_size(
+        &self,
+        height: u64,
+        hash: &Hash,
+    ) -> Result<Option<(Arc<Block<T>>, usize)>, StoreError> {
         if let Some(block) = self.bodies.get(hash) {
             return Ok(Some(block));
         }
@@ -203,7 +212,7 @@ impl<T: Transaction> Records<T> {
         let (block, size) = codec::read_block(height, hash, &value)?;
         let block = Arc::new(block);
         self.bodies.insert(*hash, &block, size);
-        Ok(Some(block))
+        Ok(Some((block, size)))
     }
 
     /// Keeps a block; `bytes` are what [`encode_block`](Self::encode_block) makes of it.

@@ -29,8 +29,14 @@ impl<T: Transaction> Protocol<T> {
         let mut batch = Vec::new();
         let (mut bytes, mut transactions) = (0, 0);
         let mut batches = Vec::new();
+        // Who synchronises asks for blocks that follow each other.
+        let mut next_height = None;
         for hash in hashes {
-            let block = self.chain.block_and_size(hash).unwrap_or_else(|error| {
+            let block = match next_height {
+                Some(height) => self.chain.block_and_size_near(height, hash),
+                None => self.chain.block_and_size(hash),
+            };
+            let block = block.unwrap_or_else(|error| {
                 self.read_failed(error);
                 None
             });
@@ -38,6 +44,7 @@ impl<T: Transaction> Protocol<T> {
                 missing.push(*hash);
                 continue;
             };
+            next_height = Some(block.height() + 1);
             let is_full =
                 bytes + size > limits::MAX_BLOCKS_BYTES || transactions >= Block::<T>::MAX_TRANSACTIONS;
             if is_full && !batch.is_empty() {

@@ -41,8 +41,9 @@ impl<T: Transaction> Bodies<T> {
         }
     }
 
-    pub(super) fn get(&self, hash: &Hash) -> Option<Arc<Block<T>>> {
-        self.0.get(hash).map(|(block, _)| block)
+    /// A block and its canonical size.
+    pub(super) fn get(&self, hash: &Hash) -> Option<(Arc<Block<T>>, usize)> {
+        self.0.get(hash)
     }
 
     pub(super) fn insert(&self, hash: Hash, block: &Arc<Block<T>>, size: usize) {
