@@ -211,7 +211,8 @@ impl<T: Transaction> Mempool<T> {
         self.places.clear();
         self.bytes = 0;
         let mut taken = BTreeSet::new();
-        for (id, ..) in connected.iter().flat_map(|block| measured(block)) {
+        // What was imported has an encoding.
+        for id in connected.iter().filter_map(|block| block.digest().ok()).flat_map(|digest| digest.ids) {
             self.mined.insert(id);
             if !candidates.is_empty() {
                 taken.insert(id);

@@ -147,7 +147,10 @@ async fn read<T: Transaction>(
     // The semaphore is never closed.
     while let Ok(turn) = Arc::clone(&turns).acquire_owned().await {
         let input = match receiver.recv().await {
-            Ok(Some(message)) => Incoming::Received { peer, message, turn },
+            Ok(Some(message)) => {
+                message.digest_ahead();
+                Incoming::Received { peer, message, turn }
+            }
             Ok(None) => Incoming::Ended { peer, reason: CloseReason::Ended },
             Err(TransportError::Malformed(error)) => Incoming::Malformed { peer, error: Arc::new(error) },
             Err(TransportError::Violation(error)) => Incoming::Malformed { peer, error: error.into() },

@@ -1,6 +1,9 @@
 //! Blocks: a header and the transactions that it commits to. A block knows its hash; whether it is a good
 //! block is for the consensus checks.
 
+use core::fmt;
+use std::sync::OnceLock;
+
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::bounded::bounded_vec;
@@ -11,12 +14,15 @@ use super::transaction::{EncodeError, Transaction};
 
 /// A header and its transactions. Immutable, and its hash is always the header's own: a block with another
 /// hash cannot be built, nor parsed.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Serialize)]
 pub struct Block<T = String> {
     header: Header,
     data: Vec<T>,
     #[serde(skip)]
     hash: Hash,
+    /// Of `data`, where it was computed ahead of its use.
+    #[serde(skip)]
+    digest: OnceLock<BodyDigest>,
 }
 
 impl<T> Block<T> {
@@ -26,7 +32,7 @@ impl<T> Block<T> {
 
     /// Puts a header and transactions together and hashes the header.
     pub fn new(header: Header, data: Vec<T>) -> Self {
-        Self { hash: header.hash(), header, data }
+        Self { hash: header.hash(), header, data, digest: OnceLock::new() }
     }
 
     /// The hash of the header: the block's identity.
@@ -62,7 +68,41 @@ impl<T: Transaction> Block<T> {
     ///
     /// [`EncodeError`], for a transaction that has no canonical bytes.
     pub fn digest(&self) -> Result<BodyDigest, EncodeError> {
-        BodyDigest::of(&self.data)
+        self.digest.get().map_or_else(|| BodyDigest::of(&self.data), |digest| Ok(digest.clone()))
+    }
+
+    /// Computes the digest ahead of the checks that need it, on whichever thread has the time, and keeps it in the
+    /// block. Not where the ids would take more memory than the transactions, which may be of a byte each. It changes
+    /// nothing else.
+    pub fn digest_ahead(&self) {
+        if self.digest.get().is_some() {
+            return;
+        }
+        // What has no canonical bytes is refused by who asks for the digest.
+        if let Ok(digest) = BodyDigest::of(&self.data)
+            && digest.ids.len() * Hash::LEN <= digest.size
+        {
+            // Of two threads that compute it one comes first.
+            let _ = self.digest.set(digest);
+        }
+    }
+
+    #[cfg(all(test, feature = "node"))]
+    pub(crate) fn is_digested(&self) -> bool {
+        self.digest.get().is_some()
+    }
+}
+
+impl<T: PartialEq> PartialEq for Block<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.header == other.header && self.data == other.data
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Block<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { header, data, hash, digest: _ } = self;
+        f.debug_struct("Block").field("header", header).field("data", data).field("hash", hash).finish()
     }
 }
 
@@ -133,6 +173,7 @@ fn transactions<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Context, Rejected};
 
     fn block(data: &[&str]) -> Block {
         let header = Header::from_bytes(&[7; Header::LEN]);
@@ -164,6 +205,46 @@ mod tests {
         assert_eq!(digest.size, Header::LEN + 4 + 1);
         assert_eq!(digest.ids[0], merkle::leaf_hash(b"\x03abc"));
         assert_eq!(digest.ids[0], transaction_id(&"abc".to_owned()).unwrap());
+    }
+
+    /// Encodes itself as how often it has been encoded.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    struct Counted;
+
+    std::thread_local! {
+        static ENCODED: core::cell::Cell<u8> = const { core::cell::Cell::new(0) };
+    }
+
+    impl Transaction for Counted {
+        type State = ();
+
+        fn apply(&self, (): &mut (), _: &Context<'_>) -> Result<(), Rejected> {
+            Ok(())
+        }
+
+        fn encode(&self, bytes: &mut Vec<u8>) -> Result<(), EncodeError> {
+            ENCODED.set(ENCODED.get() + 1);
+            bytes.push(ENCODED.get());
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_digest_that_was_computed_ahead_is_used_and_does_not_count() {
+        let block = |count| Block::new(Header::from_bytes(&[7; Header::LEN]), vec![Counted; count]);
+        let few = block(5);
+        few.digest_ahead();
+        few.digest_ahead();
+        assert_eq!(few.digest().unwrap().ids, [1, 2, 3, 4, 5].map(|byte| merkle::leaf_hash(&[byte])));
+        assert_eq!((few.digest().unwrap().size, ENCODED.get()), (Header::LEN + 5, 5));
+        assert_eq!((&few, format!("{few:?}")), (&block(5), format!("{:?}", block(5))));
+        // 180 bytes for the header, one for each transaction, and 32 for each id.
+        for (count, is_kept) in [(5, true), (6, false)] {
+            let block = block(count);
+            block.digest_ahead();
+            let before = ENCODED.get();
+            assert_eq!((block.digest().unwrap().ids.len(), ENCODED.get() == before), (count, is_kept));
+        }
     }
 
     #[test]

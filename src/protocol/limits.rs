@@ -29,6 +29,10 @@ pub const BLOCKS_PER_REQUEST: usize = MAX_BLOCKS_IN_FLIGHT / 2;
 /// Canonical bytes of the blocks in one `Blocks`; a larger block goes alone.
 pub const MAX_BLOCKS_BYTES: usize = 1 << 20;
 
+/// Transactions of one `Blocks` that are hashed as soon as it is read, before anybody looks whether it was asked for:
+/// some milliseconds. What comes behind them is hashed when it is checked.
+pub const MAX_DIGESTED_AHEAD: usize = 10_000;
+
 /// How far ahead of the tip, in blocks, bodies are asked for; less where blocks may be so large that as many do
 /// not fit beside the best chain. What arrives out of order waits in memory.
 pub const DOWNLOAD_WINDOW: usize = 512;

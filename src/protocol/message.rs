@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::address::PeerAddr;
 use super::kind::MessageKind;
 use super::limits;
-use crate::primitives::{Block, Hash, Header, Work, bounded_by_weight, bounded_vec};
+use crate::primitives::{Block, Hash, Header, Transaction, Work, bounded_by_weight, bounded_vec};
 
 /// One message between two peers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -89,6 +89,23 @@ impl<T> Message<T> {
     }
 }
 
+impl<T: Transaction> Message<T> {
+    /// Computes what the checks of its blocks will need, on the thread that has read it instead of the one that takes
+    /// all messages in. Nobody knows yet whether the message was asked for, so it may cost no more than reading it did.
+    #[cfg(feature = "node")]
+    pub(crate) fn digest_ahead(&self) {
+        let Self::Blocks(blocks) = self else { return };
+        let mut transactions = 0;
+        for block in blocks {
+            transactions += block.data().len();
+            if transactions > limits::MAX_DIGESTED_AHEAD {
+                break;
+            }
+            block.digest_ahead();
+        }
+    }
+}
+
 /// How two peers introduce themselves.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -162,4 +179,23 @@ fn transactions<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D)
 
 fn addresses<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PeerAddr>, D::Error> {
     bounded_vec(deserializer, limits::MAX_PEERS_PER_MESSAGE)
+}
+
+#[cfg(all(test, feature = "node"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_hashed_ahead_is_bounded() {
+        let block = |transactions| {
+            Arc::new(Block::new(Header::from_bytes(&[7; Header::LEN]), vec!["x".repeat(31); transactions]))
+        };
+        let digested = |sizes: &[usize]| {
+            let blocks: Vec<_> = sizes.iter().map(|size| block(*size)).collect();
+            Message::Blocks(blocks.clone()).digest_ahead();
+            blocks.iter().map(|block| block.is_digested()).collect::<Vec<_>>()
+        };
+        assert_eq!(digested(&[4_000, 6_000, 1]), [true, true, false]);
+        assert_eq!(digested(&[10_001]), [false]);
+    }
 }
