@@ -52,6 +52,14 @@ pub trait Store: Debug + Send + Sync + 'static {
     ///
     /// [`StoreError`]; [`StoreError::Full`] where only room is missing.
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError>;
+
+    /// Whether no call ever waits for a device. A node makes way for other tasks before it calls a store that may wait,
+    /// which takes some microseconds each time.
+    ///
+    /// Provided: `false`.
+    fn is_in_memory(&self) -> bool {
+        false
+    }
 }
 
 /// A range of keys.

@@ -195,4 +195,8 @@ impl Store for Shared {
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
         self.lock().commit(batch)
     }
+
+    fn is_in_memory(&self) -> bool {
+        true
+    }
 }

@@ -179,8 +179,8 @@ impl<T: Transaction> NodeBuilder<T> {
         protocol.listen = protocol.listen.or_else(|| listen.clone());
         // Without a transport there is nobody to be found.
         protocol.discovery = self.discovery.unwrap_or(protocol.discovery) && self.transport.is_some();
-        let waits_for_disk = self.store.is_some();
         let store = self.store.unwrap_or_else(|| Box::new(Memory::new()));
+        let waits_for_disk = !store.is_in_memory();
         let chain = Blockchain::open(self.spec, protocol.chain.clone(), store)?;
         let mut protocol = Protocol::with_chain(chain, protocol, clock.now().wall)?;
         for address in self.peers {

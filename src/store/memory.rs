@@ -43,6 +43,10 @@ impl Store for Memory {
         }
         Ok(())
     }
+
+    fn is_in_memory(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]
