@@ -2,6 +2,7 @@
 //! top of the tip, so that a template is a prefix of it. No clock, no I/O.
 
 mod recent;
+mod shares;
 mod trial;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +16,7 @@ use crate::primitives::{
 };
 
 pub(crate) use recent::RecentSet;
+use shares::{Amount, Origin, Shares};
 use trial::Trial;
 
 /// Pending transactions: first come, first mined.
@@ -29,12 +31,17 @@ pub struct Mempool<T: Transaction = String> {
     /// The state after the tip and all pending transactions.
     state: T::State,
     mined: RecentSet,
+    shares: Shares,
+    /// Whether room could not be made without losing what this node itself submitted. It is not tried again before
+    /// the chain has moved on, as each try applies everything anew.
+    is_stuck: bool,
 }
 
 #[derive(Clone, Debug)]
 struct Pending<T> {
     id: Hash,
     size: usize,
+    origin: Origin,
     transaction: T,
 }
 
@@ -82,11 +89,19 @@ impl MempoolConfig {
 
 /// Who brings a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// The application itself: it may submit again what was mined before.
+#[non_exhaustive]
+pub enum Source<'a> {
+    /// The application itself: it may submit again what was mined before, and what it submits never gives way to
+    /// what peers bring.
     Local,
+    /// The store, from before a restart: nobody knows any more who brought it.
+    Store,
     /// A peer: what was mined lately is taken for a late relay.
-    Peer,
+    Peer {
+        /// Where it comes from. Once the mempool is full, whoever holds most of it gives way to those that hold
+        /// less.
+        host: &'a str,
+    },
 }
 
 /// Why a transaction is not taken into the mempool.
@@ -116,7 +131,7 @@ pub enum MempoolError {
         /// What a block holds beside its header, in bytes.
         limit: usize,
     },
-    /// There is no room until some are mined.
+    /// There is no room until some are mined, nor anybody who holds more than whoever brings this one.
     #[error("mempool is full: {transactions} transactions with {bytes} bytes are pending")]
     Full {
         /// Pending transactions.
@@ -140,18 +155,25 @@ impl<T: Transaction> Mempool<T> {
             next_place: 0,
             bytes: 0,
             state: chain.state().clone(),
+            shares: Shares::default(),
+            is_stuck: false,
         }
     }
 
     /// Takes in a transaction behind those that are pending, and returns its id.
     ///
+    /// In a full mempool, one from whoever holds less than a fair share, which is the bounds divided by those that
+    /// hold anything, takes the place of the youngest of whoever holds most. What depended on that goes with it; all
+    /// that goes may come again. What [`Source::Local`] submitted stays.
+    ///
     /// # Errors
     ///
-    /// [`MempoolError`]; nothing changes then.
+    /// [`MempoolError`]; the transaction is not taken in then. Room that was made for one that turned out to depend
+    /// on what gave way stays free.
     pub fn submit(
         &mut self,
         transaction: T,
-        source: Source,
+        source: Source<'_>,
         chain: &Blockchain<T>,
         now: Timestamp,
     ) -> Result<Hash, MempoolError> {
@@ -165,17 +187,31 @@ impl<T: Transaction> Mempool<T> {
         if self.contains(&id) {
             return Err(MempoolError::AlreadyPending { id });
         }
-        if source == Source::Peer && self.was_mined(&id) {
+        if matches!(source, Source::Peer { .. }) && self.was_mined(&id) {
             return Err(MempoolError::AlreadyMined { id });
         }
-        if self.queue.len() >= self.config.max_transactions || self.bytes + size > self.config.max_bytes {
-            return Err(MempoolError::Full { transactions: self.queue.len(), bytes: self.bytes });
-        }
+        let origin = Origin::from(source);
+        let evicted = if self.amount().one_more(size).fits(&self.config) {
+            BTreeSet::new()
+        } else {
+            self.shares
+                .make_room(&origin, size, self.amount(), &self.config)
+                .filter(|_| !self.is_stuck)
+                .ok_or_else(|| self.full())?
+        };
         let header = chain.next_header(Address::ZERO, Hash::ZERO, now);
         let mut state = self.state.clone();
         transaction.apply(&mut state, &header.context())?;
+        if !evicted.is_empty() {
+            if !self.evict(&evicted, chain, now) {
+                self.is_stuck = true;
+                return Err(self.full());
+            }
+            state = self.state.clone();
+            transaction.apply(&mut state, &header.context())?;
+        }
         self.state = state;
-        self.push(Pending { id, size, transaction });
+        self.push(Pending { id, size, origin, transaction });
         Ok(id)
     }
 
@@ -203,12 +239,15 @@ impl<T: Transaction> Mempool<T> {
         let mut candidates: Vec<Pending<T>> = Vec::new();
         for (id, size, transaction) in disconnected.iter().rev().flat_map(|block| measured(block)) {
             if !flaw!(LosesTransactions) {
-                candidates.push(Pending { id, size, transaction: transaction.clone() });
+                let (origin, transaction) = (Origin::Unknown, transaction.clone());
+                candidates.push(Pending { id, size, origin, transaction });
             }
         }
         self.mined.remove_all(&candidates.iter().map(|pending| pending.id).collect());
         candidates.extend(core::mem::take(&mut self.queue).into_values());
         self.places.clear();
+        self.shares.clear();
+        self.is_stuck = false;
         self.bytes = 0;
         let mut taken = BTreeSet::new();
         // What was imported has an encoding.
@@ -316,7 +355,41 @@ impl<T: Transaction> Mempool<T> {
         candidates.iter().take(self.config.max_transactions).take_while(within).count()
     }
 
+    /// Takes out what stands at these places, and what does not apply without it. Changes nothing and returns `false`
+    /// where this node itself submitted some of that.
+    fn evict(&mut self, places: &BTreeSet<u64>, chain: &Blockchain<T>, now: Timestamp) -> bool {
+        let header = chain.next_header(Address::ZERO, Hash::ZERO, now);
+        let mut trial = Trial::new(chain.state().clone(), header.context());
+        let mut kept = BTreeSet::new();
+        for (place, pending) in self.queue.iter().filter(|(place, _)| !places.contains(place)) {
+            if trial.apply(&pending.transaction).is_ok() {
+                kept.insert(*place);
+            } else if pending.origin == Origin::Own {
+                return false;
+            }
+        }
+        self.state = trial.into_state();
+        self.places.clear();
+        self.shares.clear();
+        self.bytes = 0;
+        for (place, pending) in core::mem::take(&mut self.queue) {
+            if kept.contains(&place) {
+                self.push(pending);
+            }
+        }
+        true
+    }
+
+    fn amount(&self) -> Amount {
+        Amount { transactions: self.queue.len(), bytes: self.bytes }
+    }
+
+    fn full(&self) -> MempoolError {
+        MempoolError::Full { transactions: self.queue.len(), bytes: self.bytes }
+    }
+
     fn push(&mut self, pending: Pending<T>) {
+        self.shares.add(&pending.origin, self.next_place, pending.size);
         self.bytes += pending.size;
         self.places.insert(pending.id, self.next_place);
         self.queue.insert(self.next_place, pending);

@@ -1,3 +1,5 @@
+mod shares;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -28,6 +30,8 @@ fn entry(amount: i64) -> Entry {
     Entry { amount, memo: String::new() }
 }
 
+const PEER: Source<'static> = Source::Peer { host: "10.0.0.1" };
+
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
 fn chain(max_block_bytes: usize) -> Blockchain<Entry> {
@@ -55,7 +59,7 @@ fn pending_transactions_apply_on_top_of_each_other() {
     let chain = chain(1_000);
     let mut pool = pool(&chain);
     pool.submit(entry(5), Source::Local, &chain, NOW).unwrap();
-    pool.submit(entry(-3), Source::Peer, &chain, NOW).unwrap();
+    pool.submit(entry(-3), PEER, &chain, NOW).unwrap();
     let refused = pool.submit(entry(-4), Source::Local, &chain, NOW).unwrap_err();
     assert_eq!(refused, MempoolError::Rejected(Rejected::new("overdrawn", "total would be -2")));
     pool.submit(entry(-2), Source::Local, &chain, NOW).unwrap();
@@ -98,7 +102,7 @@ fn a_reorg_gives_back_what_the_old_branch_held() {
     }
     assert_eq!((amounts(&pool), *ours.state()), (vec![1], 22));
     // Given back, it is not taken for mined.
-    let again = pool.submit(entry(1), Source::Peer, &ours, NOW).unwrap_err();
+    let again = pool.submit(entry(1), PEER, &ours, NOW).unwrap_err();
     assert!(matches!(again, MempoolError::AlreadyPending { .. }), "{again}");
 }
 
@@ -109,7 +113,7 @@ fn what_was_mined_is_refused_from_peers_only() {
     let imported = chain.import(mine(&chain, vec![entry(1)]), NOW).unwrap();
     pool.update(&imported, &chain, NOW);
     let id = crate::transaction_id(&entry(1)).unwrap();
-    assert_eq!(pool.submit(entry(1), Source::Peer, &chain, NOW), Err(MempoolError::AlreadyMined { id }));
+    assert_eq!(pool.submit(entry(1), PEER, &chain, NOW), Err(MempoolError::AlreadyMined { id }));
     assert_eq!(pool.submit(entry(1), Source::Local, &chain, NOW), Ok(id));
     assert_eq!(pool.submit(entry(1), Source::Local, &chain, NOW), Err(MempoolError::AlreadyPending { id }));
 }

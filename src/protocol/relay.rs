@@ -109,6 +109,8 @@ impl<T: Transaction> Protocol<T> {
         let Some((asked, _)) = peer.transactions_request.take() else {
             return Err(CloseReason::Unsolicited { kind: "transactions" });
         };
+        let host = peer.host();
+        let source = Source::Peer { host: host.as_str() };
         self.transactions_due = true;
         let is_cut = !transactions.is_empty();
         let mut asked = asked.into_iter();
@@ -118,7 +120,7 @@ impl<T: Transaction> Protocol<T> {
             if !asked.any(|id| id == transaction_id) {
                 return Err(CloseReason::Unsolicited { kind: "transactions" });
             }
-            match self.mempool.submit(transaction, Source::Peer, &self.chain, now.wall) {
+            match self.mempool.submit(transaction, source, &self.chain, now.wall) {
                 Ok(transaction_id) => {
                     self.accepted(transaction_id);
                     self.plan_to_save(now);

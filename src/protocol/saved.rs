@@ -203,7 +203,7 @@ impl<T: Transaction> Protocol<T> {
                 <[u8; 32]>::try_from(key.as_slice()).is_ok_and(|key| mined.contains(&Hash::from_bytes(key)));
             if !is_mined {
                 // What does not apply any more is dropped, as it would have been in a running node.
-                let _ = self.mempool.submit(transaction, Source::Local, &self.chain, now);
+                let _ = self.mempool.submit(transaction, Source::Store, &self.chain, now);
             }
         }
         self.mempool.remember_mined(remembered);

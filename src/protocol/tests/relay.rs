@@ -1,9 +1,9 @@
 //! Blocks and transactions find their way to everybody, and no further.
 
-use super::bench::{Bench, hashes, headers, kinds, sent_to};
+use super::bench::{Bench, closed, hashes, headers, kinds, sent_to};
 use super::network::Network;
 use super::*;
-use crate::transaction_id;
+use crate::{MempoolConfig, transaction_id};
 use rstest::rstest;
 
 #[rstest]
@@ -189,4 +189,41 @@ fn what_comes_in_one_answer_goes_on_in_one_offer() {
     let outputs = bench.receive(giver, Message::Transactions(notes));
     assert_eq!(sent_to(&outputs, other), [&Message::Offer { ids }]);
     assert_eq!(kinds(&outputs, giver), [""; 0]);
+}
+
+/// Has a peer offer these, and deliver what it is asked for.
+fn deliver(bench: &mut Bench, peer: PeerId, texts: impl Iterator<Item = String>) -> Vec<Output<Note>> {
+    let notes: Vec<Note> = texts.map(note).collect();
+    let ids = notes.iter().map(|note| transaction_id(note).unwrap()).collect();
+    let outputs = bench.receive(peer, Message::Offer { ids });
+    assert_eq!(kinds(&outputs, peer), ["get_transactions"], "what gave way may come again");
+    bench.receive(peer, Message::Transactions(notes))
+}
+
+#[test]
+fn a_flood_of_transactions_from_one_host_keeps_those_of_another_out_no_longer() {
+    const ROOM: usize = 300;
+    let mempool = MempoolConfig::default().with_max_transactions(ROOM);
+    let mut bench = Bench::with_config(ProtocolConfig::default().with_seed(1).with_mempool(mempool));
+    let own = bench.node.submit(note("own"), bench.now).unwrap();
+    let [flood, honest, other] = [bench.join(), bench.join(), bench.join()];
+    let mut outputs = deliver(&mut bench, flood, (0..2 * ROOM).map(|number| format!("flood {number}")));
+    for round in 0..4_usize {
+        let texts = (round * 25..(round + 1) * 25).map(|number| format!("honest {number}"));
+        let ids: Vec<Hash> = texts.clone().map(|text| transaction_id(&note(text)).unwrap()).collect();
+        let brought = deliver(&mut bench, honest, texts);
+        assert_eq!(sent_to(&brought, other), [&Message::Offer { ids: ids.clone() }], "passed on");
+        outputs.extend(brought);
+        // The latest of the flood have given way, and come again.
+        outputs.extend(deliver(&mut bench, flood, (ROOM - 6..2 * ROOM).map(|n| format!("flood {n}"))));
+        assert!(ids.iter().all(|id| bench.node.mempool().contains(id)), "round {round}");
+    }
+    assert!(bench.node.mempool().contains(&own));
+    assert_eq!(bench.node.mempool().len(), ROOM);
+    assert!([flood, honest, other].iter().all(|peer| closed(&outputs, *peer).is_none()));
+    // First come, first mined: what is left of the flood came before.
+    let template = bench.node.template(None, Address::ZERO, bench.now.wall).unwrap();
+    let begins: Vec<&str> =
+        template.data().iter().map(|note| note.0.split(' ').next().unwrap()).take(102).collect();
+    assert_eq!((begins[0], begins[1], begins[101]), ("own", "flood", "flood"));
 }

@@ -1,0 +1,140 @@
+//! How much of the mempool each source takes up, and who gives way for whom once it is full. Knows places and
+//! sizes, not transactions.
+
+use core::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::{MempoolConfig, Source};
+
+/// Once a new transaction needs room, as large a part of the bounds is made free, as far as it is taken from those
+/// that hold more than is fair: what stands behind an evicted transaction has to be applied anew, and not for each
+/// newcomer again.
+const SPARE_PART: usize = 64;
+
+/// Who brought a pending transaction.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Origin {
+    Own,
+    /// It was pending before a restart, or came back from a branch that lost.
+    Unknown,
+    Host(Arc<str>),
+}
+
+impl From<Source<'_>> for Origin {
+    fn from(source: Source<'_>) -> Self {
+        match source {
+            Source::Local => Self::Own,
+            Source::Store => Self::Unknown,
+            Source::Peer { host } => Self::Host(host.into()),
+        }
+    }
+}
+
+/// What is pending, by who brought it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Shares {
+    /// None of them is empty, so there are no more than pending transactions.
+    by_origin: BTreeMap<Origin, Share>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Share {
+    /// The size of each transaction by its place in the queue.
+    sizes: BTreeMap<u64, usize>,
+    bytes: usize,
+}
+
+/// A number of transactions and their bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Amount {
+    pub(super) transactions: usize,
+    pub(super) bytes: usize,
+}
+
+impl Amount {
+    pub(super) const fn one_more(self, size: usize) -> Self {
+        Self { transactions: self.transactions + 1, bytes: self.bytes.saturating_add(size) }
+    }
+
+    const fn one_less(self, size: usize) -> Self {
+        Self { transactions: self.transactions - 1, bytes: self.bytes - size }
+    }
+
+    pub(super) const fn fits(self, config: &MempoolConfig) -> bool {
+        self.transactions <= config.max_transactions && self.bytes <= config.max_bytes
+    }
+
+    /// The part of the bounds that this is, by number or by bytes, whichever is more; all of it is [`whole`].
+    fn part(self, config: &MempoolConfig) -> u128 {
+        let by_number = self.transactions as u128 * config.max_bytes as u128;
+        by_number.max(self.bytes as u128 * config.max_transactions as u128)
+    }
+}
+
+fn whole(config: &MempoolConfig) -> u128 {
+    config.max_transactions as u128 * config.max_bytes as u128
+}
+
+impl Shares {
+    pub(super) fn add(&mut self, origin: &Origin, place: u64, size: usize) {
+        let share = self.by_origin.entry(origin.clone()).or_default();
+        share.sizes.insert(place, size);
+        share.bytes += size;
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.by_origin.clear();
+    }
+
+    /// The places that have to be given up for a transaction of `size` bytes from `origin`, where `used` is all
+    /// that is pending; `None` where nobody gives way for it.
+    ///
+    /// For whoever would hold no more than a fair share, which is the bounds divided by those that hold anything,
+    /// the one that holds most gives up its youngest, as long as it holds more. What this node itself submitted is
+    /// never given up.
+    pub(super) fn make_room(
+        &self,
+        origin: &Origin,
+        size: usize,
+        mut used: Amount,
+        config: &MempoolConfig,
+    ) -> Option<BTreeSet<u64>> {
+        let held = self.by_origin.get(origin).map_or(Amount { transactions: 0, bytes: 0 }, Share::amount);
+        let wanted = held.one_more(size).part(config);
+        let parties = self.by_origin.len() + usize::from(held.transactions == 0);
+        let fair = whole(config) / parties as u128;
+        if wanted > fair {
+            return None;
+        }
+        let others = self.by_origin.iter().filter(|(other, _)| **other != Origin::Own && *other != origin);
+        let mut others: Vec<_> =
+            others.map(|(_, share)| (share.amount(), share.sizes.iter().rev())).collect();
+        let spare = MempoolConfig {
+            max_transactions: config.max_transactions - config.max_transactions / SPARE_PART,
+            max_bytes: config.max_bytes - config.max_bytes / SPARE_PART,
+            ..*config
+        };
+        let mut victims = BTreeSet::new();
+        while !used.one_more(size).fits(&spare) {
+            let largest = (0..others.len()).max_by_key(|at| (others[*at].0.part(config), Reverse(*at)));
+            let largest = largest.map(|at| &mut others[at]);
+            let is_needed = !used.one_more(size).fits(config);
+            let floor = if is_needed { wanted } else { wanted.max(fair) };
+            let Some((amount, youngest)) = largest.filter(|(amount, _)| amount.part(config) > floor) else {
+                return (!is_needed).then_some(victims);
+            };
+            let (place, size) = youngest.next()?;
+            *amount = amount.one_less(*size);
+            used = used.one_less(*size);
+            victims.insert(*place);
+        }
+        Some(victims)
+    }
+}
+
+impl Share {
+    fn amount(&self) -> Amount {
+        Amount { transactions: self.sizes.len(), bytes: self.bytes }
+    }
+}
