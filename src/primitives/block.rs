@@ -71,6 +71,22 @@ impl<T: Transaction> Block<T> {
         self.digest.get().map_or_else(|| BodyDigest::of(&self.data), |digest| Ok(digest.clone()))
     }
 
+    /// The canonical size in bytes. What has no canonical bytes does not count.
+    pub(crate) fn size(&self) -> usize {
+        if let Some(digest) = self.digest.get() {
+            return digest.size;
+        }
+        let mut bytes = Vec::new();
+        let mut size = Header::LEN;
+        for transaction in &self.data {
+            bytes.clear();
+            if transaction.encode(&mut bytes).is_ok() {
+                size += bytes.len();
+            }
+        }
+        size
+    }
+
     /// Computes the digest ahead of the checks that need it, on whichever thread has the time, and keeps it in the
     /// block. Not where the ids would take more memory than the transactions, which may be of a byte each. It changes
     /// nothing else.

@@ -90,6 +90,12 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// another one asked.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// Canonical bytes of blocks in a second below which a peer that still owes blocks does not keep its place, unless it
+/// brings [`BLOCKS_PER_REQUEST`] blocks in [`REQUEST_TIMEOUT`]: small ones take the time of the way. What it brings earns
+/// it as much time as it would take so, up to [`REQUEST_TIMEOUT`] from then on. A third of what it takes to bring a
+/// `Blocks` of [`MAX_BLOCKS_BYTES`] within that time, because JSON may be longer.
+pub const MIN_DOWNLOAD_RATE: u32 = 16 << 10;
+
 /// The shortest wait before a header is asked for again whose timestamp was ahead of our clock. It is asked for
 /// when its time has come, but not in a hurry.
 pub const MIN_RETRY: Duration = Duration::from_secs(1);

@@ -43,7 +43,7 @@ pub(super) struct Peer {
     /// Until when nothing is asked for, because there was no room for it.
     pub(super) paused: Option<Duration>,
     pub(super) blocks: BTreeSet<Hash>,
-    /// When the blocks asked for, or more of them, have to be here.
+    /// When the blocks asked for, or enough of them, have to be here.
     pub(super) blocks_deadline: Duration,
     /// Ids that the peer offered and that are still to be asked for.
     pub(super) offered: VecDeque<Hash>,
@@ -162,6 +162,15 @@ impl Peer {
         let transactions =
             self.transactions_request.as_ref().map(|(_, deadline)| ("get_transactions", *deadline));
         headers.into_iter().chain(blocks).chain(transactions)
+    }
+
+    /// Gives it as much more time for the blocks that it still owes as one that it brought is worth.
+    pub(super) fn earned(&mut self, block_bytes: usize, now: Duration) {
+        #[expect(clippy::cast_possible_truncation, reason = "a small constant")]
+        const BLOCKS: u32 = limits::BLOCKS_PER_REQUEST as u32;
+        let by_bytes = Duration::from_secs(block_bytes as u64) / limits::MIN_DOWNLOAD_RATE;
+        let earned = by_bytes.max(limits::REQUEST_TIMEOUT / BLOCKS);
+        self.blocks_deadline = (self.blocks_deadline + earned).min(now + limits::REQUEST_TIMEOUT);
     }
 
     /// Notes that a message came, before it is looked at.

@@ -169,7 +169,11 @@ impl<T: Transaction> Protocol<T> {
         if flaw!(CountsWhatCame) {
             peer.blocks.extend(blocks.iter().map(|block| *block.hash()));
         }
-        peer.blocks_deadline = now.elapsed + limits::REQUEST_TIMEOUT;
+        if !peer.blocks.is_empty() {
+            for block in &blocks {
+                peer.earned(block.size(), now.elapsed);
+            }
+        }
         self.import_from(id, blocks, now)
     }
 

@@ -1,6 +1,6 @@
 //! What happens when a peer says nothing.
 
-use super::bench::{Bench, closed, headers, kinds, sent_to};
+use super::bench::{Bench, asked_of, closed, hashes, headers, kinds, sent_to};
 use super::*;
 use crate::transaction_id;
 use rstest::rstest;
@@ -43,18 +43,77 @@ fn a_request_that_is_not_answered_closes(#[case] ask: fn(&mut Bench, PeerId), #[
     assert_eq!(closed(&outputs, peer).map(ToString::to_string).as_deref(), Some(reason));
 }
 
+/// How many bytes the slowest link carries in this time.
+fn in_time(time: Duration) -> usize {
+    usize::try_from(time.as_secs() * u64::from(limits::MIN_DOWNLOAD_RATE)).unwrap()
+}
+
+/// How long the slowest link takes for the smallest block.
+fn time_of_a_block() -> Duration {
+    limits::REQUEST_TIMEOUT / u32::try_from(limits::BLOCKS_PER_REQUEST).unwrap()
+}
+
+/// As slow as a link may be: a block of so many bytes takes a moment less than a request has.
 #[test]
-fn a_peer_that_delivers_bit_by_bit_is_given_time() {
+fn a_peer_that_delivers_at_the_lowest_rate_is_given_time() {
     let mut bench = Bench::new();
     let peer = bench.join_ahead();
-    let blocks = bench.following(&["a", "b", "c"]);
+    let texts = ["a", "b", "c", "d"].map(|text| text.repeat(in_time(limits::REQUEST_TIMEOUT)));
+    let blocks = bench.following(&texts.each_ref().map(String::as_str));
     bench.receive(peer, headers(&blocks));
     for block in &blocks {
         assert!(bench.pass(limits::REQUEST_TIMEOUT.saturating_sub(MOMENT)).is_empty());
         bench.receive(peer, Message::Blocks(vec![Arc::clone(block)]));
     }
-    assert_eq!(bench.node.chain().tip(), &blocks[2]);
+    assert_eq!(bench.node.chain().tip(), &blocks[3]);
     assert_eq!(bench.node.peers().len(), 1);
+}
+
+#[test]
+fn a_peer_that_drips_small_blocks_is_replaced() {
+    let mut bench = Bench::new();
+    let [slow, other] = [bench.join_ahead(), bench.join_ahead()];
+    let blocks = bench.following(&["a", "b", "c"]);
+    assert_eq!(asked_of(&bench.receive(slow, headers(&blocks)), slow), hashes(&blocks));
+    assert_eq!(asked_of(&bench.receive(other, headers(&blocks)), other), []);
+    bench.pass(limits::REQUEST_TIMEOUT.saturating_sub(MOMENT * 100));
+    let outputs = bench.receive(slow, Message::Blocks(vec![Arc::clone(&blocks[0])]));
+    assert!(closed(&outputs, slow).is_none());
+    assert!(closed(&bench.pass(time_of_a_block()), slow).is_none());
+    let outputs = bench.pass(MOMENT * 200);
+    let reason = closed(&outputs, slow).unwrap();
+    assert_eq!(reason.to_string(), "no answer to get_blocks within 20 s");
+    assert_eq!(reason.penalty(), 0, "slowness is no offence");
+    assert_eq!(asked_of(&outputs, other), hashes(&blocks[1..]));
+}
+
+/// A long way: few bytes in a second, but no fewer blocks than a request has.
+#[test]
+fn a_peer_with_small_blocks_from_afar_is_given_time() {
+    let mut bench = Bench::new();
+    let peer = bench.join_ahead();
+    let texts: Vec<String> = (0..48).map(|number| number.to_string()).collect();
+    let blocks = bench.following(&texts.iter().map(String::as_str).collect::<Vec<_>>());
+    bench.receive(peer, headers(&blocks));
+    for blocks in blocks.chunks(16) {
+        assert!(bench.pass(time_of_a_block() * 16).is_empty());
+        bench.receive(peer, Message::Blocks(blocks.to_vec()));
+    }
+    assert_eq!(bench.node.chain().tip(), &blocks[47]);
+    assert_eq!(bench.node.peers().len(), 1);
+}
+
+/// What was delivered fast does not buy time for what is not.
+#[test]
+fn time_that_blocks_earn_is_not_saved_up() {
+    let mut bench = Bench::new();
+    let peer = bench.join_ahead();
+    let large = "a".repeat(in_time(limits::REQUEST_TIMEOUT * 3));
+    let blocks = bench.following(&[&large, "b"]);
+    bench.receive(peer, headers(&blocks));
+    bench.receive(peer, Message::Blocks(vec![Arc::clone(&blocks[0])]));
+    assert!(bench.pass(limits::REQUEST_TIMEOUT.saturating_sub(MOMENT)).is_empty());
+    assert!(closed(&bench.pass(MOMENT), peer).is_some());
 }
 
 #[test]
