@@ -432,7 +432,14 @@ impl<T: Transaction> Protocol<T> {
         self.blocks_due |= !peer.blocks.is_empty() && !flaw!(ForgetsDownloads);
         self.transactions_due |= peer.transactions_request.is_some();
         let lasted = peer.is_ready() && now.elapsed >= peer.connected_at + limits::LASTING_CONNECTION;
-        self.released(id, &peer, &reason, lasted, now);
+        if let Some(double) = self.double_of(&peer) {
+            if !self.is_alias(&peer.address, now) {
+                self.dialer.connected(&peer.address, double);
+            }
+            self.released(id, &peer, &CloseReason::AlreadyConnected, lasted, now);
+        } else {
+            self.released(id, &peer, &reason, lasted, now);
+        }
         self.dialer.disconnected(id, lasted, now.elapsed);
         self.event(Event::PeerDisconnected { peer: id, address: peer.address, reason });
     }

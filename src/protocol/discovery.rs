@@ -23,6 +23,7 @@ use super::{Protocol, limits};
 use crate::primitives::{Hash, Timestamp, Transaction};
 use book::{AddressBook, leading_number};
 pub(super) use rows::{Rows, update};
+pub(super) use scope::is_nearby;
 use scope::{Scope, group, is_unspecified, written_host};
 
 #[derive(Clone, Debug)]

@@ -3,6 +3,7 @@
 
 use super::address::PeerAddr;
 use super::config::printable;
+use super::discovery::is_nearby;
 use super::eviction::{self, Candidate};
 use super::io::{CloseReason, Direction, Event, Now, Output, PeerId};
 use super::message::{Hello, Message, Tip};
@@ -105,7 +106,7 @@ impl<T: Transaction> Protocol<T> {
         if direction == Direction::Outbound && hello.listen.is_some() {
             self.note_reached(&address, now);
         }
-        self.settle_double(id, direction, &address, &hello, now)?;
+        self.settle_double(direction, &address, &hello, now)?;
         self.event(Event::PeerConnected { peer: id, address, direction, agent: hello.agent.clone() });
         let (tip, theirs) = (hello.tip.hash, hello.tip.work);
         // Against the blocks that are here: headers may be ahead of them whose bodies never come.
@@ -129,44 +130,67 @@ impl<T: Transaction> Protocol<T> {
         Ok(())
     }
 
-    /// Two nodes that dial each other end up with two connections. Both ends drop the same one: that which
-    /// the node with the larger nonce opened, or, where one side opened both, the one that it opened last.
+    /// Two nodes that dial each other end up with two connections, and keep that which the node with the smaller
+    /// nonce opened. That node ends the other one. Everybody knows the nonces, so a connection that this node opened is
+    /// never given up for one that somebody else did, and one that somebody else opened only where it may come from
+    /// the same place.
     fn settle_double(
         &mut self,
-        id: PeerId,
         direction: Direction,
         address: &PeerAddr,
         hello: &Hello,
         now: Now,
     ) -> Result<(), CloseReason> {
-        let same_node = |(other, peer): (&PeerId, &Peer)| {
-            let nonce = peer.hello.as_ref()?.nonce;
-            (nonce == hello.nonce && *other != id).then_some((*other, peer.direction))
-        };
-        let Some((other, other_direction)) = self.peers.iter().find_map(same_node) else { return Ok(()) };
-        let keeps_new = match (direction, other_direction) {
-            (Direction::Outbound, Direction::Outbound) => false,
-            // The other side opened both and decides.
-            (Direction::Inbound, Direction::Inbound) => return Ok(()),
-            (Direction::Outbound, Direction::Inbound) => self.nonce < hello.nonce,
-            (Direction::Inbound, Direction::Outbound) => self.nonce > hello.nonce,
-        };
-        if keeps_new {
-            // The address that the other connection served is served by this one from now on.
-            self.reassign(other, id);
-            self.close(other, CloseReason::AlreadyConnected, now);
-            return Ok(());
+        for (other, other_direction, other_address) in self.peers_with_nonce(hello.nonce) {
+            match (direction, other_direction) {
+                (Direction::Outbound, Direction::Outbound) => {
+                    let is_one = is_same_place(address, &other_address)
+                        || !self.dialer.keeps(address) && self.may_be_one(&other_address, address);
+                    if is_one {
+                        if !self.is_alias(address, now) {
+                            self.dialer.connected(address, other);
+                        }
+                        return Err(CloseReason::AlreadyConnected);
+                    }
+                }
+                (Direction::Inbound, Direction::Outbound)
+                    if self.nonce < hello.nonce && self.may_be_one(&other_address, address) =>
+                {
+                    return Err(CloseReason::AlreadyConnected);
+                }
+                (Direction::Outbound, Direction::Inbound)
+                    if self.nonce < hello.nonce && self.may_be_one(address, &other_address) =>
+                {
+                    self.close(other, CloseReason::AlreadyConnected, now);
+                }
+                // The other side opened one that it may end, or both.
+                _ => {}
+            }
         }
-        if direction == Direction::Outbound && !self.is_alias(address, now) {
-            self.dialer.connected(address, other);
-        }
-        Err(CloseReason::AlreadyConnected)
+        Ok(())
     }
 
-    fn reassign(&mut self, from: PeerId, to: PeerId) {
-        if let Some(Peer { address, direction: Direction::Outbound, .. }) = self.peers.get(&from) {
-            self.dialer.connected(address, to);
-        }
+    /// A connection that serves the address of one which has ended, because the peer opened it and ended the other.
+    pub(super) fn double_of(&self, peer: &Peer) -> Option<PeerId> {
+        let hello = peer.hello.as_ref().filter(|_| peer.direction == Direction::Outbound)?;
+        let said_the_same = self.peers_with_nonce(hello.nonce).into_iter();
+        let mut callers = said_the_same.filter(|(_, direction, _)| *direction == Direction::Inbound);
+        callers.find(|(.., address)| self.may_be_one(&peer.address, address)).map(|(id, ..)| id)
+    }
+
+    fn peers_with_nonce(&self, nonce: u64) -> Vec<(PeerId, Direction, PeerAddr)> {
+        let said = |peer: &Peer| peer.hello.as_ref().is_some_and(|hello| hello.nonce == nonce);
+        let such = self.peers.iter().filter(|(_, peer)| said(peer));
+        such.map(|(id, peer)| (*id, peer.direction, peer.address.clone())).collect()
+    }
+
+    /// Whether the peer at an address that was dialled may be the one at another place which says so: they are at the
+    /// same host, or one host is a name, which nobody has looked up here, and whoever was dialled is trusted to
+    /// say who it is.
+    fn may_be_one(&self, dialled: &PeerAddr, other: &PeerAddr) -> bool {
+        let is_name = |address: &PeerAddr| PeerHost::from(address).is_name();
+        let is_trusted = self.dialer.keeps(dialled) || is_nearby(dialled);
+        is_same_place(dialled, other) || (is_name(dialled) || is_name(other)) && is_trusted
     }
 
     /// Offers the mempool to a new peer.
@@ -176,4 +200,10 @@ impl<T: Transaction> Protocol<T> {
             self.send_all(vec![id], Message::Offer { ids: ids.to_vec() });
         }
     }
+}
+
+/// Whether two addresses are at the same host as far as their texts show.
+fn is_same_place(one: &PeerAddr, other: &PeerAddr) -> bool {
+    let [one, other] = [one, other].map(PeerHost::from);
+    one == other || one.is_loopback() && other.is_loopback()
 }

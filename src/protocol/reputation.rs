@@ -30,6 +30,11 @@ impl PeerHost {
         is_loopback_address || &*self.0 == "localhost" || &*self.0 == "::/64"
     }
 
+    /// Whether it is a name, which may lead to any address.
+    pub(super) fn is_name(&self) -> bool {
+        self.0.strip_suffix("/64").unwrap_or(&self.0).parse::<IpAddr>().is_err()
+    }
+
     /// Of what stands for a host in an address, or what somebody wrote for one.
     fn of(written: &str) -> Self {
         let bare = written.strip_suffix("/64").unwrap_or(written);

@@ -4,6 +4,7 @@ mod bans;
 mod bench;
 mod connections;
 mod discovery;
+mod doubles;
 mod hostile;
 mod junk;
 mod network;

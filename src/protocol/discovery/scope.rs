@@ -44,6 +44,11 @@ impl Scope {
     }
 }
 
+/// Whether it is in this network or on this machine, as far as its text shows.
+pub(in crate::protocol) fn is_nearby(address: &PeerAddr) -> bool {
+    Scope::of(address) < Scope::Public
+}
+
 /// Whether it stands for every address of a machine, so that one has to know which machine.
 pub(super) fn is_unspecified(address: &PeerAddr) -> bool {
     parse(address.host_and_port().0).is_some_and(|ip| ip.is_unspecified())
