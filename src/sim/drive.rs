@@ -37,13 +37,9 @@ impl Simulation {
             Action::Deliver { to, message } => self.deliver(to, message),
             Action::Garbage { to } => self.garbage(to),
             Action::Dialled { from, epoch, address } => self.dialled(from, epoch, address),
-            Action::Accepted { at, address } => self.accepted(at, address),
+            Action::Accepted { at, from, epoch, address } => self.accepted(at, from, epoch, address),
             Action::DialFailed { from, epoch, address } => {
-                if self.nodes[from].epoch != epoch {
-                    return Ok(());
-                }
-                self.record(Some(from), None, "dial failed", address.as_str().as_bytes());
-                self.handle(from, Input::DialFailed { address, error: Arc::new(TransportError::Refused) })
+                self.dial_failed(from, epoch, address, TransportError::Refused)
             }
             Action::Ended { at, is_lost } => self.ended(at, is_lost),
             Action::Timer { node, epoch } => self.timer(node, epoch),
@@ -152,13 +148,31 @@ impl Simulation {
         let dialling = self.links.open(from, to, self.elapsed);
         let accepting = dialling.other();
         if let Some(at) = self.links.send(accepting, self.elapsed, latency) {
-            self.queue.plan(at, Action::Accepted { at: dialling, address });
+            self.queue.plan(at, Action::Accepted { at: dialling, from, epoch, address });
         }
         self.connected(accepting, Direction::Inbound, caller(from))
     }
 
-    fn accepted(&mut self, at: Place, address: PeerAddr) -> Result<(), Violation> {
-        if self.links.is_open(at) { self.connected(at, Direction::Outbound, address) } else { Ok(()) }
+    fn accepted(&mut self, at: Place, from: usize, epoch: u64, address: PeerAddr) -> Result<(), Violation> {
+        if self.links.is_open(at) {
+            return self.connected(at, Direction::Outbound, address);
+        }
+        // It broke before the dialling node had it. Every dial has an outcome, or the address would wait for it for ever.
+        self.dial_failed(from, epoch, address, TransportError::Reset)
+    }
+
+    fn dial_failed(
+        &mut self,
+        from: usize,
+        epoch: u64,
+        address: PeerAddr,
+        error: TransportError,
+    ) -> Result<(), Violation> {
+        if self.nodes[from].epoch != epoch {
+            return Ok(());
+        }
+        self.record(Some(from), None, "dial failed", address.as_str().as_bytes());
+        self.handle(from, Input::DialFailed { address, error: Arc::new(error) })
     }
 
     fn connected(&mut self, at: Place, direction: Direction, address: PeerAddr) -> Result<(), Violation> {

@@ -31,8 +31,11 @@ pub(super) enum Action {
         epoch: u64,
         address: PeerAddr,
     },
+    /// The dialling node learns that its call was answered.
     Accepted {
         at: Place,
+        from: usize,
+        epoch: u64,
         address: PeerAddr,
     },
     DialFailed {

@@ -1,6 +1,7 @@
 //! Tests of the network and, through it, of the protocol: many short runs with random faults, and a few long ones
 //! with faults of a kind. They assert what the nodes have in the end, not only that they go on.
 
+mod dials;
 mod discovery;
 mod flaws;
 mod large;
