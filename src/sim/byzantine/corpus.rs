@@ -103,7 +103,11 @@ pub(super) fn attack(liar: &mut Byzantine) -> Messages {
             vec![Message::NewBlock(block)]
         },
         |liar| vec![Message::NewBlock(forged(liar, |header| header.history_root = Hash::ZERO))],
-        |liar| vec![Message::NewBlock(forged(liar, |header| header.state_root = Hash::ZERO))],
+        |liar| {
+            // Another one in any case: that of a chain without records is zero.
+            let block = forged(liar, |header| header.state_root = Hash::digest(header.state_root.as_bytes()));
+            vec![Message::NewBlock(block)]
+        },
         |liar| vec![Message::NewBlock(forged(liar, |header| header.height = u64::MAX))],
         |liar| vec![Message::NewBlock(forged(liar, |header| header.version = 2))],
         |liar| vec![Message::NewBlock(forged(liar, |header| header.timestamp = Timestamp::default()))],
@@ -212,4 +216,61 @@ pub(in crate::sim) fn swapped(block: &Block<Record>) -> Arc<Block<Record>> {
     let mut data = block.data().to_vec();
     data.push(Record { author: u64::MAX, number: 0 });
     Arc::new(Block::new(*block.header(), data))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::chain::Blockchain;
+    use crate::sim::SimulationConfig;
+    use rstest::rstest;
+
+    /// A chain without records has a state that is easily guessed, and so may have what is called wrong.
+    #[rstest]
+    #[case::without_records(0)]
+    #[case::with_records(1)]
+    fn nothing_that_is_forged_joins_a_chain(#[case] records: u64) {
+        let spec = SimulationConfig::easy_spec();
+        let now = spec.genesis_time().saturating_add(Duration::from_secs(60));
+        let mut liar = Byzantine::new(1, &spec, now);
+        let mut chain = Blockchain::new(spec);
+        let data = (0..records).map(|number| Record { author: 0, number }).collect();
+        let honest = Arc::new(chain.template(data, now).unwrap().mine().unwrap());
+        let _ = chain.import(Arc::clone(&honest), now).unwrap();
+        liar.next = *chain.template(Vec::new(), now).unwrap().header();
+        let mut refusals = BTreeSet::new();
+        for _ in 0..2_000 {
+            for message in attack(&mut liar) {
+                let (headers, blocks) = match message {
+                    Message::Announce(header) => (vec![header], Vec::new()),
+                    Message::NewBlock(block) => (Vec::new(), vec![block]),
+                    Message::Blocks(blocks) => (Vec::new(), blocks),
+                    _ => continue,
+                };
+                let refused = headers.iter().filter_map(|header| chain.import_header(header, now).err());
+                let refused = refused.collect::<Vec<_>>();
+                let blocks = blocks.into_iter().filter_map(|block| chain.import(block, now).err());
+                for error in refused.into_iter().chain(blocks.collect::<Vec<_>>()) {
+                    let text = format!("{error:?}");
+                    refusals.insert(text.split([' ', '(']).next().unwrap_or_default().to_owned());
+                }
+                assert_eq!(chain.tip(), &honest);
+            }
+        }
+        let expected = [
+            "Height",
+            "HistoryRoot",
+            "KnownInvalid",
+            "MerkleRoot",
+            "ProofOfWork",
+            "StateRoot",
+            "TimestampTooEarly",
+            "TimestampTooLate",
+            "Transaction",
+            "Version",
+        ];
+        assert_eq!(refusals.iter().map(String::as_str).collect::<Vec<_>>(), expected);
+    }
 }

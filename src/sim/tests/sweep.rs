@@ -1,5 +1,7 @@
 //! Many short runs with random faults. `HASHLOOM_SEEDS` says how many, `HASHLOOM_SEED` runs a single one.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 const DEFAULT_SEEDS: u64 = 500;
@@ -33,6 +35,9 @@ fn random_faults_break_no_invariant_and_end_in_one_chain() {
             chain.blocks(..).map(|block| block.unwrap().data().len() as u64).sum::<u64>(),
             chain.state().count
         );
+        let honest: BTreeSet<&Hash> = network.measurements().blocks().map(|(hash, _)| hash).collect();
+        let forged = chain.blocks(1..).map(Result::unwrap).find(|block| !honest.contains(block.hash()));
+        assert_eq!(forged, None, "seed {seed}: a block that no honest node has mined");
         blocks += chain.height();
         records += chain.state().count;
         events += network.events();
