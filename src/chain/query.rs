@@ -318,6 +318,12 @@ impl<T: Transaction> Blockchain<T> {
         way.take(window).filter(|hash| !self.tree.known(hash).has_body())
     }
 
+    /// Whether the header of this hash, which has this height, is on the way from the tip's chain to the best known
+    /// header, without being on the best chain.
+    pub(crate) fn is_ahead(&self, hash: &Hash, height: u64) -> bool {
+        self.tree.ahead_at(height) == Some(hash)
+    }
+
     /// Those of these heights that the best chain has.
     pub(crate) fn clip(&self, heights: impl RangeBounds<u64>) -> Range<u64> {
         let len = self.height() + 1;

@@ -201,7 +201,8 @@ impl<T> Tree<T> {
         }
     }
 
-    fn ahead_at(&self, height: u64) -> Option<&Hash> {
+    /// What the path to the best header has at this height.
+    pub(super) fn ahead_at(&self, height: u64) -> Option<&Hash> {
         let first = self.known(self.ahead.front()?).header.height;
         self.ahead.get(usize::try_from(height.checked_sub(first)?).ok()?)
     }

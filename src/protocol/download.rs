@@ -29,9 +29,7 @@ impl<T: Transaction> Protocol<T> {
 
     /// The bodies to ask each peer for.
     fn plan_downloads(&self) -> Vec<(PeerId, Vec<Hash>)> {
-        let work = self.chain.work();
-        let leads = |peer: &Peer| work_of(&self.chain, peer) > Some(work);
-        if !self.peers.values().any(leads) {
+        if !self.peers.values().any(|peer| self.leads_further(peer)) {
             return Vec::new();
         }
         // What waits for the block below it must fit beside the best chain, however large it is.
@@ -48,7 +46,7 @@ impl<T: Transaction> Protocol<T> {
             };
             let room = limits::MAX_BLOCKS_IN_FLIGHT - peer.blocks.len();
             // Requests that carry many hashes.
-            if room < limits::BLOCKS_PER_REQUEST || !leads(peer) {
+            if room < limits::BLOCKS_PER_REQUEST || !self.leads_further(peer) {
                 continue;
             }
             let way = ways.entry(best).or_insert_with(|| Way {
@@ -63,6 +61,13 @@ impl<T: Transaction> Protocol<T> {
             }
         }
         plan
+    }
+
+    /// Whether the peer has what our chain may go on with: it has shown more work than is ours, or a part of the way
+    /// to such. The block with more work may be here already, and whoever sent it be gone.
+    fn leads_further(&self, peer: &Peer) -> bool {
+        work_of(&self.chain, peer) > Some(self.chain.work())
+            || peer.best.is_some_and(|best| self.chain.is_ahead(&best.hash, best.height))
     }
 }
 

@@ -1,5 +1,5 @@
 //! Headers and blocks: asking for them, serving them, taking them in. Headers come first, and a body is only
-//! asked for when its header has more work behind it than the tip.
+//! asked for when its header, or one that stands on it, has more work behind it than the tip.
 
 use core::time::Duration;
 use std::sync::Arc;

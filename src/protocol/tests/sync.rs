@@ -237,6 +237,26 @@ fn withheld_bodies_come_from_those_who_say_that_they_have_them() {
     assert_eq!(asked_of(&outputs, honest), hashes(&blocks));
 }
 
+/// Whoever mined a block may be gone before it has sent the one below, which others have and do not think better than
+/// ours.
+#[test]
+fn what_a_block_waits_for_comes_from_peers_with_no_more_work_than_ours() {
+    let mut bench = Bench::new();
+    let own = bench.following(&["own"]);
+    let rivals = bench.following(&["rival", "on top"]);
+    assert!(bench.node.mined(&own[0], bench.now).unwrap());
+    bench.outputs();
+    let [miner, other] = [bench.join(), bench.join()];
+    let outputs = bench.receive(other, Message::Announce(*rivals[0].header()));
+    assert_eq!(asked_of(&outputs, other), [], "of equals the first stays");
+    let outputs = bench.receive(miner, Message::NewBlock(Arc::clone(&rivals[1])));
+    assert_eq!((asked_of(&outputs, miner), asked_of(&outputs, other)), (hashes(&rivals[..1]), vec![]));
+    let outputs = bench.handle(Input::Disconnected { peer: miner, reason: CloseReason::Ended });
+    assert_eq!(asked_of(&outputs, other), hashes(&rivals[..1]));
+    bench.receive(other, Message::Blocks(rivals[..1].to_vec()));
+    assert_eq!(bench.node.chain().tip(), &rivals[1]);
+}
+
 /// Headers far ahead of the bodies hold up the peer that showed them, not the others.
 #[test]
 fn headers_far_ahead_do_not_hold_up_the_headers_of_others() {
