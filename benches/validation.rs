@@ -1,0 +1,113 @@
+//! How fast headers and blocks are checked and taken in, as ratios in one run: against the compressions of SHA-256
+//! without which no header or block can be checked, called bare.
+//!
+//! ```sh
+//! cargo bench --no-default-features --bench validation
+//! cargo bench --no-default-features --bench validation -- --quick
+//! ```
+//!
+//! The ways take turns of a millisecond or less, and a ratio is of turns that followed each other, so what else the
+//! machine does meets them all. It prints Markdown tables; `docs/benchmarks.md` shows those of one run.
+
+#![expect(clippy::cast_precision_loss, reason = "figures for people")]
+#![expect(clippy::disallowed_methods, reason = "measures time")]
+
+#[path = "validation/blocks.rs"]
+mod blocks;
+#[path = "common/environment.rs"]
+mod environment;
+#[path = "validation/floor.rs"]
+mod floor;
+#[path = "common/forge.rs"]
+mod forge;
+#[path = "validation/growth.rs"]
+mod growth;
+#[path = "validation/headers.rs"]
+mod headers;
+#[path = "validation/memory.rs"]
+mod memory;
+#[path = "common/table.rs"]
+mod table;
+#[path = "common/turns.rs"]
+mod turns;
+#[path = "validation/ways.rs"]
+mod ways;
+
+use anyhow::Result;
+use clap::Parser;
+
+use memory::Kind;
+use table::{Table, figure};
+
+/// Measures how headers and blocks are taken in.
+#[derive(Clone, Debug, Parser)]
+struct Options {
+    /// Headers of the chain that is taken in ahead of its blocks.
+    #[arg(long, default_value_t = 50_000)]
+    headers: usize,
+
+    /// Blocks of the chain that is taken in.
+    #[arg(long, default_value_t = 20_000)]
+    blocks: usize,
+
+    /// How many times each of the two chains is taken in.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+
+    /// The height of the longer of the two chains that go on growing.
+    #[arg(long, default_value_t = 1_000_000)]
+    tall: u64,
+
+    /// Measures so little that it takes seconds.
+    #[arg(long)]
+    quick: bool,
+
+    /// What Cargo says to every benchmark.
+    #[arg(long, hide = true)]
+    bench: bool,
+
+    /// Builds so many of something and reports on its own memory, as a process of its own.
+    #[arg(long, hide = true)]
+    resident: Option<Kind>,
+}
+
+/// The height of the shorter of the two chains that go on growing.
+const SHORT: u64 = 1_000;
+
+fn main() -> Result<()> {
+    let mut options = Options::parse();
+    if options.quick {
+        options = Options { headers: 3_000, blocks: 1_000, rounds: 1, tall: 5_000, ..options };
+    }
+    if let Some(kind) = options.resident {
+        return memory::report(kind, &options);
+    }
+    println!("{}", environment::describe(&["sha2", "quick_cache", "postcard"]));
+
+    let headers = headers::measure(options.headers, options.rounds)?;
+    println!("{}", headers.table.markdown());
+    let blocks = blocks::measure(options.blocks, options.rounds)?;
+    for table in &blocks.tables {
+        println!("{}", table.markdown());
+    }
+    let growth = growth::measure(SHORT, options.tall)?;
+    println!("{}", growth.table.markdown());
+    println!("{}", memory::measure(&options)?.markdown());
+
+    let mut targets = Table::new("Targets", ["target", "here", ""]);
+    let mut target = |name: &str, value: f64, is_met: bool| {
+        let verdict = if is_met { "met" } else { "missed" };
+        targets.row([name.to_owned(), figure(value), verdict.to_owned()]);
+    };
+    let per_second = headers.rate;
+    target("1,000,000 headers of a chain a second", per_second, per_second >= 1e6);
+    for (name, rate) in &blocks.rates {
+        target(&format!("250,000 blocks a second: {name}"), *rate, *rate >= 250e3);
+    }
+    for (name, ratio) in &growth.ratios {
+        let name = format!("{name} at height {}: at most 1.2 of that at {SHORT}", options.tall);
+        target(&name, *ratio, *ratio <= 1.2);
+    }
+    println!("{}", targets.markdown());
+    Ok(())
+}

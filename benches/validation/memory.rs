@@ -1,0 +1,105 @@
+//! What headers and blocks take in memory. Each is measured in a process of its own, as the system counts it: what
+//! the allocator does not give back counts too, and an allocator that counts would slow down what is measured.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use clap::ValueEnum;
+
+use super::forge::{Forge, NOW};
+use super::table::{Table, figure};
+use super::{Options, blocks, headers};
+
+/// What is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// Headers ahead of their blocks.
+    Headers,
+    /// Blocks of one small text.
+    Small,
+    /// Blocks full of texts.
+    Full,
+}
+
+impl Kind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Headers => "header ahead of its block",
+            Self::Small => "block of one text of 8 bytes",
+            Self::Full => "block of 4 texts of 150 bytes",
+        }
+    }
+
+    /// Its bytes where nothing is added to them.
+    const fn raw(self) -> usize {
+        match self {
+            Self::Headers => 180,
+            Self::Small => 180 + 9,
+            Self::Full => 180 + 4 * 152,
+        }
+    }
+}
+
+pub(crate) fn measure(options: &Options) -> Result<Table> {
+    let columns = ["", "number", "raw bytes", "resident bytes each", "beyond the raw ones"];
+    let mut table = Table::new("Memory", columns).note(
+        "A chain in memory, in a process of its own: what the system counts as resident, divided by their number.",
+    );
+    for kind in [Kind::Headers, Kind::Small, Kind::Full] {
+        let name = kind.to_possible_value().context("no name")?;
+        let mut child = Command::new(std::env::current_exe()?);
+        child.arg("--resident").arg(name.get_name()).arg("--tall").arg(options.tall.to_string());
+        let output = child.stderr(Stdio::inherit()).output()?;
+        ensure!(output.status.success(), "the child ended with {}", output.status);
+        let bytes: f64 = String::from_utf8(output.stdout)?.trim().parse()?;
+        let each = bytes / count(kind, options) as f64;
+        table.row([
+            kind.name().to_owned(),
+            count(kind, options).to_string(),
+            kind.raw().to_string(),
+            figure(each),
+            figure(each - kind.raw() as f64),
+        ]);
+    }
+    Ok(table)
+}
+
+/// As many headers as the taller chain is high, and a tenth of that of blocks.
+fn count(kind: Kind, options: &Options) -> u64 {
+    match kind {
+        Kind::Headers => options.tall,
+        Kind::Small | Kind::Full => options.tall / 10,
+    }
+}
+
+/// Builds them, and prints by how much that made this process larger.
+pub(crate) fn report(kind: Kind, options: &Options) -> Result<()> {
+    let count = count(kind, options);
+    let mut forge = Forge::new()?;
+    let mut chain = headers::empty(usize::try_from(count)?)?;
+    let before = resident()?;
+    for _ in 0..count {
+        match kind {
+            Kind::Headers => {
+                let block = forge.next::<String>(|_| Vec::new())?;
+                ensure!(chain.import_header(block.header(), NOW)?, "a header was known");
+            }
+            Kind::Small => {
+                let _ = chain.import(forge.next(|height| vec![format!("{height:0>8}")])?, NOW)?;
+            }
+            Kind::Full => {
+                let _ = chain.import(blocks::next(&mut forge)?, NOW)?;
+            }
+        }
+    }
+    println!("{}", resident()?.saturating_sub(before));
+    Ok(())
+}
+
+/// The resident memory of this process in bytes.
+fn resident() -> Result<u64> {
+    let status = fs::read_to_string("/proc/self/status").context("memory is read from /proc")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
+}
