@@ -6,6 +6,7 @@ mod bytes;
 mod hash;
 mod header;
 pub mod merkle;
+pub(crate) mod sha256;
 mod target;
 mod transaction;
 mod units;

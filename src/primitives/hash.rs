@@ -5,6 +5,7 @@ use core::cmp::Ordering;
 use sha2::{Digest, Sha256};
 
 use super::bytes::fixed_bytes;
+use super::sha256;
 
 /// A SHA-256 hash, shown and compared as a big-endian number: "leading zeros" in its hex form are leading
 /// zeros of the number that [`Target::is_met_by`](crate::Target::is_met_by) compares.
@@ -19,7 +20,17 @@ impl Hash {
 
     /// SHA-256 of `bytes`.
     pub fn digest(bytes: &[u8]) -> Self {
-        Self(Sha256::digest(bytes).into())
+        Self::digest_behind([], bytes)
+    }
+
+    /// SHA-256 of a short prefix and what follows it.
+    pub(super) fn digest_behind<const N: usize>(prefix: [u8; N], bytes: &[u8]) -> Self {
+        Self(sha256::digest_behind(prefix, bytes))
+    }
+
+    /// SHA-256 of a prefix and two hashes.
+    pub(super) fn digest_pair(prefix: u8, left: &Self, right: &Self) -> Self {
+        Self(sha256::digest_pair(prefix, &left.0, &right.0))
     }
 
     /// SHA-256 of the concatenation of `parts`.

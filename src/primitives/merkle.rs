@@ -41,12 +41,12 @@ use super::hash::Hash;
 
 /// The hash of a leaf: `SHA-256(0x00 || bytes)`.
 pub fn leaf_hash(bytes: &[u8]) -> Hash {
-    Hash::digest_parts(&[&[0], bytes])
+    Hash::digest_behind([0], bytes)
 }
 
 /// The hash of an inner node: `SHA-256(0x01 || left || right)`.
 pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
-    Hash::digest_parts(&[&[1], left.as_ref(), right.as_ref()])
+    Hash::digest_pair(1, left, right)
 }
 
 /// The root over the leaf hashes; of no leaves, `SHA-256("")`.

@@ -6,6 +6,7 @@ use core::slice;
 
 use sha2::block_api::compress256;
 
+use crate::primitives::sha256::INITIAL_STATE;
 use crate::{Header, Target};
 
 /// A header reduced to what an attempt needs.
@@ -94,7 +95,3 @@ impl Attempt {
 
 /// Where the nonce stands in the last block.
 const NONCE: Range<usize> = 44..52;
-
-/// SHA-256's initial hash value: FIPS 180-4, section 5.3.3.
-const INITIAL_STATE: [u32; 8] =
-    [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
