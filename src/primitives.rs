@@ -2,6 +2,7 @@
 
 mod block;
 mod bounded;
+mod by_hash;
 mod bytes;
 mod hash;
 mod header;
@@ -14,6 +15,7 @@ mod work;
 
 pub use block::{Block, BodyDigest, transaction_id};
 pub(crate) use bounded::{bounded_by_weight, bounded_vec};
+pub(crate) use by_hash::{ByHash, HashSet};
 pub use bytes::ParseHexError;
 pub use hash::Hash;
 pub use header::Header;

@@ -1,17 +1,17 @@
 //! The header tree beside the best chain: side branches, headers whose bodies are still to come, and the path to
 //! the best known header. Knows links and work; judges no block, applies no state and reads no store.
 
+mod children;
 #[cfg(test)]
 mod invariants;
 
 use core::cmp::Reverse;
-#[expect(clippy::disallowed_types, reason = "see `ByHash`")]
-use std::collections::HashMap;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::records::BranchRow;
-use crate::primitives::{Block, Hash, Header, Work};
+use crate::primitives::{Block, ByHash, Hash, Header, Work};
+use children::Children;
 
 /// A known header that is not on the best chain.
 #[derive(Clone, Debug)]
@@ -81,17 +81,13 @@ pub(super) struct Tip {
     pub(super) work: Work,
 }
 
-/// What is known by a hash. A synchronisation looks up each of its headers a dozen times, which takes an ordered map
-/// several times as long. Nothing depends on the order: whatever goes through all entries takes the best or sorts.
-#[expect(clippy::disallowed_types, reason = "no order of its entries is ever used")]
-type ByHash<V> = HashMap<Hash, V>;
-
 #[derive(Clone, Debug)]
 pub(super) struct Tree<T> {
     tip: Tip,
-    nodes: ByHash<Node<T>>,
+    /// In boxes, so that they stay where they are while the map grows.
+    nodes: ByHash<Box<Node<T>>>,
     /// By parent, which may be on the best chain: the children that are not.
-    children: ByHash<Vec<Hash>>,
+    children: Children,
     /// How many headers were seen, forgotten ones included.
     seen: u64,
     /// The path from the best chain to the best known header: the header with the most work that is not
@@ -125,7 +121,7 @@ impl<T> Tree<T> {
         Self {
             tip,
             nodes: ByHash::default(),
-            children: ByHash::default(),
+            children: Children::default(),
             seen,
             ahead: VecDeque::new(),
             side_bytes: 0,
@@ -135,7 +131,7 @@ impl<T> Tree<T> {
 
     /// A header beside the best chain.
     pub(super) fn node(&self, hash: &Hash) -> Option<&Node<T>> {
-        self.nodes.get(hash)
+        self.nodes.get(hash).map(|node| &**node)
     }
 
     /// The node of a hash that the tree itself handed out.
@@ -263,8 +259,8 @@ impl<T> Tree<T> {
     fn adopt(&mut self, hash: Hash, node: Node<T>) {
         let parent = node.header.previous_hash;
         let (is_better, is_next) = (node.work > self.best_work(), *self.best_header().0 == parent);
-        self.children.entry(parent).or_default().push(hash);
-        self.nodes.insert(hash, node);
+        self.children.add(parent, hash);
+        self.nodes.insert(hash, Box::new(node));
         if is_better && is_next {
             self.ahead.push_back(hash);
         } else if is_better {
@@ -292,7 +288,7 @@ impl<T> Tree<T> {
             self.changes.touched.insert(hash);
             node.body = Body::Complete(size);
             best = best.max(Some((node.rank(), hash)));
-            open.extend(self.children.get(&hash).into_iter().flatten());
+            open.extend(self.children.of(&hash));
         }
         best.map(|(_, hash)| hash)
     }
@@ -306,7 +302,7 @@ impl<T> Tree<T> {
             let body = core::mem::replace(&mut node.body, Body::Invalid);
             let height = node.header.height;
             self.dropped(hash, height, &body);
-            open.extend(self.children.get(&hash).into_iter().flatten());
+            open.extend(self.children.of(&hash));
         }
         self.find_best_header();
     }
@@ -315,7 +311,7 @@ impl<T> Tree<T> {
     pub(super) fn forget(&mut self, hash: &Hash) {
         let mut open = vec![*hash];
         while let Some(hash) = open.pop() {
-            open.extend(self.children.get(&hash).into_iter().flatten());
+            open.extend(self.children.of(&hash));
             self.remove(&hash);
         }
         self.find_best_header();
@@ -336,8 +332,8 @@ impl<T> Tree<T> {
         for (hash, row) in replaced {
             self.side_bytes += row.size;
             self.changes.touched.insert(*hash);
-            self.children.entry(row.header.previous_hash).or_default().push(*hash);
-            self.nodes.insert(*hash, Node::complete(row));
+            self.children.add(row.header.previous_hash, *hash);
+            self.nodes.insert(*hash, Box::new(Node::complete(row)));
         }
         if was_ahead {
             self.ahead.drain(..path.len().min(self.ahead.len()));
@@ -369,7 +365,7 @@ impl<T> Tree<T> {
         let mut leaves: Vec<(bool, Work, Hash)> = self
             .nodes
             .iter()
-            .filter(|(hash, _)| !self.children.contains_key(hash))
+            .filter(|(hash, _)| self.children.of(hash).is_empty())
             .map(|(hash, node)| (!node.is_invalid(), node.work, *hash))
             .collect();
         leaves.sort_unstable();
@@ -378,7 +374,7 @@ impl<T> Tree<T> {
         for (_, _, leaf) in leaves {
             let mut next = leaf;
             while let Some(node) = self.nodes.get(&next) {
-                let stays = self.children.contains_key(&next)
+                let stays = !self.children.of(&next).is_empty()
                     || self.ahead_at(node.header.height) == Some(&next)
                     || protected.contains(&next);
                 if stays {
@@ -407,14 +403,8 @@ impl<T> Tree<T> {
         if node.is_complete() {
             self.changes.touched.insert(*hash);
         }
-        let parent = node.header.previous_hash;
-        if let Some(siblings) = self.children.get_mut(&parent) {
-            siblings.retain(|child| child != hash);
-            if siblings.is_empty() {
-                self.children.remove(&parent);
-            }
-        }
-        Some(node)
+        self.children.remove(&node.header.previous_hash, hash);
+        Some(*node)
     }
 
     /// Notes that the store may forget a body.

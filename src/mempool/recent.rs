@@ -1,19 +1,13 @@
 //! A set that forgets its oldest members.
 
-#[expect(clippy::disallowed_types, reason = "see `Members`")]
-use std::collections::HashSet;
 use std::collections::{BTreeSet, VecDeque};
 
-use crate::primitives::Hash;
-
-/// Every transaction of a synchronisation is inserted, which takes an ordered set several times as long.
-#[expect(clippy::disallowed_types, reason = "is asked for members, never for their order")]
-type Members = HashSet<Hash>;
+use crate::primitives::{Hash, HashSet};
 
 /// At most `limit` hashes, the last ones inserted.
 #[derive(Clone, Debug)]
 pub(crate) struct RecentSet {
-    members: Members,
+    members: HashSet,
     /// The members, oldest first.
     order: VecDeque<Hash>,
     limit: usize,
@@ -21,7 +15,7 @@ pub(crate) struct RecentSet {
 
 impl RecentSet {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { members: Members::default(), order: VecDeque::new(), limit }
+        Self { members: HashSet::default(), order: VecDeque::new(), limit }
     }
 
     pub(crate) fn contains(&self, hash: &Hash) -> bool {
