@@ -4,6 +4,7 @@
 mod batch;
 mod checksum;
 mod error;
+mod key;
 mod memory;
 #[cfg(feature = "redb")]
 mod redb;

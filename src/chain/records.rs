@@ -218,17 +218,17 @@ impl<T: Transaction> Records<T> {
     /// Keeps a block; `bytes` are what [`encode_block`](Self::encode_block) makes of it.
     pub(super) fn put_block(&mut self, block: &Arc<Block<T>>, size: usize, bytes: Vec<u8>) {
         self.bodies.insert(*block.hash(), block, size);
-        self.batch.put(Table::Blocks, codec::block_key(block.height(), block.hash()), bytes);
+        self.batch.set(Table::Blocks, &codec::block_key(block.height(), block.hash()), bytes);
     }
 
     /// The bytes of a block, once it is sure that they read back as the same block: not every serde form does in
     /// every format. `size` is the block's canonical size, which is about that of the bytes.
     pub(super) fn encode_block(block: &Block<T>, size: usize) -> Result<Vec<u8>, EncodeError> {
         let bytes = codec::block_bytes(block, size)?;
-        match codec::read_data::<T>(&bytes) {
-            Some(data) if data == block.data() => Ok(bytes),
-            _ => Err(EncodeError::new("its serde form in postcard does not read back as the same value")),
+        if codec::reads_back(&bytes, block.data()) {
+            return Ok(bytes);
         }
+        Err(EncodeError::new("its serde form in postcard does not read back as the same value"))
     }
 
     pub(super) fn delete_block(&mut self, height: u64, hash: &Hash) {
@@ -362,8 +362,8 @@ impl<T: Transaction> Records<T> {
 
     fn put_row(&mut self, row: &Row) {
         let height = row.header.height.to_be_bytes();
-        self.batch.put(Table::Chain, height, row.to_bytes());
-        self.batch.put(Table::Heights, *row.hash.as_bytes(), height);
+        self.batch.set(Table::Chain, &height, row.to_bytes());
+        self.batch.set(Table::Heights, row.hash.as_bytes(), height.to_vec());
     }
 
     fn load_row(&self, height: u64) -> Result<Option<Arc<Row>>, StoreError> {

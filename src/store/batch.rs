@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::Table;
+use super::key::{Key, Value};
 
 /// Changes to a [`Store`](super::Store) that are made all at once or not at all. Of several changes to one key
 /// the last counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
-    changes: BTreeMap<Table, BTreeMap<Vec<u8>, Option<Vec<u8>>>>,
+    changes: BTreeMap<Table, BTreeMap<Key, Option<Value>>>,
 }
 
 impl Batch {
@@ -19,25 +20,38 @@ impl Batch {
 
     /// Sets the value of a key.
     pub fn put(&mut self, table: Table, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
-        self.changes.entry(table).or_default().insert(key.into(), Some(value.into()));
+        self.changes
+            .entry(table)
+            .or_default()
+            .insert(Key::from(&key.into()[..]), Some(Value::new(value.into())));
     }
 
     /// Removes a key, if it is there.
     pub fn delete(&mut self, table: Table, key: impl Into<Vec<u8>>) {
-        self.changes.entry(table).or_default().insert(key.into(), None);
+        self.changes.entry(table).or_default().insert(Key::from(&key.into()[..]), None);
+    }
+
+    /// [`put`](Self::put) of a value that is there already, under a borrowed key.
+    pub(crate) fn set(&mut self, table: Table, key: &[u8], value: Vec<u8>) {
+        self.changes.entry(table).or_default().insert(Key::from(key), Some(Value::new(value)));
     }
 
     /// What the batch makes of a key: its new value, or `Some(None)` where the key is removed; `None` where the
     /// batch leaves it as it is.
     pub fn get(&self, table: Table, key: &[u8]) -> Option<Option<&[u8]>> {
-        self.changes.get(&table)?.get(key).map(Option::as_deref)
+        self.changes.get(&table)?.get(key).map(|value| value.as_ref().map(|value| &value[..]))
     }
 
     /// The changes by table and key: the new value, or `None` where the key is removed.
     pub fn iter(&self) -> impl Iterator<Item = (Table, &[u8], Option<&[u8]>)> {
-        self.changes.iter().flat_map(|(table, changes)| {
-            changes.iter().map(|(key, value)| (*table, &key[..], value.as_deref()))
-        })
+        self.entries().map(|(table, key, value)| (table, &key[..], value.map(|value| &value[..])))
+    }
+
+    /// The changes as they are kept, by table and key.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (Table, &Key, Option<&Value>)> {
+        self.changes
+            .iter()
+            .flat_map(|(table, changes)| changes.iter().map(|(key, value)| (*table, key, value.as_ref())))
     }
 
     /// Whether nothing is changed.

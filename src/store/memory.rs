@@ -1,44 +1,65 @@
 //! A store that lasts as long as the process.
 
+use core::hash::BuildHasherDefault;
+use core::ops::RangeBounds;
 use std::collections::BTreeMap;
+use std::hash::DefaultHasher;
 
+use super::key::{Key, Value};
 use super::{Batch, Entries, Keys, Order, Store, StoreError, Table, is_empty};
 
 /// A store in memory. Durable in the sense of [`Store::commit`] it is not; everything else holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
-    tables: BTreeMap<Table, BTreeMap<Vec<u8>, Vec<u8>>>,
+    tables: BTreeMap<Table, BTreeMap<Key, Value>>,
+    heights: Unordered,
 }
+
+/// The table of heights, which has no other order than that of hashes: looked up all the time, and hardly ever listed. In
+/// a map that keeps an order each new block would cost the more memory accesses, the longer the chain is.
+///
+/// Its hasher has no secret: each key that a peer may choose is that of a block, and has cost the work of one.
+#[expect(clippy::disallowed_types, reason = "sorted wherever it is listed")]
+type Unordered = std::collections::HashMap<Key, Value, BuildHasherDefault<DefaultHasher>>;
 
 impl Memory {
     /// An empty store.
     pub const fn new() -> Self {
-        Self { tables: BTreeMap::new() }
+        Self { tables: BTreeMap::new(), heights: Unordered::with_hasher(BuildHasherDefault::new()) }
     }
 }
 
 impl Store for Memory {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.tables.get(&table).and_then(|entries| entries.get(key)).cloned())
+        Ok(match table {
+            Table::Heights => self.heights.get(key),
+            _ => self.tables.get(&table).and_then(|entries| entries.get(key)),
+        }
+        .map(|value| value.to_vec()))
     }
 
     fn scan(&self, table: Table, keys: Keys<'_>, order: Order, limit: usize) -> Result<Entries, StoreError> {
-        let Some(entries) = self.tables.get(&table).filter(|_| !is_empty(keys)) else {
+        if is_empty(keys) {
             return Ok(Vec::new());
-        };
-        let range = entries.range::<[u8], _>(keys).map(|(key, value)| (key.clone(), value.clone()));
-        Ok(match order {
-            Order::Ascending => range.take(limit).collect(),
-            Order::Descending => range.rev().take(limit).collect(),
-        })
+        }
+        if table == Table::Heights {
+            let is_asked_for = |key: &Key| RangeBounds::<[u8]>::contains::<[u8]>(&keys, key);
+            let mut entries: Vec<_> = self.heights.iter().filter(|(key, _)| is_asked_for(key)).collect();
+            entries.sort_unstable_by_key(|(key, _)| *key);
+            return Ok(first(entries.into_iter(), order, limit));
+        }
+        let entries = self.tables.get(&table);
+        Ok(entries.map_or_else(Vec::new, |entries| first(entries.range::<[u8], _>(keys), order, limit)))
     }
 
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        for (table, key, value) in batch.iter() {
-            let entries = self.tables.entry(table).or_default();
-            match value {
-                Some(value) => entries.insert(key.to_vec(), value.to_vec()),
-                None => entries.remove(key),
+        for (table, key, value) in batch.entries() {
+            let value = value.map(Value::clone);
+            match (table, value) {
+                (Table::Heights, Some(value)) => self.heights.insert(key.clone(), value),
+                (Table::Heights, None) => self.heights.remove(&**key),
+                (_, Some(value)) => self.tables.entry(table).or_default().insert(key.clone(), value),
+                (_, None) => self.tables.get_mut(&table).and_then(|entries| entries.remove(&**key)),
             };
         }
         Ok(())
@@ -46,6 +67,19 @@ impl Store for Memory {
 
     fn is_in_memory(&self) -> bool {
         true
+    }
+}
+
+/// The first of these entries, which come in ascending order.
+fn first<'a>(
+    entries: impl DoubleEndedIterator<Item = (&'a Key, &'a Value)>,
+    order: Order,
+    limit: usize,
+) -> Entries {
+    let entries = entries.map(|(key, value)| (key.to_vec(), value.to_vec()));
+    match order {
+        Order::Ascending => entries.take(limit).collect(),
+        Order::Descending => entries.rev().take(limit).collect(),
     }
 }
 

@@ -97,8 +97,11 @@ impl BranchRow {
 }
 
 /// Blocks lie in order of height, so that a growing chain appends and pruning cuts off a front.
-pub(super) fn block_key(height: u64, hash: &Hash) -> Vec<u8> {
-    [&height.to_be_bytes()[..], hash.as_bytes()].concat()
+pub(super) fn block_key(height: u64, hash: &Hash) -> [u8; 8 + Hash::LEN] {
+    let mut key = [0; 8 + Hash::LEN];
+    key[..8].copy_from_slice(&height.to_be_bytes());
+    key[8..].copy_from_slice(hash.as_bytes());
+    key
 }
 
 pub(super) fn height_of_key(key: &[u8]) -> Option<u64> {
@@ -125,12 +128,19 @@ pub(super) fn block_bytes<T: Transaction>(block: &Block<T>, size: usize) -> Resu
     postcard::to_extend(block.data(), bytes).map_err(|error| EncodeError::of_postcard(&error))
 }
 
-/// The transactions in the bytes of a block.
-pub(super) fn read_data<T: Transaction>(bytes: &[u8]) -> Option<Vec<T>> {
-    match postcard::take_from_bytes(bytes.get(Header::LEN..)?) {
-        Ok((data, [])) => Some(data),
-        _ => None,
+/// Whether these are the transactions in the bytes of a block. Reads one at a time, as a list of them is read, and
+/// keeps none.
+pub(super) fn reads_back<T: Transaction>(bytes: &[u8], data: &[T]) -> bool {
+    let Some(body) = bytes.get(Header::LEN..) else { return false };
+    // A list begins with its length.
+    let Ok((len, mut rest)) = postcard::take_from_bytes::<usize>(body) else { return false };
+    for transaction in data {
+        match postcard::take_from_bytes::<T>(rest) {
+            Ok((read, left)) if read == *transaction => rest = left,
+            _ => return false,
+        }
     }
+    len == data.len() && rest.is_empty()
 }
 
 /// The block that is kept under this hash, and its canonical size. Hashes it anew, header and body.

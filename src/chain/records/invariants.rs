@@ -82,12 +82,13 @@ where
         let kept = kept.map(|row| (row.hash, row.header.height, row.size));
         let beside = aside.complete.iter().map(|(hash, row)| (*hash, row.header.height, row.size));
         for (hash, height, size) in kept.chain(beside) {
-            let bytes = stored.remove(&block_key(height, &hash)).expect("every block that is kept is there");
+            let bytes =
+                stored.remove(&block_key(height, &hash)[..]).expect("every block that is kept is there");
             let (block, read) = read_block::<T>(height, &hash, &bytes).unwrap();
             assert_eq!((block.hash(), block.height(), read), (&hash, height, size));
         }
         for (height, hash) in &aside.dropped {
-            stored.remove(&block_key(*height, hash));
+            stored.remove(&block_key(*height, hash)[..]);
         }
         assert!(stored.is_empty(), "bodies that nobody asks for: {:?}", stored.keys());
     }
