@@ -4,6 +4,7 @@
 mod ancestry;
 mod config;
 mod error;
+mod extend;
 mod import;
 mod imported;
 mod locator;

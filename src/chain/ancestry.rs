@@ -16,6 +16,8 @@ use crate::store::{StoreError, Table};
 /// What the chain asks of the block after its tip.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Next {
+    /// The tip.
+    pub(super) parent: Hash,
     pub(super) target: CompactTarget,
     /// The timestamp has to be later than this.
     pub(super) median: Timestamp,
@@ -34,7 +36,7 @@ pub(super) struct BranchEnd {
 impl BranchEnd {
     /// The median timestamp that the next header has to be later than.
     pub(super) fn median(&self) -> Timestamp {
-        check::median(self.timestamps.iter().copied().collect())
+        check::median(self.timestamps.iter().copied())
     }
 
     /// Goes on to the next header.
@@ -52,7 +54,19 @@ impl<T: Transaction> Blockchain<T> {
     /// What the chain asks of the block after its tip.
     pub(super) fn look_ahead(&self) -> Result<Next, StoreError> {
         let Tip { hash, header, .. } = self.tree.tip();
-        Ok(Next { target: self.target_after(hash, header)?, median: self.median_after(header)? })
+        let median = match self.records.last_timestamps(header.height) {
+            Some(timestamps) => check::median(timestamps),
+            None => self.median_after(header)?,
+        };
+        Ok(Next { parent: *hash, target: self.target_after(hash, header)?, median })
+    }
+
+    /// The same, for the chain's own use while it takes in blocks: not again for the same tip.
+    pub(super) fn look_ahead_once(&mut self) -> Result<(), StoreError> {
+        if self.next.parent != self.tree.tip().hash {
+            self.next = self.look_ahead()?;
+        }
+        Ok(())
     }
 
     /// A known header, wherever it is.
@@ -110,7 +124,7 @@ impl<T: Transaction> Blockchain<T> {
 
     /// The median timestamp that a block on top of `parent` has to be later than.
     pub(super) fn median_after(&self, parent: &Header) -> Result<Timestamp, StoreError> {
-        Ok(check::median(self.last_timestamps(parent)?.into()))
+        Ok(check::median(self.last_timestamps(parent)?.into_iter()))
     }
 
     /// The timestamps up to that of `last`, oldest first, as many as a median is taken over.
@@ -127,11 +141,8 @@ impl<T: Transaction> Blockchain<T> {
         Ok(timestamps)
     }
 
-    /// The branch that ends with this header.
+    /// The branch that ends with this header, found anew.
     pub(super) fn branch_end(&self, hash: &Hash, header: &Header) -> Result<BranchEnd, StoreError> {
-        if let Some(end) = self.branch_ends.iter().find(|end| end.hash == *hash) {
-            return Ok(end.clone());
-        }
         let history = if *hash == self.tree.tip().hash {
             self.history.clone()
         } else {

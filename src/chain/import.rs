@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::ancestry::frontier;
+use super::ancestry::{BranchEnd, frontier};
 use super::imported::{Imported, ImportedAll, Moves, Verdict};
 use super::records::{Records, Row};
 use super::tree::{Body, Node};
@@ -128,13 +128,21 @@ impl<T: Transaction> Blockchain<T> {
         }
         let digest = block.digest()?;
         check::body(block.header(), &digest, &self.spec).inspect_err(|error| self.remember(&hash, error))?;
+        let size = digest.size;
         // Whether it can be kept is known before it is kept anywhere.
-        let bytes = Records::encode_block(&block, digest.size)?;
+        let bytes = Records::encode_block(&block, size)?;
+        if let Some(extension) = self.extension(&block, now)? {
+            let verdict = self.extend(block, size, bytes, extension);
+            if let Some(candidate) = self.adopt_orphans(hash, None, now)? {
+                self.follow(candidate, self.height(), &hash)?;
+            }
+            return Ok(verdict);
+        }
         if self.tree.node(&hash).is_none() {
             let missing = block.header().previous_hash;
             if self.parent_of(block.header())?.is_none() {
                 let missing = self.nearest_missing(block.height(), missing)?;
-                self.orphans.insert(block, digest.size);
+                self.orphans.insert(block, size);
                 return Ok(Verdict::Orphan { missing });
             }
             // What extends the tip leaves the side at once, so it needs no room there.
@@ -145,11 +153,11 @@ impl<T: Transaction> Blockchain<T> {
         }
         let extends_tip = block.header().previous_hash == self.tree.tip().hash;
         let (headers, limit) = (usize::MAX, self.config.max_side_bytes);
-        if !extends_tip && !self.tree.make_room(headers, limit, digest.size, &[hash]) {
+        if !extends_tip && !self.tree.make_room(headers, limit, size, &[hash]) {
             return Err(BlockError::SideBytesFull { got: self.tree.side_bytes(), limit });
         }
         let (height, parent) = (block.height(), block.header().previous_hash);
-        let attached = self.tree.attach(block, digest.size);
+        let attached = self.tree.attach(block, size);
         self.store_completed(Some((hash, bytes)))?;
         let candidate = self.adopt_orphans(hash, attached, now)?;
         if let Some(candidate) = candidate {
@@ -334,23 +342,42 @@ impl<T: Transaction> Blockchain<T> {
         }
         let work = parent.work + work_of(header.target);
         self.check_final(|| self.tree.fork_height(&parent_hash).or(Some(parent.header.height)))?;
-        let mut end = self.branch_end(&parent_hash, &parent.header)?;
+        let known_end = self.branch_ends.iter().position(|end| end.hash == parent_hash);
+        let mut end = match known_end {
+            Some(index) => self.branch_ends.remove(index),
+            None => self.branch_end(&parent_hash, &parent.header)?,
+        };
+        let accepted = self.check_header(header, &parent.header, &end, now).and_then(|()| room(self));
+        match known_end {
+            _ if accepted.is_ok() => {
+                self.tree.insert(hash, *header, work);
+                end.extend(hash, header.timestamp);
+                if self.branch_ends.len() == MAX_BRANCH_ENDS {
+                    self.branch_ends.remove(0);
+                }
+                self.branch_ends.push(end);
+            }
+            Some(index) => self.branch_ends.insert(index, end),
+            None => {}
+        }
+        accepted
+    }
+
+    /// Checks a header against its ancestors, the last of which is the end of this branch.
+    fn check_header(
+        &self,
+        header: &Header,
+        parent: &Header,
+        end: &BranchEnd,
+        now: Timestamp,
+    ) -> Result<(), BlockError> {
         let expected = Expected {
-            height: parent.header.height + 1,
-            target: self.target_after(&parent_hash, &parent.header)?,
+            height: parent.height + 1,
+            target: self.target_after(&end.hash, parent)?,
             median: end.median(),
             history_root: end.history.root(),
         };
-        check::header_in_chain(header, &expected, &self.spec, now)?;
-        room(self)?;
-        self.tree.insert(hash, *header, work);
-        end.extend(hash, header.timestamp);
-        self.branch_ends.retain(|end| end.hash != parent_hash);
-        if self.branch_ends.len() == MAX_BRANCH_ENDS {
-            self.branch_ends.remove(0);
-        }
-        self.branch_ends.push(end);
-        Ok(())
+        check::header_in_chain(header, &expected, &self.spec, now)
     }
 
     /// Refuses a branch that leaves the best chain below its final part, or below the bodies that are kept. Asks
@@ -380,6 +407,9 @@ impl<T: Transaction> Blockchain<T> {
         mut best: Option<Hash>,
         now: Timestamp,
     ) -> Result<Option<Hash>, BlockError> {
+        if self.orphans.len() == 0 {
+            return Ok(best);
+        }
         let mut open = VecDeque::from([hash]);
         while let Some(parent) = open.pop_front() {
             for (orphan, size) in self.orphans.take_children(&parent) {

@@ -134,7 +134,8 @@ impl<T: Transaction> Blockchain<T> {
         let Loaded { tip, tree, stored_branches, history, snapshots, upkeep } = loaded;
         let orphans = Orphans::new(config.max_orphans, config.max_orphan_bytes);
         let (branch_ends, moves) = (Vec::new(), Moves::default());
-        let next = Next { target: spec.easiest_target(), median: genesis.header().timestamp };
+        let (target, median) = (spec.easiest_target(), genesis.header().timestamp);
+        let next = Next { parent: tree.tip().hash, target, median };
         let mut chain = Self {
             spec,
             config,

@@ -100,7 +100,7 @@ impl<T: Transaction> Blockchain<T> {
             self.put_state()?;
         }
         self.prune()?;
-        self.next = self.look_ahead()?;
+        self.look_ahead_once()?;
         if flaw!(TellsFirst) { Ok(()) } else { self.records.commit() }
     }
 

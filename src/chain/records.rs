@@ -12,9 +12,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::consensus::BlockError;
-use crate::consensus::check;
+use crate::consensus::check::{self, MEDIAN_SPAN};
 use crate::primitives::merkle::Subtrees;
-use crate::primitives::{Block, EncodeError, Hash, Header, Transaction, Work};
+use crate::primitives::{Block, EncodeError, Hash, Header, Timestamp, Transaction, Work};
 use crate::store::{ALL_KEYS, Batch, Order, Store, StoreError, Table, seal, unseal};
 
 use super::{OpenError, ProveError, history_leaf};
@@ -155,6 +155,13 @@ impl<T: Transaction> Records<T> {
     /// The rows of the best chain that are in memory, ascending.
     pub(super) fn recent_rows(&self) -> impl Iterator<Item = &Row> {
         self.recent.iter().map(|row| &**row)
+    }
+
+    /// The timestamps that the median after the tip, at this height, is taken over; `None` where not all of their rows
+    /// are in memory.
+    pub(super) fn last_timestamps(&self, height: u64) -> Option<impl Iterator<Item = Timestamp>> {
+        let is_known = self.recent.len() >= MEDIAN_SPAN || self.recent.len() as u64 > height;
+        is_known.then(|| self.recent.iter().rev().take(MEDIAN_SPAN).map(|row| row.header.timestamp))
     }
 
     /// Loads the last rows of the best chain into memory.

@@ -45,7 +45,7 @@ impl<T: Transaction> Blockchain<T> {
 
     /// The header of the next block, without state root and nonce.
     pub(crate) fn next_header(&self, miner: Address, merkle_root: Hash, now: Timestamp) -> Header {
-        let Next { target, median } = self.next;
+        let Next { target, median, .. } = self.next;
         Header {
             version: Header::VERSION,
             height: self.height() + 1,

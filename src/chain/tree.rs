@@ -250,6 +250,35 @@ impl<T> Tree<T> {
         true
     }
 
+    /// Whether a block on the tip can become the tip without a stay here: it is new, or the next of those whose headers
+    /// came ahead, nothing better is known than what leads to it, and no other body waits for its own.
+    pub(super) fn is_next(&self, hash: &Hash) -> bool {
+        let waits = |child: &Hash| self.known(child).has_body();
+        match self.node(hash).map(|node| &node.body) {
+            None => self.ahead.is_empty(),
+            Some(Body::Missing) => {
+                self.ahead.front() == Some(hash) && !self.children.of(hash).iter().any(waits)
+            }
+            Some(_) => false,
+        }
+    }
+
+    /// Makes a block that [is next](Self::is_next) the tip, and returns its turn among all that were seen.
+    pub(super) fn advance(&mut self, tip: Tip) -> u64 {
+        let seen = match self.take(&tip.hash) {
+            Some(node) => {
+                self.ahead.pop_front();
+                node.seen
+            }
+            None => {
+                self.seen += 1;
+                self.seen - 1
+            }
+        };
+        self.tip = tip;
+        seen
+    }
+
     /// Has the store forget a block that is not in the tree, and its body where its height is known.
     pub(super) fn discard(&mut self, hash: Hash, height: Option<u64>) {
         self.changes.dropped.extend(height.map(|height| (height, hash)));

@@ -113,7 +113,16 @@ pub(crate) fn apply_all<T: Transaction>(
 }
 
 /// The median of the timestamps, which come in any order; the upper one of an even number, as in Bitcoin.
-pub(crate) fn median(mut timestamps: Vec<Timestamp>) -> Timestamp {
-    timestamps.sort_unstable();
-    timestamps.get(timestamps.len() / 2).copied().unwrap_or_default()
+///
+/// Of more than [`MEDIAN_SPAN`] the first ones count.
+pub(crate) fn median(timestamps: impl Iterator<Item = Timestamp>) -> Timestamp {
+    let mut sorted = [Timestamp::default(); MEDIAN_SPAN];
+    let mut count = 0;
+    for (place, timestamp) in sorted.iter_mut().zip(timestamps) {
+        *place = timestamp;
+        count += 1;
+    }
+    let sorted = &mut sorted[..count];
+    sorted.sort_unstable();
+    sorted.get(count / 2).copied().unwrap_or_default()
 }

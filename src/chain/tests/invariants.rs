@@ -54,8 +54,8 @@ where
         assert_eq!(rows[0].hash, *self.genesis().hash());
         assert_eq!(*self.state(), state);
         assert_eq!(self.history, rows.iter().map(|row| history_leaf(&row.hash)).collect::<CompactRange>());
-        let Next { target, median } = self.look_ahead().unwrap();
-        assert_eq!((self.next.target, self.next.median), (target, median));
+        let Next { parent, target, median } = self.look_ahead().unwrap();
+        assert_eq!((self.next.parent, self.next.target, self.next.median), (parent, target, median));
         self.tree.check_invariants(|hash| {
             let row = rows.iter().find(|row| row.hash == *hash)?;
             Some((row.header.height, row.work))

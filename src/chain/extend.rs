@@ -1,0 +1,86 @@
+//! The common way of a block: onto the tip, without a stay beside the best chain. A block that cannot go it takes the
+//! long way, which also says what is wrong with it.
+
+use std::sync::Arc;
+
+use super::imported::Verdict;
+use super::records::Row;
+use super::tree::Tip;
+use super::{Blockchain, history_leaf, work_of};
+use crate::consensus::check::{self, Expected};
+use crate::primitives::{Block, Timestamp, Transaction, Work};
+use crate::store::StoreError;
+
+/// What a block makes of the chain whose tip it becomes.
+#[derive(Debug)]
+pub(super) struct Extension<T: Transaction> {
+    /// The work up to the block.
+    work: Work,
+    /// The state after it.
+    state: T::State,
+}
+
+impl<T: Transaction> Blockchain<T> {
+    /// What a block makes of the chain that it extends; `None` where it does not stand on the tip, breaks a rule, or
+    /// there are others to be compared with it. Its proof of work and its body were checked before.
+    pub(super) fn extension(
+        &mut self,
+        block: &Block<T>,
+        now: Timestamp,
+    ) -> Result<Option<Extension<T>>, StoreError> {
+        let (hash, header) = (block.hash(), block.header());
+        let tip = self.tree.tip();
+        if header.previous_hash != tip.hash || !self.tree.is_next(hash) {
+            return Ok(None);
+        }
+        let work = match self.tree.node(hash) {
+            // Its header was checked when it came, ahead of the block.
+            Some(node) => node.work,
+            None => {
+                let height = tip.header.height + 1;
+                let work = tip.work + work_of(header.target);
+                self.look_ahead_once()?;
+                let expected = Expected {
+                    height,
+                    target: self.next.target,
+                    median: self.next.median,
+                    history_root: self.history.root(),
+                };
+                if check::header_in_chain(header, &expected, &self.spec, now).is_err() {
+                    return Ok(None);
+                }
+                work
+            }
+        };
+        if work <= self.tree.tip().work {
+            return Ok(None);
+        }
+        let mut state = self.snapshots.tip().clone();
+        if check::apply(header, block.data(), &mut state).is_err() {
+            return Ok(None);
+        }
+        Ok(Some(Extension { work, state }))
+    }
+
+    /// Makes a block of this canonical size, whose bytes for the store these are, the tip.
+    pub(super) fn extend(
+        &mut self,
+        block: Arc<Block<T>>,
+        size: usize,
+        bytes: Vec<u8>,
+        extension: Extension<T>,
+    ) -> Verdict {
+        let Extension { work, state } = extension;
+        let (hash, header) = (*block.hash(), *block.header());
+        self.records.put_block(&block, size, bytes);
+        let seen = self.tree.advance(Tip { hash, header, work });
+        let mut subtrees = Vec::new();
+        self.history.push_with(history_leaf(&hash), |root| subtrees.push(root));
+        self.records.push_row(Row { hash, header, work, seen, size, subtrees });
+        self.upkeep.replay_bytes += size;
+        self.snapshots.push(state);
+        self.tip = Arc::clone(&block);
+        self.moves.connect(block);
+        Verdict::Kept
+    }
+}
