@@ -5,6 +5,7 @@ mod ancestry;
 mod config;
 mod error;
 mod extend;
+mod ids;
 mod import;
 mod imported;
 mod locator;
@@ -29,6 +30,7 @@ use crate::primitives::{Block, Hash, Target, Transaction, Work};
 use ancestry::{BranchEnd, Next};
 pub use config::ChainConfig;
 pub use error::{OpenError, ProveError};
+use ids::Ids;
 use imported::Moves;
 pub use imported::{Imported, ImportedAll, Verdict};
 pub use open::FORMAT_VERSION;
@@ -78,6 +80,7 @@ pub struct Blockchain<T: Transaction = String> {
     next: Next,
     /// How the best chain has changed in the import under way.
     moves: Moves<T>,
+    ids: Ids,
 }
 
 /// A block's leaf in the history tree.

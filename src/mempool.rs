@@ -250,11 +250,16 @@ impl<T: Transaction> Mempool<T> {
         self.is_stuck = false;
         self.bytes = 0;
         let mut taken = BTreeSet::new();
-        // What was imported has an encoding.
-        for id in connected.iter().filter_map(|block| block.digest().ok()).flat_map(|digest| digest.ids) {
+        let mut note = |id| {
             self.mined.insert(id);
             if !candidates.is_empty() {
                 taken.insert(id);
+            }
+        };
+        for block in connected {
+            match chain.ids_of(block.hash()) {
+                Some(ids) => ids.iter().copied().for_each(&mut note),
+                None => measured(block).for_each(|(id, ..)| note(id)),
             }
         }
         candidates.retain(|pending| taken.insert(pending.id));

@@ -10,7 +10,7 @@ use super::tree::{Body, Node};
 use super::{Blockchain, history_leaf, work_of};
 use crate::consensus::BlockError;
 use crate::consensus::check::{self, Expected};
-use crate::primitives::{Block, Hash, Header, Timestamp, Transaction};
+use crate::primitives::{Block, BodyDigest, Hash, Header, Timestamp, Transaction};
 use crate::store::StoreError;
 
 /// How many ends of branches are remembered.
@@ -79,6 +79,7 @@ impl<T: Transaction> Blockchain<T> {
     ) -> Result<ImportedAll<T>, StoreError> {
         self.recover_if_stale()?;
         self.moves = Moves::default();
+        self.ids.clear();
         self.import_and_commit(blocks, now).inspect_err(|_| self.roll_back())
     }
 
@@ -128,7 +129,8 @@ impl<T: Transaction> Blockchain<T> {
         }
         let digest = block.digest()?;
         check::body(block.header(), &digest, &self.spec).inspect_err(|error| self.remember(&hash, error))?;
-        let size = digest.size;
+        let BodyDigest { ids, size } = digest;
+        self.ids.keep(hash, ids);
         // Whether it can be kept is known before it is kept anywhere.
         let bytes = Records::encode_block(&block, size)?;
         if let Some(extension) = self.extension(&block, now)? {

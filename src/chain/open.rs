@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::ancestry::{Next, frontier};
+use super::ids::Ids;
 use super::imported::Moves;
 use super::orphans::Orphans;
 use super::persist::Upkeep;
@@ -151,6 +152,7 @@ impl<T: Transaction> Blockchain<T> {
             upkeep,
             next,
             moves,
+            ids: Ids::default(),
         };
         chain.next = chain.look_ahead().map_err(located)?;
         Ok(chain)
