@@ -9,7 +9,7 @@ pub struct ChainConfig {
     /// Canonical bytes of all blocks that wait for an unknown parent. Default: 16 MiB.
     pub max_orphan_bytes: usize,
     /// Headers that are not on the best chain: side branches, and headers whose bodies are still to come. A
-    /// fork longer than this cannot be overcome. Default: 65,536, about 20 MiB.
+    /// fork longer than this cannot be overcome. Default: 65,536, about 35 MiB.
     pub max_side_headers: usize,
     /// Canonical bytes of the bodies that are not on the best chain. A fork whose bodies are larger cannot be
     /// overcome. Default: 256 MiB.
