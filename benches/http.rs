@@ -26,7 +26,7 @@ use anyhow::{Context, Result, ensure};
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use clap::Parser;
-use hashloom::http::{HttpConfig, RoutesConfig, routes, serve};
+use hashloom::http::{HttpConfig, RoutesConfig, routes, serve, serve_node};
 use hashloom::{ChainSpec, CompactTarget, Node, Retarget};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -61,6 +61,12 @@ struct Options {
 /// Blocks of the chain that is read.
 const BLOCKS: u64 = 100;
 
+/// What a read has to reach of what axum does.
+const LEAST_RATIO: f64 = 0.8;
+
+/// How much slower the others may become beside connections that stall, before it is more than noise.
+const LEAST_BESIDE_STALLED: f64 = 0.9;
+
 /// Transactions of a block, and the bytes of each.
 const TRANSACTIONS: usize = 4;
 const TRANSACTION_BYTES: usize = 150;
@@ -69,29 +75,43 @@ fn main() -> Result<()> {
     let options = Options::parse();
     let servers = Builder::new_multi_thread().enable_all().build()?;
     let client = Builder::new_current_thread().enable_all().build()?;
-    let (node, hash) = servers.block_on(node(&options))?;
+    let Served { node, threads, hash } = servers.block_on(node(&options))?;
 
     println!("{} connections, each with one request after the other:\n", options.connections);
-    println!("| | bytes of the answer | axum, a second | this crate, a second | ratio | middle half |");
-    println!("| --- | ---: | ---: | ---: | ---: | ---: |");
+    println!(
+        "| | bytes of the answer | axum, a second | `serve_node`, a second | ratio | middle half | `serve`, ratio |"
+    );
+    println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: |");
     let known = format!("If-None-Match: \"{hash}\"\r\n");
-    for (name, path, headers) in [
-        ("`GET /status`", "/status".to_owned(), ""),
-        ("`GET /blocks/{height}`", "/blocks/50".to_owned(), ""),
-        ("`GET /blocks/{hash}`", format!("/blocks/{hash}"), ""),
-        ("`GET /blocks/{hash}` that the client has: 304", format!("/blocks/{hash}"), &known),
-        ("`GET /blocks?limit=100`", "/blocks?limit=100".to_owned(), ""),
+    let mut targets = Vec::new();
+    for (name, path, headers, target) in [
+        ("`GET /status`", "/status".to_owned(), "", Some(LEAST_RATIO)),
+        ("`GET /blocks/{height}`", "/blocks/50".to_owned(), "", Some(LEAST_RATIO)),
+        ("`GET /blocks/{hash}`", format!("/blocks/{hash}"), "", None),
+        ("`GET /blocks/{hash}` that the client has: 304", format!("/blocks/{hash}"), &known, None),
+        ("`GET /blocks?limit=100`", "/blocks?limit=100".to_owned(), "", None),
     ] {
         let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
         let (head, body) = client.block_on(answer(node, &request))?;
         let other = servers.block_on(bare(body.clone()))?;
-        let ours = Server::new(node, &request);
-        let bare = Server::new(other, &request.replace(&path, "/"));
+        let compared = [
+            Server::new(other, &request.replace(&path, "/")),
+            Server::new(node, &request),
+            Server::new(threads, &request),
+        ];
         ensure!(head.starts_with("HTTP/1.1 200") || head.starts_with("HTTP/1.1 304"), "{head}");
-        let rates = take_turns(&client, &options, &[bare, ours])?;
-        row(name, body.len(), &rates);
+        let ratio = row(name, body.len(), &take_turns(&client, &options, &compared)?);
+        if let Some(least) = target {
+            let what = format!("{name}: at least {least} of a bare axum server");
+            targets.push((what, format!("{ratio:.2}"), ratio >= least));
+        }
     }
-    stalled(&options, &client, node)
+    targets.extend(stalled(&options, &client, node)?);
+    println!("\n### Targets\n\n| target | here | |\n| --- | ---: | ---: |");
+    for (target, here, met) in targets {
+        println!("| {target} | {here} | {} |", if met { "met" } else { "missed" });
+    }
+    Ok(())
 }
 
 /// The servers of one comparison.
@@ -106,8 +126,16 @@ impl Server {
     }
 }
 
-/// A node with a chain to read, and the hash of one of its blocks.
-async fn node(options: &Options) -> Result<(SocketAddr, String)> {
+/// A node with a chain to read.
+struct Served {
+    /// Its routes by `serve_node`, and by `serve`, which gives a thread to every request.
+    node: SocketAddr,
+    threads: SocketAddr,
+    /// The hash of one of its blocks.
+    hash: String,
+}
+
+async fn node(options: &Options) -> Result<Served> {
     let every_second_hash = CompactTarget::from_bits(0x207f_ffff);
     let spec =
         ChainSpec::builder("bench").easiest_target(every_second_hash).retarget(Retarget::Fixed).build()?;
@@ -123,11 +151,13 @@ async fn node(options: &Options) -> Result<(SocketAddr, String)> {
         // A connection waits while the other server has its turn, and the stalled ones to the end.
         .with_head_timeout(Duration::from_secs(3600));
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let server = serve(listener, routes(node.clone(), RoutesConfig::default()), config)?;
-    let address = server.local_addr();
-    // Both run until the process ends.
-    core::mem::forget((server, node));
-    Ok((address, hash))
+    let server = serve_node(listener, node.clone(), RoutesConfig::default(), config.clone())?;
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let on_threads = serve(listener, routes(node.clone(), RoutesConfig::default()), config)?;
+    let served = Served { node: server.local_addr(), threads: on_threads.local_addr(), hash };
+    // They run until the process ends.
+    core::mem::forget((server, on_threads, node));
+    Ok(served)
 }
 
 /// axum, with these bytes as its only answer.
@@ -221,15 +251,19 @@ async fn answer(address: SocketAddr, request: &str) -> Result<(String, Vec<u8>)>
     Ok((head, body))
 }
 
-/// The first rates are the base. A ratio is of two turns that followed each other.
-fn row(name: &str, bytes: usize, [base, rates]: &[Vec<f64>; 2]) {
-    let [low, middle, high] = quartiles(rates.iter().zip(base).map(|(rate, base)| rate / base));
+/// The first rates are the base. A ratio is of two turns of the same round. Returns the median of the second rates'.
+fn row(name: &str, bytes: usize, [base, rates, on_threads]: &[Vec<f64>; 3]) -> f64 {
+    let ratios = |rates: &[f64]| quartiles(rates.iter().zip(base).map(|(rate, base)| rate / base));
+    let ([low, middle, high], [_, threads, _]) = (ratios(rates), ratios(on_threads));
     let [base, rate] = [base, rates].map(|rates| median(rates.iter().copied()));
-    println!("| {name} | {bytes} | {base:.0} | {rate:.0} | {middle:.2} | {low:.2} to {high:.2} |");
+    println!(
+        "| {name} | {bytes} | {base:.0} | {rate:.0} | {middle:.2} | {low:.2} to {high:.2} | {threads:.2} |"
+    );
+    middle
 }
 
-/// What connections that send half a request cost the others.
-fn stalled(options: &Options, client: &Runtime, node: SocketAddr) -> Result<()> {
+/// What connections that send half a request cost the others; as two lines for the targets.
+fn stalled(options: &Options, client: &Runtime, node: SocketAddr) -> Result<[(String, String, bool); 2]> {
     let request = "GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let measure = || -> Result<(f64, Option<u64>)> {
         let [rates] = take_turns(client, options, &[Server::new(node, request)])?;
@@ -252,8 +286,21 @@ fn stalled(options: &Options, client: &Runtime, node: SocketAddr) -> Result<()> 
     println!("| | a second | ratio | threads |");
     println!("| --- | ---: | ---: | ---: |");
     println!("| without | {before:.0} | 1.00 | {} |", shown(threads_before));
-    println!("| with | {after:.0} | {:.2} | {} |", after / before, shown(threads_after));
-    Ok(())
+    let ratio = after / before;
+    println!("| with | {after:.0} | {ratio:.2} | {} |", shown(threads_after));
+    let count = held.len();
+    Ok([
+        (
+            format!("{count} stalled connections: at least {LEAST_BESIDE_STALLED} of the requests a second"),
+            format!("{ratio:.2}"),
+            ratio >= LEAST_BESIDE_STALLED,
+        ),
+        (
+            format!("{count} stalled connections: no more threads"),
+            format!("{} and {}", shown(threads_before), shown(threads_after)),
+            threads_before >= threads_after,
+        ),
+    ])
 }
 
 /// The threads of this process, where the system says.

@@ -69,7 +69,7 @@ async fn run(options: Options) -> Result<ExitCode> {
     let listener = bind_http(options.http_address()).await?;
     let node = start_node(&options).await?;
     let config = RoutesConfig::default().with_allowed_hosts(options.allow_host);
-    let server = http::serve(listener, http::routes(node.clone(), config), HttpConfig::default())?;
+    let server = http::serve_node(listener, node.clone(), config, HttpConfig::default())?;
     tracing::info!("HTTP at http://{}", server.local_addr());
     let progress = terminal.show_progress(node.clone());
 

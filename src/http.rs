@@ -1,6 +1,6 @@
-//! L6: the node over HTTP. The routes are a plain rouille handler that needs no socket; [`serve`] runs any
-//! rouille handler behind hyper, with a limit on everything that a client can make grow. Knows nothing of the
-//! sockets of peers.
+//! L6: the node over HTTP. The [`routes`] are a plain rouille handler that needs no socket; [`serve`] runs any
+//! rouille handler behind hyper, with a limit on everything that a client can make grow, and [`serve_node`] the routes
+//! alone, with fewer threads. Knows nothing of the sockets of peers.
 //!
 //! | route | does | answers |
 //! | --- | --- | --- |
@@ -64,6 +64,7 @@
 //! with a body needs a JSON content type, which a page cannot send without asking first; a `Host` that is neither an IP address,
 //! `localhost` nor one of [`RoutesConfig::allowed_hosts`] is refused, which stops DNS rebinding.
 
+mod answer;
 mod backend;
 mod body;
 mod caching;
@@ -79,8 +80,13 @@ mod view;
 pub use config::{HttpConfig, RoutesConfig};
 pub use server::{HttpServer, serve};
 
+use std::io;
+
+use tokio::net::TcpListener;
+
 use crate::node::NodeHandle;
 use crate::primitives::Transaction;
+use routes::Routes;
 
 /// The routes over a node, as a handler for [`serve`] or for any rouille application. It blocks: `POST /mine`
 /// until a block is found, the others for a moment.
@@ -89,4 +95,28 @@ pub fn routes<T: Transaction>(
     config: RoutesConfig,
 ) -> impl Fn(&rouille::Request) -> rouille::Response + Clone + Send + Sync + 'static {
     routes::handler(node, config)
+}
+
+/// Serves the routes over a node on connections from `listener`, as [`serve`] serves [`routes`], and faster: what is at
+/// hand is answered on the task of the connection, without a thread.
+///
+/// That is `GET /status`, and `GET /blocks/{height or hash}` for a block of at most 16 KiB that was used lately and is
+/// one of the last 2,048 or beside the best chain, as long as no change of the chain is being taken in. All else may
+/// wait for the store, for the node or for a miner, or takes long to write down, and so has a thread: older blocks,
+/// larger ones, pages, everything that changes something.
+///
+/// # Errors
+///
+/// As for [`serve`].
+///
+/// # Panics
+///
+/// As for [`serve`].
+pub fn serve_node<T: Transaction>(
+    listener: TcpListener,
+    node: NodeHandle<T>,
+    routes: RoutesConfig,
+    server: HttpConfig,
+) -> io::Result<HttpServer> {
+    server::start(listener, Routes::new(node, routes), server)
 }

@@ -18,6 +18,8 @@ pub use events::{EventError, Events};
 pub use handle::{ChainRef, MineError, NodeHandle, PeerError, Stopped, SubmitError};
 pub use status::{MiningStatus, Status};
 
+#[cfg(feature = "http")]
+use std::sync::TryLockError;
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tokio::sync::{broadcast, watch};
@@ -46,6 +48,16 @@ struct Shared<T: Transaction> {
 impl<T: Transaction> Shared<T> {
     fn read(&self) -> RwLockReadGuard<'_, Protocol<T>> {
         self.protocol.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Unless somebody writes, or waits to.
+    #[cfg(feature = "http")]
+    fn try_read(&self) -> Option<RwLockReadGuard<'_, Protocol<T>>> {
+        match self.protocol.try_read() {
+            Ok(protocol) => Some(protocol),
+            Err(TryLockError::Poisoned(error)) => Some(error.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Protocol<T>> {

@@ -182,6 +182,11 @@ impl<T: Transaction> Protocol<T> {
         self.peers.iter().filter_map(info).collect()
     }
 
+    /// How many peers have introduced themselves.
+    pub(crate) fn peer_count(&self) -> usize {
+        self.peers.values().filter(|peer| peer.is_ready()).count()
+    }
+
     /// The addresses that are to be connected to and are not.
     pub fn unconnected(&self) -> impl Iterator<Item = &PeerAddr> {
         self.dialer.unconnected()

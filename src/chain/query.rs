@@ -119,6 +119,27 @@ impl<T: Transaction> Blockchain<T> {
         self.kept_block(height, &row.hash)
     }
 
+    /// [`block_at`](Self::block_at), as far as that takes nothing from the store: among the last two thousand blocks,
+    /// if it was used lately and has at most so many canonical bytes.
+    #[cfg(feature = "http")]
+    pub(crate) fn cached_block_at(&self, height: u64, max_bytes: usize) -> Option<Arc<Block<T>>> {
+        match height {
+            0 => Some(Arc::clone(&self.genesis)),
+            _ => self.records.cached_block_at(height, max_bytes),
+        }
+    }
+
+    /// [`block`](Self::block), on the same terms.
+    #[cfg(feature = "http")]
+    pub(crate) fn cached_block(&self, hash: &Hash, max_bytes: usize) -> Option<Arc<Block<T>>> {
+        match self.tree.node(hash).map(|node| &node.body) {
+            None => self.records.cached_block(hash, max_bytes),
+            Some(Body::Complete(_)) => self.records.cached_body(hash, max_bytes),
+            Some(Body::Waiting(block, size)) => (*size <= max_bytes).then(|| Arc::clone(block)),
+            Some(Body::Missing | Body::Invalid) => None,
+        }
+    }
+
     /// The blocks of the best chain at these heights, lowest first, read one by one. What is below
     /// [`first_body`](Self::first_body) is left out.
     ///

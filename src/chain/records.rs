@@ -2,6 +2,8 @@
 //! Collects changes until they are committed together, and sees them already. Checks every value that it reads.
 
 mod bodies;
+#[cfg(feature = "http")]
+mod cached;
 mod codec;
 #[cfg(test)]
 mod invariants;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::error::ApiError;
 use crate::{Block, CompactTarget, Hash, PeerAddr, PeerHost, PeerId, Transaction};
 
-/// A node as the routes see it. Every call may block, reads only for a moment.
+/// A node as the routes see it. Every call may block, reads only for a moment, those that return what is at hand never.
 pub(crate) trait Backend<T: Transaction>: Send + Sync + 'static {
     /// The target that difficulties are measured against.
     fn easiest_target(&self) -> CompactTarget;
@@ -22,6 +22,12 @@ pub(crate) trait Backend<T: Transaction>: Send + Sync + 'static {
 
     /// The block with this hash, on the best chain or beside it.
     fn block(&self, hash: &Hash) -> Result<Option<Arc<Block<T>>>, ApiError>;
+
+    /// What [`block_at`](Self::block_at) finds, where that is in memory, small, and no lock has to be waited for.
+    fn block_at_if_at_hand(&self, height: u64) -> Option<Arc<Block<T>>>;
+
+    /// What [`block`](Self::block) finds, on the same terms.
+    fn block_if_at_hand(&self, hash: &Hash) -> Option<Arc<Block<T>>>;
 
     /// Up to `limit` pending transactions with their ids, in the order in which a block would take them.
     fn pending(&self, limit: usize) -> Vec<(Hash, T)>;
@@ -55,6 +61,9 @@ pub(crate) trait Backend<T: Transaction>: Send + Sync + 'static {
 
     /// The node at a glance.
     fn status(&self) -> impl Serialize;
+
+    /// The same, where no lock has to be waited for.
+    fn status_if_at_hand(&self) -> Option<impl Serialize>;
 }
 
 /// Some blocks of the best chain.

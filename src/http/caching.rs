@@ -1,7 +1,9 @@
 //! What a cache may keep of an answer, and whether what a client has is still right: RFC 9110, section 13, and
 //! RFC 9111.
 
-use rouille::{Request, Response, ResponseBody};
+use rouille::Request;
+
+use super::answer::Answer;
 
 /// How long an answer holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,22 +26,18 @@ impl Lifetime {
 
 /// The answer with this entity tag, or a 304 in its place for a client that has it. The tag stands for the bytes of
 /// the body: printable ASCII without quotes and commas.
-pub(super) fn cacheable(
-    mut response: Response,
-    request: &Request,
-    tag: &str,
-    lifetime: Lifetime,
-) -> Response {
-    let known = request.header("If-None-Match").is_some_and(|known| is_known(known, tag));
-    if known {
-        response.status_code = 304;
-        response.data = ResponseBody::empty();
+pub(super) fn cacheable(answer: Answer, request: &Request, tag: &str, lifetime: Lifetime) -> Answer {
+    let mut answer = answer
+        .without_header("Cache-Control")
+        .with_header("Cache-Control", lifetime.cache_control())
+        .with_header("ETag", format!("\"{tag}\""));
+    if request.header("If-None-Match").is_some_and(|known| is_known(known, tag)) {
+        answer.status = 304;
+        answer.body = Vec::new();
         // It describes a body, and would replace what the client keeps with it.
-        response.headers.retain(|(name, _)| name != "Content-Type");
+        answer = answer.without_header("Content-Type");
     }
-    response
-        .with_unique_header("Cache-Control", lifetime.cache_control())
-        .with_unique_header("ETag", format!("\"{tag}\""))
+    answer
 }
 
 /// Whether the tag is among those of an `If-None-Match`: weak comparison, RFC 9110, section 13.1.2.

@@ -114,7 +114,8 @@ pub struct HttpConfig {
     pub max_body_bytes: usize,
     /// From the end of the head to the end of the body. Default: 10 seconds.
     pub body_timeout: Duration,
-    /// `GET` and `HEAD` requests that run at once, each on a thread. Default: 16.
+    /// `GET` and `HEAD` requests that run at once, each on a thread. What
+    /// [`serve_node`](super::serve_node) answers without a thread needs no place. Default: 16.
     pub max_reads: usize,
     /// Other requests that run at once, each on a thread. They may block for long, so they have places of
     /// their own and never keep a reader waiting. Default: 16.

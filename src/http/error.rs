@@ -1,8 +1,8 @@
 //! What goes wrong over HTTP: a code, its status, and its one JSON form.
 
-use rouille::{Response, ResponseBody};
 use serde::Serialize;
 
+use super::answer::Answer;
 use crate::MempoolError;
 
 /// An error as a client sees it.
@@ -95,7 +95,7 @@ impl ApiError {
         Self::new(Code::BodyTooLarge, format!("the body has more than {limit} bytes"))
     }
 
-    pub(super) fn into_response(self) -> Response {
+    pub(super) fn into_answer(self) -> Answer {
         #[derive(Serialize)]
         struct Envelope {
             error: Fields,
@@ -110,12 +110,12 @@ impl ApiError {
         let status = code.status();
         // Two strings always have a JSON form.
         let body = serde_json::to_vec(&Envelope { error: Fields { code, message } }).unwrap_or_default();
-        let response = json_response(status, body);
+        let answer = Answer::json(status, body);
         match status {
-            503 => response.with_additional_header("Retry-After", RETRY_AFTER_SECONDS),
+            503 => answer.with_header("Retry-After", RETRY_AFTER_SECONDS),
             // The rest of the body is not wanted, so nothing can follow on this connection.
-            408 | 413 => response.with_additional_header("Connection", "close"),
-            _ => response,
+            408 | 413 => answer.with_header("Connection", "close"),
+            _ => answer,
         }
     }
 }
@@ -131,20 +131,6 @@ impl From<MempoolError> for ApiError {
             MempoolError::Encode(_) => Code::TransactionNotEncodable,
         };
         Self::new(code, error.to_string())
-    }
-}
-
-/// An answer in JSON that is neither sniffed for another type nor kept by a cache, unless somebody says that it may be.
-pub(super) fn json_response(status: u16, body: Vec<u8>) -> Response {
-    Response {
-        status_code: status,
-        headers: vec![
-            ("Content-Type".into(), "application/json".into()),
-            ("Cache-Control".into(), "no-store".into()),
-            ("X-Content-Type-Options".into(), "nosniff".into()),
-        ],
-        data: ResponseBody::from_data(body),
-        upgrade: None,
     }
 }
 

@@ -41,6 +41,14 @@ impl<T: Transaction> Backend<T> for NodeHandle<T> {
         Ok(Self::block(self, hash)?)
     }
 
+    fn block_at_if_at_hand(&self, height: u64) -> Option<Arc<Block<T>>> {
+        self.try_chain()?.cached_block_at(height, MAX_BYTES_AT_HAND)
+    }
+
+    fn block_if_at_hand(&self, hash: &Hash) -> Option<Arc<Block<T>>> {
+        self.try_chain()?.cached_block(hash, MAX_BYTES_AT_HAND)
+    }
+
     fn pending(&self, limit: usize) -> Vec<(Hash, T)> {
         Self::pending(self, limit)
     }
@@ -97,7 +105,15 @@ impl<T: Transaction> Backend<T> for NodeHandle<T> {
     fn status(&self) -> impl Serialize {
         Self::status(self)
     }
+
+    fn status_if_at_hand(&self) -> Option<impl Serialize> {
+        self.try_status()
+    }
 }
+
+/// The canonical bytes of the largest block that is made into JSON on the task of a connection, where others wait
+/// meanwhile: some tens of microseconds.
+const MAX_BYTES_AT_HAND: usize = 16 << 10;
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
@@ -152,14 +168,43 @@ impl From<MineError> for ApiError {
 
 #[cfg(test)]
 mod tests {
-    use super::Backend;
-    use crate::{ChainSpec, CompactTarget, Node, Retarget};
+    use super::{Backend, MAX_BYTES_AT_HAND};
+    use crate::chain::ChainConfig;
+    use crate::{ChainSpec, CompactTarget, Hash, Node, NodeHandle, ProtocolConfig, Retarget};
+
+    async fn start(config: ChainConfig) -> NodeHandle {
+        let every_second_hash = CompactTarget::from_bits(0x207f_ffff);
+        let spec = ChainSpec::builder("pages").easiest_target(every_second_hash).retarget(Retarget::Fixed);
+        let protocol = ProtocolConfig { chain: config, ..ProtocolConfig::default() };
+        Node::builder(spec.build().unwrap()).protocol(protocol).start().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn at_hand_is_what_is_small_and_in_memory() {
+        let node = start(ChainConfig::default()).await;
+        // A header of 180 bytes and a text with its length in two.
+        let texts =
+            ["small".to_owned(), "x".repeat(MAX_BYTES_AT_HAND - 182), "x".repeat(MAX_BYTES_AT_HAND - 181)];
+        for (text, fits) in texts.into_iter().zip([true, true, false]) {
+            let block = node.mine(vec![text]).await.unwrap();
+            let expected = fits.then_some(&block);
+            assert_eq!(node.block_at_if_at_hand(block.height()).as_ref(), expected);
+            assert_eq!(node.block_if_at_hand(block.hash()).as_ref(), expected);
+        }
+        assert_eq!(node.block_at_if_at_hand(0), node.block_at(0).unwrap());
+        assert_eq!(node.block_at_if_at_hand(4), None);
+        assert_eq!(node.block_if_at_hand(&Hash::ZERO), None);
+        assert_eq!(node.try_status(), Some(node.status()));
+
+        let without_cache = start(ChainConfig::default().with_max_cached_bytes(0)).await;
+        let block = without_cache.mine(vec!["small".to_owned()]).await.unwrap();
+        assert_eq!(without_cache.block_at_if_at_hand(1), None);
+        assert_eq!(without_cache.block_if_at_hand(block.hash()), None);
+    }
 
     #[tokio::test]
     async fn a_page_is_not_read_beyond_its_bytes() {
-        let every_second_hash = CompactTarget::from_bits(0x207f_ffff);
-        let spec = ChainSpec::builder("pages").easiest_target(every_second_hash).retarget(Retarget::Fixed);
-        let node = Node::<String>::builder(spec.build().unwrap()).start().await.unwrap();
+        let node = start(ChainConfig::default()).await;
         for _ in 1..=4 {
             node.mine(vec!["x".repeat(1_000)]).await.unwrap();
         }

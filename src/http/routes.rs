@@ -3,17 +3,19 @@
 use core::marker::PhantomData;
 use std::sync::Arc;
 
-use rouille::{Request, Response, ResponseBody};
+use rouille::{Request, Response};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 
+use super::answer::Answer;
 use super::backend::{Backend, Page};
 use super::body::{Body, host_in};
 use super::caching::{Lifetime, cacheable};
 use super::config::RoutesConfig;
-use super::error::{ApiError, Code, json_response};
+use super::error::{ApiError, Code};
 use super::guard;
 use super::query::{Paging, decimal};
+use super::server::Handler;
 use super::view::{BlockView, TransactionView, to_json, to_json_list};
 use crate::{Block, Hash, PeerAddr, PeerHost, PeerId, Transaction, limits};
 
@@ -22,17 +24,27 @@ pub(super) fn handler<T: Transaction, B: Backend<T>>(
     backend: B,
     config: RoutesConfig,
 ) -> impl Fn(&Request) -> Response + Clone + Send + Sync + 'static {
-    let mining = Semaphore::new(config.max_mining.min(Semaphore::MAX_PERMITS));
-    let routes = Arc::new(Routes { backend, config, mining, transaction: PhantomData::<fn() -> T> });
-    move |request| routes.answer(request)
+    let routes = Arc::new(Routes::new(backend, config));
+    move |request| routes.answer(request).into()
 }
 
-struct Routes<T, B> {
+/// The routes over any backend.
+pub(super) struct Routes<T, B> {
     backend: B,
     config: RoutesConfig,
     /// One permit for each `POST /mine` under way.
     mining: Semaphore,
     transaction: PhantomData<fn() -> T>,
+}
+
+impl<T: Transaction, B: Backend<T>> Handler for Routes<T, B> {
+    fn answer_at_once(&self, request: &Request) -> Option<Answer> {
+        Routes::answer_at_once(self, request)
+    }
+
+    fn answer(&self, request: &Request, _: usize) -> Result<Answer, ApiError> {
+        Ok(Routes::answer(self, request))
+    }
 }
 
 /// What a path stands for.
@@ -82,14 +94,20 @@ impl<'a> Resource<'a> {
 }
 
 impl<T: Transaction, B: Backend<T>> Routes<T, B> {
-    fn answer(&self, request: &Request) -> Response {
+    pub(super) fn new(backend: B, config: RoutesConfig) -> Self {
+        let mining = Semaphore::new(config.max_mining.min(Semaphore::MAX_PERMITS));
+        Self { backend, config, mining, transaction: PhantomData }
+    }
+
+    /// The answer; waits for it.
+    pub(super) fn answer(&self, request: &Request) -> Answer {
         if let Err(error) = guard::check_host(request, &self.config.allowed_hosts) {
-            return error.into_response();
+            return error.into_answer();
         }
-        let (path, query) = request.raw_url().split_once('?').unwrap_or((request.raw_url(), ""));
+        let (path, query) = path_and_query(request);
         let Some(resource) = Resource::parse(path) else {
             let message = format!("nothing at this path; the routes are {ROUTES}");
-            return ApiError::new(Code::NotFound, message).into_response();
+            return ApiError::new(Code::NotFound, message).into_answer();
         };
         let answer = match (request.method(), resource) {
             // The server leaves the body of the answer out.
@@ -110,13 +128,35 @@ impl<T: Transaction, B: Backend<T>> Routes<T, B> {
                 let allow = resource.allow();
                 let message = format!("method {method} is not allowed here, expected {allow}");
                 let error = ApiError::new(Code::MethodNotAllowed, message);
-                return error.into_response().with_additional_header("Allow", allow);
+                return error.into_answer().with_header("Allow", allow);
             }
         };
-        answer.unwrap_or_else(ApiError::into_response)
+        answer.unwrap_or_else(ApiError::into_answer)
     }
 
-    fn blocks(&self, request: &Request, query: &str) -> Result<Response, ApiError> {
+    /// The same answer, where it is at hand: short, out of memory, and without waiting for a lock. What has to be
+    /// looked for or refused is not.
+    pub(super) fn answer_at_once(&self, request: &Request) -> Option<Answer> {
+        if !matches!(request.method(), "GET" | "HEAD") {
+            return None;
+        }
+        guard::check_host(request, &self.config.allowed_hosts).ok()?;
+        let answer = match Resource::parse(path_and_query(request).0)? {
+            Resource::Status => json(200, &self.backend.status_if_at_hand()?),
+            Resource::Block(id) => {
+                let id = BlockId::parse(id).ok()?;
+                let block = match id {
+                    BlockId::Height(height) => self.backend.block_at_if_at_hand(height),
+                    BlockId::Hash(hash) => self.backend.block_if_at_hand(&hash),
+                };
+                self.show(&*block?, request, id.lifetime())
+            }
+            _ => return None,
+        };
+        answer.ok()
+    }
+
+    fn blocks(&self, request: &Request, query: &str) -> Result<Answer, ApiError> {
         let paging = Paging::parse(query, &["from", "limit"])?;
         let from = paging.from.unwrap_or(0);
         let limit = self.page_limit(paging);
@@ -124,35 +164,40 @@ impl<T: Transaction, B: Backend<T>> Routes<T, B> {
         let easiest = self.backend.easiest_target();
         let views = blocks.iter().map(|block| BlockView::new(block, easiest));
         let (body, count) = to_json_list(views, self.config.max_page_bytes)?;
-        let response = json_response(200, body)
-            .with_additional_header("X-Total-Count", height.saturating_add(1).to_string());
+        let answer =
+            Answer::json(200, body).with_header("X-Total-Count", height.saturating_add(1).to_string());
         let Some(last) = count.checked_sub(1).and_then(|index| blocks.get(index)) else {
-            return Ok(response);
+            return Ok(answer);
         };
         // The last block commits to all before it, and the number says which is the first.
         let tag = format!("{}-{count}", last.hash());
-        let response = cacheable(response, request, &tag, Lifetime::Revalidated);
+        let answer = cacheable(answer, request, &tag, Lifetime::Revalidated);
         let next = last.height() + 1;
         if next > height {
-            return Ok(response);
+            return Ok(answer);
         }
         let link = format!("</blocks?from={next}&limit={limit}>; rel=\"next\"");
-        Ok(response.with_additional_header("Link", link))
+        Ok(answer.with_header("Link", link))
     }
 
-    fn block(&self, request: &Request, id: &str) -> Result<Response, ApiError> {
-        let (block, lifetime) = match BlockId::parse(id)? {
-            BlockId::Height(height) => (self.backend.block_at(height)?, Lifetime::Revalidated),
-            BlockId::Hash(hash) => (self.backend.block(&hash)?, Lifetime::Immutable),
+    fn block(&self, request: &Request, id: &str) -> Result<Answer, ApiError> {
+        let parsed = BlockId::parse(id)?;
+        let block = match parsed {
+            BlockId::Height(height) => self.backend.block_at(height)?,
+            BlockId::Hash(hash) => self.backend.block(&hash)?,
         };
         let Some(block) = block else {
             return Err(ApiError::new(Code::BlockNotFound, format!("this node has no block {id}")));
         };
-        let response = json(200, &self.view(&block))?;
-        Ok(cacheable(response, request, &block.hash().to_string(), lifetime))
+        self.show(&block, request, parsed.lifetime())
     }
 
-    fn mine(&self, body: Body) -> Result<Response, ApiError> {
+    fn show(&self, block: &Block<T>, request: &Request, lifetime: Lifetime) -> Result<Answer, ApiError> {
+        let answer = json(200, &self.view(block))?;
+        Ok(cacheable(answer, request, &block.hash().to_string(), lifetime))
+    }
+
+    fn mine(&self, body: Body) -> Result<Answer, ApiError> {
         let data = body.into_transactions()?;
         let Ok(_permit) = self.mining.try_acquire() else {
             let limit = self.config.max_mining;
@@ -161,18 +206,18 @@ impl<T: Transaction, B: Backend<T>> Routes<T, B> {
         };
         let block = self.backend.mine(data, self.config.mine_timeout)?;
         let location = format!("/blocks/{}", block.hash());
-        Ok(json(201, &self.view(&block))?.with_additional_header("Location", location))
+        Ok(json(201, &self.view(&block))?.with_header("Location", location))
     }
 
-    fn transactions(&self, query: &str) -> Result<Response, ApiError> {
+    fn transactions(&self, query: &str) -> Result<Answer, ApiError> {
         let paging = Paging::parse(query, &["limit"])?;
         let pending = self.backend.pending(self.page_limit(paging));
         let views = pending.iter().map(|(id, data)| TransactionView { id, data });
         let (body, _) = to_json_list(views, self.config.max_page_bytes)?;
-        Ok(json_response(200, body))
+        Ok(Answer::json(200, body))
     }
 
-    fn submit(&self, body: Body) -> Result<Response, ApiError> {
+    fn submit(&self, body: Body) -> Result<Answer, ApiError> {
         #[derive(Serialize)]
         struct Accepted {
             id: Hash,
@@ -181,7 +226,7 @@ impl<T: Transaction, B: Backend<T>> Routes<T, B> {
         json(202, &Accepted { id })
     }
 
-    fn connect(&self, body: Body) -> Result<Response, ApiError> {
+    fn connect(&self, body: Body) -> Result<Answer, ApiError> {
         #[derive(Serialize)]
         struct Dialling {
             address: PeerAddr,
@@ -191,7 +236,7 @@ impl<T: Transaction, B: Backend<T>> Routes<T, B> {
         json(202, &Dialling { address })
     }
 
-    fn remove(&self, id: &str) -> Result<Response, ApiError> {
+    fn remove(&self, id: &str) -> Result<Answer, ApiError> {
         let Some(peer) = decimal(id).map(PeerId) else {
             let message = format!("peer id {id:?}, expected a number as in the list of peers");
             return Err(ApiError::new(Code::BadPeerId, message));
@@ -199,10 +244,10 @@ impl<T: Transaction, B: Backend<T>> Routes<T, B> {
         if !self.backend.remove(peer)? {
             return Err(ApiError::new(Code::PeerNotFound, format!("no peer {id} is connected")));
         }
-        Ok(no_content())
+        Ok(Answer::no_content())
     }
 
-    fn ban(&self, body: Body) -> Result<Response, ApiError> {
+    fn ban(&self, body: Body) -> Result<Answer, ApiError> {
         #[derive(Serialize)]
         struct Banned {
             host: PeerHost,
@@ -214,14 +259,14 @@ impl<T: Transaction, B: Backend<T>> Routes<T, B> {
         json(201, &Banned { host, seconds: duration.as_secs() })
     }
 
-    fn unban(&self, request: &Request) -> Result<Response, ApiError> {
+    fn unban(&self, request: &Request) -> Result<Answer, ApiError> {
         // Here without the escapes that some clients make of colons and slashes.
         let path = request.url();
         let host = host_in(path.strip_prefix("/bans/").unwrap_or_default())?;
         if !self.backend.unban(host.clone())? {
             return Err(ApiError::new(Code::BanNotFound, format!("{host} is not banned")));
         }
-        Ok(no_content())
+        Ok(Answer::no_content())
     }
 
     fn body(&self, request: &Request) -> Result<Body, ApiError> {
@@ -241,6 +286,7 @@ impl<T: Transaction, B: Backend<T>> Routes<T, B> {
 }
 
 /// The two ways to name a block in a path.
+#[derive(Clone, Copy)]
 enum BlockId {
     Height(u64),
     Hash(Hash),
@@ -256,15 +302,21 @@ impl BlockId {
             ApiError::new(Code::BadBlockId, message)
         })
     }
+
+    const fn lifetime(self) -> Lifetime {
+        match self {
+            Self::Height(_) => Lifetime::Revalidated,
+            Self::Hash(_) => Lifetime::Immutable,
+        }
+    }
 }
 
-fn json<V: Serialize>(status: u16, value: &V) -> Result<Response, ApiError> {
-    Ok(json_response(status, to_json(value)?))
+fn json<V: Serialize>(status: u16, value: &V) -> Result<Answer, ApiError> {
+    Ok(Answer::json(status, to_json(value)?))
 }
 
-/// Done, and nothing to say of it.
-fn no_content() -> Response {
-    Response { status_code: 204, headers: Vec::new(), data: ResponseBody::empty(), upgrade: None }
+fn path_and_query(request: &Request) -> (&str, &str) {
+    request.raw_url().split_once('?').unwrap_or((request.raw_url(), ""))
 }
 
 /// Items in a page when the query does not say.

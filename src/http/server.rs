@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time;
 
+use super::answer::Answer;
 use super::config::HttpConfig;
 use super::error::{ApiError, Code};
 use connection::Service;
@@ -23,8 +24,9 @@ use slots::Slots;
 
 /// Serves `routes`, which may be any rouille handler, on connections from `listener`.
 ///
-/// The handler runs on tokio's blocking threads. A panic in it becomes a 500. The body of an answer is read to
-/// its end before it is sent; [`Response::upgrade`] becomes a 501.
+/// The handler runs on tokio's blocking threads, every request on one. A panic in it becomes a 500. The body of an
+/// answer is read to its end before it is sent; [`Response::upgrade`] becomes a 501. For the routes of a node alone,
+/// [`serve_node`](super::serve_node) is faster.
 ///
 /// # Errors
 ///
@@ -37,13 +39,52 @@ pub fn serve<F>(listener: TcpListener, routes: F, config: HttpConfig) -> io::Res
 where
     F: Fn(&Request) -> Response + Send + Sync + 'static,
 {
+    start(listener, Rouille(routes), config)
+}
+
+/// What a server runs.
+pub(super) trait Handler: Send + Sync + 'static {
+    /// The answer, if it is at hand. Asked first, on the task of the connection, where nothing may wait: `None` is
+    /// the answer of whoever would have to.
+    fn answer_at_once(&self, request: &Request) -> Option<Answer>;
+
+    /// The answer, whatever it takes. Asked on a thread that may block.
+    ///
+    /// # Errors
+    ///
+    /// [`ApiError`], where there is none, or none with at most `max_bytes` of body.
+    fn answer(&self, request: &Request, max_bytes: usize) -> Result<Answer, ApiError>;
+}
+
+/// A handler of which nothing is known.
+struct Rouille<F>(F);
+
+impl<F> Handler for Rouille<F>
+where
+    F: Fn(&Request) -> Response + Send + Sync + 'static,
+{
+    fn answer_at_once(&self, _: &Request) -> Option<Answer> {
+        None
+    }
+
+    fn answer(&self, request: &Request, max_bytes: usize) -> Result<Answer, ApiError> {
+        bridge::read(self.0(request), max_bytes)
+    }
+}
+
+/// Serves any handler; otherwise as [`serve`].
+pub(super) fn start<H: Handler>(
+    listener: TcpListener,
+    handler: H,
+    config: HttpConfig,
+) -> io::Result<HttpServer> {
     let local_addr = listener.local_addr()?;
     let (stop, stopped) = watch::channel(false);
     let acceptor = Acceptor {
         listener,
         slots: Slots::new(config.max_connections, config.max_connections_per_address),
         shutdown_timeout: config.shutdown_timeout,
-        service: Arc::new(Service::new(routes, config)),
+        service: Arc::new(Service::new(handler, config)),
         stopped,
     };
     Ok(HttpServer { local_addr, stop, acceptor: tokio::spawn(acceptor.run()) })
@@ -85,18 +126,15 @@ impl Drop for HttpServer {
 }
 
 /// The task behind an [`HttpServer`]. Owns every connection, so its end is theirs.
-struct Acceptor<F> {
+struct Acceptor<H> {
     listener: TcpListener,
     slots: Slots,
     shutdown_timeout: Duration,
-    service: Arc<Service<F>>,
+    service: Arc<Service<H>>,
     stopped: watch::Receiver<bool>,
 }
 
-impl<F> Acceptor<F>
-where
-    F: Fn(&Request) -> Response + Send + Sync + 'static,
-{
+impl<H: Handler> Acceptor<H> {
     async fn run(mut self) {
         let mut connections = JoinSet::new();
         let mut backoff = MIN_BACKOFF;
@@ -149,7 +187,7 @@ where
 fn turn_away(stream: TcpStream) {
     let Ok(mut stream) = stream.into_std() else { return };
     let error = ApiError::new(Code::Busy, "too many connections");
-    let answer = bridge::to_raw(error.into_response());
+    let answer = bridge::to_raw(error.into_answer());
     let _ = io::Write::write_all(&mut stream, &answer);
     let _ = stream.shutdown(std::net::Shutdown::Write);
 }
@@ -164,3 +202,51 @@ fn is_about_one_connection(error: &io::Error) -> bool {
 const MIN_BACKOFF: Duration = Duration::from_millis(10);
 /// The longest pause between attempts to accept.
 const MAX_BACKOFF: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// Has its answers at hand, except for one path; panics on another.
+    struct AtHand;
+
+    impl Handler for AtHand {
+        fn answer_at_once(&self, request: &Request) -> Option<Answer> {
+            match request.raw_url() {
+                "/panic" => panic!("asked for"),
+                "/thread" => None,
+                url => Some(Answer::json(200, url.as_bytes().to_vec())),
+            }
+        }
+
+        fn answer(&self, _: &Request, _: usize) -> Result<Answer, ApiError> {
+            Ok(Answer::json(200, b"on a thread".to_vec()))
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_at_hand_needs_no_place_and_keeps_to_the_limits() {
+        let config = HttpConfig::default()
+            .with_max_reads(0)
+            .with_queue_timeout(Duration::from_millis(1))
+            .with_max_response_bytes(9);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = start(listener, AtHand, config).unwrap();
+        for (path, status, end) in [
+            ("/at-once", 200, "\r\n\r\n/at-once"),
+            ("/too-large", 500, "the answer has more than 9 bytes\"}}"),
+            ("/panic", 500, "the handler of this request failed\"}}"),
+            ("/thread", 503, "too many requests are under way\"}}"),
+            ("/at-once", 200, "\r\n\r\n/at-once"),
+        ] {
+            let mut stream = TcpStream::connect(server.local_addr()).await.unwrap();
+            let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")) && answer.ends_with(end), "{answer}");
+        }
+    }
+}

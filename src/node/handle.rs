@@ -52,7 +52,7 @@ impl<T: Transaction> NodeHandle<T> {
 
     /// The node at a glance.
     pub fn status(&self) -> Status {
-        Status::of(&self.shared)
+        Status::of(&self.shared, &self.shared.read())
     }
 
     /// The chain, to read several things of one moment. Nothing new is taken in while this is held, so hold
@@ -60,6 +60,20 @@ impl<T: Transaction> NodeHandle<T> {
     /// waiting to write, a second read on the same thread would wait for ever.
     pub fn chain(&self) -> ChainRef<'_, T> {
         ChainRef(self.shared.read())
+    }
+
+    /// [`status`](Self::status), unless it has to wait: a change is being taken in, which may take as long as the
+    /// store takes.
+    #[cfg(feature = "http")]
+    pub(crate) fn try_status(&self) -> Option<Status> {
+        let protocol = self.shared.try_read()?;
+        Some(Status::of(&self.shared, &protocol))
+    }
+
+    /// [`chain`](Self::chain), on the same terms.
+    #[cfg(feature = "http")]
+    pub(crate) fn try_chain(&self) -> Option<ChainRef<'_, T>> {
+        self.shared.try_read().map(ChainRef)
     }
 
     /// The last block.
@@ -334,6 +348,17 @@ mod tests {
         let foreign = "http://localhost:5001".parse().unwrap();
         let refused = builder().peers([foreign]).start().await.unwrap_err();
         assert!(matches!(refused, StartError::Transport(TransportError::BadAddress { .. })), "{refused}");
+    }
+
+    #[cfg(feature = "http")]
+    #[tokio::test]
+    async fn what_must_not_wait_does_not() {
+        let node = Node::<String>::builder(ChainSpec::default()).start().await.unwrap();
+        let change = node.shared.write();
+        assert!(node.try_status().is_none() && node.try_chain().is_none());
+        drop(change);
+        assert_eq!(node.try_status(), Some(node.status()));
+        assert_eq!(node.try_chain().map(|chain| chain.height()), Some(0));
     }
 
     #[tokio::test]

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Shared;
 use crate::primitives::{CompactTarget, Difficulty, Hash, Timestamp, Transaction, Work};
-use crate::protocol::PeerAddr;
+use crate::protocol::{PeerAddr, Protocol};
 
 /// A node at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -75,14 +75,13 @@ fn millis<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S:
 }
 
 impl Status {
-    pub(super) fn of<T: Transaction>(shared: &Shared<T>) -> Self {
+    pub(super) fn of<T: Transaction>(shared: &Shared<T>, protocol: &Protocol<T>) -> Self {
         let running = shared.mining.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         let mining = running.map(|running| MiningStatus {
             height: running.height,
             hashes: running.threads.hashes(),
             elapsed: shared.clock.now().elapsed.saturating_sub(running.since),
         });
-        let protocol = shared.read();
         let chain = protocol.chain();
         let next_target = chain.next_target();
         Self {
@@ -96,7 +95,7 @@ impl Status {
             next_difficulty: chain.difficulty(next_target),
             header_height: chain.best_header().1.height,
             pending: protocol.mempool().len(),
-            peers: protocol.peers().len(),
+            peers: protocol.peer_count(),
             unconnected: protocol.unconnected().cloned().collect(),
             listen: shared.listen.clone(),
             first_body: chain.first_body(),

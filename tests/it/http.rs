@@ -6,7 +6,8 @@ use std::sync::Mutex;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use hashloom::http::{HttpConfig, HttpServer, serve};
+use hashloom::http::{HttpConfig, HttpServer, RoutesConfig, routes, serve, serve_node};
+use hashloom::{ChainSpec, Node};
 use rouille::{Request, Response, ResponseBody};
 use rstest::rstest;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -382,4 +383,35 @@ async fn a_handler_that_fails_is_a_500(#[case] path: &str, #[case] status: u16, 
     assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
     assert_eq!(code(&body), expected);
     assert_serves(&server).await;
+}
+
+/// Whether a request that finds no thread is answered, by its path.
+#[rstest]
+#[case("/status", true)]
+#[case("/blocks/0", true)]
+#[case("/blocks?limit=1", false)]
+#[case("/peers", false)]
+#[tokio::test]
+async fn what_a_node_has_at_hand_needs_no_thread(#[case] path: &str, #[case] at_hand: bool) {
+    let node = Node::<String>::builder(ChainSpec::default()).start().await.unwrap();
+    let config = HttpConfig::default().with_max_reads(0).with_queue_timeout(SHORT);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let quick = serve_node(listener, node.clone(), RoutesConfig::default(), config.clone()).unwrap();
+    let on_threads = start(routes(node.clone(), RoutesConfig::default()), config).await;
+    let waits = start(routes(node, RoutesConfig::default()), HttpConfig::default()).await;
+    let ask = async |server: &HttpServer| {
+        let mut client = Client::connect(server).await;
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")).await;
+        client.answer().await
+    };
+    let (head, body) = ask(&quick).await;
+    let (refused, busy) = ask(&on_threads).await;
+    assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
+    assert_eq!(code(&busy), "busy");
+    if at_hand {
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+        assert_eq!(body, ask(&waits).await.1);
+    } else {
+        assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
+    }
 }

@@ -13,6 +13,8 @@ use crate::{Address, ChainSpec, CompactTarget, Header, PeerAddr, Timestamp, tran
 const BLOCKS: u64 = 7;
 /// The height of a block that cannot be read.
 const DAMAGED: u64 = 99;
+/// The lowest block that is at hand.
+const AT_HAND: u64 = 3;
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 
 /// Seven blocks; what it is asked to do, it notes and answers by the text of the transaction.
@@ -67,6 +69,14 @@ impl Backend<String> for Fake {
 
     fn block(&self, hash: &Hash) -> Result<Option<Arc<Block>>, ApiError> {
         Ok(chain().into_iter().find(|block| block.hash() == hash))
+    }
+
+    fn block_at_if_at_hand(&self, height: u64) -> Option<Arc<Block>> {
+        (height >= AT_HAND).then(|| self.block_at(height).ok()?)?
+    }
+
+    fn block_if_at_hand(&self, hash: &Hash) -> Option<Arc<Block>> {
+        self.block(hash).ok()?.filter(|block| block.height() >= AT_HAND)
     }
 
     fn pending(&self, limit: usize) -> Vec<(Hash, String)> {
@@ -136,6 +146,10 @@ impl Backend<String> for Fake {
 
     fn status(&self) -> impl Serialize {
         json!({"height": BLOCKS - 1})
+    }
+
+    fn status_if_at_hand(&self) -> Option<impl Serialize> {
+        Some(self.status())
     }
 }
 
@@ -453,6 +467,7 @@ fn a_place_to_mine_is_given_back() {
     }
 }
 
+mod at_hand;
 mod bans;
 mod caching;
 

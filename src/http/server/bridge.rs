@@ -1,6 +1,6 @@
 //! Between hyper's values and rouille's.
 
-use std::io::{self, Read};
+use std::io::Read;
 use std::net::SocketAddr;
 
 use http_body_util::Full;
@@ -10,6 +10,7 @@ use hyper::http::request::Parts;
 use hyper::http::{StatusCode, header};
 use rouille::{Request, Response};
 
+use crate::http::answer::Answer;
 use crate::http::error::{ApiError, Code};
 
 /// A rouille request with the whole body in memory.
@@ -29,22 +30,30 @@ pub(super) fn to_rouille(head: &Parts, body: Bytes, remote: SocketAddr) -> Reque
     Request::fake_http_from(remote, head.method.as_str(), url, headers, body.into())
 }
 
-/// Reads the answer to its end, so call it where blocking is allowed.
-pub(super) fn to_hyper(
-    response: Response,
-    max_bytes: usize,
-) -> Result<hyper::Response<Full<Bytes>>, ApiError> {
+/// Reads the answer of a rouille handler to its end, so call it where blocking is allowed. Copies it: rouille has even
+/// a body that is in memory behind a reader.
+pub(super) fn read(response: Response, max_bytes: usize) -> Result<Answer, ApiError> {
     let Response { status_code, headers, data, upgrade } = response;
     if upgrade.is_some() {
         return Err(ApiError::new(Code::UpgradeUnsupported, "this server does not upgrade connections"));
     }
-    let body = read(data.into_reader_and_size().0, max_bytes).map_err(|error| {
+    let (reader, size) = data.into_reader_and_size();
+    // The size is what the handler says. It is not believed, but where it is true, the body does not move as it grows.
+    let mut body = Vec::with_capacity(size.unwrap_or(0).min(max_bytes));
+    let beyond = u64::try_from(max_bytes).unwrap_or(u64::MAX).saturating_add(1);
+    reader.take(beyond).read_to_end(&mut body).map_err(|error| {
         tracing::error!(%error, "an HTTP answer cannot be read");
         ApiError::new(Code::Internal, "the answer could not be read to its end")
     })?;
-    let mut answer = hyper::Response::new(Full::new(Bytes::from(body)));
-    *answer.status_mut() = StatusCode::from_u16(status_code).map_err(|_| {
-        tracing::error!(status_code, "an HTTP handler answered with an impossible status");
+    Ok(Answer { status: status_code, headers, body })
+}
+
+/// The answer as hyper sends it. Moves the body.
+pub(super) fn to_hyper(answer: Answer) -> Result<hyper::Response<Full<Bytes>>, ApiError> {
+    let Answer { status, headers, body } = answer;
+    let mut response = hyper::Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = StatusCode::from_u16(status).map_err(|_| {
+        tracing::error!(status, "an HTTP handler answered with an impossible status");
         ApiError::new(Code::Internal, "the answer has an impossible status")
     })?;
     for (name, value) in headers {
@@ -55,32 +64,18 @@ pub(super) fn to_hyper(
         };
         // Framing is the server's own business.
         if parsed_name != header::CONTENT_LENGTH && parsed_name != header::TRANSFER_ENCODING {
-            answer.headers_mut().append(parsed_name, parsed_value);
+            response.headers_mut().append(parsed_name, parsed_value);
         }
     }
-    Ok(answer)
+    Ok(response)
 }
 
 /// The bytes of an answer after which the connection ends, for where there is no request to answer yet.
-pub(super) fn to_raw(response: Response) -> Vec<u8> {
-    let reason = StatusCode::from_u16(response.status_code).ok().and_then(|status| status.canonical_reason());
-    let (mut reader, _) = response.data.into_reader_and_size();
-    let mut body = Vec::new();
-    // From memory: cannot fail.
-    let _ = reader.read_to_end(&mut body);
-    let mut head = vec![format!("HTTP/1.1 {} {}", response.status_code, reason.unwrap_or_default())];
-    head.extend(response.headers.iter().map(|(name, value)| format!("{name}: {value}")));
+pub(super) fn to_raw(Answer { status, headers, body }: Answer) -> Vec<u8> {
+    let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+    let mut head = vec![format!("HTTP/1.1 {status} {}", reason.unwrap_or_default())];
+    head.extend(headers.iter().map(|(name, value)| format!("{name}: {value}")));
     head.push(format!("Content-Length: {}", body.len()));
     head.push("Connection: close\r\n\r\n".to_owned());
     [head.join("\r\n").into_bytes(), body].concat()
-}
-
-fn read(reader: impl Read, max_bytes: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let beyond = u64::try_from(max_bytes).unwrap_or(u64::MAX).saturating_add(1);
-    reader.take(beyond).read_to_end(&mut bytes)?;
-    if bytes.len() > max_bytes {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("more than {max_bytes} bytes")));
-    }
-    Ok(bytes)
 }

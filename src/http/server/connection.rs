@@ -7,6 +7,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::io;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -17,38 +18,37 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use rouille::{Request, Response};
+use rouille::Request;
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task;
 use tokio::time::timeout;
 
-use super::bridge;
 use super::stream::DeadlineStream;
+use super::{Handler, bridge};
+use crate::http::answer::Answer;
 use crate::http::config::HttpConfig;
 use crate::http::error::{ApiError, Code};
 
-type Answer = hyper::Response<Full<Bytes>>;
+type Response = hyper::Response<Full<Bytes>>;
 
 /// What all connections of a server share.
 #[derive(Debug)]
-pub(super) struct Service<F> {
-    routes: F,
+pub(super) struct Service<H> {
+    handler: H,
     config: HttpConfig,
     reads: Arc<Semaphore>,
     writes: Arc<Semaphore>,
 }
 
 /// Serves a connection until either side ends it.
-pub(super) async fn run<F>(
+pub(super) async fn run<H: Handler>(
     stream: TcpStream,
     remote: SocketAddr,
-    service: Arc<Service<F>>,
+    service: Arc<Service<H>>,
     mut stopped: watch::Receiver<bool>,
-) where
-    F: Fn(&Request) -> Response + Send + Sync + 'static,
-{
+) {
     // Only costs time where it fails.
     let _ = stream.set_nodelay(true);
     let config = &service.config;
@@ -84,49 +84,65 @@ pub(super) async fn run<F>(
     }
 }
 
-impl<F> Service<F>
-where
-    F: Fn(&Request) -> Response + Send + Sync + 'static,
-{
-    pub(super) fn new(routes: F, config: HttpConfig) -> Self {
+impl<H: Handler> Service<H> {
+    pub(super) fn new(handler: H, config: HttpConfig) -> Self {
         let places = |count: usize| Arc::new(Semaphore::new(count.min(Semaphore::MAX_PERMITS)));
-        Self { reads: places(config.max_reads), writes: places(config.max_writes), routes, config }
+        Self { reads: places(config.max_reads), writes: places(config.max_writes), handler, config }
     }
 
     async fn respond(
         self: Arc<Self>,
         request: hyper::Request<Incoming>,
         remote: SocketAddr,
-    ) -> Result<Answer, Infallible> {
+    ) -> Result<Response, Infallible> {
         let answer = self.answer(request, remote).await;
-        Ok(answer.unwrap_or_else(|error| {
-            // An error is in memory and small, so this neither blocks nor fails.
-            bridge::to_hyper(error.into_response(), usize::MAX).unwrap_or_default()
-        }))
+        Ok(answer.unwrap_or_else(|error| bridge::to_hyper(error.into_answer()).unwrap_or_default()))
     }
 
     async fn answer(
         self: Arc<Self>,
         request: hyper::Request<Incoming>,
         remote: SocketAddr,
-    ) -> Result<Answer, ApiError> {
+    ) -> Result<Response, ApiError> {
         let (head, body) = request.into_parts();
         check_host_count(&head)?;
         let body = self.read(body).await?;
-        let place = self.place(&head.method).await?;
+        let request = bridge::to_rouille(&head, body, remote);
+        let at_once = catch_unwind(AssertUnwindSafe(|| self.handler.answer_at_once(&request)));
+        match at_once.map_err(|_| failed(remote))? {
+            Some(answer) => self.send(answer),
+            None => self.answer_on_thread(&head.method, request, remote).await,
+        }
+    }
+
+    async fn answer_on_thread(
+        self: Arc<Self>,
+        method: &Method,
+        request: Request,
+        remote: SocketAddr,
+    ) -> Result<Response, ApiError> {
+        let place = self.place(method).await?;
         let handling = task::spawn_blocking(move || {
             // Taken along, because the thread goes on when the client is gone.
             let _place = place;
-            let response = (self.routes)(&bridge::to_rouille(&head, body, remote));
-            bridge::to_hyper(response, self.config.max_response_bytes)
+            self.send(self.handler.answer(&request, self.config.max_response_bytes)?)
         });
-        handling.await.unwrap_or_else(|error| {
-            tracing::error!(%remote, %error, "an HTTP handler panicked");
-            Err(ApiError::new(Code::Internal, "the handler of this request failed"))
-        })
+        handling.await.unwrap_or_else(|_| Err(failed(remote)))
+    }
+
+    fn send(&self, answer: Answer) -> Result<Response, ApiError> {
+        let (got, limit) = (answer.body.len(), self.config.max_response_bytes);
+        if got > limit {
+            tracing::error!(got, limit, "an HTTP answer is too large");
+            return Err(ApiError::new(Code::Internal, format!("the answer has more than {limit} bytes")));
+        }
+        bridge::to_hyper(answer)
     }
 
     async fn read(&self, body: Incoming) -> Result<Bytes, ApiError> {
+        if body.is_end_stream() {
+            return Ok(Bytes::new());
+        }
         let limit = self.config.max_body_bytes;
         // A length that is too large is refused before anything is read of it, or kept for it.
         if body.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
@@ -151,6 +167,12 @@ where
             _ => Err(ApiError::new(Code::Busy, "too many requests are under way")),
         }
     }
+}
+
+/// What the panic said, the panic hook has told.
+fn failed(remote: SocketAddr) -> ApiError {
+    tracing::error!(%remote, "an HTTP handler panicked");
+    ApiError::new(Code::Internal, "the handler of this request failed")
 }
 
 /// RFC 9112, section 3.2: a request of HTTP/1.1 names its host exactly once. Two would let one of them past
