@@ -38,6 +38,13 @@ pub(crate) fn parse_hex<const N: usize>(text: &str) -> Result<[u8; N], ParseHexE
     Ok(bytes)
 }
 
+/// These bytes in hex, in a buffer of twice their length. For where text is made by the thousand: no allocation.
+pub(crate) fn hex_text<'a>(bytes: &[u8], buffer: &'a mut [u8]) -> &'a str {
+    // Neither can fail: the length is right, and every digit is ASCII.
+    let _ = hex::encode_to_slice(bytes, buffer);
+    core::str::from_utf8(buffer).unwrap_or_default()
+}
+
 /// Gives a newtype over `[u8; N]` its conversions, its hex text form and its serde form: hex in
 /// human-readable formats, the bare bytes without a length in the others.
 macro_rules! fixed_bytes {
@@ -65,7 +72,7 @@ macro_rules! fixed_bytes {
 
         impl core::fmt::Display for $name {
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-                f.pad(&hex::encode(self.0))
+                f.pad($crate::primitives::bytes::hex_text(&self.0, &mut [0; 2 * $len]))
             }
         }
 
@@ -86,7 +93,8 @@ macro_rules! fixed_bytes {
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 if serializer.is_human_readable() {
-                    serializer.collect_str(self)
+                    let mut text = [0; 2 * $len];
+                    serializer.serialize_str($crate::primitives::bytes::hex_text(&self.0, &mut text))
                 } else {
                     self.0.serialize(serializer)
                 }
