@@ -1,0 +1,250 @@
+//! How many instructions the hot paths take, against the numbers in `benches/instructions.txt`. Unlike times they are
+//! the same on a busy machine, so that a test can tell a change for the worse.
+//!
+//! ```sh
+//! cargo bench --no-default-features --features ws-json,ws-bincode,ws-postcard --bench instructions
+//! ```
+//!
+//! Needs valgrind, whose callgrind does the counting. It shows every program the same processor, one with AVX2 and
+//! with neither AVX-512 nor SHA instructions, whichever the machine has: `sha2` takes its portable code there, and a
+//! kernel for mining is named. Everything is counted on one thread, in a process of its own for each row.
+
+#[path = "common/forge.rs"]
+mod forge;
+#[path = "common/format.rs"]
+mod format;
+
+use core::hint::black_box;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::process::Command;
+use std::sync::Arc;
+use std::{env, fs};
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Parser;
+use hashloom::{Block, Blockchain, CompactTarget, Message, Miner, MiningKernel, Search, Template};
+
+use forge::{Forge, NOW, spec};
+use format::Format;
+
+/// Counts instructions, and compares them with those in git.
+#[derive(Debug, Parser)]
+struct Options {
+    /// Runs this row, for valgrind to count.
+    #[arg(long, hide = true)]
+    row: Option<String>,
+
+    /// What Cargo says to every benchmark.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// The numbers in git.
+const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/instructions.txt");
+
+/// How far a number may be from the one in git, in percent. Memory that the system lays out differently from run to
+/// run, and the compilers and C libraries of different machines, stay within it.
+const TOLERANCE: f64 = 2.0;
+
+/// Writes the numbers of this run in place of those in git.
+const BLESS: &str = "HASHLOOM_BLESS=1 cargo bench --no-default-features --features ws-json,ws-bincode,ws-postcard \
+                     --bench instructions";
+
+/// How often a row does what it counts, to be divided by; the more, the less the first time stands out. A message has
+/// no more blocks than this.
+const HEADERS: u64 = 1_000;
+const BLOCKS: u64 = 64;
+const NONCES: u64 = 64 << 10;
+
+/// Transactions of a block, and the bytes of each.
+const TRANSACTIONS: usize = 4;
+const TRANSACTION_BYTES: usize = 150;
+
+/// Prepares, has [`counted_part`] called once, and says how often that did its work.
+type Run = Box<dyn Fn() -> Result<u64>>;
+
+/// The rows by their names.
+fn rows() -> BTreeMap<String, Run> {
+    let mut rows = BTreeMap::<String, Run>::new();
+    rows.insert("header: hash".to_owned(), Box::new(header_hash));
+    rows.insert("block: import into memory".to_owned(), Box::new(block_import));
+    for format in Format::ALL {
+        rows.insert(format!("block: encode {}", format.name()), Box::new(move || encode(format)));
+        rows.insert(format!("block: decode {}", format.name()), Box::new(move || decode(format)));
+    }
+    for kernel in [MiningKernel::Avx2, MiningKernel::Sha2ByFour] {
+        rows.insert(format!("nonce: kernel {kernel}"), Box::new(move || nonces(kernel)));
+    }
+    rows
+}
+
+fn main() -> Result<()> {
+    match Options::parse().row {
+        Some(name) => {
+            let rows = rows();
+            println!("{}", rows.get(&name).context("no such row")?()?);
+            Ok(())
+        }
+        None => compare(),
+    }
+}
+
+/// The function that valgrind is told to count in, by its name.
+#[inline(never)]
+fn counted_part<R>(work: impl FnOnce() -> R) -> R {
+    black_box(work())
+}
+
+fn header_hash() -> Result<u64> {
+    let mut header = *Forge::new()?.next::<String>(|_| Vec::new())?.header();
+    counted_part(|| {
+        for nonce in 0..HEADERS {
+            header.nonce = nonce;
+            black_box(black_box(&header).hash());
+        }
+    });
+    Ok(HEADERS)
+}
+
+fn block_import() -> Result<u64> {
+    let blocks = blocks()?;
+    let mut chain = Blockchain::<String>::new(spec()?);
+    counted_part(|| -> Result<()> {
+        for block in blocks {
+            let _ = black_box(chain.import(block, NOW)?);
+        }
+        Ok(())
+    })?;
+    ensure!(chain.height() == BLOCKS, "{} blocks are in the chain", chain.height());
+    Ok(BLOCKS)
+}
+
+fn encode(format: Format) -> Result<u64> {
+    let message = Message::Blocks(blocks()?);
+    counted_part(|| format.encode(&message))?;
+    Ok(BLOCKS)
+}
+
+fn decode(format: Format) -> Result<u64> {
+    let message = Message::Blocks(blocks()?);
+    let frame = format.encode(&message)?;
+    let decoded = counted_part(|| format.decode::<Message>(&frame))?;
+    ensure!(decoded == message, "{} changes a message", format.name());
+    Ok(BLOCKS)
+}
+
+fn nonces(kernel: MiningKernel) -> Result<u64> {
+    let mut header = *Forge::new()?.next::<String>(|_| Vec::new())?.header();
+    // One, which no hash is below.
+    header.target = CompactTarget::from_bits(0x0300_0001);
+    let mut miner = Miner::<String>::new(Template::new(header, Vec::new()))?.with_kernel(kernel)?;
+    let found = counted_part(|| miner.search(NONCES));
+    ensure!(matches!(found, Search::Continue { .. }), "{kernel} found a block");
+    Ok(NONCES)
+}
+
+fn blocks() -> Result<Vec<Arc<Block>>> {
+    let mut forge = Forge::new()?;
+    let text = |height: u64, index: usize| format!("{:x<TRANSACTION_BYTES$}", format!("{height} {index} "));
+    (0..BLOCKS)
+        .map(|_| forge.next(|height| (0..TRANSACTIONS).map(|index| text(height, index)).collect()))
+        .collect()
+}
+
+/// Counts all rows, and fails where one is not what it was.
+fn compare() -> Result<()> {
+    ensure!(
+        cfg!(all(target_arch = "x86_64", target_os = "linux")),
+        "the numbers in git are those of x86_64 Linux; another processor has others"
+    );
+    let mut today = Vec::new();
+    for name in rows().into_keys() {
+        let count = count(&name)?;
+        today.push((name, count));
+    }
+    let rustc = rustc();
+    if env::var_os("HASHLOOM_BLESS").is_some_and(|value| value == "1") {
+        fs::write(PATH, file(&today, &rustc)).with_context(|| format!("cannot write {PATH}"))?;
+    }
+    let text = fs::read_to_string(PATH).with_context(|| format!("cannot read {PATH}"))?;
+    let mut expected = parse(&text)?;
+
+    println!("| | instructions | expected | difference |");
+    println!("| --- | ---: | ---: | ---: |");
+    let mut wrong = Vec::new();
+    for (name, got) in &today {
+        let Some(expected) = expected.remove(name.as_str()) else {
+            wrong.push(format!("{name}: got {got:.1}, and no number is in git"));
+            continue;
+        };
+        let difference = (got / expected - 1.0) * 100.0;
+        println!("| {name} | {got:.1} | {expected:.1} | {difference:+.2} % |");
+        if difference.abs() > TOLERANCE {
+            let more = if difference > 0.0 { "more" } else { "fewer" };
+            wrong.push(format!(
+                "{name}: got {got:.1}, expected {expected:.1}: {difference:+.1} %, {more} than before"
+            ));
+        }
+    }
+    wrong.extend(
+        expected.keys().map(|name| format!("{name}: a number is in git, and nothing that is counted")),
+    );
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let counted = text.lines().next().unwrap_or_default();
+    bail!(
+        "instructions differ by more than {TOLERANCE} %:\n  {}\n{counted}\nNow: {rustc}. Where that is meant, or the \
+         compiler is another one: {BLESS}",
+        wrong.join("\n  ")
+    )
+}
+
+/// The instructions of one row, for one of what it does.
+fn count(name: &str) -> Result<f64> {
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--toggle-collect=*counted_part*"])
+        .arg(env::current_exe()?)
+        .args(["--row", name])
+        .output()
+        .context("cannot start valgrind, which does the counting")?;
+    let log = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{name}: valgrind says: {log}");
+    let collected =
+        log.lines().find_map(|line| line.split_once("Collected : ")?.1.trim().parse::<u64>().ok());
+    let collected = collected.with_context(|| format!("{name}: valgrind has counted nothing: {log}"))?;
+    let times = String::from_utf8(output.stdout)?.trim().parse::<u64>()?;
+    ensure!(
+        collected > times,
+        "{name}: {collected} instructions for {times} times; the function is not found"
+    );
+    #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
+    Ok(collected as f64 / times as f64)
+}
+
+/// Like `rustc 1.90.0`; without the date and the hash, which say no more.
+fn rustc() -> String {
+    let output = Command::new("rustc").arg("--version").output();
+    let version = output.ok().and_then(|output| String::from_utf8(output.stdout).ok()).unwrap_or_default();
+    version.split_whitespace().take(2).collect::<Vec<_>>().join(" ")
+}
+
+fn file(rows: &[(String, f64)], rustc: &str) -> String {
+    let mut text =
+        format!("# Counted with: {rustc}. Written by HASHLOOM_BLESS=1, see benches/instructions.rs.\n");
+    for (name, count) in rows {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{name} = {count:.1}");
+    }
+    text
+}
+
+fn parse(text: &str) -> Result<BTreeMap<&str, f64>> {
+    let rows = text.lines().filter(|line| !line.starts_with('#'));
+    rows.map(|line| {
+        let (name, count) = line.split_once(" = ").with_context(|| format!("{PATH}: no row: {line:?}"))?;
+        Ok((name, count.parse().with_context(|| format!("{PATH}: no number: {line:?}"))?))
+    })
+    .collect()
+}
