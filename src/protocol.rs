@@ -183,7 +183,7 @@ impl<T: Transaction> Protocol<T> {
     }
 
     /// How many peers have introduced themselves.
-    pub(crate) fn peer_count(&self) -> usize {
+    pub fn peer_count(&self) -> usize {
         self.peers.values().filter(|peer| peer.is_ready()).count()
     }
 
