@@ -154,10 +154,10 @@ async fn node(options: &Options) -> Result<Served> {
     let server = serve_node(listener, node.clone(), RoutesConfig::default(), config.clone())?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let on_threads = serve(listener, routes(node.clone(), RoutesConfig::default()), config)?;
-    let served = Served { node: server.local_addr(), threads: on_threads.local_addr(), hash };
+    let addresses = Served { node: server.local_addr(), threads: on_threads.local_addr(), hash };
     // They run until the process ends.
     core::mem::forget((server, on_threads, node));
-    Ok(served)
+    Ok(addresses)
 }
 
 /// axum, with these bytes as its only answer.
