@@ -126,3 +126,31 @@ pub(crate) fn median(timestamps: impl Iterator<Item = Timestamp>) -> Timestamp {
     sorted.sort_unstable();
     sorted.get(count / 2).copied().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::primitives::merkle;
+
+    /// A header and a body that belong together.
+    fn body_of(count: usize, size: usize) -> (Header, BodyDigest) {
+        let digest = BodyDigest { ids: vec![Hash::ZERO; count], size };
+        let mut header = Header::from_bytes(&[0; Header::LEN]);
+        header.merkle_root = merkle::root(&digest.ids);
+        (header, digest)
+    }
+
+    #[test]
+    fn a_body_has_as_many_bytes_and_transactions_as_may_be_and_not_one_more() {
+        let spec = ChainSpec::default();
+        let (bytes, count) = (spec.max_block_bytes(), Block::<()>::MAX_TRANSACTIONS);
+        let check = |count, size| {
+            let (header, digest) = body_of(count, size);
+            body(&header, &digest, &spec)
+        };
+        assert_eq!(check(count, bytes), Ok(()));
+        assert_eq!(check(1, bytes + 1), Err(BlockError::Size { got: bytes + 1, limit: bytes }));
+        assert_eq!(check(count + 1, bytes), Err(BlockError::Count { got: count + 1, limit: count }));
+        assert_eq!(check(count + 2, bytes), Err(BlockError::Count { got: count + 2, limit: count }));
+    }
+}

@@ -2,6 +2,7 @@
 
 mod bans;
 mod bench;
+mod bounds;
 mod connections;
 mod discovery;
 mod doubles;

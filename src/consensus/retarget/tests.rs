@@ -72,6 +72,21 @@ fn genesis_is_never_asked_for() {
     }
 }
 
+/// The target of block 1 is a rule of the chain; what follows goes on from the block that is there.
+#[rstest]
+#[case::step(Retarget::Step)]
+#[case::window(Retarget::Window { blocks: 1 })]
+#[case::asert(Retarget::Asert { half_life_ms: 600_000 })]
+fn only_block_1_has_the_easiest_target_by_rule(#[case] rule: Retarget) {
+    let harder = 0x1d00_ffff;
+    let next = |parent_height| {
+        let past = |height| sample(height, 1_700_000_000_000, harder);
+        rule.next_target(Target::FOUR_HEX_ZEROS, TEN_MINUTES, parent_height, past)
+    };
+    assert_eq!(next(0), Target::FOUR_HEX_ZEROS);
+    assert_eq!(next(1), CompactTarget::from_bits(harder));
+}
+
 #[test]
 fn window_changes_at_its_multiples_only() {
     // All blocks at once: each adjustment makes the next window four times harder.
