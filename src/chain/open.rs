@@ -102,8 +102,8 @@ impl<T: Transaction> Blockchain<T> {
                 Err(error @ (OpenError::Damaged { height, .. } | OpenError::Replay { height, .. }))
                     if height > 0 =>
                 {
-                    let base = load_upkeep(&records)?.base();
-                    records.cut(cut_height(height - 1, base))?;
+                    let upkeep = load_upkeep(&records)?;
+                    records.cut(cut_height(height - 1, &upkeep))?;
                     found = Some(error);
                 }
                 Err(error) => return Err(error),
@@ -119,7 +119,7 @@ impl<T: Transaction> Blockchain<T> {
     ///
     /// [`OpenError`], where the store fails, or what is left cannot be opened.
     pub fn drop_above(&mut self, height: u64) -> Result<(), OpenError> {
-        let height = cut_height(height, self.upkeep.base());
+        let height = cut_height(height, &self.upkeep);
         let cut = self.records.cut(height).map_err(OpenError::from).and_then(|()| self.reload_all());
         // Some of it may be gone already.
         cut.inspect_err(|_| self.upkeep.is_stale = true)
@@ -215,10 +215,10 @@ fn genesis_row<T>(spec: &ChainSpec, genesis: &Block<T>) -> Row {
     Row { hash, header, work, seen: 0, size: Header::LEN, subtrees: Vec::new() }
 }
 
-/// Up to where a chain is kept that is to be cut above `height`: below `base` there is neither a state to go back to
-/// nor are there bodies to make one from.
-const fn cut_height(height: u64, base: u64) -> u64 {
-    if height < base { 0 } else { height }
+/// Up to where a chain is kept that is to be cut above `height`: below its base there is neither a state to go back to
+/// nor are there bodies to make one from, and the tip has to have a body.
+fn cut_height(height: u64, upkeep: &Upkeep) -> u64 {
+    if height < upkeep.base() || height <= upkeep.pruned { 0 } else { height }
 }
 
 fn load<T: Transaction>(

@@ -5,6 +5,7 @@
 mod arrival;
 mod batches;
 mod bounds;
+mod branches;
 mod damage;
 mod failures;
 mod finality;
@@ -19,4 +20,5 @@ mod reopen;
 mod rules;
 mod states;
 mod stored;
+mod unreadable;
 mod verify;

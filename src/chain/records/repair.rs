@@ -41,7 +41,7 @@ impl<T: Transaction> Records<T> {
             self.store.commit(&batch)?;
         }
         // Those whose rows were missing.
-        self.clear(Table::Blocks, above)
+        self.clear_blocks(above)
     }
 
     /// Writes anew what follows from the rest: the row of the genesis block, the list of the states, and up to where
@@ -150,12 +150,13 @@ impl<T: Transaction> Records<T> {
         Ok(())
     }
 
-    /// Removes these keys of a table.
-    fn clear(&mut self, table: Table, keys: Keys<'_>) -> Result<(), StoreError> {
+    /// Removes the blocks under these keys, and what says at which height they stand.
+    fn clear_blocks(&mut self, keys: Keys<'_>) -> Result<(), StoreError> {
         loop {
             let mut batch = Batch::new();
-            for (key, _) in self.store.scan(table, keys, Order::Ascending, CUT_AT_ONCE)? {
-                batch.delete(table, key);
+            for (key, _) in self.store.scan(Table::Blocks, keys, Order::Ascending, CUT_AT_ONCE)? {
+                batch.delete(Table::Heights, &key[8.min(key.len())..]);
+                batch.delete(Table::Blocks, key);
             }
             if batch.is_empty() {
                 return Ok(());

@@ -1,0 +1,185 @@
+//! What a chain says of its branches, one by one: which block is on the best of them, what each asks of the next
+//! header, and what is forgotten first.
+
+use core::time::Duration;
+
+use rstest::rstest;
+
+use super::forge::*;
+use super::stored::{disk, open};
+use crate::chain::orphans::Orphans;
+use crate::{BlockError, ChainConfig, Fault, Hash, Imported, Retarget, Verdict};
+
+#[test]
+fn what_is_unknown_or_beside_the_best_chain_is_not_on_it() {
+    let main = Branch::of(&[1, 2]);
+    let side = Branch::of(&[11]);
+    let mut chain = fed(spec(), main.mined());
+    assert_eq!(import(&mut chain, side.tip()), Ok(Imported::SideBranch));
+    let is_best = [main.hash(0), main.hash(1), main.hash(2), side.hash(1), Hash::ZERO]
+        .map(|hash| chain.is_best(&hash).unwrap());
+    assert_eq!(is_best, [true, true, true, false, false]);
+    // Every block here has the same work.
+    let work = |hash| chain.work_at(&hash).unwrap();
+    assert_eq!(work(main.hash(2)), Some(chain.work()));
+    assert_eq!(work(side.hash(1)), work(main.hash(1)));
+    assert!(work(main.hash(1)) > work(main.hash(0)));
+    assert_eq!(work(Hash::ZERO), None);
+}
+
+/// Two branches beside the best chain, the better one of headers alone.
+#[test]
+fn each_branch_has_ancestors_of_its_own() {
+    let main = Branch::of(&[1, 2, 3]);
+    let ahead = main.cut(2).with(&[13, 14, 15, 16]);
+    let other = main.cut(1).with(&[22, 23, 24]);
+    let mut chain = fed(spec(), main.mined());
+    for block in ahead.above(2).iter().chain(other.above(1)) {
+        assert_eq!(import_header(&mut chain, block), Ok(true));
+    }
+    assert_eq!(chain.best_header().0, ahead.tip().hash());
+    for (branch, fork) in [(&ahead, 2), (&other, 1)] {
+        for from in branch.above(fork) {
+            assert_eq!(chain.tree.fork_height(from.hash()), Some(fork as u64));
+            for height in 0..=from.height() + 1 {
+                let index = usize::try_from(height).unwrap();
+                let is_aside = (fork + 1..=usize::try_from(from.height()).unwrap()).contains(&index);
+                let expected = is_aside.then(|| branch.hash(index));
+                assert_eq!(chain.tree.ancestor(from.hash(), height).copied(), expected, "{height}");
+            }
+        }
+    }
+    assert_eq!(chain.tree.fork_height(&main.hash(3)), None, "it is on the best chain");
+}
+
+/// Fast blocks on the best chain, slow ones beside it.
+#[rstest]
+#[case::step(Retarget::Step)]
+#[case::window(Retarget::Window { blocks: 2 })]
+#[case::lwma(Retarget::Lwma { blocks: 3 })]
+#[case::asert(Retarget::Asert { half_life_ms: 20_000 })]
+fn the_target_beside_the_best_chain_follows_from_the_blocks_there(#[case] retarget: Retarget) {
+    let spec = builder().retarget(retarget).block_interval(Duration::from_secs(10)).build().unwrap();
+    let grown = |gaps: &[u64]| {
+        let mut chain = Chain::new(spec.clone());
+        let mut time = spec.genesis_time();
+        for gap in gaps {
+            time = time.saturating_add(Duration::from_secs(*gap));
+            let block: Shared = chain.template(words(&[1]), time).unwrap().mine().unwrap().into();
+            assert_eq!(import(&mut chain, &block), extended(&[block]));
+        }
+        chain
+    };
+    let (mut chain, other) = (grown(&[3, 3, 3, 3, 3]), grown(&[4, 12, 4, 12, 4, 12]));
+    assert_ne!(chain.header_at(4).unwrap().unwrap().target, other.header_at(4).unwrap().unwrap().target);
+    for block in blocks(&other, 1..) {
+        assert_eq!(import_header(&mut chain, &block), Ok(true), "height {}", block.height());
+    }
+}
+
+#[test]
+fn a_body_that_leaves_just_enough_room_is_kept_aside() {
+    let main = Branch::of(&[1, 2]);
+    let size = main.tip().digest().unwrap().size;
+    let mut chain = chain_with(ChainConfig::default().with_max_side_bytes(size));
+    for block in main.mined() {
+        assert_eq!(import(&mut chain, block), extended(core::slice::from_ref(block)));
+    }
+    // The second takes all the room that there is, and drives out the first.
+    let [first, second] = [Branch::of(&[11]), Branch::of(&[12])];
+    assert_eq!(first.tip().digest().unwrap().size, size);
+    assert_eq!(import(&mut chain, first.tip()), Ok(Imported::SideBranch));
+    assert_eq!(import(&mut chain, second.tip()), Ok(Imported::SideBranch));
+    assert_eq!(chain.header(first.tip().hash()), Ok(None));
+    assert_eq!(chain.block(second.tip().hash()), Ok(Some(second.tip().clone())));
+}
+
+#[test]
+fn a_bad_block_is_forgotten_before_a_good_one_with_less_work() {
+    let main = Branch::of(&[1, 2]);
+    let (good, other) = (Branch::of(&[11]), Branch::of(&[12]));
+    let mut chain = chain_with(ChainConfig::default().with_max_side_headers(2));
+    for block in main.mined() {
+        assert_eq!(import(&mut chain, block), extended(core::slice::from_ref(block)));
+    }
+    let bad = main.clone().extend(vec![Note::Bad(3)]);
+    let error = BlockError::Transaction { index: 0, reason: rejected(3) };
+    assert_eq!(import(&mut chain, &bad), Err(error));
+    assert_eq!(import(&mut chain, good.tip()), Ok(Imported::SideBranch));
+    assert_eq!(import(&mut chain, other.tip()), Ok(Imported::SideBranch));
+    assert_eq!(chain.header(bad.hash()), Ok(None));
+    for kept in [good, other] {
+        assert_eq!(chain.header(kept.tip().hash()), Ok(Some(*kept.tip().header())));
+    }
+}
+
+/// It is forgotten, and comes again, before anything is written.
+#[test]
+fn a_block_that_comes_back_within_a_batch_is_kept() {
+    let disk = disk();
+    let config = ChainConfig::default().with_max_side_headers(1);
+    let mut chain: Chain = open(&spec(), &config, &disk);
+    let main = Branch::of(&[1, 2]);
+    for block in main.mined() {
+        assert_eq!(import(&mut chain, block), extended(core::slice::from_ref(block)));
+    }
+    let [first, second] = [11, 12].map(|number| Branch::of(&[number]).tip().clone());
+    let batch = [&first, &second, &first].map(Shared::clone);
+    let verdicts = chain.import_all(batch, NOW).unwrap().verdicts;
+    assert_eq!(verdicts, [Ok(Verdict::Kept), Ok(Verdict::Kept), Ok(Verdict::Kept)]);
+    chain.check_store();
+    let reopened: Chain = open(&spec(), &config, &disk);
+    let kept = [&first, &second].map(|block| reopened.block(block.hash()).unwrap());
+    assert_eq!(kept, [Some(first), None]);
+}
+
+/// The turn in which blocks came decides between equals, also between those before and after.
+#[test]
+fn the_turn_goes_on_after_opening() {
+    let disk = disk();
+    let main = Branch::of(&[1, 2]);
+    let mut chain: Chain = open(&spec(), &ChainConfig::default(), &disk);
+    for block in main.mined() {
+        assert_eq!(import(&mut chain, block), extended(core::slice::from_ref(block)));
+    }
+    let tip_seen = chain.records.tip().seen;
+    let mut reopened: Chain = open(&spec(), &ChainConfig::default(), &disk);
+    let side = Branch::of(&[11]);
+    assert_eq!(import(&mut reopened, side.tip()), Ok(Imported::SideBranch));
+    let seen: Vec<u64> = reopened.tree.complete_rows().into_values().map(|row| row.seen).collect();
+    assert_eq!(seen, [tip_seen + 1]);
+}
+
+#[test]
+fn orphans_may_fill_their_room_to_the_last_byte() {
+    let block = |number| Branch::of(&[number, number]).tip().clone();
+    let [first, second, third] = [1, 2, 3].map(block);
+    let mut orphans = Orphans::new(2, 100);
+    orphans.insert(first.clone(), 100);
+    assert!(orphans.contains(first.hash()), "as large as may be");
+    orphans.insert(second.clone(), 60);
+    orphans.insert(third.clone(), 40);
+    let kept = [&first, &second, &third].map(|block| orphans.contains(block.hash()));
+    assert_eq!(kept, [false, true, true], "two, with a hundred bytes");
+}
+
+/// A good block that came too late is no worse than it was: what stands on it has no known parent, and not a bad one.
+#[test]
+fn a_block_that_finality_refuses_is_not_condemned() {
+    let spec = builder().finality_depth(Some(2)).build().unwrap();
+    let main = Branch::new(&spec).with(&[1, 2, 3]);
+    let fork = Branch::new(&spec).with(&[11, 12, 13, 14]);
+    let best = main.cut(2).with(&[23, 24, 25, 26]);
+    let mut chain = fed(spec, &main.mined()[..2]);
+    for block in fork.mined().iter().chain(best.above(2)) {
+        assert_eq!(import_header(&mut chain, block), Ok(true));
+    }
+    assert_eq!(import(&mut chain, main.at(3)), extended(main.above(2)));
+    for block in fork.above(1) {
+        assert_eq!(import(&mut chain, block), Ok(Imported::Orphan { missing: fork.hash(1) }));
+    }
+    let error = import(&mut chain, fork.at(1)).unwrap_err();
+    assert_eq!(error, BlockError::Finality { fork_height: 0, final_height: 1 });
+    assert_eq!(error.fault(), Fault::Nobody);
+    assert!(!chain.is_invalid(&fork.hash(1)) && !chain.is_invalid(&fork.hash(2)));
+}

@@ -1,0 +1,289 @@
+//! Stores of which a part cannot be read, and applications whose values cannot be written: damage is worked around,
+//! a failure is passed on, and nothing is lost to either.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::forge::{NOW, builder};
+use super::stored::{Disk, blocks_above, copy_of, disk, open, try_open};
+use crate::store::{ALL_KEYS, Batch, Cause, Entries, Keys, Order, Store, Table};
+use crate::{
+    Block, BlockError, Blockchain, ChainConfig, ChainSpec, Context, EncodeError, Imported, OpenError,
+    Rejected, StoreError, Transaction,
+};
+
+fn spec() -> ChainSpec {
+    builder().build().unwrap()
+}
+
+fn config() -> ChainConfig {
+    ChainConfig::default()
+}
+
+fn keeping(bodies: u64) -> ChainConfig {
+    config().with_keep_bodies(Some(bodies))
+}
+
+fn entries(disk: &Disk, table: Table) -> Entries {
+    disk.scan(table, ALL_KEYS, Order::Ascending, usize::MAX).unwrap()
+}
+
+/// A chain of so many blocks with states at these heights.
+fn grown(len: u64, states: &[u64]) -> (Blockchain, Disk, Vec<Arc<Block>>) {
+    let disk = disk();
+    let mut chain: Blockchain = open(&spec(), &config(), &disk);
+    let blocks = blocks_above(&chain, len, |height| vec![format!("{height}")]);
+    for block in &blocks {
+        let _ = chain.import(Arc::clone(block), NOW).unwrap();
+        if states.contains(&block.height()) {
+            chain.checkpoint().unwrap();
+        }
+    }
+    assert_eq!(chain.upkeep.states, states);
+    (chain, disk, blocks)
+}
+
+/// A store in which one table cannot be read.
+#[derive(Debug)]
+struct Blind(Disk, Table);
+
+impl Blind {
+    fn look(&self, table: Table) -> Result<(), StoreError> {
+        if table == self.1 { Err(StoreError::Io(Cause::new("blind"))) } else { Ok(()) }
+    }
+}
+
+impl Store for Blind {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.look(table).and_then(|()| self.0.get(table, key))
+    }
+
+    fn scan(&self, table: Table, keys: Keys<'_>, order: Order, limit: usize) -> Result<Entries, StoreError> {
+        self.look(table).and_then(|()| self.0.scan(table, keys, order, limit))
+    }
+
+    fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        self.0.commit(batch)
+    }
+}
+
+fn is_blind(error: &OpenError) -> bool {
+    matches!(error, OpenError::Store(StoreError::Io(_)) | OpenError::Damaged { error: StoreError::Io(_), .. })
+}
+
+/// A replay from genesis, or a repair that drops what it could not read, would be the wrong answer.
+#[test]
+fn a_table_that_fails_is_an_error_and_no_damage() {
+    let (_, disk, _) = grown(6, &[2, 4]);
+    for table in [Table::Chain, Table::Blocks, Table::States, Table::Branches] {
+        let before = copy_of(&disk);
+        let error = Blockchain::<String>::open(spec(), config(), Box::new(Blind(disk.clone(), table)));
+        assert!(is_blind(&error.unwrap_err()), "{table:?}");
+        let repaired = Blockchain::<String>::repair(spec(), config(), Box::new(Blind(disk.clone(), table)));
+        assert!(is_blind(&repaired.unwrap_err()), "{table:?}");
+        for table in Table::ALL {
+            assert_eq!(entries(&disk, table), entries(&before, table));
+        }
+    }
+}
+
+#[test]
+fn a_repair_does_not_go_below_genesis() {
+    let disk = disk();
+    drop(open::<String>(&spec(), &config(), &disk));
+    // What cannot be repaired is an error, however often it is tried.
+    let error = Blockchain::<String>::repair(spec(), config(), Box::new(Blind(disk, Table::Heights)));
+    assert!(is_blind(&error.unwrap_err()));
+}
+
+/// With the state gone that the chain would go back to, the bodies below it are still needed.
+#[test]
+fn a_damaged_state_keeps_the_bodies_below_it() {
+    let (_, disk, blocks) = grown(12, &[3, 8]);
+    disk.flip_bit(Table::States, &8_u64.to_be_bytes(), 9).unwrap();
+    let mut chain: Blockchain = open(&spec(), &keeping(2), &disk);
+    let more = blocks_above(&chain, 2, |height| vec![format!("{height}")]);
+    let _ = chain.import(Arc::clone(&more[0]), NOW).unwrap();
+    assert_eq!((chain.first_body(), &chain.upkeep.states[..]), (0, &[3][..]));
+    let keys: Vec<_> = entries(&disk, Table::States).into_iter().map(|(key, _)| key).collect();
+    assert_eq!(keys, [3_u64.to_be_bytes()]);
+    for block in &blocks {
+        assert_eq!(chain.block(block.hash()), Ok(Some(Arc::clone(block))));
+    }
+    chain.check_store();
+    // The next best state does as well, if not as much.
+    let _ = chain.import(Arc::clone(&more[1]), NOW).unwrap();
+    assert_eq!(chain.first_body(), 4);
+    chain.check_store();
+}
+
+/// Up to where bodies were removed is found again by looking which are there.
+#[test]
+fn how_much_was_pruned_is_found_out_by_a_repair() {
+    let (_, disk, blocks) = grown(12, &[3, 8]);
+    let mut chain: Blockchain = open(&spec(), &keeping(2), &disk);
+    let next = blocks_above(&chain_of(&blocks), 1, |height| vec![format!("{height}")]).remove(0);
+    let _ = chain.import(next, NOW).unwrap();
+    assert_eq!(chain.first_body(), 9);
+    drop(chain);
+    disk.flip_bit(Table::Meta, b"pruned", 3).unwrap();
+    let error = try_open::<String>(&spec(), &keeping(2), &disk).unwrap_err();
+    assert!(matches!(&error, OpenError::Store(StoreError::DamagedValue { table: Table::Meta, key, .. })
+        if key == "pruned"));
+    let (chain, found) = Blockchain::<String>::repair(spec(), keeping(2), Box::new(disk.clone())).unwrap();
+    assert_eq!(found, Some(error));
+    assert_eq!((chain.height(), chain.first_body()), (13, 9));
+    chain.check_store();
+}
+
+/// A tip needs its body. Where that is gone all goes, and where nothing is pruned any more, nothing may be said to be.
+#[test]
+fn a_pruned_chain_is_cut_down_to_its_lowest_body_or_as_a_whole() {
+    let (_, disk, blocks) = grown(12, &[3, 8]);
+    let mut chain: Blockchain = open(&spec(), &keeping(2), &disk);
+    let next = blocks_above(&chain_of(&blocks), 1, |height| vec![format!("{height}")]).remove(0);
+    let _ = chain.import(next, NOW).unwrap();
+    assert_eq!(chain.first_body(), 9);
+    chain.drop_above(9).unwrap();
+    assert_eq!((chain.height(), chain.first_body()), (9, 9));
+    chain.check_store();
+    chain.drop_above(8).unwrap();
+    assert_eq!((chain.height(), chain.first_body()), (0, 0));
+    chain.check_store();
+    for block in &blocks[..2] {
+        let _ = chain.import(Arc::clone(block), NOW).unwrap();
+        assert_eq!(chain.block(block.hash()), Ok(Some(Arc::clone(block))));
+    }
+}
+
+fn chain_of(blocks: &[Arc<Block>]) -> Blockchain {
+    let mut chain = Blockchain::new(spec());
+    let _ = chain.import_all(blocks.iter().cloned(), NOW).unwrap();
+    chain
+}
+
+/// A body whose row is missing is nobody's.
+#[test]
+fn a_cut_leaves_no_body_above() {
+    let (mut chain, disk, blocks) = grown(6, &[2]);
+    disk.with_inner(|memory| {
+        let mut batch = Batch::new();
+        batch.delete(Table::Chain, 6_u64.to_be_bytes());
+        batch.delete(Table::Chain, 5_u64.to_be_bytes());
+        memory.commit(&batch).unwrap();
+    });
+    chain.drop_above(4).unwrap();
+    let above = |(key, _): &(Vec<u8>, Vec<u8>)| key[..8] > 4_u64.to_be_bytes()[..];
+    assert!(!entries(&disk, Table::Blocks).iter().any(above));
+    assert_eq!(chain.height(), 4);
+    chain.check_store();
+    for block in &blocks[4..] {
+        assert_eq!(chain.is_best(block.hash()), Ok(false));
+        assert_eq!(
+            chain.import(Arc::clone(block), NOW),
+            Ok(Imported::Extended { connected: vec![Arc::clone(block)] })
+        );
+    }
+}
+
+/// A branch that lost its lower end is taken out of the store with the next commit, and so is a damaged one.
+#[test]
+fn what_is_left_of_a_damaged_branch_goes_with_the_next_commit() {
+    let (mut chain, disk, blocks) = grown(4, &[]);
+    let side = blocks_above(&chain_of(&blocks[..1]), 2, |height| vec![format!("side {height}")]);
+    for block in &side {
+        let _ = chain.import(Arc::clone(block), NOW).unwrap();
+    }
+    let next = blocks_above(&chain, 1, |_| vec!["next".to_owned()]).remove(0);
+    drop(chain);
+    assert_eq!(entries(&disk, Table::Branches).len(), 2);
+    disk.flip_bit(Table::Branches, side[0].hash().as_bytes(), 9).unwrap();
+    let mut chain: Blockchain = open(&spec(), &config(), &disk);
+    assert_eq!(chain.block(side[1].hash()), Ok(None));
+    let _ = chain.import(next, NOW).unwrap();
+    assert_eq!(entries(&disk, Table::Branches), []);
+    let keys: Vec<_> = entries(&disk, Table::Blocks).into_iter().map(|(key, _)| key).collect();
+    assert!(!keys.iter().any(|key| key[8..] == *side[1].hash().as_bytes()), "its height was known");
+    // A good one stays.
+    for block in &side {
+        let _ = chain.import(Arc::clone(block), NOW).unwrap();
+    }
+    let mut chain: Blockchain = open(&spec(), &config(), &disk);
+    let next = blocks_above(&chain, 1, |_| vec!["after".to_owned()]).remove(0);
+    let _ = chain.import(next, NOW).unwrap();
+    assert_eq!(entries(&disk, Table::Branches).len(), 2);
+    chain.check_store();
+}
+
+/// A transaction of which a part is lost on the way through serde.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Forgetful(u32, #[serde(skip)] u32);
+
+impl Transaction for Forgetful {
+    type State = ();
+
+    fn apply(&self, (): &mut (), _: &Context<'_>) -> Result<(), Rejected> {
+        Ok(())
+    }
+
+    fn encode(&self, bytes: &mut Vec<u8>) -> Result<(), EncodeError> {
+        bytes.extend([self.0.to_be_bytes(), self.1.to_be_bytes()].concat());
+        Ok(())
+    }
+}
+
+#[test]
+fn a_block_that_would_not_read_back_is_refused() {
+    let disk = disk();
+    let mut chain: Blockchain<Forgetful> = open(&spec(), &config(), &disk);
+    let mined = |chain: &Blockchain<Forgetful>, lost| {
+        Arc::new(chain.template(vec![Forgetful(1, lost)], NOW).unwrap().mine().unwrap())
+    };
+    let error = chain.import(mined(&chain, 2), NOW).unwrap_err();
+    assert!(matches!(&error, BlockError::Encode(_)), "{error:?}");
+    assert!(error.to_string().contains("does not read back"), "{error}");
+    assert_eq!(chain.height(), 0);
+    let _ = chain.import(mined(&chain, 0), NOW).unwrap();
+    assert_eq!(open::<Forgetful>(&spec(), &config(), &disk).height(), 1);
+}
+
+/// A state without a form in the store.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Formless;
+
+impl Serialize for Formless {
+    fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(serde::ser::Error::custom("it has no form"))
+    }
+}
+
+impl<'de> Deserialize<'de> for Formless {
+    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        Ok(Self)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Step;
+
+impl Transaction for Step {
+    type State = Formless;
+
+    fn apply(&self, _: &mut Formless, _: &Context<'_>) -> Result<(), Rejected> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_state_that_cannot_be_written_is_refused_before_there_is_anything_to_lose() {
+    let disk = disk();
+    let error = try_open::<Step>(&spec(), &config(), &disk).unwrap_err();
+    assert!(
+        matches!(&error, OpenError::Store(StoreError::Unwritable { what: "the state", .. })),
+        "{error:?}"
+    );
+    for table in Table::ALL {
+        assert_eq!(entries(&disk, table), [], "{table:?}");
+    }
+}
