@@ -12,6 +12,7 @@ mod network;
 mod overdue;
 mod relay;
 mod replies;
+mod requests;
 mod storage;
 mod sync;
 

@@ -77,7 +77,7 @@ impl Caller {
             let at = self.bench.node.poll_timeout().expect("it is dialled again");
             let outputs = self.bench.pass(at.saturating_sub(self.bench.now.elapsed));
             if outputs.iter().any(|output| matches!(output, Output::Dial { .. })) {
-                return self.bench.now.elapsed - ended;
+                return self.bench.now.elapsed.saturating_sub(ended);
             }
         }
     }
