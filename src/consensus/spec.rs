@@ -362,6 +362,15 @@ mod tests {
     }
 
     #[test]
+    fn rules_that_are_read_are_validated_like_those_that_are_built() {
+        let spec = ChainSpec::builder("mine").block_interval(Duration::from_secs(3)).build().unwrap();
+        let json = serde_json::to_string(&spec).unwrap();
+        assert_eq!(serde_json::from_str::<ChainSpec>(&json).unwrap(), spec);
+        let error = serde_json::from_str::<ChainSpec>(&json.replace("mine", "")).unwrap_err();
+        assert!(error.to_string().contains(&SpecError::Name { got: 0 }.to_string()), "{error}");
+    }
+
+    #[test]
     fn a_window_keeps_its_lower_bound_at_the_shortest_interval() {
         use crate::consensus::retarget::{Pace, Sample, window};
 

@@ -325,6 +325,29 @@ mod tests {
     }
 
     #[test]
+    fn who_has_no_points_left_gives_way_first() {
+        let mut reputation = Reputation::default();
+        for number in 0..limits::MAX_SCORED_HOSTS {
+            assert!(!reputation.punish(&host(number), 1, NOW));
+        }
+        assert_eq!(reputation.scores.len(), limits::MAX_SCORED_HOSTS);
+        assert!(!reputation.punish(&host(limits::MAX_SCORED_HOSTS), 1, NOW + limits::FORGIVENESS));
+        assert_eq!(reputation.scores.len(), 1, "all others are forgiven");
+    }
+
+    #[test]
+    fn neither_this_machine_nor_what_costs_nothing_is_remembered() {
+        let mut node: Protocol = Protocol::new(crate::ChainSpec::default(), crate::ProtocolConfig::default());
+        let now = Now { elapsed: NOW, wall: Timestamp::from_millis(1) };
+        let this_machine: PeerHost = "127.0.0.1".parse().unwrap();
+        node.punish(&this_machine, limits::BAN_SCORE, now);
+        node.punish(&host(1), 0, now);
+        assert_eq!((node.bans(now), node.reputation.scores.len()), (Vec::new(), 0));
+        node.punish(&host(1), 1, now);
+        assert_eq!(node.reputation.scores.len(), 1);
+    }
+
+    #[test]
     fn a_ban_of_an_earlier_run_ends_by_the_time_of_day() {
         let at = |seconds: u64| Timestamp::from_millis(seconds * 1_000);
         let mut before = Reputation::default();

@@ -66,3 +66,23 @@ impl<T: Transaction> fmt::Debug for Bodies<T> {
         f.debug_struct("Bodies").field("len", &self.0.len()).field("weight", &self.0.weight()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Header;
+
+    #[test]
+    fn a_block_counts_with_its_bytes_and_what_it_takes_beside_them() {
+        let cache: Bodies<String> = Bodies::new(10_000);
+        let block = Arc::new(Block::new(Header::from_bytes(&[0; Header::LEN]), Vec::new()));
+        let is_kept = |size| {
+            cache.insert(*block.hash(), &block, size);
+            let is_kept = cache.get(block.hash()).is_some();
+            cache.remove(block.hash());
+            is_kept
+        };
+        assert!(is_kept(5_000));
+        assert!(!is_kept(10_001 - OVERHEAD), "larger than all that may be kept");
+    }
+}

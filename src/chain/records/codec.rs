@@ -196,3 +196,30 @@ pub(super) fn read_state<S: DeserializeOwned>(
 
 const BAD_CHECKSUM: &str = "does not match its checksum";
 const BAD_LENGTH: &str = "has a wrong length";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The row of a block at height 3, which completes two subtrees, with a good checksum whatever is in it.
+    fn row(height: u64, subtrees: usize, rest: usize) -> Result<Row, StoreError> {
+        let mut header = Header::from_bytes(&[0; Header::LEN]);
+        header.height = height;
+        let (hash, work) = (header.hash(), Work::ZERO);
+        let row = Row { hash, header, work, seen: 1, size: 180, subtrees: vec![Hash::ZERO; subtrees] };
+        let mut bytes = row.to_branch().to_plain_bytes();
+        bytes.resize(BRANCH_LEN + subtrees * Hash::LEN + rest, 0);
+        let read = Row::from_bytes(3, &seal(Table::Chain, &3_u64.to_be_bytes(), bytes))?;
+        assert_eq!(read, row);
+        Ok(read)
+    }
+
+    #[test]
+    fn a_row_is_read_at_its_own_height_and_with_its_subtrees_alone() {
+        assert!(row(3, 2, 0).is_ok());
+        for (height, subtrees, rest) in [(7, 2, 0), (3, 1, 0), (3, 3, 0), (3, 2, 1)] {
+            let error = StoreError::damaged(Table::Chain, 3, "is of another height");
+            assert_eq!(row(height, subtrees, rest), Err(error), "{height} {subtrees} {rest}");
+        }
+    }
+}

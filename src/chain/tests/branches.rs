@@ -163,23 +163,25 @@ fn orphans_may_fill_their_room_to_the_last_byte() {
     assert_eq!(kept, [false, true, true], "two, with a hundred bytes");
 }
 
-/// A good block that came too late is no worse than it was: what stands on it has no known parent, and not a bad one.
+/// What stands on a good block that came too late is refused for that, and not for a bad ancestor.
 #[test]
-fn a_block_that_finality_refuses_is_not_condemned() {
+fn a_branch_that_finality_refuses_has_no_bad_ancestor() {
     let spec = builder().finality_depth(Some(2)).build().unwrap();
     let main = Branch::new(&spec).with(&[1, 2, 3]);
     let fork = Branch::new(&spec).with(&[11, 12, 13, 14]);
     let best = main.cut(2).with(&[23, 24, 25, 26]);
     let mut chain = fed(spec, &main.mined()[..2]);
-    for block in fork.mined().iter().chain(best.above(2)) {
+    assert_eq!(import(&mut chain, fork.at(1)), Ok(Imported::SideBranch));
+    for block in fork.above(1).iter().chain(best.above(2)) {
         assert_eq!(import_header(&mut chain, block), Ok(true));
     }
     assert_eq!(import(&mut chain, main.at(3)), extended(main.above(2)));
-    for block in fork.above(1) {
-        assert_eq!(import(&mut chain, block), Ok(Imported::Orphan { missing: fork.hash(1) }));
+    for block in &fork.mined()[1..3] {
+        assert_eq!(import(&mut chain, block), Ok(Imported::SideBranch));
     }
-    let error = import(&mut chain, fork.at(1)).unwrap_err();
-    assert_eq!(error, BlockError::Finality { fork_height: 0, final_height: 1 });
+    let error = BlockError::Finality { fork_height: 0, final_height: 1 };
     assert_eq!(error.fault(), Fault::Nobody);
-    assert!(!chain.is_invalid(&fork.hash(1)) && !chain.is_invalid(&fork.hash(2)));
+    assert_eq!(import(&mut chain, fork.at(4)), Err(error));
+    assert!(!fork.mined().iter().any(|block| chain.is_invalid(block.hash())));
+    assert_follows(&chain, &main);
 }

@@ -2,8 +2,6 @@
 
 use super::bench::{Bench, asked_of, closed, hashes, headers, kinds, sent_to};
 use super::*;
-use crate::store::{Memory, Store};
-use crate::testing::store::{Failure, Faulty};
 use crate::{ChainConfig, transaction_id};
 use rstest::rstest;
 
@@ -281,25 +279,6 @@ fn a_peer_whose_branch_finds_no_room_is_left_alone_for_a_while() {
         &bench.pass(limits::FULL_PAUSE.saturating_sub(Duration::from_millis(1))),
         first
     ));
-}
-
-#[test]
-fn a_node_that_can_keep_nothing_asks_for_no_blocks() {
-    let store = Faulty::new(Memory::new());
-    let boxed: Box<dyn Store> = Box::new(store.clone());
-    let chain = Blockchain::open(spec("test"), ChainConfig::default(), boxed).unwrap();
-    let mut bench = Bench::over(chain, ProtocolConfig::default().with_seed(1));
-    let blocks = chain_of(4, "block");
-    let [first, second] = [bench.join_ahead(), bench.join_ahead()];
-    let outputs = bench.receive(first, headers(&blocks));
-    assert_eq!(asked_of(&outputs, first), hashes(&blocks));
-    bench.receive(second, headers(&blocks));
-    store.fail_commits_after(0, Failure::Io);
-    assert!(bench.node.mined(&blocks[0], bench.now).is_err());
-    assert!(bench.node.is_halted());
-    bench.outputs();
-    let outputs = bench.handle(Input::Disconnected { peer: first, reason: CloseReason::Ended });
-    assert_eq!(asked_of(&outputs, second), []);
 }
 
 /// What waits is written again within a second where a block may have changed it, and only there.
