@@ -8,7 +8,7 @@ use crate::primitives::Hash;
 use crate::protocol::{CloseReason, Message, Output, PeerId, limits};
 use crate::sim::record::Record;
 
-/// What a peer is asked for it sends within [`limits::REQUEST_TIMEOUT`], or it is closed; and nobody is closed for
+/// What a peer is asked for it sends within [`limits::REQUEST_TIMEOUT`], or at [`limits::MIN_DOWNLOAD_RATE`], or it is closed; and nobody is closed for
 /// what he did not owe.
 #[derive(Clone, Debug, Default)]
 pub struct RequestsEnd {
@@ -97,7 +97,7 @@ impl Owed {
         }
     }
 
-    /// Some blocks earn time for the rest.
+    /// Some blocks earn as much time for the rest as their bytes take at the lowest rate.
     fn receive(&mut self, message: &Message<Record>, at: Duration) {
         match message {
             Message::Headers(_) => {
@@ -113,7 +113,11 @@ impl Owed {
                 for block in blocks {
                     self.blocks.remove(block.hash());
                 }
-                self.answers.insert("get_blocks", at);
+                let bytes: usize = blocks.iter().filter_map(|block| Some(block.digest().ok()?.size)).sum();
+                let earned = Duration::from_secs(bytes as u64) / limits::MIN_DOWNLOAD_RATE;
+                if let Some(since) = self.answers.get_mut("get_blocks") {
+                    *since = at.min(*since + earned);
+                }
             }
             Message::NotFound { hashes } => {
                 for hash in hashes {
