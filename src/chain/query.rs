@@ -4,15 +4,13 @@ use core::ops::{Bound, Range, RangeBounds};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::records::Measured;
 use super::tree::{Body, Node};
 use super::{Blockchain, ProveError, locator};
 use crate::consensus::ChainSpec;
 use crate::primitives::merkle::{ConsistencyProof, InclusionProof, Subtrees};
 use crate::primitives::{Block, CompactTarget, Difficulty, Hash, Header, Target, Transaction, Work};
 use crate::store::{StoreError, Table};
-
-/// A block and its canonical size in bytes.
-type Measured<T> = (Arc<Block<T>>, usize);
 
 impl<T: Transaction> Blockchain<T> {
     /// The rules of this chain.

@@ -36,6 +36,9 @@ pub(super) struct Records<T: Transaction> {
     bodies: Bodies<T>,
 }
 
+/// A block and its canonical size in bytes.
+pub(super) type Measured<T> = (Arc<Block<T>>, usize);
+
 /// How many rows at the end of the best chain are in memory, under 400 bytes each: what the longest
 /// retargeting average asks for, twice.
 pub(super) const RECENT_ROWS: usize = 2_048;
@@ -209,11 +212,7 @@ impl<T: Transaction> Records<T> {
     }
 
     /// The same with the block's canonical size in bytes.
-    pub(super) fn block_and_size(
-        &self,
-        height: u64,
-        hash: &Hash,
-    ) -> Result<Option<(Arc<Block<T>>, usize)>, StoreError> {
+    pub(super) fn block_and_size(&self, height: u64, hash: &Hash) -> Result<Option<Measured<T>>, StoreError> {
         if let Some(block) = self.bodies.get(hash) {
             return Ok(Some(block));
         }

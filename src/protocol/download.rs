@@ -90,11 +90,11 @@ impl<I: Iterator<Item = Hash>> Way<I> {
     ) -> Vec<Hash> {
         let mut taken = Vec::new();
         self.passed.retain(|hash| {
-            let takes = taken.len() < room && has(hash) && start(in_flight, *hash);
-            if takes {
+            let is_next = taken.len() < room && has(hash) && start(in_flight, *hash);
+            if is_next {
                 taken.push(*hash);
             }
-            !takes
+            !is_next
         });
         while taken.len() < room
             && let Some(hash) = self.ahead.next()
