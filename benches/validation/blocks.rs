@@ -44,10 +44,7 @@ pub(crate) fn measure(count: usize, rounds: usize) -> Result<Blocks> {
     let mut decoded_batch = Way::new("decode and `import_all` of a hundred");
     let mut ahead = Way::new("`import_header` of a hundred, then `import_all`");
     let mut followed = Way::new("`import_all` of a hundred, and the mempool follows");
-    let mut decode = Way::new("decode");
-    let mut digest = Way::new("digest: canonical bytes and their hashes");
-    let mut merkle_root = Way::new("Merkle root");
-    let mut history_root = Way::new("history root");
+    let mut pieces = Pieces::new();
 
     for _ in 0..rounds {
         let mut chains = [(); 6].map(|()| headers::empty(count));
@@ -56,8 +53,7 @@ pub(crate) fn measure(count: usize, rounds: usize) -> Result<Blocks> {
         let (by_byte_batch, by_header) = (of(by_byte_batch)?, of(by_header)?);
         let with_mempool = of(with_mempool)?;
         let mut mempool = Mempool::new(with_mempool, MempoolConfig::default());
-        let mut history = CompactRange::new();
-        history.push(merkle::leaf_hash(by_one.genesis().hash().as_bytes()));
+        pieces.begin(by_one.genesis());
         for (blocks, bytes) in blocks.chunks(TURN).zip(bytes.chunks(TURN)) {
             let len = blocks.len();
             bare.note(floor::compress(blocks.iter().map(|block| compressions(block)).sum()), len);
@@ -104,41 +100,7 @@ pub(crate) fn measure(count: usize, rounds: usize) -> Result<Blocks> {
                 })?,
                 len,
             );
-
-            decode.note(
-                timed(|| {
-                    for bytes in bytes {
-                        black_box(postcard::from_bytes::<Block>(bytes)?);
-                    }
-                    Ok(())
-                })?,
-                len,
-            );
-            let mut digests = Vec::with_capacity(len);
-            let elapsed = timed(|| {
-                for block in blocks {
-                    digests.push(block.digest()?);
-                }
-                Ok(())
-            })?;
-            digest.note(elapsed, len);
-            let elapsed = timed(|| {
-                for (digest, block) in digests.iter().zip(blocks) {
-                    ensure!(digest.merkle_root() == block.header().merkle_root, "another Merkle root");
-                }
-                Ok(())
-            })?;
-            merkle_root.note(elapsed, len);
-            history_root.note(
-                timed(|| {
-                    for block in blocks {
-                        ensure!(history.root() == block.header().history_root, "another history");
-                        history.push(merkle::leaf_hash(block.hash().as_bytes()));
-                    }
-                    Ok(())
-                })?,
-                len,
-            );
+            pieces.measure(blocks, bytes)?;
         }
         for chain in [by_one, by_batch, by_bytes, by_byte_batch, by_header, with_mempool] {
             ensure!(chain.tip() == &blocks[count - 1], "a chain ends at height {}", chain.height());
@@ -147,11 +109,78 @@ pub(crate) fn measure(count: usize, rounds: usize) -> Result<Blocks> {
 
     let title = format!("{count} blocks of {TEXTS} texts of {TEXT} bytes, into a chain in memory");
     let imports = [&bare, &single, &batched, &decoded, &decoded_batch, &ahead, &followed];
-    let pieces = [&bare, &decode, &digest, &merkle_root, &history_root];
+    let Pieces { decode, digest, merkle_root, history_root, .. } = &pieces;
+    let pieces = [&bare, decode, digest, merkle_root, history_root];
     let tables =
         [ways::table(&title, "µs a block", &imports), ways::table("Pieces of that", "µs a block", &pieces)];
     let rates = [("`import`", &single), ("decode and `import_all`", &decoded_batch)];
     Ok(Blocks { tables, rates: rates.map(|(name, way)| (name, way.rate())).into() })
+}
+
+/// What an import is made of.
+struct Pieces {
+    decode: Way,
+    digest: Way,
+    merkle_root: Way,
+    history_root: Way,
+    history: CompactRange,
+}
+
+impl Pieces {
+    const fn new() -> Self {
+        Self {
+            decode: Way::new("decode"),
+            digest: Way::new("digest: canonical bytes and their hashes"),
+            merkle_root: Way::new("Merkle root"),
+            history_root: Way::new("history root"),
+            history: CompactRange::new(),
+        }
+    }
+
+    /// Begins the chain anew.
+    fn begin(&mut self, genesis: &Block) {
+        self.history = [merkle::leaf_hash(genesis.hash().as_bytes())].into_iter().collect();
+    }
+
+    /// A turn with these blocks, and their bytes.
+    fn measure(&mut self, blocks: &[Arc<Block>], bytes: &[Vec<u8>]) -> Result<()> {
+        let len = blocks.len();
+        self.decode.note(
+            timed(|| {
+                for bytes in bytes {
+                    black_box(postcard::from_bytes::<Block>(bytes)?);
+                }
+                Ok(())
+            })?,
+            len,
+        );
+        let mut digests = Vec::with_capacity(len);
+        let elapsed = timed(|| {
+            for block in blocks {
+                digests.push(block.digest()?);
+            }
+            Ok(())
+        })?;
+        self.digest.note(elapsed, len);
+        let elapsed = timed(|| {
+            for (digest, block) in digests.iter().zip(blocks) {
+                ensure!(digest.merkle_root() == block.header().merkle_root, "another Merkle root");
+            }
+            Ok(())
+        })?;
+        self.merkle_root.note(elapsed, len);
+        self.history_root.note(
+            timed(|| {
+                for block in blocks {
+                    ensure!(self.history.root() == block.header().history_root, "another history");
+                    self.history.push(merkle::leaf_hash(block.hash().as_bytes()));
+                }
+                Ok(())
+            })?,
+            len,
+        );
+        Ok(())
+    }
 }
 
 fn of(chain: &mut Result<Blockchain>) -> Result<&mut Blockchain> {

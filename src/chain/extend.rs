@@ -33,24 +33,23 @@ impl<T: Transaction> Blockchain<T> {
         if header.previous_hash != tip.hash || !self.tree.is_next(hash) {
             return Ok(None);
         }
-        let work = match self.tree.node(hash) {
+        let work = if let Some(node) = self.tree.node(hash) {
             // Its header was checked when it came, ahead of the block.
-            Some(node) => node.work,
-            None => {
-                let height = tip.header.height + 1;
-                let work = tip.work + work_of(header.target);
-                self.look_ahead_once()?;
-                let expected = Expected {
-                    height,
-                    target: self.next.target,
-                    median: self.next.median,
-                    history_root: self.history.root(),
-                };
-                if check::header_in_chain(header, &expected, &self.spec, now).is_err() {
-                    return Ok(None);
-                }
-                work
+            node.work
+        } else {
+            let height = tip.header.height + 1;
+            let work = tip.work + work_of(header.target);
+            self.look_ahead_once()?;
+            let expected = Expected {
+                height,
+                target: self.next.target,
+                median: self.next.median,
+                history_root: self.history.root(),
+            };
+            if check::header_in_chain(header, &expected, &self.spec, now).is_err() {
+                return Ok(None);
             }
+            work
         };
         if work <= self.tree.tip().work {
             return Ok(None);

@@ -265,15 +265,12 @@ impl<T> Tree<T> {
 
     /// Makes a block that [is next](Self::is_next) the tip, and returns its turn among all that were seen.
     pub(super) fn advance(&mut self, tip: Tip) -> u64 {
-        let seen = match self.take(&tip.hash) {
-            Some(node) => {
-                self.ahead.pop_front();
-                node.seen
-            }
-            None => {
-                self.seen += 1;
-                self.seen - 1
-            }
+        let seen = if let Some(node) = self.take(&tip.hash) {
+            self.ahead.pop_front();
+            node.seen
+        } else {
+            self.seen += 1;
+            self.seen - 1
         };
         self.tip = tip;
         seen
