@@ -72,6 +72,8 @@ pub struct Protocol<T: Transaction = String> {
     nonce: u64,
     /// The tip that the peers were told of.
     announced: Hash,
+    /// When a peer that has brought no block was last asked for headers.
+    headers_tried: Option<Duration>,
     /// Whether something happened since blocks were last asked for that may allow to ask for more.
     blocks_due: bool,
     /// The same for transactions.
@@ -147,6 +149,7 @@ impl<T: Transaction> Protocol<T> {
             discovery: Discovery::new(seed),
             rng,
             config,
+            headers_tried: None,
             blocks_due: false,
             transactions_due: false,
             to_offer: Vec::new(),

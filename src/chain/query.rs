@@ -298,6 +298,12 @@ impl<T: Transaction> Blockchain<T> {
         (start..end).map(|height| Ok(self.records.row_below_tip(height)?.header)).collect()
     }
 
+    /// Headers that are kept beside the best chain.
+    #[cfg(test)]
+    pub(crate) fn side_header_count(&self) -> usize {
+        self.tree.side_len()
+    }
+
     /// The height of a header beside the best chain.
     pub(crate) fn side_height(&self, hash: &Hash) -> Option<u64> {
         self.tree.node(hash).map(|node| node.header.height)

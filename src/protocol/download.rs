@@ -65,7 +65,7 @@ impl<T: Transaction> Protocol<T> {
 
     /// Whether the peer has what our chain may go on with: it has shown more work than is ours, or a part of the way
     /// to such. The block with more work may be here already, and whoever sent it be gone.
-    fn leads_further(&self, peer: &Peer) -> bool {
+    pub(super) fn leads_further(&self, peer: &Peer) -> bool {
         work_of(&self.chain, peer) > Some(self.chain.work())
             || peer.best.is_some_and(|best| self.chain.is_ahead(&best.hash, best.height))
     }

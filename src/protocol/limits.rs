@@ -19,6 +19,17 @@ pub const MAX_HEADERS: usize = 2_000;
 /// Peers that are asked for headers at the same time.
 pub const MAX_HEADER_REQUESTS: usize = 2;
 
+/// Peers among them that have brought no block, while others bring blocks.
+pub const MAX_HEADER_TRIALS: usize = 1;
+
+/// How often one of the peers that have brought no block is asked for headers while others bring blocks.
+pub const TRIAL_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How far ahead of the tip, in blocks, headers are taken from a peer that has brought no block while others bring
+/// blocks; no more than [`ChainConfig::max_side_headers`](crate::ChainConfig::max_side_headers) divided by as many. By
+/// default the headers of all peers together then take up half of what is kept.
+pub const TRIAL_HEADER_WINDOW: usize = 256;
+
 /// Hashes in one `GetBlocks` or `NotFound`, and so the bodies in flight from one peer.
 pub const MAX_BLOCKS_IN_FLIGHT: usize = 64;
 

@@ -164,6 +164,16 @@ impl Peer {
         headers.into_iter().chain(blocks).chain(transactions)
     }
 
+    /// Whether it has brought a block that was kept.
+    pub(super) const fn is_proven(&self) -> bool {
+        self.useful_at.is_some()
+    }
+
+    /// Whether headers or blocks of it are under way, or headers are about to be.
+    pub(super) fn is_asked_for_more(&self) -> bool {
+        !self.blocks.is_empty() || self.headers_request.is_some() || self.wants_headers
+    }
+
     /// Gives it as much more time for the blocks that it still owes as one that it brought is worth.
     pub(super) fn earned(&mut self, block_bytes: usize, now: Duration) {
         #[expect(clippy::cast_possible_truncation, reason = "a small constant")]

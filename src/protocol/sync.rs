@@ -96,7 +96,10 @@ impl<T: Transaction> Protocol<T> {
         let old_best = *self.chain.best_header().0;
         let mut last = None;
         let mut refused = None;
-        for (header, hash) in headers.iter().zip(hashes) {
+        let horizon = self.header_horizon(id, now);
+        let within = headers.iter().take_while(|header| header.height <= horizon.kept);
+        let is_cut = within.clone().count() < headers.len();
+        for (header, hash) in within.zip(hashes) {
             if let Err(error) = self.chain.import_hashed_header(hash, header, now.wall) {
                 refused = Some((hash, error));
                 break;
@@ -117,7 +120,7 @@ impl<T: Transaction> Protocol<T> {
                 Err(CloseReason::UnconnectedHeaders { parent })
             }
             (Some((hash, error)), _) => self.blame(id, hash, error, now),
-            (None, Some(last)) if headers.len() >= limit => {
+            (None, Some(last)) if headers.len() >= limit || is_cut => {
                 // A peer that says the same again and again is not listened to.
                 let is_further = before.is_none_or(|before| last.height > before.height);
                 if let Some(peer) = self.peers.get_mut(&id).filter(|_| is_further) {
@@ -134,6 +137,10 @@ impl<T: Transaction> Protocol<T> {
         let hash = header.hash();
         self.knows(id, [hash]);
         if self.is_halted() {
+            self.wants_headers(id, hash);
+            return Ok(());
+        }
+        if header.height > self.header_horizon(id, now).kept {
             self.wants_headers(id, hash);
             return Ok(());
         }
@@ -291,30 +298,51 @@ impl<T: Transaction> Protocol<T> {
         if self.is_halted() {
             return;
         }
-        let asked = self.peers.values().filter(|peer| peer.headers_request.is_some()).count();
-        let room = limits::MAX_HEADER_REQUESTS.saturating_sub(asked);
-        let window = limits::HEADER_WINDOW.min(self.config.chain.max_side_headers / 4);
-        let horizon = self.chain.height() + window as u64;
-        let may_go_on = |peer: &Peer| peer.headers_from.is_none_or(|from| from.height <= horizon);
-        let wanting = |peer: &Peer| peer.may_be_asked_for_headers() && may_go_on(peer);
+        let may_be_asked = |id: &PeerId, peer: &Peer| {
+            let horizon = self.header_horizon(*id, now);
+            let goes_on = peer.headers_from.is_none_or(|from| from.height <= horizon.asked);
+            peer.may_be_asked_for_headers() && goes_on
+        };
         // Whoever has waited longest, or new connections would come first for ever.
         let mut in_turn: Vec<(Duration, bool, PeerId)> = self
             .peers
             .iter()
-            .filter(|(_, peer)| wanting(peer))
+            .filter(|(id, peer)| may_be_asked(id, peer))
             .map(|(id, peer)| {
                 let since = peer.headers_asked.unwrap_or(peer.connected_at);
                 (since, peer.headers_asked.is_some(), *id)
             })
             .collect();
         in_turn.sort_unstable();
-        let (best_hash, best_header) = self.chain.best_header();
-        // Headers far ahead say nothing about a peer that did not show them.
-        let start = if best_header.height > horizon { *self.chain.tip().hash() } else { *best_hash };
-        for (.., id) in in_turn.into_iter().take(room) {
+        let asked = self.peers.values().filter(|peer| peer.headers_request.is_some());
+        let mut room = limits::MAX_HEADER_REQUESTS.saturating_sub(asked.clone().count());
+        let mut trials =
+            limits::MAX_HEADER_TRIALS.saturating_sub(asked.filter(|peer| !peer.is_proven()).count());
+        if self.headers_tried.is_some_and(|at| now.elapsed < at + limits::TRIAL_INTERVAL) {
+            trials = 0;
+        }
+        for (.., id) in in_turn {
+            let is_trial = self.is_on_trial(id, now);
+            if room == 0 || is_trial && trials == 0 {
+                continue;
+            }
+            room -= 1;
+            if is_trial {
+                trials -= 1;
+                self.headers_tried = Some(now.elapsed);
+            }
+            let horizon = self.header_horizon(id, now);
+            let (best_hash, best_header) = self.chain.best_header();
+            // Headers far ahead say nothing about a peer that did not show them.
+            let start =
+                if best_header.height > horizon.asked { *self.chain.tip().hash() } else { *best_hash };
             let Some(peer) = self.peers.get_mut(&id) else { continue };
             peer.wants_headers = false;
             peer.headers_asked = Some(now.elapsed);
+            // It may have made way for others.
+            let is_kept =
+                |from: &Shown| matches!(self.chain.known_near(from.height, &from.hash), Ok(Some(_)));
+            peer.headers_from = peer.headers_from.filter(is_kept);
             let locator = match self.chain.locator_from(&peer.headers_from.map_or(start, |from| from.hash)) {
                 Ok(locator) => locator,
                 Err(error) => {
@@ -413,8 +441,39 @@ impl<T: Transaction> Protocol<T> {
         Ok(())
     }
 
+    /// How far the headers of a peer may be ahead.
+    fn header_horizon(&self, id: PeerId, now: Now) -> HeaderHorizon {
+        let height = self.chain.height();
+        let max = self.config.chain.max_side_headers;
+        if self.is_on_trial(id, now) {
+            let window = limits::TRIAL_HEADER_WINDOW.min(max / limits::TRIAL_HEADER_WINDOW).max(1) as u64;
+            return HeaderHorizon { asked: height + window / 2, kept: height + window };
+        }
+        let asked = height + limits::HEADER_WINDOW.min(max / 4) as u64;
+        HeaderHorizon { asked, kept: asked + self.header_batch() as u64 }
+    }
+
+    /// Whether a peer may have nothing but headers, while another one brings blocks: it is asked seldom then, and little
+    /// is kept of what it shows. Headers are cheap where a chain begins, and those who have none but them are many.
+    fn is_on_trial(&self, id: PeerId, now: Now) -> bool {
+        let brings = |peer: &Peer| {
+            let is_at_it = peer.useful_at.is_some_and(|at| now.elapsed < at + limits::REQUEST_TIMEOUT);
+            is_at_it && (peer.is_asked_for_more() || self.leads_further(peer))
+        };
+        self.peers.get(&id).is_some_and(|peer| !peer.is_proven()) && self.peers.values().any(brings)
+    }
+
     /// Headers to ask for at once. With those of the window they leave room for other branches.
     fn header_batch(&self) -> usize {
         limits::MAX_HEADERS.min(self.config.chain.max_side_headers / 4).max(1)
     }
+}
+
+/// How far ahead headers may be, as heights.
+#[derive(Clone, Copy, Debug)]
+struct HeaderHorizon {
+    /// More are asked for while the last ones are not above this.
+    asked: u64,
+    /// What is above this is not kept.
+    kept: u64,
 }

@@ -8,6 +8,7 @@ mod discovery;
 mod doubles;
 mod hostile;
 mod junk;
+mod low_work;
 mod network;
 mod overdue;
 mod relay;
