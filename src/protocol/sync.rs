@@ -97,9 +97,11 @@ impl<T: Transaction> Protocol<T> {
         let mut last = None;
         let mut refused = None;
         let horizon = self.header_horizon(id, now);
-        let within = headers.iter().take_while(|header| header.height <= horizon.kept);
-        let is_cut = within.clone().count() < headers.len();
-        for (header, hash) in within.zip(hashes) {
+        // A height that does not follow is not far, but wrong.
+        let is_far = |pair: &[Header]| pair[1].height > horizon.kept && pair[1].height == pair[0].height + 1;
+        let far = headers.windows(2).position(is_far).map(|before| before + 1);
+        let within = &headers[..far.unwrap_or(headers.len())];
+        for (header, hash) in within.iter().zip(hashes) {
             if let Err(error) = self.chain.import_hashed_header(hash, header, now.wall) {
                 refused = Some((hash, error));
                 break;
@@ -120,7 +122,7 @@ impl<T: Transaction> Protocol<T> {
                 Err(CloseReason::UnconnectedHeaders { parent })
             }
             (Some((hash, error)), _) => self.blame(id, hash, error, now),
-            (None, Some(last)) if headers.len() >= limit || is_cut => {
+            (None, Some(last)) if headers.len() >= limit || far.is_some() => {
                 // A peer that says the same again and again is not listened to.
                 let is_further = before.is_none_or(|before| last.height > before.height);
                 if let Some(peer) = self.peers.get_mut(&id).filter(|_| is_further) {
@@ -140,7 +142,10 @@ impl<T: Transaction> Protocol<T> {
             self.wants_headers(id, hash);
             return Ok(());
         }
-        if header.height > self.header_horizon(id, now).kept {
+        let follows = |parent: Known| header.height.checked_sub(1) == Some(parent.header.height);
+        if header.height > self.header_horizon(id, now).kept
+            && self.chain.known(&header.previous_hash).is_ok_and(|parent| parent.is_some_and(follows))
+        {
             self.wants_headers(id, hash);
             return Ok(());
         }

@@ -4,12 +4,12 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Breach, Cause, Invariant, Observation};
-use crate::primitives::Hash;
+use crate::primitives::{Block, Hash};
 use crate::protocol::{CloseReason, Message, Output, PeerId, limits};
 use crate::sim::record::Record;
 
-/// What a peer is asked for it sends within [`limits::REQUEST_TIMEOUT`], or at [`limits::MIN_DOWNLOAD_RATE`], or it is closed; and nobody is closed for
-/// what he did not owe.
+/// What a peer is asked for it sends within [`limits::REQUEST_TIMEOUT`], or at [`limits::MIN_DOWNLOAD_RATE`], or
+/// [`limits::BLOCKS_PER_REQUEST`] blocks in that time, or it is closed; and nobody is closed for what he did not owe.
 #[derive(Clone, Debug, Default)]
 pub struct RequestsEnd {
     nodes: BTreeMap<usize, BTreeMap<PeerId, Owed>>,
@@ -79,6 +79,15 @@ const fn is_request(message: &Message<Record>) -> bool {
     )
 }
 
+/// How long a link may take for a block.
+fn time_of(block: &Block<Record>) -> Duration {
+    #[expect(clippy::cast_possible_truncation, reason = "a small constant")]
+    const BLOCKS: u32 = limits::BLOCKS_PER_REQUEST as u32;
+    let bytes = block.digest().map_or(0, |digest| digest.size);
+    let by_bytes = Duration::from_secs(bytes as u64) / limits::MIN_DOWNLOAD_RATE;
+    by_bytes.max(limits::REQUEST_TIMEOUT / BLOCKS)
+}
+
 impl Owed {
     fn ask(&mut self, message: &Message<Record>, at: Duration) {
         match message {
@@ -97,7 +106,7 @@ impl Owed {
         }
     }
 
-    /// Some blocks earn as much time for the rest as their bytes take at the lowest rate.
+    /// Some blocks earn as much time for the rest as they may have taken.
     fn receive(&mut self, message: &Message<Record>, at: Duration) {
         match message {
             Message::Headers(_) => {
@@ -112,11 +121,9 @@ impl Owed {
             Message::Blocks(blocks) => {
                 for block in blocks {
                     self.blocks.remove(block.hash());
-                }
-                let bytes: usize = blocks.iter().filter_map(|block| Some(block.digest().ok()?.size)).sum();
-                let earned = Duration::from_secs(bytes as u64) / limits::MIN_DOWNLOAD_RATE;
-                if let Some(since) = self.answers.get_mut("get_blocks") {
-                    *since = at.min(*since + earned);
+                    if let Some(since) = self.answers.get_mut("get_blocks") {
+                        *since = at.min(*since + time_of(block));
+                    }
                 }
             }
             Message::NotFound { hashes } => {
