@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use hashloom::transport::{Outgoing, Receiver, Sender, TransportError};
-use hashloom::{Block, Hash, Hello, Message, Tip, U256, Work};
+use hashloom::transport::{Connection, Outgoing, Receiver, Sender, TransportError};
+use hashloom::{Block, Hash, Hello, Message, Tip, U256, Work, limits};
 
 use crate::chain::Entry;
 use crate::stage::Stage;
@@ -19,6 +19,18 @@ impl Caller {
     /// Opens a connection, and reads who the node is.
     pub(crate) async fn connect(stage: &mut Stage) -> Self {
         let connection = stage.transport.dial(&stage.address()).await.unwrap();
+        Self::meet(stage, connection).await
+    }
+
+    /// Has the node open a connection, to a place where nobody listens afterwards.
+    pub(crate) async fn called(stage: &mut Stage) -> Self {
+        let mut listener = stage.transport.listen(&stage.carrier.anywhere()).await.unwrap();
+        stage.node.connect(listener.local_addr().clone()).await.unwrap();
+        let connection = listener.accept().await.unwrap();
+        Self::meet(stage, connection).await
+    }
+
+    async fn meet(stage: &mut Stage, connection: Box<dyn Connection<Entry>>) -> Self {
         let (sender, mut receiver) = connection.split();
         let first = receiver.recv().await.unwrap();
         let Some(Message::Hello(hello)) = first else { panic!("the node says hello first, not {first:?}") };
@@ -55,6 +67,18 @@ impl Caller {
         caller.introduce().await;
         let limit = caller.asked_for_headers().await;
         (caller, limit)
+    }
+
+    /// A peer that the node has called, and has asked for the addresses of others.
+    pub(crate) async fn asked_for_peers(stage: &mut Stage) -> Self {
+        let mut caller = Self::called(stage).await;
+        caller.introduce().await;
+        let limit = caller.hear_of(|message| match message {
+            Message::GetPeers { limit } => Some(limit),
+            _ => None,
+        });
+        assert_eq!(limit.await as usize, limits::MAX_PEERS_PER_MESSAGE);
+        caller
     }
 
     /// Says hello, unless the node does not want to hear it.

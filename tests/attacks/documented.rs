@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use libtest_mimic::Failed;
 
 use crate::rows;
-use crate::table::{Over, Row};
+use crate::table::{Discovery, Over, Row};
 
 const BEGIN: &str = "<!-- attacks: written by tests/attacks -->\n";
 const END: &str = "<!-- end of attacks -->\n";
@@ -45,8 +45,8 @@ fn table() -> String {
         "| what a peer does | ends with | after | within |\n| --- | --- | ---: | ---: |\n".to_owned();
     for key in order {
         let (rows, (ends, seconds)) = (&lines[&key], key);
-        let what =
-            rows.iter().map(|row| format!("{}{}", row.does, only(row.over))).collect::<Vec<_>>().join("; ");
+        let what = |row: &&Row| [row.does, only(row.over), with(row.discovery)].concat();
+        let what = rows.iter().map(what).collect::<Vec<_>>().join("; ");
         let after = if seconds == 0 { "at once".to_owned() } else { format!("{seconds} s") };
         let kib = rows.iter().map(|row| row.memory >> 10).max().unwrap();
         let within = if kib < 1 << 10 { format!("{kib} KiB") } else { format!("{} MiB", kib >> 10) };
@@ -61,5 +61,13 @@ const fn only(over: Over) -> &'static str {
         Over::Memory => " (in memory)",
         Over::Json => " (JSON)",
         Over::Binary => " (binary)",
+    }
+}
+
+const fn with(discovery: Discovery) -> &'static str {
+    match discovery {
+        Discovery::Off => "",
+        Discovery::On => " (with discovery)",
+        Discovery::Either => " (with discovery and without)",
     }
 }

@@ -41,19 +41,22 @@ fn main() -> ExitCode {
     let mut trials = vec![Trial::test("the_table_is_documented", documented::check)];
     for row in rows::all() {
         for carrier in CARRIERS.iter().filter(|carrier| row.over.includes(carrier)) {
-            let name = format!("{}::{}", row.name, carrier.name);
-            trials.push(Trial::test(name, move || play(row, carrier)));
+            for &discovery in row.discovery.settings() {
+                let setting = if discovery { "::discovery" } else { "" };
+                let name = format!("{}::{}{setting}", row.name, carrier.name);
+                trials.push(Trial::test(name, move || play(row, carrier, discovery)));
+            }
         }
     }
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
 /// Runs one row in a thread of its own, which is left behind where it hangs.
-fn play(row: &'static Row, carrier: &'static Carrier) -> Result<(), Failed> {
+fn play(row: &'static Row, carrier: &'static Carrier, discovery: bool) -> Result<(), Failed> {
     let (ending, ended) = channel::<()>();
     let thread = thread::spawn(move || {
         let _ending = ending;
-        stage::play(row, carrier);
+        stage::play(row, carrier, discovery);
     });
     match ended.recv_timeout(PATIENCE) {
         Err(RecvTimeoutError::Timeout) => Err(format!("no end within {PATIENCE:?}").into()),

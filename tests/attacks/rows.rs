@@ -5,6 +5,7 @@ mod bytes;
 mod calls;
 mod counts;
 mod crowds;
+mod discovery;
 mod floods;
 mod forged;
 mod frames;
@@ -24,6 +25,7 @@ const GROUPS: &[&[Row]] = &[
     forged::ROWS,
     sync::ROWS,
     floods::ROWS,
+    discovery::ROWS,
     crowds::ROWS,
     calls::ROWS,
 ];

@@ -68,15 +68,15 @@ pub(crate) struct Stage {
     _frozen: Frozen,
 }
 
-/// Plays a row over a transport.
-pub(crate) fn play(row: &Row, carrier: &'static Carrier) {
+/// Plays a row over a transport, against a node with discovery or without.
+pub(crate) fn play(row: &Row, carrier: &'static Carrier, discovery: bool) {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
     let _guard = tracing::subscriber::set_default(subscriber);
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     runtime.block_on(async {
-        let mut stage = Stage::new(carrier, log).await;
+        let mut stage = Stage::new(carrier, discovery, log).await;
         let tip = *stage.node.tip().hash();
         stage.begins();
         (row.attack)(&mut stage).await;
@@ -96,19 +96,20 @@ pub(crate) fn play(row: &Row, carrier: &'static Carrier) {
 }
 
 impl Stage {
-    async fn new(carrier: &'static Carrier, log: Log) -> Self {
+    async fn new(carrier: &'static Carrier, discovery: bool, log: Log) -> Self {
         let frozen = Frozen::new();
         let transport = (carrier.make)();
-        let start = |peers: Vec<PeerAddr>| {
+        let start = |discovery, peers: Vec<PeerAddr>| {
             let builder = Node::builder(chain::spec()).shared_transport(Arc::clone(&transport));
-            builder.listen(carrier.anywhere()).protocol(config()).wall_clock(chain::noon).peers(peers).start()
+            let builder = builder.listen(carrier.anywhere()).protocol(config()).discovery(discovery);
+            builder.wall_clock(chain::noon).peers(peers).start()
         };
-        let node = start(Vec::new()).await.unwrap();
+        let node = start(discovery, Vec::new()).await.unwrap();
         for number in 1..HEIGHT {
             node.mine(entries(&[&format!("block {number}")])).await.unwrap();
         }
         node.mine(entries(&[&"x".repeat(LARGE_TEXT)])).await.unwrap();
-        let honest = start(vec![node.listen_addr().unwrap().clone()]).await.unwrap();
+        let honest = start(false, vec![node.listen_addr().unwrap().clone()]).await.unwrap();
         honest.wait_for(|chain| chain.height() == HEIGHT).await.unwrap();
         node.wait_for_peers(1).await.unwrap();
         let honest_id = node.peers()[0].id;

@@ -16,6 +16,7 @@ pub(crate) struct Row {
     /// What the attacker does, as it stands in the documentation.
     pub(crate) does: &'static str,
     pub(crate) over: Over,
+    pub(crate) discovery: Discovery,
     pub(crate) ends: Ends,
     /// How long after the beginning it ends; not before, and not later.
     pub(crate) after: Duration,
@@ -34,6 +35,7 @@ pub(crate) const ROW: Row = Row {
     name: "",
     does: "",
     over: Over::All,
+    discovery: Discovery::Off,
     ends: Ends::Harmless,
     after: AT_ONCE,
     memory: SMALL,
@@ -81,6 +83,26 @@ impl Over {
             Self::Sockets => carrier.format.is_some(),
             Self::Json => carrier.format == Some(Json),
             Self::Binary => matches!(carrier.format, Some(Bincode | Postcard)),
+        }
+    }
+}
+
+/// Whether the node looks for peers beyond those that it was given, and tells of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Discovery {
+    Off,
+    On,
+    /// It makes no difference: the row is played with it and without.
+    Either,
+}
+
+impl Discovery {
+    /// A node for each of these.
+    pub(crate) const fn settings(self) -> &'static [bool] {
+        match self {
+            Self::Off => &[false],
+            Self::On => &[true],
+            Self::Either => &[false, true],
         }
     }
 }

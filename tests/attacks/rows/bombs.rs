@@ -42,6 +42,8 @@ bombs! {
     listen: "bytes of a hello's address", |hello, n| {
         Message::Hello(Hello { listen: Some(text(n).parse().unwrap()), ..hello })
     };
+    addresses: "addresses", |_, n| Message::Peers { addresses: vec![text(1).parse().unwrap(); n] };
+    address: "bytes of an address", |_, n| Message::Peers { addresses: vec![text(n).parse().unwrap()] };
 }
 
 /// One connection for each length, each of which is more than there is; all but the last have ended.
