@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use hashloom::transport::{Memory, Transport};
+use hashloom::transport::{Memory, Transport, WsMulti};
 use hashloom::wire::{Bincode, Frame, Json, Postcard};
 use hashloom::{Message, PeerAddr, WireFormat, WsBincode, WsJson, WsPostcard};
 
 use crate::chain::Entry;
+use crate::table::Over;
 
 /// A transport under attack.
 #[derive(Debug)]
@@ -19,8 +20,10 @@ pub(crate) struct Carrier {
     pub(crate) anywhere: &'static str,
     /// Bytes on the way that count as memory of the process, which the system's own buffers do not.
     pub(crate) on_the_way: usize,
-    /// What stands in its frames, where an attacker can write bytes of its own to a plain socket.
+    /// What stands in its frames, where there is one format and an attacker can write bytes of its own to a plain socket.
     pub(crate) format: Option<Format>,
+    /// The rows that are played over it.
+    pub(crate) plays: &'static [Over],
 }
 
 const ANY_PORT: &str = "ws://127.0.0.1:0";
@@ -33,6 +36,7 @@ pub(crate) const CARRIERS: &[Carrier] = &[
         anywhere: "memory://",
         on_the_way: 64 * (32 << 10),
         format: None,
+        plays: &[Over::All, Over::Memory],
     },
     Carrier {
         name: "ws_json",
@@ -40,6 +44,7 @@ pub(crate) const CARRIERS: &[Carrier] = &[
         anywhere: ANY_PORT,
         on_the_way: 0,
         format: Some(Format::Json),
+        plays: &[Over::All, Over::Sockets, Over::Json],
     },
     Carrier {
         name: "ws_bincode",
@@ -47,6 +52,7 @@ pub(crate) const CARRIERS: &[Carrier] = &[
         anywhere: ANY_PORT,
         on_the_way: 0,
         format: Some(Format::Bincode),
+        plays: &[Over::All, Over::Sockets, Over::Binary],
     },
     Carrier {
         name: "ws_postcard",
@@ -54,6 +60,16 @@ pub(crate) const CARRIERS: &[Carrier] = &[
         anywhere: ANY_PORT,
         on_the_way: 0,
         format: Some(Format::Postcard),
+        plays: &[Over::All, Over::Sockets, Over::Binary],
+    },
+    // The rows that are messages are played in each format alone.
+    Carrier {
+        name: "ws_two",
+        make: || Arc::new(WsMulti::new(Bincode).and(Json)),
+        anywhere: ANY_PORT,
+        on_the_way: 0,
+        format: None,
+        plays: &[Over::TwoFormats],
     },
 ];
 

@@ -61,6 +61,7 @@ const fn only(over: Over) -> &'static str {
         Over::Memory => " (in memory)",
         Over::Json => " (JSON)",
         Over::Binary => " (binary)",
+        Over::TwoFormats => " (two formats at one port)",
     }
 }
 

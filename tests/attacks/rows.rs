@@ -8,6 +8,7 @@ mod crowds;
 mod discovery;
 mod floods;
 mod forged;
+mod formats;
 mod frames;
 mod hello;
 mod sync;
@@ -17,6 +18,7 @@ use crate::table::Row;
 
 const GROUPS: &[&[Row]] = &[
     upgrade::ROWS,
+    formats::ROWS,
     hello::ROWS,
     bytes::ROWS,
     bombs::ROWS,

@@ -50,9 +50,15 @@ impl Socket {
     /// Connects, and reads who the node is.
     pub(crate) async fn connect(stage: &mut Stage) -> Self {
         let format = stage.carrier.format();
+        Self::offering(stage, &[format.subprotocol()], format).await
+    }
+
+    /// The same with an offer of formats, and the one that has to be agreed on.
+    pub(crate) async fn offering(stage: &mut Stage, offer: &[&str], format: Format) -> Self {
         let mut request = stage.address().as_str().into_client_request().unwrap();
-        request.headers_mut().insert("Sec-WebSocket-Protocol", format.subprotocol().parse().unwrap());
-        let (mut stream, _) = client_async(request, tcp(stage).await).await.unwrap();
+        request.headers_mut().insert("Sec-WebSocket-Protocol", offer.join(", ").parse().unwrap());
+        let (mut stream, response) = client_async(request, tcp(stage).await).await.unwrap();
+        assert_eq!(response.headers()["Sec-WebSocket-Protocol"], format.subprotocol());
         let first = stream.next().await.unwrap().unwrap();
         let Message::Hello(hello) = format.decode(&first.into_data()) else {
             panic!("the node says hello first")
@@ -66,10 +72,29 @@ impl Socket {
     /// The same, and has introduced itself.
     pub(crate) async fn introduced(stage: &mut Stage) -> Self {
         let mut socket = Self::connect(stage).await;
-        let hello = Message::Hello(socket.hello.clone());
-        socket.say(&hello).await;
+        socket.introduce().await;
         stage.has_peers(2).await;
         socket
+    }
+
+    pub(crate) async fn introduce(&mut self) {
+        let hello = Message::Hello(self.hello.clone());
+        self.say(&hello).await;
+    }
+
+    /// Waits until the node has answered a ping.
+    pub(crate) async fn is_answered(&mut self) {
+        /// Told from the number of another ping by nobody else.
+        const MARK: u64 = 0x1dea;
+        self.say(&Message::Ping(MARK)).await;
+        loop {
+            let frame = self.stream.next().await.unwrap().unwrap();
+            match self.format.decode(&frame.into_data()) {
+                Message::Pong(MARK) => return,
+                Message::Bye { reason } => panic!("the node says goodbye: {reason}"),
+                _ => {}
+            }
+        }
     }
 
     pub(crate) async fn say(&mut self, message: &Message<Entry>) {

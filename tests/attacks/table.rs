@@ -72,19 +72,8 @@ pub(crate) enum Over {
     Json,
     /// Where lengths stand before what they count.
     Binary,
-}
-
-impl Over {
-    pub(crate) fn includes(self, carrier: &Carrier) -> bool {
-        use crate::carrier::Format::{Bincode, Json, Postcard};
-        match self {
-            Self::All => true,
-            Self::Memory => !carrier.parses(),
-            Self::Sockets => carrier.format.is_some(),
-            Self::Json => carrier.format == Some(Json),
-            Self::Binary => matches!(carrier.format, Some(Bincode | Postcard)),
-        }
-    }
+    /// Where one port speaks bincode and JSON.
+    TwoFormats,
 }
 
 /// Whether the node looks for peers beyond those that it was given, and tells of them.

@@ -149,7 +149,7 @@ async fn answers_without_end(stage: &mut Stage) {
 }
 
 /// Agrees to a WebSocket with this format, and keeps the connection below it.
-async fn upgrades(stage: &mut Stage, format: Option<&'static str>) {
+pub(super) async fn upgrades(stage: &mut Stage, format: Option<&'static str>) {
     let tcp = is_called(stage).await;
     #[expect(clippy::result_large_err, reason = "the WebSocket library's signature")]
     let agree = |_: &Request, mut response: Response| -> Result<Response, ErrorResponse> {

@@ -146,7 +146,7 @@ async fn asks(stage: &mut Stage, line: &str, rest: &str) {
 }
 
 /// A request for a WebSocket.
-fn request(line: &str, rest: &str) -> String {
+pub(super) fn request(line: &str, rest: &str) -> String {
     format!(
         "{line}\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{rest}\r\n"
