@@ -62,6 +62,16 @@ pub(crate) const CARRIERS: &[Carrier] = &[
         format: Some(Format::Postcard),
         plays: &[Over::All, Over::Sockets, Over::Binary],
     },
+    // What is below the messages is played over plain sockets.
+    #[cfg(feature = "tls")]
+    Carrier {
+        name: "wss_json",
+        make: || Arc::new(WsJson::default().with_config(with_tls())),
+        anywhere: "wss://127.0.0.1:0",
+        on_the_way: 0,
+        format: None,
+        plays: &[Over::All],
+    },
     // The rows that are messages are played in each format alone.
     Carrier {
         name: "ws_two",
@@ -72,6 +82,15 @@ pub(crate) const CARRIERS: &[Carrier] = &[
         plays: &[Over::TwoFormats],
     },
 ];
+
+/// A certificate for this machine, which all who share this trust.
+#[cfg(feature = "tls")]
+fn with_tls() -> hashloom::transport::WebSocketConfig {
+    let own = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let (certificate, key) = (own.cert.pem(), own.signing_key.serialize_pem());
+    let tls = hashloom::transport::Tls::builder().identity(certificate.as_str(), key).trust(certificate);
+    hashloom::transport::WebSocketConfig::default().with_tls(tls.build().unwrap())
+}
 
 /// What an attacker with a socket of its own writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
