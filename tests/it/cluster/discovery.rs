@@ -27,9 +27,8 @@ async fn nodes_with_one_in_common_end_up_connected_to_each_other(mut network: Ne
     }
     hub.has_peers(5).await;
     for leaf in &leaves {
-        leaf.has_peers(4).await;
-        until(|| leaf.status().unconnected.is_empty()).await;
-        assert_eq!(leaf.status().peers, 4, "the hub and the other leaves");
+        // The hub and the other leaves; where two have dialled each other, one ends the connection that is too much.
+        until(|| leaf.status().unconnected.is_empty() && leaf.status().peers == 4).await;
     }
     assert_eq!((private.status().peers, private.addresses().len()), (1, 0), "it has no discovery");
     for member in leaves.iter().chain([&hub]) {
