@@ -197,6 +197,7 @@ const OVERSIZE: Ends = Ends::Closed("Malformed", |reason| {
 const NO_PORT: u16 = 1;
 
 /// What one source may fill: its buckets, two of which may be the same one.
+#[expect(clippy::cast_possible_truncation, reason = "a small constant")]
 const PLACES_OF_ONE_SOURCE: usize = limits::NEW_BUCKETS_PER_SOURCE as usize * limits::BUCKET_SIZE;
 
 /// An address at which the transport may be dialled.
@@ -335,11 +336,11 @@ async fn spreads_rumours(stage: &mut Stage) {
 
 /// What was told of addresses among all that was said.
 fn answers(said: &[Message<Entry>]) -> Vec<&[PeerAddr]> {
-    let told = |message| match message {
-        &Message::Peers { ref addresses } => Some(addresses.as_slice()),
+    let addresses = said.iter().filter_map(|message| match message {
+        Message::Peers { addresses } => Some(addresses.as_slice()),
         _ => None,
-    };
-    said.iter().filter_map(told).collect()
+    });
+    addresses.collect()
 }
 
 async fn tells_its_own(stage: &mut Stage) {
