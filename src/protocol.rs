@@ -442,7 +442,7 @@ impl<T: Transaction> Protocol<T> {
         let lasted = peer.is_ready() && now.elapsed >= peer.connected_at + limits::LASTING_CONNECTION;
         if let Some(double) = self.double_of(&peer) {
             if !self.is_alias(&peer.address, now) {
-                self.dialer.connected(&peer.address, double);
+                self.dialer.handed_over(&peer.address, id, double);
             }
             self.released(id, &peer, &CloseReason::AlreadyConnected, lasted, now);
         } else {

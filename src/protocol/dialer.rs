@@ -160,6 +160,15 @@ impl Dialer {
         }
     }
 
+    /// An address that was reached over one connection is reached over another one. Where it was not, it may be dialled
+    /// at this moment, and that attempt has an end of its own.
+    pub(super) fn handed_over(&mut self, address: &PeerAddr, from: PeerId, to: PeerId) {
+        let line = self.addresses.get_mut(address);
+        if let Some(line) = line.filter(|line| line.status == Status::Connected(from)) {
+            line.status = Status::Connected(to);
+        }
+    }
+
     /// An attempt failed. Returns the wait before the next, if there is to be one.
     pub(super) fn failed(&mut self, address: &PeerAddr, now: Duration) -> Option<Duration> {
         let line = self.addresses.get_mut(address)?;
@@ -239,6 +248,22 @@ mod tests {
         dialer.connected(&address, PeerId(3));
         dialer.disconnected(PeerId(3), false, NOW);
         assert!(dialer.deadline().unwrap() >= NOW + limits::MIN_BACKOFF);
+    }
+
+    #[test]
+    fn what_is_being_dialled_is_not_handed_over() {
+        let (mut dialer, address) = dialer();
+        let [first, second] = [PeerId(1), PeerId(2)];
+        assert_eq!(dialer.take_due(NOW), std::slice::from_ref(&address));
+        dialer.handed_over(&address, first, second);
+        dialer.disconnected(second, false, NOW);
+        assert_eq!(dialer.deadline(), None, "it is still being dialled");
+        dialer.connected(&address, first);
+        dialer.handed_over(&address, first, second);
+        dialer.disconnected(first, false, NOW);
+        assert_eq!(dialer.deadline(), None, "it is reached over the second");
+        dialer.disconnected(second, false, NOW);
+        assert!(dialer.deadline().is_some());
     }
 
     #[test]
