@@ -106,7 +106,7 @@ impl<T: Transaction> Protocol<T> {
         if direction == Direction::Outbound && hello.listen.is_some() {
             self.note_reached(&address, now);
         }
-        self.settle_double(direction, &address, &hello, now)?;
+        self.settle_double(id, direction, &address, &hello, now)?;
         self.event(Event::PeerConnected { peer: id, address, direction, agent: hello.agent.clone() });
         let (tip, theirs) = (hello.tip.hash, hello.tip.work);
         // Against the blocks that are here: headers may be ahead of them whose bodies never come.
@@ -136,6 +136,7 @@ impl<T: Transaction> Protocol<T> {
     /// the same place.
     fn settle_double(
         &mut self,
+        id: PeerId,
         direction: Direction,
         address: &PeerAddr,
         hello: &Hello,
@@ -148,7 +149,7 @@ impl<T: Transaction> Protocol<T> {
                         || !self.dialer.keeps(address) && self.may_be_one(&other_address, address);
                     if is_one {
                         if !self.is_alias(address, now) {
-                            self.dialer.connected(address, other);
+                            self.dialer.handed_over(address, id, other);
                         }
                         return Err(CloseReason::AlreadyConnected);
                     }

@@ -96,7 +96,7 @@ impl<T: Transaction> Protocol<T> {
         let old_best = *self.chain.best_header().0;
         let mut last = None;
         let mut refused = None;
-        let horizon = self.header_horizon(id, now);
+        let horizon = self.header_horizon(self.is_on_trial(id, now));
         // A height that does not follow is not far, but wrong.
         let is_far = |pair: &[Header]| pair[1].height > horizon.kept && pair[1].height == pair[0].height + 1;
         let far = headers.windows(2).position(is_far).map(|before| before + 1);
@@ -143,7 +143,7 @@ impl<T: Transaction> Protocol<T> {
             return Ok(());
         }
         let follows = |parent: Known| header.height.checked_sub(1) == Some(parent.header.height);
-        if header.height > self.header_horizon(id, now).kept
+        if header.height > self.header_horizon(self.is_on_trial(id, now)).kept
             && self.chain.known(&header.previous_hash).is_ok_and(|parent| parent.is_some_and(follows))
         {
             self.wants_headers(id, hash);
@@ -210,26 +210,22 @@ impl<T: Transaction> Protocol<T> {
             }
             return Ok(());
         };
-        let mut outcome = Ok(());
-        for ((height, hash), verdict) in blocks_at.into_iter().zip(verdicts) {
-            match verdict {
-                Ok(verdict) => {
-                    if verdict == Verdict::Kept
-                        && let Some(peer) = self.peers.get_mut(&id)
-                    {
-                        peer.useful_at = Some(now.elapsed);
-                    }
-                    self.showed(id, height, &hash);
-                    if matches!(verdict, Verdict::Orphan { missing } if self.known(&missing).is_none()) {
-                        self.wants_headers(id, hash);
-                    }
-                }
-                Err(error) => outcome = self.blame(id, hash, error, now),
+        let outcome = blocks_at.into_iter().zip(verdicts).try_for_each(|((height, hash), verdict)| {
+            let verdict = match verdict {
+                Ok(verdict) => verdict,
+                Err(error) => return self.blame(id, hash, error, now),
+            };
+            if verdict == Verdict::Kept
+                && let Some(peer) = self.peers.get_mut(&id)
+            {
+                peer.useful_at = Some(now.elapsed);
             }
-            if outcome.is_err() {
-                break;
+            self.showed(id, height, &hash);
+            if matches!(verdict, Verdict::Orphan { missing } if self.known(&missing).is_none()) {
+                self.wants_headers(id, hash);
             }
-        }
+            Ok(())
+        });
         self.settle_claims();
         outcome
     }
@@ -303,8 +299,9 @@ impl<T: Transaction> Protocol<T> {
         if self.is_halted() {
             return;
         }
-        let may_be_asked = |id: &PeerId, peer: &Peer| {
-            let horizon = self.header_horizon(*id, now);
+        let is_served = self.is_served(now);
+        let may_be_asked = |peer: &Peer| {
+            let horizon = self.header_horizon(is_served && !peer.is_proven());
             let goes_on = peer.headers_from.is_none_or(|from| from.height <= horizon.asked);
             peer.may_be_asked_for_headers() && goes_on
         };
@@ -312,7 +309,7 @@ impl<T: Transaction> Protocol<T> {
         let mut in_turn: Vec<(Duration, bool, PeerId)> = self
             .peers
             .iter()
-            .filter(|(id, peer)| may_be_asked(id, peer))
+            .filter(|(_, peer)| may_be_asked(peer))
             .map(|(id, peer)| {
                 let since = peer.headers_asked.unwrap_or(peer.connected_at);
                 (since, peer.headers_asked.is_some(), *id)
@@ -327,7 +324,7 @@ impl<T: Transaction> Protocol<T> {
             trials = 0;
         }
         for (.., id) in in_turn {
-            let is_trial = self.is_on_trial(id, now);
+            let is_trial = is_served && self.peers.get(&id).is_some_and(|peer| !peer.is_proven());
             if room == 0 || is_trial && trials == 0 {
                 continue;
             }
@@ -336,7 +333,7 @@ impl<T: Transaction> Protocol<T> {
                 trials -= 1;
                 self.headers_tried = Some(now.elapsed);
             }
-            let horizon = self.header_horizon(id, now);
+            let horizon = self.header_horizon(is_trial);
             let (best_hash, best_header) = self.chain.best_header();
             // Headers far ahead say nothing about a peer that did not show them.
             let start =
@@ -446,11 +443,11 @@ impl<T: Transaction> Protocol<T> {
         Ok(())
     }
 
-    /// How far the headers of a peer may be ahead.
-    fn header_horizon(&self, id: PeerId, now: Now) -> HeaderHorizon {
+    /// How far the headers of a peer may be ahead, by whether it is [on trial](Self::is_on_trial).
+    fn header_horizon(&self, is_trial: bool) -> HeaderHorizon {
         let height = self.chain.height();
         let max = self.config.chain.max_side_headers;
-        if self.is_on_trial(id, now) {
+        if is_trial {
             let window = limits::TRIAL_HEADER_WINDOW.min(max / limits::TRIAL_HEADER_WINDOW).max(1) as u64;
             return HeaderHorizon { asked: height + window / 2, kept: height + window };
         }
@@ -461,11 +458,15 @@ impl<T: Transaction> Protocol<T> {
     /// Whether a peer may have nothing but headers, while another one brings blocks: it is asked seldom then, and little
     /// is kept of what it shows. Headers are cheap where a chain begins, and those who have none but them are many.
     fn is_on_trial(&self, id: PeerId, now: Now) -> bool {
-        let brings = |peer: &Peer| {
+        self.peers.get(&id).is_some_and(|peer| !peer.is_proven()) && self.is_served(now)
+    }
+
+    /// Whether some peer brings blocks.
+    fn is_served(&self, now: Now) -> bool {
+        self.peers.values().any(|peer| {
             let is_at_it = peer.useful_at.is_some_and(|at| now.elapsed < at + limits::REQUEST_TIMEOUT);
             is_at_it && (peer.is_asked_for_more() || self.leads_further(peer))
-        };
-        self.peers.get(&id).is_some_and(|peer| !peer.is_proven()) && self.peers.values().any(brings)
+        })
     }
 
     /// Headers to ask for at once. With those of the window they leave room for other branches.
