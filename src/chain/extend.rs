@@ -8,7 +8,7 @@ use super::records::Row;
 use super::tree::Tip;
 use super::{Blockchain, history_leaf, work_of};
 use crate::consensus::check::{self, Expected};
-use crate::primitives::{Block, Timestamp, Transaction, Work};
+use crate::primitives::{Block, Hash, Header, Timestamp, Transaction, Work};
 use crate::store::StoreError;
 
 /// What a block makes of the chain whose tip it becomes.
@@ -73,13 +73,18 @@ impl<T: Transaction> Blockchain<T> {
         let (hash, header) = (*block.hash(), *block.header());
         self.records.put_block(&block, size, bytes);
         let seen = self.tree.advance(Tip { hash, header, work });
-        let mut subtrees = Vec::new();
-        self.history.push_with(history_leaf(&hash), |root| subtrees.push(root));
-        self.records.push_row(Row { hash, header, work, seen, size, subtrees });
-        self.upkeep.replay_bytes += size;
+        self.push_row(hash, header, work, seen, size);
         self.snapshots.push(state);
         self.tip = Arc::clone(&block);
         self.moves.connect(block);
         Verdict::Kept
+    }
+
+    /// Appends the row of a block that becomes the tip.
+    pub(super) fn push_row(&mut self, hash: Hash, header: Header, work: Work, seen: u64, size: usize) {
+        let mut subtrees = Vec::new();
+        self.history.push_with(history_leaf(&hash), |root| subtrees.push(root));
+        self.records.push_row(Row { hash, header, work, seen, size, subtrees });
+        self.upkeep.replay_bytes += size;
     }
 }

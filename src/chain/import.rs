@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::ancestry::{BranchEnd, frontier};
 use super::imported::{Imported, ImportedAll, Moves, Verdict};
-use super::records::{Records, Row};
+use super::records::Records;
 use super::tree::{Body, Node};
-use super::{Blockchain, history_leaf, work_of};
+use super::{Blockchain, work_of};
 use crate::consensus::BlockError;
 use crate::consensus::check::{self, Expected};
 use crate::primitives::{Block, BodyDigest, Hash, Header, Timestamp, Transaction};
@@ -291,11 +291,7 @@ impl<T: Transaction> Blockchain<T> {
         let joined = self.tree.switch(path, &replaced);
         for (hash, node) in path.iter().zip(joined) {
             let Body::Complete(size) = node.body else { continue };
-            let mut subtrees = Vec::new();
-            self.history.push_with(history_leaf(hash), |root| subtrees.push(root));
-            let Node { header, work, seen, .. } = node;
-            self.records.push_row(Row { hash: *hash, header, work, seen, size, subtrees });
-            self.upkeep.replay_bytes += size;
+            self.push_row(*hash, node.header, node.work, node.seen, size);
             self.tip = self.records.best_block(self.records.tip())?;
             self.moves.connect(Arc::clone(&self.tip));
         }

@@ -85,12 +85,16 @@ impl<T: Transaction> Records<T> {
 
     /// The row of the best chain at this height.
     pub(super) fn row(&self, height: u64) -> Result<Option<Arc<Row>>, StoreError> {
-        let first = self.recent.front().map_or(0, |row| row.header.height);
-        match height.checked_sub(first).map(usize::try_from) {
-            Some(Ok(index)) if index < self.recent.len() => Ok(Some(Arc::clone(&self.recent[index]))),
-            Some(_) if !self.recent.is_empty() => Ok(None),
+        match self.recent.front() {
+            Some(first) if height >= first.header.height => Ok(self.recent_row(height).map(Arc::clone)),
             _ => self.load_row(height),
         }
+    }
+
+    /// The row of the best chain at this height, if it is in memory.
+    fn recent_row(&self, height: u64) -> Option<&Arc<Row>> {
+        let first = self.recent.front()?.header.height;
+        self.recent.get(usize::try_from(height.checked_sub(first)?).ok()?)
     }
 
     /// The row of the best chain at this height, which it has.

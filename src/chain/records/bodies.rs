@@ -46,12 +46,6 @@ impl<T: Transaction> Bodies<T> {
         self.0.get(hash)
     }
 
-    /// A block of at most so many canonical bytes.
-    #[cfg(feature = "http")]
-    pub(super) fn get_small(&self, hash: &Hash, max_bytes: usize) -> Option<Arc<Block<T>>> {
-        self.0.get(hash).filter(|(_, size)| *size <= max_bytes).map(|(block, _)| block)
-    }
-
     pub(super) fn insert(&self, hash: Hash, block: &Arc<Block<T>>, size: usize) {
         self.0.insert(hash, (Arc::clone(block), size));
     }

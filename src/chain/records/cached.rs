@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Records, Row};
+use super::Records;
 use crate::primitives::{Block, Hash, Transaction};
 
 impl<T: Transaction> Records<T> {
@@ -20,11 +20,6 @@ impl<T: Transaction> Records<T> {
 
     /// The body with this hash, on whichever branch or on none.
     pub(in crate::chain) fn cached_body(&self, hash: &Hash, max_bytes: usize) -> Option<Arc<Block<T>>> {
-        self.bodies.get_small(hash, max_bytes)
-    }
-
-    fn recent_row(&self, height: u64) -> Option<&Row> {
-        let first = self.recent.front()?.header.height;
-        self.recent.get(usize::try_from(height.checked_sub(first)?).ok()?).map(|row| &**row)
+        self.bodies.get(hash).filter(|(_, size)| *size <= max_bytes).map(|(block, _)| block)
     }
 }
