@@ -244,11 +244,8 @@ impl<T: Transaction> Mempool<T> {
             }
         }
         self.mined.remove_all(&candidates.iter().map(|pending| pending.id).collect());
-        candidates.extend(core::mem::take(&mut self.queue).into_values());
-        self.places.clear();
-        self.shares.clear();
+        candidates.extend(self.take_queue().into_values());
         self.is_stuck = false;
-        self.bytes = 0;
         let mut taken = BTreeSet::new();
         let mut note = |id| {
             self.mined.insert(id);
@@ -374,10 +371,7 @@ impl<T: Transaction> Mempool<T> {
             }
         }
         self.state = trial.into_state();
-        self.places.clear();
-        self.shares.clear();
-        self.bytes = 0;
-        for (place, pending) in core::mem::take(&mut self.queue) {
+        for (place, pending) in self.take_queue() {
             if kept.contains(&place) {
                 self.push(pending);
             }
@@ -391,6 +385,14 @@ impl<T: Transaction> Mempool<T> {
 
     fn full(&self) -> MempoolError {
         MempoolError::Full { transactions: self.queue.len(), bytes: self.bytes }
+    }
+
+    /// Takes out all that is pending.
+    fn take_queue(&mut self) -> BTreeMap<u64, Pending<T>> {
+        self.places.clear();
+        self.shares.clear();
+        self.bytes = 0;
+        core::mem::take(&mut self.queue)
     }
 
     fn push(&mut self, pending: Pending<T>) {
