@@ -44,6 +44,16 @@ fn grown(len: u64, states: &[u64]) -> (Blockchain, Disk, Vec<Arc<Block>>) {
     (chain, disk, blocks)
 }
 
+/// A chain of thirteen blocks without the bodies of the first eight.
+fn pruned() -> (Blockchain, Disk, Vec<Arc<Block>>) {
+    let (_, disk, blocks) = grown(12, &[3, 8]);
+    let mut chain: Blockchain = open(&spec(), &keeping(2), &disk);
+    let next = blocks_above(&chain_of(&blocks), 1, |height| vec![format!("{height}")]).remove(0);
+    let _ = chain.import(next, NOW).unwrap();
+    assert_eq!(chain.first_body(), 9);
+    (chain, disk, blocks)
+}
+
 /// A store in which one table cannot be read.
 #[derive(Debug)]
 struct Blind(Disk, Table);
@@ -121,11 +131,7 @@ fn a_damaged_state_keeps_the_bodies_below_it() {
 /// Up to where bodies were removed is found again by looking which are there.
 #[test]
 fn how_much_was_pruned_is_found_out_by_a_repair() {
-    let (_, disk, blocks) = grown(12, &[3, 8]);
-    let mut chain: Blockchain = open(&spec(), &keeping(2), &disk);
-    let next = blocks_above(&chain_of(&blocks), 1, |height| vec![format!("{height}")]).remove(0);
-    let _ = chain.import(next, NOW).unwrap();
-    assert_eq!(chain.first_body(), 9);
+    let (chain, disk, _) = pruned();
     drop(chain);
     disk.flip_bit(Table::Meta, b"pruned", 3).unwrap();
     let error = try_open::<String>(&spec(), &keeping(2), &disk).unwrap_err();
@@ -140,11 +146,7 @@ fn how_much_was_pruned_is_found_out_by_a_repair() {
 /// A tip needs its body. Where that is gone all goes, and where nothing is pruned any more, nothing may be said to be.
 #[test]
 fn a_pruned_chain_is_cut_down_to_its_lowest_body_or_as_a_whole() {
-    let (_, disk, blocks) = grown(12, &[3, 8]);
-    let mut chain: Blockchain = open(&spec(), &keeping(2), &disk);
-    let next = blocks_above(&chain_of(&blocks), 1, |height| vec![format!("{height}")]).remove(0);
-    let _ = chain.import(next, NOW).unwrap();
-    assert_eq!(chain.first_body(), 9);
+    let (mut chain, _, blocks) = pruned();
     chain.drop_above(9).unwrap();
     assert_eq!((chain.height(), chain.first_body()), (9, 9));
     chain.check_store();

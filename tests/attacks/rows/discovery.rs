@@ -297,21 +297,25 @@ async fn tells_the_longest(stage: &mut Stage) {
         format!("{start}{rest}").parse().unwrap()
     };
     let addresses = (0..limits::MAX_PEERS_PER_MESSAGE).map(longest).collect();
-    let mut caller = Caller::asked_for_peers(stage).await;
-    caller.say(Message::Peers { addresses }).await;
-    caller.is_heard().await;
+    let caller = tells(stage, Message::Peers { addresses }).await;
     assert_eq!(stage.node.addresses().len(), limits::BUCKET_SIZE, "one group of one source has one bucket");
     stage.kept.push(Box::new(listener));
     stage.caller = Some(caller);
+}
+
+/// A called peer that answers so when it is asked for addresses, and is heard.
+async fn tells(stage: &mut Stage, answer: Message<Entry>) -> Caller {
+    let mut caller = Caller::asked_for_peers(stage).await;
+    caller.say(answer).await;
+    caller.is_heard().await;
+    caller
 }
 
 async fn tells_what_nobody_can_dial(stage: &mut Stage) {
     let texts =
         ["x", "://", "ws://", "ws://[", "ws://127.0.0.1:99999", "morse://127.0.0.1:1", "javascript:alert(1)"];
     let addresses = texts.iter().map(|text| text.parse().unwrap()).collect();
-    let mut caller = Caller::asked_for_peers(stage).await;
-    caller.say(Message::Peers { addresses }).await;
-    caller.is_heard().await;
+    let caller = tells(stage, Message::Peers { addresses }).await;
     let known = stage.node.addresses().len();
     assert!(known > 0, "some of them look as if they led somewhere");
     for _ in 0..known {
@@ -323,9 +327,8 @@ async fn tells_what_nobody_can_dial(stage: &mut Stage) {
 
 async fn spreads_rumours(stage: &mut Stage) {
     let (listener, port) = silent().await;
-    let mut caller = Caller::asked_for_peers(stage).await;
-    caller.say(peers(stage, port, limits::MAX_PEERS_PER_MESSAGE)).await;
-    caller.is_heard().await;
+    let told = peers(stage, port, limits::MAX_PEERS_PER_MESSAGE);
+    let caller = tells(stage, told).await;
     assert_eq!(stage.node.addresses().len(), limits::BUCKET_SIZE);
     let mut other = Caller::introduced(stage).await;
     other.say(Message::GetPeers { limit: u32::MAX }).await;
@@ -344,9 +347,8 @@ fn answers(said: &[Message<Entry>]) -> Vec<&[PeerAddr]> {
 }
 
 async fn tells_its_own(stage: &mut Stage) {
-    let mut caller = Caller::asked_for_peers(stage).await;
-    caller.say(Message::Peers { addresses: vec![stage.address()] }).await;
-    caller.is_heard().await;
+    let told = Message::Peers { addresses: vec![stage.address()] };
+    let caller = tells(stage, told).await;
     assert_eq!(stage.node.addresses(), []);
     stage.caller = Some(caller);
 }
@@ -376,9 +378,8 @@ async fn listens_at_the_node(stage: &mut Stage) {
 
 async fn points_at_a_third_party(stage: &mut Stage) {
     let (listener, port) = silent().await;
-    let mut caller = Caller::asked_for_peers(stage).await;
-    caller.say(peers(stage, port, limits::MAX_PEERS_PER_MESSAGE)).await;
-    caller.is_heard().await;
+    let told = peers(stage, port, limits::MAX_PEERS_PER_MESSAGE);
+    let caller = tells(stage, told).await;
     let mut connections = Vec::new();
     for step in 0..18 {
         assert!(connections.len() <= step + 1, "{} connections after {step} steps", connections.len());
