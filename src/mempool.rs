@@ -289,7 +289,7 @@ impl<T: Transaction> Mempool<T> {
         let mut room = chain.spec().max_block_bytes() - Header::LEN;
         let mut data = Vec::new();
         for pending in self.queue.values() {
-            if pending.size > room || data.len() == Block::<T>::MAX_TRANSACTIONS {
+            if pending.size > room || data.len() == chain.spec().max_block_transactions() {
                 break;
             }
             if trial.apply(&pending.transaction).is_ok() {

@@ -127,9 +127,8 @@ impl<T: Transaction> Blockchain<T> {
                 }
             }
         }
-        let digest = block.digest()?;
-        check::body(block.header(), &digest, &self.spec).inspect_err(|error| self.remember(&hash, error))?;
-        let BodyDigest { ids, size } = digest;
+        let BodyDigest { ids, size } =
+            check::body(&block, &self.spec).inspect_err(|error| self.remember(&hash, error))?;
         self.ids.keep(hash, ids);
         // Whether it can be kept is known before it is kept anywhere.
         let bytes = Records::encode_block(&block, size)?;

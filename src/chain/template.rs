@@ -5,15 +5,15 @@ use super::ancestry::Next;
 use crate::consensus::BlockError;
 use crate::consensus::check;
 use crate::miner::Template;
-use crate::primitives::{Address, Block, BodyDigest, Hash, Header, Timestamp, Transaction};
+use crate::primitives::{Address, BodyDigest, Hash, Header, Timestamp, Transaction};
 
 impl<T: Transaction> Blockchain<T> {
     /// The next block with these transactions, all but its nonce, claimed by nobody.
     ///
     /// # Errors
     ///
-    /// The rule that a block with these transactions would break: one that the application refuses, or too
-    /// many bytes.
+    /// The rule that a block with these transactions would break: one that the application refuses, too many
+    /// transactions, or too many bytes.
     pub fn template(&self, data: Vec<T>, now: Timestamp) -> Result<Template<T>, BlockError> {
         self.template_for(Address::ZERO, data, now)
     }
@@ -29,12 +29,10 @@ impl<T: Transaction> Blockchain<T> {
         data: Vec<T>,
         now: Timestamp,
     ) -> Result<Template<T>, BlockError> {
+        check::count(data.len(), &self.spec)?;
         let digest = BodyDigest::of(&data)?;
         if !self.spec.fits(&digest) {
             return Err(BlockError::Size { got: digest.size, limit: self.spec.max_block_bytes() });
-        }
-        if data.len() > Block::<T>::MAX_TRANSACTIONS {
-            return Err(BlockError::Count { got: data.len(), limit: Block::<T>::MAX_TRANSACTIONS });
         }
         let mut header = self.next_header(miner, digest.merkle_root(), now);
         let mut state = self.state().clone();

@@ -236,7 +236,7 @@ impl<T: Transaction> Verifier<T> {
             self.state = None;
             return Ok(());
         };
-        check::body(header, &block.digest()?, spec)?;
+        check::body(&block, spec)?;
         match &mut self.state {
             Some(state) => check::apply(header, block.data(), state),
             None => Ok(()),

@@ -67,21 +67,28 @@ pub(crate) fn header_in_chain(
     Ok(())
 }
 
-/// The checks of a body against its header. The Merkle root comes first: a body that does not belong to the
-/// header says nothing about the block.
-pub(crate) fn body(header: &Header, digest: &BodyDigest, spec: &ChainSpec) -> Result<(), BlockError> {
-    let merkle_root = digest.merkle_root();
-    if header.merkle_root != merkle_root {
-        return Err(BlockError::MerkleRoot { got: merkle_root, expected: header.merkle_root });
-    }
-    if digest.size > spec.max_block_bytes() {
-        return Err(BlockError::Size { got: digest.size, limit: spec.max_block_bytes() });
-    }
-    let limit = Block::<()>::MAX_TRANSACTIONS;
-    if digest.ids.len() > limit {
-        return Err(BlockError::Count { got: digest.ids.len(), limit });
+/// The check of the number of transactions, which costs nothing.
+pub(crate) fn count(transactions: usize, spec: &ChainSpec) -> Result<(), BlockError> {
+    let limit = spec.max_block_transactions();
+    if transactions > limit {
+        return Err(BlockError::Count { got: transactions, limit });
     }
     Ok(())
+}
+
+/// The checks of a body against its header. The number of transactions comes first, before each of them is hashed.
+/// Then the Merkle root: a body that does not belong to the header says nothing about the block.
+pub(crate) fn body<T: Transaction>(block: &Block<T>, spec: &ChainSpec) -> Result<BodyDigest, BlockError> {
+    count(block.data().len(), spec)?;
+    let digest = block.digest()?;
+    let (got, expected) = (digest.merkle_root(), block.header().merkle_root);
+    if got != expected {
+        return Err(BlockError::MerkleRoot { got, expected });
+    }
+    if !spec.fits(&digest) {
+        return Err(BlockError::Size { got: digest.size, limit: spec.max_block_bytes() });
+    }
+    Ok(digest)
 }
 
 /// Applies a block to the state after its parent. On an error the state is half changed and has to be thrown
@@ -130,26 +137,26 @@ pub(crate) fn median(timestamps: impl Iterator<Item = Timestamp>) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::primitives::merkle;
 
-    /// A header and a body that belong together.
-    fn body_of(count: usize, size: usize) -> (Header, BodyDigest) {
-        let digest = BodyDigest { ids: vec![Hash::ZERO; count], size };
+    /// A block whose body belongs to its header.
+    fn block_of(data: Vec<String>) -> Block {
         let mut header = Header::from_bytes(&[0; Header::LEN]);
-        header.merkle_root = merkle::root(&digest.ids);
-        (header, digest)
+        header.merkle_root = BodyDigest::of(&data).unwrap().merkle_root();
+        Block::new(header, data)
     }
 
     #[test]
     fn a_body_has_as_many_bytes_and_transactions_as_may_be_and_not_one_more() {
-        let spec = ChainSpec::default();
-        let (bytes, count) = (spec.max_block_bytes(), Block::<()>::MAX_TRANSACTIONS);
-        let check = |count, size| {
-            let (header, digest) = body_of(count, size);
-            body(&header, &digest, &spec)
+        // Three texts with a byte for the length of each, and seven characters.
+        let limit = Header::LEN + 10;
+        let spec =
+            ChainSpec::builder("test").max_block_bytes(limit).max_block_transactions(3).build().unwrap();
+        let check = |texts: &[&str]| {
+            let block = block_of(texts.iter().map(ToString::to_string).collect());
+            body(&block, &spec).map(|digest| (digest.ids.len(), digest.size))
         };
-        assert_eq!(check(count, bytes), Ok(()));
-        assert_eq!(check(1, bytes + 1), Err(BlockError::Size { got: bytes + 1, limit: bytes }));
-        assert_eq!(check(count + 1, bytes), Err(BlockError::Count { got: count + 1, limit: count }));
+        assert_eq!(check(&["1234567", "", ""]), Ok((3, limit)));
+        assert_eq!(check(&["12345678", "", ""]), Err(BlockError::Size { got: limit + 1, limit }));
+        assert_eq!(check(&["", "", "", ""]), Err(BlockError::Count { got: 4, limit: 3 }));
     }
 }

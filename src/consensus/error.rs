@@ -90,12 +90,12 @@ pub enum BlockError {
         /// The spec's `max_block_bytes`.
         limit: usize,
     },
-    /// The block has more transactions than any chain allows.
+    /// The block has more transactions than the spec allows.
     #[error("block has {got} transactions, expected at most {limit}")]
     Count {
         /// How many transactions.
         got: usize,
-        /// [`Block::MAX_TRANSACTIONS`](crate::Block::MAX_TRANSACTIONS).
+        /// The spec's `max_block_transactions`.
         limit: usize,
     },
     /// A transaction has no canonical bytes.
@@ -217,7 +217,7 @@ impl BlockError {
             Self::HistoryRoot { .. } => "history_root",
             Self::MerkleRoot { .. } => "merkle_root",
             Self::Size { .. } => "max_block_bytes",
-            Self::Count { .. } => "max_transactions",
+            Self::Count { .. } => "max_block_transactions",
             Self::Encode(_) => "canonical_encoding",
             Self::Transaction { .. } => "transaction",
             Self::StateRoot { .. } => "state_root",
@@ -250,12 +250,10 @@ impl BlockError {
     }
 
     /// Whether the verdict is on the header itself and stays the same for ever, so that its hash may be
-    /// remembered as bad. A body that does not belong to the header says nothing about the header.
+    /// remembered as bad. A body that does not belong to the header says nothing about the header, and whether one with
+    /// too many transactions does is not known, because they are counted before they are hashed.
     pub(crate) const fn condemns_header(&self) -> bool {
-        matches!(
-            self,
-            Self::Size { .. } | Self::Count { .. } | Self::Transaction { .. } | Self::StateRoot { .. }
-        )
+        matches!(self, Self::Size { .. } | Self::Transaction { .. } | Self::StateRoot { .. })
     }
 
     pub(crate) const fn version(header: &Header) -> Self {

@@ -31,6 +31,7 @@ struct Rules {
     block_interval_ms: u64,
     retarget: Retarget,
     max_block_bytes: u64,
+    max_block_transactions: u64,
     max_future_drift_ms: u64,
     finality_depth: Option<u64>,
 }
@@ -85,6 +86,12 @@ impl ChainSpec {
     #[expect(clippy::cast_possible_truncation, reason = "validated to be at most 4 MiB")]
     pub const fn max_block_bytes(&self) -> usize {
         self.rules.max_block_bytes as usize
+    }
+
+    /// The most transactions of a block.
+    #[expect(clippy::cast_possible_truncation, reason = "validated to be at most 2^20")]
+    pub const fn max_block_transactions(&self) -> usize {
+        self.rules.max_block_transactions as usize
     }
 
     /// How far ahead of a node's clock a block's timestamp may be.
@@ -146,6 +153,7 @@ impl Default for Rules {
             block_interval_ms: 10_000,
             retarget: Retarget::default(),
             max_block_bytes: 1 << 20,
+            max_block_transactions: 1 << 14,
             max_future_drift_ms: 120_000,
             finality_depth: None,
         }
@@ -205,6 +213,15 @@ impl ChainSpecBuilder {
         self
     }
 
+    /// Sets the most transactions of a block, from 1 to [`Block::MAX_TRANSACTIONS`]. Default: 16,384.
+    ///
+    /// Bytes alone do not bound what a block costs: an empty text is one canonical byte, but 24 bytes in memory and
+    /// two hashes in the Merkle tree.
+    pub fn max_block_transactions(mut self, transactions: usize) -> Self {
+        self.rules.max_block_transactions = transactions as u64;
+        self
+    }
+
     /// Sets how far ahead of a node's clock a block may be, in whole milliseconds. Default: 2 minutes.
     pub fn max_future_drift(mut self, drift: Duration) -> Self {
         self.rules.max_future_drift_ms = millis(drift);
@@ -244,6 +261,10 @@ impl ChainSpecBuilder {
         let limits = Header::LEN as u64..=ChainSpec::MAX_BLOCK_BYTES as u64;
         if !limits.contains(&rules.max_block_bytes) {
             return Err(SpecError::MaxBlockBytes { got: rules.max_block_bytes });
+        }
+        let limits = 1..=Block::<()>::MAX_TRANSACTIONS as u64;
+        if !limits.contains(&rules.max_block_transactions) {
+            return Err(SpecError::MaxBlockTransactions { got: rules.max_block_transactions });
         }
         if rules.finality_depth == Some(0) {
             return Err(SpecError::FinalityDepth);
@@ -310,6 +331,12 @@ pub enum SpecError {
         /// The size as given, in bytes.
         got: u64,
     },
+    /// A block could carry nothing, or more transactions than a decoder accepts.
+    #[error("max_block_transactions is {got}, expected 1 to {}", Block::<()>::MAX_TRANSACTIONS)]
+    MaxBlockTransactions {
+        /// The number as given.
+        got: u64,
+    },
     /// Nothing could ever be undone, so two blocks found at the same time would split the chain for good.
     #[error("finality depth is 0, expected at least 1 or none")]
     FinalityDepth,
@@ -359,6 +386,18 @@ mod tests {
         let built = ChainSpec::builder("test").max_block_bytes(bytes).build();
         let error = SpecError::MaxBlockBytes { got: bytes as u64 };
         assert_eq!(built.map(|spec| spec.max_block_bytes()), if is_allowed { Ok(bytes) } else { Err(error) });
+    }
+
+    #[rstest]
+    #[case::none(0, false)]
+    #[case::fewest(1, true)]
+    #[case::most(1 << 20, true)]
+    #[case::too_many((1 << 20) + 1, false)]
+    fn number_of_transactions_has_bounds(#[case] count: usize, #[case] is_allowed: bool) {
+        let built = ChainSpec::builder("test").max_block_transactions(count).build();
+        let error = SpecError::MaxBlockTransactions { got: count as u64 };
+        let expected = if is_allowed { Ok(count) } else { Err(error) };
+        assert_eq!(built.map(|spec| spec.max_block_transactions()), expected);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::*;
-use crate::{ChainSpec, CompactTarget, Context, Retarget};
+use crate::{ChainSpec, ChainSpecBuilder, CompactTarget, Context, Retarget};
 
 /// Adds to a running total that must not go below zero, and spoils the state before it refuses.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,12 +34,14 @@ const PEER: Source<'static> = Source::Peer { host: "10.0.0.1" };
 
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
-fn chain(max_block_bytes: usize) -> Blockchain<Entry> {
-    let spec = ChainSpec::builder("mempool-test")
+fn builder() -> ChainSpecBuilder {
+    ChainSpec::builder("mempool-test")
         .easiest_target(CompactTarget::from_bits(0x207f_ffff))
         .retarget(Retarget::Fixed)
-        .max_block_bytes(max_block_bytes);
-    Blockchain::new(spec.build().unwrap())
+}
+
+fn chain(max_block_bytes: usize) -> Blockchain<Entry> {
+    Blockchain::new(builder().max_block_bytes(max_block_bytes).build().unwrap())
 }
 
 fn pool(chain: &Blockchain<Entry>) -> Mempool<Entry> {
@@ -140,6 +142,22 @@ fn the_bounds_hold() {
     );
     // Only the first fits into a block.
     assert_eq!(pool.template(&chain, Address::ZERO, NOW).unwrap().data(), [memo(8)]);
+}
+
+#[test]
+fn a_template_has_as_many_transactions_as_a_block_may_have() {
+    let mut chain = Blockchain::new(builder().max_block_transactions(2).build().unwrap());
+    let mut pool = pool(&chain);
+    for amount in [1, 2, 3] {
+        pool.submit(entry(amount), Source::Local, &chain, NOW).unwrap();
+    }
+    for expected in [&[entry(1), entry(2)][..], &[entry(3)]] {
+        let template = pool.template(&chain, Address::ZERO, NOW).unwrap();
+        assert_eq!(template.data(), expected);
+        let imported = chain.import(template.mine().unwrap().into(), NOW).unwrap();
+        pool.update(&imported, &chain, NOW);
+    }
+    assert!(pool.is_empty());
 }
 
 #[test]

@@ -43,6 +43,9 @@ const EASIEST: CompactTarget = CompactTarget::from_bits(0x207f_ffff);
 /// Small enough to be filled in no time.
 pub(crate) const MAX_BLOCK_BYTES: usize = 64 << 10;
 
+/// As few as fit into a small frame in every format.
+pub(crate) const MAX_BLOCK_TRANSACTIONS: usize = 1_000;
+
 /// Blocks that come faster than this get harder, one by one, and slower ones easier. So a long chain may have less
 /// work than a short one.
 pub(crate) const INTERVAL: Duration = Duration::from_secs(10);
@@ -53,6 +56,7 @@ pub(crate) fn spec() -> ChainSpec {
         .block_interval(INTERVAL)
         .retarget(Retarget::Step)
         .max_block_bytes(MAX_BLOCK_BYTES)
+        .max_block_transactions(MAX_BLOCK_TRANSACTIONS)
         .build()
         .unwrap()
 }

@@ -223,6 +223,62 @@ fn size_is_at_most_what_the_spec_says(
     assert_eq!(chain.height(), 0);
 }
 
+#[rstest]
+#[case::at_the_limit(3, true)]
+#[case::one_more(4, false)]
+fn transactions_are_at_most_as_many_as_the_spec_says(
+    #[case] count: u32,
+    #[case] fits: bool,
+    #[values(true, false)] known: bool,
+) {
+    let spec = builder().max_block_transactions(3).build().unwrap();
+    let block = Branch::new(&spec).extend((0..count).map(Note::Word).collect());
+    let mut chain = Chain::new(spec);
+    if known {
+        assert_eq!(import_header(&mut chain, &block), Ok(true));
+    }
+    if fits {
+        assert_eq!(import(&mut chain, &block), extended(&[block]));
+        return;
+    }
+    let error = BlockError::Count { got: 4, limit: 3 };
+    assert_eq!(import(&mut chain, &block), Err(error.clone()));
+    assert_eq!(chain.template(block.data().to_vec(), NOW).unwrap_err(), error);
+    assert!(
+        !chain.is_invalid(block.hash()),
+        "they are counted before they are known to belong to the header"
+    );
+    assert_eq!(chain.height(), 0);
+}
+
+#[test]
+fn transactions_are_counted_before_they_are_hashed() {
+    let spec = builder().max_block_transactions(3).build().unwrap();
+    let branch = Branch::new(&spec);
+    let mut chain = Chain::new(spec);
+    let error = BlockError::Count { got: 4, limit: 3 };
+    // None of them can be hashed.
+    let mute = || vec![Note::Mute; 4];
+    let block: Shared = branch.next(mute()).into();
+    assert_eq!(import(&mut chain, &block), Err(error.clone()));
+    assert_eq!(chain.template(mute(), NOW).unwrap_err(), error);
+    let orphan: Shared =
+        Block::new(mine(Header { previous_hash: Hash::ZERO, ..branch.draft(&[]) }), mute()).into();
+    assert_eq!(import(&mut chain, &orphan), Err(error));
+    assert_eq!(chain.orphan_count(), 0);
+}
+
+#[test]
+fn another_body_with_too_many_transactions_says_nothing_about_the_block() {
+    let spec = builder().max_block_transactions(3).build().unwrap();
+    let block = Branch::new(&spec).extend(words(&[1]));
+    let mut chain = Chain::new(spec);
+    assert_eq!(import_header(&mut chain, &block), Ok(true));
+    let other: Shared = Block::new(*block.header(), words(&[1, 2, 3, 4])).into();
+    assert_eq!(import(&mut chain, &other), Err(BlockError::Count { got: 4, limit: 3 }));
+    assert_eq!(import(&mut chain, &block), extended(&[block]));
+}
+
 #[test]
 fn transactions_have_canonical_bytes() {
     let branch = Branch::of(&PARENTS);

@@ -106,6 +106,14 @@ fn names_a_block_that_is_too_large() {
 }
 
 #[test]
+fn names_a_block_with_too_many_transactions() {
+    let limit = spec().max_block_transactions();
+    let chain = with_bad(vec![Note::Word(1); limit + 1], |_| {});
+    let error = BlockError::Count { got: limit + 1, limit };
+    assert_eq!(chain.verify(3..), Err(VerifyError::Block { height: 4, error }));
+}
+
+#[test]
 fn names_a_block_without_proof_of_work() {
     let mut branch = Branch::of(&[1, 2, 3]);
     let draft = branch.draft(&words(&[4]));

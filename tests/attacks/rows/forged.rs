@@ -186,6 +186,17 @@ pub(crate) const ROWS: &[Row] = &[
         ..ROW
     },
     Row {
+        name: "too_many_transactions",
+        does: "a block with too many transactions",
+        ends: Ends::Invalid("max_block_transactions"),
+        attack: |stage| {
+            Box::pin(sends(stage, |chain| {
+                with_data(chain, entries(&[""; chain::MAX_BLOCK_TRANSACTIONS + 1]))
+            }))
+        },
+        ..ROW
+    },
+    Row {
         name: "refused_again",
         does: "a block that was refused before, from another peer",
         ends: Ends::Invalid("known_invalid"),
