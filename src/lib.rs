@@ -75,8 +75,9 @@ pub use miner::{
 };
 
 pub use protocol::{
-    Ban, CloseReason, ConnectError, Direction, Event, Hello, Input, KnownAddress, Message, MessageKind, Now,
-    Output, PeerAddr, PeerAddrError, PeerHost, PeerId, PeerInfo, Protocol, ProtocolConfig, Tip, limits,
+    Ban, CloseReason, ConnectError, Direction, Event, Hello, HostError, Input, KnownAddress, Message,
+    MessageKind, Now, Output, PeerAddr, PeerAddrError, PeerHost, PeerId, PeerInfo, Protocol, ProtocolConfig,
+    Reach, Tip, limits,
 };
 
 #[cfg(feature = "node")]

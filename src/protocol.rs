@@ -9,6 +9,7 @@ mod discovery;
 mod download;
 mod eviction;
 mod handshake;
+pub(crate) mod host;
 mod io;
 mod kind;
 pub mod limits;
@@ -27,12 +28,13 @@ use std::sync::Arc;
 pub use address::{PeerAddr, PeerAddrError};
 pub use config::ProtocolConfig;
 pub(crate) use config::printable;
-pub use discovery::KnownAddress;
+pub use discovery::{KnownAddress, Reach};
+pub use host::{HostError, PeerHost};
 pub use io::{CloseReason, Direction, Event, Input, Now, Output, PeerId};
 pub use kind::MessageKind;
 pub use message::{Hello, Message, Tip};
 pub use peer::PeerInfo;
-pub use reputation::{Ban, PeerHost};
+pub use reputation::Ban;
 
 use crate::chain::{Blockchain, Verdict};
 use crate::consensus::{BlockError, ChainSpec};
@@ -416,7 +418,9 @@ impl<T: Transaction> Protocol<T> {
                 self.dialer.postpone(&address, now.elapsed + remaining);
                 continue;
             }
-            self.outputs.push_back(Output::Dial { address });
+            let is_kept = self.dialer.keeps(&address);
+            let reach = if is_kept { Reach::ANY } else { Reach::of_rumour(&address) };
+            self.outputs.push_back(Output::Dial { address, reach });
         }
     }
 

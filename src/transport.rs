@@ -31,7 +31,7 @@ pub use websocket::{Fingerprint, Secret, Tls, TlsBuilder, TlsError, TlsPart, Tls
 pub use websocket::{WebSocket, WebSocketConfig, WsMulti};
 
 use crate::primitives::Transaction;
-use crate::protocol::{Message, PeerAddr};
+use crate::protocol::{Message, PeerAddr, Reach};
 
 /// A way to reach peers.
 ///
@@ -39,8 +39,8 @@ use crate::protocol::{Message, PeerAddr};
 /// its kind, and a first message on a connection beyond [`limits::MAX_HELLO_BYTES`](crate::limits::MAX_HELLO_BYTES).
 #[async_trait]
 pub trait Transport<T: Transaction = String>: Debug + Send + Sync + 'static {
-    /// Whether an address could be one of this transport's, without using it: a wrong one is refused where it
-    /// is given instead of being dialled for ever.
+    /// Whether an address could be a peer's that this transport dials, without using it: a wrong one is refused where
+    /// it is given instead of being dialled for ever, and is not believed where a peer names it.
     ///
     /// # Errors
     ///
@@ -68,12 +68,14 @@ pub trait Transport<T: Transaction = String>: Debug + Send + Sync + 'static {
     /// being listened at.
     async fn listen(&self, address: &PeerAddr) -> Result<Box<dyn Listener<T>>, TransportError>;
 
-    /// Opens a connection to a peer. Takes bounded time. Dropping the future gives the attempt up.
+    /// Opens a connection to a peer. Takes bounded time. Dropping the future cancels the attempt.
+    ///
+    /// A transport that resolves host names connects to no network address that `reach` does not permit.
     ///
     /// # Errors
     ///
     /// Whatever keeps the connection from being made, naming the address.
-    async fn dial(&self, address: &PeerAddr) -> Result<Box<dyn Connection<T>>, TransportError>;
+    async fn dial(&self, address: &PeerAddr, reach: Reach) -> Result<Box<dyn Connection<T>>, TransportError>;
 }
 
 /// Takes connections that peers open. Dropping it stops listening and frees the address; connections that

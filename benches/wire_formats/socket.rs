@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use hashloom::transport::{Connection, Outgoing, Receiver, Sender};
-use hashloom::{Block, Message, Transport};
+use hashloom::{Block, Message, Reach, Transport};
 
 use super::format::Format;
 use super::traffic::{Traffic, cpu_time};
@@ -59,7 +59,7 @@ async fn connect(format: Format) -> Result<Ends> {
     let transport = Traffic::default().transport(format);
     let mut listener = transport.listen(&"ws://127.0.0.1:0".parse()?).await?;
     let address = listener.local_addr().clone();
-    let (accepted, dialled) = tokio::try_join!(listener.accept(), transport.dial(&address))?;
+    let (accepted, dialled) = tokio::try_join!(listener.accept(), transport.dial(&address, Reach::ANY))?;
     let (sender, _) = Connection::split(dialled);
     let (_, receiver) = Connection::split(accepted);
     Ok((Some(sender), Some(receiver)))

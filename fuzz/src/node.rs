@@ -257,7 +257,7 @@ impl TestNode {
                 Output::Close { peer, .. } => {
                     assert!(self.forget(peer), "{peer} is closed, and was not open");
                 }
-                Output::Dial { address } => {
+                Output::Dial { address, .. } => {
                     assert!(self.dialled.insert(address.clone()), "{address} is dialled twice");
                 }
                 Output::Event(Event::PeerConnected { peer, .. }) => {

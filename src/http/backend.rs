@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::error::ApiError;
-use crate::{Block, CompactTarget, Hash, PeerAddr, PeerHost, PeerId, Transaction};
+use crate::{Ban, Block, CompactTarget, Hash, PeerAddr, PeerHost, PeerId, Transaction};
 
 /// A node as the routes see it. Every call may block, reads only for a moment, those that return what is at hand never.
 pub(crate) trait Backend<T: Transaction>: Send + Sync + 'static {
@@ -51,7 +51,7 @@ pub(crate) trait Backend<T: Transaction>: Send + Sync + 'static {
     fn addresses(&self) -> Vec<impl Serialize>;
 
     /// The hosts that are banned.
-    fn bans(&self) -> Vec<impl Serialize>;
+    fn bans(&self) -> Vec<Ban>;
 
     /// Bans a host.
     fn ban(&self, host: PeerHost, duration: Duration) -> Result<(), ApiError>;

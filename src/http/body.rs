@@ -1,6 +1,7 @@
 //! Request bodies: bounded, JSON, and parsed straight into the transaction type. No generic JSON value stands
 //! between, so a transaction from HTTP is the one that its author wrote.
 
+use core::ops::RangeInclusive;
 use core::time::Duration;
 use std::io::Read;
 
@@ -10,7 +11,10 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::error::{ApiError, Code};
-use crate::{PeerAddr, PeerAddrError, PeerHost};
+use crate::{HostError, PeerAddr, PeerAddrError, PeerHost};
+
+/// How long a ban may last. A number beyond it is a slip, and one of zero seconds would never hold.
+const BAN_SECONDS: RangeInclusive<u64> = 1..=100 * 8_766 * 3_600;
 
 /// The body of a `POST`, checked for size and type, not parsed yet.
 #[derive(Debug)]
@@ -83,6 +87,11 @@ impl Body {
             seconds: Option<u64>,
         }
         let Ban { host, seconds } = self.parse()?;
+        if let Some(got) = seconds.filter(|seconds| !BAN_SECONDS.contains(seconds)) {
+            let (least, most) = (BAN_SECONDS.start(), BAN_SECONDS.end());
+            let message = format!("`seconds` is {got}, expected {least} to {most}, which is a hundred years");
+            return Err(ApiError::new(Code::BadRequest, message));
+        }
         Ok((host_in(&host)?, seconds.map(Duration::from_secs)))
     }
 
@@ -98,7 +107,7 @@ impl Body {
 
 /// A host that a client names.
 pub(super) fn host_in(text: &str) -> Result<PeerHost, ApiError> {
-    text.parse().map_err(|error: PeerAddrError| ApiError::new(Code::BadHost, error.to_string()))
+    text.parse().map_err(|error: HostError| ApiError::new(Code::BadHost, error.to_string()))
 }
 
 /// The text of `data` is kept as it is until it is known whether it is a list.

@@ -1,11 +1,10 @@
 //! Keeps web pages away from a node that trusts whoever can reach it: by the `Host` and the `Origin` that a
 //! browser sends and a page cannot forge.
 
-use core::net::IpAddr;
-
 use rouille::Request;
 
 use super::error::{ApiError, Code};
+use crate::protocol::host::{Authority, Host};
 
 /// Refuses a request for a host that this node does not go by: a page whose own name was rebound to this
 /// node's address (DNS rebinding) sends that name. No browser leaves the header out, so its absence passes.
@@ -36,24 +35,14 @@ pub(super) fn check_origin(request: &Request) -> Result<(), ApiError> {
 }
 
 fn is_allowed(host: &str, allowed: &[String]) -> bool {
-    let Some(name) = without_port(host) else { return false };
-    if let Some(literal) = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        return literal.parse::<core::net::Ipv6Addr>().is_ok();
+    match Authority::parse(host).map(|authority| authority.host) {
+        Ok(Host::Ip(_)) => true,
+        Ok(Host::Name(name)) => {
+            name.eq_ignore_ascii_case("localhost")
+                || allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))
+        }
+        Ok(Host::Numeric(_)) | Err(_) => false,
     }
-    name.eq_ignore_ascii_case("localhost")
-        || name.parse::<IpAddr>().is_ok_and(|address| address.is_ipv4())
-        || allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))
-}
-
-/// The host of `host` or `host:port`, with the brackets of an IPv6 literal.
-fn without_port(host: &str) -> Option<&str> {
-    let end = if host.starts_with('[') { host.find(']')? + 1 } else { host.find(':').unwrap_or(host.len()) };
-    let (name, port) = host.split_at(end);
-    let is_port = match port.strip_prefix(':') {
-        Some(digits) => digits.parse::<u16>().is_ok(),
-        None => port.is_empty(),
-    };
-    is_port.then_some(name)
 }
 
 #[cfg(test)]
@@ -74,6 +63,9 @@ mod tests {
     #[case("::1", false)]
     #[case("[localhost]", false)]
     #[case("[::1", false)]
+    #[case("127.1", false)]
+    #[case("0x7f.1:3001", false)]
+    #[case("node.example.", true)]
     #[case("[::1]evil.example", false)]
     #[case("127.0.0.1:http", false)]
     #[case("127.0.0.1.evil.example", false)]

@@ -10,7 +10,7 @@ use super::error::{ApiError, Code};
 use crate::consensus::BlockError;
 use crate::node::{MineError, NodeHandle, PeerError, Stopped, SubmitError};
 use crate::primitives::{Block, CompactTarget, Hash, Transaction};
-use crate::protocol::{ConnectError, PeerAddr, PeerHost, PeerId};
+use crate::protocol::{Ban, ConnectError, PeerAddr, PeerHost, PeerId};
 use crate::store::StoreError;
 
 impl<T: Transaction> Backend<T> for NodeHandle<T> {
@@ -90,7 +90,7 @@ impl<T: Transaction> Backend<T> for NodeHandle<T> {
         Self::addresses(self)
     }
 
-    fn bans(&self) -> Vec<impl Serialize> {
+    fn bans(&self) -> Vec<Ban> {
         Self::bans(self)
     }
 

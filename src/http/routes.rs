@@ -262,7 +262,10 @@ impl<T: Transaction, B: Backend<T>> Routes<T, B> {
     fn unban(&self, request: &Request) -> Result<Answer, ApiError> {
         // Here without the escapes that some clients make of colons and slashes.
         let path = request.url();
-        let host = host_in(path.strip_prefix("/bans/").unwrap_or_default())?;
+        let name = path.strip_prefix("/bans/").unwrap_or_default();
+        // Also a host of a transport whose addresses name none, as it is listed.
+        let listed = self.backend.bans().into_iter().map(|ban| ban.host).find(|host| host.as_str() == name);
+        let host = listed.map_or_else(|| host_in(name), Ok)?;
         if !self.backend.unban(host.clone())? {
             return Err(ApiError::new(Code::BanNotFound, format!("{host} is not banned")));
         }

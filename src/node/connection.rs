@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::driver::Incoming;
 use crate::primitives::Transaction;
-use crate::protocol::{CloseReason, Direction, Message, PeerAddr, PeerId};
+use crate::protocol::{CloseReason, Direction, Message, PeerAddr, PeerId, Reach};
 use crate::transport::{Connection, Listener, Outgoing, Receiver, Sender, Transport, TransportError};
 
 /// Messages that wait for a peer to read; one that costs memory of its own counts for several. A peer whose
@@ -223,9 +223,10 @@ pub(super) async fn accept<T: Transaction>(
 pub(super) async fn dial<T: Transaction>(
     transport: Arc<dyn Transport<T>>,
     address: PeerAddr,
+    reach: Reach,
     incoming: mpsc::Sender<Incoming<T>>,
 ) {
-    let dialled = timeout(DIAL_TIMEOUT, transport.dial(&address)).await.unwrap_or_else(|_| {
+    let dialled = timeout(DIAL_TIMEOUT, transport.dial(&address, reach)).await.unwrap_or_else(|_| {
         Err(TransportError::Timeout { address: address.clone(), step: "dialling", after: DIAL_TIMEOUT })
     });
     let input = match dialled {

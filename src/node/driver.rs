@@ -18,7 +18,7 @@ use super::mining::{Ended, Mining, MiningConfig};
 use crate::mempool::MempoolError;
 use crate::primitives::{Block, Hash, Transaction};
 use crate::protocol::{
-    CloseReason, Direction, Event, Input, Message, Output, PeerAddr, PeerHost, PeerId, Protocol,
+    CloseReason, Direction, Event, Input, Message, Output, PeerAddr, PeerHost, PeerId, Protocol, limits,
 };
 use crate::transport::{Connection, Listener, Outgoing, Transport};
 
@@ -205,7 +205,8 @@ impl<T: Transaction> Driver<T> {
                 self.handle(Input::Connected { peer, direction, address });
             }
             Incoming::DialFailed { address, error } => self.handle(Input::DialFailed { address, error }),
-            Incoming::Received { peer, message, turn } => {
+            Incoming::Received { peer, mut message, turn } => {
+                self.drop_foreign_addresses(&mut message);
                 // The next message may be read while this one is handled.
                 drop(turn);
                 self.handle(Input::Received { peer, message });
@@ -255,6 +256,20 @@ impl<T: Transaction> Driver<T> {
         let transport = self.transport.as_ref().ok_or(PeerError::NoTransport)?;
         transport.check_address(&address)?;
         Ok(self.with_protocol(|protocol, now| protocol.connect(address, now))?)
+    }
+
+    /// Leaves out what a peer names and no dial could reach: the protocol knows no transport, and would keep such an
+    /// address and give it a turn. More than a message may have are the protocol's to refuse.
+    fn drop_foreign_addresses(&self, message: &mut Message<T>) {
+        let Some(transport) = &self.transport else { return };
+        let is_ours = |address: &PeerAddr| transport.check_address(address).is_ok();
+        match message {
+            Message::Peers { addresses } if addresses.len() <= limits::MAX_PEERS_PER_MESSAGE => {
+                addresses.retain(is_ours);
+            }
+            Message::Hello(hello) => hello.listen = hello.listen.take().filter(is_ours),
+            _ => {}
+        }
     }
 
     fn mined(&mut self, ended: Ended<T>) {
@@ -318,9 +333,9 @@ impl<T: Transaction> Driver<T> {
                     self.send(peer, &message);
                 }
             }
-            Output::Dial { address } => {
+            Output::Dial { address, reach } => {
                 if let Some(transport) = &self.transport {
-                    let dial = connection::dial(Arc::clone(transport), address, self.incoming.clone());
+                    let dial = connection::dial(Arc::clone(transport), address, reach, self.incoming.clone());
                     self.errands.spawn(dial);
                 }
             }

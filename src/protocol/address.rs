@@ -5,6 +5,8 @@ use core::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::host::{Authority, AuthorityError, before_path};
+
 /// The address of a peer, such as `ws://localhost:5001`. What it means is up to the transport; the protocol
 /// only compares it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -20,26 +22,29 @@ impl PeerAddr {
         &self.0
     }
 
-    /// What stands for the host, with the brackets of an IPv6 address, and the port behind it: between `://` and the
-    /// path, or all of it where there is neither.
-    pub(super) fn host_and_port(&self) -> (&str, Option<&str>) {
-        let text = self.as_str();
-        let text = text.split_once("://").map_or(text, |(_, rest)| rest);
-        let text = text.split_once('/').map_or(text, |(authority, _)| authority);
-        let is_port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
-        // An IPv6 address without brackets has colons of its own, and no port.
-        let with_port = text
-            .rsplit_once(':')
-            .filter(|(host, port)| is_port(port) && (host.ends_with(']') || !host.contains(':')));
-        with_port.map_or((text, None), |(host, port)| (host, Some(port)))
+    /// The host and the port.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthorityError`], where what stands between `://` and the path is no host with or without a port.
+    pub(crate) fn authority(&self) -> Result<Authority<'_>, AuthorityError> {
+        Authority::parse(self.authority_text())
     }
 
-    /// The same place at another host, written as in an address; `None` where that is too long.
+    /// What stands between `://` and the path; all before the path where there is no `://`.
+    pub(super) fn authority_text(&self) -> &str {
+        let text = self.as_str();
+        before_path(text.split_once("://").map_or(text, |(_, rest)| rest))
+    }
+
+    /// The same place at another host, written as in an address; `None` where this one names no host, or where that is
+    /// too long.
     pub(super) fn with_host(&self, host: &str) -> Option<Self> {
         let text = self.as_str();
+        let written_host = self.authority().ok()?.written_host;
         let scheme = text.find("://").map_or(0, |at| at + 3);
         let (before, rest) = text.split_at(scheme);
-        let rest = rest.strip_prefix(self.host_and_port().0)?;
+        let rest = rest.strip_prefix(written_host)?;
         [before, host, rest].concat().parse().ok()
     }
 }
@@ -65,23 +70,34 @@ pub enum PeerAddrError {
 impl FromStr for PeerAddr {
     type Err = PeerAddrError;
 
+    /// An address as people write it: the scheme may be in upper case, and is kept in lower case (RFC 3986, section
+    /// 3.1).
     fn from_str(text: &str) -> Result<Self, PeerAddrError> {
-        if text.is_empty() {
-            return Err(PeerAddrError::Empty);
-        }
-        if text.len() > Self::MAX_LEN {
-            return Err(PeerAddrError::TooLong { got: text.len() });
-        }
-        if let Some(odd) = text.chars().find(|c| !c.is_ascii_graphic()) {
-            return Err(PeerAddrError::Character(odd));
+        check(text)?;
+        let mut text = text.to_owned();
+        if let Some(end) = text.find("://") {
+            text[..end].make_ascii_lowercase();
         }
         Ok(Self(text.into()))
     }
 }
 
+fn check(text: &str) -> Result<(), PeerAddrError> {
+    if text.is_empty() {
+        return Err(PeerAddrError::Empty);
+    }
+    if text.len() > PeerAddr::MAX_LEN {
+        return Err(PeerAddrError::TooLong { got: text.len() });
+    }
+    text.chars().find(|c| !c.is_ascii_graphic()).map_or(Ok(()), |odd| Err(PeerAddrError::Character(odd)))
+}
+
 impl<'de> Deserialize<'de> for PeerAddr {
+    /// The text as a peer wrote it, so that it encodes to the bytes that it came from.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        let text = String::deserialize(deserializer)?;
+        check(&text).map_err(serde::de::Error::custom)?;
+        Ok(Self(text.into()))
     }
 }
 
@@ -107,26 +123,33 @@ mod tests {
     #[case("ws://a b", Err(PeerAddrError::Character(' ')))]
     #[case("ws://\u{1b}[2J", Err(PeerAddrError::Character('\u{1b}')))]
     #[case("ws://localhost:5001", Ok("ws://localhost:5001"))]
+    #[case("WSS://Example.org/A://B", Ok("wss://Example.org/A://B"))]
     fn parsing(#[case] text: &str, #[case] expected: Result<&str, PeerAddrError>) {
         assert_eq!(text.parse::<PeerAddr>().as_ref().map(PeerAddr::as_str), expected.as_ref().copied());
     }
 
     #[rstest]
-    #[case("ws://0.0.0.0:5001/p:1", "0.0.0.0", Some("5001"), "ws://10.0.0.1:5001/p:1")]
-    #[case("ws://[::]:5001", "[::]", Some("5001"), "ws://10.0.0.1:5001")]
-    #[case("ws://::", "::", None, "ws://10.0.0.1")]
-    #[case("memory://", "", None, "memory://10.0.0.1")]
-    #[case("alone", "alone", None, "10.0.0.1")]
-    fn a_host_is_found_and_replaced(
-        #[case] text: &str,
-        #[case] host: &str,
-        #[case] port: Option<&str>,
-        #[case] replaced: &str,
-    ) {
+    #[case("ws://0.0.0.0:5001/p:1", "ws://10.0.0.1:5001/p:1")]
+    #[case("ws://[::]:5001", "ws://10.0.0.1:5001")]
+    #[case("ws://[::]?x", "ws://10.0.0.1?x")]
+    #[case("alone", "10.0.0.1")]
+    fn a_host_is_replaced(#[case] text: &str, #[case] replaced: &str) {
         let address: PeerAddr = text.parse().unwrap();
-        assert_eq!(address.host_and_port(), (host, port));
         assert_eq!(address.with_host("10.0.0.1").unwrap().as_str(), replaced);
         assert_eq!(address.with_host(&"x".repeat(PeerAddr::MAX_LEN + 1)), None);
+    }
+
+    #[rstest]
+    #[case("ws://::")]
+    #[case("memory://")]
+    fn without_a_host_there_is_none_to_replace(#[case] text: &str) {
+        assert_eq!(text.parse::<PeerAddr>().unwrap().with_host("10.0.0.1"), None);
+    }
+
+    #[test]
+    fn an_address_on_the_wire_keeps_its_text() {
+        let address: PeerAddr = serde_json::from_str("\"WS://localhost:1\"").unwrap();
+        assert_eq!(serde_json::to_string(&address).unwrap(), "\"WS://localhost:1\"");
     }
 
     #[test]

@@ -15,14 +15,15 @@ use fastrand::Rng;
 use serde::Serialize;
 
 use super::address::PeerAddr;
+use super::host::PeerHost;
 use super::io::{CloseReason, Direction, Event, Now, PeerId};
 use super::message::Message;
 use super::peer::Peer;
-use super::reputation::PeerHost;
 use super::{Protocol, limits};
 use crate::primitives::{Hash, Timestamp, Transaction};
 use book::{AddressBook, leading_number};
 pub(super) use rows::{Rows, update};
+pub use scope::Reach;
 pub(super) use scope::is_nearby;
 use scope::{Scope, group, is_unspecified, written_host};
 
@@ -143,7 +144,7 @@ impl<T: Transaction> Protocol<T> {
         // It may have taken the place of a connection that we opened.
         self.discovery.ask_due.get_or_insert(now.elapsed + limits::ASK_PEERS_INTERVAL);
         let Some(listen) = peer.hello.as_ref().and_then(|hello| hello.listen.as_ref()) else { return };
-        let replaced = || listen.with_host(&written_host(&peer.address));
+        let replaced = || listen.with_host(&written_host(&peer.address)?);
         let listen = if is_unspecified(listen) { replaced() } else { Some(listen.clone()) };
         let Some(listen) = listen else { return };
         let from = peer.address.clone();

@@ -5,8 +5,8 @@ use core::cmp::Reverse;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
+use super::host::PeerHost;
 use super::io::PeerId;
-use super::reputation::PeerHost;
 
 /// A connection that a peer opened.
 #[derive(Clone, Debug)]

@@ -5,10 +5,10 @@ use super::address::PeerAddr;
 use super::config::printable;
 use super::discovery::is_nearby;
 use super::eviction::{self, Candidate};
+use super::host::PeerHost;
 use super::io::{CloseReason, Direction, Event, Now, Output, PeerId};
 use super::message::{Hello, Message, Tip};
 use super::peer::Peer;
-use super::reputation::PeerHost;
 use super::{Protocol, limits};
 use crate::primitives::{Hash, Transaction};
 

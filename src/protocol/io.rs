@@ -8,8 +8,9 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::address::PeerAddr;
+use super::discovery::Reach;
+use super::host::PeerHost;
 use super::message::Message;
-use super::reputation::PeerHost;
 use crate::consensus::BlockError;
 use crate::primitives::{Block, Hash, Timestamp};
 use crate::store::StoreError;
@@ -106,6 +107,8 @@ pub enum Output<T = String> {
     Dial {
         /// Where to.
         address: PeerAddr,
+        /// Which network addresses the connection may lead to.
+        reach: Reach,
     },
     /// Close a connection after sending what is queued for it. The protocol has forgotten it already.
     Close {

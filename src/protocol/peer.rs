@@ -7,10 +7,10 @@ use serde::Serialize;
 
 use super::address::PeerAddr;
 use super::discovery::Exchange;
+use super::host::PeerHost;
 use super::io::{CloseReason, Direction, Now, PeerId};
 use super::limits;
 use super::message::{Hello, Message};
-use super::reputation::PeerHost;
 use crate::mempool::RecentSet;
 use crate::primitives::{Hash, Work};
 

@@ -330,7 +330,7 @@ impl Simulation {
                     self.send(Place::of(peer), |to| Action::Deliver { to, message: message.clone() });
                 }
             }
-            Output::Dial { address } => self.dial(node, address),
+            Output::Dial { address, .. } => self.dial(node, address),
             Output::Close { peer, .. } => self.hang_up(Place::of(peer)),
             Output::Event(_) => {}
         }

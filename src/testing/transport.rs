@@ -15,7 +15,7 @@ use core::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::protocol::{Message, PeerAddr};
+use crate::protocol::{Message, PeerAddr, Reach};
 use crate::transport::{Connection, Listener, Outgoing, Receiver, Sender, Transport, TransportError};
 
 /// The time that one step may take before the suite takes it to hang.
@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 ///
 /// When the transport fails a check.
 pub async fn suite(transport: &dyn Transport, any_address: &PeerAddr) {
-    addresses_are_checked(transport, any_address);
+    addresses_are_checked(transport, any_address).await;
     both_directions(transport, any_address).await;
     order_of_many_messages(transport, any_address).await;
     a_large_message(transport, any_address).await;
@@ -43,8 +43,10 @@ pub async fn suite(transport: &dyn Transport, any_address: &PeerAddr) {
 
 type Halves = (Box<dyn Sender>, Box<dyn Receiver>);
 
-fn addresses_are_checked(transport: &dyn Transport, any_address: &PeerAddr) {
-    assert!(transport.check_address(any_address).is_ok(), "{any_address} is good enough to listen at");
+async fn addresses_are_checked(transport: &dyn Transport, any_address: &PeerAddr) {
+    let listener = listen(transport, any_address).await;
+    let address = listener.local_addr();
+    assert!(transport.check_address(address).is_ok(), "{address} is listened at, and can be dialled");
     let foreign: PeerAddr = "nowhere".parse().expect("an address in form");
     let checked = transport.check_address(&foreign);
     assert!(matches!(checked, Err(TransportError::BadAddress { .. })), "{checked:?}");
@@ -169,7 +171,7 @@ async fn a_dropped_listener_is_gone(transport: &dyn Transport, any_address: &Pee
     let address = listener.local_addr().clone();
     let (dialled, accepted) = connect(transport, listener.as_mut(), &address).await;
     drop(listener);
-    let refused = within("a dial", transport.dial(&address)).await;
+    let refused = within("a dial", transport.dial(&address, Reach::ANY)).await;
     let error = refused.expect_err("nobody listens any more");
     assert!(error.to_string().contains(address.as_str()), "the error names the address: {error}");
     drop(listen(transport, &address).await);
@@ -197,7 +199,7 @@ async fn connect(
     listener: &mut dyn Listener,
     address: &PeerAddr,
 ) -> (Box<dyn Connection>, Box<dyn Connection>) {
-    let both = async { tokio::join!(transport.dial(address), listener.accept()) };
+    let both = async { tokio::join!(transport.dial(address, Reach::ANY), listener.accept()) };
     let (dialled, accepted) = within("a connection", both).await;
     (dialled.expect("dialling works"), accepted.expect("accepting works"))
 }

@@ -1,10 +1,11 @@
 //! What can go wrong between two nodes, one variant per cause.
 
 use core::error::Error;
+use core::net::IpAddr;
 use core::time::Duration;
 use std::io;
 
-use crate::protocol::PeerAddr;
+use crate::protocol::{HostError, PeerAddr};
 use crate::wire::WireError;
 
 /// Why a transport could not do what it was asked to.
@@ -41,6 +42,15 @@ pub enum TransportError {
         address: PeerAddr,
         /// What the resolver says.
         source: io::Error,
+    },
+    /// The address came from a peer and leads nearer to this node than a peer's word is taken for: a public name to a
+    /// private network or to this machine.
+    #[error("refused to connect to {address}, which a peer named: it leads to {resolved}")]
+    OutOfReach {
+        /// The address.
+        address: PeerAddr,
+        /// The first network address of the host.
+        resolved: IpAddr,
     },
     /// The peer could not be reached.
     #[error("cannot connect to {address}: {source}")]
@@ -166,14 +176,17 @@ pub enum AddressProblem {
     #[error("peers have to prove who they are, which nobody can over ws://, expected wss://host:port")]
     Plain,
     /// It names no host, or one that cannot be.
-    #[error("no valid host, expected ws://host:port, with an IPv6 host in brackets")]
-    Host,
+    #[error("{0}, expected ws://host:port, with an IPv6 host in brackets")]
+    Host(#[source] HostError),
     /// What follows the port is no path.
     #[error("no valid path, expected ws://host:port or ws://host:port/path")]
     Path,
-    /// It names no port, or one that cannot be.
+    /// The port is no number up to 65535.
     #[error("no valid port, expected ws://host:port with a port from 0 to 65535")]
     Port,
+    /// It names port 0, at which a node listens at any free port and no peer is reached.
+    #[error("no peer is reached at port 0, expected ws://host:port with a port from 1 to 65535")]
+    PortZero,
 }
 
 fn list(names: &[String]) -> String {

@@ -10,7 +10,7 @@ use super::error::{AddressProblem, TransportError};
 use super::outgoing::Outgoing;
 use super::{Connection, Listener, Receiver, Sender, Transport};
 use crate::primitives::Transaction;
-use crate::protocol::{Message, PeerAddr};
+use crate::protocol::{Message, PeerAddr, Reach};
 
 /// A network of its own inside the process: nodes that hold clones of one `Memory` can reach each other, under
 /// addresses such as `memory://alice`. Listening at plain `memory://` picks a free address.
@@ -71,7 +71,7 @@ impl<T: Transaction> Transport<T> for Memory<T> {
         Ok(Box::new(MemoryListener { address, incoming, network: self.clone() }))
     }
 
-    async fn dial(&self, address: &PeerAddr) -> Result<Box<dyn Connection<T>>, TransportError> {
+    async fn dial(&self, address: &PeerAddr, _: Reach) -> Result<Box<dyn Connection<T>>, TransportError> {
         name(address)?;
         let nobody = || TransportError::NobodyListens { address: address.clone() };
         let (listener, local) = {
@@ -237,7 +237,7 @@ mod tests {
     #[tokio::test]
     async fn an_address_of_another_transport_is_refused() {
         let address = "ws://localhost:5001".parse().unwrap();
-        let error = Memory::<String>::new().dial(&address).await.unwrap_err();
+        let error = Memory::<String>::new().dial(&address, Reach::ANY).await.unwrap_err();
         assert_eq!(error.to_string(), "bad address ws://localhost:5001: expected it to begin with memory://");
     }
 
@@ -254,7 +254,7 @@ mod tests {
     async fn networks_do_not_see_each_other() {
         let address = "memory://alice".parse().unwrap();
         let _listener = Memory::<String>::new().listen(&address).await.unwrap();
-        let error = Memory::<String>::new().dial(&address).await.unwrap_err();
+        let error = Memory::<String>::new().dial(&address, Reach::ANY).await.unwrap_err();
         assert!(matches!(error, TransportError::NobodyListens { .. }), "{error}");
     }
 }

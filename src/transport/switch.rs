@@ -10,7 +10,7 @@ use super::error::TransportError;
 use super::outgoing::Outgoing;
 use super::{Connection, Listener, Receiver, Sender, Transport};
 use crate::primitives::Transaction;
-use crate::protocol::{Message, PeerAddr};
+use crate::protocol::{Message, PeerAddr, Reach};
 
 /// A transport that can be cut off from its network and healed again, to see what a node makes of a
 /// partition. It works over every transport and fakes nothing: the connections really end, and the other side
@@ -80,12 +80,12 @@ impl<T: Transaction> Transport<T> for Switch<T> {
         Ok(Box::new(SwitchListener { inner, wiring: Arc::clone(&self.wiring) }))
     }
 
-    async fn dial(&self, address: &PeerAddr) -> Result<Box<dyn Connection<T>>, TransportError> {
+    async fn dial(&self, address: &PeerAddr, reach: Reach) -> Result<Box<dyn Connection<T>>, TransportError> {
         let mut cuts = self.wiring.watch()?;
         let connection = tokio::select! {
             biased;
             _ = cuts.changed() => return Err(TransportError::Cut),
-            dialled = self.inner.dial(address) => dialled?,
+            dialled = self.inner.dial(address, reach) => dialled?,
         };
         self.wiring.join(connection, &cuts)
     }

@@ -28,7 +28,7 @@ use super::error::TransportError;
 use super::outgoing::Outgoing;
 use super::{Connection, Listener, Transport};
 use crate::primitives::Transaction;
-use crate::protocol::PeerAddr;
+use crate::protocol::{PeerAddr, Reach};
 #[cfg(feature = "ws-bincode")]
 use crate::wire::Bincode;
 #[cfg(feature = "ws-json")]
@@ -52,7 +52,7 @@ pub type WsPostcard = WebSocket<Postcard>;
 /// A WebSocket transport that speaks one wire format.
 ///
 /// Addresses are `ws://host:port`, with an optional path that a server ignores, and `wss://host:port` where TLS is
-/// set up. Port 0 listens at any that is free. The format is agreed on in the handshake, by its [`SUBPROTOCOL`](WireFormat::SUBPROTOCOL): peers that
+/// set up. Without a port they mean 80 and 443. Port 0 listens at any that is free. The format is agreed on in the handshake, by its [`SUBPROTOCOL`](WireFormat::SUBPROTOCOL): peers that
 /// speak another one are refused there, and both ends say which formats they speak.
 #[derive(Clone, Debug, Default)]
 pub struct WebSocket<F> {
@@ -81,7 +81,7 @@ impl<F: WireFormat> WebSocket<F> {
 #[async_trait]
 impl<T: Transaction, F: WireFormat> Transport<T> for WebSocket<F> {
     fn check_address(&self, address: &PeerAddr) -> Result<(), TransportError> {
-        Endpoint::parse(address, &self.config).map(drop)
+        Endpoint::of_peer(address, &self.config).map(drop)
     }
 
     fn check_message(&self, message: &Outgoing<T>) -> Result<(), TransportError> {
@@ -92,8 +92,8 @@ impl<T: Transaction, F: WireFormat> Transport<T> for WebSocket<F> {
         listen::listen(address, self.formats(), self.config.clone()).await
     }
 
-    async fn dial(&self, address: &PeerAddr) -> Result<Box<dyn Connection<T>>, TransportError> {
-        dial::dial(address, self.formats(), &self.config).await
+    async fn dial(&self, address: &PeerAddr, reach: Reach) -> Result<Box<dyn Connection<T>>, TransportError> {
+        dial::dial(address, reach, self.formats(), &self.config).await
     }
 }
 
@@ -146,7 +146,7 @@ impl<T: Transaction> WsMulti<T> {
 #[async_trait]
 impl<T: Transaction> Transport<T> for WsMulti<T> {
     fn check_address(&self, address: &PeerAddr) -> Result<(), TransportError> {
-        Endpoint::parse(address, &self.config).map(drop)
+        Endpoint::of_peer(address, &self.config).map(drop)
     }
 
     fn check_message(&self, message: &Outgoing<T>) -> Result<(), TransportError> {
@@ -157,7 +157,7 @@ impl<T: Transaction> Transport<T> for WsMulti<T> {
         listen::listen(address, self.formats.as_slice().into(), self.config.clone()).await
     }
 
-    async fn dial(&self, address: &PeerAddr) -> Result<Box<dyn Connection<T>>, TransportError> {
-        dial::dial(address, self.formats.as_slice().into(), &self.config).await
+    async fn dial(&self, address: &PeerAddr, reach: Reach) -> Result<Box<dyn Connection<T>>, TransportError> {
+        dial::dial(address, reach, self.formats.as_slice().into(), &self.config).await
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hashloom::transport::{Connection, Outgoing, Receiver, Sender, TransportError};
-use hashloom::{Block, Hash, Hello, Message, Tip, U256, Work, limits};
+use hashloom::{Block, Hash, Hello, Message, Reach, Tip, U256, Work, limits};
 
 use crate::chain::Entry;
 use crate::stage::Stage;
@@ -18,7 +18,7 @@ pub(crate) struct Caller {
 impl Caller {
     /// Opens a connection, and reads who the node is.
     pub(crate) async fn connect(stage: &mut Stage) -> Self {
-        let connection = stage.transport.dial(&stage.address()).await.unwrap();
+        let connection = stage.transport.dial(&stage.address(), Reach::ANY).await.unwrap();
         Self::meet(stage, connection).await
     }
 
@@ -47,7 +47,8 @@ impl Caller {
 
     /// Opens a connection that the node does not want. Returns what it says.
     pub(crate) async fn refused(stage: &mut Stage) -> String {
-        let (_sender, mut receiver) = stage.transport.dial(&stage.address()).await.unwrap().split();
+        let (_sender, mut receiver) =
+            stage.transport.dial(&stage.address(), Reach::ANY).await.unwrap().split();
         let first = receiver.recv().await.unwrap();
         let Some(Message::Bye { reason }) = first else { panic!("the node says goodbye, not {first:?}") };
         reason

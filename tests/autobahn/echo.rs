@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context, Result, bail};
 use hashloom::transport::{Connection, Outgoing, Transport, WebSocket};
 use hashloom::wire::{Frame, WireError};
-use hashloom::{Message, WireFormat};
+use hashloom::{Message, Reach, WireFormat};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -50,14 +50,14 @@ async fn dial_each_case(server: &str, agent: &str) -> Result<()> {
 }
 
 async fn dial(address: &str) -> Result<Box<dyn Connection>> {
-    Ok(WebSocket::new(Echo::default()).dial(&address.parse()?).await?)
+    Ok(WebSocket::new(Echo::default()).dial(&address.parse()?, Reach::ANY).await?)
 }
 
 /// The one message that a server sends at this address.
 async fn ask(address: &str) -> Result<String> {
     let echo = Echo::default();
     let transport = WebSocket::new(echo.clone());
-    let connection: Box<dyn Connection> = transport.dial(&address.parse()?).await?;
+    let connection: Box<dyn Connection> = transport.dial(&address.parse()?, Reach::ANY).await?;
     let (mut sender, mut receiver) = connection.split();
     let Some(Message::Ping(number)) = receiver.recv().await? else { bail!("{address} says nothing") };
     sender.close().await;

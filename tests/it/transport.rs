@@ -13,7 +13,7 @@ use hashloom::transport::{
     Connection, Listener, Memory, Outgoing, Switch, Transport, TransportError, WebSocketConfig, WsMulti,
 };
 use hashloom::wire::{Bincode, Json};
-use hashloom::{Message, PeerAddr, WireFormat, WsBincode, WsJson, WsPostcard};
+use hashloom::{Message, PeerAddr, Reach, WireFormat, WsBincode, WsJson, WsPostcard};
 use rstest::rstest;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -95,7 +95,7 @@ async fn a_peer_without_a_shared_format_is_refused_by_name_at_both_ends() {
 
     let (mut listener, address) = listen(&WsJson::default()).await;
     let transport: &dyn Transport = &WsBincode::default();
-    let error = while_accepting(listener.as_mut(), transport.dial(&address)).await.unwrap_err();
+    let error = while_accepting(listener.as_mut(), transport.dial(&address, Reach::ANY)).await.unwrap_err();
     let expected =
         format!("no wire format in common with {address}: ours hashloom.v1.bincode, theirs hashloom.v1.json");
     assert_eq!(error.to_string(), expected);
@@ -212,7 +212,7 @@ async fn one_port_serves_two_formats() {
     let dialers: [&dyn Transport; 3] =
         [&WsJson::default(), &WsBincode::default(), &WsMulti::new(Json).and(Bincode)];
     for dialer in dialers {
-        let (dialled, accepted) = tokio::join!(dialer.dial(&address), listener.accept());
+        let (dialled, accepted) = tokio::join!(dialer.dial(&address, Reach::ANY), listener.accept());
         let ((mut out, _in), (_out, mut incoming)) = (dialled.unwrap().split(), accepted.unwrap().split());
         out.send(&ping(1)).await.unwrap();
         assert_eq!(incoming.recv().await.unwrap(), Some(Message::Ping(1)));
@@ -261,7 +261,7 @@ async fn a_silent_peer_does_not_keep_others_out() {
     let (mut listener, address) = listen(&transport).await;
     let _silent = [tcp(&address).await, tcp(&address).await];
     let transport: &dyn Transport = &transport;
-    let (dialled, accepted) = tokio::join!(transport.dial(&address), listener.accept());
+    let (dialled, accepted) = tokio::join!(transport.dial(&address, Reach::ANY), listener.accept());
     assert_eq!(dialled.unwrap().remote_addr(), &address);
     assert!(accepted.unwrap().remote_addr().as_str().starts_with("ws://127.0.0.1:"));
 }
@@ -274,7 +274,7 @@ async fn silent_peers_lose_their_place_when_their_time_is_over() {
     let (mut listener, address) = listen(&WsJson::default().with_config(config)).await;
     let _silent = [tcp(&address).await, tcp(&address).await];
     let dialer: &dyn Transport = &WsJson::default();
-    let (dialled, accepted) = tokio::join!(dialer.dial(&address), listener.accept());
+    let (dialled, accepted) = tokio::join!(dialer.dial(&address, Reach::ANY), listener.accept());
     dialled.unwrap();
     accepted.unwrap();
 }
@@ -301,13 +301,13 @@ async fn errors_name_the_address_and_the_way_out() {
         format!("address {taken} is already in use; choose another port, or port 0 for any that is free");
     assert_eq!(error.to_string(), expected);
 
-    let error = transport.dial(&addr("wss://localhost:5001")).await.unwrap_err();
+    let error = transport.dial(&addr("wss://localhost:5001"), Reach::ANY).await.unwrap_err();
     let expected = "bad address wss://localhost:5001: wss:// needs TLS to be set up (`WebSocketConfig::tls`, \
                     with the feature tls), expected ws://host:port";
     assert_eq!(error.to_string(), expected);
 
     let free = listen(transport).await.1;
-    let error = transport.dial(&free).await.unwrap_err();
+    let error = transport.dial(&free, Reach::ANY).await.unwrap_err();
     assert!(matches!(&error, TransportError::Connect { address, .. } if *address == free), "{error}");
 }
 
@@ -325,7 +325,7 @@ async fn a_server_that_is_no_peer_is_quoted() {
         tcp.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 12\r\n\r\nnot\x1b[2J here").await.unwrap();
     };
     let transport: &dyn Transport = &WsJson::default();
-    let (dialled, ()) = tokio::join!(transport.dial(&address), answer);
+    let (dialled, ()) = tokio::join!(transport.dial(&address, Reach::ANY), answer);
     let expected = format!("{address} answered with HTTP status 404: \"not [2J here\"");
     assert_eq!(dialled.unwrap_err().to_string(), expected);
 }
@@ -336,7 +336,7 @@ async fn a_server_that_says_nothing_is_given_up() {
     let address = addr(&format!("ws://{}", server.local_addr().unwrap()));
     let config = WebSocketConfig::default().with_handshake_timeout(Duration::from_millis(50));
     let transport: &dyn Transport = &WsJson::default().with_config(config);
-    let error = transport.dial(&address).await.unwrap_err();
+    let error = transport.dial(&address, Reach::ANY).await.unwrap_err();
     assert_eq!(error.to_string(), format!("the handshake with {address} took longer than 50 ms"));
 }
 
@@ -351,7 +351,7 @@ async fn a_switch_cuts_and_heals(#[case] transport: impl Transport, #[case] any_
     let node: &dyn Transport = &switch;
     let mut listener = node.listen(&addr(any_address)).await.unwrap();
     let address = listener.local_addr().clone();
-    let (dialled, accepted) = tokio::join!(transport.dial(&address), listener.accept());
+    let (dialled, accepted) = tokio::join!(transport.dial(&address, Reach::ANY), listener.accept());
     // One half of the node is at work when the switch is thrown, the other idle.
     let ((_peer_out, mut peer_in), (mut out, mut incoming)) =
         (dialled.unwrap().split(), accepted.unwrap().split());
@@ -363,16 +363,16 @@ async fn a_switch_cuts_and_heals(#[case] transport: impl Transport, #[case] any_
         "the other side sees the end while the node still holds its halves"
     );
 
-    assert!(matches!(node.dial(&address).await, Err(TransportError::Cut)));
+    assert!(matches!(node.dial(&address, Reach::ANY).await, Err(TransportError::Cut)));
     let knocking = async {
-        if let Ok(connection) = transport.dial(&address).await {
+        if let Ok(connection) = transport.dial(&address, Reach::ANY).await {
             assert!(connection.split().1.recv().await.is_err(), "dropped at once");
         }
     };
     while_accepting(listener.as_mut(), knocking).await;
 
     switch.heal();
-    let (dialled, accepted) = tokio::join!(transport.dial(&address), listener.accept());
+    let (dialled, accepted) = tokio::join!(transport.dial(&address, Reach::ANY), listener.accept());
     dialled.unwrap().split().0.send(&ping(2)).await.unwrap();
     assert_eq!(accepted.unwrap().split().1.recv().await.unwrap(), Some(Message::Ping(2)));
     assert!(matches!(incoming.recv().await, Err(TransportError::Cut)), "old connections stay dead");

@@ -8,7 +8,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{Address, ChainSpec, CompactTarget, Header, PeerAddr, Timestamp, transaction_id};
+use crate::{Address, Ban, ChainSpec, CompactTarget, Header, PeerAddr, Timestamp, transaction_id};
 
 const BLOCKS: u64 = 7;
 /// The height of a block that cannot be read.
@@ -130,8 +130,8 @@ impl Backend<String> for Fake {
         vec![json!({"address": "ws://c:3", "reached": null, "failures": 0})]
     }
 
-    fn bans(&self) -> Vec<impl Serialize> {
-        vec![json!({"host": "10.0.0.1", "seconds": 60})]
+    fn bans(&self) -> Vec<Ban> {
+        bans::listed()
     }
 
     fn ban(&self, host: PeerHost, duration: Duration) -> Result<(), ApiError> {

@@ -1,8 +1,10 @@
 //! Counts connections, all together and by address.
 
-use core::net::{IpAddr, Ipv6Addr};
+use core::net::IpAddr;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::protocol::host::network;
 
 /// The places that a server has for connections.
 #[derive(Debug)]
@@ -25,7 +27,7 @@ impl Slots {
 
     /// A place, until it is dropped; nothing where this address or the server has none left.
     pub(super) fn take(&self, address: IpAddr) -> Option<Slot> {
-        let address = host(address);
+        let address = network(address);
         let mut taken = lock(&self.taken);
         let of_address = taken.by_address.get(&address).copied().unwrap_or(0);
         if taken.total >= self.max || of_address >= self.max_per_address {
@@ -60,15 +62,6 @@ impl Drop for Slot {
 /// Counting leaves nothing half done that a panic elsewhere could have broken.
 fn lock(taken: &Mutex<Taken>) -> MutexGuard<'_, Taken> {
     taken.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// What stands for one host: an IPv4 address, however it is written, or an IPv6 network of 64 bits, any
-/// address of which a host may use.
-fn host(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
-        address @ IpAddr::V4(_) => address,
-    }
 }
 
 #[cfg(test)]

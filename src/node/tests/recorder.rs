@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 
 use crate::primitives::Hash;
-use crate::protocol::{Message, PeerAddr};
+use crate::protocol::{Message, PeerAddr, Reach};
 use crate::transport::{Connection, Listener, Receiver, Sender, Transport, TransportError};
 
 /// What was seen, in the order in which it was.
@@ -73,8 +73,8 @@ impl<W: Transport> Transport for Recorded<W> {
         Ok(Box::new(Recorded { inner, recorder: self.recorder.clone() }))
     }
 
-    async fn dial(&self, address: &PeerAddr) -> Result<Box<dyn Connection>, TransportError> {
-        let dialled = self.inner.dial(address).await;
+    async fn dial(&self, address: &PeerAddr, reach: Reach) -> Result<Box<dyn Connection>, TransportError> {
+        let dialled = self.inner.dial(address, reach).await;
         dialled
             .inspect_err(|error| self.recorder.note(error))
             .map(|connection| Recorded::boxed(connection, &self.recorder))

@@ -23,8 +23,8 @@ impl<T: Transaction> Protocol<T> {
     /// Takes in what an earlier run has kept. A damaged row is dropped: nothing depends on it.
     pub(in crate::protocol) fn load_peers(&mut self, now: Timestamp) -> Result<(), StoreError> {
         for (host, value) in self.load_rows(BAN, limits::MAX_BANS)? {
-            let host = host.parse::<PeerHost>();
-            if let (Ok(host), Ok(until)) = (host, <[u8; 8]>::try_from(value.as_slice())) {
+            if let Ok(until) = <[u8; 8]>::try_from(value.as_slice()) {
+                let host = PeerHost::from_stored(&host);
                 self.reputation.restore(host, Timestamp::from_millis(u64::from_be_bytes(until)), now);
             }
         }

@@ -1,8 +1,9 @@
 //! How far an address reaches, and which addresses one party is likely to own together. Judged by the text alone:
-//! names are not looked up.
+//! names are not looked up. What a name leads to is judged by [`Reach`] when it is dialled.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::protocol::host::Host;
 use crate::protocol::{PeerAddr, PeerHost};
 
 /// From where an address can be reached, narrowest first.
@@ -21,14 +22,22 @@ pub(super) enum Scope {
 impl Scope {
     /// Of a place to connect to, or of where a connection came from.
     pub(super) fn of(address: &PeerAddr) -> Self {
-        let (host, port) = address.host_and_port();
-        if host.is_empty() || port.is_some_and(|port| port.bytes().all(|digit| digit == b'0')) {
-            return Self::Nowhere;
+        match address.authority() {
+            Err(_) => Self::Nowhere,
+            Ok(authority) if authority.port == Some(0) => Self::Nowhere,
+            Ok(authority) => match authority.host {
+                Host::Ip(ip) => Self::of_ip(ip),
+                Host::Name(name) => of_name(&name.to_ascii_lowercase()),
+                // Known to its transport alone: what a resolver makes of it says nothing.
+                Host::Numeric(_) => Self::Private,
+            },
         }
-        match parse(host) {
-            Some(IpAddr::V4(ip)) => of_v4(ip),
-            Some(IpAddr::V6(ip)) => of_v6(ip),
-            None => of_name(&host.to_ascii_lowercase()),
+    }
+
+    const fn of_ip(ip: IpAddr) -> Self {
+        match ip.to_canonical() {
+            IpAddr::V4(ip) => of_v4(ip),
+            IpAddr::V6(ip) => of_v6(ip),
         }
     }
 
@@ -44,6 +53,28 @@ impl Scope {
     }
 }
 
+/// Which network addresses a dial may lead to: what a name resolves to is known only at that moment.
+///
+/// A transport that resolves names connects to no address that [`permits`](Self::permits) refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reach(Scope);
+
+impl Reach {
+    /// Every address, for places that the owner of the node has named.
+    pub const ANY: Self = Self(Scope::Nowhere);
+
+    /// For a place that a peer has named: none nearer to this machine than its text says, so that no name of a public
+    /// host leads to this machine or into its private network.
+    pub(crate) fn of_rumour(address: &PeerAddr) -> Self {
+        Self(Scope::of(address).max(Scope::Machine))
+    }
+
+    /// Whether the dial may connect to this address.
+    pub fn permits(self, ip: IpAddr) -> bool {
+        Scope::of_ip(ip) >= self.0
+    }
+}
+
 /// Whether it is in this network or on this machine, as far as its text shows.
 pub(in crate::protocol) fn is_nearby(address: &PeerAddr) -> bool {
     Scope::of(address) < Scope::Public
@@ -51,17 +82,18 @@ pub(in crate::protocol) fn is_nearby(address: &PeerAddr) -> bool {
 
 /// Whether it stands for every address of a machine, so that one has to know which machine.
 pub(super) fn is_unspecified(address: &PeerAddr) -> bool {
-    parse(address.host_and_port().0).is_some_and(|ip| ip.is_unspecified())
+    matches!(address.authority(), Ok(authority) if matches!(authority.host, Host::Ip(ip) if ip.is_unspecified()))
 }
 
-/// The host as it is best written in an address: an IPv4 address as such, also where it came over IPv6.
-pub(super) fn written_host(address: &PeerAddr) -> String {
-    let (host, _) = address.host_and_port();
-    match parse(host) {
-        Some(IpAddr::V4(ip)) => ip.to_string(),
-        Some(IpAddr::V6(ip)) => format!("[{ip}]"),
-        None => host.to_owned(),
-    }
+/// The host as it is best written in an address: an IPv4 address as such, also where it came over IPv6. `None` where
+/// the address names no host.
+pub(super) fn written_host(address: &PeerAddr) -> Option<String> {
+    let authority = address.authority().ok()?;
+    Some(match authority.host {
+        Host::Ip(IpAddr::V4(ip)) => ip.to_string(),
+        Host::Ip(IpAddr::V6(ip)) => format!("[{ip}]"),
+        Host::Name(_) | Host::Numeric(_) => authority.written_host.to_owned(),
+    })
 }
 
 /// What is likely to be in one hand: an IPv4 /16, an IPv6 /32, the last two labels of a name.
@@ -84,19 +116,18 @@ pub(super) fn group(host: &PeerHost) -> Box<str> {
     }
 }
 
-fn parse(host: &str) -> Option<IpAddr> {
-    let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
-    bare.parse().ok().map(|ip: IpAddr| ip.to_canonical())
-}
-
 const fn of_v4(ip: Ipv4Addr) -> Scope {
-    let [a, b, ..] = ip.octets();
-    match (a, b) {
-        (127, _) => Scope::Machine,
+    match ip.octets() {
+        [127, ..] => Scope::Machine,
         // "This network", addresses given without a server, multicast and what is reserved above it.
-        (0 | 224.., _) | (169, 254) => Scope::Nowhere,
-        // RFC 1918, and the shared space of RFC 6598.
-        (10, _) | (172, 16..32) | (192, 168) | (100, 64..128) => Scope::Private,
+        [0 | 224.., ..] | [169, 254, ..] => Scope::Nowhere,
+        // RFC 1918, the shared space of RFC 6598, protocol assignments of RFC 6890, and benchmarks of RFC 2544.
+        [10, ..]
+        | [172, 16..32, ..]
+        | [192, 168, ..]
+        | [100, 64..128, ..]
+        | [192, 0, 0, _]
+        | [198, 18..20, ..] => Scope::Private,
         _ => Scope::Public,
     }
 }
@@ -105,13 +136,20 @@ const fn of_v6(ip: Ipv6Addr) -> Scope {
     if ip.is_loopback() {
         return Scope::Machine;
     }
-    match ip.segments()[0] {
-        // Unspecified and IPv4-compatible, link-local, which names no link, and multicast.
-        0 | 0xfe80..0xfec0 | 0xff00.. => Scope::Nowhere,
-        // RFC 4193.
-        0xfc00..0xfe00 => Scope::Private,
+    match ip.segments() {
+        // NAT64 (RFC 6052) and 6to4 (RFC 3056) lead to the IPv4 address within.
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => of_v4(embedded(high, low)),
+        // Unspecified and IPv4-compatible, NAT64 of a local network (RFC 8215), Teredo (RFC 4380), link-local, which
+        // names no link, and multicast.
+        [0 | 0xfe80..0xfec0 | 0xff00.., ..] | [0x64, 0xff9b, ..] | [0x2001, 0, ..] => Scope::Nowhere,
+        // RFC 4193, and site-local addresses, which RFC 3879 deprecates.
+        [0xfc00..0xfe00 | 0xfec0..0xff00, ..] => Scope::Private,
         _ => Scope::Public,
     }
+}
+
+const fn embedded(high: u16, low: u16) -> Ipv4Addr {
+    Ipv4Addr::from_bits((high as u32) << 16 | low as u32)
 }
 
 /// A name without a dot, or under a domain that is nobody's, means something on its own network only.
@@ -154,6 +192,25 @@ mod tests {
     #[case("ws://[fd00::1]:5001", Scope::Private)]
     #[case("ws://node-1:5001", Scope::Private)]
     #[case("memory://1", Scope::Private)]
+    #[case("ws://127.1:22", Scope::Private)]
+    #[case("ws://0x7f.1:22", Scope::Private)]
+    #[case("ws://2130706433:22", Scope::Private)]
+    #[case("ws://198.18.0.1:5001", Scope::Private)]
+    #[case("ws://192.0.0.8:5001", Scope::Private)]
+    #[case("ws://[fec0::1]:5001", Scope::Private)]
+    #[case("ws://[64:ff9b::10.0.0.1]:5001", Scope::Private)]
+    #[case("ws://[64:ff9b::7f00:1]:5001", Scope::Machine)]
+    #[case("ws://[2002:7f00:1::1]:5001", Scope::Machine)]
+    #[case("ws://[2002:c000:204::1]:5001", Scope::Public)]
+    #[case("ws://[64:ff9b:1::7f00:1]:5001", Scope::Nowhere)]
+    #[case("ws://[2001::1]:5001", Scope::Nowhere)]
+    #[case("ws://localhost.:5001", Scope::Machine)]
+    #[case("ws://node.internal.:5001", Scope::Private)]
+    #[case("ws://a..org:5001", Scope::Nowhere)]
+    #[case("ws://example.org:70000", Scope::Nowhere)]
+    #[case("ws://example.org:http", Scope::Nowhere)]
+    #[case("ws://user@example.org:5001", Scope::Nowhere)]
+    #[case("ws://example.org?:5001", Scope::Public)]
     #[case("ws://node-1.svc.cluster.local:5001", Scope::Private)]
     #[case("ws://172.32.0.1:5001", Scope::Public)]
     #[case("ws://100.128.0.1:5001", Scope::Public)]
@@ -174,6 +231,19 @@ mod tests {
         assert_eq!(passes(Machine), [Machine]);
         assert_eq!(passes(Private), [Machine, Private]);
         assert_eq!(passes(Public), all);
+    }
+
+    #[rstest]
+    #[case("ws://example.org:1", [false, false, false, true])]
+    #[case("ws://node-1:1", [false, false, true, true])]
+    #[case("ws://localhost:1", [false, true, true, true])]
+    #[case("ws://example.org:0", [false, true, true, true])]
+    fn a_name_leads_no_nearer_than_its_text_says(#[case] address: &str, #[case] permitted: [bool; 4]) {
+        let resolved = ["169.254.169.254", "::ffff:127.0.0.1", "192.168.0.1", "192.0.2.1"];
+        let resolved = resolved.map(|ip| ip.parse().unwrap());
+        let reach = Reach::of_rumour(&address.parse().unwrap());
+        assert_eq!(resolved.map(|ip| reach.permits(ip)), permitted);
+        assert_eq!(resolved.map(|ip| Reach::ANY.permits(ip)), [true; 4]);
     }
 
     #[rstest]

@@ -67,8 +67,8 @@ fn what_an_application_bans_is_gone_and_comes_back_when_it_is_lifted() {
     let now = network.now();
     let year = Duration::from_secs(365 * 24 * 60 * 60);
     let node = &mut network.nodes[0].protocol;
-    for name in ["1", "caller-2"] {
-        node.ban(&host(name), year, now);
+    for host in [PeerHost::from(&address(1)), host("caller-2")] {
+        node.ban(&host, year, now);
     }
     assert!(node.peers().is_empty());
     let error = node.connect("test://1/another".parse().unwrap(), now).unwrap_err();
@@ -80,8 +80,8 @@ fn what_an_application_bans_is_gone_and_comes_back_when_it_is_lifted() {
 
     let now = network.now();
     let node = &mut network.nodes[0].protocol;
-    assert!(node.unban(&host("1"), now) && node.unban(&host("caller-2"), now));
-    assert!(!node.unban(&host("1"), now), "it is lifted");
+    assert!(node.unban(&PeerHost::from(&address(1)), now) && node.unban(&host("caller-2"), now));
+    assert!(!node.unban(&PeerHost::from(&address(1)), now), "it is lifted");
     network.pump(0);
     network.run_for(limits::MAX_BACKOFF * 2);
     assert_eq!(network.nodes[0].protocol.peers().len(), 2);
@@ -94,7 +94,7 @@ fn a_ban_holds_for_a_dial_that_is_under_way() {
     network.run_for(LATENCY);
     assert!(network.nodes[0].protocol.peers().is_empty());
     let now = network.now();
-    network.nodes[0].protocol.ban(&host("1"), Duration::MAX, now);
+    network.nodes[0].protocol.ban(&PeerHost::from(&address(1)), Duration::MAX, now);
     network.pump(0);
     network.run_for(Duration::from_secs(60));
     assert!(network.nodes.iter().all(|node| node.protocol.peers().is_empty()));

@@ -74,7 +74,7 @@ impl Bench {
     pub(super) fn accept(&mut self) -> PeerId {
         let peer = PeerId(self.next_peer);
         self.next_peer += 1;
-        let address = format!("test://peer-{peer}").parse().unwrap();
+        let address = format!("test://peer-{}", peer.0).parse().unwrap();
         let outputs = self.handle(Input::Connected { peer, direction: Direction::Inbound, address });
         assert!(matches!(sent_to(&outputs, peer)[..], [Message::Hello(_)]));
         peer

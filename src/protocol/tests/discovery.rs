@@ -57,7 +57,7 @@ fn told(bench: &mut Bench, peer: PeerId) -> Option<Vec<String>> {
 
 fn dials(outputs: &[Output<Note>]) -> Vec<String> {
     let dial = |output: &Output<Note>| match output {
-        Output::Dial { address } => Some(address.to_string()),
+        Output::Dial { address, .. } => Some(address.to_string()),
         _ => None,
     };
     outputs.iter().filter_map(dial).collect()
@@ -241,12 +241,53 @@ fn addresses_are_told_to_those_alone_whom_they_lead_to_the_same_place() {
 }
 
 #[test]
+fn what_the_owner_names_may_lead_anywhere_and_a_rumour_not_nearer_than_it_says() {
+    let mut bench = Bench::with_config(config());
+    let reaches = |outputs: &[Output<Note>]| -> Vec<(String, bool, bool)> {
+        let reach = |output: &Output<Note>| match output {
+            Output::Dial { address, reach } => Some((
+                address.to_string(),
+                reach.permits("127.0.0.1".parse().unwrap()),
+                reach.permits("10.0.0.1".parse().unwrap()),
+            )),
+            _ => None,
+        };
+        outputs.iter().filter_map(reach).collect()
+    };
+    let (peer, outputs) = meet(&mut bench, 1, Direction::Outbound, "ws://node.example.org:1", None);
+    assert_eq!(reaches(&outputs), []);
+    bench.receive(peer, peers(&["ws://rebound.example.net:22"]));
+    let rumour = "ws://rebound.example.net:22".to_owned();
+    assert_eq!(reaches(&bench.handle(Input::Timeout)), [(rumour.clone(), false, false)]);
+    fail(&mut bench, &rumour);
+    bench.node.connect(addr(&rumour), bench.now).unwrap();
+    assert_eq!(reaches(&bench.outputs()), [(rumour, true, true)]);
+}
+
+#[test]
 fn a_rumour_is_told_on_only_after_it_has_proven_true() {
     let mut bench = Bench::with_config(config());
     let (peer, _) = meet(&mut bench, 1, Direction::Outbound, "ws://192.0.2.1:1", None);
     bench.receive(
         peer,
-        peers(&["ws://198.51.100.1:1", "ws://127.0.0.1:22", "ws://10.0.0.1:22", "ws://192.0.2.9:0"]),
+        peers(&[
+            "ws://198.51.100.1:1",
+            "ws://127.0.0.1:22",
+            "ws://127.1:22",
+            "ws://0177.0.0.1:22",
+            "ws://0x7f.1:22",
+            "ws://2130706433:22",
+            "ws://127.0.0.1.:22",
+            "ws://localhost.:22",
+            "ws://[::ffff:127.0.0.1]:22",
+            "ws://[64:ff9b::7f00:1]:22",
+            "ws://10.0.0.1:22",
+            "ws://10.1:22",
+            "ws://192.168.257:22",
+            "ws://192.0.2.9:0",
+            "ws://192.0.2.9:70000",
+            "ws://user@192.0.2.9:1",
+        ]),
     );
     assert_eq!(known(&bench), ["ws://192.0.2.1:1", "ws://198.51.100.1:1"]);
     let asker = call(&mut bench, 2, "ws://203.0.113.1:40000", "ws://203.0.113.1:1");

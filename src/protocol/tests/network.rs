@@ -338,7 +338,7 @@ impl Network {
                         }
                     }
                 }
-                Output::Dial { address } => {
+                Output::Dial { address, .. } => {
                     self.nodes[node].dialled.push(self.elapsed);
                     self.schedule(LATENCY, Arrival::Dialled { from: node, address });
                 }

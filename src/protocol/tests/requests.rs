@@ -325,5 +325,5 @@ fn a_host_whose_ban_is_lifted_is_dialled_at_once_and_no_other() {
     assert!(bench.node.unban(&host, bench.now));
     let outputs = bench.outputs();
     let dialled: Vec<_> = outputs.iter().filter(|output| matches!(output, Output::Dial { .. })).collect();
-    assert!(matches!(dialled[..], [Output::Dial { address }] if *address == addresses[0]), "{dialled:?}");
+    assert!(matches!(dialled[..], [Output::Dial { address, .. }] if *address == addresses[0]), "{dialled:?}");
 }

@@ -1,9 +1,12 @@
 //! Takes apart `ws://host:port` and `wss://host:port`, with or without a path.
 
+use tokio_tungstenite::tungstenite::http::Uri;
+
 use super::super::error::{AddressProblem, TransportError};
 use super::config::WebSocketConfig;
 use super::tls::Tls;
-use crate::protocol::PeerAddr;
+use crate::protocol::host::{AuthorityError, Host};
+use crate::protocol::{HostError, PeerAddr};
 
 /// What an address begins with.
 const SCHEME: &str = "ws://";
@@ -18,21 +21,37 @@ pub(super) struct Endpoint<'a> {
     pub(super) host: &'a str,
     /// The host with its brackets, as it stands in the address.
     pub(super) written_host: &'a str,
+    /// The port; that of the scheme where the address names none (RFC 6455, section 3).
     pub(super) port: u16,
     /// Whether the peer speaks TLS.
     pub(super) is_tls: bool,
 }
 
 impl<'a> Endpoint<'a> {
-    /// Takes an address apart.
+    /// Takes an address apart at which a node listens, or which is dialled.
     ///
     /// # Errors
     ///
     /// [`TransportError::BadAddress`], naming the part.
     pub(super) fn parse(address: &'a PeerAddr, config: &WebSocketConfig) -> Result<Self, TransportError> {
-        parse(address.as_str())
-            .and_then(|endpoint| endpoint.suits(config))
-            .map_err(|problem| TransportError::BadAddress { address: address.clone(), problem })
+        parse(address).and_then(|endpoint| endpoint.suits(config)).map_err(|problem| bad(address, problem))
+    }
+
+    /// Takes an address apart at which a peer is reached, with what is asked of the peer for.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError::BadAddress`], naming the part.
+    pub(super) fn of_peer(
+        address: &'a PeerAddr,
+        config: &WebSocketConfig,
+    ) -> Result<(Self, Uri), TransportError> {
+        let endpoint = Self::parse(address, config)?;
+        if endpoint.port == 0 {
+            return Err(bad(address, AddressProblem::PortZero));
+        }
+        let uri = address.as_str().parse().map_err(|_| bad(address, AddressProblem::Path))?;
+        Ok((endpoint, uri))
     }
 
     /// What an address of this kind begins with.
@@ -50,29 +69,26 @@ impl<'a> Endpoint<'a> {
     }
 }
 
-fn parse(address: &str) -> Result<Endpoint<'_>, AddressProblem> {
-    let (is_tls, rest) = match (address.strip_prefix(SCHEME), address.strip_prefix(TLS_SCHEME)) {
-        (Some(rest), _) => (false, rest),
-        (None, Some(rest)) => (true, rest),
-        (None, None) => return Err(AddressProblem::Scheme { expected: SCHEME }),
+fn bad(address: &PeerAddr, problem: AddressProblem) -> TransportError {
+    TransportError::BadAddress { address: address.clone(), problem }
+}
+
+fn parse(address: &PeerAddr) -> Result<Endpoint<'_>, AddressProblem> {
+    let (is_tls, default_port) = match address.as_str() {
+        text if text.starts_with(SCHEME) => (false, 80),
+        text if text.starts_with(TLS_SCHEME) => (true, 443),
+        _ => return Err(AddressProblem::Scheme { expected: SCHEME }),
     };
-    let authority = rest.split_once('/').map_or(rest, |(authority, _path)| authority);
-    let (written_host, host, port) = if let Some(bracketed) = authority.strip_prefix('[') {
-        let (host, port) = bracketed.split_once(']').ok_or(AddressProblem::Host)?;
-        host.parse::<std::net::Ipv6Addr>().map_err(|_| AddressProblem::Host)?;
-        (&authority[..host.len() + 2], host, port.strip_prefix(':').ok_or(AddressProblem::Port)?)
-    } else {
-        let (host, port) = authority.split_once(':').ok_or(AddressProblem::Port)?;
-        (host, host, port)
-    };
-    let is_name = |c: char| c.is_ascii_alphanumeric() || "-._:".contains(c);
-    if host.is_empty() || !host.chars().all(is_name) {
-        return Err(AddressProblem::Host);
+    let authority = address.authority().map_err(|error| match error {
+        AuthorityError::Host(error) => AddressProblem::Host(error),
+        AuthorityError::Port => AddressProblem::Port,
+    })?;
+    if let Host::Numeric(_) = authority.host {
+        return Err(AddressProblem::Host(HostError::Number));
     }
-    // `u16::from_str` would take a plus sign.
-    let port = port.bytes().all(|byte| byte.is_ascii_digit()).then(|| port.parse().ok()).flatten();
-    let port = port.ok_or(AddressProblem::Port)?;
-    Ok(Endpoint { host, written_host, port, is_tls })
+    let written_host = authority.written_host;
+    let host = written_host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(written_host);
+    Ok(Endpoint { host, written_host, port: authority.port.unwrap_or(default_port), is_tls })
 }
 
 #[cfg(test)]
@@ -86,10 +102,34 @@ mod tests {
     #[case("ws://[::1]:5001/peer?x", "::1", "[::1]", 5001)]
     #[case("ws://10.0.0.7:65535", "10.0.0.7", "10.0.0.7", 65535)]
     fn parts(#[case] address: &str, #[case] host: &str, #[case] written_host: &str, #[case] port: u16) {
-        let endpoint = Endpoint { host, written_host, port, is_tls: false };
-        assert_eq!(parse(address), Ok(endpoint));
-        let endpoint = Endpoint { host, written_host, port, is_tls: true };
-        assert_eq!(parse(&address.replace("ws://", "wss://")), Ok(endpoint));
+        for (is_tls, address) in [(false, address.to_owned()), (true, address.replace("ws://", "wss://"))] {
+            let address: PeerAddr = address.parse().unwrap();
+            assert_eq!(parse(&address), Ok(Endpoint { host, written_host, port, is_tls }));
+        }
+    }
+
+    #[rstest]
+    #[case("ws://example.org", 80)]
+    #[case("wss://example.org/path", 443)]
+    #[case("ws://[2001:db8::1]", 80)]
+    #[case("WSS://example.org", 443)]
+    fn without_a_port_it_is_that_of_the_scheme(#[case] address: &str, #[case] port: u16) {
+        assert_eq!(parse(&address.parse().unwrap()).unwrap().port, port);
+    }
+
+    #[test]
+    fn a_peer_is_not_reached_at_every_address_that_can_be_listened_at() {
+        let config = WebSocketConfig::default();
+        let any: PeerAddr = "ws://localhost:0".parse().unwrap();
+        assert_eq!(Endpoint::parse(&any, &config).unwrap().port, 0);
+        let error = Endpoint::of_peer(&any, &config).unwrap_err();
+        assert!(
+            matches!(error, TransportError::BadAddress { problem: AddressProblem::PortZero, .. }),
+            "{error}"
+        );
+        let odd: PeerAddr = "ws://localhost:5001/<>".parse().unwrap();
+        let error = Endpoint::of_peer(&odd, &config).unwrap_err();
+        assert!(matches!(error, TransportError::BadAddress { problem: AddressProblem::Path, .. }), "{error}");
     }
 
     #[test]
@@ -104,18 +144,24 @@ mod tests {
     #[rstest]
     #[case("localhost:5001", AddressProblem::Scheme { expected: "ws://" })]
     #[case("http://localhost:5001", AddressProblem::Scheme { expected: "ws://" })]
-    #[case("wss://localhost", AddressProblem::Port)]
-    #[case("ws://:5001", AddressProblem::Host)]
-    #[case("ws://user@localhost:5001", AddressProblem::Host)]
-    #[case("ws://[::1:5001", AddressProblem::Host)]
-    #[case("ws://[localhost]:5001", AddressProblem::Host)]
-    #[case("ws://localhost", AddressProblem::Port)]
+    #[case("ws://", AddressProblem::Host(HostError::Empty))]
+    #[case("ws:///", AddressProblem::Host(HostError::Empty))]
+    #[case("ws://:5001", AddressProblem::Host(HostError::Empty))]
+    #[case("ws://user@localhost:5001", AddressProblem::Host(HostError::Character('@')))]
+    #[case("ws://[::1:5001", AddressProblem::Host(HostError::Brackets))]
+    #[case("ws://[localhost]:5001", AddressProblem::Host(HostError::Brackets))]
+    #[case("ws://127.1:5001", AddressProblem::Host(HostError::Number))]
+    #[case("ws://0177.0.0.1:5001", AddressProblem::Host(HostError::Number))]
+    #[case("ws://0x7f.1:5001", AddressProblem::Host(HostError::Number))]
+    #[case("ws://2130706433:5001", AddressProblem::Host(HostError::Number))]
+    #[case("ws://192.168.257:5001", AddressProblem::Host(HostError::Number))]
+    #[case("ws://0..0:5001", AddressProblem::Host(HostError::Label))]
     #[case("ws://localhost:", AddressProblem::Port)]
     #[case("ws://localhost:+1", AddressProblem::Port)]
     #[case("ws://localhost:65536", AddressProblem::Port)]
-    #[case("ws://::1:5001", AddressProblem::Host)]
+    #[case("ws://::1:5001", AddressProblem::Host(HostError::Empty))]
     #[case("ws://[::1]5001", AddressProblem::Port)]
     fn problems(#[case] address: &str, #[case] problem: AddressProblem) {
-        assert_eq!(parse(address), Err(problem));
+        assert_eq!(parse(&address.parse().unwrap()), Err(problem));
     }
 }

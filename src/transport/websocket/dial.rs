@@ -1,5 +1,6 @@
 //! The client's side of a handshake.
 
+use core::net::SocketAddr;
 use std::io;
 
 use tokio::time::timeout;
@@ -18,8 +19,8 @@ use super::secure::{self, Secured};
 use super::socket::Socket;
 use super::tls;
 use crate::primitives::Transaction;
-use crate::protocol::PeerAddr;
-use crate::transport::{AddressProblem, Connection, TransportError};
+use crate::protocol::{PeerAddr, Reach};
+use crate::transport::{Connection, TransportError};
 
 /// Network addresses of one host that are tried.
 const MAX_ATTEMPTS: usize = 8;
@@ -30,13 +31,14 @@ const MAX_REFUSAL_BYTES: usize = 512;
 /// Connects, and agrees on one of the formats.
 pub(super) async fn dial<T: Transaction>(
     address: &PeerAddr,
+    reach: Reach,
     formats: Formats<T>,
     config: &WebSocketConfig,
 ) -> Result<Box<dyn Connection<T>>, TransportError> {
-    let endpoint = Endpoint::parse(address, config)?;
-    let request = request(address, &names(&formats))?;
+    let (endpoint, uri) = Endpoint::of_peer(address, config)?;
+    let request = request(address, uri, &names(&formats))?;
     let attempt = async {
-        let socket = connect(address, &endpoint, config).await?;
+        let socket = connect(address, &endpoint, reach, config).await?;
         let secured = secure::dial(address, &endpoint, socket, config).await?;
         upgrade(address, secured, request, &formats, config).await
     };
@@ -46,11 +48,7 @@ pub(super) async fn dial<T: Transaction>(
     })
 }
 
-fn request(address: &PeerAddr, ours: &[String]) -> Result<Request, TransportError> {
-    let uri: Uri = address.as_str().parse().map_err(|_| TransportError::BadAddress {
-        address: address.clone(),
-        problem: AddressProblem::Path,
-    })?;
+fn request(address: &PeerAddr, uri: Uri, ours: &[String]) -> Result<Request, TransportError> {
     let failed =
         |source: Error| TransportError::Handshake { address: address.clone(), source: source.into() };
     let mut request = uri.into_client_request().map_err(failed)?;
@@ -59,15 +57,21 @@ fn request(address: &PeerAddr, ours: &[String]) -> Result<Request, TransportErro
     Ok(request)
 }
 
-/// A TCP connection to the first address of the host that answers.
+/// A TCP connection to the first address of the host that may be connected to and answers.
 async fn connect(
     address: &PeerAddr,
     endpoint: &Endpoint<'_>,
+    reach: Reach,
     config: &WebSocketConfig,
 ) -> Result<Box<dyn Socket>, TransportError> {
     let resolved = config.network.resolve(endpoint.host, endpoint.port).await;
     let mut resolved =
         resolved.map_err(|source| TransportError::Resolve { address: address.clone(), source })?;
+    let first = resolved.first().map(SocketAddr::ip);
+    resolved.retain(|remote| reach.permits(remote.ip()));
+    if let (Some(resolved), true) = (first, resolved.is_empty()) {
+        return Err(TransportError::OutOfReach { address: address.clone(), resolved });
+    }
     resolved.truncate(MAX_ATTEMPTS);
     // Every attempt gets its share of the time, so that one address that swallows packets does not keep the
     // others from being tried, and the handshake gets the last share.

@@ -20,7 +20,7 @@ use tokio_rustls::rustls::{ClientConfig, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::socket::{Io, Socket, part_with};
-use crate::protocol::PeerAddr;
+use crate::protocol::{HostError, PeerAddr};
 use crate::transport::{AddressProblem, TransportError};
 
 /// How a node speaks TLS with its peers. Cheap to clone; two are equal when one is a clone of the other.
@@ -73,7 +73,7 @@ impl Tls {
     ) -> Result<(Box<dyn Io>, Session), TransportError> {
         let name = ServerName::try_from(host.to_owned()).map_err(|_| TransportError::BadAddress {
             address: address.clone(),
-            problem: AddressProblem::Host,
+            problem: AddressProblem::Host(HostError::Label),
         })?;
         let failed = |problem| failed(address, problem);
         let connector = TlsConnector::from(Arc::clone(&self.0.client));

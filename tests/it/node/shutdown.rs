@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use hashloom::transport::{Connection, Listener, Memory, Outgoing, Receiver, Sender, TransportError};
 use hashloom::{
-    Event, EventError, Hello, Message, MineError, Node, PeerAddr, ProtocolConfig, StartError, Tip, Transport,
-    limits,
+    Event, EventError, Hello, Message, MineError, Node, PeerAddr, ProtocolConfig, Reach, StartError, Tip,
+    Transport, limits,
 };
 use tokio::runtime::Handle;
 
@@ -130,8 +130,8 @@ impl Transport for Stuck {
         Ok(Box::new(StuckListener(self.0.listen(address).await?)))
     }
 
-    async fn dial(&self, address: &PeerAddr) -> Result<Box<dyn Connection>, TransportError> {
-        self.0.dial(address).await
+    async fn dial(&self, address: &PeerAddr, reach: Reach) -> Result<Box<dyn Connection>, TransportError> {
+        self.0.dial(address, reach).await
     }
 }
 
@@ -180,7 +180,7 @@ async fn a_peer_that_does_not_read_delays_the_end_for_three_seconds_and_keeps_no
     let builder = Node::<String>::builder(easy_spec("a")).transport(Stuck(memory.clone()));
     let node = builder.listen("memory://stuck".parse().unwrap()).start().await.unwrap();
     let mut events = node.subscribe();
-    let connection = memory.dial(node.listen_addr().unwrap()).await.unwrap();
+    let connection = memory.dial(node.listen_addr().unwrap(), Reach::ANY).await.unwrap();
     let (mut sender, mut receiver) = connection.split();
     sender.send(&Outgoing::new(Message::Ping(1))).await.unwrap();
     let (_, reason) = crate::kit::disconnected(&mut events).await;
@@ -204,7 +204,7 @@ async fn refused_connections_that_linger_are_bounded() {
     let mut open = Vec::new();
     let mut ended = 0;
     for _ in 0..100 {
-        let (sender, receiver) = memory.dial(address).await.unwrap().split();
+        let (sender, receiver) = memory.dial(address, Reach::ANY).await.unwrap().split();
         open.push((sender, Handle::current().spawn(receive_all(receiver))));
         tokio::task::yield_now().await;
         while let Some(event) = events.try_recv().unwrap() {
@@ -227,7 +227,7 @@ async fn a_peer_that_does_not_read_its_answers_is_closed() {
     let builder = Node::<String>::builder(easy_spec("a")).transport(Stuck(memory.clone()));
     let node = builder.listen("memory://stuck".parse().unwrap()).start().await.unwrap();
     let mut events = node.subscribe();
-    let connection = memory.dial(node.listen_addr().unwrap()).await.unwrap();
+    let connection = memory.dial(node.listen_addr().unwrap(), Reach::ANY).await.unwrap();
     let (mut sender, mut receiver) = connection.split();
     let status = node.status();
     let hello = Hello {

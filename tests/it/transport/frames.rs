@@ -89,7 +89,7 @@ async fn the_first_message_has_a_limit_of_its_own() {
         for begins_small in [false, true] {
             let (mut listener, address) = listen(&transport).await;
             let transport: &dyn Transport = &transport;
-            let (dialled, accepted) = tokio::join!(transport.dial(&address), listener.accept());
+            let (dialled, accepted) = tokio::join!(transport.dial(&address, Reach::ANY), listener.accept());
             let (mut reader, mut writer) = (dialled.unwrap().split(), accepted.unwrap().split());
             if !dialler_reads {
                 core::mem::swap(&mut reader, &mut writer);

@@ -1,7 +1,7 @@
 //! TLS: the public suite over it, and who is refused, by which end and in which words.
 
 use hashloom::transport::{AddressProblem, Secret, Tls, TlsBuilder, TlsError, TlsPart, TlsProblem};
-use hashloom::{Event, Node, NodeHandle};
+use hashloom::{Event, Node, NodeHandle, Reach};
 
 use super::*;
 use crate::authority::{Authority, Identity};
@@ -86,7 +86,8 @@ async fn refusal(
         Ok(()) => addr(&dialled),
         Err(_) => addr(&format!("{}://127.0.0.1:{port}", if scheme == "ws" { "wss" } else { "ws" })),
     };
-    let error = within(while_accepting(listener.as_mut(), dialer.dial(&dialled))).await.unwrap_err();
+    let error =
+        within(while_accepting(listener.as_mut(), dialer.dial(&dialled, Reach::ANY))).await.unwrap_err();
     let logged = within(while_accepting(listener.as_mut(), log.refusal())).await;
     assert!(error.to_string().contains(dialled.as_str()), "the error names the address: {error}");
     (error, logged)
@@ -175,7 +176,8 @@ async fn a_listener_without_the_secret_is_not_talked_to() {
     let (dialer, listener) = (json(pair.dialer), json(pair.listener));
     let (mut listener, address) = listen_tls(&listener).await;
     let dialer: &dyn Transport = &dialer;
-    let (dialled, accepted) = within(async { tokio::join!(dialer.dial(&address), listener.accept()) }).await;
+    let (dialled, accepted) =
+        within(async { tokio::join!(dialer.dial(&address, Reach::ANY), listener.accept()) }).await;
     let error = dialled.unwrap_err();
     assert!(matches!(error, TransportError::Tls { problem: TlsProblem::NoProof, .. }), "{error}");
     let received = accepted.unwrap().split().1.recv().await;
@@ -229,14 +231,15 @@ async fn a_proof_is_worth_nothing_to_the_one_who_gets_it() {
         victim.shutdown().await.unwrap();
         answer
     };
-    let theft = async { tokio::join!(dialer.dial(&trap_address), pass_on) };
+    let theft = async { tokio::join!(dialer.dial(&trap_address, Reach::ANY), pass_on) };
     let (dialled, answer) = within(Box::pin(while_accepting(listener.as_mut(), theft))).await;
     assert!(answer.starts_with("HTTP/1.1 401 Unauthorized\r\n"), "{answer}");
     assert!(!answer.contains("authentication-info"), "{answer}");
     dialled.unwrap_err();
 
     // The same words from the one who may say them.
-    let (dialled, accepted) = within(async { tokio::join!(dialer.dial(&address), listener.accept()) }).await;
+    let (dialled, accepted) =
+        within(async { tokio::join!(dialer.dial(&address, Reach::ANY), listener.accept()) }).await;
     dialled.unwrap();
     accepted.unwrap();
 }
@@ -249,7 +252,8 @@ async fn certificates_that_are_allowed_are_let_in() {
     let bob_takes = bob.trusting(&authority).allow([alice.fingerprint]);
     let (mut listener, address) = listen_tls(&json(alice_takes)).await;
     let dialer: &dyn Transport = &json(bob_takes);
-    let (dialled, accepted) = within(async { tokio::join!(dialer.dial(&address), listener.accept()) }).await;
+    let (dialled, accepted) =
+        within(async { tokio::join!(dialer.dial(&address, Reach::ANY), listener.accept()) }).await;
     dialled.unwrap().split().0.send(&ping(1)).await.unwrap();
     assert_eq!(accepted.unwrap().split().1.recv().await.unwrap(), Some(Message::Ping(1)));
 }
@@ -304,7 +308,8 @@ async fn a_peer_that_falls_silent_in_the_handshake_is_closed_at_its_deadline(#[c
     assert!(read.is_err() || read.is_ok_and(|bytes| bytes == 0), "closed");
     // Its place is free again.
     let dialer: &dyn Transport = &json(pair.dialer);
-    let (dialled, accepted) = within(async { tokio::join!(dialer.dial(&address), listener.accept()) }).await;
+    let (dialled, accepted) =
+        within(async { tokio::join!(dialer.dial(&address, Reach::ANY), listener.accept()) }).await;
     dialled.unwrap();
     accepted.unwrap();
 }
@@ -317,7 +322,7 @@ async fn a_listener_that_says_nothing_is_given_up() {
         .with_handshake_timeout(Duration::from_millis(50))
         .with_tls(Pair::new().dialer.build().unwrap());
     let transport: &dyn Transport = &WsJson::default().with_config(config);
-    let error = within(transport.dial(&address)).await.unwrap_err();
+    let error = within(transport.dial(&address, Reach::ANY)).await.unwrap_err();
     assert_eq!(error.to_string(), format!("the handshake with {address} took longer than 50 ms"));
 }
 
@@ -327,7 +332,7 @@ async fn a_node_that_has_to_know_its_peers_uses_no_plain_address() {
     {
         let transport: &dyn Transport = &json(tls);
         for error in [
-            transport.dial(&addr("ws://localhost:5001")).await.unwrap_err(),
+            transport.dial(&addr("ws://localhost:5001"), Reach::ANY).await.unwrap_err(),
             transport.listen(&addr(ANY_PORT)).await.unwrap_err(),
             transport.check_address(&addr("ws://localhost:5001")).unwrap_err(),
         ] {
@@ -349,7 +354,8 @@ async fn a_node_without_a_certificate_dials_and_does_not_listen() {
     let error = dialer.listen(&addr(ANY_TLS_PORT)).await.unwrap_err();
     assert!(matches!(error, TransportError::Tls { problem: TlsProblem::NoIdentity, .. }), "{error}");
     let (mut listener, address) = listen_tls(&json(pair.listener)).await;
-    let (dialled, accepted) = within(async { tokio::join!(dialer.dial(&address), listener.accept()) }).await;
+    let (dialled, accepted) =
+        within(async { tokio::join!(dialer.dial(&address, Reach::ANY), listener.accept()) }).await;
     dialled.unwrap();
     accepted.unwrap();
 }

@@ -2,6 +2,12 @@
 
 use super::*;
 
+/// What the fake node has banned: a host, and a name that only a transport without hosts knows.
+pub(super) fn listed() -> Vec<Ban> {
+    let hosts = ["ws://10.0.0.1:1", "memory://1"].map(|text| PeerHost::from(&text.parse().unwrap()));
+    hosts.map(|host| Ban { host, remaining: Duration::from_secs(60) }).into()
+}
+
 #[test]
 fn a_peer_is_given_up_by_its_id() {
     let answer = ask("DELETE", "/peers/7", &[], "");
@@ -11,7 +17,8 @@ fn a_peer_is_given_up_by_its_id() {
 #[rstest]
 #[case("10.0.0.1", "{\"host\": \"10.0.0.1\"}", 3_600)]
 #[case("2001:db8:1:2::/64", "{\"host\": \"2001:db8:1:2::9\", \"seconds\": 5}", 5)]
-#[case("example.org", "{\"seconds\": 0, \"host\": \"ws://Example.org:5001\"}", 0)]
+#[case("example.org", "{\"seconds\": 1, \"host\": \"ws://Example.org:5001\"}", 1)]
+#[case("10.0.0.1", "{\"host\": \"10.0.0.1\", \"seconds\": 3155760000}", 3_155_760_000)]
 fn a_host_is_banned_for_a_while(#[case] host: &str, #[case] body: &str, #[case] seconds: u64) {
     let answer = ask("POST", "/bans", &[JSON], body);
     assert_eq!((answer.status, &answer.body), (201, &json!({"host": host, "seconds": seconds})));
@@ -21,11 +28,15 @@ fn a_host_is_banned_for_a_while(#[case] host: &str, #[case] body: &str, #[case] 
 #[test]
 fn bans_are_listed() {
     let answer = ask("GET", "/bans", &[], "");
-    assert_eq!((answer.status, answer.body), (200, json!([{"host": "10.0.0.1", "seconds": 60}])));
+    assert_eq!(
+        (answer.status, answer.body),
+        (200, json!([{"host": "10.0.0.1", "seconds": 60}, {"host": "1", "seconds": 60}]))
+    );
 }
 
 #[rstest]
 #[case("/bans/10.0.0.1", "10.0.0.1")]
+#[case("/bans/1", "1")]
 #[case("/bans/2001:db8:1:2::/64", "2001:db8:1:2::/64")]
 #[case("/bans/2001%3Adb8%3A1%3A2%3A%3A%2F64", "2001:db8:1:2::/64")]
 fn a_ban_is_lifted(#[case] path: &str, #[case] host: &str) {
@@ -42,6 +53,24 @@ fn a_ban_is_lifted(#[case] path: &str, #[case] host: &str) {
 #[case("POST", "/bans", "{}", 400, "bad_json", "missing field `host`")]
 #[case("POST", "/bans", "{\"host\": \"\"}", 400, "bad_host", "empty")]
 #[case("POST", "/bans", "{\"host\": \"a b\"}", 400, "bad_host", "' '")]
+#[case("POST", "/bans", "{\"host\": \"ws:///\"}", 400, "bad_host", "the host is empty")]
+#[case("POST", "/bans", "{\"host\": \"\u{2039}script\"}", 400, "bad_host", "'\u{2039}'")]
+#[case("POST", "/bans", "{\"host\": \"../../etc/hosts\"}", 400, "bad_host", "is no host")]
+#[case("POST", "/bans", "{\"host\": \"0..0\"}", 400, "bad_host", "no label")]
+#[case("POST", "/bans", "{\"host\": \"127.1\"}", 400, "bad_host", "ends in a number")]
+#[case("POST", "/bans", "{\"host\": \"*\"}", 400, "bad_host", "'*'")]
+#[case("POST", "/bans", "{\"host\": \"0.0.0.0/0\"}", 400, "bad_host", "a range of addresses")]
+#[case("POST", "/bans", "{\"host\": \"::/0\"}", 400, "bad_host", "a range of addresses")]
+#[case("POST", "/bans", "{\"host\": \"0.0.0.0\"}", 400, "bad_host", "no peer can have")]
+#[case(
+    "POST",
+    "/bans",
+    "{\"host\": \"a\", \"seconds\": 18446744073709551615}",
+    400,
+    "bad_request",
+    "expected 1 to 3155760000"
+)]
+#[case("POST", "/bans", "{\"host\": \"a\", \"seconds\": 0}", 400, "bad_request", "expected 1 to")]
 #[case("POST", "/bans", "{\"host\": \"a\", \"seconds\": -1}", 400, "bad_json", "invalid value")]
 #[case("POST", "/bans", "{\"host\": \"a\", \"minutes\": 1}", 400, "bad_json", "unknown field `minutes`")]
 fn what_is_wrong_is_told(

@@ -53,8 +53,8 @@ impl fmt::Debug for Listener {
 mod tests {
     use core::time::Duration;
 
-    use crate::protocol::Message;
-    use crate::transport::{Outgoing, Transport, WebSocketConfig, WsJson};
+    use crate::protocol::{Message, PeerAddr, Reach};
+    use crate::transport::{Outgoing, Transport, TransportError, WebSocketConfig, WsJson};
 
     #[test]
     fn a_message_takes_as_long_as_the_network_says() -> turmoil::Result {
@@ -77,12 +77,40 @@ mod tests {
         });
         simulation.client("dialer", async move {
             let transport: &dyn Transport = &transport();
-            let (mut out, mut incoming) = transport.dial(&"ws://listener:5001".parse()?).await?.split();
+            let (mut out, mut incoming) =
+                transport.dial(&"ws://listener:5001".parse()?, Reach::ANY).await?.split();
             let sent = turmoil::elapsed();
             out.send(&Outgoing::new(Message::Ping(7))).await?;
             assert_eq!(incoming.recv().await?, Some(Message::Ping(7)));
             let taken = turmoil::elapsed().saturating_sub(sent);
             assert!((2 * latency..3 * latency).contains(&taken), "{taken:?}");
+            Ok(())
+        });
+        simulation.run()
+    }
+
+    #[test]
+    fn a_public_name_that_a_peer_told_leads_into_no_private_network() -> turmoil::Result {
+        let mut simulation = turmoil::Builder::new().rng_seed(1).build();
+        let transport = || WsJson::default().with_config(WebSocketConfig::simulated());
+        simulation.host("rebound.example.org", move || async move {
+            let transport: &dyn Transport = &transport();
+            let mut listener = transport.listen(&"ws://0.0.0.0:5001".parse()?).await?;
+            listener.accept().await?;
+            Ok(())
+        });
+        simulation.client("dialer", async move {
+            let transport: &dyn Transport = &transport();
+            let address: PeerAddr = "ws://rebound.example.org:5001".parse()?;
+            let resolved = turmoil::lookup("rebound.example.org");
+            assert!(resolved.to_string().starts_with("192.168."), "{resolved}");
+            let error = transport.dial(&address, Reach::of_rumour(&address)).await.unwrap_err();
+            let expected = resolved;
+            assert!(
+                matches!(error, TransportError::OutOfReach { resolved, .. } if resolved == expected),
+                "{error}"
+            );
+            transport.dial(&address, Reach::ANY).await?;
             Ok(())
         });
         simulation.run()
