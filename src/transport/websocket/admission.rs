@@ -2,33 +2,63 @@
 
 use core::net::IpAddr;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
+use tokio::task::AbortHandle;
 use tokio_tungstenite::tungstenite::http::HeaderMap;
 
-/// The places in handshakes that network addresses take up.
+use crate::protocol::host::network;
+
+/// The places for handshakes under way. A newcomer is never refused: when all places are taken, the oldest handshake
+/// of the source with the most places is aborted. So a source with one place loses it only while every place belongs to
+/// another source, and then to a source that had none.
 #[derive(Debug)]
 pub(super) struct Places {
     limit: usize,
-    /// Each place is a clone, so that it is given up however its handshake ends.
-    taken: BTreeMap<IpAddr, Arc<()>>,
+    limit_per_source: usize,
+    /// From the oldest to the newest.
+    taken: Vec<Place>,
 }
 
-/// A handshake's place, for as long as it is kept.
 #[derive(Debug)]
-pub(super) struct Place(#[expect(dead_code, reason = "counted, not read")] Arc<()>);
+struct Place {
+    /// An IPv4 address, or the network of 64 bits of an IPv6 address.
+    source: IpAddr,
+    handshake: AbortHandle,
+}
 
 impl Places {
-    /// At most `limit` places for one address, and at least one.
-    pub(super) const fn new(limit: usize) -> Self {
-        Self { limit: if limit == 0 { 1 } else { limit }, taken: BTreeMap::new() }
+    /// At most `limit` places, and `limit_per_source` for one source; at least one of each.
+    pub(super) fn new(limit: usize, limit_per_source: usize) -> Self {
+        Self { limit: limit.max(1), limit_per_source: limit_per_source.max(1), taken: Vec::new() }
     }
 
-    /// A place for an address, if it may have one more.
-    pub(super) fn take(&mut self, address: IpAddr) -> Option<Place> {
-        self.taken.retain(|_, places| Arc::strong_count(places) > 1);
-        let places = self.taken.entry(address.to_canonical()).or_default();
-        (Arc::strong_count(places) <= self.limit).then(|| Place(Arc::clone(places)))
+    /// Gives a place to a handshake that has begun, and aborts another one where there are too many.
+    pub(super) fn take(&mut self, address: IpAddr, handshake: AbortHandle) {
+        self.taken.retain(|place| !place.handshake.is_finished());
+        let source = network(address);
+        self.taken.push(Place { source, handshake });
+        let of_source = self.taken.iter().filter(|place| place.source == source).count();
+        let crowded = if of_source > self.limit_per_source {
+            Some(source)
+        } else if self.taken.len() > self.limit {
+            self.most_crowded()
+        } else {
+            None
+        };
+        let oldest = crowded.and_then(|source| self.taken.iter().position(|place| place.source == source));
+        if let Some(oldest) = oldest {
+            self.taken.remove(oldest).handshake.abort();
+        }
+    }
+
+    /// The source with the most places; of several that which has had one for the longest time.
+    fn most_crowded(&self) -> Option<IpAddr> {
+        let mut counts: BTreeMap<IpAddr, usize> = BTreeMap::new();
+        for place in &self.taken {
+            *counts.entry(place.source).or_default() += 1;
+        }
+        let most = counts.values().max()?;
+        self.taken.iter().map(|place| place.source).find(|source| counts.get(source) == Some(most))
     }
 }
 
@@ -46,28 +76,103 @@ pub(super) fn foreign_origin(headers: &HeaderMap, allowed: &[String]) -> Option<
 mod tests {
     use super::*;
 
-    #[test]
-    fn an_address_has_its_share_of_places_and_gets_them_back() {
-        let [one, other]: [IpAddr; 2] = [[10, 0, 0, 1].into(), [10, 0, 0, 2].into()];
-        let mut places = Places::new(2);
-        let first = places.take(one).unwrap();
-        let _second = places.take(one).unwrap();
-        assert!(places.take(one).is_none());
-        assert!(places.take("::ffff:10.0.0.1".parse().unwrap()).is_none(), "the same host by way of IPv6");
-        let _third = places.take(other).unwrap();
-        drop(first);
-        let _fourth = places.take(one).unwrap();
-        assert!(places.take(one).is_none());
-        assert_eq!(places.taken.len(), 2);
+    use rstest::rstest;
+
+    /// A handshake that never ends by itself.
+    fn begin(places: &mut Places, address: &str) -> AbortHandle {
+        let handshake = tokio::spawn(core::future::pending::<()>()).abort_handle();
+        places.take(address.parse().unwrap(), handshake.clone());
+        handshake
     }
 
-    #[test]
-    fn addresses_without_a_place_are_forgotten() {
-        let mut places = Places::new(1);
-        for host in 0..=255 {
-            drop(places.take([10, 0, 0, host].into()).unwrap());
+    /// Which of the handshakes are still under way.
+    async fn under_way<const N: usize>(handshakes: [&AbortHandle; N]) -> [bool; N] {
+        // The runtime ends a task that was aborted when its turn comes.
+        tokio::task::yield_now().await;
+        handshakes.map(|handshake| !handshake.is_finished())
+    }
+
+    #[tokio::test]
+    async fn a_source_beyond_its_share_loses_its_oldest() {
+        let mut places = Places::new(8, 2);
+        let other = begin(&mut places, "10.0.0.2");
+        let first = begin(&mut places, "10.0.0.1");
+        let second = begin(&mut places, "::ffff:10.0.0.1");
+        assert_eq!(under_way([&other, &first, &second]).await, [true; 3]);
+        let third = begin(&mut places, "10.0.0.1");
+        assert_eq!(under_way([&other, &first, &second, &third]).await, [true, false, true, true]);
+        second.abort();
+        assert_eq!(under_way([&second]).await, [false]);
+        let fourth = begin(&mut places, "10.0.0.1");
+        assert_eq!(under_way([&third, &fourth]).await, [true, true], "what has ended takes no place");
+    }
+
+    #[tokio::test]
+    async fn an_ipv6_network_is_one_source() {
+        let mut places = Places::new(8, 1);
+        let first = begin(&mut places, "2001:db8::1");
+        let neighbour = begin(&mut places, "2001:db8:0:1::1");
+        let second = begin(&mut places, "2001:db8::ffff:2");
+        assert_eq!(under_way([&first, &neighbour, &second]).await, [false, true, true]);
+    }
+
+    #[tokio::test]
+    async fn a_newcomer_takes_the_oldest_place_of_the_most_crowded_source() {
+        let mut places = Places::new(4, 3);
+        let honest = begin(&mut places, "10.0.0.9");
+        let few = begin(&mut places, "10.0.0.2");
+        let [first, second] = [(); 2].map(|()| begin(&mut places, "10.0.0.1"));
+        let newcomer = begin(&mut places, "10.0.0.3");
+        assert_eq!(
+            under_way([&honest, &few, &first, &second, &newcomer]).await,
+            [true, true, false, true, true]
+        );
+        let alone = begin(&mut places, "10.0.0.4");
+        assert_eq!(
+            under_way([&honest, &few, &second, &newcomer, &alone]).await,
+            [false, true, true, true, true]
+        );
+    }
+
+    /// The bound that the threat model states: fewer sources than places abort no handshake of a source that has one.
+    #[rstest]
+    #[case(1)]
+    #[case(4)]
+    #[case(30)]
+    #[tokio::test]
+    async fn fewer_sources_than_places_keep_nobody_out(#[case] attackers: u32) {
+        let mut places = Places::new(32, 8);
+        let flood = |places: &mut Places| {
+            for round in 0..40 {
+                for attacker in 0..attackers {
+                    // Not in the same order each time.
+                    let attacker = (attacker * 7 + round) % attackers;
+                    begin(places, &format!("10.1.0.{attacker}"));
+                }
+            }
+        };
+        flood(&mut places);
+        let honest = begin(&mut places, "192.0.2.1");
+        flood(&mut places);
+        assert_eq!(under_way([&honest]).await, [true]);
+        assert_eq!(places.taken.len(), 32.min(attackers as usize * 8 + 1));
+    }
+
+    /// With more sources a handshake has as long as it takes to begin one from each place.
+    #[tokio::test]
+    async fn many_sources_have_to_fill_all_places_anew() {
+        let mut places = Places::new(32, 8);
+        let mut attackers = (0..=u8::MAX).map(|attacker| format!("10.1.0.{attacker}"));
+        for attacker in attackers.by_ref().take(64) {
+            begin(&mut places, &attacker);
         }
-        assert_eq!(places.taken.len(), 1);
+        let honest = begin(&mut places, "192.0.2.1");
+        for attacker in attackers.by_ref().take(31) {
+            begin(&mut places, &attacker);
+        }
+        assert_eq!(under_way([&honest]).await, [true]);
+        begin(&mut places, &attackers.next().unwrap());
+        assert_eq!(under_way([&honest]).await, [false]);
     }
 
     #[test]

@@ -17,11 +17,11 @@ pub struct WebSocketConfig {
     pub max_frame_bytes: usize,
     /// From the first packet to the end of the WebSocket handshake, with that of TLS, at either end. Default: 10 s.
     pub handshake_timeout: Duration,
-    /// Handshakes that a listener carries on at the same time; further peers wait in the system's queue.
-    /// At least 1. Default: 32.
+    /// Handshakes that a listener carries on at the same time, those of TLS included. When there are so many, the next
+    /// peer takes the place of the oldest one from the address with the most. At least 1. Default: 32.
     pub max_pending_handshakes: usize,
-    /// How many of them may be with one network address; what it opens beyond that is closed at once. At least 1.
-    /// Default: 8.
+    /// How many of them may be with one IPv4 address or IPv6 /64; what it opens beyond that takes the place of its
+    /// oldest one. At least 1. Default: 8.
     pub max_pending_handshakes_per_address: usize,
     /// The origins of web pages that may connect, such as `https://wallet.example`. Browsers name the origin of the
     /// page, and peers, which are not browsers, name none. Default: none, so that no page that somebody opens

@@ -41,7 +41,7 @@ pub(super) async fn listen<T: Transaction>(
         tcp.local_addr().map_err(|source| TransportError::Bind { address: address.clone(), source })?;
     let (scheme, host) = (endpoint.scheme(), endpoint.written_host);
     let (address, is_tls) = (printable_addr(&format!("{scheme}{host}:{}", bound.port())), endpoint.is_tls);
-    let places = Places::new(config.max_pending_handshakes_per_address);
+    let places = Places::new(config.max_pending_handshakes, config.max_pending_handshakes_per_address);
     let handshakes = JoinSet::new();
     let paused_until = None;
     Ok(Box::new(WsListener { address, is_tls, tcp, formats, config, places, handshakes, paused_until }))
@@ -96,16 +96,17 @@ impl<T: Transaction> Listener<T> for WsListener<T> {
 
     async fn accept(&mut self) -> Result<Box<dyn Connection<T>>, TransportError> {
         loop {
-            let has_room = self.handshakes.len() < self.config.max_pending_handshakes.max(1);
             // In this order, and not at random, so that a simulation can be repeated.
             tokio::select! {
                 biased;
                 Some(finished) = self.handshakes.join_next() => match finished {
                     Ok(Ok(connection)) => return Ok(Box::new(connection)),
                     Ok(Err(error)) => tracing::info!(%error, "refused a connection"),
+                    // It lost its place to another one.
+                    Err(error) if error.is_cancelled() => {}
                     Err(error) => tracing::error!(%error, "a handshake panicked"),
                 },
-                accepted = accept_tcp(&self.tcp, self.paused_until), if has_room => match accepted {
+                accepted = accept_tcp(&self.tcp, self.paused_until) => match accepted {
                     Ok((socket, remote)) => self.start_handshake(socket, remote),
                     Err(error) => {
                         tracing::warn!(%error, address = %self.address, "cannot accept a connection");
@@ -120,26 +121,22 @@ impl<T: Transaction> Listener<T> for WsListener<T> {
 impl<T: Transaction> WsListener<T> {
     fn start_handshake(&mut self, socket: Box<dyn Socket>, remote: SocketAddr) {
         self.paused_until = None;
-        let Some(place) = self.places.take(remote.ip()) else {
-            tracing::debug!(%remote, "too many handshakes with this address");
-            return;
-        };
+        let ip = remote.ip();
         let (formats, config) = (self.formats.clone(), self.config.clone());
         let is_tls = self.is_tls;
         let remote = printable_addr(&format!("{}://{remote}", if is_tls { "wss" } else { "ws" }));
-        self.handshakes.spawn(async move {
+        let handshake = self.handshakes.spawn(async move {
             let after = config.handshake_timeout;
             let upgraded = timeout(after, async {
                 let secured = secure::accept(&remote, is_tls, socket, &config).await?;
                 upgrade(&remote, secured, &formats, config).await
             });
-            let upgraded = upgraded.await;
-            drop(place);
-            match upgraded {
+            match upgraded.await {
                 Ok(result) => result,
                 Err(_) => Err(TransportError::Timeout { address: remote, step: "the handshake", after }),
             }
         });
+        self.places.take(ip, handshake);
     }
 }
 
