@@ -50,7 +50,7 @@ pub mod testing;
 
 pub use primitives::{
     Address, Block, BodyDigest, CompactTarget, CompactTargetError, Context, Difficulty, EncodeError, Hash,
-    Header, ParseHexError, Rejected, Target, Timestamp, Transaction, Work, merkle, transaction_id,
+    Header, Panicked, ParseHexError, Rejected, Target, Timestamp, Transaction, Work, merkle, transaction_id,
 };
 /// The number type of [`Target`] and [`Work`], so that reading one takes no dependency on ruint.
 pub use ruint::aliases::U256;
@@ -77,7 +77,7 @@ pub use miner::{
 pub use protocol::{
     Ban, CloseReason, ConnectError, Direction, Event, Hello, HostError, Input, KnownAddress, Message,
     MessageKind, Now, Output, PeerAddr, PeerAddrError, PeerHost, PeerId, PeerInfo, Protocol, ProtocolConfig,
-    Reach, Tip, limits,
+    Reach, RemovalReason, TemplateError, Tip, limits,
 };
 
 #[cfg(feature = "node")]

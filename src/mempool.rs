@@ -11,8 +11,10 @@ use std::sync::Arc;
 use crate::chain::{Blockchain, Imported};
 use crate::consensus::BlockError;
 use crate::miner::Template;
+use crate::primitives::application::{self, ApplyError};
+use crate::primitives::serde_form::check_serde_form;
 use crate::primitives::{
-    Address, Block, EncodeError, Hash, Header, Rejected, Timestamp, Transaction, merkle,
+    Address, Block, EncodeError, Hash, Header, Panicked, Rejected, Timestamp, Transaction, merkle,
 };
 
 pub(crate) use recent::RecentSet;
@@ -31,6 +33,8 @@ pub struct Mempool<T: Transaction = String> {
     /// The state after the tip and all pending transactions.
     state: T::State,
     mined: RecentSet,
+    /// What was removed, so that no peer brings it back.
+    removed: RecentSet,
     shares: Shares,
     /// Whether room could not be made without losing what this node itself submitted. It is not tried again before
     /// the chain has moved on, as each try applies everything anew.
@@ -87,6 +91,9 @@ impl MempoolConfig {
     }
 }
 
+/// Ids of removed transactions that are remembered.
+const MAX_REMOVED_IDS: usize = 10_000;
+
 /// Who brings a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -120,9 +127,18 @@ pub enum MempoolError {
         /// The transaction's id.
         id: Hash,
     },
+    /// A peer sends what was removed lately, by [`Mempool::remove`] or because no block can be mined with it.
+    #[error("transaction {id} was removed")]
+    Removed {
+        /// The transaction's id.
+        id: Hash,
+    },
     /// The application refuses it, on top of the chain and what is pending.
     #[error("transaction is rejected: {0}")]
     Rejected(#[from] Rejected),
+    /// The application's own code panicked on it.
+    #[error("transaction is refused: {0}")]
+    Panicked(#[from] Panicked),
     /// It fits into no block.
     #[error("transaction has {got} bytes, expected at most {limit}")]
     TooLarge {
@@ -139,9 +155,19 @@ pub enum MempoolError {
         /// Their canonical bytes.
         bytes: usize,
     },
-    /// It has no canonical bytes.
+    /// It has no canonical bytes, or its serde form does not read back as the same value, so that no store could keep
+    /// it and no peer could read it.
     #[error("transaction has {0}")]
     Encode(#[from] EncodeError),
+}
+
+impl From<ApplyError> for MempoolError {
+    fn from(error: ApplyError) -> Self {
+        match error {
+            ApplyError::Rejected(reason) => Self::Rejected(reason),
+            ApplyError::Panicked(panic) => Self::Panicked(panic),
+        }
+    }
 }
 
 impl<T: Transaction> Mempool<T> {
@@ -149,6 +175,7 @@ impl<T: Transaction> Mempool<T> {
     pub fn new(chain: &Blockchain<T>, config: MempoolConfig) -> Self {
         Self {
             mined: RecentSet::new(config.max_mined_ids),
+            removed: RecentSet::new(MAX_REMOVED_IDS),
             config,
             queue: BTreeMap::new(),
             places: BTreeMap::new(),
@@ -178,7 +205,7 @@ impl<T: Transaction> Mempool<T> {
         now: Timestamp,
     ) -> Result<Hash, MempoolError> {
         let mut bytes = Vec::new();
-        transaction.encode(&mut bytes)?;
+        application::encode(&transaction, &mut bytes)?;
         let (id, size) = (merkle::leaf_hash(&bytes), bytes.len());
         let limit = chain.spec().max_block_bytes() - Header::LEN;
         if size > limit {
@@ -190,6 +217,12 @@ impl<T: Transaction> Mempool<T> {
         if matches!(source, Source::Peer { .. }) && self.was_mined(&id) {
             return Err(MempoolError::AlreadyMined { id });
         }
+        if self.removed.contains(&id) {
+            if matches!(source, Source::Peer { .. }) {
+                return Err(MempoolError::Removed { id });
+            }
+            self.removed.remove_all(&BTreeSet::from([id]));
+        }
         let origin = Origin::from(source);
         let evicted = if self.amount().one_more(size).fits(&self.config) {
             BTreeSet::new()
@@ -199,16 +232,17 @@ impl<T: Transaction> Mempool<T> {
                 .filter(|_| !self.is_stuck)
                 .ok_or_else(|| self.full())?
         };
+        check_serde_form(&transaction)?;
         let header = chain.next_header(Address::ZERO, Hash::ZERO, now);
         let mut state = self.state.clone();
-        transaction.apply(&mut state, &header.context())?;
+        application::apply(&transaction, &mut state, &header.context())?;
         if !evicted.is_empty() {
-            if !self.evict(&evicted, chain, now) {
+            if self.take_out(&evicted, true, chain, now).is_none() {
                 self.is_stuck = true;
                 return Err(self.full());
             }
             state = self.state.clone();
-            transaction.apply(&mut state, &header.context())?;
+            application::apply(&transaction, &mut state, &header.context())?;
         }
         self.state = state;
         self.push(Pending { id, size, origin, transaction });
@@ -238,7 +272,7 @@ impl<T: Transaction> Mempool<T> {
     ) {
         let mut candidates: Vec<Pending<T>> = Vec::new();
         for (id, size, transaction) in disconnected.iter().rev().flat_map(|block| measured(block)) {
-            if !flaw!(LosesTransactions) {
+            if !flaw!(LosesTransactions) && !self.removed.contains(&id) {
                 let (origin, transaction) = (Origin::Unknown, transaction.clone());
                 candidates.push(Pending { id, size, origin, transaction });
             }
@@ -284,11 +318,22 @@ impl<T: Transaction> Mempool<T> {
         miner: Address,
         now: Timestamp,
     ) -> Result<Template<T>, BlockError> {
+        self.template_of(usize::MAX, chain, miner, now)
+    }
+
+    /// [`template`](Self::template) of the first `count` pending transactions.
+    pub(crate) fn template_of(
+        &self,
+        count: usize,
+        chain: &Blockchain<T>,
+        miner: Address,
+        now: Timestamp,
+    ) -> Result<Template<T>, BlockError> {
         let header = chain.next_header(miner, Hash::ZERO, now);
         let mut trial = Trial::new(chain.state().clone(), header.context());
         let mut room = chain.spec().max_block_bytes() - Header::LEN;
         let mut data = Vec::new();
-        for pending in self.queue.values() {
+        for pending in self.queue.values().take(count) {
             if pending.size > room || data.len() == chain.spec().max_block_transactions() {
                 break;
             }
@@ -298,6 +343,41 @@ impl<T: Transaction> Mempool<T> {
             }
         }
         chain.template_for(miner, data, now)
+    }
+
+    /// Removes a pending transaction, and those that no longer apply without it. Returns their ids, the removed one first,
+    /// or none if it is not pending. Peers cannot bring it back while its id is among the last 10,000 that were removed;
+    /// the application can submit it again.
+    pub fn remove(&mut self, id: &Hash, chain: &Blockchain<T>, now: Timestamp) -> Vec<Hash> {
+        self.remove_all(&BTreeSet::from([*id]), chain, now)
+    }
+
+    /// [`remove`](Self::remove) for several at once; returns their ids in the order of their arrival.
+    pub(crate) fn remove_all(
+        &mut self,
+        ids: &BTreeSet<Hash>,
+        chain: &Blockchain<T>,
+        now: Timestamp,
+    ) -> Vec<Hash> {
+        let places: BTreeSet<u64> = ids.iter().filter_map(|id| self.places.get(id).copied()).collect();
+        if places.is_empty() {
+            return Vec::new();
+        }
+        for id in ids.iter().filter(|id| self.places.contains_key(id)) {
+            self.removed.insert(*id);
+        }
+        self.is_stuck = false;
+        self.take_out(&places, false, chain, now).unwrap_or_default()
+    }
+
+    /// Takes this transaction from no peer.
+    pub(crate) fn refuse(&mut self, id: Hash) {
+        self.removed.insert(id);
+    }
+
+    /// Whether a peer may be asked for this transaction: it is not pending, and was neither mined nor removed lately.
+    pub(crate) fn wants(&self, id: &Hash) -> bool {
+        !self.contains(id) && !self.was_mined(id) && !self.removed.contains(id)
     }
 
     /// The number of pending transactions.
@@ -357,26 +437,35 @@ impl<T: Transaction> Mempool<T> {
         candidates.iter().take(self.config.max_transactions).take_while(within).count()
     }
 
-    /// Takes out what stands at these places, and what does not apply without it. Changes nothing and returns `false`
-    /// where this node itself submitted some of that.
-    fn evict(&mut self, places: &BTreeSet<u64>, chain: &Blockchain<T>, now: Timestamp) -> bool {
+    /// Takes out what stands at these places, and what does not apply without it, and returns the ids of all that. If
+    /// `spares_own` and this node itself submitted some of what does not apply, it changes nothing and returns `None`.
+    fn take_out(
+        &mut self,
+        places: &BTreeSet<u64>,
+        spares_own: bool,
+        chain: &Blockchain<T>,
+        now: Timestamp,
+    ) -> Option<Vec<Hash>> {
         let header = chain.next_header(Address::ZERO, Hash::ZERO, now);
         let mut trial = Trial::new(chain.state().clone(), header.context());
         let mut kept = BTreeSet::new();
         for (place, pending) in self.queue.iter().filter(|(place, _)| !places.contains(place)) {
             if trial.apply(&pending.transaction).is_ok() {
                 kept.insert(*place);
-            } else if pending.origin == Origin::Own {
-                return false;
+            } else if spares_own && pending.origin == Origin::Own {
+                return None;
             }
         }
         self.state = trial.into_state();
+        let mut taken = Vec::new();
         for (place, pending) in self.take_queue() {
             if kept.contains(&place) {
                 self.push(pending);
+            } else {
+                taken.push(pending.id);
             }
         }
-        true
+        Some(taken)
     }
 
     fn amount(&self) -> Amount {
@@ -409,7 +498,7 @@ fn measured<T: Transaction>(block: &Block<T>) -> impl Iterator<Item = (Hash, usi
     let mut bytes = Vec::new();
     block.data().iter().filter_map(move |transaction| {
         bytes.clear();
-        transaction.encode(&mut bytes).ok()?;
+        application::encode(transaction, &mut bytes).ok()?;
         Some((merkle::leaf_hash(&bytes), bytes.len(), transaction))
     })
 }

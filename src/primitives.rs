@@ -1,5 +1,6 @@
 //! L0: the values that everything else is made of. No rules, no state, no I/O.
 
+pub(crate) mod application;
 mod block;
 mod bounded;
 mod by_hash;
@@ -7,12 +8,14 @@ mod bytes;
 mod hash;
 mod header;
 pub mod merkle;
+pub(crate) mod serde_form;
 pub(crate) mod sha256;
 mod target;
 mod transaction;
 mod units;
 mod work;
 
+pub use application::Panicked;
 pub use block::{Block, BodyDigest, transaction_id};
 pub(crate) use bounded::{bounded_by_weight, bounded_vec};
 pub(crate) use by_hash::{ByHash, HashSet};

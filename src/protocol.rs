@@ -14,6 +14,7 @@ mod io;
 mod kind;
 pub mod limits;
 mod message;
+mod minable;
 mod peer;
 mod relay;
 mod reputation;
@@ -30,7 +31,10 @@ pub use config::ProtocolConfig;
 pub(crate) use config::printable;
 pub use discovery::{KnownAddress, Reach};
 pub use host::{HostError, PeerHost};
-pub use io::{CloseReason, Direction, Event, Input, Now, Output, PeerId};
+pub use io::{CloseReason, Direction, Event, Input, Now, Output, PeerId, RemovalReason};
+pub use minable::TemplateError;
+#[cfg(feature = "node")]
+pub(crate) use minable::check_sendable;
 pub use kind::MessageKind;
 pub use message::{Hello, Message, Tip};
 pub use peer::PeerInfo;
@@ -262,7 +266,7 @@ impl<T: Transaction> Protocol<T> {
             Some(mut verdicts) => verdicts.pop().unwrap_or(Ok(Verdict::Duplicate)),
             None => Err(self.store_failure().into()),
         };
-        verdict?;
+        verdict.inspect_err(|error| self.drop_refused(block, error, now))?;
         let is_best = self.chain.is_best(block.hash()).unwrap_or_else(|error| {
             self.read_failed(error);
             self.chain.tip() == block

@@ -47,8 +47,8 @@ pub trait Transport<T: Transaction = String>: Debug + Send + Sync + 'static {
     /// [`TransportError::BadAddress`].
     fn check_address(&self, address: &PeerAddr) -> Result<(), TransportError>;
 
-    /// Whether this message could be sent to every peer, in each form that it may take on the way. A node asks before
-    /// it mines a block.
+    /// Whether this message could be sent to every peer, in each form that it may take on the way, and is read there as
+    /// an equal one. A node asks before it takes a transaction and before it mines a block.
     ///
     /// Provided: every message can be sent.
     ///

@@ -5,6 +5,8 @@ use super::ancestry::Next;
 use crate::consensus::BlockError;
 use crate::consensus::check;
 use crate::miner::Template;
+use crate::primitives::application;
+use crate::primitives::serde_form::check_serde_form;
 use crate::primitives::{Address, BodyDigest, Hash, Header, Timestamp, Transaction};
 
 impl<T: Transaction> Blockchain<T> {
@@ -12,8 +14,8 @@ impl<T: Transaction> Blockchain<T> {
     ///
     /// # Errors
     ///
-    /// The rule that a block with these transactions would break: one that the application refuses, too many
-    /// transactions, or too many bytes.
+    /// The rule that a block with these transactions would break: one that the application refuses, one that
+    /// does not come back from its serde form, too many transactions, or too many bytes.
     pub fn template(&self, data: Vec<T>, now: Timestamp) -> Result<Template<T>, BlockError> {
         self.template_for(Address::ZERO, data, now)
     }
@@ -30,6 +32,8 @@ impl<T: Transaction> Blockchain<T> {
         now: Timestamp,
     ) -> Result<Template<T>, BlockError> {
         check::count(data.len(), &self.spec)?;
+        // Whether a store can keep it, before it takes work.
+        data.iter().try_for_each(check_serde_form)?;
         let digest = BodyDigest::of(&data)?;
         if !self.spec.fits(&digest) {
             return Err(BlockError::Size { got: digest.size, limit: self.spec.max_block_bytes() });
@@ -37,7 +41,7 @@ impl<T: Transaction> Blockchain<T> {
         let mut header = self.next_header(miner, digest.merkle_root(), now);
         let mut state = self.state().clone();
         check::apply_all(&header, &data, &mut state)?;
-        header.state_root = T::state_root(&state);
+        header.state_root = application::state_root::<T>(&state)?;
         Ok(Template::new(header, data))
     }
 

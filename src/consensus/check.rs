@@ -2,6 +2,7 @@
 
 use super::error::BlockError;
 use super::spec::ChainSpec;
+use crate::primitives::application::{self, ApplyError};
 use crate::primitives::{Block, BodyDigest, CompactTarget, Hash, Header, Target, Timestamp, Transaction};
 
 /// What the ancestors of a header ask of it.
@@ -99,7 +100,7 @@ pub(crate) fn apply<T: Transaction>(
     state: &mut T::State,
 ) -> Result<(), BlockError> {
     apply_all(header, data, state)?;
-    let state_root = T::state_root(state);
+    let state_root = application::state_root::<T>(state)?;
     if header.state_root != state_root {
         return Err(BlockError::StateRoot { got: state_root, expected: header.state_root });
     }
@@ -114,7 +115,10 @@ pub(crate) fn apply_all<T: Transaction>(
 ) -> Result<(), BlockError> {
     let context = header.context();
     for (index, transaction) in data.iter().enumerate() {
-        transaction.apply(state, &context).map_err(|reason| BlockError::Transaction { index, reason })?;
+        application::apply(transaction, state, &context).map_err(|error| match error {
+            ApplyError::Rejected(reason) => BlockError::Transaction { index, reason },
+            ApplyError::Panicked(panic) => BlockError::ApplyPanicked { index, panic },
+        })?;
     }
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! Why a block is refused: one variant per rule, each with what it got and what the rule asks for.
 
-use crate::primitives::{CompactTarget, CompactTargetError, EncodeError, Hash, Header, Rejected, Timestamp};
+use crate::primitives::{
+    CompactTarget, CompactTargetError, EncodeError, Hash, Header, Panicked, Rejected, Timestamp,
+};
 use crate::store::StoreError;
 
 /// The rule that a header or a block breaks.
@@ -110,6 +112,19 @@ pub enum BlockError {
         #[source]
         reason: Rejected,
     },
+    /// The application's [`apply`](crate::Transaction::apply) panicked on a transaction, which is refused like one that
+    /// the application rejects.
+    #[error("transaction {index} cannot be applied: {panic}")]
+    ApplyPanicked {
+        /// Its place in the block, from 0.
+        index: usize,
+        /// What panicked.
+        #[source]
+        panic: Panicked,
+    },
+    /// The application's [`state_root`](crate::Transaction::state_root) panicked on the state after the block.
+    #[error("no state root: {0}")]
+    StateRootPanicked(#[from] Panicked),
     /// The application's state after the block is not what the header commits to: `apply` is not
     /// deterministic, or the miner lied.
     #[error("state root is {got}, expected {expected}")]
@@ -220,6 +235,8 @@ impl BlockError {
             Self::Count { .. } => "max_block_transactions",
             Self::Encode(_) => "canonical_encoding",
             Self::Transaction { .. } => "transaction",
+            Self::ApplyPanicked { .. } => "apply_panicked",
+            Self::StateRootPanicked(_) => "state_root_panicked",
             Self::StateRoot { .. } => "state_root",
             Self::InvalidParent { .. } | Self::KnownInvalid { .. } => "known_invalid",
             Self::InvalidAncestor { error, .. } => error.rule(),
@@ -253,7 +270,19 @@ impl BlockError {
     /// remembered as bad. A body that does not belong to the header says nothing about the header, and whether one with
     /// too many transactions does is not known, because they are counted before they are hashed.
     pub(crate) const fn condemns_header(&self) -> bool {
-        matches!(self, Self::Size { .. } | Self::Transaction { .. } | Self::StateRoot { .. })
+        matches!(
+            self,
+            Self::Size { .. }
+                | Self::Transaction { .. }
+                | Self::ApplyPanicked { .. }
+                | Self::StateRootPanicked(_)
+                | Self::StateRoot { .. }
+        )
+    }
+
+    /// Whether the verdict is on the transactions of a block, so that a block of others may be good.
+    pub(crate) const fn blames_body(&self) -> bool {
+        matches!(self, Self::Encode(_) | Self::MerkleRoot { .. } | Self::Count { .. }) || self.condemns_header()
     }
 
     pub(crate) const fn version(header: &Header) -> Self {

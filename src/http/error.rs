@@ -39,6 +39,7 @@ pub(crate) enum Code {
     UnsupportedMediaType,
     TransactionRejected,
     TransactionNotEncodable,
+    TransactionPanicked,
     TransactionTooLarge,
     BlockTooLarge,
     Internal,
@@ -71,6 +72,7 @@ impl Code {
             Self::UnsupportedMediaType => 415,
             Self::TransactionRejected
             | Self::TransactionNotEncodable
+            | Self::TransactionPanicked
             | Self::TransactionTooLarge
             | Self::BlockTooLarge => 422,
             Self::Internal => 500,
@@ -125,10 +127,12 @@ impl From<MempoolError> for ApiError {
         let code = match error {
             MempoolError::AlreadyPending { .. } => Code::AlreadyPending,
             MempoolError::AlreadyMined { .. } => Code::AlreadyMined,
+            MempoolError::Removed { .. } => Code::TransactionRejected,
             MempoolError::Rejected(_) => Code::TransactionRejected,
             MempoolError::TooLarge { .. } => Code::TransactionTooLarge,
             MempoolError::Full { .. } => Code::MempoolFull,
             MempoolError::Encode(_) => Code::TransactionNotEncodable,
+            MempoolError::Panicked(_) => Code::TransactionPanicked,
         };
         Self::new(code, error.to_string())
     }

@@ -131,6 +131,7 @@ impl From<SubmitError> for ApiError {
     fn from(error: SubmitError) -> Self {
         match error {
             SubmitError::Mempool(error) => error.into(),
+            SubmitError::Unsendable(_) => Self::new(Code::TransactionNotEncodable, error.to_string()),
             SubmitError::Stopped(_) => Self::new(Code::ShuttingDown, error.to_string()),
         }
     }
@@ -156,6 +157,9 @@ impl From<MineError> for ApiError {
             MineError::Refused(BlockError::Transaction { .. }) => Code::TransactionRejected,
             MineError::Refused(BlockError::Size { .. } | BlockError::Count { .. })
             | MineError::Unsendable(_) => Code::BlockTooLarge,
+            MineError::Refused(BlockError::ApplyPanicked { .. } | BlockError::StateRootPanicked(_)) => {
+                Code::TransactionPanicked
+            }
             MineError::Refused(BlockError::Encode(_)) => Code::TransactionNotEncodable,
             MineError::Refused(BlockError::Store(_)) => Code::StoreFailed,
             MineError::Refused(_) | MineError::Threads(_) => Code::Internal,

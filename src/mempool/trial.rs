@@ -1,6 +1,7 @@
 //! Applying transactions one after another, skipping those that are refused.
 
-use crate::primitives::{Context, Rejected, Transaction};
+use crate::primitives::application::{self, ApplyError};
+use crate::primitives::{Context, Transaction};
 
 /// A state that transactions are tried on. A refused one leaves no trace, whatever its `apply` did before it
 /// gave up, and no clone is taken per transaction: a refusal goes back to the last checkpoint.
@@ -19,8 +20,8 @@ impl<'a, T: Transaction> Trial<'a, T> {
         Self { context, checkpoint: state.clone(), state, since: Vec::new() }
     }
 
-    pub(super) fn apply(&mut self, transaction: &'a T) -> Result<(), Rejected> {
-        let outcome = transaction.apply(&mut self.state, &self.context);
+    pub(super) fn apply(&mut self, transaction: &'a T) -> Result<(), ApplyError> {
+        let outcome = application::apply(transaction, &mut self.state, &self.context);
         if outcome.is_ok() {
             self.since.push(transaction);
             if self.since.len() == CHECKPOINT_INTERVAL {
@@ -31,7 +32,7 @@ impl<'a, T: Transaction> Trial<'a, T> {
             self.state = self.checkpoint.clone();
             for accepted in &self.since {
                 // It was accepted on the same state before, and `apply` is deterministic.
-                let _ = accepted.apply(&mut self.state, &self.context);
+                let _ = application::apply(*accepted, &mut self.state, &self.context);
             }
         }
         outcome

@@ -11,8 +11,9 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 
 use super::driver::Incoming;
-use crate::primitives::Transaction;
+use crate::primitives::{Hash, Transaction, transaction_id};
 use crate::protocol::{CloseReason, Direction, Message, PeerAddr, PeerId, Reach};
+use crate::wire::WireError;
 use crate::transport::{Connection, Listener, Outgoing, Receiver, Sender, Transport, TransportError};
 
 /// Messages that wait for a peer to read; one that costs memory of its own counts for several. A peer whose
@@ -53,6 +54,9 @@ pub(super) struct Link<T> {
     _open: oneshot::Sender<Infallible>,
 }
 
+/// The id of a transaction, and why it cannot be sent.
+pub(super) type Unsendable = (Hash, Arc<TransportError>);
+
 /// A message, and the room that it takes up.
 type Queued<T> = (Outgoing<T>, OwnedSemaphorePermit);
 
@@ -86,6 +90,7 @@ pub(super) fn open<T: Transaction>(
     peer: PeerId,
     connection: Box<dyn Connection<T>>,
     place: Option<OwnedSemaphorePermit>,
+    transport: Option<Arc<dyn Transport<T>>>,
     incoming: &mpsc::Sender<Incoming<T>>,
     tasks: &mut JoinSet<()>,
 ) -> Link<T> {
@@ -93,7 +98,7 @@ pub(super) fn open<T: Transaction>(
     let (open, dropped) = oneshot::channel();
     let incoming = incoming.clone();
     let task = tasks.spawn(async move {
-        talk(peer, connection, messages, dropped, &incoming).await;
+        talk(peer, connection, transport.as_deref(), messages, dropped, &incoming).await;
         drop(place);
     });
     Link { queue, room: Arc::new(Semaphore::new(MAX_QUEUE)), task, _open: open }
@@ -103,13 +108,14 @@ pub(super) fn open<T: Transaction>(
 async fn talk<T: Transaction>(
     peer: PeerId,
     connection: Box<dyn Connection<T>>,
+    transport: Option<&dyn Transport<T>>,
     messages: mpsc::UnboundedReceiver<Queued<T>>,
     dropped: oneshot::Receiver<Infallible>,
     incoming: &mpsc::Sender<Incoming<T>>,
 ) {
     let (mut sender, receiver) = connection.split();
     let mut writing = pin!(async {
-        write(sender.as_mut(), messages).await?;
+        write(sender.as_mut(), messages, incoming).await?;
         sender.close().await;
         Ok(())
     });
@@ -119,7 +125,7 @@ async fn talk<T: Transaction>(
         written = &mut writing => Some(written),
         // From here on nothing more is read.
         _ = dropped => None,
-        () = read(peer, receiver, incoming) => None,
+        () = read(peer, receiver, transport, incoming) => None,
     };
     match written {
         Some(Ok(())) => {}
@@ -140,6 +146,7 @@ async fn talk<T: Transaction>(
 async fn read<T: Transaction>(
     peer: PeerId,
     mut receiver: Box<dyn Receiver<T>>,
+    transport: Option<&dyn Transport<T>>,
     incoming: &mpsc::Sender<Incoming<T>>,
 ) {
     // Room in `incoming` is no measure: one peer could fill all of it.
@@ -149,9 +156,13 @@ async fn read<T: Transaction>(
         let input = match receiver.recv().await {
             Ok(Some(message)) => {
                 message.digest_ahead();
-                Incoming::Received { peer, message, turn }
+                let (message, unsendable) = relayable(message, transport);
+                Incoming::Received { peer, message, unsendable, turn }
             }
             Ok(None) => Incoming::Ended { peer, reason: CloseReason::Ended },
+            Err(TransportError::Malformed(error @ WireError::UnsupportedType { .. })) => {
+                Incoming::Ended { peer, reason: CloseReason::Unreadable(Arc::new(error)) }
+            }
             Err(TransportError::Malformed(error)) => Incoming::Malformed { peer, error: Arc::new(error) },
             Err(TransportError::Violation(error)) => Incoming::Malformed { peer, error: error.into() },
             Err(error) => Incoming::Ended { peer, reason: CloseReason::Lost(Arc::new(error)) },
@@ -164,33 +175,96 @@ async fn read<T: Transaction>(
     core::future::pending::<()>().await;
 }
 
+/// A message of a peer without the transactions that this node could not tell its other peers of, and those.
+fn relayable<T: Transaction>(
+    message: Message<T>,
+    transport: Option<&dyn Transport<T>>,
+) -> (Message<T>, Vec<Unsendable>) {
+    let (Message::Transactions(_), Some(transport)) = (&message, transport) else {
+        return (message, Vec::new());
+    };
+    let message = Outgoing::new(message);
+    let is_fine = transport.check_message(&message).is_ok();
+    let transactions = match message.into_message() {
+        Message::Transactions(transactions) if !is_fine => transactions,
+        message => return (message, Vec::new()),
+    };
+    let mut unsendable = Vec::new();
+    let mut sendable = Vec::new();
+    for transaction in transactions {
+        let checked = transport.check_message(&Outgoing::new(Message::Transactions(vec![transaction.clone()])));
+        match (checked, transaction_id(&transaction)) {
+            (Err(error), Ok(id)) => unsendable.push((id, Arc::new(error))),
+            // One without an id is for the protocol to refuse.
+            _ => sendable.push(transaction),
+        }
+    }
+    (Message::Transactions(sendable), unsendable)
+}
+
 /// Writes what is queued until the driver has dropped the link.
 async fn write<T: Transaction>(
     sender: &mut dyn Sender<T>,
     mut messages: mpsc::UnboundedReceiver<Queued<T>>,
+    incoming: &mpsc::Sender<Incoming<T>>,
 ) -> Result<(), CloseReason> {
     while let Some((message, _room)) = messages.recv().await {
-        in_time(sender.feed(&message)).await?;
+        feed(sender, message, incoming).await?;
         // One flush for all that waits.
         while let Ok((message, _room)) = messages.try_recv() {
-            in_time(sender.feed(&message)).await?;
+            feed(sender, message, incoming).await?;
         }
-        in_time(sender.flush()).await?;
+        in_time(sender.flush()).await?.map_err(lost)?;
     }
     Ok(())
 }
 
-async fn in_time(step: impl Future<Output = Result<(), TransportError>>) -> Result<(), CloseReason> {
-    match timeout(WRITE_TIMEOUT, step).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => {
-            if let TransportError::Unsendable(_) = error {
-                tracing::error!(%error, "a peer cannot be told something; raise its and this node's frame limit");
+/// Feeds a message, or what can be said in its place if it has no form on this connection: to end the connection would
+/// have the peer come back and ask again, for ever.
+async fn feed<T: Transaction>(
+    sender: &mut dyn Sender<T>,
+    message: Outgoing<T>,
+    incoming: &mpsc::Sender<Incoming<T>>,
+) -> Result<(), CloseReason> {
+    let mut left = vec![message];
+    while let Some(message) = left.pop() {
+        match in_time(sender.feed(&message)).await? {
+            Err(TransportError::Unsendable(error)) => {
+                left.extend(substitutes(message.into_message()));
+                // The driver may be gone, and then nobody needs to know.
+                let _ = incoming.send(Incoming::Unsendable { error: Arc::new(error) }).await;
             }
-            Err(CloseReason::Lost(Arc::new(error)))
+            fed => fed.map_err(lost)?,
         }
-        Err(_) => Err(CloseReason::WriteTimeout(WRITE_TIMEOUT)),
     }
+    Ok(())
+}
+
+/// What to say in the place of a message that cannot be sent, last first: blocks one by one, as far as they can be, and
+/// of the others that they are not here.
+fn substitutes<T: Transaction>(message: Message<T>) -> Vec<Outgoing<T>> {
+    let substitutes = match message {
+        Message::Blocks(blocks) if blocks.len() > 1 => {
+            blocks.into_iter().rev().map(|block| Message::Blocks(vec![block])).collect()
+        }
+        Message::Blocks(blocks) if !blocks.is_empty() => {
+            vec![Message::NotFound { hashes: blocks.iter().map(|block| *block.hash()).collect() }]
+        }
+        Message::NewBlock(block) => vec![Message::Announce(*block.header())],
+        Message::Transactions(transactions) if !transactions.is_empty() => {
+            vec![Message::Transactions(Vec::new())]
+        }
+        _ => Vec::new(),
+    };
+    substitutes.into_iter().map(Outgoing::new).collect()
+}
+
+async fn in_time<R>(step: impl Future<Output = R>) -> Result<R, CloseReason> {
+    timeout(WRITE_TIMEOUT, step).await.map_err(|_| CloseReason::WriteTimeout(WRITE_TIMEOUT))
+}
+
+fn lost(error: TransportError) -> CloseReason {
+    CloseReason::Lost(Arc::new(error))
 }
 
 /// Hands every connection that peers open to the driver.
@@ -276,7 +350,7 @@ mod tests {
         }
         drop(queue);
         let mut sender = Noting::default();
-        write(&mut sender, messages).await.unwrap();
+        write(&mut sender, messages, &mpsc::channel(1).0).await.unwrap();
         assert_eq!(sender.0.into_inner().unwrap(), ["Ping(1)", "Ping(2)", "Ping(3)", "flush"]);
         assert_eq!(room.available_permits(), MAX_QUEUE, "what is written takes up no room");
     }

@@ -12,15 +12,16 @@ use tokio::task::{JoinSet, block_in_place};
 use tokio::time::{sleep_until, timeout};
 
 use super::Shared;
-use super::connection::{self, Link, MAX_QUEUE};
-use super::handle::{MineError, PeerError};
+use super::connection::{self, Link, MAX_QUEUE, Unsendable};
+use super::handle::{MineError, PeerError, SubmitError};
 use super::mining::{Ended, Mining, MiningConfig};
-use crate::mempool::MempoolError;
 use crate::primitives::{Block, Hash, Transaction};
 use crate::protocol::{
-    CloseReason, Direction, Event, Input, Message, Output, PeerAddr, PeerHost, PeerId, Protocol, limits,
+    CloseReason, Direction, Event, Input, Message, Output, PeerAddr, PeerHost, PeerId, Protocol,
+    RemovalReason, limits,
 };
 use crate::transport::{Connection, Listener, Outgoing, Transport};
+use crate::wire::WireError;
 
 /// What the tasks of connections tell the driver.
 #[derive(Debug)]
@@ -39,12 +40,18 @@ pub(super) enum Incoming<T: Transaction> {
     Received {
         peer: PeerId,
         message: Message<T>,
+        /// The transactions of the message that could not be told to others, which it no longer holds.
+        unsendable: Vec<Unsendable>,
         /// Until it is given back, nothing more is read of this peer.
         turn: OwnedSemaphorePermit,
     },
     Malformed {
         peer: PeerId,
         error: Arc<dyn Error + Send + Sync>,
+    },
+    /// A message of ours could not be sent to a peer. Its connection goes on.
+    Unsendable {
+        error: Arc<WireError>,
     },
     Ended {
         peer: PeerId,
@@ -57,7 +64,11 @@ pub(super) enum Incoming<T: Transaction> {
 pub(super) enum Command<T> {
     Submit {
         transaction: T,
-        reply: oneshot::Sender<Result<Hash, MempoolError>>,
+        reply: oneshot::Sender<Result<Hash, SubmitError>>,
+    },
+    RemoveTransaction {
+        id: Hash,
+        reply: oneshot::Sender<bool>,
     },
     Mine {
         data: Option<Vec<T>>,
@@ -101,6 +112,7 @@ pub(super) struct Driver<T: Transaction> {
     incoming: mpsc::Sender<Incoming<T>>,
     links: BTreeMap<PeerId, Link<T>>,
     next_peer: u64,
+    noted: Noted,
     /// One task a connection.
     talks: JoinSet<()>,
     /// Accepting, dialling, and what the driver has to tell itself.
@@ -139,6 +151,7 @@ impl<T: Transaction> Driver<T> {
             incoming,
             links: BTreeMap::new(),
             next_peer: 0,
+            noted: Noted::default(),
             talks: JoinSet::new(),
             errands: JoinSet::new(),
             outside,
@@ -160,6 +173,9 @@ impl<T: Transaction> Driver<T> {
         loop {
             prefers_commands = !prefers_commands;
             self.mining.pump(&self.shared);
+            if self.mining.take_removed() {
+                self.with_protocol(|_, _| ());
+            }
             let deadline = self.shared.read().poll_timeout().map(|elapsed| self.shared.clock.at(elapsed));
             // Not at random, so that a simulation can be repeated: first what comes seldom, then in turns what may come
             // without a pause.
@@ -200,18 +216,32 @@ impl<T: Transaction> Driver<T> {
             Incoming::Opened { direction, address, connection, place } => {
                 let peer = PeerId(self.next_peer);
                 self.next_peer += 1;
-                let link = connection::open(peer, connection, place, &self.incoming, &mut self.talks);
+                let link = connection::open(
+                    peer,
+                    connection,
+                    place,
+                    self.transport.clone(),
+                    &self.incoming,
+                    &mut self.talks,
+                );
                 self.links.insert(peer, link);
                 self.handle(Input::Connected { peer, direction, address });
             }
             Incoming::DialFailed { address, error } => self.handle(Input::DialFailed { address, error }),
-            Incoming::Received { peer, mut message, turn } => {
+            Incoming::Received { peer, mut message, unsendable, turn } => {
                 self.drop_foreign_addresses(&mut message);
                 // The next message may be read while this one is handled.
                 drop(turn);
+                for (id, error) in unsendable {
+                    self.with_protocol(|protocol, _| protocol.refuse_transaction(id, error));
+                }
                 self.handle(Input::Received { peer, message });
             }
             Incoming::Malformed { peer, error } => self.handle(Input::Malformed { peer, error }),
+            Incoming::Unsendable { error } => {
+                let is_first = !core::mem::replace(&mut self.noted.unsendable, true);
+                warn_once(is_first, &error, "a peer cannot be sent something, it is told that it is not here");
+            }
             Incoming::Ended { peer, reason } => {
                 self.links.remove(&peer);
                 self.handle(Input::Disconnected { peer, reason });
@@ -223,7 +253,10 @@ impl<T: Transaction> Driver<T> {
         // A caller that gave up waiting does not need the reply.
         match command {
             Command::Submit { transaction, reply } => {
-                let _ = reply.send(self.with_protocol(|protocol, now| protocol.submit(transaction, now)));
+                let _ = reply.send(self.submit(transaction));
+            }
+            Command::RemoveTransaction { id, reply } => {
+                let _ = reply.send(self.with_protocol(|protocol, now| protocol.remove_transaction(&id, now)));
             }
             Command::Mine { data, reply } => self.mining.request(data, reply),
             Command::MineContinuously(continuously) => self.mining.set_continuous(continuously, &self.shared),
@@ -250,6 +283,15 @@ impl<T: Transaction> Driver<T> {
             }
             Command::Shutdown => {}
         }
+    }
+
+    fn submit(&mut self, transaction: T) -> Result<Hash, SubmitError> {
+        let Some(transport) = &self.transport else {
+            return Ok(self.with_protocol(|protocol, now| protocol.submit(transaction, now))?);
+        };
+        let message = Outgoing::new(Message::Transactions(vec![transaction.clone()]));
+        transport.check_message(&message).map_err(SubmitError::Unsendable)?;
+        Ok(self.with_protocol(|protocol, now| protocol.submit(transaction, now))?)
     }
 
     fn connect(&mut self, address: PeerAddr) -> Result<(), PeerError> {
@@ -343,7 +385,7 @@ impl<T: Transaction> Driver<T> {
                 self.links.remove(&peer);
             }
             Output::Event(event) => {
-                log(&event);
+                self.noted.log(&event);
                 // Nobody has to listen.
                 let _ = self.outside.events.send(event);
             }
@@ -393,7 +435,40 @@ async fn next_turn<T: Transaction>(
     }
 }
 
-/// What an operator wants to read.
+/// Flaws of the application's type that the operator was warned of. Peers can have them show again and again.
+#[derive(Debug, Default)]
+struct Noted {
+    unsendable: bool,
+    unreadable: bool,
+    refused: bool,
+}
+
+impl Noted {
+    /// Logs what an operator wants to read.
+    fn log<T>(&mut self, event: &Event<T>) {
+        match event {
+            Event::PeerDisconnected { reason: reason @ CloseReason::Unreadable(_), .. } => {
+                let is_first = !core::mem::replace(&mut self.unreadable, true);
+                warn_once(is_first, reason, "a peer's messages cannot be read");
+            }
+            Event::TransactionRefused { id, error } => {
+                let is_first = !core::mem::replace(&mut self.refused, true);
+                warn_once(is_first, error, &format!("a peer's transaction {id} is refused"));
+            }
+            _ => log(event),
+        }
+    }
+}
+
+/// Warns of a flaw in the application's type, the first time; later it is for those who look closely.
+fn warn_once(is_first: bool, error: &impl core::fmt::Display, what: &str) {
+    if is_first {
+        tracing::warn!(%error, "{what}; see the documentation of `Transaction`; later cases are logged at debug level");
+    } else {
+        tracing::debug!(%error, "{what}");
+    }
+}
+
 fn log<T>(event: &Event<T>) {
     match event {
         Event::BlockConnected(block) => {
@@ -404,6 +479,12 @@ fn log<T>(event: &Event<T>) {
         }
         Event::HeadersAdvanced { height } => tracing::debug!(height, "headers advanced"),
         Event::TransactionAccepted { id } => tracing::debug!(%id, "transaction accepted"),
+        // For `Noted` to log.
+        Event::TransactionRefused { .. } => {}
+        Event::TransactionRemoved { id, reason: reason @ RemovalReason::Unminable(_) } => {
+            tracing::warn!(%id, %reason, "transaction removed");
+        }
+        Event::TransactionRemoved { id, reason } => tracing::info!(%id, %reason, "transaction removed"),
         Event::PeerConnected { peer, address, agent, .. } => {
             tracing::info!(%peer, %address, agent, "peer connected");
         }

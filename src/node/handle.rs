@@ -120,6 +120,11 @@ impl<T: Transaction> NodeHandle<T> {
         protocol.mempool().iter().take(limit).map(|(id, transaction)| (*id, transaction.clone())).collect()
     }
 
+    /// The pending transaction with this id.
+    pub fn transaction(&self, id: &Hash) -> Option<T> {
+        self.shared.read().mempool().transaction(id).cloned()
+    }
+
     /// The peers that have introduced themselves.
     pub fn peers(&self) -> Vec<PeerInfo> {
         self.shared.read().peers()
@@ -198,6 +203,18 @@ impl<T: Transaction> NodeHandle<T> {
     /// [`SubmitError`].
     pub async fn submit(&self, transaction: T) -> Result<Hash, SubmitError> {
         Ok(self.call(|reply| Command::Submit { transaction, reply }).await??)
+    }
+
+    /// Removes a pending transaction, and those that do not apply without it. Returns whether it was pending.
+    ///
+    /// Peers cannot bring it back while its id is among the last 10,000 that were removed, and until a restart; it can be
+    /// submitted again. A peer that has it already may still mine it.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`].
+    pub async fn remove_transaction(&self, id: Hash) -> Result<bool, Stopped> {
+        self.call(|reply| Command::RemoveTransaction { id, reply }).await
     }
 
     /// Mines a block with these transactions and waits for it. It is durable then, the tip of this node's chain,

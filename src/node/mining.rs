@@ -13,9 +13,9 @@ use super::Shared;
 use super::handle::MineError;
 use crate::consensus::BlockError;
 use crate::miner::{Miner, MiningJob, MiningOutcome, Template};
-use crate::primitives::{Address, Block, Hash, Header, Transaction};
-use crate::protocol::Message;
-use crate::transport::{Outgoing, Transport, TransportError};
+use crate::primitives::{Address, Block, Hash, Transaction};
+use crate::protocol::{Now, TemplateError, check_sendable};
+use crate::transport::{Outgoing, Transport};
 
 /// Requests that wait for their turn.
 pub(super) const MAX_REQUESTS: usize = 64;
@@ -80,6 +80,8 @@ pub(super) struct Mining<T> {
     queue: VecDeque<Request<T>>,
     job: Option<Job<T>>,
     jobs: u64,
+    /// Whether pending transactions were removed, because no block could be mined with them.
+    has_removed: bool,
     ended: mpsc::UnboundedSender<Ended<T>>,
     /// What has to carry the blocks to the peers.
     transport: Option<Arc<dyn Transport<T>>>,
@@ -91,7 +93,7 @@ impl<T: Transaction> Mining<T> {
         ended: mpsc::UnboundedSender<Ended<T>>,
         transport: Option<Arc<dyn Transport<T>>>,
     ) -> Self {
-        Self { config, queue: VecDeque::new(), job: None, jobs: 0, ended, transport }
+        Self { config, queue: VecDeque::new(), job: None, jobs: 0, has_removed: false, ended, transport }
     }
 
     pub(super) fn request(&mut self, data: Option<Vec<T>>, reply: Reply<T>) {
@@ -152,15 +154,10 @@ impl<T: Transaction> Mining<T> {
     ) -> Result<(), (Option<Request<T>>, MineError)> {
         let now = shared.clock.now();
         let data = request.as_ref().and_then(|request| request.data.clone());
-        let template = match shared.read().template(data, self.config.miner, now.wall) {
+        let template = match self.template(data, now, shared) {
             Ok(template) => template,
-            Err(error) => return Err((request, MineError::Refused(error))),
+            Err(error) => return Err((request, error)),
         };
-        if let Some(transport) = &self.transport
-            && let Err(error) = check_sendable(transport.as_ref(), template.clone())
-        {
-            return Err((request, MineError::Unsendable(error)));
-        }
         let (parent, height) = (template.header().previous_hash, template.header().height);
         match self.spawn(template) {
             Ok(threads) => {
@@ -175,6 +172,39 @@ impl<T: Transaction> Mining<T> {
             }
             Err(error) => Err((request, error)),
         }
+    }
+
+    /// The next block, with these transactions or with those that are pending. A pending one that keeps a block from being
+    /// mined is removed.
+    fn template(
+        &mut self,
+        data: Option<Vec<T>>,
+        now: Now,
+        shared: &Shared<T>,
+    ) -> Result<Template<T>, MineError> {
+        let is_pending = data.is_none();
+        let transport = self.transport.as_deref();
+        let check = |message| {
+            transport.map_or(Ok(()), |transport| transport.check_message(&Outgoing::new(message)))
+        };
+        let template = shared.read().template(data, self.config.miner, now.wall);
+        let checked = template.map_err(TemplateError::Refused).and_then(|template| {
+            check_sendable(template.clone(), check).map_err(TemplateError::Unsendable)?;
+            Ok(template)
+        });
+        match checked {
+            Err(error) if is_pending && error.blames_body() => {
+                self.has_removed = true;
+                Ok(shared.write().minable_template(self.config.miner, now, check)?)
+            }
+            checked => Ok(checked?),
+        }
+    }
+
+    /// Whether pending transactions were removed since this was last asked. What the protocol says of that is still to
+    /// be done.
+    pub(super) const fn take_removed(&mut self) -> bool {
+        core::mem::replace(&mut self.has_removed, false)
     }
 
     fn spawn(&mut self, template: Template<T>) -> Result<MiningJob, MineError> {
@@ -243,15 +273,4 @@ impl<T: Transaction> Mining<T> {
             self.queue.push_front(request);
         }
     }
-}
-
-/// Whether a block can be told to peers that want it at once, and to those that ask for it. Its nonce may be as long as
-/// any.
-fn check_sendable<T: Transaction>(
-    transport: &dyn Transport<T>,
-    template: Template<T>,
-) -> Result<(), TransportError> {
-    let block = Arc::new(template.into_block(Header::NONCE_LIMIT - 1));
-    transport.check_message(&Outgoing::new(Message::NewBlock(Arc::clone(&block))))?;
-    transport.check_message(&Outgoing::new(Message::Blocks(vec![block])))
 }

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::application;
 use super::bounded::bounded_vec;
 use super::hash::Hash;
 use super::header::Header;
@@ -80,7 +81,7 @@ impl<T: Transaction> Block<T> {
         let mut size = Header::LEN;
         for transaction in &self.data {
             bytes.clear();
-            if transaction.encode(&mut bytes).is_ok() {
+            if application::encode(transaction, &mut bytes).is_ok() {
                 size += bytes.len();
             }
         }
@@ -144,7 +145,7 @@ impl BodyDigest {
         let mut ids = Vec::with_capacity(data.len());
         for transaction in data {
             bytes.clear();
-            transaction.encode(&mut bytes)?;
+            application::encode(transaction, &mut bytes)?;
             size += bytes.len();
             ids.push(merkle::leaf_hash(&bytes));
         }
@@ -164,7 +165,7 @@ impl BodyDigest {
 /// [`EncodeError`], for a transaction that has no canonical bytes.
 pub fn transaction_id<T: Transaction>(transaction: &T) -> Result<Hash, EncodeError> {
     let mut bytes = Vec::new();
-    transaction.encode(&mut bytes)?;
+    application::encode(transaction, &mut bytes)?;
     Ok(merkle::leaf_hash(&bytes))
 }
 

@@ -139,6 +139,22 @@ pub enum Event<T = String> {
         /// Its id.
         id: Hash,
     },
+    /// A transaction left the mempool other than by being mined, by no longer applying on top of the chain, or by being
+    /// evicted from a full mempool.
+    TransactionRemoved {
+        /// Its id.
+        id: Hash,
+        /// Why.
+        reason: RemovalReason,
+    },
+    /// A transaction of a peer is refused although the peer may be honest: the application's type has a flaw that keeps
+    /// the transaction from being stored, sent or applied. Peers are not asked for it again.
+    TransactionRefused {
+        /// Its id.
+        id: Hash,
+        /// What is wrong with it.
+        error: Arc<dyn Error + Send + Sync>,
+    },
     /// The store failed. Where it could not be written to, nothing is taken in until it works again.
     StoreFailed {
         /// What it failed with.
@@ -182,6 +198,21 @@ pub enum Event<T = String> {
         /// The wait before the next attempt.
         retry_in: Duration,
     },
+}
+
+/// Why a transaction was removed from the mempool.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RemovalReason {
+    /// The application asked for it.
+    #[error("removed on request")]
+    Requested,
+    /// It does not apply without another one that was removed.
+    #[error("does not apply without a transaction that was removed")]
+    Dependent,
+    /// No block can be mined with it.
+    #[error("no block can be mined with it: {0}")]
+    Unminable(#[source] Arc<dyn Error + Send + Sync>),
 }
 
 /// Why a connection ended.
@@ -272,6 +303,10 @@ pub enum CloseReason {
     /// Bytes that are no message of the connection's format.
     #[error("malformed message: {0}")]
     Malformed(#[source] Arc<dyn Error + Send + Sync>),
+    /// A message arrived that this node can read from no peer in the connection's format, because the application's type
+    /// has no form in it.
+    #[error("unreadable message: {0}")]
+    Unreadable(#[source] Arc<dyn Error + Send + Sync>),
     /// The peer did not say hello in time.
     #[error("no hello within {} s", .0.as_secs())]
     HandshakeTimeout(Duration),

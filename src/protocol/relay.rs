@@ -67,10 +67,9 @@ impl<T: Transaction> Protocol<T> {
     pub(super) fn offered(&mut self, id: PeerId, ids: Vec<Hash>) {
         self.knows(id, ids.iter().copied());
         let Some(peer) = self.peers.get_mut(&id) else { return };
-        let is_new = |id: &Hash| !self.mempool.contains(id) && !self.mempool.was_mined(id);
         self.transactions_due = true;
         let room = limits::MAX_OFFERED.saturating_sub(peer.offered.len());
-        peer.offered.extend(ids.into_iter().filter(is_new).take(room));
+        peer.offered.extend(ids.into_iter().filter(|id| self.mempool.wants(id)).take(room));
     }
 
     pub(super) fn serve_transactions(&mut self, id: PeerId, ids: &[Hash]) {
@@ -125,7 +124,11 @@ impl<T: Transaction> Protocol<T> {
                     self.accepted(transaction_id);
                     self.plan_to_save(now);
                 }
-                Err(MempoolError::Encode(error)) => return Err(CloseReason::InvalidTransaction(error)),
+                // A flaw of the application's type and not of the peer, which may have built it otherwise. It is not
+                // asked for again.
+                Err(error @ (MempoolError::Encode(_) | MempoolError::Panicked(_))) => {
+                    self.refuse_transaction(transaction_id, Arc::new(error));
+                }
                 // Its tip, its mempool or its bounds differ from ours: no fault of the peer.
                 Err(_) => {}
             }
@@ -158,7 +161,7 @@ impl<T: Transaction> Protocol<T> {
             if peer.transactions_request.is_some() || peer.offered.is_empty() {
                 continue;
             }
-            peer.offered.retain(|id| !self.mempool.contains(id) && !self.mempool.was_mined(id));
+            peer.offered.retain(|id| self.mempool.wants(id));
             // In the order of the offer: a transaction may need the one before it.
             let mut ids = Vec::new();
             peer.offered.retain(|id| {

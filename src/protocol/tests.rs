@@ -9,6 +9,7 @@ mod doubles;
 mod hostile;
 mod junk;
 mod low_work;
+mod minable;
 mod network;
 mod overdue;
 mod relay;

@@ -20,7 +20,6 @@ use async_trait::async_trait;
 use address::Endpoint;
 use codec::{Codec, Formats};
 pub use config::WebSocketConfig;
-use connection::sendable_frame;
 #[cfg(feature = "tls")]
 pub use tls::{Fingerprint, Secret, Tls, TlsBuilder, TlsError, TlsPart, TlsProblem};
 
@@ -85,7 +84,8 @@ impl<T: Transaction, F: WireFormat> Transport<T> for WebSocket<F> {
     }
 
     fn check_message(&self, message: &Outgoing<T>) -> Result<(), TransportError> {
-        sendable_frame::<T>(&*self.format, &self.config, message).map(drop)
+        let codec: &dyn Codec<T> = &*self.format;
+        codec.check(message, self.config.max_frame_bytes).map_err(TransportError::Unsendable)
     }
 
     async fn listen(&self, address: &PeerAddr) -> Result<Box<dyn Listener<T>>, TransportError> {
@@ -150,7 +150,9 @@ impl<T: Transaction> Transport<T> for WsMulti<T> {
     }
 
     fn check_message(&self, message: &Outgoing<T>) -> Result<(), TransportError> {
-        self.formats.iter().try_for_each(|format| sendable_frame(&**format, &self.config, message).map(drop))
+        let limit = self.config.max_frame_bytes;
+        let check = |format: &Arc<dyn Codec<T>>| format.check(message, limit);
+        self.formats.iter().try_for_each(check).map_err(TransportError::Unsendable)
     }
 
     async fn listen(&self, address: &PeerAddr) -> Result<Box<dyn Listener<T>>, TransportError> {

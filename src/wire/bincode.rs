@@ -4,12 +4,13 @@
 //! length a `u64`, a string its length and its bytes, nothing is padded. Every message has exactly one
 //! encoding, which the variable-width integers of the same library do not give.
 
-use bincode::Options;
+use bincode::{ErrorKind, Options};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::WireError;
 use super::format::{Frame, WireFormat};
+use crate::primitives::serde_form::SerdeFlaw;
 use crate::protocol::MessageKind;
 
 /// bincode 1.3 with fixed-width little-endian integers. Hashes and headers are their raw bytes.
@@ -23,7 +24,8 @@ impl WireFormat for Bincode {
         // The value is in memory already and the transport checks the frame; a limit is for what arrives.
         match options().with_no_limit().serialize(message) {
             Ok(bytes) => Ok(bytes.into()),
-            Err(error) => Err(WireError::Encode { format: Self::SUBPROTOCOL, source: error }),
+            Err(error) => Err(unsupported(&error)
+                .unwrap_or_else(|| WireError::Encode { format: Self::SUBPROTOCOL, source: error })),
         }
     }
 
@@ -32,7 +34,7 @@ impl WireFormat for Bincode {
         options()
             .with_limit(bytes.len() as u64)
             .deserialize(bytes)
-            .map_err(|error| WireError::decode(Self::SUBPROTOCOL, &error))
+            .map_err(|error| unsupported(&error).unwrap_or_else(|| WireError::decode(Self::SUBPROTOCOL, &error)))
     }
 
     fn kind(&self, frame: &Frame) -> Result<Option<MessageKind>, WireError> {
@@ -43,6 +45,16 @@ impl WireFormat for Bincode {
             WireError::unknown_kind(Self::SUBPROTOCOL, &got)
         })
     }
+}
+
+/// What the format can do with no value of a type.
+fn unsupported(error: &ErrorKind) -> Option<WireError> {
+    let flaw = match error {
+        ErrorKind::DeserializeAnyNotSupported => SerdeFlaw::NeedsSelfDescription,
+        ErrorKind::SequenceMustHaveLength => SerdeFlaw::UnknownLength,
+        _ => return None,
+    };
+    Some(WireError::UnsupportedType { format: Bincode::SUBPROTOCOL, problem: flaw.to_string() })
 }
 
 fn options() -> impl Options {

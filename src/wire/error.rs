@@ -25,6 +25,22 @@ pub enum WireError {
         /// What the format's library says.
         source: Box<dyn Error + Send + Sync>,
     },
+    /// The format cannot write or read the application's type, whatever its value. No peer is at fault.
+    #[error("{format} cannot carry the application's transactions: {problem}")]
+    UnsupportedType {
+        /// The format's subprotocol.
+        format: &'static str,
+        /// What the format cannot do, and what in the type is likely to be the cause.
+        problem: String,
+    },
+    /// The format writes the message and reads something else.
+    #[error("{format} does not keep the message: {problem}")]
+    Changed {
+        /// The format's subprotocol.
+        format: &'static str,
+        /// What is likely to be the cause.
+        problem: String,
+    },
     /// A text frame where the format has binary ones, or the other way round.
     #[error("{format} uses {expected} frames, got a {got} frame")]
     FrameKind {

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::error::WireError;
 use super::format::{Frame, WireFormat};
+use crate::primitives::serde_form::SerdeFlaw;
 use crate::protocol::MessageKind;
 
 /// postcard. Hashes and headers are their raw bytes.
@@ -22,9 +23,10 @@ impl WireFormat for Postcard {
     fn encode<M: Serialize>(&self, message: &M) -> Result<Frame, WireError> {
         match postcard::to_allocvec(message) {
             Ok(bytes) => Ok(bytes.into()),
-            Err(error) => {
-                Err(WireError::Encode { format: Self::SUBPROTOCOL, source: error.to_string().into() })
-            }
+            Err(error) => Err(unsupported(&error).unwrap_or_else(|| WireError::Encode {
+                format: Self::SUBPROTOCOL,
+                source: error.to_string().into(),
+            })),
         }
     }
 
@@ -36,7 +38,9 @@ impl WireFormat for Postcard {
                 let trailing = format_args!("{} bytes remaining", rest.len());
                 Err(WireError::decode(Self::SUBPROTOCOL, &trailing))
             }
-            Err(error) => Err(WireError::decode(Self::SUBPROTOCOL, &error)),
+            Err(error) => {
+                Err(unsupported(&error).unwrap_or_else(|| WireError::decode(Self::SUBPROTOCOL, &error)))
+            }
         }
     }
 
@@ -48,4 +52,10 @@ impl WireFormat for Postcard {
             WireError::unknown_kind(Self::SUBPROTOCOL, &got)
         })
     }
+}
+
+/// What the format can do with no value of a type.
+fn unsupported(error: &postcard::Error) -> Option<WireError> {
+    let flaw = SerdeFlaw::of_postcard(error)?;
+    Some(WireError::UnsupportedType { format: Postcard::SUBPROTOCOL, problem: flaw.to_string() })
 }

@@ -6,7 +6,8 @@ use crate::U256;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::primitives::{Block, EncodeError, Hash, Header, Transaction, Work};
+use crate::primitives::application::guarded;
+use crate::primitives::{Block, Hash, Header, Transaction, Work};
 use crate::store::{CHECKSUM_LEN, Cause, StoreError, Table, seal, unseal};
 
 /// A block of the best chain, without its body.
@@ -120,17 +121,21 @@ pub(in super::super) fn heights_from_bytes(bytes: &[u8]) -> Option<Vec<u64>> {
 /// What a block takes beside its canonical size: the number of its transactions.
 const MAX_COUNT_LEN: usize = 10;
 
-/// The bytes of a block: its serde form in postcard. `size` is about how many they will be.
-pub(super) fn block_bytes<T: Transaction>(block: &Block<T>, size: usize) -> Result<Vec<u8>, EncodeError> {
+/// The bytes of a block, its serde form in postcard, if they read back as the same block. `size` is about how many they
+/// will be.
+pub(super) fn block_bytes<T: Transaction>(block: &Block<T>, size: usize) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(size.saturating_add(MAX_COUNT_LEN));
     // A header in postcard is its own bytes.
     bytes.extend(block.header().to_bytes());
-    postcard::to_extend(block.data(), bytes).map_err(|error| EncodeError::of_postcard(&error))
+    let written = guarded("Serialize::serialize", || postcard::to_extend(block.data(), bytes));
+    let bytes = written.ok()?.ok()?;
+    let is_same = guarded("Deserialize::deserialize", || reads_back(&bytes, block.data()));
+    is_same.unwrap_or(false).then_some(bytes)
 }
 
 /// Whether these are the transactions in the bytes of a block. Reads one at a time, as a list of them is read, and
 /// keeps none.
-pub(super) fn reads_back<T: Transaction>(bytes: &[u8], data: &[T]) -> bool {
+fn reads_back<T: Transaction>(bytes: &[u8], data: &[T]) -> bool {
     let Some(body) = bytes.get(Header::LEN..) else { return false };
     // A list begins with its length.
     let Ok((len, mut rest)) = postcard::take_from_bytes::<usize>(body) else { return false };
@@ -150,8 +155,10 @@ pub(super) fn read_block<T: Transaction>(
     bytes: &[u8],
 ) -> Result<(Block<T>, usize), StoreError> {
     let damaged = |reason| StoreError::damaged(Table::Blocks, format_args!("{height} {hash}"), reason);
-    let (block, rest) =
-        postcard::take_from_bytes::<Block<T>>(bytes).map_err(|_| damaged("is no block of this chain"))?;
+    let read = guarded("Deserialize::deserialize", || postcard::take_from_bytes::<Block<T>>(bytes));
+    let (block, rest) = read
+        .map_err(|_| damaged("makes the application's deserializer panic"))?
+        .map_err(|_| damaged("is no block of this chain"))?;
     if !rest.is_empty() {
         return Err(damaged("is longer than its block"));
     }
@@ -171,11 +178,14 @@ pub(super) fn state_bytes<S: Serialize + DeserializeOwned>(
     state: &S,
 ) -> Result<Vec<u8>, StoreError> {
     let unwritable = |cause: String| StoreError::Unwritable { what: "the state", cause: Cause::new(cause) };
-    let bytes = postcard::to_extend(state, hash.as_bytes().to_vec())
+    let written = guarded("Serialize::serialize", || postcard::to_extend(state, hash.as_bytes().to_vec()));
+    let bytes = written
+        .map_err(|panic| unwritable(panic.to_string()))?
         .map_err(|error| unwritable(error.to_string()))?;
     // Found out now, and not by a replay from genesis at some later start.
     let written = &bytes[Hash::LEN..];
-    postcard::from_bytes::<S>(written)
+    guarded("Deserialize::deserialize", || postcard::from_bytes::<S>(written).map(drop))
+        .map_err(|panic| unwritable(panic.to_string()))?
         .map_err(|error| unwritable(format!("what postcard writes of it does not read back: {error}")))?;
     Ok(seal(Table::States, &height.to_be_bytes(), bytes))
 }
@@ -188,8 +198,8 @@ pub(super) fn read_state<S: DeserializeOwned>(
     let damaged = |reason| StoreError::damaged(Table::States, height, reason);
     let bytes = unseal(Table::States, &height.to_be_bytes(), bytes).ok_or_else(|| damaged(BAD_CHECKSUM))?;
     let state = bytes.strip_prefix(hash.as_bytes()).ok_or_else(|| damaged("belongs to another block"))?;
-    match postcard::take_from_bytes(state) {
-        Ok((state, [])) => Ok(state),
+    match guarded("Deserialize::deserialize", || postcard::take_from_bytes(state)) {
+        Ok(Ok((state, []))) => Ok(state),
         _ => Err(damaged("is no state of this application")),
     }
 }

@@ -21,6 +21,19 @@ impl<T: Transaction> NodeHandle<T> {
         self.runtime.block_on(self.submit(transaction))
     }
 
+    /// [`remove_transaction`](Self::remove_transaction) for threads.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`].
+    ///
+    /// # Panics
+    ///
+    /// In async code.
+    pub fn remove_transaction_blocking(&self, id: Hash) -> Result<bool, Stopped> {
+        self.runtime.block_on(self.remove_transaction(id))
+    }
+
     /// [`mine`](Self::mine) for threads.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use crate::consensus::BlockError;
 use crate::mempool::MempoolError;
 use crate::miner::MiningThreadError;
-use crate::protocol::ConnectError;
+use crate::protocol::{ConnectError, TemplateError};
 use crate::transport::TransportError;
 
 /// The node has stopped.
@@ -12,12 +12,15 @@ use crate::transport::TransportError;
 pub struct Stopped;
 
 /// Why a transaction was not taken.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SubmitError {
     /// The mempool refuses it.
     #[error(transparent)]
     Mempool(#[from] MempoolError),
+    /// Peers could not read it: one of the transport's formats cannot carry it.
+    #[error("peers could not read such a transaction: {0}")]
+    Unsendable(#[source] TransportError),
     /// The node has stopped.
     #[error(transparent)]
     Stopped(#[from] Stopped),
@@ -63,4 +66,13 @@ pub enum MineError {
     /// The node has stopped.
     #[error(transparent)]
     Stopped(#[from] Stopped),
+}
+
+impl From<TemplateError<TransportError>> for MineError {
+    fn from(error: TemplateError<TransportError>) -> Self {
+        match error {
+            TemplateError::Refused(error) => Self::Refused(error),
+            TemplateError::Unsendable(error) => Self::Unsendable(error),
+        }
+    }
 }

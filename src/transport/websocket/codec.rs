@@ -7,6 +7,8 @@ use tokio_tungstenite::tungstenite::http::HeaderMap;
 
 use super::super::outgoing::Outgoing;
 use crate::primitives::Transaction;
+use crate::primitives::application::guarded;
+use crate::primitives::serde_form::SerdeFlaw;
 use crate::protocol::Message;
 use crate::wire::{Frame, WireError, WireFormat};
 
@@ -20,6 +22,10 @@ pub(super) trait Codec<T: Transaction>: Debug + Send + Sync {
     /// The frame of a message that keeps the limit of its kind.
     fn encode(&self, message: &Outgoing<T>) -> Result<Frame, WireError>;
 
+    /// Checks that a message becomes a frame which keeps the limit of its kind and `max_bytes`, and which reads back as an
+    /// equal message.
+    fn check(&self, message: &Outgoing<T>, max_bytes: usize) -> Result<(), WireError>;
+
     /// The message of a frame that keeps the limit of its kind.
     fn decode(&self, frame: &Frame) -> Result<Message<T>, WireError>;
 }
@@ -30,14 +36,35 @@ impl<T: Transaction, F: WireFormat> Codec<T> for F {
     }
 
     fn encode(&self, message: &Outgoing<T>) -> Result<Frame, WireError> {
-        let frame = message.frame(self)?;
+        let frame = guarded("Serialize::serialize", || message.frame(self))
+            .unwrap_or_else(|panic| Err(WireError::Encode { format: F::SUBPROTOCOL, source: panic.into() }))?;
         self.check_size(&frame)?;
         Ok(frame)
     }
 
-    fn decode(&self, frame: &Frame) -> Result<Message<T>, WireError> {
-        self.decode_message(frame)
+    fn check(&self, message: &Outgoing<T>, max_bytes: usize) -> Result<(), WireError> {
+        let frame = Codec::<T>::encode(self, message)?;
+        check_len(&frame, max_bytes)?;
+        let changed = |problem: String| WireError::Changed { format: F::SUBPROTOCOL, problem };
+        let flaw = || SerdeFlaw::of_read(message.message());
+        match Codec::<T>::decode(self, &frame) {
+            Ok(read) if read == *message.message() => Ok(()),
+            Ok(_) => Err(changed(flaw().to_string())),
+            Err(error @ WireError::UnsupportedType { .. }) => Err(error),
+            Err(error) => Err(changed(format!("{error}; {}", flaw()))),
+        }
     }
+
+    fn decode(&self, frame: &Frame) -> Result<Message<T>, WireError> {
+        guarded("Deserialize::deserialize", || self.decode_message(frame))
+            .unwrap_or_else(|panic| Err(WireError::decode(F::SUBPROTOCOL, &panic)))
+    }
+}
+
+/// Holds a frame to the limit of the transport.
+pub(super) fn check_len(frame: &Frame, limit: usize) -> Result<(), WireError> {
+    let got = frame.as_bytes().len();
+    if got > limit { Err(WireError::TooLarge { got, limit }) } else { Ok(()) }
 }
 
 /// The header in which the two ends agree on a format (RFC 6455, section 11.3.4).

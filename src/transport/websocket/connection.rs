@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig as Tungstenite;
 use tokio_tungstenite::tungstenite::{self, Message as WsMessage};
 
-use super::codec::Codec;
+use super::codec::{Codec, check_len};
 use super::config::WebSocketConfig;
 use super::gate::Gate;
 use super::socket::Io;
@@ -47,16 +47,13 @@ pub(super) fn gated(stream: Box<dyn Io>, config: &WebSocketConfig) -> Gate<Box<d
 }
 
 /// The frame of a message that is no larger than a peer takes.
-pub(super) fn sendable_frame<T: Transaction>(
+fn sendable_frame<T: Transaction>(
     codec: &dyn Codec<T>,
     config: &WebSocketConfig,
     message: &Outgoing<T>,
 ) -> Result<Frame, TransportError> {
     let frame = codec.encode(message).map_err(TransportError::Unsendable)?;
-    let (got, limit) = (frame.as_bytes().len(), config.max_frame_bytes);
-    if got > limit {
-        return Err(TransportError::Unsendable(WireError::TooLarge { got, limit }));
-    }
+    check_len(&frame, config.max_frame_bytes).map_err(TransportError::Unsendable)?;
     Ok(frame)
 }
 

@@ -1,0 +1,91 @@
+//! Calls of an application's own code. Each ends in a value or an error: a panic in there would otherwise end the task
+//! that runs the chain while everything else goes on as if nothing had happened.
+
+use core::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::hash::Hash;
+use super::transaction::{Context, EncodeError, Rejected, Transaction};
+
+/// The application's own code panicked. What it was changing is discarded.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the application's `{call}` panicked: {message}")]
+#[non_exhaustive]
+pub struct Panicked {
+    /// What was called: a method of [`Transaction`], or of a trait that it asks for.
+    pub call: &'static str,
+    /// The message of the panic, cut after [`MAX_MESSAGE_BYTES`](Self::MAX_MESSAGE_BYTES).
+    pub message: String,
+}
+
+impl Panicked {
+    /// The most bytes of a panic's message that are kept: it may quote what a peer sent.
+    pub const MAX_MESSAGE_BYTES: usize = 256;
+
+    fn new(call: &'static str, payload: &(dyn Any + Send)) -> Self {
+        let text = payload.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        let text = text.unwrap_or("no message");
+        let mut message = String::new();
+        for c in text.chars().map(|c| if c.is_control() { ' ' } else { c }) {
+            if message.len() + c.len_utf8() > Self::MAX_MESSAGE_BYTES {
+                break;
+            }
+            message.push(c);
+        }
+        Self { call, message }
+    }
+}
+
+/// Why a transaction is not applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ApplyError {
+    Rejected(Rejected),
+    Panicked(Panicked),
+}
+
+/// Runs a call of the application's code. Whatever the call was changing has to be discarded after an error.
+pub(crate) fn guarded<R>(call: &'static str, run: impl FnOnce() -> R) -> Result<R, Panicked> {
+    // The payload of a panic is dropped outside of the call; one whose own drop panics is not caught.
+    catch_unwind(AssertUnwindSafe(run)).map_err(|payload| Panicked::new(call, &*payload))
+}
+
+/// [`Transaction::apply`]. After an error the state has to be discarded.
+pub(crate) fn apply<T: Transaction>(
+    transaction: &T,
+    state: &mut T::State,
+    context: &Context<'_>,
+) -> Result<(), ApplyError> {
+    match guarded("Transaction::apply", || transaction.apply(state, context)) {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(reason)) => Err(ApplyError::Rejected(reason)),
+        Err(panic) => Err(ApplyError::Panicked(panic)),
+    }
+}
+
+/// [`Transaction::encode`]. What `bytes` holds after an error is unspecified.
+pub(crate) fn encode<T: Transaction>(transaction: &T, bytes: &mut Vec<u8>) -> Result<(), EncodeError> {
+    guarded("Transaction::encode", || transaction.encode(bytes))
+        .unwrap_or_else(|panic| Err(EncodeError::new(panic.to_string())))
+}
+
+/// [`Transaction::state_root`].
+pub(crate) fn state_root<T: Transaction>(state: &T::State) -> Result<Hash, Panicked> {
+    guarded("Transaction::state_root", || T::state_root(state))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_an_error_with_a_message_that_is_cut_and_printable() {
+        assert_eq!(guarded("f", || 7), Ok(7));
+        let panicked = |message: &str| guarded("f", || panic!("{message}")).map(|()| ()).unwrap_err();
+        assert_eq!(panicked("a\nb").to_string(), "the application's `f` panicked: a b");
+        let long = panicked(&"\u{2713}".repeat(100));
+        assert_eq!(long.message, "\u{2713}".repeat(85));
+        let other = guarded("f", || std::panic::panic_any(7)).map(|()| ()).unwrap_err();
+        assert_eq!(other.message, "no message");
+    }
+}

@@ -1,0 +1,75 @@
+//! The serde form of a value, which the store, peers and HTTP clients read back: whether it keeps the value, and what in
+//! the type is likely to be the cause where it does not.
+
+use core::fmt;
+
+use super::application::guarded;
+use super::transaction::{EncodeError, Transaction};
+
+/// Why a value does not come back from its serde form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SerdeFlaw {
+    /// The type asks the format what comes next, which only a format that describes itself can say.
+    NeedsSelfDescription,
+    /// The type writes a list or a map without saying how long it is.
+    UnknownLength,
+    /// The value does not even equal itself.
+    NotEqualToItself,
+    /// Something else is read than was written.
+    ReadsDifferently,
+}
+
+impl SerdeFlaw {
+    /// What to say of a value that cannot be read, or is read as another one.
+    pub(crate) fn of_read<T: PartialEq>(value: &T) -> Self {
+        #[expect(clippy::eq_op, reason = "a NaN somewhere inside is not equal to itself")]
+        if value == value { Self::ReadsDifferently } else { Self::NotEqualToItself }
+    }
+
+    pub(crate) const fn of_postcard(error: &postcard::Error) -> Option<Self> {
+        match error {
+            postcard::Error::WontImplement => Some(Self::NeedsSelfDescription),
+            postcard::Error::SerializeSeqLengthUnknown => Some(Self::UnknownLength),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for SerdeFlaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NeedsSelfDescription => {
+                "a format without names of fields cannot read it; the likely cause is `#[serde(tag)]`, \
+                 `#[serde(untagged)]`, `#[serde(flatten)]` or a `serde_json::Value` in the type"
+            }
+            Self::UnknownLength => {
+                "a format without names of fields cannot write it; the likely cause is `#[serde(flatten)]` in the \
+                 type, or a list or a map that does not know its length"
+            }
+            Self::NotEqualToItself => "it is not equal to itself; the likely cause is a NaN in it",
+            Self::ReadsDifferently => {
+                "it does not read back as the same value; the likely cause is \
+                 `#[serde(skip_serializing_if)]`, `#[serde(skip)]`, or a `serialize_with` and a `deserialize_with` \
+                 that do not match"
+            }
+        })
+    }
+}
+
+/// Checks that the serde form of a transaction in postcard, which is how the store keeps it, reads back as the same
+/// transaction.
+pub(crate) fn check_serde_form<T: Transaction>(transaction: &T) -> Result<(), EncodeError> {
+    let refused = |flaw: SerdeFlaw| EncodeError::new(format!("its serde form in postcard: {flaw}"));
+    let panicked = |panic: super::Panicked| EncodeError::new(panic.to_string());
+    let bytes = guarded("Serialize::serialize", || postcard::to_allocvec(transaction)).map_err(panicked)?;
+    let bytes = bytes.map_err(|error| match SerdeFlaw::of_postcard(&error) {
+        Some(flaw) => refused(flaw),
+        None => EncodeError::of_postcard(&error),
+    })?;
+    let read = guarded("Deserialize::deserialize", || match postcard::take_from_bytes::<T>(&bytes) {
+        Ok((read, [])) if read == *transaction => Ok(()),
+        Ok(_) => Err(None),
+        Err(error) => Err(SerdeFlaw::of_postcard(&error)),
+    });
+    read.map_err(panicked)?.map_err(|flaw| refused(flaw.unwrap_or_else(|| SerdeFlaw::of_read(transaction))))
+}

@@ -1,0 +1,175 @@
+//! Pending transactions that leave the mempool unmined: those that the owner of the node removes, and those that keep
+//! a block from being mined. Nothing that is pending, whoever sent it, may do that.
+
+use core::error::Error;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::io::{Event, Now, RemovalReason};
+use super::{Message, Protocol};
+use crate::consensus::BlockError;
+use crate::miner::Template;
+use crate::primitives::serde_form::check_serde_form;
+use crate::primitives::{Address, Block, EncodeError, Hash, Header, Transaction, transaction_id};
+
+/// Why there is no template that could be mined, sent and accepted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TemplateError<E> {
+    /// The block would break a rule, or nothing can be kept at present.
+    #[error(transparent)]
+    Refused(#[from] BlockError),
+    /// The block could not be sent to every peer.
+    #[error("peers could not be told of such a block: {0}")]
+    Unsendable(#[source] E),
+}
+
+impl<E> TemplateError<E> {
+    /// Whether a block with other transactions may be good.
+    pub(crate) const fn blames_body(&self) -> bool {
+        match self {
+            Self::Refused(error) => error.blames_body(),
+            Self::Unsendable(_) => true,
+        }
+    }
+}
+
+/// Checks that a block with this template can be sent, at once to peers that want it and to those that ask for it. Its
+/// nonce may be as long as any.
+pub(crate) fn check_sendable<T: Transaction, E>(
+    template: Template<T>,
+    check: impl Fn(Message<T>) -> Result<(), E>,
+) -> Result<(), E> {
+    let block = Arc::new(template.into_block(Header::NONCE_LIMIT - 1));
+    check(Message::NewBlock(Arc::clone(&block)))?;
+    check(Message::Blocks(vec![block]))
+}
+
+impl<T: Transaction> Protocol<T> {
+    /// Removes a pending transaction, and those that do not apply without it. Returns whether it was pending.
+    ///
+    /// Peers cannot bring it back while it is among the last 10,000 that were removed, and until a restart. The
+    /// application can submit it again. A peer that has the transaction already may still mine it.
+    pub fn remove_transaction(&mut self, id: &Hash, now: Now) -> bool {
+        self.drop_pending(vec![(*id, RemovalReason::Requested)], now)
+    }
+
+    /// Takes a transaction from no peer, because of an error that says nothing of the peer.
+    pub fn refuse_transaction(&mut self, id: Hash, error: Arc<dyn Error + Send + Sync>) {
+        self.mempool.refuse(id);
+        self.event(Event::TransactionRefused { id, error });
+    }
+
+    /// The next block with pending transactions, after [`template`](Self::template) has failed or `check` has refused
+    /// what it gave. Removes the transactions that are the cause, with an [`Event::TransactionRemoved`] for each.
+    /// `check` says whether every peer can read a message.
+    ///
+    /// Makes a number of templates that grows with the logarithm of the number of pending transactions.
+    ///
+    /// # Errors
+    ///
+    /// [`TemplateError`], if not even a block without transactions can be mined.
+    pub fn minable_template<E: Error + Send + Sync + 'static>(
+        &mut self,
+        miner: Address,
+        now: Now,
+        check: impl Fn(Message<T>) -> Result<(), E>,
+    ) -> Result<Template<T>, TemplateError<E>> {
+        if self.is_halted() {
+            return Err(BlockError::from(self.store_failure()).into());
+        }
+        self.drop_unfit(now, |transaction| {
+            check(Message::Transactions(vec![transaction.clone()])).map_err(|error| Arc::new(error) as _)
+        });
+        let attempt = |node: &Self, count: usize| -> Result<Template<T>, TemplateError<E>> {
+            let template = node.mempool.template_of(count, &node.chain, miner, now.wall)?;
+            check_sendable(template.clone(), &check).map_err(TemplateError::Unsendable)?;
+            Ok(template)
+        };
+        let mut failing = self.mempool.len();
+        let mut error = match attempt(self, failing) {
+            Err(error) if error.blames_body() && failing > 0 => error,
+            outcome => return outcome,
+        };
+        let (mut fitting, mut template) = (0, attempt(self, 0)?);
+        while failing - fitting > 1 {
+            let middle = fitting.midpoint(failing);
+            match attempt(self, middle) {
+                Ok(longer) => (fitting, template) = (middle, longer),
+                Err(cause) if cause.blames_body() => (failing, error) = (middle, cause),
+                Err(cause) => return Err(cause),
+            }
+        }
+        let cause = self.mempool.iter().nth(fitting).map(|(id, _)| *id);
+        // A block may be too large for a frame although each of its transactions is not; the next one holds the rest.
+        let is_unfit = fitting == 0 || matches!(error, TemplateError::Refused(_));
+        if let Some(id) = cause.filter(|_| is_unfit) {
+            self.drop_pending(vec![(id, RemovalReason::Unminable(Arc::new(error)))], now);
+        }
+        Ok(template)
+    }
+
+    /// Removes what made the chain refuse a block of this node, after its template was good: code of the application
+    /// that does not do twice what it did once.
+    pub(super) fn drop_refused(&mut self, block: &Block<T>, error: &BlockError, now: Now) {
+        if !error.blames_body() {
+            return;
+        }
+        if self.drop_unfit(now, |_| Ok(())) {
+            return;
+        }
+        let culprits = match error {
+            BlockError::Transaction { index, .. } | BlockError::ApplyPanicked { index, .. } => {
+                block.data().get(*index..=*index).unwrap_or_default()
+            }
+            // The rest cannot be told from the cause.
+            _ => block.data(),
+        };
+        let ids = culprits.iter().filter_map(|transaction| transaction_id(transaction).ok());
+        let error: Arc<dyn Error + Send + Sync> = Arc::new(error.clone());
+        let unfit = ids.map(|id| (id, RemovalReason::Unminable(Arc::clone(&error)))).collect();
+        self.drop_pending(unfit, now);
+    }
+
+    /// Removes the pending transactions that are fit for no block, each looked at by itself. Returns whether there were
+    /// such.
+    fn drop_unfit(
+        &mut self,
+        now: Now,
+        check: impl Fn(&T) -> Result<(), Arc<dyn Error + Send + Sync>>,
+    ) -> bool {
+        let flaw = |id: &Hash, transaction: &T| -> Result<(), Arc<dyn Error + Send + Sync>> {
+            match transaction_id(transaction) {
+                Ok(anew) if anew == *id => {}
+                Ok(_) => return Err(Arc::new(EncodeError::new("canonical bytes that are not always the same"))),
+                Err(error) => return Err(Arc::new(error)),
+            }
+            if let Err(error) = check_serde_form(transaction) {
+                return Err(Arc::new(error));
+            }
+            check(transaction)
+        };
+        let pending = self.mempool.iter();
+        let unfit = pending.filter_map(|(id, transaction)| {
+            Some((*id, RemovalReason::Unminable(flaw(id, transaction).err()?)))
+        });
+        self.drop_pending(unfit.collect(), now)
+    }
+
+    /// Removes what is pending of these transactions, with those that depend on it. Returns whether something was.
+    fn drop_pending(&mut self, unfit: Vec<(Hash, RemovalReason)>, now: Now) -> bool {
+        let mut reasons: BTreeMap<Hash, RemovalReason> = unfit.into_iter().collect();
+        let ids = reasons.keys().copied().collect();
+        let removed = self.mempool.remove_all(&ids, &self.chain, now.wall);
+        for id in &removed {
+            let reason = reasons.remove(id).unwrap_or(RemovalReason::Dependent);
+            self.event(Event::TransactionRemoved { id: *id, reason });
+        }
+        if removed.is_empty() {
+            return false;
+        }
+        self.to_offer.retain(|id| self.mempool.contains(id));
+        self.plan_to_save(now);
+        true
+    }
+}
