@@ -7,6 +7,7 @@ mod connection;
 mod driver;
 mod events;
 mod handle;
+mod log;
 mod mining;
 mod status;
 #[cfg(test)]

@@ -32,11 +32,11 @@ pub(crate) use config::printable;
 pub use discovery::{KnownAddress, Reach};
 pub use host::{HostError, PeerHost};
 pub use io::{CloseReason, Direction, Event, Input, Now, Output, PeerId, RemovalReason};
+pub use kind::MessageKind;
+pub use message::{Hello, Message, Tip};
 pub use minable::TemplateError;
 #[cfg(feature = "node")]
 pub(crate) use minable::check_sendable;
-pub use kind::MessageKind;
-pub use message::{Hello, Message, Tip};
 pub use peer::PeerInfo;
 pub use reputation::Ban;
 
@@ -137,6 +137,7 @@ impl<T: Transaction> Protocol<T> {
         let mut node = Self::bare(chain, config);
         node.load_peers(now)?;
         node.load_mempool(now)?;
+        node.plan_to_drop_stale();
         Ok(node)
     }
 
@@ -409,6 +410,9 @@ impl<T: Transaction> Protocol<T> {
                 }
                 Overdue::Nothing => {}
             }
+        }
+        if self.reputation.forget_ended(now) {
+            self.plan_to_save(now);
         }
         self.discover(now);
         self.dial_due(now);

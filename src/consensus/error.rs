@@ -282,7 +282,8 @@ impl BlockError {
 
     /// Whether the verdict is on the transactions of a block, so that a block of others may be good.
     pub(crate) const fn blames_body(&self) -> bool {
-        matches!(self, Self::Encode(_) | Self::MerkleRoot { .. } | Self::Count { .. }) || self.condemns_header()
+        matches!(self, Self::Encode(_) | Self::MerkleRoot { .. } | Self::Count { .. })
+            || self.condemns_header()
     }
 
     pub(crate) const fn version(header: &Header) -> Self {

@@ -32,6 +32,12 @@ pub(crate) trait Backend<T: Transaction>: Send + Sync + 'static {
     /// Up to `limit` pending transactions with their ids, in the order in which a block would take them.
     fn pending(&self, limit: usize) -> Vec<(Hash, T)>;
 
+    /// The pending transaction with this id.
+    fn transaction(&self, id: &Hash) -> Option<T>;
+
+    /// Removes a pending transaction. Returns whether it was there.
+    fn remove_transaction(&self, id: Hash) -> Result<bool, ApiError>;
+
     /// Hands a transaction in and returns its id.
     fn submit(&self, transaction: T) -> Result<Hash, ApiError>;
 
@@ -49,6 +55,9 @@ pub(crate) trait Backend<T: Transaction>: Send + Sync + 'static {
 
     /// The addresses that discovery knows.
     fn addresses(&self) -> Vec<impl Serialize>;
+
+    /// Forgets an address. Returns whether it was known.
+    fn forget_address(&self, address: PeerAddr) -> Result<bool, ApiError>;
 
     /// The hosts that are banned.
     fn bans(&self) -> Vec<Ban>;

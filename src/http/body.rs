@@ -75,7 +75,7 @@ impl Body {
             address: String,
         }
         let Dial { address } = self.parse()?;
-        address.parse().map_err(|error: PeerAddrError| ApiError::new(Code::BadAddress, error.to_string()))
+        address_in(&address)
     }
 
     /// `{"host": "10.0.0.1"}`, with `"seconds"` or without.
@@ -103,6 +103,11 @@ impl Body {
         serde_json::from_slice(&self.0)
             .map_err(|error| ApiError::new(Code::BadJson, format!("body: {error}")))
     }
+}
+
+/// An address that a client names.
+pub(super) fn address_in(text: &str) -> Result<PeerAddr, ApiError> {
+    text.parse().map_err(|error: PeerAddrError| ApiError::new(Code::BadAddress, error.to_string()))
 }
 
 /// A host that a client names.

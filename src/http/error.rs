@@ -22,12 +22,15 @@ pub(crate) enum Code {
     BadBlockId,
     BadAddress,
     BadPeerId,
+    BadTransactionId,
     BadHost,
     HostNotAllowed,
     CrossOrigin,
     NotFound,
     BlockNotFound,
     PeerNotFound,
+    TransactionNotFound,
+    AddressNotFound,
     BanNotFound,
     MethodNotAllowed,
     RequestTimeout,
@@ -62,9 +65,15 @@ impl Code {
             | Self::BadBlockId
             | Self::BadAddress
             | Self::BadPeerId
+            | Self::BadTransactionId
             | Self::BadHost => 400,
             Self::HostNotAllowed | Self::CrossOrigin => 403,
-            Self::NotFound | Self::BlockNotFound | Self::PeerNotFound | Self::BanNotFound => 404,
+            Self::NotFound
+            | Self::BlockNotFound
+            | Self::PeerNotFound
+            | Self::TransactionNotFound
+            | Self::AddressNotFound
+            | Self::BanNotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::RequestTimeout => 408,
             Self::AlreadyPending | Self::AlreadyMined | Self::AlreadyConnected | Self::PeerBanned => 409,
@@ -127,8 +136,7 @@ impl From<MempoolError> for ApiError {
         let code = match error {
             MempoolError::AlreadyPending { .. } => Code::AlreadyPending,
             MempoolError::AlreadyMined { .. } => Code::AlreadyMined,
-            MempoolError::Removed { .. } => Code::TransactionRejected,
-            MempoolError::Rejected(_) => Code::TransactionRejected,
+            MempoolError::Removed { .. } | MempoolError::Rejected(_) => Code::TransactionRejected,
             MempoolError::TooLarge { .. } => Code::TransactionTooLarge,
             MempoolError::Full { .. } => Code::MempoolFull,
             MempoolError::Encode(_) => Code::TransactionNotEncodable,

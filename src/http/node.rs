@@ -53,6 +53,14 @@ impl<T: Transaction> Backend<T> for NodeHandle<T> {
         Self::pending(self, limit)
     }
 
+    fn transaction(&self, id: &Hash) -> Option<T> {
+        Self::transaction(self, id)
+    }
+
+    fn remove_transaction(&self, id: Hash) -> Result<bool, ApiError> {
+        Ok(self.remove_transaction_blocking(id)?)
+    }
+
     fn submit(&self, transaction: T) -> Result<Hash, ApiError> {
         Ok(self.submit_blocking(transaction)?)
     }
@@ -88,6 +96,10 @@ impl<T: Transaction> Backend<T> for NodeHandle<T> {
 
     fn addresses(&self) -> Vec<impl Serialize> {
         Self::addresses(self)
+    }
+
+    fn forget_address(&self, address: PeerAddr) -> Result<bool, ApiError> {
+        Ok(self.forget_address_blocking(address)?)
     }
 
     fn bans(&self) -> Vec<Ban> {

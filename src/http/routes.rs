@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 
 use super::answer::Answer;
 use super::backend::{Backend, Page};
-use super::body::{Body, host_in};
+use super::body::{Body, address_in, host_in};
 use super::caching::{Lifetime, cacheable};
 use super::config::RoutesConfig;
 use super::error::{ApiError, Code};
@@ -54,9 +54,11 @@ enum Resource<'a> {
     Block(&'a str),
     Mine,
     Transactions,
+    Transaction(&'a str),
     Peers,
     Peer(&'a str),
     Addresses,
+    Address,
     Bans,
     Ban,
     Status,
@@ -76,8 +78,11 @@ impl<'a> Resource<'a> {
                 let below = |prefix: &str| path.strip_prefix(prefix).filter(|id| !id.contains('/'));
                 let block = below("/blocks/").map(Self::Block);
                 let peer = below("/peers/").map(Self::Peer);
-                // The name of an IPv6 network has a slash.
-                block.or(peer).or_else(|| path.starts_with("/bans/").then_some(Self::Ban))
+                let transaction = below("/transactions/").map(Self::Transaction);
+                // The name of an IPv6 network has a slash, and an address has several.
+                let others = [("/bans/", Self::Ban), ("/addresses/", Self::Address)];
+                let other = others.into_iter().find(|(prefix, _)| path.starts_with(prefix));
+                block.or(peer).or(transaction).or_else(|| other.map(|(_, resource)| resource))
             }
         }
     }
@@ -87,7 +92,8 @@ impl<'a> Resource<'a> {
         match self {
             Self::Blocks | Self::Block(_) | Self::Addresses | Self::Status => "GET, HEAD",
             Self::Mine => "POST",
-            Self::Peer(_) | Self::Ban => "DELETE",
+            Self::Transaction(_) => "GET, HEAD, DELETE",
+            Self::Peer(_) | Self::Address | Self::Ban => "DELETE",
             Self::Transactions | Self::Peers | Self::Bans => "GET, HEAD, POST",
         }
     }
@@ -114,6 +120,7 @@ impl<T: Transaction, B: Backend<T>> Routes<T, B> {
             ("GET" | "HEAD", Resource::Blocks) => self.blocks(request, query),
             ("GET" | "HEAD", Resource::Block(id)) => self.block(request, id),
             ("GET" | "HEAD", Resource::Transactions) => self.transactions(query),
+            ("GET" | "HEAD", Resource::Transaction(id)) => self.transaction(id),
             ("GET" | "HEAD", Resource::Peers) => json(200, &self.backend.peers()),
             ("GET" | "HEAD", Resource::Addresses) => json(200, &self.backend.addresses()),
             ("GET" | "HEAD", Resource::Bans) => json(200, &self.backend.bans()),
@@ -122,6 +129,12 @@ impl<T: Transaction, B: Backend<T>> Routes<T, B> {
             ("POST", Resource::Transactions) => self.body(request).and_then(|body| self.submit(body)),
             ("POST", Resource::Peers) => self.body(request).and_then(|body| self.connect(body)),
             ("POST", Resource::Bans) => self.body(request).and_then(|body| self.ban(body)),
+            ("DELETE", Resource::Transaction(id)) => {
+                guard::check_origin(request).and_then(|()| self.remove_transaction(id))
+            }
+            ("DELETE", Resource::Address) => {
+                guard::check_origin(request).and_then(|()| self.forget_address(request))
+            }
             ("DELETE", Resource::Peer(id)) => guard::check_origin(request).and_then(|()| self.remove(id)),
             ("DELETE", Resource::Ban) => guard::check_origin(request).and_then(|()| self.unban(request)),
             (method, resource) => {
@@ -217,6 +230,20 @@ impl<T: Transaction, B: Backend<T>> Routes<T, B> {
         Ok(Answer::json(200, body))
     }
 
+    fn transaction(&self, id: &str) -> Result<Answer, ApiError> {
+        let id = transaction_id_in(id)?;
+        let data = self.backend.transaction(&id).ok_or_else(|| not_pending(&id))?;
+        json(200, &TransactionView { id: &id, data: &data })
+    }
+
+    fn remove_transaction(&self, id: &str) -> Result<Answer, ApiError> {
+        let id = transaction_id_in(id)?;
+        if !self.backend.remove_transaction(id)? {
+            return Err(not_pending(&id));
+        }
+        Ok(Answer::no_content())
+    }
+
     fn submit(&self, body: Body) -> Result<Answer, ApiError> {
         #[derive(Serialize)]
         struct Accepted {
@@ -243,6 +270,16 @@ impl<T: Transaction, B: Backend<T>> Routes<T, B> {
         };
         if !self.backend.remove(peer)? {
             return Err(ApiError::new(Code::PeerNotFound, format!("no peer {id} is connected")));
+        }
+        Ok(Answer::no_content())
+    }
+
+    fn forget_address(&self, request: &Request) -> Result<Answer, ApiError> {
+        // Here without the escapes that some clients make of colons and slashes.
+        let path = request.url();
+        let address = address_in(path.strip_prefix("/addresses/").unwrap_or_default())?;
+        if !self.backend.forget_address(address.clone())? {
+            return Err(ApiError::new(Code::AddressNotFound, format!("{address} is not known")));
         }
         Ok(Answer::no_content())
     }
@@ -314,6 +351,19 @@ impl BlockId {
     }
 }
 
+/// The id of a transaction that a client names.
+fn transaction_id_in(text: &str) -> Result<Hash, ApiError> {
+    text.parse().map_err(|_| {
+        let message =
+            format!("transaction id {text:?}, expected 64 hex digits as in the list of transactions");
+        ApiError::new(Code::BadTransactionId, message)
+    })
+}
+
+fn not_pending(id: &Hash) -> ApiError {
+    ApiError::new(Code::TransactionNotFound, format!("transaction {id} is not pending"))
+}
+
 fn json<V: Serialize>(status: u16, value: &V) -> Result<Answer, ApiError> {
     Ok(Answer::json(status, to_json(value)?))
 }
@@ -326,8 +376,8 @@ fn path_and_query(request: &Request) -> (&str, &str) {
 const DEFAULT_PAGE_ITEMS: usize = 100;
 
 /// For whoever asks for something else.
-const ROUTES: &str = "/blocks, /blocks/{height or hash}, POST /mine, /transactions, /peers, DELETE /peers/{id}, /addresses, \
-                      /bans, DELETE /bans/{host} and /status";
+const ROUTES: &str = "/blocks, /blocks/{height or hash}, POST /mine, /transactions, /transactions/{id}, /peers, \
+                      DELETE /peers/{id}, /addresses, DELETE /addresses/{address}, /bans, DELETE /bans/{host} and /status";
 
 #[cfg(test)]
 mod tests;

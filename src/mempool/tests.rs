@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::*;
-use crate::{ChainSpec, ChainSpecBuilder, CompactTarget, Context, Retarget};
+use crate::{ChainSpec, ChainSpecBuilder, CompactTarget, Context, Rejected, Retarget};
 
 /// Adds to a running total that must not go below zero, and spoils the state before it refuses.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

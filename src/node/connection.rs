@@ -13,8 +13,8 @@ use tokio::time::timeout;
 use super::driver::Incoming;
 use crate::primitives::{Hash, Transaction, transaction_id};
 use crate::protocol::{CloseReason, Direction, Message, PeerAddr, PeerId, Reach};
-use crate::wire::WireError;
 use crate::transport::{Connection, Listener, Outgoing, Receiver, Sender, Transport, TransportError};
+use crate::wire::WireError;
 
 /// Messages that wait for a peer to read; one that costs memory of its own counts for several. A peer whose
 /// queue is full is closed.
@@ -192,7 +192,8 @@ fn relayable<T: Transaction>(
     let mut unsendable = Vec::new();
     let mut sendable = Vec::new();
     for transaction in transactions {
-        let checked = transport.check_message(&Outgoing::new(Message::Transactions(vec![transaction.clone()])));
+        let checked =
+            transport.check_message(&Outgoing::new(Message::Transactions(vec![transaction.clone()])));
         match (checked, transaction_id(&transaction)) {
             (Err(error), Ok(id)) => unsendable.push((id, Arc::new(error))),
             // One without an id is for the protocol to refuse.

@@ -14,11 +14,11 @@ use tokio::time::{sleep_until, timeout};
 use super::Shared;
 use super::connection::{self, Link, MAX_QUEUE, Unsendable};
 use super::handle::{MineError, PeerError, SubmitError};
+use super::log::{Noted, warn_once};
 use super::mining::{Ended, Mining, MiningConfig};
 use crate::primitives::{Block, Hash, Transaction};
 use crate::protocol::{
-    CloseReason, Direction, Event, Input, Message, Output, PeerAddr, PeerHost, PeerId, Protocol,
-    RemovalReason, limits,
+    CloseReason, Direction, Event, Input, Message, Output, PeerAddr, PeerHost, PeerId, Protocol, limits,
 };
 use crate::transport::{Connection, Listener, Outgoing, Transport};
 use crate::wire::WireError;
@@ -84,6 +84,10 @@ pub(super) enum Command<T> {
     },
     Remove {
         peer: PeerId,
+        reply: oneshot::Sender<bool>,
+    },
+    ForgetAddress {
+        address: PeerAddr,
         reply: oneshot::Sender<bool>,
     },
     Ban {
@@ -240,7 +244,11 @@ impl<T: Transaction> Driver<T> {
             Incoming::Malformed { peer, error } => self.handle(Input::Malformed { peer, error }),
             Incoming::Unsendable { error } => {
                 let is_first = !core::mem::replace(&mut self.noted.unsendable, true);
-                warn_once(is_first, &error, "a peer cannot be sent something, it is told that it is not here");
+                warn_once(
+                    is_first,
+                    &error,
+                    "a peer cannot be sent something, it is told that it is not here",
+                );
             }
             Incoming::Ended { peer, reason } => {
                 self.links.remove(&peer);
@@ -268,6 +276,10 @@ impl<T: Transaction> Driver<T> {
             }
             Command::Remove { peer, reply } => {
                 let _ = reply.send(self.with_protocol(|protocol, now| protocol.remove(peer, now)));
+            }
+            Command::ForgetAddress { address, reply } => {
+                let _ =
+                    reply.send(self.with_protocol(|protocol, now| protocol.forget_address(&address, now)));
             }
             Command::Ban { host, duration, reply } => {
                 self.with_protocol(|protocol, now| protocol.ban(&host, duration, now));
@@ -431,73 +443,6 @@ async fn next_turn<T: Transaction>(
             biased;
             Some(input) = inputs.recv() => Turn::Input(input),
             command = commands.recv() => Turn::Command(command),
-        }
-    }
-}
-
-/// Flaws of the application's type that the operator was warned of. Peers can have them show again and again.
-#[derive(Debug, Default)]
-struct Noted {
-    unsendable: bool,
-    unreadable: bool,
-    refused: bool,
-}
-
-impl Noted {
-    /// Logs what an operator wants to read.
-    fn log<T>(&mut self, event: &Event<T>) {
-        match event {
-            Event::PeerDisconnected { reason: reason @ CloseReason::Unreadable(_), .. } => {
-                let is_first = !core::mem::replace(&mut self.unreadable, true);
-                warn_once(is_first, reason, "a peer's messages cannot be read");
-            }
-            Event::TransactionRefused { id, error } => {
-                let is_first = !core::mem::replace(&mut self.refused, true);
-                warn_once(is_first, error, &format!("a peer's transaction {id} is refused"));
-            }
-            _ => log(event),
-        }
-    }
-}
-
-/// Warns of a flaw in the application's type, the first time; later it is for those who look closely.
-fn warn_once(is_first: bool, error: &impl core::fmt::Display, what: &str) {
-    if is_first {
-        tracing::warn!(%error, "{what}; see the documentation of `Transaction`; later cases are logged at debug level");
-    } else {
-        tracing::debug!(%error, "{what}");
-    }
-}
-
-fn log<T>(event: &Event<T>) {
-    match event {
-        Event::BlockConnected(block) => {
-            tracing::info!(height = block.height(), hash = %block.hash(), "block connected");
-        }
-        Event::BlockDisconnected(block) => {
-            tracing::info!(height = block.height(), hash = %block.hash(), "block disconnected");
-        }
-        Event::HeadersAdvanced { height } => tracing::debug!(height, "headers advanced"),
-        Event::TransactionAccepted { id } => tracing::debug!(%id, "transaction accepted"),
-        // For `Noted` to log.
-        Event::TransactionRefused { .. } => {}
-        Event::TransactionRemoved { id, reason: reason @ RemovalReason::Unminable(_) } => {
-            tracing::warn!(%id, %reason, "transaction removed");
-        }
-        Event::TransactionRemoved { id, reason } => tracing::info!(%id, %reason, "transaction removed"),
-        Event::PeerConnected { peer, address, agent, .. } => {
-            tracing::info!(%peer, %address, agent, "peer connected");
-        }
-        Event::PeerDisconnected { peer, address, reason } => {
-            tracing::info!(%peer, %address, %reason, "peer disconnected");
-        }
-        Event::StoreFailed { error } => tracing::error!(%error, "store failed"),
-        Event::StoreRecovered => tracing::info!("store works again"),
-        Event::HostBanned { host, duration } => {
-            tracing::warn!(%host, seconds = duration.as_secs(), "host banned");
-        }
-        Event::DialFailed { address, error, retry_in } => {
-            tracing::warn!(%address, %error, ?retry_in, "peer not reached, trying again");
         }
     }
 }

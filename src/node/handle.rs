@@ -202,7 +202,7 @@ impl<T: Transaction> NodeHandle<T> {
     ///
     /// [`SubmitError`].
     pub async fn submit(&self, transaction: T) -> Result<Hash, SubmitError> {
-        Ok(self.call(|reply| Command::Submit { transaction, reply }).await??)
+        self.call(|reply| Command::Submit { transaction, reply }).await?
     }
 
     /// Removes a pending transaction, and those that do not apply without it. Returns whether it was pending.
@@ -273,6 +273,17 @@ impl<T: Transaction> NodeHandle<T> {
     /// [`Stopped`].
     pub async fn remove(&self, peer: PeerId) -> Result<bool, Stopped> {
         self.call(|reply| Command::Remove { peer, reply }).await
+    }
+
+    /// Forgets an address, whether a connection is kept to it or a peer told it, and ends the connection to it if there is
+    /// one. Returns whether it was known. A store forgets it too. A peer may tell it again; [`ban`](Self::ban) keeps its
+    /// host out.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`].
+    pub async fn forget_address(&self, address: PeerAddr) -> Result<bool, Stopped> {
+        self.call(|reply| Command::ForgetAddress { address, reply }).await
     }
 
     /// Ends all connections with a host, and keeps none for so long. A ban that it is under already is replaced.

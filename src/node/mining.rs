@@ -184,9 +184,8 @@ impl<T: Transaction> Mining<T> {
     ) -> Result<Template<T>, MineError> {
         let is_pending = data.is_none();
         let transport = self.transport.as_deref();
-        let check = |message| {
-            transport.map_or(Ok(()), |transport| transport.check_message(&Outgoing::new(message)))
-        };
+        let check =
+            |message| transport.map_or(Ok(()), |transport| transport.check_message(&Outgoing::new(message)));
         let template = shared.read().template(data, self.config.miner, now.wall);
         let checked = template.map_err(TemplateError::Refused).and_then(|template| {
             check_sendable(template.clone(), check).map_err(TemplateError::Unsendable)?;

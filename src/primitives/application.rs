@@ -81,11 +81,11 @@ mod tests {
     #[test]
     fn a_panic_becomes_an_error_with_a_message_that_is_cut_and_printable() {
         assert_eq!(guarded("f", || 7), Ok(7));
-        let panicked = |message: &str| guarded("f", || panic!("{message}")).map(|()| ()).unwrap_err();
+        let panicked = |message: &str| guarded("f", || panic!("{message}")).unwrap_err();
         assert_eq!(panicked("a\nb").to_string(), "the application's `f` panicked: a b");
         let long = panicked(&"\u{2713}".repeat(100));
         assert_eq!(long.message, "\u{2713}".repeat(85));
-        let other = guarded("f", || std::panic::panic_any(7)).map(|()| ()).unwrap_err();
+        let other = guarded("f", || std::panic::panic_any(7)).unwrap_err();
         assert_eq!(other.message, "no message");
     }
 }

@@ -100,9 +100,17 @@ impl Dialer {
         self.addresses.len() < before
     }
 
-    /// Never dials the address again.
-    pub(super) fn forget(&mut self, address: &PeerAddr) {
-        self.addresses.remove(address);
+    /// Never dials the address again. Returns whether it was kept or tried out.
+    pub(super) fn forget(&mut self, address: &PeerAddr) -> bool {
+        self.addresses.remove(address).is_some()
+    }
+
+    /// The connection over which an address is reached.
+    pub(super) fn reached_over(&self, address: &PeerAddr) -> Option<PeerId> {
+        match self.addresses.get(address)?.status {
+            Status::Connected(peer) => Some(peer),
+            Status::Waiting(_) | Status::Dialling => None,
+        }
     }
 
     /// Takes out the addresses that are reached over this connection.

@@ -102,6 +102,21 @@ impl<T: Transaction> Protocol<T> {
         known.collect()
     }
 
+    /// Forgets an address, whether a connection is kept to it, it was dialled, or a peer told it, and ends the connection
+    /// to it if there is one. Returns whether it was known. A peer may tell it again; a ban of its host keeps it out.
+    pub fn forget_address(&mut self, address: &PeerAddr, now: Now) -> bool {
+        let reached_over = self.dialer.reached_over(address);
+        let was_dialled = self.dialer.forget(address);
+        let was_known = self.discovery.book.remove(address) || was_dialled;
+        if was_known {
+            self.plan_to_save(now);
+        }
+        if let Some(peer) = reached_over {
+            self.disconnect(peer, CloseReason::Requested, now);
+        }
+        was_known
+    }
+
     /// Notes that a peer of this chain answered at an address that we dialled, and wants to be found.
     pub(super) fn note_reached(&mut self, address: &PeerAddr, now: Now) {
         if self.config.discovery && Scope::of(address) != Scope::Nowhere {

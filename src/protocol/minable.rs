@@ -141,7 +141,9 @@ impl<T: Transaction> Protocol<T> {
         let flaw = |id: &Hash, transaction: &T| -> Result<(), Arc<dyn Error + Send + Sync>> {
             match transaction_id(transaction) {
                 Ok(anew) if anew == *id => {}
-                Ok(_) => return Err(Arc::new(EncodeError::new("canonical bytes that are not always the same"))),
+                Ok(_) => {
+                    return Err(Arc::new(EncodeError::new("canonical bytes that are not always the same")));
+                }
                 Err(error) => return Err(Arc::new(error)),
             }
             if let Err(error) = check_serde_form(transaction) {

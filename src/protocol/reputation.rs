@@ -110,7 +110,7 @@ impl Reputation {
     }
 
     fn ban(&mut self, host: PeerHost, duration: Duration, now: Now) {
-        self.bans.retain(|_, expiry| expiry.remaining(now).is_some());
+        self.forget_ended(now);
         let elapsed = Some(now.elapsed.saturating_add(duration));
         self.bans.insert(host, Expiry { wall: now.wall.saturating_add(duration), elapsed });
         if self.bans.len() > limits::MAX_BANS {
@@ -126,6 +126,13 @@ impl Reputation {
         if until > now {
             self.bans.insert(host, Expiry { wall: until, elapsed: None });
         }
+    }
+
+    /// Drops the bans that have ended. Returns whether there were such.
+    pub(super) fn forget_ended(&mut self, now: Now) -> bool {
+        let before = self.bans.len();
+        self.bans.retain(|_, expiry| expiry.remaining(now).is_some());
+        self.bans.len() < before
     }
 
     /// The bans, with the time of day at which each ends or has ended.

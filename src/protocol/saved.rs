@@ -65,6 +65,17 @@ impl<T: Transaction> Protocol<T> {
         Ok(peers)
     }
 
+    /// Sees to it that what the store has from an earlier run and is of no use any more is deleted.
+    pub(super) fn plan_to_drop_stale(&mut self) {
+        let is_pending = |id: &Hash| self.mempool.contains(id);
+        let rows = self.peer_rows();
+        let is_stale = !self.saved.transactions.keys().all(is_pending)
+            || self.saved.rows.keys().any(|key| !rows.contains_key(key));
+        if is_stale {
+            self.saved.due = Some(Duration::ZERO);
+        }
+    }
+
     /// Sees to it that what has changed is written soon.
     pub(super) fn plan_to_save(&mut self, now: Now) {
         self.saved.due.get_or_insert(now.elapsed + limits::SAVE_INTERVAL);

@@ -13,6 +13,7 @@ mod minable;
 mod network;
 mod overdue;
 mod relay;
+mod remembered;
 mod replies;
 mod requests;
 mod storage;

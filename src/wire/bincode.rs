@@ -31,10 +31,9 @@ impl WireFormat for Bincode {
 
     fn decode<M: DeserializeOwned>(&self, frame: &Frame) -> Result<M, WireError> {
         let bytes = frame.as_binary(Self::SUBPROTOCOL)?;
-        options()
-            .with_limit(bytes.len() as u64)
-            .deserialize(bytes)
-            .map_err(|error| unsupported(&error).unwrap_or_else(|| WireError::decode(Self::SUBPROTOCOL, &error)))
+        options().with_limit(bytes.len() as u64).deserialize(bytes).map_err(|error| {
+            unsupported(&error).unwrap_or_else(|| WireError::decode(Self::SUBPROTOCOL, &error))
+        })
     }
 
     fn kind(&self, frame: &Frame) -> Result<Option<MessageKind>, WireError> {

@@ -3,3 +3,4 @@
 mod handle;
 mod mining;
 mod shutdown;
+mod unfit;

@@ -86,6 +86,19 @@ impl<T: Transaction> NodeHandle<T> {
         self.runtime.block_on(self.remove(peer))
     }
 
+    /// [`forget_address`](Self::forget_address) for threads.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`].
+    ///
+    /// # Panics
+    ///
+    /// In async code.
+    pub fn forget_address_blocking(&self, address: PeerAddr) -> Result<bool, Stopped> {
+        self.runtime.block_on(self.forget_address(address))
+    }
+
     /// [`ban`](Self::ban) for threads.
     ///
     /// # Errors

@@ -43,6 +43,7 @@ struct Fickle {
     number: u64,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn number_form<S: serde::Serializer>(number: &u64, serializer: S) -> Result<S::Ok, S::Error> {
     match number {
         1 if turned() => serializer.serialize_u64(7),
@@ -77,9 +78,7 @@ impl Transaction for Fickle {
     }
 
     fn state_root(state: &Vec<Flaw>) -> Hash {
-        if state.contains(&Flaw::StateRootPanics) && turned() {
-            panic!("no root");
-        }
+        assert!(!(state.contains(&Flaw::StateRootPanics) && turned()), "no root");
         let salt = if state.contains(&Flaw::StateRootIsRandom) && turned() { next_call() } else { 0 };
         Hash::digest_parts(&[&salt.to_be_bytes()])
     }
@@ -108,10 +107,6 @@ fn flawed(flaw: Flaw) -> Fickle {
         _ => 3,
     };
     Fickle { flaw, number }
-}
-
-fn any(_: Message<Fickle>) -> Result<(), BlockError> {
-    Ok(())
 }
 
 /// The transactions of the next block of a node that mines it as `node::mining` does.
@@ -147,7 +142,10 @@ fn removed(node: &mut Protocol<Fickle>) -> Vec<(Hash, String)> {
 #[case(Flaw::ApplyPanics, "")]
 #[case(Flaw::Rejects, "")]
 #[case(Flaw::EncodeFails, "no canonical encoding: no bytes")]
-#[case(Flaw::EncodePanics, "no canonical encoding: the application's `Transaction::encode` panicked: no bytes")]
+#[case(
+    Flaw::EncodePanics,
+    "no canonical encoding: the application's `Transaction::encode` panicked: no bytes"
+)]
 #[case(Flaw::EncodesAtRandom, "canonical bytes that are not always the same")]
 #[case(Flaw::ReadsDifferently, "the likely cause is `#[serde(skip_serializing_if)]`")]
 #[case(Flaw::SerializePanics, "the application's `Serialize::serialize` panicked: no form")]
@@ -163,7 +161,7 @@ fn what_turns_out_to_be_unfit_is_removed_and_the_rest_is_mined(#[case] flaw: Fla
     let mut mined = Vec::new();
     let mut refused = 0;
     while mined.len() < 2 {
-        match mine(&mut node, any) {
+        match mine(&mut node, |_| Ok(())) {
             Ok(data) => mined.extend(data),
             Err(error) => {
                 refused += 1;
@@ -207,7 +205,8 @@ fn at_most(limit: usize, counted: Flaw) -> impl Fn(Message<Fickle>) -> Result<()
 #[test]
 fn what_cannot_be_sent_by_itself_is_removed() {
     let mut node = start();
-    let ids = [good(1), flawed(Flaw::Opens), flawed(Flaw::NeedsOpen), good(2)].map(|data| node.submit(data, NOW).unwrap());
+    let ids = [good(1), flawed(Flaw::Opens), flawed(Flaw::NeedsOpen), good(2)]
+        .map(|data| node.submit(data, NOW).unwrap());
     assert_eq!(mine(&mut node, at_most(0, Flaw::Opens)), Ok(vec![good(1), good(2)]));
     let expected = [
         (ids[1], "no block can be mined with it: block has 1 transactions, expected at most 0".to_owned()),
@@ -249,7 +248,8 @@ fn the_owner_removes_a_transaction_and_no_peer_brings_it_back() {
         [good(1), flawed(Flaw::Opens), flawed(Flaw::NeedsOpen)].map(|data| node.submit(data, NOW).unwrap());
     assert!(node.remove_transaction(&opens, NOW));
     let texts = removed(&mut node);
-    let expected = [(opens, "removed on request"), (needs, "does not apply without a transaction that was removed")];
+    let expected =
+        [(opens, "removed on request"), (needs, "does not apply without a transaction that was removed")];
     assert_eq!(texts, expected.map(|(id, text)| (id, text.to_owned())));
     assert!(!node.remove_transaction(&opens, NOW));
     assert!(removed(&mut node).is_empty() && node.mempool().contains(&first));
@@ -261,7 +261,10 @@ fn the_owner_removes_a_transaction_and_no_peer_brings_it_back() {
         Some(Output::Send { message: Message::Hello(hello), .. }) => hello,
         other => panic!("{other:?}"),
     };
-    node.handle(Input::Received { peer, message: Message::Hello(Hello { nonce: hello.nonce + 1, ..hello }) }, NOW);
+    node.handle(
+        Input::Received { peer, message: Message::Hello(Hello { nonce: hello.nonce + 1, ..hello }) },
+        NOW,
+    );
     node.handle(Input::Received { peer, message: Message::Offer { ids: vec![opens, needs] } }, NOW);
     let asked = core::iter::from_fn(|| node.poll_output()).find_map(|output| match output {
         Output::Send { message: Message::GetTransactions { ids }, .. } => Some(ids),
@@ -270,7 +273,7 @@ fn the_owner_removes_a_transaction_and_no_peer_brings_it_back() {
     assert_eq!(asked, Some(vec![needs]), "what was removed is not asked for");
     assert_eq!(node.submit(flawed(Flaw::Opens), NOW), Ok(opens), "the owner may change its mind");
     node.handle(Input::Received { peer, message: Message::Transactions(vec![flawed(Flaw::NeedsOpen)]) }, NOW);
-    assert_eq!(mine(&mut node, any), Ok(vec![good(1), flawed(Flaw::Opens), flawed(Flaw::NeedsOpen)]));
+    assert_eq!(mine(&mut node, |_| Ok(())), Ok(vec![good(1), flawed(Flaw::Opens), flawed(Flaw::NeedsOpen)]));
 }
 
 #[test]
@@ -280,7 +283,8 @@ fn a_panic_is_an_error_that_names_it_and_changes_nothing() {
     let refused = node.submit(flawed(Flaw::ApplyPanics), NOW).unwrap_err();
     let text = "transaction is refused: the application's `Transaction::apply` panicked: cannot apply this";
     assert_eq!(refused.to_string(), text);
-    let refused = node.template(Some(vec![good(1), flawed(Flaw::ApplyPanics)]), Address::ZERO, START).unwrap_err();
+    let refused =
+        node.template(Some(vec![good(1), flawed(Flaw::ApplyPanics)]), Address::ZERO, START).unwrap_err();
     assert!(matches!(refused, BlockError::ApplyPanicked { index: 1, .. }), "{refused}");
     let refused = node.template(Some(vec![flawed(Flaw::StateRootPanics)]), Address::ZERO, START).unwrap_err();
     assert!(matches!(refused, BlockError::StateRootPanicked(_)), "{refused}");
@@ -297,7 +301,7 @@ fn a_panic_is_an_error_that_names_it_and_changes_nothing() {
     }
     assert_eq!((node.chain().height(), node.chain().state()), (0, &Vec::new()));
     node.submit(good(1), NOW).unwrap();
-    assert_eq!(mine(&mut node, any), Ok(vec![good(1)]));
+    assert_eq!(mine(&mut node, |_| Ok(())), Ok(vec![good(1)]));
 }
 
 #[test]
@@ -311,7 +315,10 @@ fn a_peer_is_not_blamed_for_a_flaw_of_the_type_and_not_asked_again() {
         Some(Output::Send { message: Message::Hello(hello), .. }) => hello,
         other => panic!("{other:?}"),
     };
-    node.handle(Input::Received { peer, message: Message::Hello(Hello { nonce: hello.nonce + 1, ..hello }) }, NOW);
+    node.handle(
+        Input::Received { peer, message: Message::Hello(Hello { nonce: hello.nonce + 1, ..hello }) },
+        NOW,
+    );
     node.handle(Input::Received { peer, message: Message::Offer { ids: vec![id] } }, NOW);
     TURNED.set(true);
     let message = Message::Transactions(vec![flawed(Flaw::ReadsDifferently)]);

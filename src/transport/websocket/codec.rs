@@ -36,8 +36,9 @@ impl<T: Transaction, F: WireFormat> Codec<T> for F {
     }
 
     fn encode(&self, message: &Outgoing<T>) -> Result<Frame, WireError> {
-        let frame = guarded("Serialize::serialize", || message.frame(self))
-            .unwrap_or_else(|panic| Err(WireError::Encode { format: F::SUBPROTOCOL, source: panic.into() }))?;
+        let frame = guarded("Serialize::serialize", || message.frame(self)).unwrap_or_else(|panic| {
+            Err(WireError::Encode { format: F::SUBPROTOCOL, source: panic.into() })
+        })?;
         self.check_size(&frame)?;
         Ok(frame)
     }

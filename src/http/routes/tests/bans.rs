@@ -45,6 +45,16 @@ fn a_ban_is_lifted(#[case] path: &str, #[case] host: &str) {
 }
 
 #[rstest]
+#[case("/addresses/ws://c:3")]
+#[case("/addresses/ws%3A%2F%2Fc%3A3")]
+fn an_address_is_forgotten(#[case] path: &str) {
+    let answer = ask("DELETE", path, &[], "");
+    assert_eq!((answer.status, answer.calls), (204, vec!["forget ws://c:3".to_owned()]));
+}
+
+#[rstest]
+#[case("DELETE", "/addresses/ws://d:4", "", 404, "address_not_found", "ws://d:4 is not known")]
+#[case("DELETE", "/addresses/", "", 400, "bad_address", "empty")]
 #[case("DELETE", "/peers/8", "", 404, "peer_not_found", "no peer 8")]
 #[case("DELETE", "/peers/", "", 400, "bad_peer_id", "expected a number")]
 #[case("DELETE", "/peers/ws:", "", 400, "bad_peer_id", "\"ws:\"")]
