@@ -2,5 +2,10 @@
 //! implementations pass.
 
 pub mod store;
+mod transaction;
 #[cfg(feature = "node")]
 pub mod transport;
+#[cfg(feature = "websocket")]
+pub mod wire;
+
+pub use transaction::transaction;

@@ -17,6 +17,7 @@ impl Noted {
             Event::PeerDisconnected { reason: reason @ CloseReason::Unreadable(_), .. } => {
                 let is_first = !core::mem::replace(&mut self.unreadable, true);
                 warn_once(is_first, reason, "a peer's messages cannot be read");
+                log(event);
             }
             Event::TransactionRefused { id, error } => {
                 let is_first = !core::mem::replace(&mut self.refused, true);

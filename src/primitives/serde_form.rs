@@ -62,10 +62,7 @@ pub(crate) fn check_serde_form<T: Transaction>(transaction: &T) -> Result<(), En
     let refused = |flaw: SerdeFlaw| EncodeError::new(format!("its serde form in postcard: {flaw}"));
     let panicked = |panic: super::Panicked| EncodeError::new(panic.to_string());
     let bytes = guarded("Serialize::serialize", || postcard::to_allocvec(transaction)).map_err(panicked)?;
-    let bytes = bytes.map_err(|error| match SerdeFlaw::of_postcard(&error) {
-        Some(flaw) => refused(flaw),
-        None => EncodeError::of_postcard(&error),
-    })?;
+    let bytes = bytes.map_err(|error| EncodeError::of_postcard(&error))?;
     let read = guarded("Deserialize::deserialize", || match postcard::take_from_bytes::<T>(&bytes) {
         Ok((read, [])) if read == *transaction => Ok(()),
         Ok(_) => Err(None),

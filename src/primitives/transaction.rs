@@ -7,14 +7,34 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::hash::Hash;
+use super::serde_form::SerdeFlaw;
 use super::units::{Address, Timestamp};
 
 /// What a block carries.
 ///
-/// Implement it for your own type, or use `String` for plain text. The serde form must keep the value: what
-/// is written in any format has to read back equal. Do not use values that a format cannot carry, such as a
-/// NaN, which JSON writes as `null`: the other end refuses them by name, as malformed or by the Merkle check,
-/// so the block never spreads.
+/// Implement it for your own type, or use `String` for plain text.
+///
+/// # The serde form
+///
+/// The serde form must keep the value: what is written in any format has to read back equal. The store and peers use
+/// formats without names of fields (postcard, bincode), in which several attributes of serde do not work:
+///
+/// | in the type | what happens in such a format |
+/// | --- | --- |
+/// | `#[serde(tag = "..")]`, `#[serde(untagged)]`, a `serde_json::Value` | the value cannot be read |
+/// | `#[serde(flatten)]` | the value can be neither written nor read |
+/// | `#[serde(skip_serializing_if = "..")]` | the field is left out, and the next one is read in its place |
+///
+/// Nor can every format carry every value: JSON writes a NaN as `null`, and takes nothing but texts, numbers and booleans
+/// as the keys of a map. A node refuses such a value by name when it is submitted, and does not take it from a peer.
+/// Check your own type in a test of yours with `hashloom::testing::transaction` (feature `test-utils`), one value for
+/// each shape that it has.
+///
+/// # Panics in your code
+///
+/// A panic in one of the methods below or in serde code is caught, if the program is built to unwind, and the
+/// transaction or the block is refused with an error that names it. The state that was being changed is discarded. A
+/// panic in `clone`, `eq` or `drop` of the state is not caught and stops the node.
 pub trait Transaction:
     Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static
 {
@@ -127,8 +147,8 @@ impl EncodeError {
         &self.reason
     }
 
-    /// The same from postcard, whose errors are plain names.
+    /// What postcard says, with the likely cause if there is one.
     pub(crate) fn of_postcard(error: &postcard::Error) -> Self {
-        Self::new(error.to_string())
+        Self::new(SerdeFlaw::of_postcard(error).map_or_else(|| error.to_string(), |flaw| flaw.to_string()))
     }
 }

@@ -15,6 +15,7 @@ use core::time::Duration;
 
 use tokio::time::timeout;
 
+use crate::primitives::Transaction;
 use crate::protocol::{Message, PeerAddr, Reach};
 use crate::transport::{Connection, Listener, Outgoing, Receiver, Sender, Transport, TransportError};
 
@@ -28,12 +29,24 @@ const PATIENCE: Duration = Duration::from_secs(30);
 ///
 /// When the transport fails a check.
 pub async fn suite(transport: &dyn Transport, any_address: &PeerAddr) {
+    suite_of(transport, any_address, &["\u{2713} ".repeat(1 << 18)]).await;
+}
+
+/// [`suite`] for transactions of any type. `large` are transactions that are sent in one message: best about a megabyte of
+/// them, since a small message does not show whether a close loses what is still on its way. No more than
+/// [`limits::MAX_TRANSACTIONS`](crate::limits::MAX_TRANSACTIONS).
+///
+/// # Panics
+///
+/// When the transport fails a check.
+pub async fn suite_of<T: Transaction>(transport: &dyn Transport<T>, any_address: &PeerAddr, large: &[T]) {
+    let large = Message::Transactions(large.to_vec());
     addresses_are_checked(transport, any_address).await;
     both_directions(transport, any_address).await;
     order_of_many_messages(transport, any_address).await;
-    a_large_message(transport, any_address).await;
+    a_large_message(transport, any_address, &large).await;
     a_cancelled_receive_loses_nothing(transport, any_address).await;
-    an_orderly_close_delivers_everything(transport, any_address).await;
+    an_orderly_close_delivers_everything(transport, any_address, &large).await;
     both_sides_close_at_once(transport, any_address).await;
     a_dropped_connection_ends(transport, any_address).await;
     a_listener_serves_many(transport, any_address).await;
@@ -41,9 +54,9 @@ pub async fn suite(transport: &dyn Transport, any_address: &PeerAddr) {
     a_dropped_listener_is_gone(transport, any_address).await;
 }
 
-type Halves = (Box<dyn Sender>, Box<dyn Receiver>);
+type Halves<T> = (Box<dyn Sender<T>>, Box<dyn Receiver<T>>);
 
-async fn addresses_are_checked(transport: &dyn Transport, any_address: &PeerAddr) {
+async fn addresses_are_checked<T: Transaction>(transport: &dyn Transport<T>, any_address: &PeerAddr) {
     let listener = listen(transport, any_address).await;
     let address = listener.local_addr();
     assert!(transport.check_address(address).is_ok(), "{address} is listened at, and can be dialled");
@@ -52,7 +65,7 @@ async fn addresses_are_checked(transport: &dyn Transport, any_address: &PeerAddr
     assert!(matches!(checked, Err(TransportError::BadAddress { .. })), "{checked:?}");
 }
 
-async fn both_directions(transport: &dyn Transport, any_address: &PeerAddr) {
+async fn both_directions<T: Transaction>(transport: &dyn Transport<T>, any_address: &PeerAddr) {
     let ((mut a_out, mut a_in), (mut b_out, mut b_in)) = pair(transport, any_address).await;
     send(&mut a_out, Message::Ping(1)).await;
     assert_eq!(recv(&mut b_in).await, Some(Message::Ping(1)));
@@ -60,7 +73,7 @@ async fn both_directions(transport: &dyn Transport, any_address: &PeerAddr) {
     assert_eq!(recv(&mut a_in).await, Some(Message::Pong(1)));
 }
 
-async fn order_of_many_messages(transport: &dyn Transport, any_address: &PeerAddr) {
+async fn order_of_many_messages<T: Transaction>(transport: &dyn Transport<T>, any_address: &PeerAddr) {
     const COUNT: u64 = 2_000;
     let ((mut a_out, _a_in), (_b_out, mut b_in)) = pair(transport, any_address).await;
     let feed_all = async {
@@ -77,22 +90,23 @@ async fn order_of_many_messages(transport: &dyn Transport, any_address: &PeerAdd
     within("many messages", async { tokio::join!(feed_all, receive_all) }).await;
 }
 
-async fn a_large_message(transport: &dyn Transport, any_address: &PeerAddr) {
+async fn a_large_message<T: Transaction>(
+    transport: &dyn Transport<T>,
+    any_address: &PeerAddr,
+    large: &Message<T>,
+) {
     let ((mut a_out, _a_in), (_b_out, mut b_in)) = pair(transport, any_address).await;
     // A transport may refuse to begin with more than a `Hello` may have.
     send(&mut a_out, Message::Ping(1)).await;
     assert_eq!(recv(&mut b_in).await, Some(Message::Ping(1)));
-    let large = large();
     let (sent, received) = tokio::join!(send(&mut a_out, large.clone()), recv(&mut b_in));
-    assert_eq!((sent, received), ((), Some(large)));
+    assert_eq!((sent, received), ((), Some(large.clone())));
 }
 
-/// A message of a kind that has no limit of its own.
-fn large() -> Message {
-    Message::Transactions(vec!["\u{2713} ".repeat(1 << 18)])
-}
-
-async fn a_cancelled_receive_loses_nothing(transport: &dyn Transport, any_address: &PeerAddr) {
+async fn a_cancelled_receive_loses_nothing<T: Transaction>(
+    transport: &dyn Transport<T>,
+    any_address: &PeerAddr,
+) {
     let ((mut a_out, _a_in), (_b_out, mut b_in)) = pair(transport, any_address).await;
     for number in 0..100 {
         tokio::select! {
@@ -105,28 +119,32 @@ async fn a_cancelled_receive_loses_nothing(transport: &dyn Transport, any_addres
     }
 }
 
-async fn an_orderly_close_delivers_everything(transport: &dyn Transport, any_address: &PeerAddr) {
+async fn an_orderly_close_delivers_everything<T: Transaction>(
+    transport: &dyn Transport<T>,
+    any_address: &PeerAddr,
+    large: &Message<T>,
+) {
     let ((mut a_out, mut a_in), (mut b_out, mut b_in)) = pair(transport, any_address).await;
     // What lies unread on the closing side must not cost the other side what was sent to it.
     send(&mut b_out, Message::Ping(7)).await;
     send(&mut a_out, Message::Ping(1)).await;
     assert_eq!(recv(&mut b_in).await, Some(Message::Ping(1)));
     // Large, so that the last of it is still on its way when the closing side lets go.
-    a_out.feed(&Outgoing::new(large())).await.expect("feeding works");
+    a_out.feed(&Outgoing::new(large.clone())).await.expect("feeding works");
     let closing = async {
         a_out.close().await;
         assert_eq!(recv(&mut a_in).await, None, "the closing side has closed its receiving half, too");
         drop((a_out, a_in));
     };
     let reading = async {
-        assert_eq!(recv(&mut b_in).await, Some(large()), "what was fed before the close arrives");
+        assert_eq!(recv(&mut b_in).await, Some(large.clone()), "what was fed before the close arrives");
         assert_eq!(recv(&mut b_in).await, None, "then the orderly end");
         drop((b_out, b_in));
     };
     within("a close", async { tokio::join!(closing, reading) }).await;
 }
 
-async fn both_sides_close_at_once(transport: &dyn Transport, any_address: &PeerAddr) {
+async fn both_sides_close_at_once<T: Transaction>(transport: &dyn Transport<T>, any_address: &PeerAddr) {
     let ((mut a_out, mut a_in), (mut b_out, mut b_in)) = pair(transport, any_address).await;
     let close_all = async { tokio::join!(a_out.close(), b_out.close()) };
     let ends = async { tokio::join!(recv(&mut a_in), recv(&mut b_in)) };
@@ -136,14 +154,14 @@ async fn both_sides_close_at_once(transport: &dyn Transport, any_address: &PeerA
     assert!(late.is_err(), "nothing is sent after a close");
 }
 
-async fn a_dropped_connection_ends(transport: &dyn Transport, any_address: &PeerAddr) {
+async fn a_dropped_connection_ends<T: Transaction>(transport: &dyn Transport<T>, any_address: &PeerAddr) {
     let (a, (_b_out, mut b_in)) = pair(transport, any_address).await;
     drop(a);
     let end = within("the end", b_in.recv()).await;
     assert!(matches!(end, Err(_) | Ok(None)), "a dropped connection ends, got {end:?}");
 }
 
-async fn a_listener_serves_many(transport: &dyn Transport, any_address: &PeerAddr) {
+async fn a_listener_serves_many<T: Transaction>(transport: &dyn Transport<T>, any_address: &PeerAddr) {
     let mut listener = listen(transport, any_address).await;
     let address = listener.local_addr().clone();
     let mut open = Vec::new();
@@ -159,14 +177,14 @@ async fn a_listener_serves_many(transport: &dyn Transport, any_address: &PeerAdd
     }
 }
 
-async fn an_address_is_taken_once(transport: &dyn Transport, any_address: &PeerAddr) {
+async fn an_address_is_taken_once<T: Transaction>(transport: &dyn Transport<T>, any_address: &PeerAddr) {
     let listener = listen(transport, any_address).await;
     let address = listener.local_addr();
     let error = transport.listen(address).await.expect_err("the address is taken");
     assert!(matches!(&error, TransportError::AddressInUse { address: named } if named == address), "{error}");
 }
 
-async fn a_dropped_listener_is_gone(transport: &dyn Transport, any_address: &PeerAddr) {
+async fn a_dropped_listener_is_gone<T: Transaction>(transport: &dyn Transport<T>, any_address: &PeerAddr) {
     let mut listener = listen(transport, any_address).await;
     let address = listener.local_addr().clone();
     let (dialled, accepted) = connect(transport, listener.as_mut(), &address).await;
@@ -182,7 +200,10 @@ async fn a_dropped_listener_is_gone(transport: &dyn Transport, any_address: &Pee
 }
 
 /// The two ends of a new connection, the dialling one first.
-async fn pair(transport: &dyn Transport, any_address: &PeerAddr) -> (Halves, Halves) {
+async fn pair<T: Transaction>(
+    transport: &dyn Transport<T>,
+    any_address: &PeerAddr,
+) -> (Halves<T>, Halves<T>) {
     let mut listener = listen(transport, any_address).await;
     let address = listener.local_addr().clone();
     let (dialled, accepted) = connect(transport, listener.as_mut(), &address).await;
@@ -190,25 +211,25 @@ async fn pair(transport: &dyn Transport, any_address: &PeerAddr) -> (Halves, Hal
     (dialled.split(), accepted.split())
 }
 
-async fn listen(transport: &dyn Transport, address: &PeerAddr) -> Box<dyn Listener> {
+async fn listen<T: Transaction>(transport: &dyn Transport<T>, address: &PeerAddr) -> Box<dyn Listener<T>> {
     transport.listen(address).await.expect("listening works")
 }
 
-async fn connect(
-    transport: &dyn Transport,
-    listener: &mut dyn Listener,
+async fn connect<T: Transaction>(
+    transport: &dyn Transport<T>,
+    listener: &mut dyn Listener<T>,
     address: &PeerAddr,
-) -> (Box<dyn Connection>, Box<dyn Connection>) {
+) -> (Box<dyn Connection<T>>, Box<dyn Connection<T>>) {
     let both = async { tokio::join!(transport.dial(address, Reach::ANY), listener.accept()) };
     let (dialled, accepted) = within("a connection", both).await;
     (dialled.expect("dialling works"), accepted.expect("accepting works"))
 }
 
-async fn send(sender: &mut Box<dyn Sender>, message: Message) {
+async fn send<T: Transaction>(sender: &mut Box<dyn Sender<T>>, message: Message<T>) {
     within("sending", sender.send(&Outgoing::new(message))).await.expect("sending works");
 }
 
-async fn recv(receiver: &mut Box<dyn Receiver>) -> Option<Message> {
+async fn recv<T: Transaction>(receiver: &mut Box<dyn Receiver<T>>) -> Option<Message<T>> {
     within("receiving", receiver.recv()).await.expect("receiving works")
 }
 

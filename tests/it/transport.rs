@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use hashloom::testing::transport::suite;
+use hashloom::testing::transport::{suite, suite_of};
 use hashloom::transport::{
     Connection, Listener, Memory, Outgoing, Switch, Transport, TransportError, WebSocketConfig, WsMulti,
 };
@@ -44,6 +44,34 @@ fn ping(number: u64) -> Outgoing {
 #[tokio::test]
 async fn suite_passes(#[case] transport: impl Transport, #[case] address: &str) {
     suite(&transport, &addr(address)).await;
+}
+
+/// A type that is no text.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+struct Point {
+    x: i64,
+    y: Option<bool>,
+}
+
+impl hashloom::Transaction for Point {
+    type State = ();
+
+    fn apply(&self, (): &mut (), _: &hashloom::Context<'_>) -> Result<(), hashloom::Rejected> {
+        Ok(())
+    }
+}
+
+#[rstest]
+#[case::memory(Memory::new(), "memory://")]
+#[case::ws_json(WsJson::default(), ANY_PORT)]
+#[case::ws_postcard(WsPostcard::default(), ANY_PORT)]
+#[tokio::test]
+async fn suite_passes_with_transactions_of_any_type(
+    #[case] transport: impl Transport<Point>,
+    #[case] address: &str,
+) {
+    let large: Vec<Point> = (0..500).map(|x| Point { x, y: (x % 2 == 0).then_some(true) }).collect();
+    suite_of(&transport, &addr(address), &large).await;
 }
 
 #[rstest]

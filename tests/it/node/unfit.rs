@@ -89,6 +89,22 @@ async fn what_does_not_read_back_is_refused_with_the_likely_cause(#[case] bad: E
     assert_eq!(within(node.mine_pending()).await.unwrap().data(), [plain("a")]);
 }
 
+/// What an embedder's own test says of the types above.
+#[cfg(feature = "test-utils")]
+#[rstest]
+#[case(skips(), "`#[serde(skip_serializing_if)]`")]
+#[case(Entry::Tagged(Tagged::Open { account: 1 }), "`#[serde(tag)]`")]
+#[case(Entry::Untagged(Untagged::Number(1)), "`#[serde(untagged)]`")]
+#[case(Entry::Flattened(Flattened { inner: Skips { text: String::new(), author: None } }), "`#[serde(flatten)]`")]
+#[case(Entry::Number(f64::NAN), "a NaN")]
+fn the_check_for_embedders_names_the_likely_cause(#[case] bad: Entry, #[case] cause: &str) {
+    hashloom::testing::transaction(&plain("a"));
+    hashloom::testing::transaction(&Entry::Number(0.1));
+    let check = std::panic::catch_unwind(|| hashloom::testing::transaction(&bad));
+    let message = check.unwrap_err().downcast::<String>().unwrap();
+    assert!(message.contains(cause), "{message}");
+}
+
 #[tokio::test]
 async fn a_panic_of_the_application_is_refused_by_name_and_the_node_goes_on() {
     let node = start().await;
@@ -145,6 +161,13 @@ mod formats {
         fn apply(&self, (): &mut (), _: &Context<'_>) -> Result<(), Rejected> {
             Ok(())
         }
+    }
+
+    #[cfg(feature = "test-utils")]
+    #[test]
+    #[should_panic(expected = "key must be a string")]
+    fn the_check_for_embedders_tries_every_format() {
+        hashloom::testing::transaction(&bad());
     }
 
     fn good() -> Table {
