@@ -61,6 +61,7 @@ async fn main() -> ExitCode {
 async fn run(options: Options) -> Result<ExitCode> {
     let terminal = Terminal::new();
     terminal.log()?;
+    outlive_file_size_limit()?;
     let stop = stop_signal()?;
     if let Some(command) = options.command.clone() {
         return work::run(command, &options, &terminal, stop);
@@ -123,6 +124,19 @@ async fn start_node(options: &Options) -> Result<NodeHandle> {
     tracing::info!("chain {} with genesis {}", options.chain, node.chain().genesis().hash());
     place.log(&node.chain());
     Ok(node)
+}
+
+/// Has a write beyond the limit on the size of a file (`ulimit -f`) fail like one on a full disk, from which a node
+/// recovers. Unless somebody listens for the signal SIGXFSZ, it ends the process.
+fn outlive_file_size_limit() -> Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let file_size = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+        // The handler stays when what listens is dropped.
+        drop(signal(file_size).context("cannot listen for SIGXFSZ")?);
+    }
+    Ok(())
 }
 
 /// A future that ends with the first Ctrl-C or SIGTERM from now on.
