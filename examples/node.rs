@@ -27,6 +27,8 @@ mod place;
 mod security;
 #[path = "node/terminal.rs"]
 mod terminal;
+#[path = "node/values.rs"]
+mod values;
 #[path = "node/work.rs"]
 mod work;
 
@@ -69,7 +71,7 @@ async fn run(options: Options) -> Result<ExitCode> {
     // The port first: when it is taken, nothing has been started yet.
     let listener = bind_http(options.http_address()).await?;
     let node = start_node(&options).await?;
-    let config = RoutesConfig::default().with_allowed_hosts(options.allow_host);
+    let config = RoutesConfig::default().with_allowed_hosts(options.allowed_hosts());
     let server = http::serve_node(listener, node.clone(), config, HttpConfig::default())?;
     tracing::info!("HTTP at http://{}", server.local_addr());
     let progress = terminal.show_progress(node.clone());
@@ -98,6 +100,7 @@ async fn bind_http(address: SocketAddr) -> Result<TcpListener> {
 
 async fn start_node(options: &Options) -> Result<NodeHandle> {
     let transport = options.transport()?;
+    let peers = options.peers(&transport)?;
     let formats = transport.subprotocols().join(", ");
     let place = options.place();
     let node = Node::builder(options.spec()?)
@@ -105,7 +108,7 @@ async fn start_node(options: &Options) -> Result<NodeHandle> {
         .protocol(ProtocolConfig::default().with_chain(options.chain_config()))
         .transport(transport)
         .listen(options.p2p_address()?)
-        .peers(options.peers())
+        .peers(peers)
         .discovery(options.discovery)
         .miner(options.miner)
         .mining_threads(options.mining_threads)

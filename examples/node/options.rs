@@ -1,26 +1,26 @@
 //! The flags and the environment of the node, and what they say in terms of the library.
 
 use std::net::{IpAddr, SocketAddr};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use hashloom::transport::WsMulti;
+use hashloom::transport::{AddressProblem, TransportError, WsMulti};
 #[cfg(feature = "ws-bincode")]
 use hashloom::wire::Bincode;
 #[cfg(feature = "ws-json")]
 use hashloom::wire::Json;
 #[cfg(feature = "ws-postcard")]
 use hashloom::wire::Postcard;
-use hashloom::{Address, ChainConfig, ChainSpec, PeerAddr, WireFormat};
+use hashloom::{Address, ChainConfig, ChainSpec, PeerAddr, Transport, WireFormat};
 
 use crate::place::Place;
 use crate::security::Security;
+use crate::values::{List, duration, flag, hosts, list, miner, threads, trimmed};
 
 /// A node that keeps a proof-of-work chain with its peers, mines, and serves HTTP.
 ///
@@ -29,31 +29,32 @@ use crate::security::Security;
 #[command(name = "node", version, after_help = EXAMPLE, max_term_width = 100)]
 pub(crate) struct Options {
     /// Port of the HTTP interface; 0 for any that is free.
-    #[arg(long, env, value_name = "PORT", default_value_t = 3001, help_heading = "HTTP")]
+    #[arg(long, env, value_name = "PORT", value_parser = trimmed::<u16>, default_value_t = 3001, help_heading = "HTTP")]
     http_port: u16,
 
     /// IP address of the HTTP interface. It asks nobody for a password.
-    #[arg(long, env, value_name = "IP", default_value = "127.0.0.1", help_heading = "HTTP")]
+    #[arg(long, env, value_name = "IP", value_parser = trimmed::<IpAddr>, default_value = "127.0.0.1", help_heading = "HTTP")]
     http_bind: IpAddr,
 
     /// Names by which the HTTP interface may be called, besides IP addresses and localhost.
-    #[arg(long, env, value_name = "NAME", value_delimiter = ',', help_heading = "HTTP")]
-    pub(crate) allow_host: Vec<String>,
+    #[arg(long, env, value_name = "NAME", value_parser = hosts, help_heading = "HTTP")]
+    allow_host: Vec<List<String>>,
 
     /// Port for peers; 0 for any that is free.
-    #[arg(long, env, value_name = "PORT", default_value_t = 5001, global = true, help_heading = "Peers")]
+    #[arg(long, env, value_name = "PORT", value_parser = trimmed::<u16>, default_value_t = 5001, global = true, help_heading = "Peers")]
     p2p_port: u16,
 
     /// IP address for peers.
-    #[arg(long, env, value_name = "IP", default_value = "127.0.0.1", help_heading = "Peers")]
+    #[arg(long, env, value_name = "IP", value_parser = trimmed::<IpAddr>, default_value = "127.0.0.1", help_heading = "Peers")]
     p2p_bind: IpAddr,
 
-    /// Nodes to keep a connection to, separated by commas, such as `ws://localhost:5001`, or wss:// with TLS.
+    /// Nodes to keep a connection to, separated by commas or blanks, such as `ws://localhost:5001`, or wss:// with TLS.
+    /// Without a port, ws:// is port 80 and wss:// is port 443.
     #[arg(long, env, value_name = "URL", value_parser = peers, help_heading = "Peers")]
-    peers: Vec<Peers>,
+    peers: Vec<List<PeerAddr>>,
 
     /// Find more peers than these by asking them, and help others to find theirs.
-    #[arg(long, env, value_parser = BoolishValueParser::new(), help_heading = "Peers")]
+    #[arg(long, env, value_parser = flag, help_heading = "Peers")]
     pub(crate) discovery: bool,
 
     /// Format to ask peers for, json or bincode; every one that is built in is understood.
@@ -64,7 +65,7 @@ pub(crate) struct Options {
     security: Security,
 
     /// Mine all the time, not only on request.
-    #[arg(long, env, value_parser = BoolishValueParser::new(), help_heading = "Mining")]
+    #[arg(long, env, value_parser = flag, help_heading = "Mining")]
     pub(crate) mine: bool,
 
     /// Threads that mine.
@@ -72,7 +73,7 @@ pub(crate) struct Options {
     pub(crate) mining_threads: NonZeroUsize,
 
     /// Who is named as the miner of this node's blocks: 20 bytes in hex.
-    #[arg(long, env, value_name = "HEX", default_value_t = Address::ZERO, hide_default_value = true,
+    #[arg(long, env, value_name = "HEX", value_parser = miner, default_value_t = Address::ZERO, hide_default_value = true,
           help_heading = "Mining")]
     pub(crate) miner: Address,
 
@@ -90,13 +91,13 @@ pub(crate) struct Options {
     data_dir: Option<PathBuf>,
 
     /// Keep the chain in memory only, whatever `DATA_DIR` says.
-    #[arg(long, env, value_parser = BoolishValueParser::new(), help_heading = "Chain")]
+    #[arg(long, env, value_parser = flag, help_heading = "Chain")]
     ephemeral: bool,
 
     /// Keep the contents of this many blocks at the end of the chain, and of older ones the headers only.
-    #[arg(long, env, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..), global = true,
+    #[arg(long, env, value_name = "COUNT", value_parser = trimmed::<NonZeroU64>, global = true,
           help_heading = "Chain")]
-    keep_bodies: Option<u64>,
+    keep_bodies: Option<NonZeroU64>,
 
     /// What to do with the kept chain instead of running a node.
     #[command(subcommand)]
@@ -193,8 +194,18 @@ impl Options {
         Ok(format!("{scheme}://{address}").parse()?)
     }
 
-    pub(crate) fn peers(&self) -> impl Iterator<Item = PeerAddr> {
-        self.peers.iter().flat_map(|peers| &peers.0).cloned()
+    /// The peers, each of which this transport dials.
+    pub(crate) fn peers(&self, transport: &WsMulti) -> Result<Vec<PeerAddr>> {
+        let peers: Vec<PeerAddr> = self.peers.iter().flat_map(|list| &list.0).cloned().collect();
+        for address in &peers {
+            check(transport, address).context("PEERS")?;
+        }
+        Ok(peers)
+    }
+
+    /// By which names HTTP may be called.
+    pub(crate) fn allowed_hosts(&self) -> impl Iterator<Item = String> {
+        self.allow_host.iter().flat_map(|list| &list.0).cloned()
     }
 
     pub(crate) fn spec(&self) -> Result<ChainSpec> {
@@ -203,7 +214,7 @@ impl Options {
     }
 
     pub(crate) fn chain_config(&self) -> ChainConfig {
-        ChainConfig::default().with_keep_bodies(self.keep_bodies)
+        ChainConfig::default().with_keep_bodies(self.keep_bodies.map(NonZeroU64::get))
     }
 
     /// Where the chain is kept.
@@ -219,9 +230,7 @@ impl Options {
 
     /// All formats that are built in, the wanted one first, with TLS where that is asked for.
     pub(crate) fn transport(&self) -> Result<WsMulti> {
-        let others = Wire::value_variants().iter().copied().filter(|wire| *wire != self.wire);
-        let transport = others.fold(self.wire.add_to(None), |transport, wire| wire.add_to(Some(transport)));
-        self.security.secure(transport)
+        self.security.secure(self.wire.transport())
     }
 }
 
@@ -245,6 +254,12 @@ impl Wire {
         "postcard"
     };
 
+    /// All formats that are built in, this one first.
+    fn transport(self) -> WsMulti {
+        let others = Self::value_variants().iter().copied().filter(|wire| *wire != self);
+        others.fold(self.add_to(None), |transport, wire| wire.add_to(Some(transport)))
+    }
+
     fn add_to(self, transport: Option<WsMulti>) -> WsMulti {
         match self {
             #[cfg(feature = "ws-json")]
@@ -265,55 +280,30 @@ fn with(transport: Option<WsMulti>, format: impl WireFormat) -> WsMulti {
 }
 
 fn wire(text: &str) -> Result<Wire, String> {
-    Wire::from_str(text, false).map_err(|_| match text {
+    let text = text.trim().to_ascii_lowercase();
+    Wire::from_str(&text, false).map_err(|_| match text.as_str() {
         "json" | "bincode" | "postcard" => format!("not built in: add it with --features http,ws-{text}"),
         _ => "expected json, bincode or postcard".to_owned(),
     })
 }
 
-/// The addresses of one `PEERS`.
-#[derive(Clone, Debug)]
-struct Peers(Vec<PeerAddr>);
-
-/// None in an empty text, which is how a script says that there are none.
-fn peers(text: &str) -> Result<Peers, String> {
-    if text.is_empty() {
-        return Ok(Peers(Vec::new()));
-    }
-    text.split(',').map(peer).collect::<Result<_, _>>().map(Peers)
+fn peers(text: &str) -> Result<List<PeerAddr>, String> {
+    list(text, peer)
 }
 
-/// A peer's address is the transport's to take apart, which it does when it dials. A slip in the environment
-/// ought to be seen at once.
+/// Asks a transport, as it does when it dials, so that a slip is seen at once. Whether TLS is set up is known later.
 fn peer(text: &str) -> Result<PeerAddr, String> {
-    if text.is_empty() {
-        return Err("an entry is empty, expected ws://host:port".to_owned());
-    }
     let address: PeerAddr =
         text.parse().map_err(|error| format!("{text:?}: {error}, expected ws://host:port"))?;
-    let rest = text.strip_prefix("ws://").or_else(|| text.strip_prefix("wss://"));
-    let authority = rest.map(|rest| rest.split('/').next().unwrap_or(rest));
-    let has_port = authority
-        .and_then(|authority| authority.rsplit_once(':'))
-        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
-    if has_port { Ok(address) } else { Err(format!("{text:?} is no address, expected ws://host:port")) }
+    for wire in Wire::value_variants() {
+        match check(&wire.transport(), &address) {
+            Ok(()) | Err(TransportError::BadAddress { problem: AddressProblem::Tls, .. }) => {}
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+    Ok(address)
 }
 
-/// More threads than any machine has cores for are a slip.
-const MAX_THREADS: usize = 1024;
-
-fn threads(text: &str) -> Result<NonZeroUsize, String> {
-    let threads = text.parse().ok().filter(|threads: &NonZeroUsize| threads.get() <= MAX_THREADS);
-    threads.ok_or_else(|| format!("expected 1 to {MAX_THREADS} threads"))
-}
-
-/// Seconds, with a decimal point and an `s` where wanted, or milliseconds with `ms`.
-fn duration(text: &str) -> Result<Duration, String> {
-    let (number, unit) = match text.strip_suffix("ms") {
-        Some(millis) => (millis, 0.001),
-        None => (text.strip_suffix('s').unwrap_or(text), 1.0),
-    };
-    let seconds = number.trim().parse().ok().map(|number: f64| number * unit);
-    let duration = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    duration.ok_or_else(|| "expected seconds or milliseconds, such as 10s, 2.5 or 500ms".to_owned())
+fn check(transport: &WsMulti, address: &PeerAddr) -> Result<(), TransportError> {
+    Transport::<String>::check_address(transport, address)
 }

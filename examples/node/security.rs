@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use clap::builder::BoolishValueParser;
 use hashloom::transport::WsMulti;
+
+use crate::values::{List, flag, words};
 
 /// Who this node is, and whom it takes.
 #[derive(Debug, Args)]
@@ -24,12 +25,12 @@ pub(crate) struct Security {
     tls_ca: Option<PathBuf>,
 
     /// Take only peers that show a certificate signed by one of `TLS_CA`.
-    #[arg(long, env, value_parser = BoolishValueParser::new(), requires = "tls_ca", help_heading = "TLS")]
+    #[arg(long, env, value_parser = flag, requires = "tls_ca", help_heading = "TLS")]
     tls_require: bool,
 
     /// Take only peers with these certificates: SHA-256 fingerprints, separated by commas.
-    #[arg(long, env, value_name = "HEX", value_delimiter = ',', requires = "tls_ca", help_heading = "TLS")]
-    tls_allow: Vec<String>,
+    #[arg(long, env, value_name = "HEX", value_parser = words, requires = "tls_ca", help_heading = "TLS")]
+    tls_allow: Vec<List<String>>,
 
     /// Take only peers with the same secret, of 16 bytes or more: the text in this file.
     #[arg(long, env, value_name = "FILE", requires = "tls_cert", help_heading = "TLS")]
@@ -61,8 +62,8 @@ impl Security {
         if self.tls_require {
             tls = tls.require_certificates();
         }
-        if !self.tls_allow.is_empty() {
-            let allowed = self.tls_allow.iter().map(|text| text.trim().parse());
+        if !self.allows_all() {
+            let allowed = self.tls_allow.iter().flat_map(|list| &list.0).map(|text| text.parse());
             tls = tls.allow(allowed.collect::<Result<Vec<_>, TlsError>>().context("TLS_ALLOW")?);
         }
         if let Some(path) = &self.peer_secret_file {
@@ -70,7 +71,7 @@ impl Security {
             let secret = Secret::new(read(path)?.trim_ascii_end());
             tls = tls.secret(secret.with_context(|| path.display().to_string())?);
         }
-        if self.tls_cert.is_none() && (self.tls_require || !self.tls_allow.is_empty()) {
+        if self.tls_cert.is_none() && (self.tls_require || !self.allows_all()) {
             bail!("TLS_REQUIRE and TLS_ALLOW need TLS_CERT and TLS_KEY: a node shows what it asks for");
         }
         let tls = tls.build().map_err(|error| {
@@ -99,9 +100,13 @@ impl Security {
         Ok(transport)
     }
 
+    fn allows_all(&self) -> bool {
+        self.tls_allow.iter().all(|list| list.0.is_empty())
+    }
+
     fn is_unused(&self) -> bool {
         let files = [&self.tls_cert, &self.tls_key, &self.tls_ca, &self.peer_secret_file];
-        files.iter().all(|file| file.is_none()) && !self.tls_require && self.tls_allow.is_empty()
+        files.iter().all(|file| file.is_none()) && !self.tls_require && self.allows_all()
     }
 }
 

@@ -105,10 +105,20 @@ async fn a_port_in_use_is_one_line_on_stderr() {
 #[rstest]
 #[case::flag(&["--no-such-flag"], "--no-such-flag")]
 #[case::port(&["--http-port", "70000"], "70000")]
-#[case::scheme(&["--peers", "http://localhost:5001"], "ws://host:port")]
-#[case::no_port(&["--peers", "ws://localhost"], "ws://host:port")]
+#[case::scheme(&["--peers", "http://localhost:5001"], "expected it to begin with ws://")]
+#[case::no_host(&["--peers", "ws://:5001"], "the host is empty")]
+#[case::half_an_address(&["--peers", "ws://127.1:5001"], "ends in a number")]
+#[case::peer_at_port_0(&["--peers", "ws://localhost:0"], "no peer is reached at port 0")]
+#[case::peer_port(&["--peers", "ws://localhost:70000"], "no valid port")]
+#[case::peer_path(&["--peers", "ws://localhost:1/<>"], "no valid path")]
+#[case::any_host(&["--allow-host", "*"], "'*'")]
+#[case::host_and_port(&["--allow-host", "node.example.org:3001"], "':'")]
+#[case::host_as_address(&["--allow-host", "http://node.example.org"], "is no name of a host")]
+#[case::microseconds(&["--block-interval", "10.0005"], "whole milliseconds")]
+#[case::no_time(&["--block-interval", "nan"], "whole milliseconds")]
+#[case::maybe(&["--mine=maybe"], "maybe")]
+#[case::short_miner(&["--miner", "0x12"], "--miner")]
 #[case::one_of_several(&["--peers", "ws://localhost:5001,nonsense"], "nonsense")]
-#[case::empty_between_two(&["--peers", "ws://localhost:5001,,ws://localhost:5002"], "an entry is empty")]
 #[case::format(&["--wire", "morse"], "morse")]
 #[case::no_threads(&["--mining-threads", "0"], "expected 1 to 1024 threads")]
 #[case::too_many_threads(&["--mining-threads", "1025"], "expected 1 to 1024 threads")]
@@ -125,7 +135,38 @@ async fn a_bad_option_is_one_line_on_stderr(#[case] arguments: &[&str], #[case] 
 #[tokio::test]
 async fn a_bad_peers_variable_is_one_line_on_stderr() {
     let mut start = Start::new("json");
-    start.peers = "ws://localhost:5001,,".to_owned();
+    start.peers = "ws://localhost:5001,, ws://localhost".to_owned() + ":5002x";
     let refused = start.finish(&[]).await;
     assert_eq!((refused.exit_code, refused.stderr.lines().count()), (Some(2), 1), "{refused:?}");
+}
+
+/// As templates, compose files and files with line ends of another system pass them.
+#[tokio::test]
+async fn values_are_read_in_the_forms_in_which_people_write_them() {
+    let first = Start::new("json").run().await;
+    let second = Start::new("json").run().await;
+    let [one, other] = [&first, &second].map(|node| node.start.address());
+    let mut start = Start::new(" JSON\r");
+    start.peers = format!("\n  {},\n  {other} ,,\n", one.replace("ws://", "WS://"));
+    let node = start
+        .with("MINING_THREADS", " 2 ")
+        .with("DISCOVERY", " False\n")
+        .with("BLOCK_INTERVAL", " 10 S ")
+        .with("KEEP_BODIES", "1000\r")
+        .with("MINER", "0x00112233445566778899AABBCCDDEEFF00112233")
+        .with("ALLOW_HOST", "Node.example.org., 10.0.0.1 localhost")
+        .with("P2P_BIND", "127.0.0.1 ")
+        .run()
+        .await;
+    node.has_peers(2).await;
+    let block = node.mine("with all of these").await;
+    assert_eq!(block["miner"], "00112233445566778899aabbccddeeff00112233");
+}
+
+#[tokio::test]
+async fn a_peer_without_a_port_is_dialled_at_that_of_the_scheme() {
+    let mut start = Start::new("json");
+    start.peers = "ws://127.0.0.1 ws://localhost/path".to_owned();
+    let node = start.run().await;
+    assert_eq!(node.get("/status").await["unconnected"], json!(["ws://127.0.0.1", "ws://localhost/path"]));
 }
