@@ -321,6 +321,7 @@ mod tests {
     use async_trait::async_trait;
 
     use super::*;
+    use crate::primitives::{Block, Header};
 
     /// Notes what is done with it.
     #[derive(Debug, Default)]
@@ -339,6 +340,57 @@ mod tests {
         }
 
         async fn close(&mut self) {}
+    }
+
+    /// Cannot send the block at height 2.
+    #[derive(Debug, Default)]
+    struct Without2(Noting);
+
+    #[async_trait]
+    impl Sender<String> for Without2 {
+        async fn feed(&mut self, message: &Outgoing<String>) -> Result<(), TransportError> {
+            let blocks = match message.message() {
+                Message::NewBlock(block) => core::slice::from_ref(block),
+                Message::Blocks(blocks) => blocks,
+                _ => &[],
+            };
+            if blocks.iter().any(|block| block.height() == 2) {
+                return Err(TransportError::Unsendable(WireError::TooLarge { got: 2, limit: 1 }));
+            }
+            self.0.feed(message).await
+        }
+
+        async fn flush(&mut self) -> Result<(), TransportError> {
+            self.0.flush().await
+        }
+
+        async fn close(&mut self) {}
+    }
+
+    /// Its peer is told what it can be, and that the rest is not here.
+    #[tokio::test]
+    async fn what_cannot_be_sent_is_replaced() {
+        let block = |height| {
+            let mut header = Header::from_bytes(&[0; Header::LEN]);
+            header.height = height;
+            Arc::new(Block::<String>::new(header, Vec::new()))
+        };
+        let (incoming, mut told) = mpsc::channel(9);
+        let mut sender = Without2::default();
+        let answer = Message::Blocks(vec![block(1), block(2), block(3)]);
+        for message in [answer, Message::NewBlock(block(2)), Message::Ping(1)] {
+            feed(&mut sender, Outgoing::new(message), &incoming).await.unwrap();
+        }
+        let expected = [
+            Message::Blocks(vec![block(1)]),
+            Message::NotFound { hashes: vec![*block(2).hash()] },
+            Message::Blocks(vec![block(3)]),
+            Message::Announce(*block(2).header()),
+            Message::Ping(1),
+        ];
+        let noted = sender.0.0.into_inner().unwrap();
+        assert_eq!(noted, expected.map(|message| format!("{message:?}")));
+        assert!(matches!(told.try_recv(), Ok(Incoming::Unsendable { .. })));
     }
 
     #[tokio::test]

@@ -33,8 +33,9 @@ use super::units::{Address, Timestamp};
 /// # Panics in your code
 ///
 /// A panic in one of the methods below or in serde code is caught, if the program is built to unwind, and the
-/// transaction or the block is refused with an error that names it. The state that was being changed is discarded. A
-/// panic in `clone`, `eq` or `drop` of the state is not caught and stops the node.
+/// transaction or the block is refused with an error that names it. The state that was being changed is discarded. So a
+/// panic is as much a verdict as a [`Rejected`] and has to be as deterministic: nodes whose code panics where that of
+/// others does not part from their chain. A panic in `clone`, `eq` or `drop` of the state is not caught and stops the node.
 pub trait Transaction:
     Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static
 {

@@ -26,6 +26,8 @@ pub(super) struct Saved {
     pub(super) rows: Rows,
     /// The addresses in the store that a connection is kept to.
     peers: BTreeSet<PeerAddr>,
+    /// The keys of such addresses that are damaged, to be deleted.
+    damaged_peers: Vec<Vec<u8>>,
     due: Option<Duration>,
 }
 
@@ -58,9 +60,14 @@ impl<T: Transaction> Protocol<T> {
     pub fn remembered_peers(&mut self) -> Result<Vec<PeerAddr>, StoreError> {
         let entries =
             self.chain.store().scan(Table::Peers, KEPT_KEYS, Order::Ascending, limits::MAX_OUTBOUND)?;
-        let peers = entries.iter().filter(|(key, value)| unseal(Table::Peers, key, value).is_some());
-        let peers = peers.filter_map(|(key, _)| str::from_utf8(key).ok()?.parse().ok());
-        let peers: Vec<PeerAddr> = peers.collect();
+        let mut peers: Vec<PeerAddr> = Vec::new();
+        for (key, value) in entries {
+            let is_whole = unseal(Table::Peers, &key, &value).is_some();
+            match str::from_utf8(&key).ok().and_then(|text| text.parse().ok()) {
+                Some(peer) if is_whole => peers.push(peer),
+                _ => self.saved.damaged_peers.push(key),
+            }
+        }
         self.saved.peers.extend(peers.iter().cloned());
         Ok(peers)
     }
@@ -137,6 +144,9 @@ impl<T: Transaction> Protocol<T> {
         }
         for peer in self.saved.peers.iter().filter(|peer| !self.dialer.keeps(peer)) {
             batch.delete(Table::Peers, peer.as_str().as_bytes());
+        }
+        for key in core::mem::take(&mut self.saved.damaged_peers) {
+            batch.delete(Table::Peers, key);
         }
         let rows = self.peer_rows();
         update(&self.saved.rows, &rows, &mut batch);

@@ -5,6 +5,7 @@ use core::cell::Cell;
 use rstest::rstest;
 
 use super::*;
+use crate::protocol::minable::check_sendable;
 use crate::{EncodeError, Fault};
 
 std::thread_local! {

@@ -91,6 +91,26 @@ fn a_transaction_that_was_removed_does_not_come_back_with_a_restart() {
 }
 
 #[test]
+fn a_kept_address_that_is_damaged_leaves_the_store_with_the_next_change() {
+    let store = TestStore::default();
+    let mut bench = open_at(&store, START);
+    let address: PeerAddr = "ws://10.0.0.1:1".parse().unwrap();
+    bench.node.connect(address.clone(), bench.now).unwrap();
+    let peer = PeerId(77);
+    bench.handle(Input::Connected { peer, direction: Direction::Outbound, address: address.clone() });
+    let hello = bench.hello();
+    bench.receive(peer, Message::Hello(hello));
+    bench.node.shutdown(bench.now);
+    drop(bench);
+    assert_eq!(keys(&store, Table::Peers), ["ws://10.0.0.1:1"]);
+    store.flip_bit(Table::Peers, address.as_str().as_bytes(), 1).unwrap();
+    let mut bench = open_at(&store, START);
+    assert_eq!(bench.node.remembered_peers().unwrap(), []);
+    bench.node.shutdown(bench.now);
+    assert_eq!(keys(&store, Table::Peers), [""; 0]);
+}
+
+#[test]
 fn an_address_is_forgotten_with_its_connection_and_over_a_restart() {
     let store = TestStore::default();
     let mut bench = open_at(&store, START);
