@@ -68,6 +68,7 @@ mod answer;
 mod backend;
 mod body;
 mod caching;
+mod client;
 mod config;
 mod error;
 mod guard;
@@ -90,6 +91,10 @@ use routes::Routes;
 
 /// The routes over a node, as a handler for [`serve`] or for any rouille application. It blocks: `POST /mine`
 /// until a block is found, the others for a moment.
+///
+/// A rouille handler cannot see the end of a connection. So the search for a client that has left goes on, and keeps
+/// its place among [`RoutesConfig::max_mining`], until it finds a block or [`RoutesConfig::mine_timeout`] is over. With
+/// [`serve_node`] it ends with the connection.
 pub fn routes<T: Transaction>(
     node: NodeHandle<T>,
     config: RoutesConfig,
@@ -104,6 +109,10 @@ pub fn routes<T: Transaction>(
 /// one of the last 2,048 or beside the best chain, as long as no change of the chain is being taken in. All else may
 /// wait for the store, for the node or for a miner, or takes long to write down, and so has a thread: older blocks,
 /// larger ones, pages, everything that changes something.
+///
+/// When the connection of a request ends, so does its wait: a search of `POST /mine` stops and its place is free, and
+/// what has not begun is not done. A client that closes only its sending side counts as gone. The end is not seen while
+/// bytes of a next request on that connection have arrived; [`RoutesConfig::mine_timeout`] bounds the search then.
 ///
 /// # Errors
 ///

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::client::Client;
 use super::error::ApiError;
 use crate::{Ban, Block, CompactTarget, Hash, PeerAddr, PeerHost, PeerId, Transaction};
 
@@ -41,8 +42,13 @@ pub(crate) trait Backend<T: Transaction>: Send + Sync + 'static {
     /// Hands a transaction in and returns its id.
     fn submit(&self, transaction: T) -> Result<Hash, ApiError>;
 
-    /// Mines a block with these transactions, or with those pending.
-    fn mine(&self, data: Option<Vec<T>>, timeout: Duration) -> Result<Arc<Block<T>>, ApiError>;
+    /// Mines a block with these transactions, or with those pending. Stops when the time is up or the client is gone.
+    fn mine(
+        &self,
+        data: Option<Vec<T>>,
+        timeout: Duration,
+        client: &Client,
+    ) -> Result<Arc<Block<T>>, ApiError>;
 
     /// The connected peers.
     fn peers(&self) -> Vec<impl Serialize>;

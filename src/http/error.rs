@@ -106,6 +106,11 @@ impl ApiError {
         Self::new(Code::BodyTooLarge, format!("the body has more than {limit} bytes"))
     }
 
+    /// The answer to a request whose client has left. It is not sent.
+    pub(super) fn client_gone() -> Self {
+        Self::new(Code::Internal, "the client has left")
+    }
+
     pub(super) fn into_answer(self) -> Answer {
         #[derive(Serialize)]
         struct Envelope {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::backend::{Backend, Page};
+use super::client::Client;
 use super::error::{ApiError, Code};
 use crate::consensus::BlockError;
 use crate::node::{MineError, NodeHandle, PeerError, Stopped, SubmitError};
@@ -65,15 +66,26 @@ impl<T: Transaction> Backend<T> for NodeHandle<T> {
         Ok(self.submit_blocking(transaction)?)
     }
 
-    fn mine(&self, data: Option<Vec<T>>, timeout: Duration) -> Result<Arc<Block<T>>, ApiError> {
+    fn mine(
+        &self,
+        data: Option<Vec<T>>,
+        timeout: Duration,
+        client: &Client,
+    ) -> Result<Arc<Block<T>>, ApiError> {
         let mine = async {
             match data {
                 Some(data) => Self::mine(self, data).await,
                 None => self.mine_pending().await,
             }
         };
-        // Dropped when the time is up, which stops the search.
-        let outcome = self.runtime().block_on(async { tokio::time::timeout(timeout, mine).await });
+        // Dropped when the time is up or nobody waits any more, which stops the search.
+        let outcome = self.runtime().block_on(async {
+            tokio::select! {
+                outcome = tokio::time::timeout(timeout, mine) => Some(outcome),
+                () = client.gone() => None,
+            }
+        });
+        let outcome = outcome.ok_or_else(ApiError::client_gone)?;
         let Ok(outcome) = outcome else {
             let message =
                 format!("no block was found within {} s; the search is given up", timeout.as_secs());

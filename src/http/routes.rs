@@ -11,6 +11,7 @@ use super::answer::Answer;
 use super::backend::{Backend, Page};
 use super::body::{Body, address_in, host_in};
 use super::caching::{Lifetime, cacheable};
+use super::client::Client;
 use super::config::RoutesConfig;
 use super::error::{ApiError, Code};
 use super::guard;
@@ -25,7 +26,7 @@ pub(super) fn handler<T: Transaction, B: Backend<T>>(
     config: RoutesConfig,
 ) -> impl Fn(&Request) -> Response + Clone + Send + Sync + 'static {
     let routes = Arc::new(Routes::new(backend, config));
-    move |request| routes.answer(request).into()
+    move |request| routes.answer(request, &Client::unknown()).into()
 }
 
 /// The routes over any backend.
@@ -42,8 +43,8 @@ impl<T: Transaction, B: Backend<T>> Handler for Routes<T, B> {
         Routes::answer_at_once(self, request)
     }
 
-    fn answer(&self, request: &Request, _: usize) -> Result<Answer, ApiError> {
-        Ok(Routes::answer(self, request))
+    fn answer(&self, request: &Request, client: &Client, _: usize) -> Result<Answer, ApiError> {
+        Ok(Routes::answer(self, request, client))
     }
 }
 
@@ -105,8 +106,8 @@ impl<T: Transaction, B: Backend<T>> Routes<T, B> {
         Self { backend, config, mining, transaction: PhantomData }
     }
 
-    /// The answer; waits for it.
-    pub(super) fn answer(&self, request: &Request) -> Answer {
+    /// The answer; waits for it, unless the client is gone.
+    pub(super) fn answer(&self, request: &Request, client: &Client) -> Answer {
         if let Err(error) = guard::check_host(request, &self.config.allowed_hosts) {
             return error.into_answer();
         }
@@ -125,7 +126,7 @@ impl<T: Transaction, B: Backend<T>> Routes<T, B> {
             ("GET" | "HEAD", Resource::Addresses) => json(200, &self.backend.addresses()),
             ("GET" | "HEAD", Resource::Bans) => json(200, &self.backend.bans()),
             ("GET" | "HEAD", Resource::Status) => json(200, &self.backend.status()),
-            ("POST", Resource::Mine) => self.body(request).and_then(|body| self.mine(body)),
+            ("POST", Resource::Mine) => self.body(request).and_then(|body| self.mine(body, client)),
             ("POST", Resource::Transactions) => self.body(request).and_then(|body| self.submit(body)),
             ("POST", Resource::Peers) => self.body(request).and_then(|body| self.connect(body)),
             ("POST", Resource::Bans) => self.body(request).and_then(|body| self.ban(body)),
@@ -210,14 +211,14 @@ impl<T: Transaction, B: Backend<T>> Routes<T, B> {
         Ok(cacheable(answer, request, &block.hash().to_string(), lifetime))
     }
 
-    fn mine(&self, body: Body) -> Result<Answer, ApiError> {
+    fn mine(&self, body: Body, client: &Client) -> Result<Answer, ApiError> {
         let data = body.into_transactions()?;
         let Ok(_permit) = self.mining.try_acquire() else {
             let limit = self.config.max_mining;
             let message = format!("{limit} requests to mine are under way, which is the limit");
             return Err(ApiError::new(Code::Busy, message));
         };
-        let block = self.backend.mine(data, self.config.mine_timeout)?;
+        let block = self.backend.mine(data, self.config.mine_timeout, client)?;
         let location = format!("/blocks/{}", block.hash());
         Ok(json(201, &self.view(&block))?.with_header("Location", location))
     }

@@ -17,6 +17,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time;
 
 use super::answer::Answer;
+use super::client::Client;
 use super::config::HttpConfig;
 use super::error::{ApiError, Code};
 use connection::Service;
@@ -48,12 +49,13 @@ pub(super) trait Handler: Send + Sync + 'static {
     /// the answer of whoever would have to.
     fn answer_at_once(&self, request: &Request) -> Option<Answer>;
 
-    /// The answer, whatever it takes. Asked on a thread that may block.
+    /// The answer, whatever it takes. Asked on a thread that may block; what takes long ends early if the client is
+    /// gone.
     ///
     /// # Errors
     ///
     /// [`ApiError`], where there is none, or none with at most `max_bytes` of body.
-    fn answer(&self, request: &Request, max_bytes: usize) -> Result<Answer, ApiError>;
+    fn answer(&self, request: &Request, client: &Client, max_bytes: usize) -> Result<Answer, ApiError>;
 }
 
 /// A handler of which nothing is known.
@@ -67,7 +69,7 @@ where
         None
     }
 
-    fn answer(&self, request: &Request, max_bytes: usize) -> Result<Answer, ApiError> {
+    fn answer(&self, request: &Request, _: &Client, max_bytes: usize) -> Result<Answer, ApiError> {
         bridge::read(self.0(request), max_bytes)
     }
 }
@@ -221,7 +223,7 @@ mod tests {
             }
         }
 
-        fn answer(&self, _: &Request, _: usize) -> Result<Answer, ApiError> {
+        fn answer(&self, _: &Request, _: &Client, _: usize) -> Result<Answer, ApiError> {
             Ok(Answer::json(200, b"on a thread".to_vec()))
         }
     }

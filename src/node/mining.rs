@@ -217,9 +217,15 @@ impl<T: Transaction> Mining<T> {
         })?)
     }
 
-    /// What came of the present job: a block, and who waits for it. What an earlier job has to say is late.
+    /// What came of the present job: a block, and who waits for it. What an earlier job has to say is late, and a
+    /// block that was asked for and is not waited for any more is not wanted.
     pub(super) fn found(&mut self, ended: Ended<T>, shared: &Shared<T>) -> Option<Found<T>> {
-        if self.job.as_ref()?.number != ended.number {
+        let job = self.job.as_ref()?;
+        if job.number != ended.number {
+            return None;
+        }
+        if job.request.as_ref().is_some_and(|request| request.reply.is_closed()) {
+            self.cancel(shared);
             return None;
         }
         if let MiningOutcome::Found(block) = ended.outcome {

@@ -1,5 +1,7 @@
 //! The HTTP server over real sockets: its limits, and that it goes on after each of them.
 
+mod gone;
+
 use std::future::Future;
 use std::io::Read;
 use std::sync::Mutex;

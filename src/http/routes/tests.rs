@@ -316,26 +316,11 @@ fn deep_nesting_is_refused(#[case] before: &str, #[case] level: &str) {
     assert_eq!((answer.status, answer.code()), (400, "bad_json"), "{}", answer.message());
 }
 
-#[test]
-fn requests_to_mine_are_bounded() {
-    let config = RoutesConfig::default().with_max_mining(0);
-    let answer = ask_with(config, "POST", "/mine", &[], b"");
-    assert_eq!((answer.status, answer.code()), (503, "busy"));
-    assert_eq!(answer.header("retry-after"), Some("5"));
-}
-
-#[test]
-fn a_place_to_mine_is_given_back() {
-    let routes = handler(Fake::default(), RoutesConfig::default().with_max_mining(1));
-    for _ in 0..3 {
-        assert_eq!(routes(&Request::fake_http("POST", "/mine", vec![], vec![])).status_code, 201);
-    }
-}
-
 mod at_hand;
 mod bans;
 mod caching;
 mod fake;
+mod places;
 mod transactions;
 
 mod arrays {

@@ -28,6 +28,7 @@ use tokio::time::timeout;
 use super::stream::DeadlineStream;
 use super::{Handler, bridge};
 use crate::http::answer::Answer;
+use crate::http::client::Client;
 use crate::http::config::HttpConfig;
 use crate::http::error::{ApiError, Code};
 
@@ -122,10 +123,15 @@ impl<H: Handler> Service<H> {
         remote: SocketAddr,
     ) -> Result<Response, ApiError> {
         let place = self.place(method).await?;
+        // Dropped with this future, which hyper drops when the connection ends.
+        let (_guard, client) = Client::new();
         let handling = task::spawn_blocking(move || {
             // Taken along, because the thread goes on when the client is gone.
             let _place = place;
-            self.send(self.handler.answer(&request, self.config.max_response_bytes)?)
+            if client.is_gone() {
+                return Err(ApiError::client_gone());
+            }
+            self.send(self.handler.answer(&request, &client, self.config.max_response_bytes)?)
         });
         handling.await.unwrap_or_else(|_| Err(failed(remote)))
     }

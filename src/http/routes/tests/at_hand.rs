@@ -7,7 +7,7 @@ fn both(method: &str, url: &str, headers: &[(&str, &str)]) -> (Option<Answer>, A
     let routes = Routes::new(Fake::default(), RoutesConfig::default());
     let headers = headers.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
     let request = Request::fake_http(method, url, headers, Vec::new());
-    (routes.answer_at_once(&request), routes.answer(&request))
+    (routes.answer_at_once(&request), routes.answer(&request, &Client::unknown()))
 }
 
 fn hash(height: u64) -> String {

@@ -90,7 +90,7 @@ impl Backend<String> for Fake {
         }
     }
 
-    fn mine(&self, data: Option<Vec<String>>, timeout: Duration) -> Result<Arc<Block>, ApiError> {
+    fn mine(&self, data: Option<Vec<String>>, timeout: Duration, _: &Client) -> Result<Arc<Block>, ApiError> {
         self.note(format!("mine {data:?} within {timeout:?}"));
         let data = data.unwrap_or_else(|| vec!["pending".to_owned()]);
         match data.first().map_or("", String::as_str) {
