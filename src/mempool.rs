@@ -44,9 +44,24 @@ pub struct Mempool<T: Transaction = String> {
 #[derive(Clone, Debug)]
 struct Pending<T> {
     id: Hash,
+    /// In canonical bytes.
     size: usize,
+    /// In bytes of memory.
+    memory: usize,
     origin: Origin,
     transaction: T,
+}
+
+impl<T: Transaction> Pending<T> {
+    /// What a pending transaction takes without what it holds on its heap: its entries in the queue, in the places and
+    /// in the share of its source, twice, since the nodes of a B-tree may be half empty.
+    const FIXED_SIZE: usize =
+        2 * (size_of::<(u64, Self)>() + size_of::<(Hash, u64)>() + size_of::<(u64, usize)>());
+
+    fn new(id: Hash, size: usize, origin: Origin, transaction: T) -> Self {
+        let memory = Self::FIXED_SIZE.saturating_add(application::heap_size(&transaction, size));
+        Self { id, size, memory, origin, transaction }
+    }
 }
 
 /// How much a mempool keeps.
@@ -55,7 +70,9 @@ struct Pending<T> {
 pub struct MempoolConfig {
     /// Pending transactions. Default: 10,000.
     pub max_transactions: usize,
-    /// Canonical bytes of all pending transactions. Default: 16 MiB.
+    /// Bytes of memory of all pending transactions: for each one about 200 bytes, twice its `size_of`, and its
+    /// [`heap_size`](Transaction::heap_size). What the allocator adds is not counted; with it, resident memory is at
+    /// most three times this. Default: 16 MiB.
     pub max_bytes: usize,
     /// Ids of mined transactions that are remembered, so that one which is relayed late is not mined twice.
     /// Default: 50,000.
@@ -164,29 +181,29 @@ impl<T: Transaction> Mempool<T> {
             }
             self.removed.remove_all(&BTreeSet::from([id]));
         }
-        let origin = Origin::from(source);
-        let evicted = if self.amount().one_more(size).fits(&self.config) {
+        let pending = Pending::new(id, size, Origin::from(source), transaction);
+        let evicted = if self.amount().one_more(pending.memory).fits(&self.config) {
             BTreeSet::new()
         } else {
             self.shares
-                .make_room(&origin, size, self.amount(), &self.config)
+                .make_room(&pending.origin, pending.memory, self.amount(), &self.config)
                 .filter(|_| !self.is_stuck)
                 .ok_or_else(|| self.full())?
         };
-        check_serde_form(&transaction)?;
+        check_serde_form(&pending.transaction)?;
         let header = chain.next_header(Address::ZERO, Hash::ZERO, now);
         let mut state = self.state.clone();
-        application::apply(&transaction, &mut state, &header.context())?;
+        application::apply(&pending.transaction, &mut state, &header.context())?;
         if !evicted.is_empty() {
             if self.take_out(&evicted, true, chain, now).is_none() {
                 self.is_stuck = true;
                 return Err(self.full());
             }
             state = self.state.clone();
-            application::apply(&transaction, &mut state, &header.context())?;
+            application::apply(&pending.transaction, &mut state, &header.context())?;
         }
         self.state = state;
-        self.push(Pending { id, size, origin, transaction });
+        self.push(pending);
         Ok(id)
     }
 
@@ -214,8 +231,7 @@ impl<T: Transaction> Mempool<T> {
         let mut candidates: Vec<Pending<T>> = Vec::new();
         for (id, size, transaction) in disconnected.iter().rev().flat_map(|block| measured(block)) {
             if !flaw!(LosesTransactions) && !self.removed.contains(&id) {
-                let (origin, transaction) = (Origin::Unknown, transaction.clone());
-                candidates.push(Pending { id, size, origin, transaction });
+                candidates.push(Pending::new(id, size, Origin::Unknown, transaction.clone()));
             }
         }
         self.mined.remove_all(&candidates.iter().map(|pending| pending.id).collect());
@@ -331,7 +347,7 @@ impl<T: Transaction> Mempool<T> {
         self.queue.is_empty()
     }
 
-    /// The canonical bytes of all pending transactions.
+    /// The bytes of memory of all pending transactions, as [`MempoolConfig::max_bytes`] counts them.
     pub const fn bytes(&self) -> usize {
         self.bytes
     }
@@ -372,7 +388,7 @@ impl<T: Transaction> Mempool<T> {
     fn fitting(&self, candidates: &[Pending<T>]) -> usize {
         let mut bytes = 0;
         let within = |pending: &&Pending<T>| {
-            bytes += pending.size;
+            bytes += pending.memory;
             bytes <= self.config.max_bytes
         };
         candidates.iter().take(self.config.max_transactions).take_while(within).count()
@@ -426,8 +442,8 @@ impl<T: Transaction> Mempool<T> {
     }
 
     fn push(&mut self, pending: Pending<T>) {
-        self.shares.add(&pending.origin, self.next_place, pending.size);
-        self.bytes += pending.size;
+        self.shares.add(&pending.origin, self.next_place, pending.memory);
+        self.bytes += pending.memory;
         self.places.insert(pending.id, self.next_place);
         self.queue.insert(self.next_place, pending);
         self.next_place += 1;

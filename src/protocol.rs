@@ -448,6 +448,8 @@ impl<T: Transaction> Protocol<T> {
 
     fn forget(&mut self, id: PeerId, reason: CloseReason, now: Now) {
         let Some(peer) = self.peers.remove(&id) else { return };
+        // What only this peer leads to may be waiting for bodies that never come.
+        self.chain.keep_waiting(self.peers.values().filter_map(|peer| Some(peer.best?.hash)));
         // What it was asked for is asked of others.
         self.blocks_due |= !peer.blocks.is_empty() && !flaw!(ForgetsDownloads);
         self.transactions_due |= peer.transactions_request.is_some();

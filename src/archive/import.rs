@@ -185,7 +185,9 @@ impl<R: Read> Importer<R> {
             if !follows && chain.header(&parent)?.is_none() && chain.header(block.hash())?.is_none() {
                 return Err(ImportError::MissingParent { at, height, missing: parent });
             }
-            batch.bytes += self.record.len();
+            // The checks of the import use the digest.
+            block.digest_ahead();
+            batch.bytes += block.memory_size();
             batch.blocks.push((at, Arc::new(block)));
         }
         Ok(())
@@ -236,7 +238,7 @@ impl<R: Read> Importer<R> {
 #[derive(Debug)]
 struct Batch<T> {
     blocks: Vec<(ArchivePosition, Arc<Block<T>>)>,
-    /// Of their records.
+    /// Of memory.
     bytes: usize,
 }
 
@@ -249,7 +251,7 @@ impl<T> Default for Batch<T> {
 /// The most blocks that are made durable together.
 const MAX_BATCH_BLOCKS: u64 = 1_000;
 
-/// The bytes of records after which no more is added to a batch.
+/// The bytes of memory after which no more is added to a batch.
 const MAX_BATCH_BYTES: usize = 1 << 20;
 
 /// A reader that knows where it is.

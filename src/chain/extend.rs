@@ -71,7 +71,7 @@ impl<T: Transaction> Blockchain<T> {
     ) -> Verdict {
         let Extension { work, state } = extension;
         let (hash, header) = (*block.hash(), *block.header());
-        self.records.put_block(&block, size, bytes);
+        self.records.put_block(&block, bytes);
         let seen = self.tree.advance(Tip { hash, header, work });
         self.push_row(hash, header, work, seen, size);
         self.snapshots.push(state);

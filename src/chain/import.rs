@@ -101,7 +101,9 @@ impl<T: Transaction> Blockchain<T> {
             let (headers, bytes) =
                 (self.config.max_side_headers.saturating_add(1), self.config.max_side_bytes);
             let keep = verdict.is_ok().then_some(hash);
-            self.tree.make_room(headers, bytes, 0, keep.as_slice());
+            if !self.tree.make_room(headers, bytes, 0, keep.as_slice()) {
+                self.tree.trim_waiting(bytes, 0);
+            }
             verdicts.push(verdict);
         }
         self.commit()?;
@@ -143,7 +145,7 @@ impl<T: Transaction> Blockchain<T> {
             let missing = block.header().previous_hash;
             if self.parent_of(block.header())?.is_none() {
                 let missing = self.nearest_missing(block.height(), missing)?;
-                self.orphans.insert(block, size);
+                self.orphans.insert(block);
                 return Ok(Verdict::Orphan { missing });
             }
             // What extends the tip leaves the side at once, so it needs no room there.
@@ -153,12 +155,12 @@ impl<T: Transaction> Blockchain<T> {
             self.insert_header(hash, block.header(), now, room)?;
         }
         let extends_tip = block.header().previous_hash == self.tree.tip().hash;
-        let (headers, limit) = (usize::MAX, self.config.max_side_bytes);
-        if !extends_tip && !self.tree.make_room(headers, limit, size, &[hash]) {
+        let limit = self.config.max_side_bytes;
+        if !extends_tip && !self.tree.make_body_room(&block, limit) {
             return Err(BlockError::SideBytesFull { got: self.tree.side_bytes(), limit });
         }
         let (height, parent) = (block.height(), block.header().previous_hash);
-        let attached = self.tree.attach(block, size);
+        let attached = self.tree.attach(block);
         self.store_completed(Some((hash, bytes)))?;
         let candidate = self.adopt_orphans(hash, attached, now)?;
         if let Some(candidate) = candidate {
@@ -177,12 +179,13 @@ impl<T: Transaction> Blockchain<T> {
 
     /// Hands blocks that became complete to the store; `known` are the bytes of one of them.
     fn store_completed(&mut self, mut known: Option<(Hash, Vec<u8>)>) -> Result<(), BlockError> {
-        for (block, size) in self.tree.take_completed() {
+        for block in self.tree.take_completed() {
+            let size = block.size();
             let bytes = match known.take_if(|(hash, _)| hash == block.hash()) {
                 Some((_, bytes)) => bytes,
                 None => Records::encode_block(&block, size)?,
             };
-            self.records.put_block(&block, size, bytes);
+            self.records.put_block(&block, bytes);
         }
         Ok(())
     }
@@ -409,7 +412,7 @@ impl<T: Transaction> Blockchain<T> {
         }
         let mut open = VecDeque::from([hash]);
         while let Some(parent) = open.pop_front() {
-            for (orphan, size) in self.orphans.take_children(&parent) {
+            for orphan in self.orphans.take_children(&parent) {
                 let hash = *orphan.hash();
                 let adoptable = match self.tree.node(&hash).map(|node| &node.body) {
                     // Its header came while it waited.
@@ -426,7 +429,7 @@ impl<T: Transaction> Blockchain<T> {
                     }
                 };
                 if adoptable {
-                    let attached = self.tree.attach(orphan, size);
+                    let attached = self.tree.attach(orphan);
                     self.store_completed(None)?;
                     best = best.into_iter().chain(attached).max_by_key(|hash| self.tree.known(hash).rank());
                     open.push_back(hash);

@@ -66,8 +66,8 @@ impl<T: Transaction> Blockchain<T> {
     /// The block with this hash and its canonical size in bytes.
     pub(crate) fn block_and_size(&self, hash: &Hash) -> Result<Option<Measured<T>>, StoreError> {
         let (height, size) = match self.tree.node(hash) {
-            Some(Node { body: Body::Waiting(block, size), .. }) => {
-                return Ok(Some((Arc::clone(block), *size)));
+            Some(Node { body: Body::Waiting(block), .. }) => {
+                return Ok(Some((Arc::clone(block), block.size())));
             }
             Some(Node { body: Body::Complete(size), header, .. }) => (header.height, *size),
             Some(_) => return Ok(None),
@@ -133,7 +133,7 @@ impl<T: Transaction> Blockchain<T> {
         match self.tree.node(hash).map(|node| &node.body) {
             None => self.records.cached_block(hash, max_bytes),
             Some(Body::Complete(_)) => self.records.cached_body(hash, max_bytes),
-            Some(Body::Waiting(block, size)) => (*size <= max_bytes).then(|| Arc::clone(block)),
+            Some(Body::Waiting(block)) => (block.size() <= max_bytes).then(|| Arc::clone(block)),
             Some(Body::Missing | Body::Invalid) => None,
         }
     }
@@ -302,6 +302,12 @@ impl<T: Transaction> Blockchain<T> {
     #[cfg(test)]
     pub(crate) fn side_header_count(&self) -> usize {
         self.tree.side_len()
+    }
+
+    /// Forgets the bodies beside the best chain that are kept in memory until those of their ancestors come, unless
+    /// they lead to one of these headers.
+    pub(crate) fn keep_waiting(&mut self, leads: impl IntoIterator<Item = Hash>) {
+        self.tree.keep_waiting(leads);
     }
 
     /// The height of a header beside the best chain.

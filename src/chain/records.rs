@@ -219,18 +219,19 @@ impl<T: Transaction> Records<T> {
     /// The same with the block's canonical size in bytes.
     pub(super) fn block_and_size(&self, height: u64, hash: &Hash) -> Result<Option<Measured<T>>, StoreError> {
         if let Some(block) = self.bodies.get(hash) {
-            return Ok(Some(block));
+            let size = block.size();
+            return Ok(Some((block, size)));
         }
         let Some(value) = self.get(Table::Blocks, &codec::block_key(height, hash))? else { return Ok(None) };
         let (block, size) = codec::read_block(height, hash, &value)?;
         let block = Arc::new(block);
-        self.bodies.insert(*hash, &block, size);
+        self.bodies.insert(*hash, &block);
         Ok(Some((block, size)))
     }
 
     /// Keeps a block; `bytes` are what [`encode_block`](Self::encode_block) makes of it.
-    pub(super) fn put_block(&mut self, block: &Arc<Block<T>>, size: usize, bytes: Vec<u8>) {
-        self.bodies.insert(*block.hash(), block, size);
+    pub(super) fn put_block(&mut self, block: &Arc<Block<T>>, bytes: Vec<u8>) {
+        self.bodies.insert(*block.hash(), block);
         self.batch.set(Table::Blocks, &codec::block_key(block.height(), block.hash()), bytes);
     }
 

@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::records::BranchRow;
-use crate::primitives::{Block, ByHash, Hash, Header, Work};
+use crate::primitives::{Block, ByHash, Hash, Header, Transaction, Work};
 use children::Children;
 
 /// A known header that is not on the best chain.
@@ -29,15 +29,15 @@ pub(super) struct Node<T> {
 pub(super) enum Body<T> {
     /// The header alone.
     Missing,
-    /// The body, with its canonical size, waits for that of an ancestor.
-    Waiting(Arc<Block<T>>, usize),
+    /// The body waits in memory for that of an ancestor.
+    Waiting(Arc<Block<T>>),
     /// The body, of this canonical size, is in the store, and so are those of all ancestors.
     Complete(usize),
     /// The block breaks a rule, or stands on one that does.
     Invalid,
 }
 
-impl<T> Node<T> {
+impl<T: Transaction> Node<T> {
     pub(super) fn complete(row: &BranchRow) -> Self {
         Self { header: row.header, work: row.work, seen: row.seen, body: Body::Complete(row.size) }
     }
@@ -52,9 +52,11 @@ impl<T> Node<T> {
         matches!(self.body, Body::Waiting(..) | Body::Complete(_))
     }
 
-    const fn body_bytes(&self) -> usize {
-        match self.body {
-            Body::Waiting(_, size) | Body::Complete(size) => size,
+    /// What the body takes where it is: in memory while it waits, then in the store.
+    fn body_bytes(&self) -> usize {
+        match &self.body {
+            Body::Waiting(block) => block.memory_size(),
+            Body::Complete(size) => *size,
             Body::Missing | Body::Invalid => 0,
         }
     }
@@ -93,16 +95,18 @@ pub(super) struct Tree<T> {
     /// The path from the best chain to the best known header: the header with the most work that is not
     /// known to be invalid. Empty where that is the tip.
     ahead: VecDeque<Hash>,
-    /// Canonical bytes of the bodies.
+    /// Of the bodies: memory of those that wait, canonical bytes of those in the store.
     side_bytes: usize,
+    /// Height and hash of the bodies that wait.
+    waiting: BTreeSet<(u64, Hash)>,
     changes: Changes<T>,
 }
 
 /// What became of bodies and has to be told to the store.
 #[derive(Clone, Debug)]
 pub(super) struct Changes<T> {
-    /// Blocks that became complete, with their canonical sizes.
-    pub(super) completed: Vec<(Arc<Block<T>>, usize)>,
+    /// Blocks that became complete.
+    pub(super) completed: Vec<Arc<Block<T>>>,
     /// Complete blocks that were dropped, by height and hash.
     pub(super) dropped: Vec<(u64, Hash)>,
     /// Nodes that became complete, or went, or came from the best chain or joined it.
@@ -115,7 +119,7 @@ impl<T> Default for Changes<T> {
     }
 }
 
-impl<T> Tree<T> {
+impl<T: Transaction> Tree<T> {
     /// A tree with nothing beside the best chain. `seen` is more than any header was given.
     pub(super) fn new(tip: Tip, seen: u64) -> Self {
         Self {
@@ -125,6 +129,7 @@ impl<T> Tree<T> {
             seen,
             ahead: VecDeque::new(),
             side_bytes: 0,
+            waiting: BTreeSet::new(),
             changes: Changes::default(),
         }
     }
@@ -164,13 +169,13 @@ impl<T> Tree<T> {
         self.nodes.len()
     }
 
-    /// Canonical bytes of the bodies that are not on the best chain.
+    /// Bytes of the bodies that are not on the best chain: of memory while they wait, canonical ones in the store.
     pub(super) const fn side_bytes(&self) -> usize {
         self.side_bytes
     }
 
-    /// The blocks that became complete since this was last called, with their canonical sizes.
-    pub(super) fn take_completed(&mut self) -> Vec<(Arc<Block<T>>, usize)> {
+    /// The blocks that became complete since this was last called.
+    pub(super) fn take_completed(&mut self) -> Vec<Arc<Block<T>>> {
         core::mem::take(&mut self.changes.completed)
     }
 
@@ -296,27 +301,86 @@ impl<T> Tree<T> {
 
     /// Adds a body to a header that has none and returns the best of the blocks that this completes, if it
     /// completes any.
-    pub(super) fn attach(&mut self, block: Arc<Block<T>>, size: usize) -> Option<Hash> {
+    pub(super) fn attach(&mut self, block: Arc<Block<T>>) -> Option<Hash> {
         let hash = *block.hash();
-        let parent_complete = self.node(&block.header().previous_hash).is_none_or(Node::is_complete);
-        self.nodes.get_mut(&hash)?.body = Body::Waiting(block, size);
-        self.side_bytes += size;
-        if !parent_complete {
+        let completes = self.completes(&block);
+        self.side_bytes += block.memory_size();
+        self.waiting.insert((block.height(), hash));
+        self.nodes.get_mut(&hash)?.body = Body::Waiting(block);
+        if !completes {
             return None;
         }
         let mut best: Option<((Work, Reverse<u64>), Hash)> = None;
         let mut open = vec![hash];
         while let Some(hash) = open.pop() {
             let Some(node) = self.nodes.get_mut(&hash) else { continue };
-            let Body::Waiting(block, size) = &node.body else { continue };
-            let size = *size;
-            self.changes.completed.push((Arc::clone(block), size));
+            let Body::Waiting(block) = &node.body else { continue };
+            let (size, memory) = (block.size(), block.memory_size());
+            self.changes.completed.push(Arc::clone(block));
             self.changes.touched.insert(hash);
+            self.waiting.remove(&(node.header.height, hash));
+            self.side_bytes = self.side_bytes - memory + size;
             node.body = Body::Complete(size);
             best = best.max(Some((node.rank(), hash)));
             open.extend(self.children.of(&hash));
         }
         best.map(|(_, hash)| hash)
+    }
+
+    /// Whether the bodies of all ancestors of a block are here.
+    fn completes(&self, block: &Block<T>) -> bool {
+        self.node(&block.header().previous_hash).is_none_or(Node::is_complete)
+    }
+
+    /// Makes room for the body of a block whose header is in the tree: [forgets branches](Self::make_room), and
+    /// bodies that wait, of use only once this one is here. Returns whether there is room now.
+    pub(super) fn make_body_room(&mut self, block: &Block<T>, max_bytes: usize) -> bool {
+        let (bytes, above) = match self.completes(block) {
+            true => (block.size(), 0),
+            false => (block.memory_size(), block.height()),
+        };
+        if self.make_room(usize::MAX, max_bytes, bytes, &[*block.hash()]) {
+            return true;
+        }
+        bytes <= max_bytes && self.trim_waiting(max_bytes - bytes, above)
+    }
+
+    /// Forgets bodies that wait above a height, the highest first, as it is of use last and a peer may send it again,
+    /// until the bodies have at most `max_bytes`. Returns whether they have.
+    pub(super) fn trim_waiting(&mut self, max_bytes: usize, above: u64) -> bool {
+        while self.side_bytes > max_bytes
+            && let Some((height, hash)) = self.waiting.last().copied()
+            && height > above
+        {
+            self.forget_waiting(&hash);
+        }
+        self.side_bytes <= max_bytes
+    }
+
+    /// Forgets the bodies that wait and do not lead to one of these headers; the headers stay.
+    pub(super) fn keep_waiting(&mut self, leads: impl IntoIterator<Item = Hash>) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let mut kept = BTreeSet::new();
+        for mut next in leads {
+            while let Some(node) = self.nodes.get(&next).filter(|_| kept.insert(next)) {
+                next = node.header.previous_hash;
+            }
+        }
+        let gone: Vec<Hash> =
+            self.waiting.iter().map(|(_, hash)| *hash).filter(|hash| !kept.contains(hash)).collect();
+        for hash in gone {
+            self.forget_waiting(&hash);
+        }
+    }
+
+    /// Forgets a body that waits.
+    fn forget_waiting(&mut self, hash: &Hash) {
+        let Some(node) = self.nodes.get_mut(hash) else { return };
+        self.waiting.remove(&(node.header.height, *hash));
+        self.side_bytes -= node.body_bytes();
+        node.body = Body::Missing;
     }
 
     /// Condemns a header that is not on the best chain, and all that stand on it.
@@ -327,6 +391,7 @@ impl<T> Tree<T> {
             self.side_bytes -= node.body_bytes();
             let body = core::mem::replace(&mut node.body, Body::Invalid);
             let height = node.header.height;
+            self.waiting.remove(&(height, hash));
             self.dropped(hash, height, &body);
             open.extend(self.children.of(&hash));
         }
@@ -426,6 +491,7 @@ impl<T> Tree<T> {
     fn take(&mut self, hash: &Hash) -> Option<Node<T>> {
         let node = self.nodes.remove(hash)?;
         self.side_bytes -= node.body_bytes();
+        self.waiting.remove(&(node.header.height, *hash));
         if node.is_complete() {
             self.changes.touched.insert(*hash);
         }

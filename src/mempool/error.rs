@@ -44,7 +44,7 @@ pub enum MempoolError {
     Full {
         /// Pending transactions.
         transactions: usize,
-        /// Their canonical bytes.
+        /// Their bytes of memory.
         bytes: usize,
     },
     /// It has no canonical bytes, or its serde form does not read back as the same value, so that no store could keep

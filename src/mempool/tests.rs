@@ -30,6 +30,11 @@ fn entry(amount: i64) -> Entry {
     Entry { amount, memo: String::new() }
 }
 
+/// What a transaction of so many canonical bytes counts.
+const fn memory(size: usize) -> usize {
+    Pending::<Entry>::FIXED_SIZE + size
+}
+
 const PEER: Source<'static> = Source::Peer { host: "10.0.0.1" };
 
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
@@ -81,7 +86,7 @@ fn a_block_takes_what_it_holds_and_drops_what_no_longer_applies() {
     let imported = chain.import(block, NOW).unwrap();
     pool.update(&imported, &chain, NOW);
     assert_eq!(amounts(&pool), [7]);
-    assert_eq!(pool.bytes(), postcard::to_allocvec(&entry(7)).unwrap().len());
+    assert_eq!(pool.bytes(), memory(postcard::to_allocvec(&entry(7)).unwrap().len()));
     pool.submit(entry(-10), Source::Local, &chain, NOW).unwrap();
     assert_eq!(pool.template(&chain, Address::ZERO, NOW).unwrap().data(), [entry(7), entry(-10)]);
 }
@@ -124,7 +129,7 @@ fn what_was_mined_is_refused_from_peers_only() {
 fn the_bounds_hold() {
     let chain = chain(Header::LEN + 10);
     let memo = |len: usize| Entry { amount: 0, memo: "x".repeat(len) };
-    let config = MempoolConfig::default().with_max_transactions(2).with_max_bytes(13);
+    let config = MempoolConfig::default().with_max_transactions(2).with_max_bytes(memory(10) + memory(3));
     let mut pool = Mempool::new(&chain, config);
     assert_eq!(
         pool.submit(memo(9), Source::Local, &chain, NOW),
@@ -133,15 +138,24 @@ fn the_bounds_hold() {
     pool.submit(memo(8), Source::Local, &chain, NOW).unwrap();
     assert_eq!(
         pool.submit(memo(2), Source::Local, &chain, NOW),
-        Err(MempoolError::Full { transactions: 1, bytes: 10 })
+        Err(MempoolError::Full { transactions: 1, bytes: memory(10) })
     );
     pool.submit(memo(1), Source::Local, &chain, NOW).unwrap();
     assert_eq!(
         pool.submit(memo(0), Source::Local, &chain, NOW),
-        Err(MempoolError::Full { transactions: 2, bytes: 13 })
+        Err(MempoolError::Full { transactions: 2, bytes: memory(10) + memory(3) })
     );
     // Only the first fits into a block.
     assert_eq!(pool.template(&chain, Address::ZERO, NOW).unwrap().data(), [memo(8)]);
+}
+
+#[test]
+fn an_empty_transaction_counts_what_it_takes_in_memory() {
+    let chain: Blockchain = Blockchain::new(builder().build().unwrap());
+    let mut pool = Mempool::new(&chain, MempoolConfig::default().with_max_bytes(200));
+    let least = 24 + 3 * Hash::LEN;
+    let refused = pool.submit(String::new(), Source::Local, &chain, NOW);
+    assert_eq!(refused, Err(MempoolError::Full { transactions: 0, bytes: 0 }), "it takes more than {least}");
 }
 
 #[test]

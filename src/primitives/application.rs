@@ -69,6 +69,20 @@ pub(crate) fn encode<T: Transaction>(transaction: &T, bytes: &mut Vec<u8>) -> Re
         .unwrap_or_else(|panic| Err(EncodeError::new(panic.to_string())))
 }
 
+/// The same, and what the transaction holds on the heap, by [`Transaction::heap_size`].
+pub(crate) fn encode_and_measure<T: Transaction>(
+    transaction: &T,
+    bytes: &mut Vec<u8>,
+) -> Result<usize, EncodeError> {
+    guarded("Transaction::encode", || transaction.encode(bytes).map(|()| transaction.heap_size(bytes.len())))
+        .unwrap_or_else(|panic| Err(EncodeError::new(panic.to_string())))
+}
+
+/// [`Transaction::heap_size`]; the canonical size where that panics.
+pub(crate) fn heap_size<T: Transaction>(transaction: &T, encoded_len: usize) -> usize {
+    guarded("Transaction::heap_size", || transaction.heap_size(encoded_len)).unwrap_or(encoded_len)
+}
+
 /// [`Transaction::state_root`].
 pub(crate) fn state_root<T: Transaction>(state: &T::State) -> Result<Hash, Panicked> {
     guarded("Transaction::state_root", || T::state_root(state))

@@ -24,6 +24,18 @@ pub struct Block<T = String> {
     /// Of `data`, where it was computed ahead of its use.
     #[serde(skip)]
     digest: OnceLock<BodyDigest>,
+    /// Of the whole block, once it was asked for.
+    #[serde(skip)]
+    measure: OnceLock<Measure>,
+}
+
+/// How large a block is.
+#[derive(Clone, Copy, Debug)]
+struct Measure {
+    /// In canonical bytes. What has no canonical bytes does not count.
+    size: usize,
+    /// In bytes of memory.
+    memory: usize,
 }
 
 impl<T> Block<T> {
@@ -33,7 +45,7 @@ impl<T> Block<T> {
 
     /// Puts a header and transactions together and hashes the header.
     pub fn new(header: Header, data: Vec<T>) -> Self {
-        Self { hash: header.hash(), header, data, digest: OnceLock::new() }
+        Self { hash: header.hash(), header, data, digest: OnceLock::new(), measure: OnceLock::new() }
     }
 
     /// The hash of the header: the block's identity.
@@ -69,24 +81,49 @@ impl<T: Transaction> Block<T> {
     ///
     /// [`EncodeError`], for a transaction that has no canonical bytes.
     pub fn digest(&self) -> Result<BodyDigest, EncodeError> {
-        self.digest.get().map_or_else(|| BodyDigest::of(&self.data), |digest| Ok(digest.clone()))
+        if let Some(digest) = self.digest.get() {
+            return Ok(digest.clone());
+        }
+        let (digest, heap) = digest_of(&self.data)?;
+        self.measure.get_or_init(|| self.measured(digest.size, heap));
+        Ok(digest)
     }
 
     /// The canonical size in bytes. What has no canonical bytes does not count.
     pub(crate) fn size(&self) -> usize {
-        if let Some(digest) = self.digest.get() {
-            return digest.size;
-        }
-        let mut bytes = Vec::new();
-        let mut size = Header::LEN;
-        for transaction in &self.data {
-            bytes.clear();
-            if application::encode(transaction, &mut bytes).is_ok() {
-                size += bytes.len();
-            }
-        }
-        size
+        self.measure().size
     }
+
+    /// How many bytes the block takes in memory, as all limits in bytes of memory count it: the block itself, and for
+    /// each transaction its `size_of` and its [`heap_size`](Transaction::heap_size). What an allocator adds is not
+    /// in it. Computed once, by encoding the transactions, unless the [digest](Self::digest) was computed before.
+    pub fn memory_size(&self) -> usize {
+        self.measure().memory
+    }
+
+    fn measure(&self) -> Measure {
+        *self.measure.get_or_init(|| {
+            let mut bytes = Vec::new();
+            let (mut size, mut heap) = (Header::LEN, 0);
+            for transaction in &self.data {
+                bytes.clear();
+                let held = application::encode_and_measure(transaction, &mut bytes);
+                let (len, held) = held.map_or((0, bytes.len()), |held| (bytes.len(), held));
+                size += len;
+                heap = held.saturating_add(heap);
+            }
+            self.measured(size, heap)
+        })
+    }
+
+    fn measured(&self, size: usize, heap: usize) -> Measure {
+        let transactions = self.data.capacity().saturating_mul(size_of::<T>());
+        let fixed = Self::FIXED_SIZE + self.digest.get().map_or(0, |digest| size_of_val(&*digest.ids));
+        Measure { size, memory: fixed.saturating_add(transactions).saturating_add(heap) }
+    }
+
+    /// The memory of a block without its transactions, in the `Arc` with two counts in which it is kept.
+    pub(crate) const FIXED_SIZE: usize = size_of::<Self>() + 2 * size_of::<usize>();
 
     /// Computes the digest ahead of the checks that need it, on whichever thread has the time, and keeps it in the
     /// block. Not where the ids would take more memory than the transactions, which may be of a byte each. It changes
@@ -96,12 +133,13 @@ impl<T: Transaction> Block<T> {
             return;
         }
         // What has no canonical bytes is refused by who asks for the digest.
-        if let Ok(digest) = BodyDigest::of(&self.data)
-            && digest.ids.len() * Hash::LEN <= digest.size
-        {
+        let Ok((digest, heap)) = digest_of(&self.data) else { return };
+        let size = digest.size;
+        if digest.ids.len() * Hash::LEN <= size {
             // Of two threads that compute it one comes first.
             let _ = self.digest.set(digest);
         }
+        self.measure.get_or_init(|| self.measured(size, heap));
     }
 
     #[cfg(all(test, feature = "node"))]
@@ -118,7 +156,7 @@ impl<T: PartialEq> PartialEq for Block<T> {
 
 impl<T: fmt::Debug> fmt::Debug for Block<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { header, data, hash, digest: _ } = self;
+        let Self { header, data, hash, digest: _, measure: _ } = self;
         f.debug_struct("Block").field("header", header).field("data", data).field("hash", hash).finish()
     }
 }
@@ -140,22 +178,28 @@ impl BodyDigest {
     ///
     /// [`EncodeError`], for a transaction that has no canonical bytes.
     pub fn of<T: Transaction>(data: &[T]) -> Result<Self, EncodeError> {
-        let mut bytes = Vec::new();
-        let mut size = Header::LEN;
-        let mut ids = Vec::with_capacity(data.len());
-        for transaction in data {
-            bytes.clear();
-            application::encode(transaction, &mut bytes)?;
-            size += bytes.len();
-            ids.push(merkle::leaf_hash(&bytes));
-        }
-        Ok(Self { ids, size })
+        Ok(digest_of(data)?.0)
     }
 
     /// The root of the transactions' Merkle tree.
     pub fn merkle_root(&self) -> Hash {
         merkle::root(&self.ids)
     }
+}
+
+/// The digest of a block with these transactions, and the bytes that they hold on the heap.
+fn digest_of<T: Transaction>(data: &[T]) -> Result<(BodyDigest, usize), EncodeError> {
+    let mut bytes = Vec::new();
+    let (mut size, mut heap) = (Header::LEN, 0_usize);
+    let mut ids = Vec::with_capacity(data.len());
+    for transaction in data {
+        bytes.clear();
+        let held = application::encode_and_measure(transaction, &mut bytes)?;
+        size += bytes.len();
+        heap = held.saturating_add(heap);
+        ids.push(merkle::leaf_hash(&bytes));
+    }
+    Ok((BodyDigest { ids, size }, heap))
 }
 
 /// A transaction's id: the hash of its canonical bytes as a Merkle leaf.
@@ -222,6 +266,46 @@ mod tests {
         assert_eq!(digest.size, Header::LEN + 4 + 1);
         assert_eq!(digest.ids[0], merkle::leaf_hash(b"\x03abc"));
         assert_eq!(digest.ids[0], transaction_id(&"abc".to_owned()).unwrap());
+    }
+
+    #[test]
+    fn memory_counts_the_transactions_their_heap_and_a_digest_that_is_kept() {
+        let fixed = Block::<String>::FIXED_SIZE + 3 * size_of::<String>();
+        let texts = ["", "", ""];
+        assert_eq!((block(&texts).memory_size(), block(&texts).size()), (fixed + 3, Header::LEN + 3));
+        let long = "x".repeat(100);
+        let texts = [&*long, &long, ""];
+        let measured = block(&texts);
+        let _ = measured.digest();
+        assert_eq!((measured.memory_size(), measured.size()), (fixed + 203, Header::LEN + 203));
+        let digested = block(&texts);
+        digested.digest_ahead();
+        assert_eq!(digested.memory_size(), fixed + 203 + 3 * Hash::LEN);
+        let roomy = Block::new(Header::from_bytes(&[7; Header::LEN]), Vec::<String>::with_capacity(9));
+        assert_eq!(roomy.memory_size(), Block::<String>::FIXED_SIZE + 9 * size_of::<String>());
+    }
+
+    #[test]
+    fn a_type_says_what_its_heap_holds() {
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        struct Zeros(Vec<u64>);
+
+        impl Transaction for Zeros {
+            type State = ();
+
+            fn apply(&self, (): &mut (), _: &Context<'_>) -> Result<(), Rejected> {
+                Ok(())
+            }
+
+            fn heap_size(&self, encoded_len: usize) -> usize {
+                assert_eq!(encoded_len, 1 + self.0.len());
+                size_of_val(&*self.0)
+            }
+        }
+
+        let block = Block::new(Header::from_bytes(&[7; Header::LEN]), vec![Zeros(vec![0; 100])]);
+        let expected = Block::<Zeros>::FIXED_SIZE + size_of::<Zeros>() + 800;
+        assert_eq!((block.memory_size(), block.size()), (expected, Header::LEN + 101));
     }
 
     /// Encodes itself as how often it has been encoded.

@@ -71,6 +71,21 @@ pub trait Transaction:
         Ok(())
     }
 
+    /// How many bytes the value holds on the heap, beyond the `size_of::<Self>()` of the value itself. `encoded_len`
+    /// is the number of its canonical bytes.
+    ///
+    /// Every limit in bytes of memory ([`ChainConfig`](crate::ChainConfig), [`MempoolConfig`](crate::MempoolConfig))
+    /// charges a transaction `size_of::<Self>()` and this. It need not be exact: a result that is too small by a
+    /// factor makes those limits too large by that factor. It must be cheap, and must not change while the value
+    /// does not.
+    ///
+    /// Provided: `encoded_len`, which fits numbers, and texts and byte strings in fields of the type. Replace it
+    /// for a type whose heap holds more than it encodes: a list, a map or a box of values that take more memory than
+    /// canonical bytes. A `Vec<u64>` of zeros takes eight times its encoding, a `Vec<String>` of empty texts 24 times.
+    fn heap_size(&self, encoded_len: usize) -> usize {
+        encoded_len
+    }
+
     /// A hash of the state that every header commits to, so that nodes whose `apply` disagree refuse each
     /// other's blocks by name instead of drifting apart.
     ///

@@ -206,7 +206,7 @@ impl<T: Transaction> Protocol<T> {
         let since = if transactions.is_empty() { tip + 1 } else { since };
         let start = since.min((tip + 1).saturating_sub(REMEMBERED_BLOCKS));
         let mut mined = BTreeSet::new();
-        let mut remembered = Vec::new();
+        // The ids of a block may take more memory than the block, so those of one block at a time are kept.
         for block in self.chain.blocks(start..) {
             // One that cannot be read is found by those who need it.
             let Some((height, digest)) =
@@ -215,9 +215,10 @@ impl<T: Transaction> Protocol<T> {
                 continue;
             };
             if height >= since {
-                mined.extend(digest.ids.iter().copied());
+                let pending = |id: &&Hash| self.saved.transactions.contains_key(*id);
+                mined.extend(digest.ids.iter().filter(pending).copied());
             }
-            remembered.extend(digest.ids);
+            self.mempool.remember_mined(digest.ids);
         }
         for (key, transaction) in transactions.into_values() {
             let is_mined =
@@ -227,7 +228,6 @@ impl<T: Transaction> Protocol<T> {
                 let _ = self.mempool.submit(transaction, Source::Store, &self.chain, now);
             }
         }
-        self.mempool.remember_mined(remembered);
         Ok(())
     }
 }

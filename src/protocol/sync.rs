@@ -437,6 +437,8 @@ impl<T: Transaction> Protocol<T> {
                 peer.wants_headers = true;
                 peer.paused = Some(now.elapsed + limits::FULL_PAUSE);
             }
+            // Asked for at once, it would be sent again and again.
+            BlockError::SideBytesFull { .. } => peer.paused = Some(now.elapsed + limits::FULL_PAUSE),
             BlockError::Store(error) => self.read_failed(error),
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! Blocks that were read or written lately, within a bound of bytes.
+//! Blocks that were read or written lately, within a bound of memory.
 
 use core::fmt;
 use std::sync::Arc;
@@ -9,17 +9,17 @@ use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
 use crate::primitives::{Block, Hash, Transaction};
 
-pub(super) struct Bodies<T: Transaction>(Cache<Hash, (Arc<Block<T>>, usize), Size>);
+pub(super) struct Bodies<T: Transaction>(Cache<Hash, Arc<Block<T>>, Size>);
 
-/// What a block beside its canonical bytes takes, roughly.
-const OVERHEAD: usize = 256;
+/// What the cache keeps for each block beside it, roughly.
+const OVERHEAD: usize = 128;
 
 #[derive(Clone)]
 struct Size;
 
-impl<T> Weighter<Hash, (Arc<Block<T>>, usize)> for Size {
-    fn weight(&self, _: &Hash, (_, size): &(Arc<Block<T>>, usize)) -> u64 {
-        (size + OVERHEAD) as u64
+impl<T: Transaction> Weighter<Hash, Arc<Block<T>>> for Size {
+    fn weight(&self, _: &Hash, block: &Arc<Block<T>>) -> u64 {
+        block.memory_size().saturating_add(OVERHEAD) as u64
     }
 }
 
@@ -41,13 +41,12 @@ impl<T: Transaction> Bodies<T> {
         }
     }
 
-    /// A block and its canonical size.
-    pub(super) fn get(&self, hash: &Hash) -> Option<(Arc<Block<T>>, usize)> {
+    pub(super) fn get(&self, hash: &Hash) -> Option<Arc<Block<T>>> {
         self.0.get(hash)
     }
 
-    pub(super) fn insert(&self, hash: Hash, block: &Arc<Block<T>>, size: usize) {
-        self.0.insert(hash, (Arc::clone(block), size));
+    pub(super) fn insert(&self, hash: Hash, block: &Arc<Block<T>>) {
+        self.0.insert(hash, Arc::clone(block));
     }
 
     pub(super) fn remove(&self, hash: &Hash) {
@@ -67,16 +66,20 @@ mod tests {
     use crate::Header;
 
     #[test]
-    fn a_block_counts_with_its_bytes_and_what_it_takes_beside_them() {
-        let cache: Bodies<String> = Bodies::new(10_000);
-        let block = Arc::new(Block::new(Header::from_bytes(&[0; Header::LEN]), Vec::new()));
-        let is_kept = |size| {
-            cache.insert(*block.hash(), &block, size);
+    fn a_block_counts_with_its_memory_and_what_it_takes_beside_it() {
+        let fixed = Block::<String>::FIXED_SIZE;
+        let cache: Bodies<String> = Bodies::new(OVERHEAD + fixed + 25 * 400);
+        // Of its room the cache keeps a part for what is new.
+        let is_kept = |texts| {
+            let data = vec![String::new(); texts];
+            let block = Arc::new(Block::new(Header::from_bytes(&[0; Header::LEN]), data));
+            cache.insert(*block.hash(), &block);
             let is_kept = cache.get(block.hash()).is_some();
             cache.remove(block.hash());
             is_kept
         };
-        assert!(is_kept(5_000));
-        assert!(!is_kept(10_001 - OVERHEAD), "larger than all that may be kept");
+        // An empty text has 24 bytes and a canonical one.
+        assert!(is_kept(200));
+        assert!(!is_kept(401), "larger than all that may be kept");
     }
 }

@@ -20,6 +20,6 @@ impl<T: Transaction> Records<T> {
 
     /// The body with this hash, on whichever branch or on none.
     pub(in crate::chain) fn cached_body(&self, hash: &Hash, max_bytes: usize) -> Option<Arc<Block<T>>> {
-        self.bodies.get(hash).filter(|(_, size)| *size <= max_bytes).map(|(block, _)| block)
+        self.bodies.get(hash).filter(|block| block.size() <= max_bytes)
     }
 }

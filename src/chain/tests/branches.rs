@@ -154,13 +154,17 @@ fn the_turn_goes_on_after_opening() {
 fn orphans_may_fill_their_room_to_the_last_byte() {
     let block = |number| Branch::of(&[number, number]).tip().clone();
     let [first, second, third] = [1, 2, 3].map(block);
-    let mut orphans = Orphans::new(2, 100);
-    orphans.insert(first.clone(), 100);
-    assert!(orphans.contains(first.hash()), "as large as may be");
-    orphans.insert(second.clone(), 60);
-    orphans.insert(third.clone(), 40);
+    let bytes = first.memory_size();
+    assert_eq!([&second, &third].map(|block| block.memory_size()), [bytes; 2]);
+    let mut orphans = Orphans::new(3, 2 * bytes);
+    for block in [&first, &second, &third] {
+        orphans.insert(block.clone());
+    }
     let kept = [&first, &second, &third].map(|block| orphans.contains(block.hash()));
-    assert_eq!(kept, [false, true, true], "two, with a hundred bytes");
+    assert_eq!(kept, [false, true, true], "two, to the last byte");
+    let mut orphans = Orphans::new(3, bytes);
+    orphans.insert(first.clone());
+    assert!(orphans.contains(first.hash()), "as large as may be");
 }
 
 /// What stands on a good block that came too late is refused for that, and not for a bad ancestor.

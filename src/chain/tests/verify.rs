@@ -22,11 +22,11 @@ fn unchecked(blocks: &[Shared]) -> Chain {
         let (hash, work) = (*block.hash(), chain.work() + work_of(block.header().target));
         let header = *block.header();
         chain.tree.insert(hash, header, work);
-        let _ = chain.tree.attach(Arc::clone(block), Header::LEN);
+        let _ = chain.tree.attach(Arc::clone(block));
         let _ = chain.tree.switch(&[hash], &[]);
         let mut subtrees = Vec::new();
         chain.history.push_with(history_leaf(&hash), |root| subtrees.push(root));
-        chain.records.put_block(block, Header::LEN, postcard::to_allocvec(block).unwrap());
+        chain.records.put_block(block, postcard::to_allocvec(block).unwrap());
         chain.records.push_row(Row { hash, header, work, seen: 0, size: Header::LEN, subtrees });
     }
     chain

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Body, Changes, Node, Tree};
-use crate::primitives::{Hash, Work};
+use crate::primitives::{Hash, Transaction, Work};
 
 use super::super::records::BranchRow;
 use super::super::work_of;
 
-impl<T> Tree<T> {
+impl<T: Transaction> Tree<T> {
     /// Checks the tree. `best` tells of a block of the best chain its height and the work up to it.
     pub(in super::super) fn check_invariants(&self, best: impl Fn(&Hash) -> Option<(u64, Work)>) {
         let tip = &self.tip;
@@ -35,7 +35,7 @@ impl<T> Tree<T> {
     }
 
     fn check_nodes(&self, best: impl Fn(&Hash) -> Option<(u64, Work)>) {
-        let mut bytes = 0;
+        let (mut bytes, mut waiting) = (0, BTreeSet::new());
         for (hash, node) in &self.nodes {
             assert_eq!(node.header.hash(), *hash);
             assert_eq!(best(hash), None, "beside the best chain and on it");
@@ -56,17 +56,18 @@ impl<T> Tree<T> {
                     assert!(parent_complete, "complete on an incomplete parent");
                     assert!(node.work <= self.tip.work, "a better branch is not followed");
                 }
-                Body::Waiting(block, size) => {
+                Body::Waiting(block) => {
+                    waiting.insert((node.header.height, *hash));
                     assert!(!parent_complete && !parent_invalid, "waits for nothing");
                     assert_eq!(block.header(), &node.header, "another block's body");
                     assert_eq!(block.hash(), hash, "another block's body");
-                    assert!(*size > 0, "a body without a size");
                 }
                 Body::Missing => assert!(!parent_invalid, "stands on an invalid block"),
                 Body::Invalid => {}
             }
         }
         assert_eq!(self.side_bytes, bytes);
+        assert_eq!(self.waiting, waiting);
     }
 
     fn check_children(&self) {

@@ -34,7 +34,7 @@ fn numbers(pool: &Mempool<Entry>) -> Vec<usize> {
 fn whoever_holds_most_gives_up_its_youngest_and_is_refused_itself() {
     let chain = chain(1_000);
     let mut pool = flooded(&chain, 4);
-    let full = Err(MempoolError::Full { transactions: 4, bytes: 40 });
+    let full = Err(MempoolError::Full { transactions: 4, bytes: 4 * memory(10) });
     assert_eq!(pool.submit(unique(10, 10), from(0), &chain, NOW), full);
     pool.submit(unique(11, 10), from(1), &chain, NOW).unwrap();
     assert_eq!(numbers(&pool), [0, 1, 2, 11]);
@@ -46,7 +46,7 @@ fn whoever_holds_most_gives_up_its_youngest_and_is_refused_itself() {
     // What gave way may come again, from somebody who has room.
     pool.submit(unique(3, 10), from(2), &chain, NOW).unwrap();
     assert_eq!(numbers(&pool), [0, 11, 12, 3]);
-    assert_eq!(pool.bytes(), 40);
+    assert_eq!(pool.bytes(), 4 * memory(10));
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn own_submissions_give_way_to_nobody() {
     for number in 0..2 {
         pool.submit(unique(number, 10), Source::Local, &chain, NOW).unwrap();
     }
-    let full = Err(MempoolError::Full { transactions: 2, bytes: 20 });
+    let full = Err(MempoolError::Full { transactions: 2, bytes: 2 * memory(10) });
     assert_eq!(pool.submit(unique(2, 10), from(0), &chain, NOW), full);
     assert_eq!(numbers(&pool), [0, 1]);
 }
@@ -191,7 +191,7 @@ proptest! {
 
     #[test]
     fn a_mempool_holds_what_the_rule_says(
-        room in (1..150_usize, 10..1_500_usize),
+        room in (1..150_usize, memory(10)..50 * memory(10)),
         arrivals in prop::collection::vec((0..=HOSTS.len(), 6..60_usize, 0..6_usize), 1..250),
     ) {
         let mut chain = chain(100_000);
@@ -202,13 +202,13 @@ proptest! {
             let source = who.checked_sub(1).map_or(Source::Local, from);
             let own: Vec<usize> = model.held.iter().filter(|one| one.0 == 0).map(|one| one.1).collect();
             let got = pool.submit(unique(number, size), source, &chain, NOW).is_ok();
-            prop_assert_eq!(got, model.submit(who, number, size), "number {}", number);
+            prop_assert_eq!(got, model.submit(who, number, memory(size)), "number {}", number);
             let pending = numbers(&pool);
             prop_assert!(own.iter().all(|number| pending.contains(number)));
             prop_assert_eq!(pending, model.held.iter().map(|one| one.1).collect::<Vec<_>>());
             prop_assert_eq!(pool.bytes(), model.held.iter().map(|one| one.2).sum::<usize>());
             if mined == 0 && number % 20 == 0 {
-                let data = model.held.drain(..model.held.len() / 2).map(|one| unique(one.1, one.2)).collect();
+                let data = model.held.drain(..model.held.len() / 2).map(|one| unique(one.1, one.2 - memory(0))).collect();
                 let imported = chain.import(mine(&chain, data), NOW).unwrap();
                 pool.update(&imported, &chain, NOW);
             }
