@@ -4,6 +4,7 @@
 mod children;
 #[cfg(test)]
 mod invariants;
+mod waiting;
 
 use core::cmp::Reverse;
 use std::collections::{BTreeSet, VecDeque};
@@ -330,57 +331,6 @@ impl<T: Transaction> Tree<T> {
     /// Whether the bodies of all ancestors of a block are here.
     fn completes(&self, block: &Block<T>) -> bool {
         self.node(&block.header().previous_hash).is_none_or(Node::is_complete)
-    }
-
-    /// Makes room for the body of a block whose header is in the tree: [forgets branches](Self::make_room), and
-    /// bodies that wait, of use only once this one is here. Returns whether there is room now.
-    pub(super) fn make_body_room(&mut self, block: &Block<T>, max_bytes: usize) -> bool {
-        let (bytes, above) = match self.completes(block) {
-            true => (block.size(), 0),
-            false => (block.memory_size(), block.height()),
-        };
-        if self.make_room(usize::MAX, max_bytes, bytes, &[*block.hash()]) {
-            return true;
-        }
-        bytes <= max_bytes && self.trim_waiting(max_bytes - bytes, above)
-    }
-
-    /// Forgets bodies that wait above a height, the highest first, as it is of use last and a peer may send it again,
-    /// until the bodies have at most `max_bytes`. Returns whether they have.
-    pub(super) fn trim_waiting(&mut self, max_bytes: usize, above: u64) -> bool {
-        while self.side_bytes > max_bytes
-            && let Some((height, hash)) = self.waiting.last().copied()
-            && height > above
-        {
-            self.forget_waiting(&hash);
-        }
-        self.side_bytes <= max_bytes
-    }
-
-    /// Forgets the bodies that wait and do not lead to one of these headers; the headers stay.
-    pub(super) fn keep_waiting(&mut self, leads: impl IntoIterator<Item = Hash>) {
-        if self.waiting.is_empty() {
-            return;
-        }
-        let mut kept = BTreeSet::new();
-        for mut next in leads {
-            while let Some(node) = self.nodes.get(&next).filter(|_| kept.insert(next)) {
-                next = node.header.previous_hash;
-            }
-        }
-        let gone: Vec<Hash> =
-            self.waiting.iter().map(|(_, hash)| *hash).filter(|hash| !kept.contains(hash)).collect();
-        for hash in gone {
-            self.forget_waiting(&hash);
-        }
-    }
-
-    /// Forgets a body that waits.
-    fn forget_waiting(&mut self, hash: &Hash) {
-        let Some(node) = self.nodes.get_mut(hash) else { return };
-        self.waiting.remove(&(node.header.height, *hash));
-        self.side_bytes -= node.body_bytes();
-        node.body = Body::Missing;
     }
 
     /// Condemns a header that is not on the best chain, and all that stand on it.

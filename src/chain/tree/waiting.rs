@@ -1,0 +1,59 @@
+//! Bodies that wait in memory for that of an ancestor. They can be sent again, so they are forgotten when there is no
+//! room for a better one, or no peer that leads to them.
+
+use std::collections::BTreeSet;
+
+use super::{Body, Tree};
+use crate::primitives::{Block, Hash, Transaction};
+
+impl<T: Transaction> Tree<T> {
+    /// Makes room for the body of a block whose header is in the tree: [forgets branches](Self::make_room), and
+    /// bodies that wait, of use only once this one is here. Returns whether there is room now.
+    pub(in super::super) fn make_body_room(&mut self, block: &Block<T>, max_bytes: usize) -> bool {
+        let completes = self.completes(block);
+        let bytes = if completes { block.size() } else { block.memory_size() };
+        let above = if completes { 0 } else { block.height() };
+        if self.make_room(usize::MAX, max_bytes, bytes, &[*block.hash()]) {
+            return true;
+        }
+        bytes <= max_bytes && self.trim_waiting(max_bytes - bytes, above)
+    }
+
+    /// Forgets bodies that wait above a height, the highest first, as it is of use last and a peer may send it again,
+    /// until the bodies have at most `max_bytes`. Returns whether they have.
+    pub(in super::super) fn trim_waiting(&mut self, max_bytes: usize, above: u64) -> bool {
+        while self.side_bytes > max_bytes
+            && let Some((height, hash)) = self.waiting.last().copied()
+            && height > above
+        {
+            self.forget_waiting(&hash);
+        }
+        self.side_bytes <= max_bytes
+    }
+
+    /// Forgets the bodies that wait and do not lead to one of these headers; the headers stay.
+    pub(in super::super) fn keep_waiting(&mut self, leads: impl IntoIterator<Item = Hash>) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let mut kept = BTreeSet::new();
+        for mut next in leads {
+            while let Some(node) = self.nodes.get(&next).filter(|_| kept.insert(next)) {
+                next = node.header.previous_hash;
+            }
+        }
+        let gone: Vec<Hash> =
+            self.waiting.iter().map(|(_, hash)| *hash).filter(|hash| !kept.contains(hash)).collect();
+        for hash in gone {
+            self.forget_waiting(&hash);
+        }
+    }
+
+    /// Forgets a body that waits.
+    fn forget_waiting(&mut self, hash: &Hash) {
+        let Some(node) = self.nodes.get_mut(hash) else { return };
+        self.waiting.remove(&(node.header.height, *hash));
+        self.side_bytes -= node.body_bytes();
+        node.body = Body::Missing;
+    }
+}
