@@ -15,7 +15,7 @@ pub(crate) trait Backend<T: Transaction>: Send + Sync + 'static {
     fn easiest_target(&self) -> CompactTarget;
 
     /// Up to `limit` blocks of the best chain from this height on, and the height of its tip, as of one
-    /// moment. Ends with the block that brings it to `max_bytes` canonical bytes.
+    /// moment. Ends with the block that brings it to `max_bytes` of memory.
     fn blocks(&self, from: u64, limit: usize, max_bytes: usize) -> Result<Page<T>, ApiError>;
 
     /// The block at this height of the best chain.

@@ -21,8 +21,8 @@ pub struct RoutesConfig {
     pub max_body_bytes: usize,
     /// The most blocks or transactions in one page; a larger `limit` is clamped. Default: 1000.
     pub max_page_items: usize,
-    /// Bytes of JSON after which a page ends; the item that crosses the line still goes with it. Default:
-    /// 4 MiB.
+    /// Bytes of JSON after which a page ends, and bytes of memory that its blocks take; the item that crosses the
+    /// line still goes with it. Default: 4 MiB.
     pub max_page_bytes: usize,
     /// How long one `POST /mine` may take. Default: 60 seconds.
     pub mine_timeout: Duration,

@@ -99,6 +99,65 @@ fn bodies_aside_are_bounded_by_their_bytes() {
     assert_eq!(chain.block(second.tip().hash()), Ok(Some(second.tip().clone())));
 }
 
+/// Small transactions take many times their canonical bytes in memory.
+#[test]
+fn bodies_that_wait_count_their_memory_and_give_way_to_the_one_they_wait_for() {
+    let mut fork = Branch::of(&[]);
+    for number in 1..=4 {
+        let numbers: Vec<u32> = (0..100).map(|index| 1_000 * number + index).collect();
+        fork.extend(words(&numbers));
+    }
+    let (size, memory) = (fork.tip().size(), fork.tip().memory_size());
+    assert!(memory > 4 * size, "{memory} bytes of memory, {size} canonical ones");
+    let main = Branch::of(&[1]);
+    let mut chain = chain_with(ChainConfig::default().with_max_side_bytes(2 * memory));
+    assert_eq!(import(&mut chain, main.tip()), extended(main.mined()));
+    for block in fork.mined() {
+        assert_eq!(import_header(&mut chain, block), Ok(true));
+    }
+    let waits = |missing| Ok(Imported::Orphan { missing });
+    let kept = |chain: &Chain| [1, 2, 3, 4].map(|at| chain.block(&fork.hash(at)).unwrap().is_some());
+    assert_eq!(import(&mut chain, fork.at(3)), waits(fork.hash(2)));
+    assert_eq!(import(&mut chain, fork.at(2)), waits(fork.hash(1)));
+    assert_eq!(chain.tree.side_bytes(), 2 * memory);
+    let full = BlockError::SideBytesFull { got: 2 * memory, limit: 2 * memory };
+    assert_eq!(import(&mut chain, fork.at(4)), Err(full), "the lower ones are of use first");
+    assert_eq!(kept(&chain), [false, true, true, false]);
+    assert_eq!(import(&mut chain, fork.at(1)), reorged(main.mined(), &fork.mined()[..2]));
+    assert_eq!(kept(&chain), [true, true, false, false], "the highest was forgotten for the lowest");
+    for block in fork.above(2) {
+        assert_eq!(import(&mut chain, block), extended(core::slice::from_ref(block)));
+    }
+    assert_follows(&chain, &fork);
+}
+
+#[test]
+fn bodies_that_wait_for_what_nobody_leads_to_are_forgotten() {
+    let [first, second] = [Branch::of(&[1, 2, 3]), Branch::of(&[11, 12, 13])];
+    let mut chain = chain();
+    for branch in [&first, &second] {
+        for block in branch.mined() {
+            assert_eq!(import_header(&mut chain, block), Ok(true));
+        }
+        for block in branch.above(1) {
+            assert_eq!(import(&mut chain, block), Ok(Imported::Orphan { missing: branch.hash(1) }));
+        }
+    }
+    let kept =
+        |chain: &Chain, branch: &Branch| [2, 3].map(|at| chain.block(&branch.hash(at)).unwrap().is_some());
+    chain.keep_waiting([first.hash(2), second.hash(3)]);
+    assert_eq!((kept(&chain, &first), kept(&chain, &second)), ([true, false], [true, true]));
+    chain.keep_waiting([second.hash(3)]);
+    assert_eq!((kept(&chain, &first), kept(&chain, &second)), ([false; 2], [true; 2]));
+    chain.keep_waiting([]);
+    assert_eq!(chain.tree.side_bytes(), 0);
+    // They are taken again.
+    for block in first.mined().iter().rev() {
+        let _ = import(&mut chain, block).unwrap();
+    }
+    assert_follows(&chain, &first);
+}
+
 #[test]
 fn a_reorg_that_puts_too_much_aside_forgets_it() {
     let mut old = Branch::of(&[]);

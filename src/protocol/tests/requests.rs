@@ -235,6 +235,26 @@ fn only_so_many_bodies_are_asked_for_as_fit_beside_the_chain() {
     assert_eq!(asked_of(&outputs, peer), hashes(&blocks[..2]));
 }
 
+/// All but the lowest body of a branch arrive; nothing of them is kept once no peer leads to the branch.
+#[test]
+fn bodies_that_wait_go_with_the_last_peer_that_leads_to_them() {
+    let mut bench = Bench::new();
+    let blocks = bench.following(&["a", "b", "c"]);
+    let kept = |bench: &Bench| {
+        [1, 2].map(|at: usize| bench.node.chain().block(blocks[at].hash()).unwrap().is_some())
+    };
+    let peers = [bench.join_ahead(), bench.join_ahead()];
+    for peer in peers {
+        bench.receive(peer, headers(&blocks));
+    }
+    bench.receive(peers[0], Message::Blocks(blocks[1..].to_vec()));
+    assert_eq!(kept(&bench), [true, true]);
+    for (peer, expected) in peers.into_iter().zip([[true, true], [false, false]]) {
+        bench.handle(Input::Disconnected { peer, reason: CloseReason::Ended });
+        assert_eq!(kept(&bench), expected);
+    }
+}
+
 #[test]
 fn a_peer_is_asked_for_more_when_half_of_what_it_may_have_in_flight_has_come() {
     let mut bench = Bench::new();

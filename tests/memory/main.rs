@@ -1,0 +1,296 @@
+//! How much memory the limits in bytes of memory let a chain and a mempool take, for transactions that take many times
+//! their canonical bytes. `ChainConfig` and `MempoolConfig` promise at most three times the limit.
+//!
+//! A process of its own, because the allocator that counts counts for all of it, and the trials run one after the
+//! other for the same reason.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests, which fail by panicking")]
+
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
+
+use hashloom::store::{Batch, Entries, Keys, Memory, Order, Store, StoreError, Table};
+use hashloom::{
+    Block, Blockchain, ChainConfig, ChainSpec, CompactTarget, Context, Imported, Mempool, MempoolConfig,
+    MempoolError, Protocol, ProtocolConfig, Rejected, Retarget, Source, Timestamp, Transaction,
+};
+use libtest_mimic::{Arguments, Failed, Trial};
+use peak_alloc::PeakAlloc;
+use serde::{Deserialize, Serialize};
+
+#[global_allocator]
+static ALLOCATOR: PeakAlloc = PeakAlloc;
+
+/// What the documents promise: resident memory is at most so many times a limit.
+const FACTOR: usize = 3;
+
+const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
+/// Canonical bytes of the transactions of a block.
+const BLOCK_BYTES: usize = 16 << 10;
+
+/// An application's own type.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Record {
+    author: String,
+    place: String,
+    note: Option<Box<str>>,
+    payload: Vec<u8>,
+}
+
+impl Transaction for Record {
+    type State = ();
+
+    fn apply(&self, (): &mut (), _: &Context<'_>) -> Result<(), Rejected> {
+        Ok(())
+    }
+}
+
+/// Transactions of one kind.
+struct Shape<T> {
+    name: &'static str,
+    /// One that differs from others by the number, if so many bytes allow it.
+    make: fn(usize) -> T,
+    /// The lengths of the pieces that it holds on the heap.
+    pieces: fn(&T) -> Vec<usize>,
+}
+
+fn texts() -> Vec<Shape<String>> {
+    let pieces = |text: &String| vec![text.len()];
+    vec![
+        Shape { name: "empty texts", make: |_| String::new(), pieces },
+        Shape { name: "texts of a byte", make: |_| "x".to_owned(), pieces },
+        Shape { name: "short texts", make: |number| format!("{number:x}"), pieces },
+        Shape { name: "long texts", make: |number| format!("{number:01000}"), pieces },
+    ]
+}
+
+fn records() -> Vec<Shape<Record>> {
+    vec![Shape {
+        name: "records",
+        make: |number| Record {
+            author: "a".to_owned(),
+            place: "b".to_owned(),
+            note: Some("c".into()),
+            payload: number.to_be_bytes()[6..].to_vec(),
+        },
+        pieces: |record| {
+            let note = record.note.as_ref().map_or(0, |note| note.len());
+            vec![record.author.len(), record.place.len(), note, record.payload.len()]
+        },
+    }]
+}
+
+impl<T: Transaction> Shape<T> {
+    /// What bytes that are counted are in resident memory, as a common allocator has it: a piece takes eight bytes
+    /// more, in multiples of 16, and 32 at least.
+    fn resident(&self, counted: usize) -> usize {
+        let transaction = (self.make)(0xabc);
+        let pieces = (self.pieces)(&transaction);
+        let resident = |len: &usize| if *len == 0 { 0 } else { (len + 8).next_multiple_of(16).max(32) };
+        let all: usize = size_of::<T>() + pieces.iter().map(resident).sum::<usize>();
+        counted * all / (size_of::<T>() + pieces.iter().sum::<usize>())
+    }
+
+    fn assert_bounded(&self, what: &str, counted: usize, limit: usize) {
+        self.assert_at_most(what, counted, limit);
+        assert!(counted >= limit / 4, "{what} of {} do not fill the limit", self.name);
+    }
+
+    /// The bytes of so many blocks, each on top of the one before.
+    fn blocks(&self, count: usize) -> Vec<Vec<u8>> {
+        let mut chain = Blockchain::new(spec());
+        let mut len = Vec::new();
+        (self.make)(0xabc).encode(&mut len).unwrap();
+        let mut block = |index| {
+            let numbers = (0..BLOCK_BYTES / len.len()).map(|at| index * BLOCK_BYTES + at);
+            let block = chain.template(numbers.map(self.make).collect(), NOW).unwrap().mine().unwrap();
+            let block = Arc::new(block);
+            let _ = chain.import(Arc::clone(&block), NOW).unwrap();
+            postcard::to_allocvec(&*block).unwrap()
+        };
+        (0..count).map(&mut block).collect()
+    }
+
+    fn assert_at_most(&self, what: &str, counted: usize, limit: usize) {
+        let resident = self.resident(counted);
+        let percent = 100 * resident / limit;
+        println!(
+            "{what} of {}: {counted} bytes counted, {resident} resident, {percent} % of the limit",
+            self.name
+        );
+        assert!(resident <= FACTOR * limit, "{what} of {} take {resident} bytes, limit {limit}", self.name);
+    }
+}
+
+fn spec() -> ChainSpec {
+    ChainSpec::builder("memory")
+        .easiest_target(CompactTarget::from_bits(0x207f_ffff))
+        .retarget(Retarget::Fixed)
+        .max_block_transactions(1 << 20)
+        .build()
+        .unwrap()
+}
+
+fn read<T: Transaction>(bytes: &[u8]) -> Arc<Block<T>> {
+    Arc::new(postcard::from_bytes(bytes).unwrap())
+}
+
+const LIMIT: usize = 2 << 20;
+
+/// More blocks than fit, even where they take no more than their canonical bytes.
+const MANY: usize = 2 * LIMIT / BLOCK_BYTES;
+
+fn orphans<T: Transaction>(shape: &Shape<T>) {
+    let config = ChainConfig::default().with_max_orphan_bytes(LIMIT).with_max_orphans(usize::MAX);
+    let blocks = shape.blocks(MANY);
+    let mut chain = Blockchain::<T>::with_config(spec(), config);
+    let before = ALLOCATOR.current_usage();
+    for bytes in &blocks[1..] {
+        let block = read(bytes);
+        block.digest_ahead();
+        assert!(matches!(chain.import(block, NOW), Ok(Imported::Orphan { .. })));
+    }
+    shape.assert_bounded("orphans", ALLOCATOR.current_usage() - before, LIMIT);
+}
+
+fn waiting_bodies<T: Transaction>(shape: &Shape<T>) {
+    let config = ChainConfig::default().with_max_side_bytes(LIMIT);
+    let blocks = shape.blocks(MANY);
+    let mut chain = Blockchain::<T>::with_config(spec(), config);
+    for bytes in &blocks {
+        assert_eq!(chain.import_header(read::<T>(bytes).header(), NOW), Ok(true));
+    }
+    let before = ALLOCATOR.current_usage();
+    for bytes in &blocks[1..] {
+        // Those that find no room are refused.
+        let _ = chain.import(read(bytes), NOW);
+    }
+    shape.assert_bounded("bodies that wait", ALLOCATOR.current_usage() - before, LIMIT);
+    // Whatever waits, the lowest one is taken, and the rest after it.
+    for bytes in &blocks {
+        let _ = chain.import(read(bytes), NOW).unwrap();
+    }
+    assert_eq!(chain.height(), blocks.len() as u64);
+}
+
+fn cached_blocks<T: Transaction>(shape: &Shape<T>) {
+    let store = stored::<T>(&shape.blocks(MANY));
+    let before = ALLOCATOR.current_usage();
+    let config = ChainConfig::default().with_max_cached_bytes(LIMIT);
+    let chain = Blockchain::<T>::open(spec(), config, Box::new(store)).unwrap();
+    for block in chain.blocks(1..) {
+        let _ = block.unwrap();
+    }
+    shape.assert_bounded("cached blocks", ALLOCATOR.current_usage() - before, LIMIT);
+}
+
+fn pending_transactions<T: Transaction>(shape: &Shape<T>) {
+    let chain = Blockchain::<T>::new(spec());
+    let config = MempoolConfig::default().with_max_transactions(usize::MAX).with_max_bytes(LIMIT);
+    let mut mempool = Mempool::new(&chain, config);
+    let before = ALLOCATOR.current_usage();
+    for number in 0.. {
+        match mempool.submit((shape.make)(number), Source::Local, &chain, NOW) {
+            Ok(_) => {}
+            Err(MempoolError::Full { .. }) => break,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    shape.assert_bounded("pending transactions", ALLOCATOR.current_usage() - before, LIMIT);
+}
+
+/// What a node that starts, a verification, an export and an import of all blocks have at most at once: the cache,
+/// and some blocks with their digests.
+fn passes_over_a_chain<T: Transaction>(shape: &Shape<T>) {
+    let blocks = shape.blocks(MANY);
+    let store = stored::<T>(&blocks);
+    let largest = read::<T>(&blocks[0]);
+    let limit = LIMIT / 2 + 2 * (largest.memory_size() + 32 * largest.data().len() + BLOCK_BYTES);
+    let config = ChainConfig::default().with_max_cached_bytes(LIMIT / 2);
+    let peak = |pass: &mut dyn FnMut()| {
+        let before = ALLOCATOR.current_usage();
+        ALLOCATOR.reset_peak_usage();
+        pass();
+        ALLOCATOR.peak_usage() - before
+    };
+    let open = || Blockchain::<T>::open(spec(), config.clone(), Box::new(store.clone())).unwrap();
+    let mempool = MempoolConfig::default().with_max_mined_ids(100);
+    let protocol = ProtocolConfig::default().with_mempool(mempool);
+    let start = peak(&mut || {
+        let _ = Protocol::with_chain(open(), protocol.clone(), NOW).unwrap();
+    });
+    shape.assert_at_most("a start on blocks", start, limit);
+    shape.assert_at_most("a verification of blocks", peak(&mut || open().verify(..).unwrap()), limit);
+    let mut archive = Vec::with_capacity(MANY * (BLOCK_BYTES + 1_024));
+    let export = peak(&mut || assert_eq!(open().export(.., &mut archive).unwrap(), MANY as u64));
+    shape.assert_at_most("an export of blocks", export, limit);
+    // A batch of an import has a megabyte and a block.
+    let mut chain = Blockchain::<T>::open(spec(), config.clone(), Box::new(Shared::default())).unwrap();
+    let import = peak(&mut || assert_eq!(chain.import_archive(&*archive, NOW).unwrap(), MANY as u64));
+    let stored = blocks.iter().map(Vec::len).sum::<usize>();
+    shape.assert_at_most("an import of blocks", import.saturating_sub(stored), limit + (1 << 20));
+}
+
+/// A store that has these blocks.
+fn stored<T: Transaction>(blocks: &[Vec<u8>]) -> Shared {
+    let store = Shared::default();
+    let mut chain = Blockchain::<T>::open(spec(), ChainConfig::default(), Box::new(store.clone())).unwrap();
+    for bytes in blocks {
+        let _ = chain.import(read(bytes), NOW).unwrap();
+    }
+    store
+}
+
+/// A store that outlives the chain.
+#[derive(Clone, Debug, Default)]
+struct Shared(Arc<Mutex<Memory>>);
+
+impl Store for Shared {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.0.lock().unwrap().get(table, key)
+    }
+
+    fn scan(&self, table: Table, keys: Keys<'_>, order: Order, limit: usize) -> Result<Entries, StoreError> {
+        self.0.lock().unwrap().scan(table, keys, order, limit)
+    }
+
+    fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        self.0.lock().unwrap().commit(batch)
+    }
+}
+
+type Check<T> = fn(&Shape<T>);
+
+fn trials<T: Transaction>(shapes: fn() -> Vec<Shape<T>>) -> Vec<Trial> {
+    let limits: [(&str, Check<T>); 5] = [
+        ("orphans", orphans),
+        ("waiting_bodies", waiting_bodies),
+        ("cached_blocks", cached_blocks),
+        ("pending_transactions", pending_transactions),
+        ("passes_over_a_chain", passes_over_a_chain),
+    ];
+    let mut trials = Vec::new();
+    for (what, check) in limits {
+        for (index, shape) in shapes().into_iter().enumerate() {
+            // In a mempool each transaction is another one.
+            if what == "pending_transactions" && index < 2 && shapes().len() > 1 {
+                continue;
+            }
+            let name = format!("{what}::{}", shape.name.replace(' ', "_"));
+            trials.push(Trial::test(name, move || {
+                check(&shape);
+                Ok::<(), Failed>(())
+            }));
+        }
+    }
+    trials
+}
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = Some(1);
+    let mut all = trials(texts);
+    all.extend(trials(records));
+    libtest_mimic::run(&arguments, all).exit_code()
+}
