@@ -70,7 +70,7 @@ async fn run(options: Options) -> Result<ExitCode> {
     }
     // The port first: when it is taken, nothing has been started yet.
     let listener = bind_http(options.http_address()).await?;
-    let node = start_node(&options).await?;
+    let node = start_node(&options, listener.local_addr()?).await?;
     let config = RoutesConfig::default().with_allowed_hosts(options.allowed_hosts());
     let server = http::serve_node(listener, node.clone(), config, HttpConfig::default())?;
     tracing::info!("HTTP at http://{}", server.local_addr());
@@ -98,8 +98,8 @@ async fn bind_http(address: SocketAddr) -> Result<TcpListener> {
     })
 }
 
-async fn start_node(options: &Options) -> Result<NodeHandle> {
-    let transport = options.transport()?;
+async fn start_node(options: &Options, http: SocketAddr) -> Result<NodeHandle> {
+    let transport = options.transport(http)?;
     let peers = options.peers(&transport)?;
     let formats = transport.subprotocols().join(", ");
     let place = options.place();

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use hashloom::transport::{AddressProblem, TransportError, WsMulti};
+use hashloom::transport::{AddressProblem, TransportError, WebSocketConfig, WsMulti};
 #[cfg(feature = "ws-bincode")]
 use hashloom::wire::Bincode;
 #[cfg(feature = "ws-json")]
@@ -229,8 +229,10 @@ impl Options {
     }
 
     /// All formats that are built in, the wanted one first, with TLS where that is asked for.
-    pub(crate) fn transport(&self) -> Result<WsMulti> {
-        self.security.secure(self.wire.transport())
+    pub(crate) fn transport(&self, http: SocketAddr) -> Result<WsMulti> {
+        let port = http.port();
+        let config = WebSocketConfig::default().with_http_hint(format!("HTTP is at port {port}"));
+        self.security.secure(self.wire.transport(), config)
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use hashloom::transport::WsMulti;
+use hashloom::transport::{WebSocketConfig, WsMulti};
 
 use crate::values::{List, flag, words};
 
@@ -45,12 +45,12 @@ impl Security {
 
     /// The transport, as secure as the options ask for.
     #[cfg(feature = "tls")]
-    pub(crate) fn secure(&self, transport: WsMulti) -> Result<WsMulti> {
+    pub(crate) fn secure(&self, transport: WsMulti, config: WebSocketConfig) -> Result<WsMulti> {
         use anyhow::{Context, anyhow, bail};
-        use hashloom::transport::{Secret, Tls, TlsError, TlsPart, WebSocketConfig};
+        use hashloom::transport::{Secret, Tls, TlsError, TlsPart};
 
         if self.is_unused() {
-            return Ok(transport);
+            return Ok(transport.with_config(config));
         }
         let mut tls = Tls::builder();
         if let (Some(chain), Some(key)) = (&self.tls_cert, &self.tls_key) {
@@ -87,17 +87,17 @@ impl Security {
             let path = path.as_ref().map(|path| format!("{}: ", path.display())).unwrap_or_default();
             anyhow!("{path}{error}")
         })?;
-        Ok(transport.with_config(WebSocketConfig::default().with_tls(tls)))
+        Ok(transport.with_config(config.with_tls(tls)))
     }
 
     /// The transport, where nothing else is asked for.
     #[cfg(not(feature = "tls"))]
-    pub(crate) fn secure(&self, transport: WsMulti) -> Result<WsMulti> {
+    pub(crate) fn secure(&self, transport: WsMulti, config: WebSocketConfig) -> Result<WsMulti> {
         anyhow::ensure!(
             self.is_unused(),
             "TLS_CERT, TLS_KEY, TLS_CA, TLS_REQUIRE, TLS_ALLOW and PEER_SECRET_FILE need a build with --features tls"
         );
-        Ok(transport)
+        Ok(transport.with_config(config))
     }
 
     fn allows_all(&self) -> bool {

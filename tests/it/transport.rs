@@ -225,6 +225,38 @@ async fn a_web_page_is_refused_unless_its_origin_is_allowed(#[case] origin: &str
     assert_eq!(body, "this node does not talk to web pages of this origin\n");
 }
 
+#[rstest]
+#[case::a_page("GET / HTTP/1.1\r\nHost: x\r\n\r\n", "426 Upgrade Required")]
+#[case::another_version(
+    "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 8\r\n\
+     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+    "426 Upgrade Required"
+)]
+#[case::no_key(
+    "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\r\n",
+    "400 Bad Request"
+)]
+#[case::post("POST /mine HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}", "400 Bad Request")]
+#[case::old("GET / HTTP/1.0\r\n\r\n", "400 Bad Request")]
+#[case::no_http("\u{0}\u{1} what is not HTTP\r\n\r\n", "400 Bad Request")]
+#[tokio::test]
+async fn what_is_no_handshake_is_told_where_it_has_come(#[case] request: &str, #[case] status: &str) {
+    let config = WebSocketConfig::default().with_http_hint("HTTP is at port 3001");
+    let (mut listener, address) = listen(&WsJson::default().with_config(config)).await;
+    let mut client = tcp(&address).await;
+    client.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    within(while_accepting(listener.as_mut(), client.read_to_string(&mut answer))).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{answer}");
+    let head = head.to_ascii_lowercase();
+    assert_eq!(head.contains("\r\nupgrade: websocket"), status.starts_with("426"), "{answer}");
+    for header in ["sec-websocket-version: 13", &format!("content-length: {}", body.len())] {
+        assert!(head.lines().any(|line| line == header), "{answer}");
+    }
+    assert_eq!(body, "this port is for peers, which speak WebSocket; HTTP is at port 3001\n");
+}
+
 #[tokio::test]
 async fn one_address_does_not_take_all_places_in_handshakes() {
     let config = WebSocketConfig::default().with_max_pending_handshakes_per_address(2);

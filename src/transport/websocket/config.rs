@@ -27,6 +27,9 @@ pub struct WebSocketConfig {
     /// page, and peers, which are not browsers, name none. Default: none, so that no page that somebody opens
     /// talks to a node on the same machine.
     pub allowed_origins: Vec<String>,
+    /// What a client of HTTP is told that comes to the port for peers, such as where HTTP is served. One line that
+    /// strangers may read, without a line break. Default: nothing more than that the port is for peers.
+    pub http_hint: Option<String>,
     /// How long a close waits for the peer to read what was sent. Default: 2 s.
     pub close_timeout: Duration,
     /// What is needed for `wss://`: who this node is, and whom it takes. Default: none, so that all is `ws://`.
@@ -44,6 +47,7 @@ impl Default for WebSocketConfig {
             max_pending_handshakes: 32,
             max_pending_handshakes_per_address: 8,
             allowed_origins: Vec::new(),
+            http_hint: None,
             close_timeout: Duration::from_secs(2),
             #[cfg(feature = "tls")]
             tls: None,
@@ -100,6 +104,13 @@ impl WebSocketConfig {
     #[must_use]
     pub fn with_allowed_origins(mut self, origins: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.allowed_origins = origins.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets [`http_hint`](Self::http_hint).
+    #[must_use]
+    pub fn with_http_hint(mut self, hint: impl Into<String>) -> Self {
+        self.http_hint = Some(hint.into());
         self
     }
 

@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::{ProtocolError, SubProtocolError};
 use tokio_tungstenite::tungstenite::handshake::client::{Request, Response};
-use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode, Uri};
+use tokio_tungstenite::tungstenite::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 
 use super::address::Endpoint;
 use super::codec::{Formats, SUBPROTOCOL_HEADER, listed_names, names};
@@ -108,7 +108,7 @@ async fn upgrade<T: Transaction>(
             if !theirs.is_empty() {
                 return Err(refused(theirs));
             }
-            if response.status() == StatusCode::UPGRADE_REQUIRED && session.is_none() {
+            if response.status() == StatusCode::UPGRADE_REQUIRED && asks_for_tls(response.headers()) {
                 return Err(TransportError::TlsRequired { address: address.clone() });
             }
             return Err(TransportError::Refused {
@@ -131,6 +131,11 @@ async fn upgrade<T: Transaction>(
     let codec = formats.iter().find(|format| chosen.iter().any(|name| name == format.subprotocol()));
     let codec = codec.cloned().ok_or_else(|| refused(chosen))?;
     Ok(Box::new(WsConnection::new(address.clone(), stream, codec, config.clone())))
+}
+
+/// Whether a server asks for TLS and not for another version of WebSocket.
+fn asks_for_tls(headers: &HeaderMap) -> bool {
+    headers.get_all("Upgrade").iter().any(|upgrade| upgrade.as_bytes().starts_with(b"TLS/"))
 }
 
 /// A peer that takes certificates looks at ours only after this side is done with TLS, so this is where it says no.

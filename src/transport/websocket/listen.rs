@@ -7,9 +7,11 @@ use std::net::SocketAddr;
 use async_trait::async_trait;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
-use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response, write_response};
 use tokio_tungstenite::tungstenite::http::{HeaderMap, HeaderValue, StatusCode};
-use tokio_tungstenite::{accept_hdr_async_with_config, tungstenite};
+use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config, tungstenite};
 
 use super::address::Endpoint;
 use super::admission::{Places, foreign_origin};
@@ -17,7 +19,7 @@ use super::codec::{Formats, SUBPROTOCOL_HEADER, listed_names, names};
 use super::config::WebSocketConfig;
 use super::connection::{WsConnection, gated, limits};
 use super::secure::{self, Refusal, Secured};
-use super::socket::{Acceptor, Socket};
+use super::socket::{Acceptor, Socket, part_with};
 use crate::primitives::Transaction;
 use crate::protocol::PeerAddr;
 use crate::transport::{Connection, Listener, TransportError};
@@ -188,8 +190,10 @@ async fn upgrade<T: Transaction>(
         }
         Ok(response)
     };
+    // Lent, so that a bad handshake can be answered; the library does not.
+    let mut stream = gated(stream, &config);
     let upgraded =
-        accept_hdr_async_with_config(gated(stream, &config), negotiate, Some(limits(&config))).await;
+        accept_hdr_async_with_config(&mut stream, negotiate, Some(limits(&config))).await.map(drop);
     if let Some(origin) = foreign {
         return Err(TransportError::ForeignOrigin { address: remote.clone(), origin });
     }
@@ -197,14 +201,52 @@ async fn upgrade<T: Transaction>(
         return Err(error);
     }
     match (upgraded, chosen) {
-        (Ok(stream), Some(codec)) => Ok(WsConnection::new(remote.clone(), stream, codec.clone(), config)),
-        (Ok(_) | Err(tungstenite::Error::Http(_)), None) => Err(TransportError::NoSharedFormat {
+        (Ok(()), Some(codec)) => {
+            // Nothing was read beyond the request: the library refuses a peer that does not wait for the answer.
+            let stream = WebSocketStream::from_raw_socket(stream, Role::Server, Some(limits(&config))).await;
+            Ok(WsConnection::new(remote.clone(), stream, codec.clone(), config))
+        }
+        (Ok(()) | Err(tungstenite::Error::Http(_)), None) => Err(TransportError::NoSharedFormat {
             address: remote.clone(),
             ours: names(formats),
             theirs: offered,
         }),
-        (Err(source), _) => Err(TransportError::Handshake { address: remote.clone(), source: source.into() }),
+        (Err(source), _) => {
+            if let Some(answer) = no_websocket(&source, config.http_hint.as_deref()) {
+                part_with(stream, &answer).await;
+            }
+            Err(TransportError::Handshake { address: remote.clone(), source: source.into() })
+        }
     }
+}
+
+/// The answer to what is no handshake of WebSocket: most often somebody took the port for one of HTTP (RFC 6455,
+/// sections 4.2.1, 4.2.2 and 4.4). `None` where the connection is gone.
+fn no_websocket(error: &tungstenite::Error, http_hint: Option<&str>) -> Option<Vec<u8>> {
+    let status = match error {
+        tungstenite::Error::Io(_) | tungstenite::Error::Protocol(ProtocolError::HandshakeIncomplete) => {
+            return None;
+        }
+        tungstenite::Error::Protocol(
+            ProtocolError::MissingConnectionUpgradeHeader
+            | ProtocolError::MissingUpgradeWebSocketHeader
+            | ProtocolError::MissingSecWebSocketVersionHeader,
+        ) => StatusCode::UPGRADE_REQUIRED,
+        _ => StatusCode::BAD_REQUEST,
+    };
+    let hint = http_hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+    let mut response = refusal(status, format!("this port is for peers, which speak WebSocket{hint}\n"));
+    let headers = response.headers_mut();
+    headers.insert("Sec-WebSocket-Version", HeaderValue::from_static("13"));
+    if status == StatusCode::UPGRADE_REQUIRED {
+        headers.insert("Upgrade", HeaderValue::from_static("websocket"));
+        headers.insert("Connection", HeaderValue::from_static("Upgrade, close"));
+    }
+    let mut answer = Vec::new();
+    // A vector takes all, and the headers are text.
+    write_response(&mut answer, &response).ok()?;
+    answer.extend_from_slice(response.body().as_deref().unwrap_or_default().as_bytes());
+    Some(answer)
 }
 
 /// The names of our formats also go where a client finds them without reading the text, as

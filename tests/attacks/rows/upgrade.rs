@@ -38,6 +38,7 @@ pub(crate) const ROWS: &[Row] = &[
         name: "no_http",
         does: "what is not HTTP",
         attack: |stage| Box::pin(opens(stage, b"\x00\x01\x02 what is not HTTP \xff\r\n\r\n")),
+        after: LINGER,
         ..REFUSED
     },
     Row {
@@ -52,18 +53,21 @@ pub(crate) const ROWS: &[Row] = &[
         name: "plain_request",
         does: "a request for a page",
         attack: |stage| Box::pin(opens(stage, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")),
+        after: LINGER,
         ..REFUSED
     },
     Row {
         name: "post",
         does: "a request of another method",
         attack: |stage| Box::pin(asks(stage, "POST / HTTP/1.1", "")),
+        after: LINGER,
         ..REFUSED
     },
     Row {
         name: "old_http",
         does: "a request in HTTP/1.0",
         attack: |stage| Box::pin(asks(stage, "GET / HTTP/1.0", "")),
+        after: LINGER,
         ..REFUSED
     },
     Row { name: "endless_headers", does: "headers without end", attack: attack!(writes_headers), ..REFUSED },
@@ -83,6 +87,7 @@ pub(crate) const ROWS: &[Row] = &[
                 asks(stage, "GET / HTTP/1.1", &offer).await;
             })
         },
+        after: LINGER,
         ..REFUSED
     },
     Row {
@@ -126,7 +131,7 @@ const SLOW: Row = Row { ends: Ends::Refused("took longer than 10000 ms"), after:
 /// `WebSocketConfig::default().handshake_timeout`.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
-/// How long a listener waits for a peer to close that speaks TLS.
+/// How long a listener waits for a peer to close that it has told why it is refused.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// Handshakes with one address at a time, by default.
