@@ -93,6 +93,6 @@ pub use wire::WireFormat;
 
 #[cfg(feature = "node")]
 pub use node::{
-    ChainRef, EventError, Events, MineError, MiningStatus, Node, NodeBuilder, NodeHandle, PeerError,
-    StartError, Status, Stopped, SubmitError,
+    ChainRef, EventError, Events, MineError, MiningStatus, Node, NodeBuilder, NodeFailure, NodeHandle,
+    PeerError, StartError, Status, Stopped, SubmitError,
 };

@@ -5,6 +5,7 @@ mod builder;
 mod clock;
 mod connection;
 mod driver;
+mod end;
 mod events;
 mod handle;
 mod log;
@@ -15,13 +16,14 @@ mod status;
 mod tests;
 
 pub use builder::{Node, NodeBuilder, StartError};
+pub use end::NodeFailure;
 pub use events::{EventError, Events};
 pub use handle::{ChainRef, MineError, NodeHandle, PeerError, Stopped, SubmitError};
 pub use status::{MiningStatus, Status};
 
 #[cfg(feature = "http")]
 use std::sync::TryLockError;
-use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tokio::sync::{broadcast, watch};
 
@@ -44,6 +46,8 @@ struct Shared<T: Transaction> {
     /// Changes with every change of the protocol that can be seen from outside; closed when the driver and all
     /// its tasks have ended.
     changes: watch::Receiver<()>,
+    /// How the node has ended. Set before `changes` is closed, unless the runtime ends first.
+    ended: OnceLock<Result<(), NodeFailure>>,
 }
 
 impl<T: Transaction> Shared<T> {

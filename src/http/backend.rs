@@ -75,7 +75,7 @@ pub(crate) trait Backend<T: Transaction>: Send + Sync + 'static {
     fn unban(&self, host: PeerHost) -> Result<bool, ApiError>;
 
     /// The node at a glance.
-    fn status(&self) -> impl Serialize;
+    fn status(&self) -> Result<impl Serialize, ApiError>;
 
     /// The same, where no lock has to be waited for.
     fn status_if_at_hand(&self) -> Option<impl Serialize>;

@@ -128,7 +128,7 @@ pub struct HttpConfig {
     /// 30 seconds.
     pub write_timeout: Duration,
     /// How long [`HttpServer::shutdown`](super::HttpServer::shutdown) waits for requests under way. Default:
-    /// 10 seconds.
+    /// 3 seconds, well within the 10 that service managers give a program before they kill it.
     pub shutdown_timeout: Duration,
 }
 
@@ -146,7 +146,7 @@ impl Default for HttpConfig {
             queue_timeout: Duration::from_secs(2),
             max_response_bytes: 64 << 20,
             write_timeout: Duration::from_secs(30),
-            shutdown_timeout: Duration::from_secs(10),
+            shutdown_timeout: Duration::from_secs(3),
         }
     }
 }

@@ -53,6 +53,7 @@ pub(crate) enum Code {
     MiningTimeout,
     TooManyPeers,
     StoreFailed,
+    NodeFailed,
     ShuttingDown,
 }
 
@@ -91,6 +92,7 @@ impl Code {
             | Self::MiningTimeout
             | Self::TooManyPeers
             | Self::StoreFailed
+            | Self::NodeFailed
             | Self::ShuttingDown => 503,
         }
     }

@@ -20,18 +20,19 @@ impl<T: Transaction> Backend<T> for NodeHandle<T> {
     }
 
     fn blocks(&self, from: u64, limit: usize, max_bytes: usize) -> Result<Page<T>, ApiError> {
-        let chain = self.chain();
-        let (mut blocks, mut bytes) = (Vec::new(), 0);
-        for height in from.max(chain.first_body())..=chain.height() {
-            if blocks.len() >= limit || bytes >= max_bytes {
-                break;
+        Ok(self.read(|chain| {
+            let (mut blocks, mut bytes) = (Vec::new(), 0);
+            for height in from.max(chain.first_body())..=chain.height() {
+                if blocks.len() >= limit || bytes >= max_bytes {
+                    break;
+                }
+                let Some(header) = chain.header_at(height)? else { break };
+                let Some(block) = chain.block(&header.hash())? else { break };
+                bytes += block.memory_size();
+                blocks.push(block);
             }
-            let Some(header) = chain.header_at(height)? else { break };
-            let Some(block) = chain.block(&header.hash())? else { break };
-            bytes += block.memory_size();
-            blocks.push(block);
-        }
-        Ok(Page { height: chain.height(), blocks })
+            Ok(Page { height: chain.height(), blocks })
+        })?)
     }
 
     fn block_at(&self, height: u64) -> Result<Option<Arc<Block<T>>>, ApiError> {
@@ -126,11 +127,18 @@ impl<T: Transaction> Backend<T> for NodeHandle<T> {
         Ok(self.unban_blocking(host)?)
     }
 
-    fn status(&self) -> impl Serialize {
-        Self::status(self)
+    fn status(&self) -> Result<impl Serialize, ApiError> {
+        match self.ended() {
+            None => Ok(Self::status(self)),
+            Some(Ok(())) => Err(Stopped.into()),
+            Some(Err(failure)) => Err(ApiError::new(Code::NodeFailed, failure.to_string())),
+        }
     }
 
     fn status_if_at_hand(&self) -> Option<impl Serialize> {
+        if self.ended().is_some() {
+            return None;
+        }
         self.try_status()
     }
 }

@@ -125,7 +125,7 @@ impl<T: Transaction, B: Backend<T>> Routes<T, B> {
             ("GET" | "HEAD", Resource::Peers) => json(200, &self.backend.peers()),
             ("GET" | "HEAD", Resource::Addresses) => json(200, &self.backend.addresses()),
             ("GET" | "HEAD", Resource::Bans) => json(200, &self.backend.bans()),
-            ("GET" | "HEAD", Resource::Status) => json(200, &self.backend.status()),
+            ("GET" | "HEAD", Resource::Status) => self.backend.status().and_then(|status| json(200, &status)),
             ("POST", Resource::Mine) => self.body(request).and_then(|body| self.mine(body, client)),
             ("POST", Resource::Transactions) => self.body(request).and_then(|body| self.submit(body)),
             ("POST", Resource::Peers) => self.body(request).and_then(|body| self.connect(body)),

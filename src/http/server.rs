@@ -108,6 +108,17 @@ impl HttpServer {
         self.local_addr
     }
 
+    /// Waits until the server has ended by itself, which it only does when something in it panics.
+    ///
+    /// Cancel safe.
+    pub async fn closed(&mut self) {
+        if !self.acceptor.is_finished()
+            && let Err(error) = (&mut self.acceptor).await
+        {
+            tracing::error!(%error, "the HTTP server ended early");
+        }
+    }
+
     /// Stops accepting, closes idle connections, and waits for the requests under way, for at most
     /// [`HttpConfig::shutdown_timeout`]; then cuts off what is left. A handler that blocks goes on with its
     /// thread until it returns, but nobody hears its answer.
@@ -115,9 +126,7 @@ impl HttpServer {
     /// Not cancel safe: dropping the future stops the server at once.
     pub async fn shutdown(mut self) {
         self.stop.send_replace(true);
-        if let Err(error) = (&mut self.acceptor).await {
-            tracing::error!(%error, "the HTTP server ended early");
-        }
+        self.closed().await;
     }
 }
 

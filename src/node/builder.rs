@@ -1,7 +1,7 @@
 //! Putting a node together and starting it.
 
 use core::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use tokio::sync::{broadcast, mpsc, watch};
 
@@ -209,15 +209,28 @@ impl<T: Transaction> NodeBuilder<T> {
             mining: Mutex::default(),
             events: events.downgrade(),
             changes: seen,
+            ended: OnceLock::new(),
         });
         let (commands, calls) = mpsc::channel(MAX_COMMANDS);
         let handle = NodeHandle::new(Arc::clone(&shared), commands);
-        let outside = Outside { events, changes };
-        let mut driver = Driver::new(shared, outside, waits_for_disk, self.transport, self.mining, incoming);
+        let outside = Outside { events, changes: changes.clone() };
+        let mut driver =
+            Driver::new(Arc::clone(&shared), outside, waits_for_disk, self.transport, self.mining, incoming);
         if let Some(listener) = listener {
             driver.accept(listener, max_inbound);
         }
-        tokio::spawn(driver.run(inputs, calls));
+        let driver = tokio::spawn(driver.run(inputs, calls));
+        tokio::spawn(async move {
+            let ended = driver.await.unwrap_or_else(|error| Err(error.into()));
+            if let Err(failure) = &ended {
+                tracing::error!(%failure, "the node has ended");
+            }
+            // The only place that sets it.
+            let _ = shared.ended.set(ended);
+            // In this order: what a node has is free when its end is seen.
+            drop(shared);
+            drop(changes);
+        });
         Ok(handle)
     }
 }

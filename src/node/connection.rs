@@ -71,6 +71,11 @@ impl<T: Transaction> Link<T> {
         true
     }
 
+    /// Whether this task is that of the connection.
+    pub(super) fn is_of(&self, task: tokio::task::Id) -> bool {
+        self.task.id() == task
+    }
+
     /// Ends the connection at once, without a goodbye.
     pub(super) fn abort(&self) {
         self.task.abort();
@@ -273,24 +278,21 @@ pub(super) async fn accept<T: Transaction>(
     mut listener: Box<dyn Listener<T>>,
     max_inbound: usize,
     incoming: mpsc::Sender<Incoming<T>>,
-) {
+) -> TransportError {
     let places = max_inbound.saturating_add(SPARE_CONNECTIONS).min(Semaphore::MAX_PERMITS);
     let places = Arc::new(Semaphore::new(places));
-    // The semaphore is never closed.
-    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+    loop {
+        // The semaphore is never closed.
+        let place = Arc::clone(&places).acquire_owned().await.ok();
         match listener.accept().await {
             Ok(connection) => {
                 let address = connection.remote_addr().clone();
                 let direction = Direction::Inbound;
-                let opened = Incoming::Opened { direction, address, connection, place: Some(place) };
-                if incoming.send(opened).await.is_err() {
-                    return;
-                }
+                let opened = Incoming::Opened { direction, address, connection, place };
+                // Where the driver is gone, this task is about to be aborted.
+                let _ = incoming.send(opened).await;
             }
-            Err(error) => {
-                tracing::error!(%error, "no longer accepting connections");
-                return;
-            }
+            Err(error) => return error,
         }
     }
 }

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc, oneshot, watch};
-use tokio::task::{JoinSet, block_in_place};
+use tokio::task::{JoinError, JoinSet, block_in_place};
 use tokio::time::{sleep_until, timeout};
 
+use super::NodeFailure;
 use super::Shared;
 use super::connection::{self, Link, MAX_QUEUE, Unsendable};
 use super::handle::{MineError, PeerError, SubmitError};
@@ -20,7 +21,8 @@ use crate::primitives::{Block, Hash, Transaction};
 use crate::protocol::{
     CloseReason, Direction, Event, Input, Message, Output, PeerAddr, PeerHost, PeerId, Protocol, limits,
 };
-use crate::transport::{Connection, Listener, Outgoing, Transport};
+use crate::store::StoreError;
+use crate::transport::{Connection, Listener, Outgoing, Transport, TransportError};
 use crate::wire::WireError;
 
 /// What the tasks of connections tell the driver.
@@ -99,6 +101,8 @@ pub(super) enum Command<T> {
         host: PeerHost,
         reply: oneshot::Sender<bool>,
     },
+    /// A handle could not read something.
+    ReadFailed(StoreError),
     /// A block that did not take a thread to find.
     #[cfg(all(test, feature = "ws-json"))]
     Mined(Arc<Block<T>>),
@@ -119,7 +123,9 @@ pub(super) struct Driver<T: Transaction> {
     noted: Noted,
     /// One task a connection.
     talks: JoinSet<()>,
-    /// Accepting, dialling, and what the driver has to tell itself.
+    /// The task that accepts connections, if there is one. A node that listens cannot do without it.
+    accepting: JoinSet<TransportError>,
+    /// Dialling, and what the driver has to tell itself.
     errands: JoinSet<()>,
     /// The last field, so that it is dropped when all the others are.
     outside: Outside<T>,
@@ -157,6 +163,7 @@ impl<T: Transaction> Driver<T> {
             next_peer: 0,
             noted: Noted::default(),
             talks: JoinSet::new(),
+            accepting: JoinSet::new(),
             errands: JoinSet::new(),
             outside,
         }
@@ -164,17 +171,17 @@ impl<T: Transaction> Driver<T> {
 
     /// Accepts connections, of which the protocol admits up to `max_inbound`.
     pub(super) fn accept(&mut self, listener: Box<dyn Listener<T>>, max_inbound: usize) {
-        self.errands.spawn(connection::accept(listener, max_inbound, self.incoming.clone()));
+        self.accepting.spawn(connection::accept(listener, max_inbound, self.incoming.clone()));
     }
 
     pub(super) async fn run(
         mut self,
         mut inputs: mpsc::Receiver<Incoming<T>>,
         mut commands: mpsc::Receiver<Command<T>>,
-    ) {
+    ) -> Result<(), NodeFailure> {
         self.with_protocol(|_, _| ());
         let mut prefers_commands = false;
-        loop {
+        let ended = loop {
             prefers_commands = !prefers_commands;
             self.mining.pump(&self.shared);
             if self.mining.take_removed() {
@@ -189,23 +196,33 @@ impl<T: Transaction> Driver<T> {
                     if deadline.is_some() => self.handle(Input::Timeout),
                 Some(ended) = self.mining_ended.recv() => self.mined(ended),
                 () = self.mining.cancelled() => self.mining.cancel(&self.shared),
-                Some(_) = self.talks.join_next() => {}
+                Some(ended) = self.talks.join_next_with_id() => {
+                    if let Err(error) = ended {
+                        self.talk_failed(error);
+                    }
+                }
+                Some(ended) = self.accepting.join_next() => break Err(match ended {
+                    Ok(error) => NodeFailure::Listener(Arc::new(error)),
+                    Err(error) => error.into(),
+                }),
                 Some(_) = self.errands.join_next() => {}
                 turn = next_turn(&mut commands, &mut inputs, prefers_commands) => match turn {
-                    Turn::Command(Some(Command::Shutdown) | None) => break,
+                    Turn::Command(Some(Command::Shutdown) | None) => break Ok(()),
                     Turn::Command(Some(command)) => self.command(command),
                     Turn::Input(input) => self.input(input),
                 },
             }
-        }
+        };
         // Handles, and tasks that have something to tell, see at once that nothing more is taken from them.
         drop((commands, inputs));
         self.stop().await;
+        ended
     }
 
     async fn stop(mut self) {
         self.mining.stop(&self.shared);
         // Frees the port.
+        self.accepting.shutdown().await;
         self.errands.shutdown().await;
         self.on_disk(|driver| driver.with_protocol(Protocol::shutdown));
         self.links.clear();
@@ -213,6 +230,17 @@ impl<T: Transaction> Driver<T> {
         // Peers that do not read it lose the goodbye, nothing else.
         let _ = timeout(SHUTDOWN_TIMEOUT, goodbyes).await;
         self.talks.shutdown().await;
+    }
+
+    /// The task of a connection was aborted, which the protocol knows of, or has panicked in a transport or in a type of
+    /// the application: the peer is gone, whatever its link says.
+    fn talk_failed(&mut self, error: JoinError) {
+        let Some(peer) = self.links.iter().find(|(_, link)| link.is_of(error.id())).map(|(peer, _)| *peer)
+        else {
+            return;
+        };
+        self.links.remove(&peer);
+        self.handle(Input::Disconnected { peer, reason: CloseReason::Lost(Arc::new(error)) });
     }
 
     fn input(&mut self, input: Incoming<T>) {
@@ -288,6 +316,7 @@ impl<T: Transaction> Driver<T> {
             Command::Unban { host, reply } => {
                 let _ = reply.send(self.with_protocol(|protocol, now| protocol.unban(&host, now)));
             }
+            Command::ReadFailed(error) => self.with_protocol(|protocol, _| protocol.read_failed(error)),
             #[cfg(all(test, feature = "ws-json"))]
             Command::Mined(block) => {
                 let outcome = self.with_protocol(|protocol, now| protocol.mined(&block, now));

@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 pub use error::{MineError, PeerError, Stopped, SubmitError};
 
 use super::driver::Command;
-use super::{Events, Shared, Status};
+use super::{Events, NodeFailure, Shared, Status};
 use crate::chain::Blockchain;
 use crate::primitives::{Block, Hash, Transaction};
 use crate::protocol::{Ban, KnownAddress, PeerAddr, PeerHost, PeerId, PeerInfo, Protocol};
@@ -57,7 +57,8 @@ impl<T: Transaction> NodeHandle<T> {
 
     /// The chain, to read several things of one moment. Nothing new is taken in while this is held, so hold
     /// it briefly and never across an await, and call no other method of a handle meanwhile: with the node
-    /// waiting to write, a second read on the same thread would wait for ever.
+    /// waiting to write, a second read on the same thread would wait for ever. A failure of the store that is met here is
+    /// the caller's to report; the methods of the handle that read blocks report theirs to the node.
     pub fn chain(&self) -> ChainRef<'_, T> {
         ChainRef(self.shared.read())
     }
@@ -87,7 +88,7 @@ impl<T: Transaction> NodeHandle<T> {
     ///
     /// [`StoreError`], where the store fails or the block is not what was written.
     pub fn block(&self, hash: &Hash) -> Result<Option<Arc<Block<T>>>, StoreError> {
-        self.chain().block(hash)
+        self.read(|chain| chain.block(hash))
     }
 
     /// The block of the best chain at this height; `None` above the tip, and where it was pruned.
@@ -96,7 +97,7 @@ impl<T: Transaction> NodeHandle<T> {
     ///
     /// As for [`block`](Self::block).
     pub fn block_at(&self, height: u64) -> Result<Option<Arc<Block<T>>>, StoreError> {
-        self.chain().block_at(height)
+        self.read(|chain| chain.block_at(height))
     }
 
     /// The blocks of the best chain at these heights, lowest first, as far as their bodies are kept. All of them
@@ -106,7 +107,7 @@ impl<T: Transaction> NodeHandle<T> {
     ///
     /// As for [`block`](Self::block).
     pub fn blocks(&self, heights: impl RangeBounds<u64>) -> Result<Vec<Arc<Block<T>>>, StoreError> {
-        self.chain().blocks(heights).collect()
+        self.read(|chain| chain.blocks(heights).collect())
     }
 
     /// The application's state after the last block.
@@ -310,14 +311,46 @@ impl<T: Transaction> NodeHandle<T> {
     pub async fn shutdown(&self) {
         // Stopped already, or by somebody else at the moment, is what was asked for.
         let _ = self.commands.send(Command::Shutdown).await;
+        // A failure too: nothing is left running.
+        let _ = self.closed().await;
+    }
+
+    /// Waits until the node has ended, whether it was [shut down](Self::shutdown) or failed. A program whose node has
+    /// failed does best to end with an exit code that is not zero, so that its supervisor starts it again.
+    ///
+    /// Cancel-safe. The handle that waits is one that keeps the node running.
+    ///
+    /// # Errors
+    ///
+    /// [`NodeFailure`], when the node ended without being asked to.
+    pub async fn closed(&self) -> Result<(), NodeFailure> {
         let mut changes = self.shared.changes.clone();
         while changes.changed().await.is_ok() {}
+        self.shared.ended.get().cloned().unwrap_or(Err(NodeFailure::Runtime))
+    }
+
+    /// How the node has ended, if it has.
+    #[cfg(feature = "http")]
+    pub(crate) fn ended(&self) -> Option<Result<(), NodeFailure>> {
+        let has_ended = self.shared.changes.has_changed().is_err();
+        has_ended.then(|| self.shared.ended.get().cloned().unwrap_or(Err(NodeFailure::Runtime)))
     }
 
     /// The runtime that the node runs on, for those who bridge threads to it.
     #[cfg(feature = "http")]
     pub(crate) const fn runtime(&self) -> &Handle {
         &self.runtime
+    }
+
+    /// Reads of the chain. A failure of the store is reported as one that a peer has met with, and then returned.
+    pub(crate) fn read<R>(
+        &self,
+        work: impl FnOnce(&Blockchain<T>) -> Result<R, StoreError>,
+    ) -> Result<R, StoreError> {
+        work(&self.chain()).inspect_err(|error| {
+            // Where the queue is full, a later failure will be the first that is reported.
+            let _ = self.commands.try_send(Command::ReadFailed(error.clone()));
+        })
     }
 
     async fn call<R>(&self, command: impl FnOnce(oneshot::Sender<R>) -> Command<T>) -> Result<R, Stopped> {

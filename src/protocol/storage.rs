@@ -58,9 +58,9 @@ impl<T: Transaction> Protocol<T> {
         }
     }
 
-    /// Notes that something could not be read. The rest goes on. Only the first is told of: a peer may ask for
-    /// damaged blocks as often as it likes.
-    pub(super) fn read_failed(&mut self, error: StoreError) {
+    /// Notes that something could not be read. The rest goes on. Only the first is told of: a peer or a
+    /// client may ask for damaged blocks as often as it likes.
+    pub(crate) fn read_failed(&mut self, error: StoreError) {
         if self.storage.error.is_none() {
             self.report(error);
         }

@@ -1,6 +1,9 @@
 //! One node and its handles: what mining, reading, subscribing and stopping promise.
 
+#[cfg(feature = "http")]
+mod failure;
 mod handle;
 mod mining;
 mod shutdown;
 mod unfit;
+mod unreadable;
