@@ -27,7 +27,7 @@ const FACTOR: usize = 3;
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
 /// Canonical bytes of the transactions of a block.
-const BLOCK_BYTES: usize = 16 << 10;
+const BLOCK_BYTES: usize = 4 << 10;
 
 /// An application's own type.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -136,7 +136,7 @@ fn read<T: Transaction>(bytes: &[u8]) -> Arc<Block<T>> {
     Arc::new(postcard::from_bytes(bytes).unwrap())
 }
 
-const LIMIT: usize = 2 << 20;
+const LIMIT: usize = 512 << 10;
 
 /// More blocks than fit, even where they take no more than their canonical bytes.
 const MANY: usize = 2 * LIMIT / BLOCK_BYTES;
@@ -222,7 +222,7 @@ fn passes_over_a_chain<T: Transaction>(shape: &Shape<T>) {
     });
     shape.assert_at_most("a start on blocks", start, limit);
     shape.assert_at_most("a verification of blocks", peak(&mut || open().verify(..).unwrap()), limit);
-    let mut archive = Vec::with_capacity(MANY * (BLOCK_BYTES + 1_024));
+    let mut archive = Vec::with_capacity(4 * MANY * BLOCK_BYTES);
     let export = peak(&mut || assert_eq!(open().export(.., &mut archive).unwrap(), MANY as u64));
     shape.assert_at_most("an export of blocks", export, limit);
     // A batch of an import has a megabyte and a block.
