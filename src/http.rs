@@ -52,7 +52,7 @@
 //! | 422 | `transaction_rejected`, `transaction_not_encodable`, `transaction_too_large`, `block_too_large` |
 //! | 500 | `internal` |
 //! | 501 | `upgrade_unsupported`, `no_transport` |
-//! | 503 (with `Retry-After`) | `busy`, `mempool_full`, `mining_timeout`, `too_many_peers`, `store_failed`, `node_failed`, `shutting_down` |
+//! | 503 (with `Retry-After`) | `busy`, `mempool_full`, `mining_timeout`, `clock_behind`, `too_many_peers`, `store_failed`, `node_failed`, `shutting_down` |
 //!
 //! What is not HTTP at all, and a head beyond its limit, hyper answers itself: 400 and 431 without a body. A
 //! head that takes too long is not answered but closed.

@@ -75,9 +75,9 @@ pub use miner::{
 };
 
 pub use protocol::{
-    Ban, CloseReason, ConnectError, Direction, Event, Hello, HostError, Input, KnownAddress, Message,
-    MessageKind, Now, Output, PeerAddr, PeerAddrError, PeerHost, PeerId, PeerInfo, Protocol, ProtocolConfig,
-    Reach, RemovalReason, TemplateError, Tip, limits,
+    Ban, ClockBehind, CloseReason, ConnectError, Direction, Event, Hello, HostError, Input, KnownAddress,
+    Message, MessageKind, Now, Output, PeerAddr, PeerAddrError, PeerHost, PeerId, PeerInfo, Protocol,
+    ProtocolConfig, Reach, RemovalReason, TemplateError, Tip, limits,
 };
 
 #[cfg(feature = "node")]

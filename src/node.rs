@@ -41,6 +41,8 @@ struct Shared<T: Transaction> {
     listen: Option<PeerAddr>,
     /// What is being mined, for the hash rate.
     mining: Mutex<Option<Running>>,
+    /// Why continuous mining finds no block, until it does.
+    mining_error: Mutex<Option<String>>,
     /// Weak, so that subscribers see the end of the driver and not that of the last handle.
     events: broadcast::WeakSender<Event<T>>,
     /// Changes with every change of the protocol that can be seen from outside; closed when the driver and all
@@ -75,6 +77,10 @@ impl<T: Transaction> Shared<T> {
             // Whose sender is dropped at once: it says that the node has stopped.
             None => broadcast::channel(1).1,
         }
+    }
+
+    fn set_mining_error(&self, error: Option<String>) {
+        *self.mining_error.lock().unwrap_or_else(PoisonError::into_inner) = error;
     }
 
     fn set_mining(&self, running: Option<Running>) {

@@ -3,6 +3,7 @@
 //! configuration, and whatever it wants done comes out of [`Protocol::poll_output`].
 
 mod address;
+mod clock;
 mod config;
 mod dialer;
 mod discovery;
@@ -27,6 +28,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 pub use address::{PeerAddr, PeerAddrError};
+pub use clock::ClockBehind;
 pub use config::ProtocolConfig;
 pub(crate) use config::printable;
 pub use discovery::{KnownAddress, Reach};
@@ -46,6 +48,7 @@ use crate::mempool::{Mempool, MempoolError, Source};
 use crate::miner::Template;
 use crate::primitives::{Address, Block, Hash, Timestamp, Transaction};
 use crate::store::StoreError;
+use clock::ClockWatch;
 use dialer::Dialer;
 use discovery::Discovery;
 use peer::{Overdue, Peer};
@@ -88,6 +91,7 @@ pub struct Protocol<T: Transaction = String> {
     to_offer: Vec<Hash>,
     outputs: VecDeque<Output<T>>,
     storage: Storage,
+    clock: ClockWatch,
     saved: Saved,
 }
 
@@ -162,6 +166,7 @@ impl<T: Transaction> Protocol<T> {
             to_offer: Vec::new(),
             outputs: VecDeque::new(),
             storage: Storage::default(),
+            clock: ClockWatch::default(),
             saved: Saved::default(),
         }
     }
@@ -337,7 +342,8 @@ impl<T: Transaction> Protocol<T> {
     pub fn poll_timeout(&self) -> Option<Duration> {
         let peers = self.peers.values().map(Peer::deadline);
         let peers = peers.chain(self.dialer.deadline()).chain(self.discovery.deadline());
-        let storage = self.storage.deadline().into_iter().chain(self.saved.deadline());
+        let storage =
+            self.storage.deadline().into_iter().chain(self.saved.deadline()).chain(self.clock.deadline());
         peers.chain(storage).min()
     }
 
@@ -394,9 +400,10 @@ impl<T: Transaction> Protocol<T> {
     }
 
     fn expire(&mut self, now: Now) {
+        let drift = self.chain.spec().max_future_drift();
         for id in self.peers.keys().copied().collect::<Vec<_>>() {
             let Some(peer) = self.peers.get_mut(&id) else { continue };
-            self.blocks_due |= peer.resume(now.elapsed);
+            self.blocks_due |= peer.resume(now, drift);
             match peer.overdue(now.elapsed) {
                 Overdue::Close(CloseReason::HandshakeTimeout(_)) if flaw!(KeepsTheNameless) => {
                     peer.connected_at = now.elapsed;

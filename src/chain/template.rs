@@ -1,7 +1,8 @@
 //! Preparing the next block.
 
+use core::time::Duration;
+
 use super::Blockchain;
-use super::ancestry::Next;
 use crate::consensus::BlockError;
 use crate::consensus::check;
 use crate::miner::Template;
@@ -34,6 +35,10 @@ impl<T: Transaction> Blockchain<T> {
         check::count(data.len(), &self.spec)?;
         // Whether a store can keep it, before it takes work.
         data.iter().try_for_each(check_serde_form)?;
+        let (got, limit) = (self.next_timestamp(now), now.saturating_add(self.spec.max_future_drift()));
+        if got > limit {
+            return Err(BlockError::TimestampTooLate { got, limit });
+        }
         let digest = BodyDigest::of(&data)?;
         if !self.spec.fits(&digest) {
             return Err(BlockError::Size { got: digest.size, limit: self.spec.max_block_bytes() });
@@ -45,9 +50,19 @@ impl<T: Transaction> Blockchain<T> {
         Ok(Template::new(header, data))
     }
 
+    /// How long until the next block can be mined by a clock that says `now`. Zero, unless the clock is so far behind
+    /// the chain that the lowest timestamp after the median is further ahead of it than the spec's drift.
+    pub fn next_block_wait(&self, now: Timestamp) -> Duration {
+        self.next_timestamp(now).saturating_since(now.saturating_add(self.spec.max_future_drift()))
+    }
+
+    /// The timestamp of the next block: now, or as soon after the median as a block may be, if the clock is behind.
+    fn next_timestamp(&self, now: Timestamp) -> Timestamp {
+        now.max(Timestamp::from_millis(self.next.median.as_millis().saturating_add(1)))
+    }
+
     /// The header of the next block, without state root and nonce.
     pub(crate) fn next_header(&self, miner: Address, merkle_root: Hash, now: Timestamp) -> Header {
-        let Next { target, median, .. } = self.next;
         Header {
             version: Header::VERSION,
             height: self.height() + 1,
@@ -55,9 +70,8 @@ impl<T: Transaction> Blockchain<T> {
             merkle_root,
             history_root: self.history.root(),
             state_root: Hash::ZERO,
-            // A clock that is behind the chain must not make blocks that the chain refuses.
-            timestamp: now.max(Timestamp::from_millis(median.as_millis().saturating_add(1))),
-            target,
+            timestamp: self.next_timestamp(now),
+            target: self.next.target,
             miner,
             nonce: 0,
         }

@@ -1,5 +1,7 @@
 //! What goes wrong over HTTP: a code, its status, and its one JSON form.
 
+use core::time::Duration;
+
 use serde::Serialize;
 
 use super::answer::Answer;
@@ -10,6 +12,8 @@ use crate::MempoolError;
 pub(crate) struct ApiError {
     pub(crate) code: Code,
     pub(crate) message: String,
+    /// When a client may come back, in seconds, with a status of 503.
+    retry_after: u64,
 }
 
 /// The causes. Their names are part of the interface.
@@ -51,6 +55,7 @@ pub(crate) enum Code {
     Busy,
     MempoolFull,
     MiningTimeout,
+    ClockBehind,
     TooManyPeers,
     StoreFailed,
     NodeFailed,
@@ -90,6 +95,7 @@ impl Code {
             Self::Busy
             | Self::MempoolFull
             | Self::MiningTimeout
+            | Self::ClockBehind
             | Self::TooManyPeers
             | Self::StoreFailed
             | Self::NodeFailed
@@ -100,7 +106,15 @@ impl Code {
 
 impl ApiError {
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self { code, message: message.into(), retry_after: RETRY_AFTER_SECONDS }
+    }
+
+    /// With the time after which a client may come back, at most an hour: a wait that long ends in another way, such as
+    /// with a clock that is set.
+    pub(crate) fn with_retry_after(mut self, wait: Duration) -> Self {
+        let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
+        self.retry_after = seconds.clamp(1, 3600);
+        self
     }
 
     /// The one text for both places that bound a body.
@@ -124,13 +138,13 @@ impl ApiError {
             message: String,
         }
 
-        let Self { code, message } = self;
+        let Self { code, message, retry_after } = self;
         let status = code.status();
         // Two strings always have a JSON form.
         let body = serde_json::to_vec(&Envelope { error: Fields { code, message } }).unwrap_or_default();
         let answer = Answer::json(status, body);
         match status {
-            503 => answer.with_header("Retry-After", RETRY_AFTER_SECONDS),
+            503 => answer.with_header("Retry-After", retry_after.to_string()),
             // The rest of the body is not wanted, so nothing can follow on this connection.
             408 | 413 => answer.with_header("Connection", "close"),
             _ => answer,
@@ -154,7 +168,7 @@ impl From<MempoolError> for ApiError {
 }
 
 /// About as long as it takes until something has moved: a place is free, a block is found.
-const RETRY_AFTER_SECONDS: &str = "5";
+const RETRY_AFTER_SECONDS: u64 = 5;
 
 #[cfg(test)]
 mod tests {

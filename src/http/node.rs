@@ -195,6 +195,10 @@ impl From<MineError> for ApiError {
             MineError::Refused(BlockError::Encode(_)) => Code::TransactionNotEncodable,
             MineError::Refused(BlockError::Store(_)) => Code::StoreFailed,
             MineError::Refused(_) | MineError::Threads(_) => Code::Internal,
+            MineError::ClockBehind { retry_in } => {
+                let message = error.to_string();
+                return Self::new(Code::ClockBehind, message).with_retry_after(*retry_in);
+            }
             MineError::Busy { .. } => Code::Busy,
             MineError::Stopped(_) => Code::ShuttingDown,
         };
@@ -204,6 +208,9 @@ impl From<MineError> for ApiError {
 
 #[cfg(test)]
 mod tests {
+    use core::time::Duration;
+
+    use super::{ApiError, MineError};
     use super::{Backend, MAX_BYTES_AT_HAND};
     use crate::chain::ChainConfig;
     use crate::{ChainSpec, CompactTarget, Hash, Node, NodeHandle, ProtocolConfig, Retarget};
@@ -213,6 +220,22 @@ mod tests {
         let spec = ChainSpec::builder("pages").easiest_target(every_second_hash).retarget(Retarget::Fixed);
         let protocol = ProtocolConfig { chain: config, ..ProtocolConfig::default() };
         Node::builder(spec.build().unwrap()).protocol(protocol).start().await.unwrap()
+    }
+
+    #[rstest::rstest]
+    #[case(Duration::from_millis(1), "1")]
+    #[case(Duration::from_millis(90_001), "91")]
+    #[case(Duration::from_secs(1_800_000_000), "3600")]
+    fn a_clock_that_is_behind_has_its_own_code_and_says_when_to_come_back(
+        #[case] retry_in: Duration,
+        #[case] expected: &str,
+    ) {
+        let error = ApiError::from(MineError::ClockBehind { retry_in });
+        assert_eq!(serde_json::to_value(error.code).unwrap(), "clock_behind");
+        assert!(error.message.starts_with("the clock is behind the chain: "), "{}", error.message);
+        let response = rouille::Response::from(error.into_answer());
+        let retry_after = response.headers.iter().find(|(name, _)| name == "Retry-After");
+        assert_eq!((response.status_code, retry_after.map(|(_, value)| &**value)), (503, Some(expected)));
     }
 
     #[tokio::test]

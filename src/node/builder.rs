@@ -207,6 +207,7 @@ impl<T: Transaction> NodeBuilder<T> {
             clock,
             listen,
             mining: Mutex::default(),
+            mining_error: Mutex::default(),
             events: events.downgrade(),
             changes: seen,
             ended: OnceLock::new(),

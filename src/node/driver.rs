@@ -179,15 +179,17 @@ impl<T: Transaction> Driver<T> {
         mut inputs: mpsc::Receiver<Incoming<T>>,
         mut commands: mpsc::Receiver<Command<T>>,
     ) -> Result<(), NodeFailure> {
-        self.with_protocol(|_, _| ());
+        // Says what there is to say of the chain that the node begins with.
+        self.handle(Input::Timeout);
         let mut prefers_commands = false;
         let ended = loop {
             prefers_commands = !prefers_commands;
             self.mining.pump(&self.shared);
-            if self.mining.take_removed() {
+            if self.mining.take_outputs() {
                 self.with_protocol(|_, _| ());
             }
-            let deadline = self.shared.read().poll_timeout().map(|elapsed| self.shared.clock.at(elapsed));
+            let deadline = self.shared.read().poll_timeout().into_iter().chain(self.mining.deadline()).min();
+            let deadline = deadline.map(|elapsed| self.shared.clock.at(elapsed));
             // Not at random, so that a simulation can be repeated: first what comes seldom, then in turns what may come
             // without a pause.
             tokio::select! {
@@ -359,7 +361,7 @@ impl<T: Transaction> Driver<T> {
         let Some(found) = self.mining.found(ended, &self.shared) else { return };
         let block = &found.block;
         let outcome = self.on_disk(|driver| driver.with_protocol(|protocol, now| protocol.mined(block, now)));
-        self.mining.delivered(found, outcome);
+        self.mining.delivered(found, outcome, &self.shared);
     }
 
     fn handle(&mut self, input: Input<T>) {

@@ -1,6 +1,6 @@
 //! What an operator reads of a node.
 
-use crate::protocol::{CloseReason, Event, RemovalReason};
+use crate::protocol::{ClockBehind, CloseReason, Event, RemovalReason};
 
 /// Flaws of the application's type that the operator was warned of. Peers can have them show again and again.
 #[derive(Debug, Default)]
@@ -61,6 +61,16 @@ fn log<T>(event: &Event<T>) {
         }
         Event::StoreFailed { error } => tracing::error!(%error, "store failed"),
         Event::StoreRecovered => tracing::info!("store works again"),
+        Event::ClockBehind(ClockBehind { behind, mining_in, peers }) => {
+            let (behind_seconds, mining_in_seconds) = (behind.as_secs(), mining_in.as_secs());
+            tracing::warn!(
+                behind_seconds,
+                mining_in_seconds,
+                peers,
+                "the clock is behind the chain or the headers of peers, which wait for it; check the clock"
+            );
+        }
+        Event::ClockCaughtUp => tracing::info!("the clock has caught up, nothing waits for it any more"),
         Event::HostBanned { host, duration } => {
             tracing::warn!(%host, seconds = duration.as_secs(), "host banned");
         }

@@ -20,6 +20,21 @@ use crate::transport::{Outgoing, Transport};
 /// Requests that wait for their turn.
 pub(super) const MAX_REQUESTS: usize = 64;
 
+/// The first wait after continuous mining has failed; it doubles with each further failure.
+const MIN_PAUSE: Duration = Duration::from_secs(1);
+/// The longest wait before continuous mining is tried again.
+const MAX_PAUSE: Duration = Duration::from_secs(60);
+
+/// Continuous mining after it has failed.
+#[derive(Debug)]
+struct Pause {
+    error: String,
+    wait: Duration,
+    until: Duration,
+    /// Whether it is tried again.
+    is_over: bool,
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(super) struct MiningConfig {
     pub(super) threads: NonZeroUsize,
@@ -81,7 +96,9 @@ pub(super) struct Mining<T> {
     job: Option<Job<T>>,
     jobs: u64,
     /// Whether pending transactions were removed, because no block could be mined with them.
-    has_removed: bool,
+    has_outputs: bool,
+    /// After continuous mining has failed, until it finds a block.
+    pause: Option<Pause>,
     ended: mpsc::UnboundedSender<Ended<T>>,
     /// What has to carry the blocks to the peers.
     transport: Option<Arc<dyn Transport<T>>>,
@@ -93,7 +110,16 @@ impl<T: Transaction> Mining<T> {
         ended: mpsc::UnboundedSender<Ended<T>>,
         transport: Option<Arc<dyn Transport<T>>>,
     ) -> Self {
-        Self { config, queue: VecDeque::new(), job: None, jobs: 0, has_removed: false, ended, transport }
+        Self {
+            config,
+            queue: VecDeque::new(),
+            job: None,
+            jobs: 0,
+            has_outputs: false,
+            pause: None,
+            ended,
+            transport,
+        }
     }
 
     pub(super) fn request(&mut self, data: Option<Vec<T>>, reply: Reply<T>) {
@@ -133,12 +159,17 @@ impl<T: Transaction> Mining<T> {
             if request.as_ref().is_some_and(|request| request.reply.is_closed()) {
                 continue;
             }
-            if request.is_none() && (is_halted || !self.config.continuously) {
+            let may_continue = self.config.continuously && !self.is_pausing(shared);
+            if request.is_none() && (is_halted || !may_continue) {
                 return;
             }
             if let Err((request, error)) = self.start(request, shared) {
+                if matches!(error, MineError::ClockBehind { .. }) {
+                    shared.write().watch_clock(shared.clock.now());
+                    self.has_outputs = true;
+                }
                 let Some(request) = request else {
-                    tracing::error!(%error, "cannot mine");
+                    self.failed(&error, shared);
                     return;
                 };
                 // Whoever asked may have given up.
@@ -193,17 +224,16 @@ impl<T: Transaction> Mining<T> {
         });
         match checked {
             Err(error) if is_pending && error.blames_body() => {
-                self.has_removed = true;
+                self.has_outputs = true;
                 Ok(shared.write().minable_template(self.config.miner, now, check)?)
             }
             checked => Ok(checked?),
         }
     }
 
-    /// Whether pending transactions were removed since this was last asked. What the protocol says of that is still to
-    /// be done.
-    pub(super) const fn take_removed(&mut self) -> bool {
-        core::mem::replace(&mut self.has_removed, false)
+    /// Whether the protocol was changed since this was last asked. What it says of that is still to be done.
+    pub(super) const fn take_outputs(&mut self) -> bool {
+        core::mem::replace(&mut self.has_outputs, false)
     }
 
     fn spawn(&mut self, template: Template<T>) -> Result<MiningJob, MineError> {
@@ -237,16 +267,62 @@ impl<T: Transaction> Mining<T> {
     }
 
     /// The block has been taken in. One that came too late to be the tip is mined again.
-    pub(super) fn delivered(&mut self, found: Found<T>, outcome: Result<bool, BlockError>) {
+    pub(super) fn delivered(
+        &mut self,
+        found: Found<T>,
+        outcome: Result<bool, BlockError>,
+        shared: &Shared<T>,
+    ) {
         let Found { block, request } = found;
+        if outcome.is_ok() && self.pause.take().is_some() {
+            shared.set_mining_error(None);
+            tracing::info!("a block is mined again");
+        }
         match (outcome, request) {
-            (Ok(false), Some(request)) => self.queue.push_front(request),
+            // The clock was set back during the search.
+            (Ok(false) | Err(BlockError::TimestampTooLate { .. }), Some(request)) => {
+                self.queue.push_front(request)
+            }
             // Whoever asked may have given up.
             (Ok(true), Some(request)) => drop(request.reply.send(Ok(block))),
             (Err(error), Some(request)) => drop(request.reply.send(Err(MineError::Refused(error)))),
-            (Err(error), None) => tracing::error!(%error, hash = %block.hash(), "mined block refused"),
+            (Err(error), None) => self.failed(&MineError::Refused(error), shared),
             (Ok(_), None) => {}
         }
+    }
+
+    /// When continuous mining is tried again after it failed.
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        let pause = self.pause.as_ref().filter(|_| self.config.continuously && self.job.is_none())?;
+        (!pause.is_over).then_some(pause.until)
+    }
+
+    fn is_pausing(&mut self, shared: &Shared<T>) -> bool {
+        let now = shared.clock.now().elapsed;
+        let Some(pause) = &mut self.pause else { return false };
+        pause.is_over |= pause.until <= now;
+        !pause.is_over
+    }
+
+    /// Leaves continuous mining alone for a while, which doubles until a block is found. Says so when the error is
+    /// another one than the last. The protocol says when the clock is behind, and wakes the driver when it has
+    /// caught up.
+    fn failed(&mut self, error: &MineError, shared: &Shared<T>) {
+        if matches!(
+            error,
+            MineError::ClockBehind { .. } | MineError::Refused(BlockError::TimestampTooLate { .. })
+        ) {
+            return;
+        }
+        let text = error.to_string();
+        let last = self.pause.take();
+        if last.as_ref().is_none_or(|last| last.error != text) {
+            tracing::error!(%error, "cannot mine, trying again later");
+            shared.set_mining_error(Some(text.clone()));
+        }
+        let wait = last.map_or(MIN_PAUSE, |last| (last.wait * 2).min(MAX_PAUSE));
+        let until = shared.clock.now().elapsed + wait;
+        self.pause = Some(Pause { error: text, wait, until, is_over: false });
     }
 
     /// Waits until nobody wants the present job any more.

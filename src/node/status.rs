@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Shared;
 use crate::primitives::{CompactTarget, Difficulty, Hash, Timestamp, Transaction, Work};
-use crate::protocol::{PeerAddr, Protocol};
+use crate::protocol::{ClockBehind, PeerAddr, Protocol};
 
 /// A node at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -44,8 +44,12 @@ pub struct Status {
     pub store_error: Option<String>,
     /// Whether nothing is taken in or mined because the store cannot be written to.
     pub halted: bool,
+    /// How far the clock is behind, if blocks or headers wait for it.
+    pub clock_behind: Option<ClockBehind>,
     /// What is being mined, if anything is.
     pub mining: Option<MiningStatus>,
+    /// Why continuous mining fails, until it finds a block again.
+    pub mining_error: Option<String>,
 }
 
 /// A search for a block.
@@ -101,7 +105,13 @@ impl Status {
             first_body: chain.first_body(),
             store_error: protocol.store_error().map(ToString::to_string),
             halted: protocol.is_halted(),
+            clock_behind: protocol.clock_behind(shared.clock.now().wall),
             mining,
+            mining_error: shared
+                .mining_error
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .clone(),
         }
     }
 }

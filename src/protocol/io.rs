@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::address::PeerAddr;
+use super::clock::ClockBehind;
 use super::discovery::Reach;
 use super::host::PeerHost;
 use super::message::Message;
@@ -162,6 +163,11 @@ pub enum Event<T = String> {
     },
     /// The store can be written to again, and the chain goes on from what it has.
     StoreRecovered,
+    /// The clock is so far behind that blocks or headers wait for it: either it is wrong, or that of a peer is. Said
+    /// when it begins, and at most once in ten minutes.
+    ClockBehind(ClockBehind),
+    /// Nothing waits for the clock any more.
+    ClockCaughtUp,
     /// A peer finished its handshake.
     PeerConnected {
         /// The connection.

@@ -12,7 +12,7 @@ use super::io::{CloseReason, Direction, Now, PeerId};
 use super::limits;
 use super::message::{Hello, Message};
 use crate::mempool::RecentSet;
-use crate::primitives::{Hash, Work};
+use crate::primitives::{Hash, Timestamp, Work};
 
 #[derive(Clone, Debug)]
 pub(super) struct Peer {
@@ -38,8 +38,8 @@ pub(super) struct Peer {
     pub(super) headers_void: bool,
     /// When it was last asked for headers. Who has waited longest comes first.
     pub(super) headers_asked: Option<Duration>,
-    /// When to ask for a header again whose time had not come.
-    pub(super) headers_retry: Option<Duration>,
+    /// A header whose time had not come, to be asked for again.
+    pub(super) early_header: Option<EarlyHeader>,
     /// Until when nothing is asked for, because there was no room for it.
     pub(super) paused: Option<Duration>,
     pub(super) blocks: BTreeSet<Hash>,
@@ -57,6 +57,14 @@ pub(super) struct Peer {
     pub(super) latency: Option<Duration>,
     /// What was said of addresses.
     pub(super) exchange: Exchange,
+}
+
+/// A header that a peer has shown and that is too far ahead of the clock.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct EarlyHeader {
+    pub(super) timestamp: Timestamp,
+    /// When the clock is looked at again.
+    pub(super) retry: Duration,
 }
 
 /// A header that a peer has shown.
@@ -91,7 +99,7 @@ impl Peer {
             headers_request: None,
             headers_void: false,
             headers_asked: None,
-            headers_retry: None,
+            early_header: None,
             paused: None,
             blocks: BTreeSet::new(),
             blocks_deadline: now,
@@ -120,15 +128,24 @@ impl Peer {
         }
         let requests = self.requests().map(|(_, deadline)| deadline);
         let ping = self.ping.map_or(self.last_received + limits::PING_INTERVAL, |(_, deadline)| deadline);
-        requests.chain(self.headers_retry).chain(self.paused).min().map_or(ping, |next| next.min(ping))
+        requests
+            .chain(self.early_header.map(|early| early.retry))
+            .chain(self.paused)
+            .min()
+            .map_or(ping, |next| next.min(ping))
     }
 
     /// Takes up again what was put off until now. Returns whether blocks may be asked for again.
-    pub(super) fn resume(&mut self, now: Duration) -> bool {
-        if self.headers_retry.take_if(|at| *at <= now).is_some() {
-            self.wants_headers = true;
+    pub(super) fn resume(&mut self, now: Now, drift: Duration) -> bool {
+        if let Some(early) = self.early_header.as_mut().filter(|early| early.retry <= now.elapsed) {
+            let wait = early.timestamp.saturating_since(now.wall.saturating_add(drift));
+            early.retry = now.elapsed + wait.min(limits::CLOCK_CHECK);
+            if wait.is_zero() {
+                self.early_header = None;
+                self.wants_headers = true;
+            }
         }
-        self.paused.take_if(|at| *at <= now).is_some()
+        self.paused.take_if(|at| *at <= now.elapsed).is_some()
     }
 
     pub(super) const fn may_be_asked_for_headers(&self) -> bool {

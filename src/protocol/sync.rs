@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::io::{CloseReason, Event, Now, PeerId};
 use super::message::Message;
-use super::peer::{Peer, Shown};
+use super::peer::{EarlyHeader, Peer, Shown};
 use super::relay::work_of;
 use super::{Protocol, limits};
 use crate::chain::{ImportedAll, Known, Verdict};
@@ -293,6 +293,7 @@ impl<T: Transaction> Protocol<T> {
         self.request_headers(now);
         self.request_blocks(now);
         self.request_transactions(now);
+        self.watch_clock(now);
     }
 
     fn request_headers(&mut self, now: Now) {
@@ -429,9 +430,9 @@ impl<T: Transaction> Protocol<T> {
         let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
         match error {
             BlockError::TimestampTooLate { .. } if flaw!(ForgetsTheFuture) => {}
-            BlockError::TimestampTooLate { got, limit } => {
-                let wait = got.saturating_since(limit).max(limits::MIN_RETRY);
-                peer.headers_retry = Some(now.elapsed.saturating_add(wait));
+            BlockError::TimestampTooLate { got, .. } => {
+                let retry = now.elapsed + limits::MIN_RETRY;
+                peer.early_header = Some(EarlyHeader { timestamp: got, retry });
             }
             BlockError::SideBranchesFull { .. } => {
                 peer.wants_headers = true;

@@ -3,6 +3,7 @@
 mod bans;
 mod bench;
 mod bounds;
+mod clock;
 mod connections;
 mod discovery;
 mod doubles;

@@ -235,19 +235,16 @@ impl Simulation {
         };
         let mut miner = [0; Address::LEN];
         miner[Address::LEN - 8..].copy_from_slice(&(node as u64).to_be_bytes());
-        let found = protocol
-            .template(None, Address::from_bytes(miner), now.wall)
-            .map_err(|error| error.to_string())
-            .and_then(|template| template.mine().map_err(|error| error.to_string()))
-            .and_then(|block| {
+        let found = match protocol.template(None, Address::from_bytes(miner), now.wall) {
+            // A clock that is too far behind the chain: nothing can be mined until it has caught up.
+            Err(BlockError::TimestampTooLate { .. }) => Ok(None),
+            Err(error) => Err(error.to_string()),
+            Ok(template) => template.mine().map_err(|error| error.to_string()).and_then(|block| {
                 let block = Arc::new(block);
-                match protocol.mined(&block, now) {
-                    Ok(is_best) => Ok(Some((block, is_best))),
-                    // A clock that is too far behind the chain: nothing can be mined until it has caught up.
-                    Err(BlockError::TimestampTooLate { .. }) => Ok(None),
-                    Err(error) => Err(error.to_string()),
-                }
-            });
+                let outcome = protocol.mined(&block, now).map_err(|error| error.to_string());
+                outcome.map(|is_best| Some((block, is_best)))
+            }),
+        };
         match found {
             Ok(Some((block, true))) => {
                 self.measurements.mined(&block, node, self.elapsed);

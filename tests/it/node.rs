@@ -1,5 +1,6 @@
 //! One node and its handles: what mining, reading, subscribing and stopping promise.
 
+mod clock;
 #[cfg(feature = "http")]
 mod failure;
 mod handle;

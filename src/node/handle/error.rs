@@ -1,5 +1,7 @@
 //! Why a call of a handle comes to nothing.
 
+use core::time::Duration;
+
 use crate::consensus::BlockError;
 use crate::mempool::MempoolError;
 use crate::miner::MiningThreadError;
@@ -54,6 +56,13 @@ pub enum MineError {
     /// The block would reach nobody: it does not fit into a frame of the node's transport.
     #[error("peers could not be told of such a block: {0}")]
     Unsendable(#[source] TransportError),
+    /// The clock is behind the chain: every node would refuse a block that is mined now, with a timestamp after those
+    /// of the blocks before it, as too far ahead of the time.
+    #[error("the clock is behind the chain: by this clock a block can be mined in {} s", .retry_in.as_secs_f64().ceil())]
+    ClockBehind {
+        /// How long until a block can be mined, unless the clock is set.
+        retry_in: Duration,
+    },
     /// Too many callers wait for a block already.
     #[error("too many mining requests: {limit} are waiting already")]
     Busy {
@@ -71,6 +80,9 @@ pub enum MineError {
 impl From<TemplateError<TransportError>> for MineError {
     fn from(error: TemplateError<TransportError>) -> Self {
         match error {
+            TemplateError::Refused(BlockError::TimestampTooLate { got, limit }) => {
+                Self::ClockBehind { retry_in: got.saturating_since(limit) }
+            }
             TemplateError::Refused(error) => Self::Refused(error),
             TemplateError::Unsendable(error) => Self::Unsendable(error),
         }

@@ -1,0 +1,78 @@
+//! A clock that is behind: what waits for it, whether the application was told, and when to look again. The time of day
+//! may be set at any moment, so it is looked at every [`limits::CLOCK_CHECK`] while something waits for it.
+
+use core::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use super::io::{Event, Now};
+use super::{Protocol, limits};
+use crate::primitives::{Timestamp, Transaction};
+
+/// A clock that is so far behind that blocks or headers wait for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ClockBehind {
+    /// How far the clock is behind the latest timestamp that waits for it; in JSON, in milliseconds.
+    #[serde(rename = "behind_ms", serialize_with = "millis")]
+    pub behind: Duration,
+    /// How long until the next block can be mined, by this clock; zero if that does not wait. In JSON, in milliseconds.
+    #[serde(rename = "mining_in_ms", serialize_with = "millis")]
+    pub mining_in: Duration,
+    /// Peers whose headers are not imported yet, because their timestamps are too far ahead of the clock.
+    pub peers: usize,
+}
+
+fn millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// What the application was told of the clock, and when it is looked at again.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ClockWatch {
+    /// Whether the last event said that the clock is behind.
+    is_reported: bool,
+    /// Before this nothing more is said: headers that are a little early come again and again.
+    quiet_until: Duration,
+    check: Option<Duration>,
+}
+
+impl ClockWatch {
+    pub(super) const fn deadline(&self) -> Option<Duration> {
+        self.check
+    }
+}
+
+impl<T: Transaction> Protocol<T> {
+    /// How far a clock that says `now` is behind, if anything waits for it.
+    pub fn clock_behind(&self, now: Timestamp) -> Option<ClockBehind> {
+        let limit = now.saturating_add(self.chain.spec().max_future_drift());
+        let mining_in = self.chain.next_block_wait(now);
+        let mining = (!mining_in.is_zero()).then(|| limit.saturating_add(mining_in));
+        let early = self.peers.values().filter_map(|peer| peer.early_header).map(|early| early.timestamp);
+        let early = early.filter(|timestamp| *timestamp > limit);
+        let latest = early.clone().chain(mining).max()?;
+        Some(ClockBehind { behind: latest.saturating_since(now), mining_in, peers: early.count() })
+    }
+
+    /// Tells the application when the clock begins to be behind and when it has caught up.
+    pub(crate) fn watch_clock(&mut self, now: Now) {
+        let behind = self.clock_behind(now.wall);
+        match behind {
+            Some(behind) if !self.clock.is_reported && self.clock.quiet_until <= now.elapsed => {
+                self.clock.is_reported = true;
+                self.clock.quiet_until = now.elapsed + limits::CLOCK_REPORT_INTERVAL;
+                self.event(Event::ClockBehind(behind));
+            }
+            None if self.clock.is_reported => {
+                self.clock.is_reported = false;
+                self.event(Event::ClockCaughtUp);
+            }
+            _ => {}
+        }
+        self.clock.check = behind.map(|behind| {
+            let mining = Some(behind.mining_in).filter(|wait| !wait.is_zero());
+            now.elapsed + mining.unwrap_or(limits::CLOCK_CHECK).min(limits::CLOCK_CHECK)
+        });
+    }
+}
