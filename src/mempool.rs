@@ -179,7 +179,7 @@ impl<T: Transaction> Mempool<T> {
             if matches!(source, Source::Peer { .. }) {
                 return Err(MempoolError::Removed { id });
             }
-            self.removed.remove_all(&BTreeSet::from([id]));
+            self.removed.remove(&id);
         }
         let pending = Pending::new(id, size, Origin::from(source), transaction);
         let evicted = if self.amount().one_more(pending.memory).fits(&self.config) {
@@ -234,7 +234,9 @@ impl<T: Transaction> Mempool<T> {
                 candidates.push(Pending::new(id, size, Origin::Unknown, transaction.clone()));
             }
         }
-        self.mined.remove_all(&candidates.iter().map(|pending| pending.id).collect());
+        for pending in &candidates {
+            self.mined.remove(&pending.id);
+        }
         candidates.extend(self.take_queue().into_values());
         self.is_stuck = false;
         let mut taken = BTreeSet::new();

@@ -52,6 +52,7 @@ use clock::ClockWatch;
 use dialer::Dialer;
 use discovery::Discovery;
 use peer::{Overdue, Peer};
+use relay::Relay;
 use reputation::Reputation;
 use saved::Saved;
 use storage::Storage;
@@ -85,10 +86,7 @@ pub struct Protocol<T: Transaction = String> {
     headers_tried: Option<Duration>,
     /// Whether something happened since blocks were last asked for that may allow to ask for more.
     blocks_due: bool,
-    /// The same for transactions.
-    transactions_due: bool,
-    /// Transactions that are to be offered when the present call ends.
-    to_offer: Vec<Hash>,
+    relay: Relay,
     outputs: VecDeque<Output<T>>,
     storage: Storage,
     clock: ClockWatch,
@@ -162,8 +160,7 @@ impl<T: Transaction> Protocol<T> {
             config,
             headers_tried: None,
             blocks_due: false,
-            transactions_due: false,
-            to_offer: Vec::new(),
+            relay: Relay::default(),
             outputs: VecDeque::new(),
             storage: Storage::default(),
             clock: ClockWatch::default(),
@@ -235,7 +232,7 @@ impl<T: Transaction> Protocol<T> {
     pub fn submit(&mut self, transaction: T, now: Now) -> Result<Hash, MempoolError> {
         let id = self.mempool.submit(transaction, Source::Local, &self.chain, now.wall)?;
         self.accepted(id);
-        self.offer_new();
+        self.offer_new(now);
         self.plan_to_save(now);
         Ok(id)
     }
@@ -342,9 +339,8 @@ impl<T: Transaction> Protocol<T> {
     pub fn poll_timeout(&self) -> Option<Duration> {
         let peers = self.peers.values().map(Peer::deadline);
         let peers = peers.chain(self.dialer.deadline()).chain(self.discovery.deadline());
-        let storage =
-            self.storage.deadline().into_iter().chain(self.saved.deadline()).chain(self.clock.deadline());
-        peers.chain(storage).min()
+        let storage = self.storage.deadline().into_iter().chain(self.saved.deadline());
+        peers.chain(storage).chain(self.relay.deadline()).chain(self.clock.deadline()).min()
     }
 
     fn receive(&mut self, id: PeerId, message: Message<T>, now: Now) -> Result<(), CloseReason> {
@@ -459,7 +455,9 @@ impl<T: Transaction> Protocol<T> {
         self.chain.keep_waiting(self.peers.values().filter_map(|peer| Some(peer.best?.hash)));
         // What it was asked for is asked of others.
         self.blocks_due |= !peer.blocks.is_empty() && !flaw!(ForgetsDownloads);
-        self.transactions_due |= peer.transactions_request.is_some();
+        if let Some((ids, _)) = &peer.transactions_request {
+            self.release_transactions(ids);
+        }
         let lasted = peer.is_ready() && now.elapsed >= peer.connected_at + limits::LASTING_CONNECTION;
         if let Some(double) = self.double_of(&peer) {
             if !self.is_alias(&peer.address, now) {

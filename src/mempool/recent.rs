@@ -1,47 +1,54 @@
 //! A set that forgets its oldest members.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
-use crate::primitives::{Hash, HashSet};
+use crate::primitives::{ByHash, Hash};
 
 /// At most `limit` hashes, the last ones inserted.
 #[derive(Clone, Debug)]
 pub(crate) struct RecentSet {
-    members: HashSet,
-    /// The members, oldest first.
-    order: VecDeque<Hash>,
+    /// Each member with its place in `order`.
+    members: ByHash<u64>,
+    /// The members, oldest first, and places of removed ones: at most as many as there may be members, so that a
+    /// removal takes the same time however many members there are.
+    order: VecDeque<(u64, Hash)>,
+    next_place: u64,
     limit: usize,
 }
 
 impl RecentSet {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { members: HashSet::default(), order: VecDeque::new(), limit }
+        Self { members: ByHash::default(), order: VecDeque::new(), next_place: 0, limit }
     }
 
     pub(crate) fn contains(&self, hash: &Hash) -> bool {
-        self.members.contains(hash)
+        self.members.contains_key(hash)
     }
 
     /// Returns whether it was new.
     pub(crate) fn insert(&mut self, hash: Hash) -> bool {
-        if self.limit == 0 || !self.members.insert(hash) {
+        if self.limit == 0 || self.members.contains_key(&hash) {
             return false;
         }
-        self.order.push_back(hash);
-        if self.order.len() > self.limit
-            && let Some(oldest) = self.order.pop_front()
+        self.members.insert(hash, self.next_place);
+        self.order.push_back((self.next_place, hash));
+        self.next_place += 1;
+        while self.members.len() > self.limit
+            && let Some((place, oldest)) = self.order.pop_front()
         {
-            self.members.remove(&oldest);
+            if self.members.get(&oldest) == Some(&place) {
+                self.members.remove(&oldest);
+            }
+        }
+        if self.order.len() > 2 * self.limit {
+            self.order.retain(|(place, hash)| self.members.get(hash) == Some(place));
         }
         true
     }
 
-    /// Linear in the limit, however many are removed.
-    pub(crate) fn remove_all(&mut self, hashes: &BTreeSet<Hash>) {
-        if hashes.iter().any(|hash| self.members.remove(hash)) {
-            self.members.retain(|member| !hashes.contains(member));
-            self.order.retain(|member| !hashes.contains(member));
-        }
+    /// Returns whether it was a member.
+    pub(crate) fn remove(&mut self, hash: &Hash) -> bool {
+        self.members.remove(hash).is_some()
     }
 }
 
@@ -66,9 +73,22 @@ mod tests {
         let mut set = RecentSet::new(2);
         set.insert(hash(1));
         set.insert(hash(2));
-        set.remove_all(&BTreeSet::from([hash(1), hash(9)]));
+        assert!(set.remove(&hash(1)) && !set.remove(&hash(1)) && !set.remove(&hash(9)));
         assert!(set.insert(hash(1)) && set.insert(hash(3)));
         assert_eq!([1, 2, 3].map(|byte| set.contains(&hash(byte))), [true, false, true]);
+    }
+
+    #[test]
+    fn removals_leave_a_bounded_number_of_places() {
+        let mut set = RecentSet::new(4);
+        for byte in 0..4 {
+            set.insert(hash(byte));
+        }
+        for _ in 0..1_000 {
+            assert!(set.remove(&hash(3)) && set.insert(hash(3)));
+            assert!(set.order.len() <= 8);
+        }
+        assert!((0..4).all(|byte| set.contains(&hash(byte))));
     }
 
     #[test]

@@ -61,6 +61,10 @@ pub const MAX_TRANSACTIONS_BYTES: usize = 1 << 20;
 /// ignored. As many as a mempool holds by default.
 pub const MAX_OFFERED: usize = 10_000;
 
+/// How often ids are offered of transactions that came back from a branch that lost, [`MAX_TRANSACTIONS`] of them each
+/// time. A chain that flaps between two branches would offer all of both again and again otherwise.
+pub const RETURNED_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Ids and hashes remembered per peer, so that nothing is sent to a peer that has it.
 pub const MAX_KNOWN_PER_PEER: usize = 10_000;
 

@@ -170,7 +170,7 @@ impl<T: Transaction> Protocol<T> {
         if removed.is_empty() {
             return false;
         }
-        self.to_offer.retain(|id| self.mempool.contains(id));
+        self.relay.to_offer.retain(|id| self.mempool.contains(id));
         self.plan_to_save(now);
         true
     }

@@ -45,8 +45,11 @@ pub(super) struct Peer {
     pub(super) blocks: BTreeSet<Hash>,
     /// When the blocks asked for, or enough of them, have to be here.
     pub(super) blocks_deadline: Duration,
-    /// Ids that the peer offered and that are still to be asked for.
+    /// Ids that the peer offered and that are still to be looked at, in the order in which they are asked for.
     pub(super) offered: VecDeque<Hash>,
+    /// How many ids more the peer offered that another one was asked for. They come back to `offered` when that one
+    /// has answered.
+    pub(super) waiting_ids: usize,
     /// What was asked for, in this order, and when the answer is due.
     pub(super) transactions_request: Option<(Vec<Hash>, Duration)>,
     pub(super) last_received: Duration,
@@ -104,6 +107,7 @@ impl Peer {
             blocks: BTreeSet::new(),
             blocks_deadline: now,
             offered: VecDeque::new(),
+            waiting_ids: 0,
             transactions_request: None,
             last_received: now,
             ping: None,

@@ -1,7 +1,10 @@
 //! Telling peers what is new: a tip by its header, a block that this node mined as a whole, a transaction by
 //! its id. Nothing goes to a peer that is known to have it.
 
-use std::collections::BTreeSet;
+use core::mem::take;
+use core::time::Duration;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::io::{CloseReason, Event, Now, Output, PeerId};
@@ -9,7 +12,38 @@ use super::message::Message;
 use super::peer::Peer;
 use super::{Protocol, limits};
 use crate::mempool::{MempoolError, Source};
-use crate::primitives::{Block, Hash, Transaction, Work, transaction_id};
+use crate::primitives::{Block, ByHash, Hash, HashSet, Transaction, Work, transaction_id};
+
+/// Which transactions are to be offered to the peers and asked of them.
+#[derive(Debug, Default)]
+pub(super) struct Relay {
+    /// The peers of which more transactions may be asked: they have offered some that were not looked at yet, or have
+    /// answered.
+    due: BTreeSet<PeerId>,
+    /// The transactions that a peer was asked for.
+    in_flight: ByHash<InFlight>,
+    /// Transactions that are to be offered when the present call ends.
+    pub(super) to_offer: Vec<Hash>,
+    /// Transactions that came back from a branch that lost, to be offered at a bounded rate.
+    pub(super) returned: VecDeque<Hash>,
+    /// When the next of them may be offered.
+    returned_due: Duration,
+}
+
+impl Relay {
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        (!self.returned.is_empty()).then_some(self.returned_due)
+    }
+}
+
+/// A transaction that a peer was asked for.
+#[derive(Debug)]
+struct InFlight {
+    /// The peer.
+    asked: PeerId,
+    /// Those that offer it too: each may be asked when that peer has not delivered. Some may be gone.
+    waiting: Vec<PeerId>,
+}
 
 impl<T: Transaction> Protocol<T> {
     /// Sends a block that this node mined to the peers that want it whole. Nobody else has it yet, so it
@@ -46,12 +80,24 @@ impl<T: Transaction> Protocol<T> {
     /// and a message for each of them would fill a peer's queue.
     pub(super) fn accepted(&mut self, id: Hash) {
         self.event(Event::TransactionAccepted { id });
-        self.to_offer.push(id);
+        self.relay.to_offer.push(id);
     }
 
-    /// Offers what entered the mempool, or came back to it from a lost branch, to those who do not have it.
-    pub(super) fn offer_new(&mut self) {
-        let ids = core::mem::take(&mut self.to_offer);
+    /// Offers what entered the mempool to those who do not have it, and as much as may be offered at a time of what
+    /// came back to it from a lost branch.
+    pub(super) fn offer_new(&mut self, now: Now) {
+        let mut ids = take(&mut self.relay.to_offer);
+        if !self.relay.returned.is_empty() && now.elapsed >= self.relay.returned_due {
+            let end = ids.len() + limits::MAX_TRANSACTIONS;
+            while ids.len() < end
+                && let Some(id) = self.relay.returned.pop_front()
+            {
+                if self.mempool.contains(&id) {
+                    ids.push(id);
+                }
+            }
+            self.relay.returned_due = now.elapsed + limits::RETURNED_INTERVAL;
+        }
         if ids.is_empty() {
             return;
         }
@@ -67,20 +113,22 @@ impl<T: Transaction> Protocol<T> {
     pub(super) fn offered(&mut self, id: PeerId, ids: Vec<Hash>) {
         self.knows(id, ids.iter().copied());
         let Some(peer) = self.peers.get_mut(&id) else { return };
-        self.transactions_due = true;
-        let room = limits::MAX_OFFERED.saturating_sub(peer.offered.len());
+        let room = limits::MAX_OFFERED.saturating_sub(peer.offered.len() + peer.waiting_ids);
         peer.offered.extend(ids.into_iter().filter(|id| self.mempool.wants(id)).take(room));
+        self.relay.due.insert(id);
     }
 
     pub(super) fn serve_transactions(&mut self, id: PeerId, ids: &[Hash]) {
         let mut bytes = 0;
         let mut transactions = Vec::new();
+        let mut seen = HashSet::default();
         let mut sent = Vec::new();
-        let mut gone = BTreeSet::new();
-        for id in ids {
+        let mut gone = Vec::new();
+        // Each once, however often it is asked for.
+        for id in ids.iter().filter(|id| seen.insert(**id)) {
             let (Some(transaction), Some(size)) = (self.mempool.transaction(id), self.mempool.size_of(id))
             else {
-                gone.insert(*id);
+                gone.push(*id);
                 continue;
             };
             bytes += size;
@@ -93,7 +141,9 @@ impl<T: Transaction> Protocol<T> {
         self.knows(id, sent);
         if let Some(peer) = self.peers.get_mut(&id) {
             // Should its block lose, it is offered again.
-            peer.known.remove_all(&gone);
+            for id in &gone {
+                peer.known.remove(id);
+            }
         }
         self.send(id, Message::Transactions(transactions));
     }
@@ -110,7 +160,8 @@ impl<T: Transaction> Protocol<T> {
         };
         let host = peer.host();
         let source = Source::Peer { host: host.as_str() };
-        self.transactions_due = true;
+        self.release_transactions(&asked);
+        self.relay.due.insert(id);
         let is_cut = !transactions.is_empty();
         let mut asked = asked.into_iter();
         for transaction in transactions {
@@ -146,39 +197,57 @@ impl<T: Transaction> Protocol<T> {
         Ok(())
     }
 
+    /// Notes that these transactions are in flight no longer. Whoever else offers one of them may be asked for it,
+    /// unless it is here by then.
+    pub(super) fn release_transactions(&mut self, ids: &[Hash]) {
+        // From the last one, so that each peer gets them back in their order.
+        for id in ids.iter().rev() {
+            let Some(in_flight) = self.relay.in_flight.remove(id) else { continue };
+            for waiting in in_flight.waiting {
+                let Some(peer) = self.peers.get_mut(&waiting) else { continue };
+                peer.waiting_ids -= 1;
+                peer.offered.push_front(*id);
+                self.relay.due.insert(waiting);
+            }
+        }
+    }
+
+    /// Asks the peers for what they offered. Each id is looked at once: it is here already, or the peer is asked for it,
+    /// or it waits for the answer of another one. So a message costs in proportion to the ids in it, however many are
+    /// offered.
     pub(super) fn request_transactions(&mut self, now: Now) {
-        if !core::mem::take(&mut self.transactions_due) {
-            return;
-        }
-        let mut in_flight: BTreeSet<Hash> = self
-            .peers
-            .values()
-            .filter_map(|peer| peer.transactions_request.as_ref())
-            .flat_map(|(ids, _)| ids.iter().copied())
-            .collect();
-        let mut requests = Vec::new();
-        for (id, peer) in &mut self.peers {
-            if peer.transactions_request.is_some() || peer.offered.is_empty() {
+        for id in take(&mut self.relay.due) {
+            let Some(peer) = self.peers.get_mut(&id).filter(|peer| peer.transactions_request.is_none())
+            else {
                 continue;
-            }
-            peer.offered.retain(|id| self.mempool.wants(id));
-            // In the order of the offer: a transaction may need the one before it.
+            };
             let mut ids = Vec::new();
-            peer.offered.retain(|id| {
-                // What another peer was asked for stays in line, in case that peer does not deliver.
-                let is_asked = ids.len() < limits::MAX_TRANSACTIONS && in_flight.insert(*id);
-                if is_asked {
-                    ids.push(*id);
+            // In the order of the offer: a transaction may need the one before it.
+            while ids.len() < limits::MAX_TRANSACTIONS
+                && let Some(offered) = peer.offered.pop_front()
+            {
+                if !self.mempool.wants(&offered) {
+                    continue;
                 }
-                !is_asked
-            });
-            if !ids.is_empty() {
-                requests.push((*id, ids.clone()));
-                peer.transactions_request = Some((ids, now.elapsed + limits::REQUEST_TIMEOUT));
+                match self.relay.in_flight.entry(offered) {
+                    Entry::Vacant(entry) => {
+                        entry.insert(InFlight { asked: id, waiting: Vec::new() });
+                        ids.push(offered);
+                    }
+                    Entry::Occupied(mut entry) => {
+                        let InFlight { asked, waiting } = entry.get_mut();
+                        // A peer may offer one many times.
+                        if *asked != id && !waiting.contains(&id) {
+                            waiting.push(id);
+                            peer.waiting_ids += 1;
+                        }
+                    }
+                }
             }
-        }
-        for (id, ids) in requests {
-            self.send(id, Message::GetTransactions { ids });
+            if !ids.is_empty() {
+                peer.transactions_request = Some((ids.clone(), now.elapsed + limits::REQUEST_TIMEOUT));
+                self.send(id, Message::GetTransactions { ids });
+            }
         }
     }
 

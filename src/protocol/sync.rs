@@ -11,7 +11,7 @@ use super::relay::work_of;
 use super::{Protocol, limits};
 use crate::chain::{ImportedAll, Known, Verdict};
 use crate::consensus::{BlockError, Fault};
-use crate::primitives::{Block, Hash, Header, Transaction};
+use crate::primitives::{Block, Hash, HashSet, Header, Transaction};
 use crate::store::StoreError;
 
 impl<T: Transaction> Protocol<T> {
@@ -25,13 +25,15 @@ impl<T: Transaction> Protocol<T> {
     }
 
     pub(super) fn serve_blocks(&mut self, id: PeerId, hashes: &[Hash]) {
+        let mut seen = HashSet::default();
         let mut missing = Vec::new();
         let mut batch = Vec::new();
         let (mut bytes, mut transactions) = (0, 0);
         let mut batches = Vec::new();
         // Who synchronises asks for blocks that follow each other.
         let mut next_height = None;
-        for hash in hashes {
+        // Each once, however often it is asked for.
+        for hash in hashes.iter().filter(|hash| seen.insert(**hash)) {
             let block = match next_height {
                 Some(height) => self.chain.block_and_size_near(height, hash),
                 None => self.chain.block_and_size(hash),
@@ -231,6 +233,10 @@ impl<T: Transaction> Protocol<T> {
     }
 
     pub(super) fn not_found(&mut self, id: PeerId, hashes: &[Hash]) -> Result<(), CloseReason> {
+        // Says nothing, and a plan of downloads looks at all peers.
+        if hashes.is_empty() {
+            return Ok(());
+        }
         let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
         for hash in hashes {
             if !peer.blocks.remove(hash) {
@@ -271,11 +277,16 @@ impl<T: Transaction> Protocol<T> {
         if disconnected.is_empty() && connected.is_empty() {
             return Some(verdicts);
         }
+        if !disconnected.is_empty() {
+            // Before what comes back is pending again, so that none is there twice.
+            let mempool = &self.mempool;
+            self.relay.returned.retain(|id| mempool.contains(id));
+        }
         self.mempool.follow(&disconnected, &connected, &self.chain, now.wall);
         let undone = disconnected.iter().rev().filter_map(|block| block.digest().ok());
         let pending = undone.flat_map(|digest| digest.ids).filter(|id| self.mempool.contains(id));
         if !flaw!(HoardsTransactions) {
-            self.to_offer.extend(pending.collect::<Vec<Hash>>());
+            self.relay.returned.extend(pending);
         }
         for block in disconnected {
             self.event(Event::BlockDisconnected(block));
@@ -289,7 +300,7 @@ impl<T: Transaction> Protocol<T> {
     /// What every call ends with: tell the peers of a new tip, and ask for what is missing.
     pub(super) fn after_import(&mut self, now: Now) {
         self.announce_tip();
-        self.offer_new();
+        self.offer_new(now);
         self.request_headers(now);
         self.request_blocks(now);
         self.request_transactions(now);

@@ -5,6 +5,7 @@ mod bench;
 mod bounds;
 mod clock;
 mod connections;
+mod cost;
 mod discovery;
 mod doubles;
 mod hostile;

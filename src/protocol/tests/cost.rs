@@ -1,0 +1,116 @@
+//! What a message may cost the node, counted: ids looked at, ids offered, blocks read, bytes queued.
+
+use super::bench::{Bench, sent_to};
+use super::*;
+use crate::transaction_id;
+
+fn ids(numbers: core::ops::Range<usize>) -> Vec<Hash> {
+    numbers.map(|number| Hash::digest(&number.to_be_bytes())).collect()
+}
+
+/// The ids that a peer is offered.
+fn offered_to(outputs: &[Output<Note>], peer: PeerId) -> Vec<Hash> {
+    let offered = |message: &Message<Note>| match message {
+        Message::Offer { ids } => ids.clone(),
+        _ => Vec::new(),
+    };
+    sent_to(outputs, peer).into_iter().flat_map(offered).collect()
+}
+
+#[test]
+fn what_is_asked_for_many_times_in_one_message_is_answered_once() {
+    let mut bench = Bench::new();
+    let peer = bench.join();
+    let block = Arc::clone(&bench.blocks[1]);
+    let (known, unknown) = (*block.hash(), Hash::from_bytes([9; 32]));
+    let hashes = [[known; 32], [unknown; 32]].concat();
+    let outputs = bench.receive(peer, Message::GetBlocks { hashes });
+    let answers = [Message::Blocks(vec![block]), Message::NotFound { hashes: vec![unknown] }];
+    assert_eq!(sent_to(&outputs, peer), [&answers[0], &answers[1]]);
+    let id = bench.node.submit(note("pay"), bench.now).unwrap();
+    bench.outputs();
+    let outputs = bench.receive(peer, Message::GetTransactions { ids: vec![id; limits::MAX_TRANSACTIONS] });
+    assert_eq!(sent_to(&outputs, peer), [&Message::Transactions(vec![note("pay")])]);
+}
+
+#[test]
+fn ids_that_another_peer_was_asked_for_are_looked_at_once() {
+    let mut bench = Bench::new();
+    let [first, second] = [bench.join(), bench.join()];
+    let all = ids(0..limits::MAX_TRANSACTIONS);
+    bench.receive(first, Message::Offer { ids: all.clone() });
+    bench.receive(second, Message::Offer { ids: all.clone() });
+    let is_idle = |bench: &Bench| {
+        let peer = &bench.node.peers[&second];
+        peer.transactions_request.is_none() && peer.offered.is_empty()
+    };
+    assert!(is_idle(&bench), "nothing is left to look at for the next message");
+    // They are not lost: the second peer is asked when the first does not deliver, in the order of its offer.
+    let outputs = bench.receive(first, Message::Transactions(Vec::new()));
+    assert_eq!(sent_to(&outputs, second), [&Message::GetTransactions { ids: all.clone() }]);
+    bench.receive(second, Message::Offer { ids: all.clone() });
+    bench.receive(second, Message::Transactions(Vec::new()));
+    let peer = &bench.node.peers[&second];
+    assert_eq!(peer.transactions_request.as_ref().map(|(ids, _)| ids), Some(&all), "offered again");
+}
+
+#[test]
+fn an_id_that_one_peer_offers_many_times_is_asked_for_once() {
+    let mut bench = Bench::new();
+    let peer = bench.join();
+    let id = ids(0..1)[0];
+    let outputs = bench.receive(peer, Message::Offer { ids: vec![id; limits::MAX_TRANSACTIONS] });
+    assert_eq!(sent_to(&outputs, peer), [&Message::GetTransactions { ids: vec![id] }]);
+    assert_eq!(
+        sent_to(&bench.receive(peer, Message::Transactions(Vec::new())), peer),
+        [&Message::Ping(0); 0]
+    );
+}
+
+/// Blocks on top of those of the bench, each with so many transactions.
+fn branch(bench: &Bench, label: &str, blocks: usize, transactions: usize) -> Vec<Arc<Block<Note>>> {
+    let mut chain = bench.copy_of_chain();
+    let mut mined = Vec::new();
+    for height in 0..blocks {
+        let time = chain.spec().genesis_time().saturating_add(Duration::from_secs(chain.height() + 1));
+        let data = (0..transactions).map(|number| note(format!("{label} {height} {number}"))).collect();
+        let block = Arc::new(chain.template(data, time).unwrap().mine().unwrap());
+        let _ = chain.import(Arc::clone(&block), START).unwrap();
+        mined.push(block);
+    }
+    mined
+}
+
+#[test]
+fn a_chain_that_flaps_between_two_branches_offers_at_a_bounded_rate() {
+    let mut bench = Bench::new();
+    let peer = bench.join();
+    let branches = [branch(&bench, "a", 12, 300), branch(&bench, "b", 12, 300)];
+    let mut outputs = Vec::new();
+    // The first branch has three blocks, and then the two overtake each other.
+    let (mut heights, mut turn) = ([0, 0], 0);
+    while heights[turn] < 12 {
+        let next = (heights[1 - turn] + 2).clamp(3, 12);
+        for block in &branches[turn][heights[turn]..next] {
+            let _ = bench.node.mined(block, bench.now).unwrap();
+        }
+        heights[turn] = next;
+        turn = 1 - turn;
+        outputs.extend(bench.outputs());
+    }
+    let pending: Vec<Hash> = bench.node.mempool().iter().map(|(id, _)| *id).collect();
+    assert!(pending.len() > 3_000, "{}", pending.len());
+    let mut offered = offered_to(&outputs, peer);
+    let at_once = offered.len();
+    assert!((1..=limits::MAX_TRANSACTIONS).contains(&at_once), "{at_once}");
+    // All that is pending in the end is offered, as many in each interval.
+    for _ in 0..5 {
+        let outputs = bench.pass(limits::RETURNED_INTERVAL);
+        assert!(offered_to(&outputs, peer).len() <= limits::MAX_TRANSACTIONS);
+        offered.extend(offered_to(&outputs, peer));
+    }
+    assert!(pending.iter().all(|id| offered.contains(id)));
+    let lost = bench.node.chain().blocks(..).map(Result::unwrap).flat_map(|block| block.data().to_vec());
+    let mined: Vec<Hash> = lost.map(|note| transaction_id(&note).unwrap()).collect();
+    assert!(offered[at_once..].iter().all(|id| !mined.contains(id)), "mined again meanwhile");
+}
