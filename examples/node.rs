@@ -19,6 +19,8 @@
 //! All that it does itself is to read options, to log, to show progress, and to stop when it is told to.
 
 // Cargo would take files beside this one for examples of their own.
+#[path = "node/environment.rs"]
+mod environment;
 #[path = "node/options.rs"]
 mod options;
 #[path = "node/place.rs"]

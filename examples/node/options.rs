@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use hashloom::transport::{AddressProblem, TransportError, WebSocketConfig, WsMulti};
 #[cfg(feature = "ws-bincode")]
 use hashloom::wire::Bincode;
@@ -18,13 +18,14 @@ use hashloom::wire::Json;
 use hashloom::wire::Postcard;
 use hashloom::{Address, ChainConfig, ChainSpec, PeerAddr, Transport, WireFormat};
 
+use crate::environment;
 use crate::place::Place;
 use crate::security::Security;
 use crate::values::{List, duration, flag, hosts, list, miner, threads, trimmed};
 
 /// A node that keeps a proof-of-work chain with its peers, mines, and serves HTTP.
 ///
-/// Every option is also read from the environment; a flag comes first.
+/// Every option is also read from the environment; a flag comes first, and an empty variable is as if not set.
 #[derive(Debug, Parser)]
 #[command(name = "node", version, after_help = EXAMPLE, max_term_width = 100)]
 pub(crate) struct Options {
@@ -91,7 +92,7 @@ pub(crate) struct Options {
     data_dir: Option<PathBuf>,
 
     /// Keep the chain in memory only, whatever `DATA_DIR` says.
-    #[arg(long, env, value_parser = flag, help_heading = "Chain")]
+    #[arg(long, env, value_parser = flag, global = true, help_heading = "Chain")]
     ephemeral: bool,
 
     /// Keep the contents of this many blocks at the end of the chain, and of older ones the headers only.
@@ -165,7 +166,10 @@ RUST_LOG says what is logged, such as RUST_LOG=hashloom=debug.";
 /// Reads the command line and the environment. Where there is nothing to run, says why, a mistake in one line,
 /// and returns the exit code.
 pub(crate) fn read() -> Result<Options, ExitCode> {
-    Options::try_parse().map_err(|error| {
+    let command = Options::command();
+    let is_work = environment::is_work(command.clone());
+    let parsed = environment::applicable(command.clone(), is_work).try_get_matches();
+    parsed.and_then(|matches| Options::from_arg_matches(&matches)).map_err(|error| {
         if !error.use_stderr() {
             // Nobody reads the help: not worth more words.
             let _ = error.print();
@@ -174,7 +178,8 @@ pub(crate) fn read() -> Result<Options, ExitCode> {
         let text = error.to_string();
         // The blocks of clap's message are separated by empty lines; the last ones are about usage.
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-        let message: Vec<_> = lines.take_while(|line| !is_about_usage(line)).collect();
+        let lines = lines.take_while(|line| !is_about_usage(line));
+        let message: Vec<_> = lines.map(|line| environment::name_variables(&command, line)).collect();
         eprintln!("{}; --help shows all options", message.join(", "));
         ExitCode::from(2)
     })

@@ -31,15 +31,15 @@ impl Terminal {
     /// Logs to here from now on.
     pub(crate) fn log(&self) -> Result<()> {
         let filter = match std::env::var("RUST_LOG") {
-            Ok(text) => {
+            Ok(text) if !text.is_empty() => {
                 EnvFilter::try_new(text).map_err(|error| anyhow!("RUST_LOG is no log filter: {error}"))?
             }
-            Err(_) => EnvFilter::new(DEFAULT_LOG),
+            _ => EnvFilter::new(DEFAULT_LOG),
         };
         let terminal = self.clone();
         tracing_subscriber::fmt()
             .with_env_filter(filter)
-            .with_ansi(io::stderr().is_terminal())
+            .with_ansi(io::stderr().is_terminal() && !is_colorless())
             .with_writer(move || terminal.clone())
             .init();
         Ok(())
@@ -111,6 +111,11 @@ impl Drop for Steps {
             bar.finish_and_clear();
         }
     }
+}
+
+/// Whether the user wants no colors: <https://no-color.org>.
+fn is_colorless() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
 /// Takes the line of progress away while something is logged.

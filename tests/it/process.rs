@@ -12,6 +12,7 @@ mod netns;
 mod partition;
 mod program;
 mod tls;
+mod variables;
 #[cfg(feature = "redb")]
 mod work;
 

@@ -1,0 +1,75 @@
+//! What the node makes of its environment.
+
+use rstest::rstest;
+
+use super::program::Start;
+
+/// Each variable that the node reads.
+#[cfg(unix)]
+const VARIABLES: [&str; 23] = [
+    "HTTP_PORT",
+    "HTTP_BIND",
+    "ALLOW_HOST",
+    "P2P_PORT",
+    "P2P_BIND",
+    "PEERS",
+    "DISCOVERY",
+    "WIRE",
+    "TLS_CERT",
+    "TLS_KEY",
+    "TLS_CA",
+    "TLS_REQUIRE",
+    "TLS_ALLOW",
+    "PEER_SECRET_FILE",
+    "MINE",
+    "MINING_THREADS",
+    "MINER",
+    "CHAIN",
+    "BLOCK_INTERVAL",
+    "DATA_DIR",
+    "EPHEMERAL",
+    "KEEP_BODIES",
+    "RUST_LOG",
+];
+
+#[cfg(unix)]
+#[tokio::test]
+async fn empty_variables_are_as_if_not_set() {
+    let mut start = VARIABLES.into_iter().fold(Start::new("json"), |start, name| start.with(name, ""));
+    // Not the default ports, which another node may have.
+    let script = format!("exec \"$0\" --http-port {} --p2p-port {}", start.http, start.p2p);
+    start.through = ["sh", "-c", &script].map(str::to_owned).to_vec();
+    let node = start.run().await;
+    let block = node.mine("one").await;
+    assert_eq!(block["height"], 1);
+    let start = node.terminate().await;
+    let log = std::fs::read_to_string(start.log()).unwrap();
+    assert!(log.contains("INFO") && log.contains("stopped"), "{log}");
+}
+
+#[rstest]
+#[case::a_number("HTTP_PORT", "x", "'--http-port <PORT>' (or HTTP_PORT)")]
+#[case::a_switch("MINE", "perhaps", "'--mine' (or MINE)")]
+#[case::of_all_commands("BLOCK_INTERVAL", "soon", "'--block-interval <TIME>' (or BLOCK_INTERVAL)")]
+#[case::what_is_missing("TLS_CERT", "cert.pem", "--tls-key <FILE> (or TLS_KEY)")]
+#[tokio::test]
+async fn a_mistake_names_the_variable(#[case] name: &'static str, #[case] value: &str, #[case] says: &str) {
+    let finished = Start::new("json").with(name, value).finish(&[]).await;
+    assert_eq!(finished.exit_code, Some(2));
+    assert!(finished.stderr.contains(says), "{}", finished.stderr);
+    assert_eq!(finished.stderr.lines().count(), 1);
+}
+
+#[cfg(feature = "redb")]
+#[tokio::test]
+async fn commands_ignore_the_variables_of_a_running_node() {
+    let start = Start::new("json").run().await.terminate().await;
+    let start = ["HTTP_PORT", "HTTP_BIND", "MINE", "MINING_THREADS", "DISCOVERY", "TLS_CERT", "MINER"]
+        .into_iter()
+        .fold(start, |start, name| start.with(name, "x"));
+    assert_eq!(start.succeeds(&["verify"]).await, "verified the blocks 0 to 0\n");
+    // Where the chain is kept concerns the commands too.
+    let ephemeral = start.with("EPHEMERAL", "1");
+    let says = ephemeral.fails(&["verify"]).await;
+    assert!(says.contains("a chain in memory ends with its node"), "{says}");
+}
