@@ -34,7 +34,7 @@ mod values;
 #[path = "node/work.rs"]
 mod work;
 
-use std::io;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
@@ -43,51 +43,67 @@ use hashloom::http::{self, HttpConfig, RoutesConfig};
 use hashloom::transport::TransportError;
 use hashloom::{Node, NodeHandle, ProtocolConfig, StartError};
 use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
 
 use options::Options;
 use terminal::Terminal;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let options = match options::read() {
         Ok(options) => options,
         Err(exit_code) => return exit_code,
     };
-    match run(options).await {
-        Ok(exit_code) => exit_code,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+    let (terminal, runtime) = match (Terminal::new(), Runtime::new()) {
+        (Ok(terminal), Ok(runtime)) => (terminal, runtime),
+        (terminal, runtime) => {
+            let causes = [terminal.err(), runtime.err().map(Into::into)];
+            let causes: Vec<_> = causes.into_iter().flatten().map(|error| format!("{error:#}")).collect();
+            // The exit code says it too.
+            let _ = writeln!(io::stderr(), "error: {}", causes.join(", "));
+            return ExitCode::FAILURE;
         }
-    }
+    };
+    let exit_code = runtime.block_on(run(options, &terminal)).unwrap_or_else(|error| {
+        terminal.say(&format!("error: {error:#}"));
+        ExitCode::FAILURE
+    });
+    // Dropping it would wait for the look-up of a host name, which may take 20 s and cannot be cancelled.
+    runtime.shutdown_background();
+    terminal.finish();
+    exit_code
 }
 
-async fn run(options: Options) -> Result<ExitCode> {
-    let terminal = Terminal::new();
+async fn run(options: Options, terminal: &Terminal) -> Result<ExitCode> {
     terminal.log()?;
     outlive_file_size_limit()?;
     let stop = stop_signal()?;
     if let Some(command) = options.command.clone() {
-        return work::run(command, &options, &terminal, stop);
+        return work::run(command, &options, terminal, stop);
     }
     // The port first: when it is taken, nothing has been started yet.
     let listener = bind_http(options.http_address()).await?;
     let node = start_node(&options, listener.local_addr()?).await?;
     let config = RoutesConfig::default().with_allowed_hosts(options.allowed_hosts());
-    let server = http::serve_node(listener, node.clone(), config, HttpConfig::default())?;
+    let mut server = http::serve_node(listener, node.clone(), config, HttpConfig::default())?;
     tracing::info!("HTTP at http://{}", server.local_addr());
     let progress = terminal.show_progress(node.clone());
 
-    stop.await;
+    // What ends by itself ends the program, so that a supervisor starts it again.
+    let outcome = tokio::select! {
+        () = stop => Ok(ExitCode::SUCCESS),
+        ended = node.closed() => match ended {
+            Ok(()) => Ok(ExitCode::SUCCESS),
+            Err(failure) => Err(anyhow!("{failure}")),
+        },
+        () = server.closed() => Err(anyhow!("the HTTP server has ended")),
+    };
     tokio::spawn(exit_at_second_ctrl_c());
-    progress.abort();
-    // Its line is gone when it has ended, which is all that matters of how.
-    let _ = progress.await;
+    drop(progress);
     tracing::info!("stopping; Ctrl-C again to exit at once");
     // Both at once: HTTP takes no more requests, and those that wait for a block end with the node.
     tokio::join!(server.shutdown(), node.shutdown());
     tracing::info!("stopped");
-    Ok(ExitCode::SUCCESS)
+    outcome
 }
 
 async fn bind_http(address: SocketAddr) -> Result<TcpListener> {
@@ -144,22 +160,42 @@ fn outlive_file_size_limit() -> Result<()> {
     Ok(())
 }
 
-/// A future that ends with the first Ctrl-C or SIGTERM from now on.
+/// A future that ends with the first Ctrl-C, SIGTERM or SIGHUP from now on.
 fn stop_signal() -> Result<impl Future<Output = ()>> {
     #[cfg(unix)]
-    let mut terminate = {
+    let (mut terminate, mut hang_up) = {
         use tokio::signal::unix::{SignalKind, signal};
-        signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?
+        let listen = |kind, name| signal(kind).with_context(|| format!("cannot listen for {name}"));
+        let hang_up = if ignores_hang_up() { None } else { Some(listen(SignalKind::hangup(), "SIGHUP")?) };
+        (listen(SignalKind::terminate(), "SIGTERM")?, hang_up)
     };
     Ok(async move {
+        #[cfg(unix)]
+        let hung_up = async {
+            match &mut hang_up {
+                Some(hang_up) => hang_up.recv().await,
+                None => core::future::pending().await,
+            }
+        };
         #[cfg(unix)]
         tokio::select! {
             _ = tokio::signal::ctrl_c() => {}
             _ = terminate.recv() => {}
+            _ = hung_up => {}
         }
         #[cfg(not(unix))]
         let _ = tokio::signal::ctrl_c().await;
     })
+}
+
+/// Whether the program was started with SIGHUP ignored, as by `nohup`: it shall outlive its terminal. Only Linux says.
+#[cfg(unix)]
+fn ignores_hang_up() -> bool {
+    /// Of SIGHUP, signal number 1.
+    const BIT: u64 = 1;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & BIT != 0)
 }
 
 async fn exit_at_second_ctrl_c() {

@@ -1,5 +1,6 @@
 //! The flags and the environment of the node, and what they say in terms of the library.
 
+use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::ops::RangeInclusive;
@@ -180,7 +181,8 @@ pub(crate) fn read() -> Result<Options, ExitCode> {
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         let lines = lines.take_while(|line| !is_about_usage(line));
         let message: Vec<_> = lines.map(|line| environment::name_variables(&command, line)).collect();
-        eprintln!("{}; --help shows all options", message.join(", "));
+        // The exit code says it too.
+        let _ = writeln!(io::stderr(), "{}; --help shows all options", message.join(", "));
         ExitCode::from(2)
     })
 }

@@ -1,13 +1,17 @@
-//! What the node writes to standard error: log lines and, on a terminal, progress below them.
+//! What the node writes to standard error: log lines and, on a terminal, progress below them. Whatever becomes of them,
+//! a disk that is full, a reader that is gone or one that has stopped reading, the program goes on.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use hashloom::{NodeHandle, Status};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval};
 use tracing_subscriber::EnvFilter;
 
 /// How often the line of progress changes.
@@ -16,19 +20,53 @@ const REFRESH: Duration = Duration::from_millis(200);
 /// What is logged where `RUST_LOG` does not say.
 const DEFAULT_LOG: &str = "warn,hashloom=info,node=info";
 
-/// Standard error, shared by the log and the progress.
+/// Lines that wait for standard error to take them. Further ones are dropped and counted.
+const MAX_WAITING: usize = 4096;
+
+/// How long the end of the program waits for the last lines to be written.
+const FINISH_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Standard error, shared by the log and the progress. A thread of its own writes what is logged.
 #[derive(Clone, Debug)]
 pub(crate) struct Terminal {
+    screen: Screen,
+    lines: mpsc::Sender<Line>,
+    counts: Arc<Counts>,
+}
+
+/// What is drawn and written, one at a time.
+#[derive(Clone, Debug, Default)]
+struct Screen {
     /// Draws nothing where standard error is no terminal.
-    lines: MultiProgress,
+    bars: MultiProgress,
+    busy: Arc<Mutex<()>>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    waiting: AtomicUsize,
+    dropped: AtomicUsize,
+}
+
+enum Line {
+    Text(Vec<u8>),
+    /// Answered when all lines before are written.
+    Flush(mpsc::Sender<()>),
 }
 
 impl Terminal {
-    pub(crate) fn new() -> Self {
-        Self { lines: MultiProgress::new() }
+    pub(crate) fn new() -> Result<Self> {
+        let (lines, waiting) = mpsc::channel();
+        let (screen, counts) = (Screen::default(), Arc::<Counts>::default());
+        let writer = {
+            let (screen, counts) = (screen.clone(), Arc::clone(&counts));
+            move || write_lines(&waiting, &screen, &counts)
+        };
+        thread::Builder::new().name("log".to_owned()).spawn(writer).context("cannot start a thread")?;
+        Ok(Self { screen, lines, counts })
     }
 
-    /// Logs to here from now on.
+    /// Logs to here from now on, panics too.
     pub(crate) fn log(&self) -> Result<()> {
         let filter = match std::env::var("RUST_LOG") {
             Ok(text) if !text.is_empty() => {
@@ -41,26 +79,99 @@ impl Terminal {
             .with_env_filter(filter)
             .with_ansi(io::stderr().is_terminal() && !is_colorless())
             .with_writer(move || terminal.clone())
+            // It would tell of them with `eprintln!`, which panics.
+            .log_internal_errors(false)
             .init();
+        // The default hook writes to standard error itself, and waits for it.
+        std::panic::set_hook(Box::new(|panic| {
+            let backtrace = Backtrace::capture();
+            match backtrace.status() {
+                BacktraceStatus::Captured => tracing::error!("{panic}\n{backtrace}"),
+                _ => tracing::error!("{panic}"),
+            }
+        }));
         Ok(())
     }
 
-    /// Shows what the node mines or fetches, until the task is aborted.
-    pub(crate) fn show_progress(&self, node: NodeHandle) -> JoinHandle<()> {
-        let lines = self.lines.clone();
-        tokio::spawn(async move {
-            if lines.is_hidden() {
-                return;
+    /// Writes a line that is no log line.
+    pub(crate) fn say(&self, text: &str) {
+        self.queue(format!("{text}\n").into_bytes());
+    }
+
+    /// Waits for a moment until all that was logged is written.
+    pub(crate) fn finish(&self) {
+        let (written, all) = mpsc::channel();
+        if self.lines.send(Line::Flush(written)).is_ok() {
+            // What standard error does not take by then is lost.
+            let _ = all.recv_timeout(FINISH_TIMEOUT);
+        }
+    }
+
+    /// Shows what the node mines or fetches, until what is returned is dropped.
+    pub(crate) fn show_progress(&self, node: NodeHandle) -> Shown {
+        let (shown, ended) = mpsc::channel();
+        if !self.screen.bars.is_hidden() {
+            let screen = self.screen.clone();
+            // A thread, because a terminal may keep who draws on it waiting. Without it nothing is missing but the line.
+            let _ = thread::Builder::new().name("progress".to_owned()).spawn(move || {
+                let mut line = ProgressLine { bar: None, screen };
+                let mut rate = 0.0;
+                while ended.recv_timeout(REFRESH) == Err(RecvTimeoutError::Timeout) {
+                    line.show(progress(&node.status(), &mut rate));
+                }
+            });
+        }
+        Shown(shown)
+    }
+
+    fn queue(&self, text: Vec<u8>) {
+        if self.counts.waiting.fetch_add(1, Ordering::Relaxed) < MAX_WAITING {
+            // The thread ends after the last sender.
+            let _ = self.lines.send(Line::Text(text));
+        } else {
+            self.counts.waiting.fetch_sub(1, Ordering::Relaxed);
+            self.counts.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The progress of a node that is being shown. Dropping it ends that.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Shown(
+    #[expect(dead_code, reason = "its end is what counts")] mpsc::Sender<core::convert::Infallible>,
+);
+
+fn write_lines(lines: &mpsc::Receiver<Line>, screen: &Screen, counts: &Counts) {
+    for line in lines {
+        match line {
+            Line::Text(text) => {
+                screen.write(&text);
+                counts.waiting.fetch_sub(1, Ordering::Relaxed);
+                let dropped = counts.dropped.swap(0, Ordering::Relaxed);
+                if dropped > 0 {
+                    screen.write(
+                        format!("{dropped} lines were dropped, too many for this reader\n").as_bytes(),
+                    );
+                }
             }
-            let mut line = Line { bar: None, lines };
-            let mut ticks = interval(REFRESH);
-            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            let mut rate = 0.0;
-            loop {
-                ticks.tick().await;
-                line.show(progress(&node.status(), &mut rate));
-            }
-        })
+            Line::Flush(written) => drop(written.send(())),
+        }
+    }
+}
+
+impl Screen {
+    /// Takes the progress away and writes. What draws it draws it again at its next turn.
+    fn write(&self, text: &[u8]) {
+        let _busy = self.lock();
+        // Not `suspend`, which panics where the terminal is gone.
+        let _ = self.bars.clear();
+        // Nothing and nobody depends on it.
+        let _ = io::stderr().write_all(text);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ()> {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -68,20 +179,21 @@ impl Terminal {
     /// Shows how far a piece of work has come that is done block by block: a bar, or where standard error is no
     /// terminal a line now and then.
     pub(crate) fn show_steps(&self, doing: &'static str, total: u64) -> Steps {
-        let bar = (!self.lines.is_hidden()).then(|| {
+        let bar = (!self.screen.bars.is_hidden()).then(|| {
             let style = ProgressStyle::with_template(
                 "{msg} {wide_bar} {human_pos} of {human_len} blocks, {per_sec}, {eta}",
             );
-            let bar = self.lines.add(ProgressBar::new(total)).with_message(doing);
+            let bar = self.screen.bars.add(ProgressBar::new(total)).with_message(doing);
             if let Ok(style) = style { bar.with_style(style) } else { bar }
         });
-        Steps { doing, total, bar, tenths: 0 }
+        Steps { terminal: self.clone(), doing, total, bar, tenths: 0 }
     }
 }
 
 /// A piece of work under way. Dropping it takes its bar away.
 #[derive(Debug)]
 pub(crate) struct Steps {
+    terminal: Terminal,
     doing: &'static str,
     total: u64,
     bar: Option<ProgressBar>,
@@ -93,14 +205,14 @@ impl Steps {
     /// So many blocks are done.
     pub(crate) fn show(&mut self, done: u64) {
         if let Some(bar) = &self.bar {
+            let _busy = self.terminal.screen.lock();
             bar.set_position(done);
             return;
         }
         let tenths = done.saturating_mul(10).checked_div(self.total).unwrap_or(10);
         if tenths > self.tenths {
             self.tenths = tenths;
-            // Whoever reads them may be gone, which is no reason to stop.
-            let _ = writeln!(io::stderr(), "{} {done} of {} blocks", self.doing, self.total);
+            self.terminal.say(&format!("{} {done} of {} blocks", self.doing, self.total));
         }
     }
 }
@@ -118,33 +230,35 @@ fn is_colorless() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
-/// Takes the line of progress away while something is logged.
+/// Never fails, and never waits.
 impl Write for Terminal {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-        self.lines.suspend(|| io::stderr().write(text))
+        self.queue(text.to_vec());
+        Ok(text.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stderr().flush()
+        Ok(())
     }
 }
 
 /// The line of progress. Dropping it takes it away.
-struct Line {
-    lines: MultiProgress,
+struct ProgressLine {
+    screen: Screen,
     bar: Option<ProgressBar>,
 }
 
-impl Line {
+impl ProgressLine {
     /// Shows the text, or nothing.
     fn show(&mut self, text: Option<String>) {
         let Some(text) = text else {
             self.clear();
             return;
         };
+        let _busy = self.screen.busy.lock().unwrap_or_else(PoisonError::into_inner);
         let bar = self.bar.get_or_insert_with(|| {
             let style = ProgressStyle::with_template("{spinner} {wide_msg}");
-            let bar = self.lines.add(ProgressBar::new_spinner());
+            let bar = self.screen.bars.add(ProgressBar::new_spinner());
             if let Ok(style) = style { bar.with_style(style) } else { bar }
         });
         bar.set_message(text);
@@ -154,12 +268,12 @@ impl Line {
     fn clear(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
-            self.lines.remove(&bar);
+            self.screen.bars.remove(&bar);
         }
     }
 }
 
-impl Drop for Line {
+impl Drop for ProgressLine {
     fn drop(&mut self) {
         self.clear();
     }

@@ -60,7 +60,7 @@ pub(crate) fn run(
     match ended? {
         Ended::Complete => Ok(ExitCode::SUCCESS),
         Ended::Stopped(how) => {
-            eprintln!("stopped: {how}");
+            terminal.say(&format!("stopped: {how}"));
             // What a shell reports of a program that Ctrl-C ended.
             Ok(ExitCode::from(130))
         }
@@ -101,7 +101,7 @@ impl Work<'_> {
         } else {
             String::new()
         };
-        say(&format!("verified the blocks {first} to {}{pruned}", heights.end()))?;
+        say(&format!("verified the blocks {first} to {}{pruned}", heights.end()));
         Ok(Ended::Complete)
     }
 
@@ -122,7 +122,7 @@ impl Work<'_> {
             return Ok(Ended::Stopped("nothing was written".to_owned()));
         }
         finish(exporter.into_inner(), path, force).with_context(cannot_write)?;
-        say(&format!("exported {total} blocks up to height {} into {}", heights.end(), path.display()))?;
+        say(&format!("exported {total} blocks up to height {} into {}", heights.end(), path.display()));
         Ok(Ended::Complete)
     }
 
@@ -145,7 +145,7 @@ impl Work<'_> {
         match ended {
             Ok(true) => {
                 closed.map_err(|error| explain(&directory, &error.into()))?;
-                say(&format!("imported {}: {kept}", path.display()))?;
+                say(&format!("imported {}: {kept}", path.display()));
                 Ok(Ended::Complete)
             }
             Ok(false) => Ok(Ended::Stopped(format!("{kept}; the same command goes on"))),
@@ -161,7 +161,7 @@ impl Work<'_> {
             Blockchain::<String>::repair(self.options.spec()?, self.options.chain_config(), store)
                 .map_err(explain)?;
         if let Some(found) = &found {
-            say(&format!("dropped the end of the chain: {}", cause(found)))?;
+            say(&format!("dropped the end of the chain: {}", cause(found)));
         }
         let mut verifier = chain.verifier(..).map_err(|error| anyhow!("{error}"))?;
         let is_good = match self.verify_on(&chain, &mut verifier) {
@@ -171,12 +171,12 @@ impl Work<'_> {
                 let Some(last) = last_good(&error) else { bail!("{}: {error}", directory.display()) };
                 let dropped = chain.height() - last;
                 chain.drop_above(last).map_err(explain)?;
-                say(&format!("dropped the last {dropped} blocks: {error}"))?;
+                say(&format!("dropped the last {dropped} blocks: {error}"));
                 false
             }
         };
         let verdict = if is_good { "nothing is wrong" } else { "repaired" };
-        say(&format!("{verdict}: the chain ends at height {}", chain.height()))?;
+        say(&format!("{verdict}: the chain ends at height {}", chain.height()));
         Ok(Ended::Complete)
     }
 
@@ -206,9 +206,9 @@ impl Work<'_> {
     }
 }
 
-/// A result, for people and scripts.
-fn say(text: &str) -> Result<()> {
-    writeln!(io::stdout(), "{text}").context("cannot write to standard output")
+/// A result, for people and scripts. What was done is done, even if it cannot be told; the exit code tells it too.
+fn say(text: &str) {
+    let _ = writeln!(io::stdout(), "{text}");
 }
 
 /// A file beside the one that it will become, which goes away unless it is finished.

@@ -11,6 +11,10 @@ mod netns;
 #[cfg(target_os = "linux")]
 mod partition;
 mod program;
+#[cfg(feature = "redb")]
+mod signals;
+#[cfg(feature = "redb")]
+mod streams;
 mod tls;
 mod variables;
 #[cfg(feature = "redb")]

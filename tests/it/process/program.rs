@@ -220,11 +220,16 @@ impl Program {
     }
 
     /// Asks it to end, as a service manager does, and sees that it does.
-    pub(super) async fn terminate(mut self) -> Start {
+    pub(super) async fn terminate(self) -> Start {
         let id = self.id().to_string();
         let sent = within(Command::new("kill").args(["-TERM", &id]).status()).await.unwrap();
         assert!(sent.success());
-        assert_eq!(within(self.child.wait()).await.unwrap().code(), Some(0));
+        self.ends_with(0).await
+    }
+
+    /// Waits for its end.
+    pub(super) async fn ends_with(mut self, exit_code: i32) -> Start {
+        assert_eq!(within(self.child.wait()).await.unwrap().code(), Some(exit_code));
         self.start
     }
 }

@@ -1,0 +1,97 @@
+//! Standard output and standard error that cannot be written to: a full disk, a reader that is gone, one that has
+//! stopped reading. None of them may change what the program does.
+
+use std::process::Stdio;
+
+use rstest::rstest;
+use serde_json::json;
+use tokio::process::Command;
+
+use super::program::{Program, Start};
+use crate::kit::within;
+
+/// The node with its standard error, and its standard output, redirected by a shell. `exec` keeps its process id.
+fn with_streams(mut start: Start, redirection: &str) -> Start {
+    start.through = ["sh", "-c", &format!(r#"exec "$0" "$@" {redirection}"#)].map(str::to_owned).into();
+    start
+}
+
+#[rstest]
+#[case::full("2>/dev/full >/dev/full")]
+#[case::closed("2>&- >&-")]
+#[case::without_a_reader("2>gone >gone")]
+#[tokio::test]
+async fn a_log_that_cannot_be_written_changes_nothing(#[case] redirection: &str) {
+    if !cfg!(target_os = "linux") {
+        println!("SKIPPED: needs /dev/full");
+        return;
+    }
+    let start = with_streams(Start::new("json"), redirection).with("RUST_LOG", "trace");
+    let node = if redirection.contains("gone") { without_reader(start).await } else { start.run().await };
+    node.mine("one").await;
+    node.mine("two").await;
+    let peer = Start::new("json").peers(&[&node.start]).run().await;
+    peer.has("height", &json!(2)).await;
+    node.terminate().await;
+}
+
+/// Its standard error is a pipe, as of `node 2>&1 | head -1`, whose reader goes away once the node is up.
+async fn without_reader(start: Start) -> Program {
+    let pipe = start.directory().join("gone");
+    let made = within(Command::new("mkfifo").arg(&pipe).status()).await.unwrap();
+    assert!(made.success());
+    let reader = Command::new("head").arg("-1").arg(&pipe).stdout(Stdio::null()).kill_on_drop(true).spawn();
+    let node = start.run().await;
+    assert!(within(reader.unwrap().wait()).await.unwrap().success());
+    node
+}
+
+#[tokio::test]
+async fn a_log_that_nothing_reads_keeps_nothing_waiting() {
+    if !cfg!(target_os = "linux") {
+        println!("SKIPPED: needs to open a named pipe for reading and writing");
+        return;
+    }
+    // Open for reading too, so that it stays open, and fills up.
+    let start = with_streams(Start::new("json"), "2<>stuck").with("RUST_LOG", "trace");
+    let pipe = start.directory().join("stuck");
+    assert!(within(Command::new("mkfifo").arg(&pipe).status()).await.unwrap().success());
+    let node = start.run().await;
+    // Each block is logged, with what the store and the sockets have to say of it: the pipe holds 64 KiB.
+    for height in 1..=150 {
+        let block = node.mine("x").await;
+        assert_eq!(block["height"], height);
+    }
+    node.terminate().await;
+}
+
+#[rstest]
+#[case::full("2>/dev/full >/dev/full")]
+#[case::closed("2>&- >&-")]
+#[tokio::test]
+async fn a_command_whose_words_are_lost_still_does_its_work(#[case] redirection: &str) {
+    if !cfg!(target_os = "linux") {
+        println!("SKIPPED: needs /dev/full");
+        return;
+    }
+    let node = Start::new("json").run().await;
+    for number in 1..=3 {
+        node.mine(&number.to_string()).await;
+    }
+    let exported = node.start.directory().join("blocks.archive");
+    let start = with_streams(node.terminate().await, redirection);
+    let code = async |start: &Start, arguments: &[&str]| start.finish(arguments).await.exit_code;
+    assert_eq!(code(&start, &["verify"]).await, Some(0));
+    assert_eq!(code(&start, &["export", "blocks.archive"]).await, Some(0));
+    assert_eq!(code(&start, &["export", "blocks.archive"]).await, Some(1), "it exists already");
+    assert_eq!(code(&start, &["repair"]).await, Some(0));
+    assert_eq!(code(&start, &["--help"]).await, Some(0));
+    assert_eq!(code(&start, &["--version"]).await, Some(0));
+    assert_eq!(code(&start, &["--no-such-option"]).await, Some(2));
+
+    let copy = with_streams(Start::new("json"), redirection);
+    let exported = exported.display().to_string();
+    assert_eq!(code(&copy, &["import", &exported]).await, Some(0));
+    let copy = with_streams(copy, "");
+    assert_eq!(copy.succeeds(&["verify"]).await, "verified the blocks 0 to 3\n");
+}
