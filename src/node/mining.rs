@@ -281,7 +281,7 @@ impl<T: Transaction> Mining<T> {
         match (outcome, request) {
             // The clock was set back during the search.
             (Ok(false) | Err(BlockError::TimestampTooLate { .. }), Some(request)) => {
-                self.queue.push_front(request)
+                self.queue.push_front(request);
             }
             // Whoever asked may have given up.
             (Ok(true), Some(request)) => drop(request.reply.send(Ok(block))),

@@ -65,7 +65,7 @@ fn a_clock_before_genesis_is_reported_at_the_start() {
     let outputs = bench.handle(Input::Timeout);
     let ahead = genesis.saturating_since(Timestamp::from_millis(0)) + Duration::from_millis(1);
     let [Some(behind)] = reports(&outputs)[..] else { panic!("{outputs:?}") };
-    assert_eq!((behind.behind, behind.mining_in, behind.peers), (ahead, ahead - drift, 0));
+    assert_eq!((behind.behind, behind.mining_in, behind.peers), (ahead, ahead.saturating_sub(drift), 0));
     let refused = bench.node.template(None, Address::ZERO, bench.now.wall).unwrap_err();
     let (got, limit) =
         (Timestamp::from_millis(genesis.as_millis() + 1), bench.now.wall.saturating_add(drift));
