@@ -16,6 +16,9 @@
     reason = "a simulation whose numbers are small and known"
 )]
 
+#[path = "retarget_tables/attacks.rs"]
+mod attacks;
+
 use std::time::Duration;
 
 use hashloom::retarget::Sample;
@@ -40,13 +43,14 @@ const GIVE_UP: usize = 250_000;
 const GAP: f64 = 1_000.0;
 
 /// Without `Fixed`, of which there is nothing to measure.
-const RULES: [(&str, Retarget); 8] = [
+const RULES: [(&str, Retarget); 9] = [
     ("Step", Retarget::Step),
     ("Window 2016", Retarget::Window { blocks: 2_016 }),
     ("Window 60", Retarget::Window { blocks: 60 }),
     ("Lwma 30", Retarget::Lwma { blocks: 30 }),
     ("Lwma 45", Retarget::Lwma { blocks: 45 }),
     ("Lwma 60", Retarget::Lwma { blocks: 60 }),
+    ("BoundedLwma 90", Retarget::BoundedLwma { blocks: 90 }),
     ("Asert 30 T", Retarget::Asert { half_life_ms: 300_000 }),
     ("Asert 288 T", Retarget::Asert { half_life_ms: 2_880_000 }),
 ];
@@ -58,6 +62,8 @@ fn main() {
     on_demand();
     left_alone();
     forged();
+    attacks::raised();
+    attacks::lowered();
 }
 
 /// From the easiest target to a constant hash rate, and what it is like there.

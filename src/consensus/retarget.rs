@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use crate::primitives::{CompactTarget, Target, Timestamp};
 
 pub use asert::asert;
-pub use lwma::lwma;
+pub use lwma::{bounded_lwma, lwma};
 pub use step::step;
 pub use window::window;
 
@@ -58,6 +58,11 @@ pub enum Retarget {
         /// days, which are 288 of its intervals.
         half_life_ms: u64,
     },
+    /// LWMA-1 whose change of the average target is limited; see [`bounded_lwma`].
+    BoundedLwma {
+        /// Blocks averaged over, 1 to [`Retarget::MAX_LWMA_BLOCKS`].
+        blocks: u32,
+    },
 }
 
 /// Why the parameters of a [`Retarget`] make no rule.
@@ -67,7 +72,7 @@ pub enum RetargetError {
     /// [`Retarget::Window`] of no blocks.
     #[error("a retargeting window of 0 blocks; at least 1 is needed")]
     EmptyWindow,
-    /// [`Retarget::Lwma`] over too few or too many blocks.
+    /// [`Retarget::Lwma`] or [`Retarget::BoundedLwma`] over too few or too many blocks.
     #[error("an LWMA over {got} blocks; 1 to {max} are allowed", max = Retarget::MAX_LWMA_BLOCKS)]
     LwmaBlocks {
         /// The number asked for.
@@ -79,7 +84,7 @@ pub enum RetargetError {
 }
 
 impl Retarget {
-    /// The longest average of [`Retarget::Lwma`], because each new block costs that many look-ups.
+    /// The longest average of [`Retarget::Lwma`] and [`Retarget::BoundedLwma`], because each new block costs that many look-ups.
     pub const MAX_LWMA_BLOCKS: u32 = 1_024;
 
     /// Checks the parameters against the bounds that stand at their fields.
@@ -90,11 +95,18 @@ impl Retarget {
     pub const fn validate(&self) -> Result<(), RetargetError> {
         match *self {
             Self::Window { blocks: 0 } => Err(RetargetError::EmptyWindow),
-            Self::Lwma { blocks: got } if got == 0 || got > Self::MAX_LWMA_BLOCKS => {
+            Self::Lwma { blocks: got } | Self::BoundedLwma { blocks: got }
+                if got == 0 || got > Self::MAX_LWMA_BLOCKS =>
+            {
                 Err(RetargetError::LwmaBlocks { got })
             }
             Self::Asert { half_life_ms: 0 } => Err(RetargetError::NoHalfLife),
-            Self::Fixed | Self::Step | Self::Window { .. } | Self::Lwma { .. } | Self::Asert { .. } => Ok(()),
+            Self::Fixed
+            | Self::Step
+            | Self::Window { .. }
+            | Self::Lwma { .. }
+            | Self::Asert { .. }
+            | Self::BoundedLwma { .. } => Ok(()),
         }
     }
 
@@ -108,7 +120,7 @@ impl Retarget {
     /// | `Fixed` | none |
     /// | `Step` | 2: the parent and its parent |
     /// | `Window` | 2: the parent and, at the end of a window, the block before the window |
-    /// | `Lwma` | `blocks + 1`: consecutive ancestors down from the parent |
+    /// | `Lwma`, `BoundedLwma` | `blocks + 1`: consecutive ancestors down from the parent |
     /// | `Asert` | 2: the parent and block 1 |
     ///
     /// Parameters that [`validate`](Self::validate) refuses are moved to the nearest bound. An
@@ -142,12 +154,9 @@ impl Retarget {
                 }
                 window(pace, &past(parent_height.saturating_sub(blocks).max(FIRST_MINED)), &parent)
             }
-            Self::Lwma { blocks } => {
-                let blocks = blocks.clamp(1, Self::MAX_LWMA_BLOCKS);
-                let first = parent_height.saturating_sub(u64::from(blocks)).max(FIRST_MINED);
-                let mut samples: Vec<Sample> = (first..=parent_height).rev().map(past).collect();
-                samples.reverse();
-                lwma(pace, blocks, &samples)
+            Self::Lwma { blocks } => lwma(pace, blocks, &last_samples(blocks, parent_height, past)),
+            Self::BoundedLwma { blocks } => {
+                bounded_lwma(pace, blocks, &last_samples(blocks, parent_height, past))
             }
             Self::Asert { half_life_ms } => {
                 asert(pace, half_life_ms, &past(FIRST_MINED), &past(parent_height))
@@ -156,18 +165,26 @@ impl Retarget {
     }
 }
 
+/// The last `blocks + 1` blocks up to the parent, oldest first; fewer where the chain is younger.
+fn last_samples(blocks: u32, parent_height: u64, past: impl Fn(u64) -> Sample) -> Vec<Sample> {
+    let blocks = blocks.clamp(1, Retarget::MAX_LWMA_BLOCKS);
+    let first = parent_height.saturating_sub(u64::from(blocks)).max(FIRST_MINED);
+    let mut samples: Vec<Sample> = (first..=parent_height).rev().map(past).collect();
+    samples.reverse();
+    samples
+}
+
 impl Default for Retarget {
-    /// LWMA-1 over 45 blocks: for a chain that is mined on demand, all the time, or first one and then the
-    /// other.
+    /// LWMA-1 over 90 blocks with limits: for a chain that is mined on demand, all the time, or first one and then
+    /// the other, by miners of whom a minority may be hostile.
     ///
-    /// In simulation it is the rule that fails at none of these. Short bursts after idle gaps cost no
-    /// waiting; a tenfold change of the hash rate is followed within 80 blocks; and when a chain that was
-    /// mostly idle is mined all the time, it keeps its pace after about 140. `Asert` then pays out the whole
-    /// idle time in blocks of the easiest target, and a `Window` as long as Bitcoin's lasts for 25,000
-    /// intervals when the hash rate drops. 45 is the shortest average that the author of LWMA recommends. The
-    /// numbers are in `docs/retargeting.md`.
+    /// Short bursts after idle gaps cost no waiting, and when a chain that was mostly idle is mined all the time,
+    /// it keeps its pace after less than 200 intervals. `Asert` then pays out the whole idle time in blocks of the
+    /// easiest target, and a `Window` as long as Bitcoin's lasts for 25,000 intervals when the hash rate drops.
+    /// Without the limits, `Lwma` recovers twice as fast from a drop, but lets a private fork raise its own
+    /// difficulty until luck decides. The numbers are in `docs/retargeting.md`.
     fn default() -> Self {
-        Self::Lwma { blocks: 45 }
+        Self::BoundedLwma { blocks: 90 }
     }
 }
 

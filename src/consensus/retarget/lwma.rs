@@ -25,27 +25,69 @@ use crate::primitives::CompactTarget;
 /// first intervals. `blocks` is moved into 1 to [`Retarget::MAX_LWMA_BLOCKS`].
 #[must_use]
 pub fn lwma(pace: &Pace, blocks: u32, samples: &[Sample]) -> CompactTarget {
-    let blocks = blocks.clamp(1, Retarget::MAX_LWMA_BLOCKS);
-    let recent = samples.rchunks(blocks as usize + 1).next().unwrap_or_default();
-    let Some((oldest, recent)) = recent.split_first() else {
-        return pace.write(U512::from(pace.easiest));
-    };
-    let interval = u128::from(pace.interval_ms);
-    let wanted = interval * weights(u128::from(blocks));
+    let average = Average::of(pace, blocks, samples);
+    average.scaled(pace, average.weighted.max(average.wanted / MAX_RISE))
+}
 
-    let missing = u128::from(blocks) - recent.len() as u128;
-    let mut weighted = interval * weights(missing);
-    let mut targets = U512::from(pace.easiest) * U512::from(missing);
-    let mut latest = oldest.timestamp.as_millis();
-    for (weight, sample) in (missing + 1..).zip(recent) {
-        let timestamp = sample.timestamp.as_millis().max(latest.saturating_add(1));
-        weighted += weight * u128::from(timestamp - latest).min(interval * MAX_SOLVE_TIME);
-        targets += U512::from(pace.read(sample));
-        latest = timestamp;
+/// [`lwma`] whose weighted solve time counts as at least 4/5 and at most 5/2 of the wanted one.
+///
+/// The result of [`lwma`] reaches from a tenth of the average target to six times it. A private fork with timestamps
+/// that hardly move uses that to become 13 times harder in 30 blocks and 2,500 times in 100, after which a few lucky
+/// blocks carry as much work as the chain that they replace. L. Bahack described that attack for Bitcoin ("Theoretical
+/// Bitcoin attacks with less than half of the computational power", 2013, <https://arxiv.org/abs/1312.7013>). With these
+/// limits and an average over 90 blocks, 100 blocks do not double the difficulty, and if 100 blocks claim the longest
+/// solve time, a twentieth is left. Zcash limits the change of its average in this way, to 16 % and 32 %
+/// (`nPowMaxAdjustUp`, `nPowMaxAdjustDown`).
+///
+/// At a constant hash rate the weighted solve time of 90 blocks varies by 10 %, so chance alone seldom reaches a limit.
+/// A result between the limits is that of [`lwma`].
+#[must_use]
+pub fn bounded_lwma(pace: &Pace, blocks: u32, samples: &[Sample]) -> CompactTarget {
+    let average = Average::of(pace, blocks, samples);
+    let (shortest, longest) = (average.wanted * 4 / 5, average.wanted * 5 / 2);
+    average.scaled(pace, average.weighted.clamp(shortest, longest))
+}
+
+/// What the last blocks are together.
+struct Average {
+    blocks: u32,
+    /// The sum of the targets.
+    targets: U512,
+    /// The sum of the solve times in milliseconds, the oldest once, the newest as often as there are blocks.
+    weighted: u128,
+    /// The same sum of blocks that are on time.
+    wanted: u128,
+}
+
+impl Average {
+    fn of(pace: &Pace, blocks: u32, samples: &[Sample]) -> Self {
+        let blocks = blocks.clamp(1, Retarget::MAX_LWMA_BLOCKS);
+        let interval = u128::from(pace.interval_ms);
+        let wanted = interval * weights(u128::from(blocks));
+        let recent = samples.rchunks(blocks as usize + 1).next().unwrap_or_default();
+        let Some((oldest, recent)) = recent.split_first() else {
+            let targets = U512::from(pace.easiest) * U512::from(blocks);
+            return Self { blocks, targets, weighted: wanted, wanted };
+        };
+
+        let missing = u128::from(blocks) - recent.len() as u128;
+        let mut weighted = interval * weights(missing);
+        let mut targets = U512::from(pace.easiest) * U512::from(missing);
+        let mut latest = oldest.timestamp.as_millis();
+        for (weight, sample) in (missing + 1..).zip(recent) {
+            let timestamp = sample.timestamp.as_millis().max(latest.saturating_add(1));
+            weighted += weight * u128::from(timestamp - latest).min(interval * MAX_SOLVE_TIME);
+            targets += U512::from(pace.read(sample));
+            latest = timestamp;
+        }
+        Self { blocks, targets, weighted, wanted }
     }
 
-    let weighted = weighted.max(wanted / MAX_RISE);
-    pace.write(targets * U512::from(weighted) / (U512::from(blocks) * U512::from(wanted)))
+    /// The average target times `weighted` over the wanted time.
+    fn scaled(&self, pace: &Pace, weighted: u128) -> CompactTarget {
+        let divisor = U512::from(self.blocks) * U512::from(self.wanted);
+        pace.write(self.targets * U512::from(weighted) / divisor)
+    }
 }
 
 /// `1 + 2 + ... + n`.
@@ -56,7 +98,7 @@ const fn weights(n: u128) -> u128 {
 /// The most intervals that one solve time counts for.
 const MAX_SOLVE_TIME: u128 = 6;
 
-/// How many times harder than the average of the window the next block becomes at the most.
+/// How many times harder than the average of the window the next block becomes under [`lwma`] at the most.
 const MAX_RISE: u128 = 10;
 
 #[cfg(test)]
@@ -90,6 +132,23 @@ mod tests {
         assert_eq!(lwma(&pace(), 2, &chain(timestamps)), CompactTarget::from_bits(expected));
     }
 
+    // The limits are 4/5 of 0x10_0000 and 5/2 of it; between them both rules agree.
+    #[rstest]
+    #[case::on_time(&[0, 600_000, 1_200_000], 0x1a10_0000)]
+    #[case::newest_weighs_most(&[0, 600_000, 1_050_000], 0x1a0d_5555)]
+    #[case::before_the_shortest(&[0, 480_000, 966_000], 0x1a0c_e81b)]
+    #[case::at_the_shortest(&[0, 480_000, 960_000], 0x1a0c_cccc)]
+    #[case::past_the_shortest(&[0, 480_000, 959_999], 0x1a0c_cccc)]
+    #[case::no_time_at_all(&[0, 0, 0], 0x1a0c_cccc)]
+    #[case::before_the_longest(&[0, 1_500_000, 2_999_000], 0x1a27_fb72)]
+    #[case::at_the_longest(&[0, 1_500_000, 3_000_000], 0x1a28_0000)]
+    #[case::past_the_longest(&[0, 1_500_000, 3_000_001], 0x1a28_0000)]
+    #[case::end_of_time(&[0, u64::MAX, u64::MAX], 0x1a20_0000)]
+    #[case::only_the_last_are_read(&[9, 8, 0, 600_000, 1_200_000], 0x1a10_0000)]
+    fn two_blocks_within_limits(#[case] timestamps: &[u64], #[case] expected: u32) {
+        assert_eq!(bounded_lwma(&pace(), 2, &chain(timestamps)), CompactTarget::from_bits(expected));
+    }
+
     #[test]
     fn a_forged_timestamp_is_given_back() {
         // The third block claims to be an interval late, the fourth tells the true time again.
@@ -107,6 +166,7 @@ mod tests {
         let samples: Vec<Sample> =
             chain(timestamps).into_iter().map(|sample| Sample { target: easiest, ..sample }).collect();
         assert_eq!(lwma(&pace(), 60, &samples), easiest);
+        assert_eq!(bounded_lwma(&pace(), 60, &samples), easiest);
     }
 
     #[test]

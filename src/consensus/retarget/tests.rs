@@ -1,5 +1,7 @@
 //! What holds for every rule, and the helpers that the tests of the single rules share.
 
+mod attacks;
+
 use super::*;
 use core::cell::RefCell;
 use proptest::prelude::*;
@@ -17,12 +19,13 @@ pub(super) fn sample(height: u64, timestamp_ms: u64, bits: u32) -> Sample {
     Sample { height, timestamp, target: CompactTarget::from_bits(bits) }
 }
 
-const EVERY_RULE: [Retarget; 5] = [
+const EVERY_RULE: [Retarget; 6] = [
     Retarget::Fixed,
     Retarget::Step,
     Retarget::Window { blocks: 8 },
     Retarget::Lwma { blocks: 8 },
     Retarget::Asert { half_life_ms: 600_000 },
+    Retarget::BoundedLwma { blocks: 8 },
 ];
 
 #[rstest]
@@ -35,6 +38,9 @@ const EVERY_RULE: [Retarget; 5] = [
 #[case(Retarget::Lwma { blocks: 1 }, Ok(()))]
 #[case(Retarget::Lwma { blocks: 1_024 }, Ok(()))]
 #[case(Retarget::Lwma { blocks: 1_025 }, Err(RetargetError::LwmaBlocks { got: 1_025 }))]
+#[case(Retarget::BoundedLwma { blocks: 0 }, Err(RetargetError::LwmaBlocks { got: 0 }))]
+#[case(Retarget::BoundedLwma { blocks: 1_024 }, Ok(()))]
+#[case(Retarget::BoundedLwma { blocks: 1_025 }, Err(RetargetError::LwmaBlocks { got: 1_025 }))]
 #[case(Retarget::Asert { half_life_ms: 0 }, Err(RetargetError::NoHalfLife))]
 #[case(Retarget::Asert { half_life_ms: 1 }, Ok(()))]
 #[case(Retarget::default(), Ok(()))]
@@ -49,6 +55,7 @@ fn validate_knows_the_bounds(#[case] rule: Retarget, #[case] expected: Result<()
 #[case(Retarget::Window { blocks: 2_016 }, &[2, 0xe0, 0x0f])]
 #[case(Retarget::Lwma { blocks: 60 }, &[3, 60])]
 #[case(Retarget::Asert { half_life_ms: 300 }, &[4, 0xac, 0x02])]
+#[case(Retarget::BoundedLwma { blocks: 60 }, &[5, 60])]
 fn canonical_bytes_are_frozen(#[case] rule: Retarget, #[case] bytes: &[u8]) {
     assert_eq!(postcard::to_allocvec(&rule).unwrap(), bytes);
     assert_eq!(postcard::from_bytes::<Retarget>(bytes).unwrap(), rule);
@@ -66,7 +73,8 @@ fn genesis_is_never_asked_for() {
             assert_eq!(next, Target::FOUR_HEX_ZEROS, "{rule:?} on time at {parent_height}");
             let asked = asked.into_inner();
             assert!(asked.iter().all(|height| (1..=parent_height).contains(height)), "{rule:?}: {asked:?}");
-            let bound = if matches!(rule, Retarget::Lwma { .. }) { 9 } else { 2 };
+            let is_average = matches!(rule, Retarget::Lwma { .. } | Retarget::BoundedLwma { .. });
+            let bound = if is_average { 9 } else { 2 };
             assert!(asked.len() <= bound, "{rule:?}: {asked:?}");
         }
     }
@@ -124,6 +132,7 @@ fn any_rule() -> impl Strategy<Value = Retarget> {
         prop_oneof![0..12_u32, any::<u32>()].prop_map(|blocks| Retarget::Window { blocks }),
         prop_oneof![0..12_u32, any::<u32>()].prop_map(|blocks| Retarget::Lwma { blocks }),
         prop_oneof![0..12_u64, any::<u64>()].prop_map(|half_life_ms| Retarget::Asert { half_life_ms }),
+        prop_oneof![0..12_u32, any::<u32>()].prop_map(|blocks| Retarget::BoundedLwma { blocks }),
     ]
 }
 
