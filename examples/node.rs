@@ -171,7 +171,7 @@ fn stop_signal() -> Result<impl Future<Output = ()>> {
     };
     Ok(async move {
         #[cfg(unix)]
-        let hung_up = async {
+        let terminal_is_gone = async {
             match &mut hang_up {
                 Some(hang_up) => hang_up.recv().await,
                 None => core::future::pending().await,
@@ -181,7 +181,7 @@ fn stop_signal() -> Result<impl Future<Output = ()>> {
         tokio::select! {
             _ = tokio::signal::ctrl_c() => {}
             _ = terminate.recv() => {}
-            _ = hung_up => {}
+            _ = terminal_is_gone => {}
         }
         #[cfg(not(unix))]
         let _ = tokio::signal::ctrl_c().await;

@@ -85,9 +85,10 @@ impl Terminal {
         // The default hook writes to standard error itself, and waits for it.
         std::panic::set_hook(Box::new(|panic| {
             let backtrace = Backtrace::capture();
-            match backtrace.status() {
-                BacktraceStatus::Captured => tracing::error!("{panic}\n{backtrace}"),
-                _ => tracing::error!("{panic}"),
+            if backtrace.status() == BacktraceStatus::Captured {
+                tracing::error!("{panic}\n{backtrace}");
+            } else {
+                tracing::error!("{panic}");
             }
         }));
         Ok(())
