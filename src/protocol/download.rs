@@ -8,8 +8,7 @@ use super::message::Message;
 use super::peer::Peer;
 use super::relay::work_of;
 use super::{Protocol, limits};
-use crate::consensus::ChainSpec;
-use crate::primitives::{Block, Hash, Transaction};
+use crate::primitives::{Hash, Transaction};
 
 impl<T: Transaction> Protocol<T> {
     pub(super) fn request_blocks(&mut self, now: Now) {
@@ -33,8 +32,9 @@ impl<T: Transaction> Protocol<T> {
         if !self.peers.values().any(|peer| self.leads_further(peer)) {
             return Vec::new();
         }
-        // What waits for the block below it must fit beside the best chain, however large it is.
-        let fitting = self.config.chain.max_side_bytes / largest_block::<T>(self.chain.spec());
+        // As many bodies as wait for the lowest one with room for all. The few whose transactions take more memory than
+        // canonical bytes may fill that room earlier; the highest are then dropped, and asked for again.
+        let fitting = self.config.chain.max_side_bytes / self.chain.spec().max_block_bytes();
         let window = fitting.clamp(1, limits::DOWNLOAD_WINDOW);
         let mut in_flight: BTreeSet<Hash> =
             self.peers.values().flat_map(|peer| peer.blocks.iter().copied()).collect();
@@ -108,12 +108,6 @@ impl<I: Iterator<Item = Hash>> Way<I> {
         }
         taken
     }
-}
-
-/// The most bytes of memory that a block takes, where a transaction holds no more on the heap than its canonical
-/// bytes: the transactions, their bytes, and ids of at most as many bytes.
-pub(super) const fn largest_block<T: Transaction>(spec: &ChainSpec) -> usize {
-    Block::<T>::FIXED_SIZE + spec.max_block_transactions() * size_of::<T>() + 2 * spec.max_block_bytes()
 }
 
 /// Takes a body for in flight. Returns whether it was not.

@@ -9,8 +9,8 @@ use super::forge::{NOW, builder};
 use super::stored::{Disk, blocks_above, copy_of, disk, open, try_open};
 use crate::store::{ALL_KEYS, Batch, Cause, Entries, Keys, Order, Store, Table};
 use crate::{
-    Block, BlockError, Blockchain, ChainConfig, ChainSpec, Context, EncodeError, Imported, OpenError,
-    Rejected, StoreError, Transaction,
+    Address, Block, BlockError, Blockchain, BodyDigest, ChainConfig, ChainSpec, Context, EncodeError,
+    Imported, OpenError, Rejected, StoreError, Template, Transaction,
 };
 
 fn spec() -> ChainSpec {
@@ -239,8 +239,11 @@ impl Transaction for Forgetful {
 fn a_block_that_would_not_read_back_is_refused() {
     let disk = disk();
     let mut chain: Blockchain<Forgetful> = open(&spec(), &config(), &disk);
+    // A template would refuse it.
     let mined = |chain: &Blockchain<Forgetful>, lost| {
-        Arc::new(chain.template(vec![Forgetful(1, lost)], NOW).unwrap().mine().unwrap())
+        let data = vec![Forgetful(1, lost)];
+        let root = BodyDigest::of(&data).unwrap().merkle_root();
+        Arc::new(Template::new(chain.next_header(Address::ZERO, root, NOW), data).mine().unwrap())
     };
     let error = chain.import(mined(&chain, 2), NOW).unwrap_err();
     assert!(matches!(&error, BlockError::Encode(_)), "{error:?}");

@@ -31,7 +31,8 @@ impl<T: Transaction> Tree<T> {
         self.side_bytes <= max_bytes
     }
 
-    /// Forgets the bodies that wait and do not lead to one of these headers; the headers stay.
+    /// Keeps the bodies that wait for an ancestor on the path to one of these headers, and forgets the others; headers
+    /// stay.
     pub(in super::super) fn keep_waiting(&mut self, leads: impl IntoIterator<Item = Hash>) {
         if self.waiting.is_empty() {
             return;
@@ -42,8 +43,16 @@ impl<T: Transaction> Tree<T> {
                 next = node.header.previous_hash;
             }
         }
-        let gone: Vec<Hash> =
-            self.waiting.iter().map(|(_, hash)| *hash).filter(|hash| !kept.contains(hash)).collect();
+        let mut gone = Vec::new();
+        // Lowest first, so that the verdict on a parent is there before its children are looked at.
+        for (_, hash) in &self.waiting {
+            let parent = self.nodes.get(hash).map(|node| node.header.previous_hash);
+            if kept.contains(hash) || parent.is_some_and(|parent| kept.contains(&parent)) {
+                kept.insert(*hash);
+            } else {
+                gone.push(*hash);
+            }
+        }
         for hash in gone {
             self.forget_waiting(&hash);
         }

@@ -227,7 +227,7 @@ fn the_next_peer_is_asked_from_the_best_header_within_the_window(
 
 #[test]
 fn only_so_many_bodies_are_asked_for_as_fit_beside_the_chain() {
-    let room = 2 * download::largest_block::<Note>(&spec("test"));
+    let room = 2 * spec("test").max_block_bytes();
     let mut bench = with_chain(ChainConfig::default().with_max_side_bytes(room));
     let peer = bench.join_ahead();
     let blocks = bench.following(&["a", "b", "c", "d"]);
