@@ -5,7 +5,7 @@ use crate::flaw::{Flaw, plant};
 use rstest::rstest;
 
 /// A bug that so many runs do not show is not caught. Most show in the first few.
-const MAX_SEEDS: u64 = 300;
+const MAX_SEEDS: u64 = 1_000;
 
 #[rstest]
 #[case(Flaw::TakesFreeBlocks, "HeadersCostWork")]
