@@ -180,6 +180,9 @@ pub(crate) fn read() -> Result<Options, ExitCode> {
         // The blocks of clap's message are separated by empty lines; the last ones are about usage.
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         let lines = lines.take_while(|line| !is_about_usage(line));
+        // Without it, an argument cannot be shown.
+        let mut command = command;
+        command.build();
         let message: Vec<_> = lines.map(|line| environment::name_variables(&command, line)).collect();
         // The exit code says it too.
         let _ = writeln!(io::stderr(), "{}; --help shows all options", message.join(", "));
