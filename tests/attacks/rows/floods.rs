@@ -4,7 +4,7 @@
 use hashloom::{Hash, Message, limits, transaction_id};
 
 use crate::caller::{Caller, new_block};
-use crate::chain::{Entry, Fork, entries, orphan};
+use crate::chain::{Entry, Fork, entries, orphan, with_data};
 use crate::stage::{HEIGHT, LARGE_TEXT, MAX_PENDING, MAX_SIDE_HEADERS, Stage};
 use crate::table::{BOOKS, Ends, QUEUE, ROW, Row, attack, closed};
 
@@ -126,8 +126,9 @@ pub(crate) const ROWS: &[Row] = &[
 
 const UNREAD: Row = Row { ends: closed!(QueueFull), memory: BOOKS, ..ROW };
 
-/// What is remembered of one peer's offers, and no more than two of them on their way: each takes 32 KB.
-const OFFERS: usize = 3_300 << 10;
+/// What is remembered of one peer's offers, in sets of which one id can be removed without a look at the others, and
+/// no more than two offers on their way: each takes 32 KB.
+const OFFERS: usize = 3_900 << 10;
 
 /// Far more than there are places for.
 const ORPHANS: u64 = 300;
@@ -148,11 +149,22 @@ async fn reads_no_transactions(stage: &mut Stage) {
     reads_nothing(stage, |_| Message::GetTransactions { ids }).await;
 }
 
-/// Asks for as many megabytes as the node queues, in which there are more than any system keeps on the way.
+/// Asks for as many megabytes as the node queues, in which there are more than any system keeps on the way. As each hash
+/// is answered once in an answer, there are large blocks on side branches too.
 async fn stops_reading(stage: &mut Stage) {
     const REQUESTS: usize = 18;
+    const LARGE_BLOCKS: usize = 16;
+    let blocks: Vec<_> = {
+        let fork = Fork::of(&stage.node.chain(), 1);
+        let text = |number: usize| format!("{number}{}", "x".repeat(LARGE_TEXT));
+        (0..LARGE_BLOCKS).map(|number| with_data(fork.chain(), entries(&[&text(number)]))).collect()
+    };
     let mut caller = Caller::introduced(stage).await;
-    let hashes = vec![stage.node.status().tip; limits::MAX_BLOCKS_IN_FLIGHT];
+    for block in &blocks {
+        caller.say(new_block(block)).await;
+    }
+    caller.is_heard().await;
+    let hashes: Vec<Hash> = blocks.iter().map(|block| *block.hash()).collect();
     if stage.carrier.parses() {
         for _ in 0..REQUESTS {
             caller.say(Message::GetBlocks { hashes: hashes.clone() }).await;

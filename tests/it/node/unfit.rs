@@ -8,7 +8,7 @@ use hashloom::{
 use rstest::rstest;
 use serde::{Deserialize, Serialize};
 
-use crate::kit::{easy_spec, until, within};
+use crate::kit::{easy_spec, within};
 
 /// A type with attributes of serde that not every format can carry.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -150,6 +150,7 @@ mod formats {
     use hashloom::{NodeBuilder, WsBincode, WsJson};
 
     use super::*;
+    use crate::kit::until;
 
     /// What JSON cannot carry: its names are texts.
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
