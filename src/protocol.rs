@@ -31,6 +31,7 @@ pub use address::{PeerAddr, PeerAddrError};
 pub use clock::ClockBehind;
 pub use config::ProtocolConfig;
 pub(crate) use config::printable;
+pub use dialer::ConnectError;
 pub use discovery::{KnownAddress, Reach};
 pub use host::{HostError, PeerHost};
 pub use io::{CloseReason, Direction, Event, Input, Now, Output, PeerId, RemovalReason};
@@ -91,32 +92,6 @@ pub struct Protocol<T: Transaction = String> {
     storage: Storage,
     clock: ClockWatch,
     saved: Saved,
-}
-
-/// Why an address is not dialled.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConnectError {
-    /// A connection to it is open or being opened.
-    #[error("{address} is among the peers already")]
-    AlreadyAdded {
-        /// The address.
-        address: PeerAddr,
-    },
-    /// Its host is banned.
-    #[error("{address} is banned for another {} s", .remaining.as_secs())]
-    Banned {
-        /// The address.
-        address: PeerAddr,
-        /// For how long yet.
-        remaining: Duration,
-    },
-    /// No more addresses are kept.
-    #[error("too many peers: {limit} addresses are kept already")]
-    TooMany {
-        /// The limit.
-        limit: usize,
-    },
 }
 
 impl<T: Transaction> Protocol<T> {

@@ -8,6 +8,32 @@ use super::address::PeerAddr;
 use super::io::PeerId;
 use super::limits;
 
+/// Why an address is not dialled.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// A connection to it is open or being opened.
+    #[error("{address} is among the peers already")]
+    AlreadyAdded {
+        /// The address.
+        address: PeerAddr,
+    },
+    /// Its host is banned.
+    #[error("{address} is banned for another {} s", .remaining.as_secs())]
+    Banned {
+        /// The address.
+        address: PeerAddr,
+        /// For how long yet.
+        remaining: Duration,
+    },
+    /// No more addresses are kept.
+    #[error("too many peers: {limit} addresses are kept already")]
+    TooMany {
+        /// The limit.
+        limit: usize,
+    },
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Dialer {
     addresses: BTreeMap<PeerAddr, Line>,
