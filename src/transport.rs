@@ -8,6 +8,7 @@ mod error;
 mod memory;
 mod outgoing;
 mod switch;
+pub(crate) mod throttle;
 #[cfg(feature = "websocket")]
 mod websocket;
 

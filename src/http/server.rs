@@ -20,6 +20,7 @@ use super::answer::Answer;
 use super::client::Client;
 use super::config::HttpConfig;
 use super::error::{ApiError, Code};
+use crate::transport::throttle::Throttle;
 use connection::Service;
 use slots::Slots;
 
@@ -149,6 +150,7 @@ impl<H: Handler> Acceptor<H> {
     async fn run(mut self) {
         let mut connections = JoinSet::new();
         let mut backoff = MIN_BACKOFF;
+        let mut failed = Throttle::per_minute(1);
         loop {
             let accepted = tokio::select! {
                 // An error means that the server was dropped.
@@ -165,7 +167,9 @@ impl<H: Handler> Acceptor<H> {
                 Err(error) => {
                     // Out of file descriptors or memory: the connection stays in the queue of the system, so
                     // trying again at once would spin.
-                    tracing::warn!(%error, ?backoff, "cannot accept HTTP connections");
+                    if let Some(skipped) = failed.admit() {
+                        tracing::warn!(%error, ?backoff, skipped, "cannot accept HTTP connections");
+                    }
                     let _ = time::timeout(backoff, self.stopped.wait_for(|stopped| *stopped)).await;
                     backoff = (backoff * 2).min(MAX_BACKOFF);
                 }

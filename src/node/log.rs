@@ -1,13 +1,41 @@
 //! What an operator reads of a node.
 
-use crate::protocol::{ClockBehind, CloseReason, Event, RemovalReason};
+use std::collections::BTreeMap;
 
-/// Flaws of the application's type that the operator was warned of. Peers can have them show again and again.
-#[derive(Debug, Default)]
+use crate::protocol::{ClockBehind, CloseReason, Event, PeerAddr, RemovalReason};
+use crate::transport::throttle::Throttle;
+
+/// Lines a minute about peers that come, go and are banned: those of a node whose peers are well, with room to spare.
+const PEER_LINES: u32 = 30;
+
+/// Addresses whose failed dials are counted each for itself. Beyond them all count as one.
+const MAX_DIALS: usize = 64;
+
+/// What others can have logged again and again, and how much of it was.
+#[derive(Debug)]
 pub(super) struct Noted {
+    /// Flaws of the application's type that the operator was warned of.
     pub(super) unsendable: bool,
     unreadable: bool,
     refused: bool,
+    /// Lines about peers that come, go and are banned.
+    peers: Throttle,
+    /// Lines about dials that fail, for each address, and for all others.
+    dials: BTreeMap<PeerAddr, Throttle>,
+    other_dials: Throttle,
+}
+
+impl Default for Noted {
+    fn default() -> Self {
+        Self {
+            unsendable: false,
+            unreadable: false,
+            refused: false,
+            peers: Throttle::per_minute(PEER_LINES),
+            dials: BTreeMap::new(),
+            other_dials: Throttle::per_minute(1),
+        }
+    }
 }
 
 impl Noted {
@@ -23,8 +51,38 @@ impl Noted {
                 let is_first = !core::mem::replace(&mut self.refused, true);
                 warn_once(is_first, error, &format!("a peer's transaction {id} is refused"));
             }
+            Event::PeerConnected { address, .. } => {
+                // If it is lost again, that is news.
+                self.dials.remove(address);
+                self.log_peer(event);
+            }
+            Event::PeerDisconnected { .. } | Event::HostBanned { .. } => self.log_peer(event),
+            Event::DialFailed { address, error, retry_in } => match self.dials(address).admit() {
+                Some(skipped) => {
+                    tracing::warn!(%address, %error, ?retry_in, skipped, "peer not reached, trying again");
+                }
+                None => tracing::debug!(%address, %error, ?retry_in, "peer not reached, trying again"),
+            },
             _ => log(event),
         }
+    }
+
+    fn log_peer<T>(&mut self, event: &Event<T>) {
+        match self.peers.admit() {
+            Some(0) => log(event),
+            Some(skipped) => {
+                tracing::info!(skipped, "peers came and went without a line of their own");
+                log(event);
+            }
+            None => {}
+        }
+    }
+
+    fn dials(&mut self, address: &PeerAddr) -> &mut Throttle {
+        if self.dials.len() >= MAX_DIALS && !self.dials.contains_key(address) {
+            return &mut self.other_dials;
+        }
+        self.dials.entry(address.clone()).or_insert_with(|| Throttle::per_minute(1))
     }
 }
 
@@ -48,7 +106,7 @@ fn log<T>(event: &Event<T>) {
         Event::HeadersAdvanced { height } => tracing::debug!(height, "headers advanced"),
         Event::TransactionAccepted { id } => tracing::debug!(%id, "transaction accepted"),
         // For `Noted` to log.
-        Event::TransactionRefused { .. } => {}
+        Event::TransactionRefused { .. } | Event::DialFailed { .. } => {}
         Event::TransactionRemoved { id, reason: reason @ RemovalReason::Unminable(_) } => {
             tracing::warn!(%id, %reason, "transaction removed");
         }
@@ -74,8 +132,64 @@ fn log<T>(event: &Event<T>) {
         Event::HostBanned { host, duration } => {
             tracing::warn!(%host, seconds = duration.as_secs(), "host banned");
         }
-        Event::DialFailed { address, error, retry_in } => {
-            tracing::warn!(%address, %error, ?retry_in, "peer not reached, trying again");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::PeerId;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
         }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn dial_failed(address: &str) -> Event<String> {
+        let (address, error) = (address.parse().unwrap(), io::Error::from(io::ErrorKind::ConnectionRefused));
+        Event::DialFailed { address, error: Arc::new(error), retry_in: core::time::Duration::from_secs(15) }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_others_repeat_is_a_bounded_number_of_lines() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber =
+            tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        let _guard = tracing::subscriber::set_default(subscriber);
+        let mut noted = Noted::default();
+        for _ in 0..1_000 {
+            let address = "ws://10.0.0.1:5001".parse().unwrap();
+            noted.log(&Event::<String>::PeerDisconnected {
+                peer: PeerId(1),
+                address,
+                reason: CloseReason::Ended,
+            });
+            noted.log(&dial_failed("ws://10.0.0.2:5001"));
+            noted.log(&dial_failed("ws://10.0.0.3:5001"));
+        }
+        for port in 1..=1_000 {
+            noted.log(&dial_failed(&format!("ws://10.0.0.4:{port}")));
+        }
+        assert_eq!(noted.dials.len(), MAX_DIALS);
+        tokio::time::advance(core::time::Duration::from_secs(60)).await;
+        noted.log(&dial_failed("ws://10.0.0.2:5001"));
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        let count = |part: &str| text.lines().filter(|line| line.contains(part)).count();
+        assert_eq!(count("peer disconnected"), PEER_LINES as usize);
+        assert_eq!((count("ws://10.0.0.2:5001"), count("ws://10.0.0.3:5001")), (2, 1));
+        assert_eq!(count("ws://10.0.0.4:"), MAX_DIALS - 2 + 1);
+        assert_eq!(count("skipped=999"), 1, "{text}");
     }
 }

@@ -226,7 +226,9 @@ pub enum RemovalReason {
 #[non_exhaustive]
 pub enum CloseReason {
     /// The peer keeps another chain, or the same by other rules.
-    #[error("wrong chain: the peer's genesis is {got}, expected {expected}")]
+    #[error(
+        "wrong chain: the peer's genesis is {got}, expected {expected}; name, block interval or another rule differs"
+    )]
     WrongGenesis {
         /// The peer's genesis hash.
         got: Hash,

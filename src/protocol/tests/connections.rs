@@ -82,7 +82,9 @@ fn nodes_of_different_chains_refuse_each_other_by_name() {
     network.settle();
     let genesis = [0, 1].map(|node| *network.nodes[node].protocol.chain().genesis().hash());
     for (node, [ours, theirs]) in [(0, genesis), (1, [genesis[1], genesis[0]])] {
-        let reason = format!("wrong chain: the peer's genesis is {theirs}, expected {ours}");
+        let reason = format!(
+            "wrong chain: the peer's genesis is {theirs}, expected {ours}; name, block interval or another rule differs"
+        );
         assert_eq!(network.nodes[node].closed(), [reason]);
     }
     assert!(network.nodes.iter().all(|node| node.protocol.peers().is_empty()));

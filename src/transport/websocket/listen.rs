@@ -22,11 +22,15 @@ use super::secure::{self, Refusal, Secured};
 use super::socket::{Acceptor, Socket, part_with};
 use crate::primitives::Transaction;
 use crate::protocol::PeerAddr;
+use crate::transport::throttle::Throttle;
 use crate::transport::{Connection, Listener, TransportError};
 
 /// The pause after the system refused to accept a connection, most often for want of file descriptors:
 /// trying again at once would only burn the processor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Lines a minute about connections that were refused: enough to see why, too few to fill a disk.
+const REFUSED_LINES: u32 = 5;
 
 /// Starts to listen for peers that speak one of the formats.
 pub(super) async fn listen<T: Transaction>(
@@ -44,9 +48,18 @@ pub(super) async fn listen<T: Transaction>(
     let (scheme, host) = (endpoint.scheme(), endpoint.written_host);
     let (address, is_tls) = (printable_addr(&format!("{scheme}{host}:{}", bound.port())), endpoint.is_tls);
     let places = Places::new(config.max_pending_handshakes, config.max_pending_handshakes_per_address);
-    let handshakes = JoinSet::new();
-    let paused_until = None;
-    Ok(Box::new(WsListener { address, is_tls, tcp, formats, config, places, handshakes, paused_until }))
+    Ok(Box::new(WsListener {
+        address,
+        is_tls,
+        tcp,
+        formats,
+        config,
+        places,
+        handshakes: JoinSet::new(),
+        paused_until: None,
+        refused: Throttle::per_minute(REFUSED_LINES),
+        failed: Throttle::per_minute(1),
+    }))
 }
 
 async fn bind(
@@ -88,6 +101,10 @@ struct WsListener<T: Transaction> {
     places: Places,
     handshakes: JoinSet<Result<WsConnection<T>, TransportError>>,
     paused_until: Option<Instant>,
+    /// Lines about connections that were refused.
+    refused: Throttle,
+    /// Lines about connections that the system does not accept.
+    failed: Throttle,
 }
 
 #[async_trait]
@@ -103,7 +120,10 @@ impl<T: Transaction> Listener<T> for WsListener<T> {
                 biased;
                 Some(finished) = self.handshakes.join_next() => match finished {
                     Ok(Ok(connection)) => return Ok(Box::new(connection)),
-                    Ok(Err(error)) => tracing::info!(%error, "refused a connection"),
+                    Ok(Err(error)) => match self.refused.admit() {
+                        Some(skipped) => tracing::info!(%error, skipped, "refused a connection"),
+                        None => tracing::debug!(%error, "refused a connection"),
+                    },
                     // It lost its place to another one.
                     Err(error) if error.is_cancelled() => {}
                     Err(error) => tracing::error!(%error, "a handshake panicked"),
@@ -111,7 +131,9 @@ impl<T: Transaction> Listener<T> for WsListener<T> {
                 accepted = accept_tcp(&self.tcp, self.paused_until) => match accepted {
                     Ok((socket, remote)) => self.start_handshake(socket, remote),
                     Err(error) => {
-                        tracing::warn!(%error, address = %self.address, "cannot accept a connection");
+                        if let Some(skipped) = self.failed.admit() {
+                            tracing::warn!(%error, skipped, address = %self.address, "cannot accept a connection");
+                        }
                         self.paused_until = Some(Instant::now() + ACCEPT_PAUSE);
                     }
                 },

@@ -18,8 +18,12 @@ async fn another_chain_is_refused_by_name(mut network: Network) {
 
     let (ours, theirs) = (hub.status().genesis, stranger.status().genesis);
     let expected = [
-        format!("wrong chain: the peer's genesis is {theirs}, expected {ours}"),
-        format!("wrong chain: the peer's genesis is {ours}, expected {theirs}"),
+        format!(
+            "wrong chain: the peer's genesis is {theirs}, expected {ours}; name, block interval or another rule differs"
+        ),
+        format!(
+            "wrong chain: the peer's genesis is {ours}, expected {theirs}; name, block interval or another rule differs"
+        ),
     ];
     let (_, at_hub) = disconnected(&mut hub_events).await;
     let (_, at_stranger) = disconnected(&mut events).await;
