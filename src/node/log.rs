@@ -57,12 +57,11 @@ impl Noted {
                 self.log_peer(event);
             }
             Event::PeerDisconnected { .. } | Event::HostBanned { .. } => self.log_peer(event),
-            Event::DialFailed { address, error, retry_in } => match self.dials(address).admit() {
-                Some(skipped) => {
+            Event::DialFailed { address, error, retry_in } => {
+                if let Some(skipped) = self.dials(address).admit() {
                     tracing::warn!(%address, %error, ?retry_in, skipped, "peer not reached, trying again");
                 }
-                None => tracing::debug!(%address, %error, ?retry_in, "peer not reached, trying again"),
-            },
+            }
             _ => log(event),
         }
     }

@@ -120,10 +120,11 @@ impl<T: Transaction> Listener<T> for WsListener<T> {
                 biased;
                 Some(finished) = self.handshakes.join_next() => match finished {
                     Ok(Ok(connection)) => return Ok(Box::new(connection)),
-                    Ok(Err(error)) => match self.refused.admit() {
-                        Some(skipped) => tracing::info!(%error, skipped, "refused a connection"),
-                        None => tracing::debug!(%error, "refused a connection"),
-                    },
+                    Ok(Err(error)) => {
+                        if let Some(skipped) = self.refused.admit() {
+                            tracing::info!(%error, skipped, "refused a connection");
+                        }
+                    }
                     // It lost its place to another one.
                     Err(error) if error.is_cancelled() => {}
                     Err(error) => tracing::error!(%error, "a handshake panicked"),
