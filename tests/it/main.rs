@@ -13,6 +13,7 @@ mod conformance;
 #[cfg(all(feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard"))]
 mod golden;
 mod golden_chain;
+mod golden_retarget;
 mod golden_store;
 #[cfg(feature = "http")]
 mod http;
