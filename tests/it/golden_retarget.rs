@@ -36,7 +36,7 @@ fn timestamp(height: u64) -> u64 {
             _ => 1_000 + jitter,
         };
     }
-    if height % 7 == 0 { at + 40_000 } else { at }
+    if height.is_multiple_of(7) { at + 40_000 } else { at }
 }
 
 /// The targets of the blocks from height 1 on.
