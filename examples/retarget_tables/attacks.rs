@@ -41,7 +41,7 @@ pub(crate) fn raised() {
     println!();
 }
 
-/// The last one of the forks is the one whose timestamps stand still for ever.
+/// The last one of the forks is the one whose timestamps always stand still.
 fn row(name: &str, forks: &[Vec<f64>]) {
     print!("| {name} |");
     let still = forks.last().map_or(&[][..], Vec::as_slice);

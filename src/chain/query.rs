@@ -304,7 +304,7 @@ impl<T: Transaction> Blockchain<T> {
         self.tree.side_len()
     }
 
-    /// Forgets the bodies beside the best chain that are kept in memory until those of their ancestors come, unless
+    /// Forgets the bodies of side branches that are kept in memory until those of their ancestors come, unless
     /// they lead to one of these headers.
     pub(crate) fn keep_waiting(&mut self, leads: impl IntoIterator<Item = Hash>) {
         self.tree.keep_waiting(leads);

@@ -1,5 +1,5 @@
-//! Log lines that strangers can cause again and again: a few a minute are written, the rest counted, so that nobody
-//! can fill a log or hide other lines in it.
+//! Log lines that strangers can cause again and again: a few a minute are written and the rest counted, so that a
+//! stranger can neither fill a log nor hide other lines in it.
 
 use core::time::Duration;
 
