@@ -305,7 +305,7 @@ impl<T: Transaction> Blockchain<T> {
     }
 
     /// Forgets the bodies of side branches that are kept in memory until those of their ancestors come, unless
-    /// they lead to one of these headers.
+    /// they wait for one on the path to one of these headers.
     pub(crate) fn keep_waiting(&mut self, leads: impl IntoIterator<Item = Hash>) {
         self.tree.keep_waiting(leads);
     }
