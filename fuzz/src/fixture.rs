@@ -78,11 +78,12 @@ pub fn chain_of(blocks: &[Arc<Block<Note>>], config: ChainConfig) -> Blockchain<
     chain
 }
 
-/// Mines blocks on top of a chain, a second apart.
+/// Mines blocks on top of a chain, a second apart, by a clock that is not behind the chain.
 pub fn extend(chain: &mut Blockchain<Note>, len: u64, label: &str) -> Vec<Arc<Block<Note>>> {
     let mut mined = Vec::new();
     for index in 0..len {
         let time = chain.spec().genesis_time().saturating_add(Duration::from_secs(chain.height() + 1));
+        let time = time.max(chain.tip().header().timestamp);
         let template = chain.template_for(Address::ZERO, vec![Note(format!("{label} {index}"))], time);
         let block = Arc::new(template.expect("a good block").mine().expect("every second hash is a block"));
         let _ = chain.import(Arc::clone(&block), START).expect("a good block");
