@@ -396,7 +396,7 @@ impl<T: Transaction> Mempool<T> {
         candidates.iter().take(self.config.max_transactions).take_while(within).count()
     }
 
-    /// Takes out what stands at these places, and what does not apply without it, and returns the ids of all that. If
+    /// Removes the transactions at these places and those that do not apply without them, and returns their ids. If
     /// `spares_own` and this node itself submitted some of what does not apply, it changes nothing and returns `None`.
     fn take_out(
         &mut self,

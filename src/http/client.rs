@@ -28,7 +28,7 @@ impl Client {
         Self { connection: None }
     }
 
-    /// Whether the connection has ended, so that nobody reads the answer.
+    /// Whether the connection has ended, so that an answer would not be read.
     pub(super) fn is_gone(&self) -> bool {
         self.connection.as_ref().is_some_and(|connection| connection.has_changed().is_err())
     }

@@ -79,7 +79,7 @@ impl<T: Transaction> Backend<T> for NodeHandle<T> {
                 None => self.mine_pending().await,
             }
         };
-        // Dropped when the time is up or nobody waits any more, which stops the search.
+        // Dropped when the time is up or the client has left, which stops the search.
         let outcome = self.runtime().block_on(async {
             tokio::select! {
                 outcome = tokio::time::timeout(timeout, mine) => Some(outcome),

@@ -135,7 +135,7 @@ async fn talk<T: Transaction>(
     match written {
         Some(Ok(())) => {}
         Some(Err(reason)) => {
-            // The driver may be gone, and then nobody needs to know.
+            // If the driver is gone, the report is not needed.
             let _ = incoming.send(Incoming::Ended { peer, reason }).await;
         }
         None => {
@@ -226,7 +226,7 @@ async fn write<T: Transaction>(
 }
 
 /// Feeds a message, or what can be said in its place if it has no form on this connection: to end the connection would
-/// have the peer come back and ask again, for ever.
+/// have the peer come back and ask again without end.
 async fn feed<T: Transaction>(
     sender: &mut dyn Sender<T>,
     message: Outgoing<T>,
@@ -237,7 +237,7 @@ async fn feed<T: Transaction>(
         match in_time(sender.feed(&message)).await? {
             Err(TransportError::Unsendable(error)) => {
                 left.extend(substitutes(message.into_message()));
-                // The driver may be gone, and then nobody needs to know.
+                // If the driver is gone, the report is not needed.
                 let _ = incoming.send(Incoming::Unsendable { error: Arc::new(error) }).await;
             }
             fed => fed.map_err(lost)?,

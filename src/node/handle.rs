@@ -57,7 +57,7 @@ impl<T: Transaction> NodeHandle<T> {
 
     /// The chain, to read several things of one moment. Nothing new is taken in while this is held, so hold
     /// it briefly and never across an await, and call no other method of a handle meanwhile: with the node
-    /// waiting to write, a second read on the same thread would wait for ever. A failure of the store that is met here is
+    /// waiting to write, a second read on the same thread would never return. A failure of the store that is met here is
     /// the caller's to report; the methods of the handle that read blocks report theirs to the node.
     pub fn chain(&self) -> ChainRef<'_, T> {
         ChainRef(self.shared.read())

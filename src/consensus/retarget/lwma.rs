@@ -55,7 +55,7 @@ struct Average {
     targets: U512,
     /// The sum of the solve times in milliseconds, the oldest once, the newest as often as there are blocks.
     weighted: u128,
-    /// The same sum of blocks that are on time.
+    /// What `weighted` is if each block took one interval.
     wanted: u128,
 }
 
