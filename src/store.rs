@@ -54,6 +54,18 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// [`StoreError`]; [`StoreError::Full`] where only room is missing.
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError>;
 
+    /// Checks that the store is still where the next opening looks for it. A node asks every
+    /// [`STORE_CHECK`](crate::limits::STORE_CHECK), also if it has nothing to write, and takes no more blocks on an error.
+    ///
+    /// Provided: `Ok`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`], if what was committed would not be found again.
+    fn check_place(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Whether no call ever waits for a device. A node makes way for other tasks before it calls a store that may wait,
     /// which takes some microseconds each time.
     ///

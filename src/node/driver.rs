@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinSet, block_in_place};
-use tokio::time::{sleep_until, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::NodeFailure;
 use super::Shared;
@@ -182,6 +182,8 @@ impl<T: Transaction> Driver<T> {
         // Says what there is to say of the chain that the node begins with.
         self.handle(Input::Timeout);
         let mut prefers_commands = false;
+        let mut store_checks = interval(limits::STORE_CHECK);
+        store_checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let ended = loop {
             prefers_commands = !prefers_commands;
             self.mining.pump(&self.shared);
@@ -208,6 +210,9 @@ impl<T: Transaction> Driver<T> {
                     Err(error) => error.into(),
                 }),
                 Some(_) = self.errands.join_next() => {}
+                _ = store_checks.tick(), if self.waits_for_disk => {
+                    self.on_disk(|driver| driver.with_protocol(Protocol::check_store));
+                }
                 turn = next_turn(&mut commands, &mut inputs, prefers_commands) => match turn {
                     Turn::Command(Some(Command::Shutdown) | None) => break Ok(()),
                     Turn::Command(Some(command)) => self.command(command),

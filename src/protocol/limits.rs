@@ -130,6 +130,9 @@ pub const SAVE_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a store that could not be written to is left alone before it is tried again.
 pub const STORE_RETRY: Duration = Duration::from_secs(5);
 
+/// How often a node checks that its store is still where the next opening looks for it.
+pub const STORE_CHECK: Duration = Duration::from_secs(2);
+
 /// Silence after which a peer is asked whether it is still there.
 pub const PING_INTERVAL: Duration = Duration::from_secs(30);
 

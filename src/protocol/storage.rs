@@ -66,6 +66,17 @@ impl<T: Transaction> Protocol<T> {
         }
     }
 
+    /// Checks that the store is still where the next opening looks for it, and takes in nothing more if it is not. To be
+    /// called every [`limits::STORE_CHECK`].
+    pub(crate) fn check_store(&mut self, now: Now) {
+        if self.is_halted() {
+            return;
+        }
+        if let Err(error) = self.chain.store().check_place() {
+            self.halt(error, now);
+        }
+    }
+
     /// Tries a store again whose time has come.
     pub(super) fn attend_to_storage(&mut self, now: Now) {
         if self.storage.retry.is_none_or(|at| at > now.elapsed) {

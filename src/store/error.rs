@@ -23,6 +23,15 @@ pub enum StoreError {
         /// Where the store is.
         path: PathBuf,
     },
+    /// The store's file was deleted, moved or replaced while it was open: what is written now would not be found again.
+    #[error(
+        "{path} was deleted, moved or replaced while it was open: put it back, or start the program again",
+        path = .path.display()
+    )]
+    Removed {
+        /// Where the store was.
+        path: PathBuf,
+    },
     /// The store was written by a newer version of this crate.
     #[error(
         "{path} has format version {got}, this program knows up to {known}: use a newer program",

@@ -13,12 +13,13 @@ mod tests;
 
 use core::fmt;
 use std::path::Path;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use ::redb::StorageBackend;
 
 use self::backend::Shared;
 use self::checked::Checked;
+use self::file::Place;
 use self::session::Session;
 use super::{Batch, Entries, Keys, Order, Store, StoreError, Table};
 
@@ -37,6 +38,8 @@ pub const DEFAULT_CACHE_BYTES: usize = 32 << 20;
 /// - One process at a time has it: the next one is told [`StoreError::InUse`].
 /// - When the disk is full, commits fail with [`StoreError::Full`] and reads go on. Once there is room, commits
 ///   work again. An empty batch is no way to find out: it writes nothing, and always succeeds.
+/// - When the file is deleted, moved or replaced under a running program, commits fail with [`StoreError::Removed`] and
+///   reads go on. On Unix only; a commit that began before may still be in the file that is gone.
 /// - What is read is what was committed: each 4 KiB of the file have a checksum. Where they are damaged, whatever
 ///   needs them fails with [`StoreError::Damaged`], and the rest goes on. Opening does not look for damage, which
 ///   would be to read the whole file. Panics of redb, which a file without its end leads to, are errors like
@@ -60,6 +63,8 @@ pub const DEFAULT_CACHE_BYTES: usize = 32 << 20;
 pub struct Redb {
     /// Reads share it; a failure has redb opened afresh.
     session: RwLock<Session>,
+    /// `None` for a store that is not in a file.
+    place: Option<Arc<Place>>,
 }
 
 impl Redb {
@@ -84,7 +89,8 @@ impl Redb {
     /// As [`Redb::open`].
     pub fn open_with_cache(directory: impl AsRef<Path>, cache_bytes: usize) -> Result<Self, StoreError> {
         let (path, backend) = file::open(directory.as_ref())?;
-        Self::with_backend(&path, backend, cache_bytes)
+        let place = backend.place();
+        Ok(Self { place: Some(place), ..Self::with_backend(&path, backend, cache_bytes)? })
     }
 
     /// [`Redb::open`] that reads the whole file first. Where it is damaged, what can still be read is copied to a new
@@ -99,19 +105,22 @@ impl Redb {
     pub fn open_for_repair(directory: impl AsRef<Path>) -> Result<Self, StoreError> {
         let directory = directory.as_ref();
         let (path, file) = file::open(directory)?;
+        let place = file.place();
         let file = Shared::new(file);
         let checked = Checked::open(&path, file.clone())
             .and_then(|checked| Session::open(&path, checked, DEFAULT_CACHE_BYTES))
             .and_then(|mut session| session.check().map(|()| session));
         let damage = match checked {
-            Ok(session) => return Ok(Self::with_session(session)),
+            Ok(session) => return Ok(Self { place: Some(place), ..Self::with_session(session) }),
             Err(damage @ StoreError::Damaged(_)) => damage,
             Err(error) => return Err(error),
         };
-        let salvaged = salvage(&path, file, file::open_new(directory)?).and_then(|session| {
+        let new = file::open_new(directory)?;
+        let place = new.place();
+        let salvaged = salvage(&path, file, new).and_then(|session| {
             let session = session.ok_or(damage)?;
             file::put_in_place(directory)?;
-            Ok(Self::with_session(session))
+            Ok(Self { place: Some(place), ..Self::with_session(session) })
         });
         salvaged.inspect_err(|_| file::remove_new(directory))
     }
@@ -127,7 +136,7 @@ impl Redb {
     }
 
     const fn with_session(session: Session) -> Self {
-        Self { session: RwLock::new(session) }
+        Self { session: RwLock::new(session), place: None }
     }
 
     /// Reads, and has redb opened afresh first where an earlier failure asks for it.
@@ -166,6 +175,11 @@ impl Store for Redb {
 
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
         self.session.get_mut().unwrap_or_else(PoisonError::into_inner).commit(batch)
+    }
+
+    fn check_place(&self) -> Result<(), StoreError> {
+        let Some(place) = &self.place else { return Ok(()) };
+        place.check().map_err(|error| failure::from_io(&place.path(), error))
     }
 }
 

@@ -11,6 +11,8 @@ mod netns;
 #[cfg(target_os = "linux")]
 mod partition;
 mod program;
+#[cfg(all(unix, feature = "redb"))]
+mod removed;
 #[cfg(feature = "redb")]
 mod signals;
 #[cfg(feature = "redb")]

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use ::redb::Error as RedbError;
 
+use super::file::Removed;
 use crate::store::{Cause, StoreError};
 
 /// An error with the file that it is about.
@@ -54,6 +55,9 @@ fn from_redb(path: &Path, error: RedbError) -> StoreError {
 /// The same for an error of the file system.
 pub(super) fn from_io(path: &Path, error: io::Error) -> StoreError {
     use io::ErrorKind::{FileTooLarge, InvalidData, QuotaExceeded, StorageFull, UnexpectedEof};
+    if error.get_ref().is_some_and(<dyn Error + Send + Sync>::is::<Removed>) {
+        return StoreError::Removed { path: path.to_owned() };
+    }
     match error.kind() {
         StorageFull | QuotaExceeded | FileTooLarge => StoreError::Full(in_file(path, error)),
         // redb's word for a file of another kind, and the end of the file where a page should be.

@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ::redb::StorageBackend;
 use ::redb::backends::FileBackend;
@@ -53,7 +54,10 @@ fn open_file(path: &Path) -> Result<Locked, StoreError> {
     let file = file.map_err(|error| from_io(path, error))?;
     let lock = file.try_clone().map_err(|error| from_io(path, error))?;
     match file.try_lock() {
-        Ok(()) => contain(path, || Ok(Locked { file: FileBackend::new(file)?, lock })),
+        Ok(()) => {
+            let place = Arc::new(Place { directory: directory_of(path), file: lock });
+            contain(path, || Ok(Locked { file: FileBackend::new(file)?, place }))
+        }
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: path.to_owned() }),
         Err(TryLockError::Error(error)) => Err(from_io(path, error)),
     }
@@ -64,15 +68,73 @@ fn open_file(path: &Path) -> Result<Locked, StoreError> {
 #[derive(Debug)]
 pub(super) struct Locked {
     file: FileBackend,
-    /// The same open file.
-    lock: File,
+    /// Has the same open file, and with it the lock.
+    place: Arc<Place>,
+}
+
+impl Locked {
+    pub(super) fn place(&self) -> Arc<Place> {
+        Arc::clone(&self.place)
+    }
+}
+
+/// Where an open file has its name.
+#[derive(Debug)]
+pub(super) struct Place {
+    directory: PathBuf,
+    file: File,
+}
+
+/// What [`Place::check`] finds. Inside of an [`io::Error`] it passes through redb.
+#[derive(Debug, thiserror::Error)]
+#[error("the file was deleted, moved or replaced while it was open")]
+pub(super) struct Removed;
+
+impl Place {
+    /// Checks that the open file is still in its directory, under its name or the one that it has before it replaces
+    /// another.
+    ///
+    /// # Errors
+    ///
+    /// [`Removed`], and what the system says if it cannot tell.
+    #[cfg(unix)]
+    pub(super) fn check(&self) -> io::Result<()> {
+        use std::os::unix::fs::MetadataExt;
+        // Asked anew, because some file systems number their files as they are looked up.
+        let open = self.file.metadata()?;
+        for name in [FILE_NAME, NEW_NAME] {
+            match fs::metadata(self.directory.join(name)) {
+                Ok(found) if (found.dev(), found.ino()) == (open.dev(), open.ino()) => return Ok(()),
+                Ok(_) => {}
+                Err(error)
+                    if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::Error::new(io::ErrorKind::NotFound, Removed))
+    }
+
+    /// The standard library does not say which file has a name here.
+    #[cfg(not(unix))]
+    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "as on Unix")]
+    pub(super) fn check(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    pub(super) fn path(&self) -> PathBuf {
+        self.directory.join(FILE_NAME)
+    }
+}
+
+fn directory_of(path: &Path) -> PathBuf {
+    path.parent().unwrap_or(path).to_owned()
 }
 
 impl Drop for Locked {
     fn drop(&mut self) {
         // To close it is not enough: a child process that is being started has copies of all files that are open, and
         // with them the lock, until it runs its program. Where this fails, closing it has to do.
-        let _ = self.lock.unlock();
+        let _ = self.place.file.unlock();
     }
 }
 
@@ -90,7 +152,9 @@ impl StorageBackend for Locked {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.file.sync_data()
+        self.file.sync_data()?;
+        // Nothing is durable in a file that nobody can open again.
+        self.place.check()
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
@@ -125,7 +189,7 @@ mod tests {
     fn a_copy_in_a_child_keeps_no_lock() {
         let directory = tempfile::tempdir().unwrap();
         let (_, file) = open(directory.path()).unwrap();
-        let copy = file.lock.try_clone().unwrap();
+        let copy = file.place.file.try_clone().unwrap();
         assert!(matches!(open(directory.path()), Err(StoreError::InUse { .. })));
         drop(file);
         drop(open(directory.path()).unwrap());
