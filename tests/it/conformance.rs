@@ -109,6 +109,15 @@ fn a_decoder_in_another_language_reads_the_same() {
     let (stdout, stderr) =
         (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{stdout}{stderr}");
+    for checked in [
+        "mined_block.txt: 1 block with proof of work",
+        "archive.txt: 2 blocks with proof of work",
+        "default_spec.txt: the genesis block from its spec",
+        "/spec.txt: the genesis block from its spec",
+        "retarget.txt: 200 targets under each of 6 rules, 5 values of work",
+    ] {
+        assert!(stdout.contains(checked), "{checked} is missing: {stdout}");
+    }
     let read = KINDS.len() as u64 * SAMPLE;
     assert!(stdout.contains(&format!("{read} messages in 3 formats")), "{stdout}{stderr}");
     for kind in KINDS {

@@ -5,6 +5,7 @@
 use std::fmt::{Display, Write};
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use hashloom::{
     Block, Blockchain, ChainSpec, CompactTarget, Hash, Header, Retarget, Target, Timestamp, merkle,
@@ -13,15 +14,38 @@ use hashloom::{
 
 #[test]
 fn default_spec() {
-    let spec = ChainSpec::default();
+    check(
+        "default_spec.txt",
+        "The rules of the default chain and what follows from them.",
+        &rules_of(&ChainSpec::default()),
+    );
+}
+
+/// The values are those of `docs/consensus.md` and `tests/node/decode.mjs`.
+#[test]
+fn spec_that_differs_from_the_default_in_every_field() {
+    let spec = ChainSpec::builder("Vereinschronik Übersee")
+        .genesis_time(Timestamp::from_millis(1_800_000_000_000))
+        .easiest_target(CompactTarget::from_bits(0x1e7f_ff80))
+        .block_interval(Duration::from_millis(2_500))
+        .retarget(Retarget::Asert { half_life_ms: 3_600_000 })
+        .max_block_bytes(300_000)
+        .max_block_transactions(200)
+        .max_future_drift(Duration::from_secs(15))
+        .finality_depth(Some(100))
+        .build()
+        .unwrap();
+    check("spec.txt", "The rules of another chain and what follows from them.", &rules_of(&spec));
+}
+
+fn rules_of(spec: &ChainSpec) -> Vec<(&'static str, String)> {
     let genesis: Block = spec.genesis();
-    let lines = [
+    vec![
         ("commitment", spec.commitment().to_string()),
-        ("rules", hex::encode(postcard::to_allocvec(&spec).unwrap())),
+        ("rules", hex::encode(postcard::to_allocvec(spec).unwrap())),
         ("genesis hash", genesis.hash().to_string()),
         ("genesis header", hex::encode(genesis.header().to_bytes())),
-    ];
-    check("default_spec.txt", "The rules of the default chain and what follows from them.", &lines);
+    ]
 }
 
 #[test]

@@ -1,18 +1,30 @@
-// Reads what a hashloom peer writes, by docs/protocol.md and docs/architecture.md alone: every kind of message in JSON, bincode
-// and postcard, field by field the same; and blocks, whose hashes, proof of work and Merkle roots it computes itself.
+// Reads what a hashloom peer writes, by docs/protocol.md, docs/architecture.md and docs/consensus.md alone: every kind of
+// message in JSON, bincode and postcard, field by field the same; and blocks, whose hashes, proof of work, Merkle roots,
+// targets and genesis it computes itself.
 //
 //   node tests/node/decode.mjs [directory with message.json.txt, message.bincode.txt, message.postcard.txt]...
 //
 // Without a directory: tests/golden. Shares no code with the crate and needs nothing but Node.js.
 
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-
-const sha256 = (...parts) => parts.reduce((hash, part) => hash.update(part), createHash("sha256")).digest();
-const hex = (bytes) => Buffer.from(bytes).toString("hex");
+import {
+  DEFAULT_SPEC,
+  RULES,
+  commitment,
+  fromCompact,
+  genesisHeader,
+  hex,
+  median,
+  nextTarget,
+  sha256,
+  specBytes,
+  toCompact,
+  varint,
+  work,
+} from "./consensus.mjs";
 
 // Reads values from the front of a frame. Integers become BigInt, so that none is rounded.
 class Reader {
@@ -229,34 +241,38 @@ function merkleRoot(leaves) {
 // The canonical bytes of a text: its length as a varint, and its bytes.
 function canonicalText(text) {
   const bytes = Buffer.from(text, "utf-8");
-  const prefix = [];
-  let length = bytes.length;
-  for (; length >= 0x80; length >>= 7) {
-    prefix.push((length & 0x7f) | 0x80);
-  }
-  return Buffer.concat([Buffer.of(...prefix, length), bytes]);
+  return Buffer.concat([varint(BigInt(bytes.length)), bytes]);
 }
 
 const transactionIds = (block) => block.data.map((text) => leaf(canonicalText(text)));
 
-// The target that a compact form stands for: a mantissa of three bytes and the number of bytes, as in Bitcoin.
-function target(compact) {
-  const bits = Number.parseInt(compact, 16);
-  const [size, mantissa] = [bits >>> 24, BigInt(bits & 0x007fffff)];
-  return size <= 3 ? mantissa >> BigInt(8 * (3 - size)) : mantissa << BigInt(8 * (size - 3));
-}
+const target = (compact) => fromCompact(BigInt(`0x${compact}`));
 
-// Checks what a header says of its block, and what can be checked of the blocks before it. `hashes` are those of all
-// blocks before it.
-function checkBlock(block, hashes) {
+// The chain of the golden blocks.
+const GOLDEN_SPEC = { ...DEFAULT_SPEC, name: "golden", easiest_target: 0x2000ffffn, retarget: { rule: "Fixed" } };
+
+// The size that counts against the limit: the header's bytes and the canonical bytes of the transactions.
+const blockSize = (block) =>
+  block.data.reduce((size, text) => size + BigInt(canonicalText(text).length), BigInt(HEADER_BYTES));
+
+// Checks a block of a chain by all rules but those of the clock and the application. `before` are the headers of all
+// blocks before it, genesis first.
+function checkBlock(block, before, spec) {
   const { header } = block;
   const hash = sha256(headerBytes(header));
-  assert.equal(header.height, BigInt(hashes.length));
-  assert.equal(header.previous_hash, hex(hashes.at(-1)));
-  assert.equal(header.merkle_root, hex(merkleRoot(transactionIds(block))));
-  assert.equal(header.history_root, hex(merkleRoot(hashes.map(leaf))));
-  assert.ok(BigInt(`0x${hex(hash)}`) <= target(header.target), "no proof of work");
+  assert.equal(header.version, 1n);
   assert.ok(header.nonce < 1n << 53n);
+  assert.ok(BigInt(`0x${hex(hash)}`) <= target(header.target), "no proof of work");
+  assert.ok(BigInt(block.data.length) <= spec.max_block_transactions);
+  assert.equal(header.merkle_root, hex(merkleRoot(transactionIds(block))));
+  assert.ok(blockSize(block) <= spec.max_block_bytes);
+  const hashes = before.map((ancestor) => sha256(headerBytes(ancestor)));
+  assert.equal(header.previous_hash, hex(hashes.at(-1)));
+  assert.equal(header.height, BigInt(before.length));
+  const [T, G] = [(height) => before[height].timestamp, (height) => target(before[height].target)];
+  assert.equal(BigInt(`0x${header.target}`), nextTarget(spec, header.height - 1n, T, G));
+  assert.ok(header.timestamp > median(before.slice(-11).map((ancestor) => ancestor.timestamp)), "not after the median");
+  assert.equal(header.history_root, hex(merkleRoot(hashes.map(leaf))));
   return hash;
 }
 
@@ -301,9 +317,7 @@ function checkMinedBlock(path) {
   reader.end();
   assert.equal(hex(headerBytes(block.header)), golden.header);
   assert.equal(transactionIds(block).map(hex).join(" "), golden["transaction ids"]);
-  // It stands on the genesis block.
-  const genesis = Buffer.from(block.header.previous_hash, "hex");
-  assert.equal(hex(checkBlock(block, [genesis])), golden.hash);
+  assert.equal(hex(checkBlock(block, [genesisHeader(GOLDEN_SPEC)], GOLDEN_SPEC)), golden.hash);
   console.log(`${path}: 1 block with proof of work`);
 }
 
@@ -315,38 +329,88 @@ function checkArchive(path) {
   let running = sha256(reader.bytes.subarray(0, headLength));
   const checksum = () => assert.equal(hex(reader.take(8)), hex(running.subarray(0, 8)));
   reader.take(12);
-  const hashes = [Buffer.from(reader.take(32))];
+  const headers = [genesisHeader(GOLDEN_SPEC)];
+  assert.equal(hex(reader.take(32)), hex(sha256(headerBytes(headers[0]))));
   assert.equal(reader.take(8).readBigUInt64BE(), 1n);
   const count = Number(reader.take(8).readBigUInt64BE());
   reader.take(headLength - reader.at);
   checksum();
+  let tip;
   for (let number = 0; number < count; number++) {
     const length = reader.take(4);
     const bytes = reader.take(length.readUInt32BE());
     running = sha256(running, length, bytes);
     checksum();
-    const block = new Postcard(bytes);
-    hashes.push(checkBlock(readBlock(block), hashes));
-    block.end();
+    const inner = new Postcard(bytes);
+    const block = readBlock(inner);
+    inner.end();
+    tip = checkBlock(block, headers, GOLDEN_SPEC);
+    headers.push(block.header);
   }
   const end = reader.take(12);
   assert.deepEqual([end.readUInt32BE(), end.readBigUInt64BE(4)], [0, BigInt(count)]);
   assert.equal(hex(reader.take(32)), hex(sha256(running, end)));
   reader.end();
-  assert.equal(hex(hashes.at(-1)), golden.tip);
+  assert.equal(hex(tip), golden.tip);
   console.log(`${path}: ${count} blocks with proof of work`);
 }
 
-function checkGenesis(path) {
+// The chain of spec.txt.
+const OTHER_SPEC = {
+  name: "Vereinschronik Übersee",
+  genesis_time: 1800000000000n,
+  easiest_target: 0x1e7fff80n,
+  block_interval_ms: 2500n,
+  retarget: { rule: "Asert", half_life_ms: 3600000n },
+  max_block_bytes: 300000n,
+  max_block_transactions: 200n,
+  max_future_drift_ms: 15000n,
+  finality_depth: 100n,
+};
+
+function checkGenesis(path, spec) {
   const golden = values(path);
-  const commitment = sha256("hashloom chain spec v1", Buffer.of(0), Buffer.from(golden.rules, "hex"));
-  assert.equal(hex(commitment), golden.commitment);
-  const bytes = Buffer.from(golden["genesis header"], "hex");
-  const header = readHeader(new Reader(bytes));
+  assert.equal(hex(specBytes(spec)), golden.rules);
+  assert.equal(hex(commitment(spec)), golden.commitment);
+  const bytes = headerBytes(genesisHeader(spec));
+  assert.equal(hex(bytes), golden["genesis header"]);
   assert.equal(hex(sha256(bytes)), golden["genesis hash"]);
-  assert.equal(header.previous_hash, golden.commitment);
-  assert.deepEqual([header.merkle_root, header.history_root], [hex(merkleRoot([])), hex(merkleRoot([]))]);
-  console.log(`${path}: the genesis block`);
+  console.log(`${path}: the genesis block from its spec`);
+}
+
+// The targets of every retargeting rule along a chain of timestamps, and the work of targets.
+function checkRetargeting(path) {
+  const golden = values(path);
+  const easiest_target = BigInt(`0x${golden["easiest target"]}`);
+  const block_interval_ms = BigInt(golden["interval in milliseconds"]);
+  const timestamps = golden.timestamps.split(" ").map(BigInt);
+  const seen = new Set();
+  let works = 0;
+  for (const [name, value] of Object.entries(golden)) {
+    const [what, bytes] = name.split(" ");
+    if (what === "work") {
+      assert.equal(work(target(bytes)).toString(), value);
+      assert.equal(toCompact(target(bytes)), BigInt(`0x${bytes}`));
+      works += 1;
+    }
+    if (what !== "rule") {
+      continue;
+    }
+    const reader = new Postcard(Buffer.from(bytes, "hex"));
+    const [rule, fields] = RULES[Number(reader.kind())];
+    const retarget = { rule, ...Object.fromEntries(fields.map((field) => [field, reader.u64()])) };
+    reader.end();
+    const spec = { ...DEFAULT_SPEC, easiest_target, block_interval_ms, retarget };
+    const compact = [easiest_target];
+    const [T, G] = [(height) => timestamps[height - 1n], (height) => fromCompact(compact[height])];
+    timestamps.forEach((_, p) => compact.push(nextTarget(spec, BigInt(p), T, G)));
+    const shown = compact.slice(1).map((bits) => bits.toString(16).padStart(8, "0"));
+    assert.equal(shown.join(" "), value, name);
+    seen.add(rule);
+  }
+  assert.deepEqual([...seen].sort(), RULES.map(([rule]) => rule).sort(), "a rule without targets");
+  assert.ok(works > 0);
+  console.log(`${path}: ${timestamps.length} targets under each of ${seen.size} rules, ${works} values of work`);
 }
 
 const given = process.argv.slice(2);
@@ -356,7 +420,9 @@ for (const directory of given.length > 0 ? given : [golden]) {
   for (const [file, check] of [
     ["mined_block.txt", checkMinedBlock],
     ["archive.txt", checkArchive],
-    ["default_spec.txt", checkGenesis],
+    ["default_spec.txt", (path) => checkGenesis(path, DEFAULT_SPEC)],
+    ["spec.txt", (path) => checkGenesis(path, OTHER_SPEC)],
+    ["retarget.txt", checkRetargeting],
   ]) {
     const path = join(directory, file);
     if (existsSync(path)) {
