@@ -77,7 +77,7 @@ pub use miner::{
 pub use protocol::{
     Ban, ClockBehind, CloseReason, ConnectError, Direction, Event, Hello, HostError, Input, KnownAddress,
     Message, MessageKind, Now, Output, PeerAddr, PeerAddrError, PeerHost, PeerId, PeerInfo, Protocol,
-    ProtocolConfig, Reach, RemovalReason, TemplateError, Tip, limits,
+    ProtocolConfig, Reach, RefusedBranch, RemovalReason, TemplateError, Tip, limits,
 };
 
 #[cfg(feature = "node")]

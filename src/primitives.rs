@@ -24,5 +24,6 @@ pub use hash::Hash;
 pub use header::Header;
 pub use target::{CompactTarget, CompactTargetError, Difficulty, Target};
 pub use transaction::{Context, EncodeError, Rejected, Transaction};
+pub(crate) use units::Span;
 pub use units::{Address, Timestamp};
 pub use work::Work;

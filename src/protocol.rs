@@ -17,7 +17,9 @@ pub mod limits;
 mod message;
 mod minable;
 mod peer;
+mod refusal;
 mod relay;
+mod report;
 mod reputation;
 mod saved;
 mod storage;
@@ -41,6 +43,7 @@ pub use minable::TemplateError;
 #[cfg(feature = "node")]
 pub(crate) use minable::check_sendable;
 pub use peer::PeerInfo;
+pub use refusal::RefusedBranch;
 pub use reputation::Ban;
 
 use crate::chain::{Blockchain, Verdict};
@@ -54,6 +57,7 @@ use dialer::Dialer;
 use discovery::Discovery;
 use peer::{Overdue, Peer};
 use relay::Relay;
+use report::Report;
 use reputation::Reputation;
 use saved::Saved;
 use storage::Storage;
@@ -91,6 +95,7 @@ pub struct Protocol<T: Transaction = String> {
     outputs: VecDeque<Output<T>>,
     storage: Storage,
     clock: ClockWatch,
+    refusals: Report,
     saved: Saved,
 }
 
@@ -139,6 +144,7 @@ impl<T: Transaction> Protocol<T> {
             outputs: VecDeque::new(),
             storage: Storage::default(),
             clock: ClockWatch::default(),
+            refusals: Report::default(),
             saved: Saved::default(),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::protocol::{ClockBehind, CloseReason, Event, PeerAddr, RemovalReason};
+use crate::protocol::{ClockBehind, CloseReason, Event, PeerAddr, RefusedBranch, RemovalReason};
 use crate::transport::throttle::Throttle;
 
 /// Lines a minute about peers that come, go and are banned: those of a node whose peers are well, with room to spare.
@@ -128,6 +128,10 @@ fn log<T>(event: &Event<T>) {
             );
         }
         Event::ClockCaughtUp => tracing::info!("the clock has caught up, nothing waits for it any more"),
+        Event::BranchRefused(RefusedBranch { error, work, peers, .. }) => {
+            tracing::warn!(%error, %work, peers, "peers have a branch with more work, which this node refuses");
+        }
+        Event::BranchRefusalEnded => tracing::info!("no peer has a branch with more work that is refused"),
         Event::HostBanned { host, duration } => {
             tracing::warn!(%host, seconds = duration.as_secs(), "host banned");
         }

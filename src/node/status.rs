@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Shared;
 use crate::primitives::{CompactTarget, Difficulty, Hash, Timestamp, Transaction, Work};
-use crate::protocol::{ClockBehind, PeerAddr, Protocol};
+use crate::protocol::{ClockBehind, PeerAddr, Protocol, RefusedBranch};
 
 /// A node at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -46,6 +46,8 @@ pub struct Status {
     pub halted: bool,
     /// How far the clock is behind, if blocks or headers wait for it.
     pub clock_behind: Option<ClockBehind>,
+    /// A branch with more work than this chain that peers have and this node refuses, if there is one.
+    pub refused_branch: Option<RefusedBranch>,
     /// What is being mined, if anything is.
     pub mining: Option<MiningStatus>,
     /// Why continuous mining fails, until it finds a block again.
@@ -106,6 +108,7 @@ impl Status {
             store_error: protocol.store_error().map(ToString::to_string),
             halted: protocol.is_halted(),
             clock_behind: protocol.clock_behind(shared.clock.now().wall),
+            refused_branch: protocol.refused_branch(),
             mining,
             mining_error: shared
                 .mining_error

@@ -44,6 +44,32 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// A duration as people read it, in its two largest units: `3 d 4 h`, `59 min 30 s`, `12.5 s`, `40 ms`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span(pub(crate) Duration);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MINUTE: u64 = 60;
+        const HOUR: u64 = 60 * MINUTE;
+        const DAY: u64 = 24 * HOUR;
+        let (seconds, millis) = (self.0.as_secs(), self.0.subsec_millis());
+        let (large, large_unit, small, small_unit) = match seconds {
+            0 => return write!(f, "{millis} ms"),
+            1..MINUTE if millis == 0 => return write!(f, "{seconds} s"),
+            1..MINUTE => {
+                let thousandths = format!("{millis:03}");
+                return write!(f, "{seconds}.{} s", thousandths.trim_end_matches('0'));
+            }
+            MINUTE..HOUR => (seconds / MINUTE, "min", seconds % MINUTE, "s"),
+            HOUR..DAY => (seconds / HOUR, "h", seconds % HOUR / MINUTE, "min"),
+            DAY.. => (seconds / DAY, "d", seconds % DAY / HOUR, "h"),
+        };
+        write!(f, "{large} {large_unit}")?;
+        if small > 0 { write!(f, " {small} {small_unit}") } else { Ok(()) }
+    }
+}
+
 /// Who mined a block: 20 bytes that the application gives a meaning. All zeros where nobody claims it.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address([u8; 20]);
@@ -58,6 +84,24 @@ impl Address {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case(0, "0 ms")]
+    #[case(999, "999 ms")]
+    #[case(1_000, "1 s")]
+    #[case(1_050, "1.05 s")]
+    #[case(59_999, "59.999 s")]
+    #[case(60_000, "1 min")]
+    #[case(3_599_999, "59 min 59 s")]
+    #[case(3_600_000, "1 h")]
+    #[case(3_660_000, "1 h 1 min")]
+    #[case(86_400_000, "1 d")]
+    #[case(1_767_225_600_000, "20454 d")]
+    #[case(1_767_229_200_000, "20454 d 1 h")]
+    fn a_span_has_the_two_largest_units(#[case] millis: u64, #[case] expected: &str) {
+        assert_eq!(Span(Duration::from_millis(millis)).to_string(), expected);
+    }
 
     #[test]
     fn timestamp_arithmetic_saturates() {

@@ -6,6 +6,7 @@ use core::time::Duration;
 use serde::{Serialize, Serializer};
 
 use super::io::{Event, Now};
+use super::report::{Change, Report};
 use super::{Protocol, limits};
 use crate::primitives::{Timestamp, Transaction};
 
@@ -30,10 +31,8 @@ fn millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S:
 /// What the application was told of the clock, and when it is looked at again.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ClockWatch {
-    /// Whether the last event said that the clock is behind.
-    is_reported: bool,
-    /// Before this nothing more is said: headers that are a little early come again and again.
-    quiet_until: Duration,
+    /// Headers that are a little early come again and again.
+    report: Report,
     check: Option<Duration>,
 }
 
@@ -58,16 +57,9 @@ impl<T: Transaction> Protocol<T> {
     /// Tells the application when the clock begins to be behind and when it has caught up.
     pub(crate) fn watch_clock(&mut self, now: Now) {
         let behind = self.clock_behind(now.wall);
-        match behind {
-            Some(behind) if !self.clock.is_reported && self.clock.quiet_until <= now.elapsed => {
-                self.clock.is_reported = true;
-                self.clock.quiet_until = now.elapsed + limits::CLOCK_REPORT_INTERVAL;
-                self.event(Event::ClockBehind(behind));
-            }
-            None if self.clock.is_reported => {
-                self.clock.is_reported = false;
-                self.event(Event::ClockCaughtUp);
-            }
+        match (self.clock.report.update(behind.is_some(), now), behind) {
+            (Some(Change::Begun), Some(behind)) => self.event(Event::ClockBehind(behind)),
+            (Some(Change::Ended), _) => self.event(Event::ClockCaughtUp),
             _ => {}
         }
         self.clock.check = behind.map(|behind| {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use super::address::PeerAddr;
 use super::io::PeerId;
 use super::limits;
+use crate::primitives::Span;
 
 /// Why an address is not dialled.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,7 +20,7 @@ pub enum ConnectError {
         address: PeerAddr,
     },
     /// Its host is banned.
-    #[error("{address} is banned for another {} s", .remaining.as_secs())]
+    #[error("{address} is banned for another {}", Span(*.remaining))]
     Banned {
         /// The address.
         address: PeerAddr,

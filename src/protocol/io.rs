@@ -12,8 +12,9 @@ use super::clock::ClockBehind;
 use super::discovery::Reach;
 use super::host::PeerHost;
 use super::message::Message;
+use super::refusal::RefusedBranch;
 use crate::consensus::BlockError;
-use crate::primitives::{Block, Hash, Timestamp};
+use crate::primitives::{Block, Hash, Span, Timestamp};
 use crate::store::StoreError;
 
 /// The time of a call. Timers run on `elapsed`, which never goes back; blocks are stamped with `wall`, which may.
@@ -168,6 +169,11 @@ pub enum Event<T = String> {
     ClockBehind(ClockBehind),
     /// Nothing waits for the clock any more.
     ClockCaughtUp,
+    /// Peers have a branch with more work than the chain of this node, which refuses it: the two do not come to the same
+    /// chain. Said when it begins, and at most once in ten minutes.
+    BranchRefused(RefusedBranch),
+    /// No peer has such a branch any more.
+    BranchRefusalEnded,
     /// A peer finished its handshake.
     PeerConnected {
         /// The connection.
@@ -342,7 +348,7 @@ pub enum CloseReason {
     #[error("gave way to another peer")]
     Evicted,
     /// The peer's host is banned.
-    #[error("banned for another {} s", .remaining.as_secs())]
+    #[error("banned for another {}", Span(*.remaining))]
     Banned {
         /// For how long yet.
         remaining: Duration,

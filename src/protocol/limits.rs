@@ -118,8 +118,8 @@ pub const MIN_RETRY: Duration = Duration::from_secs(1);
 /// How often the time of day is looked at while blocks or headers wait for it. It may be set at any moment.
 pub const CLOCK_CHECK: Duration = Duration::from_secs(1);
 
-/// The shortest time between two events that say that the clock is behind.
-pub const CLOCK_REPORT_INTERVAL: Duration = Duration::from_secs(600);
+/// The shortest time between two events that say that the clock is behind, or that a branch is refused.
+pub const REPORT_INTERVAL: Duration = Duration::from_secs(600);
 
 /// How long nothing is asked of a peer whose branch found no room beside the best chain.
 pub const FULL_PAUSE: Duration = Duration::from_secs(20);

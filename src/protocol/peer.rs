@@ -11,6 +11,7 @@ use super::host::PeerHost;
 use super::io::{CloseReason, Direction, Now, PeerId};
 use super::limits;
 use super::message::{Hello, Message};
+use super::refusal::Refused;
 use crate::mempool::RecentSet;
 use crate::primitives::{Hash, Timestamp, Work};
 
@@ -40,6 +41,8 @@ pub(super) struct Peer {
     pub(super) headers_asked: Option<Duration>,
     /// A header whose time had not come, to be asked for again.
     pub(super) early_header: Option<EarlyHeader>,
+    /// The branch of the peer that was refused last and may be good for others.
+    pub(super) refused: Option<Refused>,
     /// Until when nothing is asked for, because there was no room for it.
     pub(super) paused: Option<Duration>,
     pub(super) blocks: BTreeSet<Hash>,
@@ -103,6 +106,7 @@ impl Peer {
             headers_void: false,
             headers_asked: None,
             early_header: None,
+            refused: None,
             paused: None,
             blocks: BTreeSet::new(),
             blocks_deadline: now,

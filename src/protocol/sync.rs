@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use super::io::{CloseReason, Event, Now, PeerId};
 use super::message::Message;
-use super::peer::{EarlyHeader, Peer, Shown};
+use super::peer::{Peer, Shown};
 use super::relay::work_of;
 use super::{Protocol, limits};
 use crate::chain::{ImportedAll, Known, Verdict};
-use crate::consensus::{BlockError, Fault};
-use crate::primitives::{Block, Hash, HashSet, Header, Transaction};
+use crate::consensus::BlockError;
+use crate::primitives::{Block, Hash, HashSet, Header, Transaction, Work};
 use crate::store::StoreError;
 
 impl<T: Transaction> Protocol<T> {
@@ -103,12 +103,15 @@ impl<T: Transaction> Protocol<T> {
         let is_far = |pair: &[Header]| pair[1].height > horizon.kept && pair[1].height == pair[0].height + 1;
         let far = headers.windows(2).position(is_far).map(|before| before + 1);
         let within = &headers[..far.unwrap_or(headers.len())];
-        for (header, hash) in within.iter().zip(hashes) {
-            if let Err(error) = self.chain.import_hashed_header(hash, header, now.wall) {
-                refused = Some((hash, error));
+        for (index, (header, hash)) in within.iter().zip(&hashes).enumerate() {
+            if let Err(error) = self.chain.import_hashed_header(*hash, header, now.wall) {
+                refused = Some((index, error));
                 break;
             }
-            last = Some((header.height, hash));
+            last = Some((header.height, *hash));
+        }
+        if refused.is_none() && last.is_some() {
+            self.accepted_from(id, false);
         }
         // What came before a refused header counts.
         let last = last.and_then(|(height, hash)| self.showed(id, height, &hash));
@@ -123,7 +126,10 @@ impl<T: Transaction> Protocol<T> {
             (Some((_, BlockError::UnknownParent { parent })), _) => {
                 Err(CloseReason::UnconnectedHeaders { parent })
             }
-            (Some((hash, error)), _) => self.blame(id, hash, error, now),
+            (Some((index, error)), _) => {
+                let shown = self.proven_work(headers.iter().zip(&hashes).skip(index));
+                self.blame(id, hashes[index], error, shown, now)
+            }
             (None, Some(last)) if headers.len() >= limit || far.is_some() => {
                 // A peer that says the same again and again is not listened to.
                 let is_further = before.is_none_or(|before| last.height > before.height);
@@ -153,6 +159,7 @@ impl<T: Transaction> Protocol<T> {
         }
         match self.chain.import_hashed_header(hash, header, now.wall) {
             Ok(_) => {
+                self.accepted_from(id, false);
                 self.showed(id, header.height, &hash);
                 self.settle_claims();
                 Ok(())
@@ -164,7 +171,10 @@ impl<T: Transaction> Protocol<T> {
                 self.wants_headers(id, hash);
                 Ok(())
             }
-            Err(error) => self.blame(id, hash, error, now),
+            Err(error) => {
+                let shown = self.proven_work([(header, &hash)]);
+                self.blame(id, hash, error, shown, now)
+            }
         }
     }
 
@@ -215,8 +225,12 @@ impl<T: Transaction> Protocol<T> {
         let outcome = blocks_at.into_iter().zip(verdicts).try_for_each(|((height, hash), verdict)| {
             let verdict = match verdict {
                 Ok(verdict) => verdict,
-                Err(error) => return self.blame(id, hash, error, now),
+                Err(error) => {
+                    let shown = self.known(&hash).map_or(Work::ZERO, |shown| shown.work);
+                    return self.blame(id, hash, error, shown, now);
+                }
             };
+            self.accepted_from(id, true);
             if verdict == Verdict::Kept
                 && let Some(peer) = self.peers.get_mut(&id)
             {
@@ -305,6 +319,7 @@ impl<T: Transaction> Protocol<T> {
         self.request_blocks(now);
         self.request_transactions(now);
         self.watch_clock(now);
+        self.watch_refusals(now);
     }
 
     fn request_headers(&mut self, now: Now) {
@@ -430,31 +445,6 @@ impl<T: Transaction> Protocol<T> {
             peer.wants_headers = true;
             peer.claimed = Some(hash);
         }
-    }
-
-    /// Closes the connection for what no honest peer sends, and nothing else. What time or room can change is
-    /// asked for again.
-    fn blame(&mut self, id: PeerId, hash: Hash, error: BlockError, now: Now) -> Result<(), CloseReason> {
-        if error.fault() == Fault::Peer {
-            return Err(CloseReason::InvalidBlock { hash, error });
-        }
-        let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
-        match error {
-            BlockError::TimestampTooLate { .. } if flaw!(ForgetsTheFuture) => {}
-            BlockError::TimestampTooLate { got, .. } => {
-                let retry = now.elapsed + limits::MIN_RETRY;
-                peer.early_header = Some(EarlyHeader { timestamp: got, retry });
-            }
-            BlockError::SideBranchesFull { .. } => {
-                peer.wants_headers = true;
-                peer.paused = Some(now.elapsed + limits::FULL_PAUSE);
-            }
-            // Asked for at once, it would be sent again and again.
-            BlockError::SideBytesFull { .. } => peer.paused = Some(now.elapsed + limits::FULL_PAUSE),
-            BlockError::Store(error) => self.read_failed(error),
-            _ => {}
-        }
-        Ok(())
     }
 
     /// How far the headers of a peer may be ahead, by whether it is [on trial](Self::is_on_trial).

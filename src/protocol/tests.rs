@@ -14,6 +14,7 @@ mod low_work;
 mod minable;
 mod network;
 mod overdue;
+mod refusal;
 mod relay;
 mod remembered;
 mod replies;
