@@ -41,15 +41,15 @@
 //!
 //! | status | codes |
 //! | --- | --- |
-//! | 400 | `bad_request`, `bad_json`, `bad_query`, `bad_block_id`, `bad_address`, `bad_peer_id`, `bad_host` |
+//! | 400 | `bad_request`, `bad_json`, `bad_query`, `bad_block_id`, `bad_address`, `bad_peer_id`, `bad_transaction_id`, `bad_host` |
 //! | 403 | `host_not_allowed`, `cross_origin` |
-//! | 404 | `not_found`, `block_not_found`, `peer_not_found`, `ban_not_found` |
+//! | 404 | `not_found`, `block_not_found`, `peer_not_found`, `transaction_not_found`, `address_not_found`, `ban_not_found` |
 //! | 405 (with `Allow`) | `method_not_allowed` |
 //! | 408 | `request_timeout` |
 //! | 409 | `already_pending`, `already_mined`, `already_connected`, `peer_banned` |
 //! | 413 | `body_too_large` |
 //! | 415 | `unsupported_media_type` |
-//! | 422 | `transaction_rejected`, `transaction_not_encodable`, `transaction_too_large`, `block_too_large` |
+//! | 422 | `transaction_rejected`, `transaction_not_encodable`, `transaction_panicked`, `transaction_too_large`, `block_too_large` |
 //! | 500 | `internal` |
 //! | 501 | `upgrade_unsupported`, `no_transport` |
 //! | 503 (with `Retry-After`) | `busy`, `mempool_full`, `mining_timeout`, `clock_behind`, `too_many_peers`, `store_failed`, `node_failed`, `shutting_down` |

@@ -1,7 +1,7 @@
 //! Why a block is refused: one variant per rule, each with what it got and what the rule asks for.
 
 use crate::primitives::{
-    CompactTarget, CompactTargetError, EncodeError, Hash, Header, Panicked, Rejected, Timestamp,
+    CompactTarget, CompactTargetError, EncodeError, Hash, Header, Panicked, Rejected, Span, Timestamp,
 };
 use crate::store::StoreError;
 
@@ -53,7 +53,10 @@ pub enum BlockError {
         target: CompactTarget,
     },
     /// The timestamp is not later than the median of the eleven before it.
-    #[error("timestamp is {got}, expected later than the median of the blocks before, {median}")]
+    #[error(
+        "timestamp is {} before the median of the blocks before, expected later than it",
+        Span(.median.saturating_since(*.got))
+    )]
     TimestampTooEarly {
         /// The header's timestamp.
         got: Timestamp,
@@ -61,7 +64,10 @@ pub enum BlockError {
         median: Timestamp,
     },
     /// The timestamp is further ahead of the clock than the spec's drift allows.
-    #[error("timestamp is {got}, expected at most {limit}")]
+    #[error(
+        "timestamp is too far ahead of the clock, by {} more than the rules of the chain allow; one of the clocks may be wrong",
+        Span(.got.saturating_since(*.limit))
+    )]
     TimestampTooLate {
         /// The header's timestamp.
         got: Timestamp,
@@ -294,6 +300,15 @@ impl BlockError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_in_units_that_people_read() {
+        let at = |minutes: u64| Timestamp::from_millis(1_800_000_000_000 + minutes * 60_000);
+        let late = BlockError::TimestampTooLate { got: at(150), limit: at(0) }.to_string();
+        assert!(late.contains("by 2 h 30 min more than the rules of the chain allow"), "{late}");
+        let early = BlockError::TimestampTooEarly { got: at(0), median: at(1) }.to_string();
+        assert!(early.starts_with("timestamp is 1 min before the median"), "{early}");
+    }
 
     #[test]
     fn a_bad_ancestor_has_the_rule_and_the_fault_of_its_own_error() {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::retarget::{Retarget, RetargetError};
 use crate::primitives::{
-    Address, Block, BodyDigest, CompactTarget, CompactTargetError, Hash, Header, Target, Timestamp,
+    Address, Block, BodyDigest, CompactTarget, CompactTargetError, Hash, Header, Span, Target, Timestamp,
     Transaction, merkle,
 };
 
@@ -277,6 +277,10 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+fn span(millis: u64) -> Span {
+    Span(Duration::from_millis(millis))
+}
+
 fn check_interval(rule: &'static str, min_ms: u64, got_ms: u64) -> Result<(), SpecError> {
     let max_ms = millis(ChainSpec::MAX_INTERVAL);
     if (min_ms..=max_ms).contains(&got_ms) {
@@ -311,7 +315,7 @@ pub enum SpecError {
         expected: CompactTarget,
     },
     /// A time is out of its range.
-    #[error("{rule} is {got_ms} ms, expected {min_ms} to {max_ms} ms")]
+    #[error("{rule} is {}, expected {} to {}", span(*.got_ms), span(*.min_ms), span(*.max_ms))]
     Interval {
         /// Which time.
         rule: &'static str,

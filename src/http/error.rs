@@ -16,7 +16,7 @@ pub(crate) struct ApiError {
     retry_after: u64,
 }
 
-/// The causes. Their names are part of the interface.
+/// The causes. Their names are part of the interface, and listed in the documentation of [`http`](super).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Code {
@@ -175,6 +175,82 @@ mod tests {
     use super::*;
     use crate::{Hash, Rejected};
     use rstest::rstest;
+
+    const CODES: [Code; Code::ShuttingDown as usize + 1] = [
+        Code::BadRequest,
+        Code::BadJson,
+        Code::BadQuery,
+        Code::BadBlockId,
+        Code::BadAddress,
+        Code::BadPeerId,
+        Code::BadTransactionId,
+        Code::BadHost,
+        Code::HostNotAllowed,
+        Code::CrossOrigin,
+        Code::NotFound,
+        Code::BlockNotFound,
+        Code::PeerNotFound,
+        Code::TransactionNotFound,
+        Code::AddressNotFound,
+        Code::BanNotFound,
+        Code::MethodNotAllowed,
+        Code::RequestTimeout,
+        Code::AlreadyPending,
+        Code::AlreadyMined,
+        Code::AlreadyConnected,
+        Code::PeerBanned,
+        Code::BodyTooLarge,
+        Code::UnsupportedMediaType,
+        Code::TransactionRejected,
+        Code::TransactionNotEncodable,
+        Code::TransactionPanicked,
+        Code::TransactionTooLarge,
+        Code::BlockTooLarge,
+        Code::Internal,
+        Code::UpgradeUnsupported,
+        Code::NoTransport,
+        Code::Busy,
+        Code::MempoolFull,
+        Code::MiningTimeout,
+        Code::ClockBehind,
+        Code::TooManyPeers,
+        Code::StoreFailed,
+        Code::NodeFailed,
+        Code::ShuttingDown,
+    ];
+
+    #[test]
+    fn every_answer_with_503_and_no_other_says_when_to_come_back() {
+        for (place, code) in CODES.into_iter().enumerate() {
+            assert_eq!(code as usize, place, "{code:?} is missing in the list, or in another place");
+            let answer = ApiError::new(code, "a test").into_answer();
+            let retry_after = answer.headers.iter().find(|(name, _)| name == "Retry-After");
+            let expected = (code.status() == 503).then_some("5");
+            assert_eq!(retry_after.map(|(_, seconds)| &**seconds), expected, "{code:?}");
+        }
+    }
+
+    #[test]
+    fn the_documentation_lists_every_code_at_its_status() {
+        let documented: Vec<(u16, Vec<String>)> = include_str!("../http.rs")
+            .lines()
+            .filter_map(|line| {
+                let (status, codes) = line.strip_prefix("//! | ")?.split_once(" | ")?;
+                let status = status.split(' ').next()?.parse().ok()?;
+                let codes = codes.split('`').skip(1).step_by(2).map(ToOwned::to_owned).collect();
+                Some((status, codes))
+            })
+            .collect();
+        for code in CODES {
+            let name = serde_json::to_value(code).unwrap();
+            let at: Vec<u16> = documented
+                .iter()
+                .filter(|(_, codes)| codes.iter().any(|code| name == *code))
+                .map(|(status, _)| *status)
+                .collect();
+            assert_eq!(at, [code.status()], "{code:?}");
+        }
+    }
 
     #[rstest]
     #[case(MempoolError::AlreadyPending { id: Hash::ZERO }, 409, "already_pending")]

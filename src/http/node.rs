@@ -10,7 +10,7 @@ use super::client::Client;
 use super::error::{ApiError, Code};
 use crate::consensus::BlockError;
 use crate::node::{MineError, NodeHandle, PeerError, Stopped, SubmitError};
-use crate::primitives::{Block, CompactTarget, Hash, Transaction};
+use crate::primitives::{Block, CompactTarget, Hash, Span, Transaction};
 use crate::protocol::{Ban, ConnectError, PeerAddr, PeerHost, PeerId};
 use crate::store::StoreError;
 
@@ -88,8 +88,7 @@ impl<T: Transaction> Backend<T> for NodeHandle<T> {
         });
         let outcome = outcome.ok_or_else(ApiError::client_gone)?;
         let Ok(outcome) = outcome else {
-            let message =
-                format!("no block was found within {} s; the search is given up", timeout.as_secs());
+            let message = format!("no block was found within {}; the search has ended", Span(timeout));
             return Err(ApiError::new(Code::MiningTimeout, message));
         };
         Ok(outcome?)

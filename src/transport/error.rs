@@ -5,6 +5,7 @@ use core::net::IpAddr;
 use core::time::Duration;
 use std::io;
 
+use crate::primitives::Span;
 use crate::protocol::{HostError, PeerAddr};
 use crate::wire::WireError;
 
@@ -67,7 +68,7 @@ pub enum TransportError {
         address: PeerAddr,
     },
     /// It took too long.
-    #[error("{step} with {address} took longer than {} ms", .after.as_millis())]
+    #[error("{step} with {address} took longer than {}", Span(*.after))]
     Timeout {
         /// The peer's address.
         address: PeerAddr,

@@ -5,6 +5,7 @@ use core::time::Duration;
 use crate::consensus::BlockError;
 use crate::mempool::MempoolError;
 use crate::miner::MiningThreadError;
+use crate::primitives::Span;
 use crate::protocol::{ConnectError, TemplateError};
 use crate::transport::TransportError;
 
@@ -58,7 +59,7 @@ pub enum MineError {
     Unsendable(#[source] TransportError),
     /// The clock is behind the chain: every node would refuse a block that is mined now, with a timestamp after those
     /// of the blocks before it, as too far ahead of the time.
-    #[error("the clock is behind the chain: by this clock a block can be mined in {} s", .retry_in.as_secs_f64().ceil())]
+    #[error("the clock is behind the chain: by this clock a block can be mined in {}", Span(*.retry_in))]
     ClockBehind {
         /// How long until a block can be mined, unless the clock is set.
         retry_in: Duration,

@@ -4,6 +4,7 @@
 mod builder;
 mod error;
 mod fingerprint;
+mod problem;
 mod secret;
 mod session;
 

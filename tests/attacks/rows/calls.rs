@@ -25,7 +25,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row {
         name: "called_and_half_open",
         does: "a called host that accepts TCP and says nothing",
-        ends: Ends::NotReached("took longer than 10000 ms"),
+        ends: Ends::NotReached("took longer than 10 s"),
         after: Duration::from_secs(10),
         attack: |stage| Box::pin(answers(stage, b"")),
         ..CALLED

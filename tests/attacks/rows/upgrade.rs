@@ -126,7 +126,7 @@ pub(crate) const ROWS: &[Row] = &[
 ];
 
 const REFUSED: Row = Row { over: Over::Sockets, ends: Ends::Refused("handshake"), ..ROW };
-const SLOW: Row = Row { ends: Ends::Refused("took longer than 10000 ms"), after: HANDSHAKE, ..REFUSED };
+const SLOW: Row = Row { ends: Ends::Refused("took longer than 10 s"), after: HANDSHAKE, ..REFUSED };
 
 /// `WebSocketConfig::default().handshake_timeout`.
 const HANDSHAKE: Duration = Duration::from_secs(10);

@@ -2,6 +2,7 @@
 
 use hashloom::transport::{AddressProblem, Secret, Tls, TlsBuilder, TlsError, TlsPart, TlsProblem};
 use hashloom::{Event, Node, NodeHandle, Reach};
+use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa};
 
 use super::*;
 use crate::authority::{Authority, Identity};
@@ -97,24 +98,42 @@ async fn refusal(
 #[case::the_listener_s_root_is_not_trusted(
     Pair::new().listener(|parties, stranger, _| stranger.identity().trusting(parties)),
     "nobody who is trusted here has signed the peer's certificate",
-    "the peer does not accept the certificate of this node, or asks for one: UnknownCA"
+    "the peer does not accept the certificate of this node, or asks for one: it does not trust the authority that signed the certificate"
 )]
 #[case::the_listener_s_certificate_has_expired(
     Pair::new().listener(|parties, _, _| parties.expired().trusting(parties)),
     "the peer's certificate has expired",
-    "the peer does not accept the certificate of this node, or asks for one: CertificateExpired"
+    "the peer does not accept the certificate of this node, or asks for one: by its clock the certificate is not valid now"
 )]
 #[case::the_listener_s_certificate_is_not_valid_yet(
     Pair::new().listener(|parties, _, _| parties.not_valid_yet().trusting(parties)),
     "the peer's certificate is not valid yet",
-    "the peer does not accept the certificate of this node, or asks for one: CertificateExpired"
+    "the peer does not accept the certificate of this node, or asks for one: by its clock the certificate is not valid now"
 )]
 #[case::the_listener_has_another_name(
     Pair::new().listener(|parties, _, _| {
         parties.identity_with(&["127.0.0.2", "elsewhere.example"], |_| ()).trusting(parties)
     }),
     "the peer's certificate is not for the host that was dialled",
-    "the peer does not accept the certificate of this node, or asks for one: BadCertificate"
+    "the peer does not accept the certificate of this node, or asks for one: it finds the certificate not good for this use or this host"
+)]
+#[case::the_listener_has_the_certificate_of_an_authority(
+    Pair::new().listener(|parties, _, _| {
+        let of_authority = |params: &mut CertificateParams| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        parties.identity_with(&["127.0.0.1"], of_authority).trusting(parties)
+    }),
+    "the peer's certificate is not good: it is the certificate of an authority (basicConstraints CA:TRUE)",
+    "the peer does not accept the certificate of this node, or asks for one: "
+)]
+#[case::the_listener_s_certificate_is_not_for_servers(
+    Pair::new().listener(|parties, _, _| {
+        let for_clients = |params: &mut CertificateParams| {
+            params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        };
+        parties.identity_with(&["127.0.0.1"], for_clients).trusting(parties)
+    }),
+    "the peer's certificate is not good: its extendedKeyUsage lacks server authentication",
+    "the peer does not accept the certificate of this node, or asks for one: "
 )]
 #[case::the_listener_s_certificate_is_not_allowed(
     Pair::new().dialer(|parties, _, dialer| dialer.allow([parties.identity().fingerprint])),
@@ -125,21 +144,21 @@ async fn refusal(
     Pair::new()
         .dialer(|parties, _, _| Tls::builder().trust(parties.pem()))
         .listener(|_, _, listener| listener.require_certificates()),
-    "the peer does not accept the certificate of this node, or asks for one: CertificateRequired",
+    "the peer does not accept the certificate of this node, or asks for one: it asks for a certificate",
     "the peer shows no certificate"
 )]
 #[case::the_dialer_s_root_is_not_trusted(
     Pair::new()
         .dialer(|parties, stranger, _| stranger.identity().trusting(parties))
         .listener(|_, _, listener| listener.require_certificates()),
-    "the peer does not accept the certificate of this node, or asks for one: UnknownCA",
+    "the peer does not accept the certificate of this node, or asks for one: it does not trust the authority that signed the certificate",
     "nobody who is trusted here has signed the peer's certificate"
 )]
 #[case::the_dialer_s_certificate_has_expired(
     Pair::new()
         .dialer(|parties, _, _| parties.expired().trusting(parties))
         .listener(|_, _, listener| listener.require_certificates()),
-    "the peer does not accept the certificate of this node, or asks for one: CertificateExpired",
+    "the peer does not accept the certificate of this node, or asks for one: by its clock the certificate is not valid now",
     "the peer's certificate has expired"
 )]
 #[case::the_dialer_s_certificate_is_not_allowed(
@@ -426,9 +445,11 @@ fn settings_that_cannot_work_are_refused_by_name() {
     assert_eq!(with_chain(&mine.key), TlsError::NoCertificate { part: TlsPart::Chain });
     let cut = &mine.chain[..mine.chain.len() / 2];
     let error = with_chain(cut);
-    assert!(matches!(error, TlsError::BadPem { part: TlsPart::Chain, .. }), "{error}");
+    let cut_off = "a line with END is missing, so it is cut off".to_owned();
+    assert_eq!(error, TlsError::BadPem { part: TlsPart::Chain, problem: cut_off });
     let error = build(Tls::builder().trust("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"));
-    assert!(matches!(error, TlsError::BadCertificate { part: TlsPart::Trusted, .. }), "{error}");
+    let damaged = "it is damaged, or no X.509 certificate".to_owned();
+    assert_eq!(error, TlsError::BadCertificate { part: TlsPart::Trusted, problem: damaged });
     assert_eq!(build(Tls::builder().trust("")), TlsError::NoCertificate { part: TlsPart::Trusted });
     assert_eq!(build(Tls::builder()), TlsError::NothingTrusted);
     let asking = Tls::builder().identity(mine.chain.as_str(), mine.key.as_str()).require_certificates();

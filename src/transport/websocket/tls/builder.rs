@@ -11,7 +11,7 @@ use tokio_rustls::rustls::version::TLS13;
 use tokio_rustls::rustls::{ClientConfig, Error, InconsistentKeys, RootCertStore, ServerConfig};
 
 use super::error::{TlsError, TlsPart};
-use super::{Fingerprint, Secret, Settings, Tls};
+use super::{Fingerprint, Secret, Settings, Tls, problem};
 
 /// Sets up TLS. Texts are in PEM.
 ///
@@ -120,7 +120,7 @@ type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 fn certificates(part: TlsPart, text: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let found = CertificateDer::pem_slice_iter(text).collect::<Result<Vec<_>, _>>();
-    let found = found.map_err(|error| TlsError::BadPem { part, problem: error.to_string() })?;
+    let found = found.map_err(|error| TlsError::BadPem { part, problem: problem::of_pem(&error) })?;
     if found.is_empty() {
         return Err(TlsError::NoCertificate { part });
     }
@@ -130,7 +130,7 @@ fn certificates(part: TlsPart, text: &[u8]) -> Result<Vec<CertificateDer<'static
 fn private_key(text: &[u8]) -> Result<PrivateKeyDer<'static>, TlsError> {
     PrivateKeyDer::from_pem_slice(text).map_err(|error| match error {
         pem::Error::NoItemsFound => TlsError::NoKey,
-        error => TlsError::BadPem { part: TlsPart::Key, problem: error.to_string() },
+        error => TlsError::BadPem { part: TlsPart::Key, problem: problem::of_pem(&error) },
     })
 }
 
@@ -181,9 +181,9 @@ fn unusable_identity(error: &Error) -> TlsError {
 }
 
 fn bad_certificate(part: TlsPart, error: &Error) -> TlsError {
-    TlsError::BadCertificate { part, problem: error.to_string() }
+    TlsError::BadCertificate { part, problem: problem::of_error(error) }
 }
 
 fn bad_key(error: &Error) -> TlsError {
-    TlsError::BadKey { problem: error.to_string() }
+    TlsError::BadKey { problem: problem::of_error(error) }
 }

@@ -6,6 +6,7 @@ use std::io;
 use tokio_rustls::rustls::{AlertDescription, CertificateError, Error, InvalidMessage};
 
 use super::fingerprint::Fingerprint;
+use super::problem;
 use super::secret::Secret;
 
 /// Why settings of TLS cannot be used.
@@ -122,14 +123,14 @@ pub enum TlsProblem {
     /// The peer does not take ours.
     #[error("the peer does not accept the certificate of this node, or asks for one: {alert}")]
     Refused {
-        /// In the words of TLS.
+        /// What it says.
         alert: String,
     },
     /// The peer does not have the shared secret.
     #[error("the peer does not prove that it has the shared secret")]
     NoProof,
-    /// Everything else, in the words of the TLS library or of the system.
-    #[error("{0}")]
+    /// Everything else, as the TLS library or the system has it.
+    #[error("{}", problem::of_io(.0))]
     Failed(#[source] io::Error),
 }
 
@@ -147,7 +148,7 @@ impl TlsProblem {
             Error::NoCertificatesPresented => Self::NoCertificate,
             Error::InvalidCertificate(problem) => Self::of_certificate(problem),
             Error::AlertReceived(alert) if is_about_certificates(*alert) => {
-                Self::Refused { alert: format!("{alert:?}") }
+                Self::Refused { alert: problem::of_alert(*alert) }
             }
             _ => return None,
         })
@@ -161,7 +162,7 @@ impl TlsProblem {
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 Self::WrongName
             }
-            problem => Self::BadCertificate(problem.to_string()),
+            problem => Self::BadCertificate(problem::of_certificate(problem)),
         }
     }
 }
