@@ -1,4 +1,4 @@
-//! Five nodes that mine all the time, each in a network namespace of its own, while cables are pulled and moved: within
+//! Five nodes on which clients mine, each in a network namespace of its own, while cables are pulled and moved: within
 //! ten seconds of healing all have one tip, and no answered block is lost.
 //!
 //! `HASHLOOM_ROUNDS` says how often, 8 where it does not. By hand, with a seed of a failure:
@@ -7,7 +7,8 @@
 //! HASHLOOM_ROUNDS=200 HASHLOOM_SEED=42 cargo test --all-features --test it process::partition -- --nocapture
 //! ```
 //!
-//! The seed decides who is cut off from whom and for how long. What the nodes do meanwhile is up to the machine.
+//! The seed decides who is cut off from whom and for how long, and when clients mine. What the nodes make of it is up to
+//! the machine.
 //! Needs a right to make namespaces, which root has. Where that is missing the test says on stderr that it skips
 //! itself, or fails where `HASHLOOM_NO_SKIP=1`.
 
@@ -37,7 +38,9 @@ const HEAL_TIME: Duration = Duration::from_secs(10);
 /// repeated what was lost so often that it waits about as long before it repeats it again.
 const MAX_CUT: Duration = Duration::from_secs(3);
 
-/// So easy that every cut splits the chain, and so hard that the nodes agree most of the time.
+/// How long it takes on average until a client mines on one of the nodes: so short that every cut splits the chain, and so
+/// long that the nodes agree most of the time. It is the chain's interval too, so that the difficulty stays where a new
+/// chain begins, and a block is found as soon as it is asked for.
 const BLOCK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How often the nodes are asked for their tips.
@@ -75,7 +78,7 @@ async fn nodes_agree_within_ten_seconds_of_healing() {
     let mut clients = JoinSet::new();
     for (number, node) in nodes.iter().enumerate() {
         let (on, port) = (node.start.through.clone(), node.start.http);
-        clients.spawn(keep_mining(number, on, port, Arc::clone(&stop)));
+        clients.spawn(keep_mining(number, on, port, rng.fork(), Arc::clone(&stop)));
     }
     within(agreement(&nodes)).await;
     let mut slowest = Duration::ZERO;
@@ -95,7 +98,7 @@ async fn nodes_agree_within_ten_seconds_of_healing() {
     println!("{rounds} rounds, the slowest healed in {:.1} s", slowest.as_secs_f64());
 
     stop.store(true, Ordering::Relaxed);
-    restart_without_mining(&mut nodes).await;
+    restart(&mut nodes).await;
     let mut answered = Vec::new();
     while let Some(ended) = within(clients.join_next()).await {
         answered.extend(ended.unwrap());
@@ -128,7 +131,7 @@ fn start_all(network: &Network) -> Vec<Node> {
     }
     let nodes = starts.into_iter().map(|start| {
         let interval = format!("{}ms", BLOCK_INTERVAL.as_millis());
-        let start = start.with("P2P_BIND", "0.0.0.0").with("BLOCK_INTERVAL", interval).with("MINE", "true");
+        let start = start.with("P2P_BIND", "0.0.0.0").with("BLOCK_INTERVAL", interval);
         let child = start.spawn();
         Node { start, child }
     });
@@ -192,10 +195,18 @@ async fn tips(nodes: &[Node]) -> Vec<Option<Value>> {
     tips
 }
 
-/// Mines block after block, and notes those that are answered.
-async fn keep_mining(node: usize, on: Vec<String>, port: u16, stop: Arc<AtomicBool>) -> Vec<Answered> {
+/// Mines block after block at random intervals, and notes those that are answered.
+async fn keep_mining(
+    node: usize,
+    on: Vec<String>,
+    port: u16,
+    mut rng: fastrand::Rng,
+    stop: Arc<AtomicBool>,
+) -> Vec<Answered> {
+    let longest = 2 * BLOCK_INTERVAL * u32::try_from(NODES).unwrap();
     let mut answered = Vec::new();
     for count in 0.. {
+        sleep(longest.mul_f64(rng.f64())).await;
         if stop.load(Ordering::Relaxed) {
             break;
         }
@@ -208,20 +219,19 @@ async fn keep_mining(node: usize, on: Vec<String>, port: u16, stop: Arc<AtomicBo
             }
             Some((status, error)) => panic!("node {node} answers {status}: {error}"),
             // It is not up yet, or no more.
-            None => sleep(LOOK).await,
+            None => {}
         }
     }
     answered
 }
 
-/// Kills all nodes, and starts them so that they mine on request only.
-async fn restart_without_mining(nodes: &mut [Node]) {
+/// Kills all nodes, and starts them again.
+async fn restart(nodes: &mut [Node]) {
     for node in &mut *nodes {
         let ended = node.child.try_wait().unwrap();
         let log = || std::fs::read_to_string(node.start.log()).unwrap();
         assert!(ended.is_none(), "a node ended by itself, {ended:?}: {:?}", log().lines().last());
         within(node.child.kill()).await.unwrap();
-        node.start.variables.retain(|(name, _)| *name != "MINE");
     }
     for node in nodes {
         node.child = node.start.spawn();
