@@ -75,9 +75,9 @@ pub use miner::{
 };
 
 pub use protocol::{
-    Ban, ClockBehind, CloseReason, ConnectError, Direction, Event, Hello, HostError, Input, KnownAddress,
-    Message, MessageKind, Now, Output, PeerAddr, PeerAddrError, PeerHost, PeerId, PeerInfo, Protocol,
-    ProtocolConfig, Reach, RefusedBranch, RemovalReason, TemplateError, Tip, limits,
+    Ban, BlocksAnswer, ClockBehind, CloseReason, ConnectError, Direction, Event, Hello, HostError, Input,
+    KnownAddress, Message, MessageKind, Now, Output, PeerAddr, PeerAddrError, PeerHost, PeerId, PeerInfo,
+    Protocol, ProtocolConfig, Reach, RefusedBranch, RemovalReason, TemplateError, Tip, limits,
 };
 
 #[cfg(feature = "node")]

@@ -25,7 +25,9 @@ pub use status::{MiningStatus, Status};
 use std::sync::TryLockError;
 use std::sync::{Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use tokio::sync::{broadcast, watch};
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::sync::{Semaphore, broadcast, watch};
+use tokio::task::block_in_place;
 
 use crate::primitives::Transaction;
 use crate::protocol::{Event, PeerAddr, Protocol};
@@ -37,6 +39,9 @@ use mining::Running;
 #[derive(Debug)]
 struct Shared<T: Transaction> {
     protocol: RwLock<Protocol<T>>,
+    /// Whose permit it takes to read blocks for a peer: one peer at a time, so that their requests neither fill the memory
+    /// nor keep the driver from writing for longer than one message takes.
+    answering: Semaphore,
     clock: Clock,
     listen: Option<PeerAddr>,
     /// What is being mined, for the hash rate.
@@ -86,4 +91,11 @@ impl<T: Transaction> Shared<T> {
     fn set_mining(&self, running: Option<Running>) {
         *self.mining.lock().unwrap_or_else(PoisonError::into_inner) = running;
     }
+}
+
+/// Runs what may wait for a disk or a lock, without keeping the other tasks of this thread from running where the runtime
+/// has more threads.
+fn blocking<R>(call: impl FnOnce() -> R) -> R {
+    let has_more_threads = Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
+    if has_more_threads { block_in_place(call) } else { call() }
 }

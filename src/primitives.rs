@@ -16,6 +16,8 @@ mod units;
 mod work;
 
 pub use application::Panicked;
+#[cfg(feature = "node")]
+pub(crate) use application::encode_and_measure;
 pub use block::{Block, BodyDigest, transaction_id};
 pub(crate) use bounded::{bounded_by_weight, bounded_vec};
 pub(crate) use by_hash::{ByHash, HashSet};

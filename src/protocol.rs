@@ -22,6 +22,7 @@ mod relay;
 mod report;
 mod reputation;
 mod saved;
+mod serve;
 mod storage;
 mod sync;
 
@@ -45,6 +46,7 @@ pub(crate) use minable::check_sendable;
 pub use peer::PeerInfo;
 pub use refusal::RefusedBranch;
 pub use reputation::Ban;
+pub use serve::BlocksAnswer;
 
 use crate::chain::{Blockchain, Verdict};
 use crate::consensus::{BlockError, ChainSpec};

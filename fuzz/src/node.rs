@@ -254,6 +254,11 @@ impl TestNode {
         for output in outputs {
             match output {
                 Output::Send { peers, message } => self.sent(&peers, &message),
+                Output::SendBlocks { peer, mut answer } => {
+                    while let Some(message) = self.node.next_blocks(&mut answer, |error| panic!("{error}")) {
+                        self.sent(&[peer], &message);
+                    }
+                }
                 Output::Close { peer, .. } => {
                     assert!(self.forget(peer), "{peer} is closed, and was not open");
                 }

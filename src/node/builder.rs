@@ -3,7 +3,7 @@
 use core::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{Semaphore, broadcast, mpsc, watch};
 
 use super::Shared;
 use super::clock::{Clock, WallClock, system_time};
@@ -204,6 +204,7 @@ impl<T: Transaction> NodeBuilder<T> {
         let (changes, seen) = watch::channel(());
         let shared = Arc::new(Shared {
             protocol: RwLock::new(protocol),
+            answering: Semaphore::new(1),
             clock,
             listen,
             mining: Mutex::default(),

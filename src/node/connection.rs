@@ -1,6 +1,8 @@
 //! The tasks of one connection, and those that make one: talking, accepting, dialling. Each ends by itself;
 //! none is ever waited for by the driver.
 
+mod queue;
+
 use core::convert::Infallible;
 use core::pin::pin;
 use core::time::Duration;
@@ -10,26 +12,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 
+use super::Shared;
 use super::driver::Incoming;
 use crate::primitives::{Hash, Transaction, transaction_id};
 use crate::protocol::{CloseReason, Direction, Message, PeerAddr, PeerId, Reach};
-use crate::transport::{Connection, Listener, Outgoing, Receiver, Sender, Transport, TransportError};
+use crate::transport::{Connection, Listener, Outgoing, Receiver, Transport, TransportError};
 use crate::wire::WireError;
-
-/// Messages that wait for a peer to read; one that costs memory of its own counts for several. A peer whose
-/// queue is full is closed.
-pub(super) const MAX_QUEUE: usize = 256;
-
-/// For how many a message counts that is up to a megabyte which nothing else holds. A block that was just mined is
-/// shared with the chain, and the rest is small.
-const LARGE_MESSAGE: u32 = 32;
-
-/// For how many an answer with blocks counts, which may hold a megabyte too. Less, because a peer that asks for as
-/// many as it may gets one such message for each of large blocks.
-const MANY_BLOCKS: u32 = 3;
-
-/// How long a peer may take to read one message.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) use queue::{MAX_QUEUE_BYTES, Queued};
+use queue::{Queue, write};
 
 /// How long a dial may take, whatever the transport.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -46,9 +36,7 @@ const SPARE_CONNECTIONS: usize = 16;
 /// goodbye and closes.
 #[derive(Debug)]
 pub(super) struct Link<T> {
-    /// Bounded by `room`.
-    queue: mpsc::UnboundedSender<Queued<T>>,
-    room: Arc<Semaphore>,
+    queue: Queue<T>,
     task: AbortHandle,
     /// Dropped with the link, which its task notices.
     _open: oneshot::Sender<Infallible>,
@@ -57,18 +45,10 @@ pub(super) struct Link<T> {
 /// The id of a transaction, and why it cannot be sent.
 pub(super) type Unsendable = (Hash, Arc<TransportError>);
 
-/// A message, and the room that it takes up.
-type Queued<T> = (Outgoing<T>, OwnedSemaphorePermit);
-
 impl<T: Transaction> Link<T> {
-    /// Queues a message, without waiting. Returns whether there was room.
-    pub(super) fn send(&self, message: Outgoing<T>) -> bool {
-        let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(weight(message.message())) else {
-            return false;
-        };
-        // A task that is gone has reported why.
-        let _ = self.queue.send((message, room));
-        true
+    /// Queues what is to be sent, without waiting. Returns whether there was room.
+    pub(super) fn send(&self, item: Queued<T>) -> bool {
+        self.queue.push(item)
     }
 
     /// Whether this task is that of the connection.
@@ -82,31 +62,24 @@ impl<T: Transaction> Link<T> {
     }
 }
 
-const fn weight<T>(message: &Message<T>) -> u32 {
-    match message {
-        Message::Headers(_) | Message::Transactions(_) => LARGE_MESSAGE,
-        Message::Blocks(_) => MANY_BLOCKS,
-        _ => 1,
-    }
-}
-
 /// Starts the task of a connection. `place` is given back when it ends.
 pub(super) fn open<T: Transaction>(
     peer: PeerId,
     connection: Box<dyn Connection<T>>,
     place: Option<OwnedSemaphorePermit>,
     transport: Option<Arc<dyn Transport<T>>>,
+    shared: &Arc<Shared<T>>,
     incoming: &mpsc::Sender<Incoming<T>>,
     tasks: &mut JoinSet<()>,
 ) -> Link<T> {
-    let (queue, messages) = mpsc::unbounded_channel();
+    let (queue, queued) = Queue::new();
     let (open, dropped) = oneshot::channel();
-    let incoming = incoming.clone();
+    let (shared, incoming) = (Arc::clone(shared), incoming.clone());
     let task = tasks.spawn(async move {
-        talk(peer, connection, transport.as_deref(), messages, dropped, &incoming).await;
+        talk(peer, connection, transport.as_deref(), queued, dropped, &shared, &incoming).await;
         drop(place);
     });
-    Link { queue, room: Arc::new(Semaphore::new(MAX_QUEUE)), task, _open: open }
+    Link { queue, task, _open: open }
 }
 
 /// Both directions in one task, so that neither outlives the other.
@@ -114,13 +87,14 @@ async fn talk<T: Transaction>(
     peer: PeerId,
     connection: Box<dyn Connection<T>>,
     transport: Option<&dyn Transport<T>>,
-    messages: mpsc::UnboundedReceiver<Queued<T>>,
+    queued: queue::Receiver<T>,
     dropped: oneshot::Receiver<Infallible>,
+    shared: &Shared<T>,
     incoming: &mpsc::Sender<Incoming<T>>,
 ) {
     let (mut sender, receiver) = connection.split();
     let mut writing = pin!(async {
-        write(sender.as_mut(), messages, incoming).await?;
+        write(sender.as_mut(), queued, shared, incoming).await?;
         sender.close().await;
         Ok(())
     });
@@ -208,71 +182,6 @@ fn relayable<T: Transaction>(
     (Message::Transactions(sendable), unsendable)
 }
 
-/// Writes what is queued until the driver has dropped the link.
-async fn write<T: Transaction>(
-    sender: &mut dyn Sender<T>,
-    mut messages: mpsc::UnboundedReceiver<Queued<T>>,
-    incoming: &mpsc::Sender<Incoming<T>>,
-) -> Result<(), CloseReason> {
-    while let Some((message, _room)) = messages.recv().await {
-        feed(sender, message, incoming).await?;
-        // One flush for all that waits.
-        while let Ok((message, _room)) = messages.try_recv() {
-            feed(sender, message, incoming).await?;
-        }
-        in_time(sender.flush()).await?.map_err(lost)?;
-    }
-    Ok(())
-}
-
-/// Feeds a message, or what can be said in its place if it has no form on this connection: to end the connection would
-/// have the peer come back and ask again without end.
-async fn feed<T: Transaction>(
-    sender: &mut dyn Sender<T>,
-    message: Outgoing<T>,
-    incoming: &mpsc::Sender<Incoming<T>>,
-) -> Result<(), CloseReason> {
-    let mut left = vec![message];
-    while let Some(message) = left.pop() {
-        match in_time(sender.feed(&message)).await? {
-            Err(TransportError::Unsendable(error)) => {
-                left.extend(substitutes(message.into_message()));
-                // If the driver is gone, the report is not needed.
-                let _ = incoming.send(Incoming::Unsendable { error: Arc::new(error) }).await;
-            }
-            fed => fed.map_err(lost)?,
-        }
-    }
-    Ok(())
-}
-
-/// What to say in the place of a message that cannot be sent, last first: blocks one by one, as far as they can be, and
-/// of the others that they are not here.
-fn substitutes<T: Transaction>(message: Message<T>) -> Vec<Outgoing<T>> {
-    let substitutes = match message {
-        Message::Blocks(blocks) if blocks.len() > 1 => {
-            blocks.into_iter().rev().map(|block| Message::Blocks(vec![block])).collect()
-        }
-        Message::Blocks(blocks) if !blocks.is_empty() => {
-            vec![Message::NotFound { hashes: blocks.iter().map(|block| *block.hash()).collect() }]
-        }
-        Message::NewBlock(block) => vec![Message::Announce(*block.header())],
-        Message::Transactions(transactions) if !transactions.is_empty() => {
-            vec![Message::Transactions(Vec::new())]
-        }
-        _ => Vec::new(),
-    };
-    substitutes.into_iter().map(Outgoing::new).collect()
-}
-
-async fn in_time<R>(step: impl Future<Output = R>) -> Result<R, CloseReason> {
-    timeout(WRITE_TIMEOUT, step).await.map_err(|_| CloseReason::WriteTimeout(WRITE_TIMEOUT))
-}
-
-fn lost(error: TransportError) -> CloseReason {
-    CloseReason::Lost(Arc::new(error))
-}
-
 /// Hands every connection that peers open to the driver.
 pub(super) async fn accept<T: Transaction>(
     mut listener: Box<dyn Listener<T>>,
@@ -314,99 +223,4 @@ pub(super) async fn dial<T: Transaction>(
     };
     // The driver may be gone, and then nobody needs the connection.
     let _ = incoming.send(input).await;
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Mutex;
-
-    use async_trait::async_trait;
-
-    use super::*;
-    use crate::primitives::{Block, Header};
-
-    /// Notes what is done with it.
-    #[derive(Debug, Default)]
-    struct Noting(Mutex<Vec<String>>);
-
-    #[async_trait]
-    impl Sender<String> for Noting {
-        async fn feed(&mut self, message: &Outgoing<String>) -> Result<(), TransportError> {
-            self.0.lock().unwrap().push(format!("{:?}", message.message()));
-            Ok(())
-        }
-
-        async fn flush(&mut self) -> Result<(), TransportError> {
-            self.0.lock().unwrap().push("flush".to_owned());
-            Ok(())
-        }
-
-        async fn close(&mut self) {}
-    }
-
-    /// Cannot send the block at height 2.
-    #[derive(Debug, Default)]
-    struct Without2(Noting);
-
-    #[async_trait]
-    impl Sender<String> for Without2 {
-        async fn feed(&mut self, message: &Outgoing<String>) -> Result<(), TransportError> {
-            let blocks = match message.message() {
-                Message::NewBlock(block) => core::slice::from_ref(block),
-                Message::Blocks(blocks) => blocks,
-                _ => &[],
-            };
-            if blocks.iter().any(|block| block.height() == 2) {
-                return Err(TransportError::Unsendable(WireError::TooLarge { got: 2, limit: 1 }));
-            }
-            self.0.feed(message).await
-        }
-
-        async fn flush(&mut self) -> Result<(), TransportError> {
-            self.0.flush().await
-        }
-
-        async fn close(&mut self) {}
-    }
-
-    /// Its peer is told what it can be, and that the rest is not here.
-    #[tokio::test]
-    async fn what_cannot_be_sent_is_replaced() {
-        let block = |height| {
-            let mut header = Header::from_bytes(&[0; Header::LEN]);
-            header.height = height;
-            Arc::new(Block::<String>::new(header, Vec::new()))
-        };
-        let (incoming, mut told) = mpsc::channel(9);
-        let mut sender = Without2::default();
-        let answer = Message::Blocks(vec![block(1), block(2), block(3)]);
-        for message in [answer, Message::NewBlock(block(2)), Message::Ping(1)] {
-            feed(&mut sender, Outgoing::new(message), &incoming).await.unwrap();
-        }
-        let expected = [
-            Message::Blocks(vec![block(1)]),
-            Message::NotFound { hashes: vec![*block(2).hash()] },
-            Message::Blocks(vec![block(3)]),
-            Message::Announce(*block(2).header()),
-            Message::Ping(1),
-        ];
-        let noted = sender.0.0.into_inner().unwrap();
-        assert_eq!(noted, expected.map(|message| format!("{message:?}")));
-        assert!(matches!(told.try_recv(), Ok(Incoming::Unsendable { .. })));
-    }
-
-    #[tokio::test]
-    async fn what_waits_is_flushed_once() {
-        let (queue, messages) = mpsc::unbounded_channel();
-        let room = Arc::new(Semaphore::new(MAX_QUEUE));
-        for number in 1..=3 {
-            let taken = Arc::clone(&room).try_acquire_owned().unwrap();
-            queue.send((Outgoing::new(Message::Ping(number)), taken)).unwrap();
-        }
-        drop(queue);
-        let mut sender = Noting::default();
-        write(&mut sender, messages, &mpsc::channel(1).0).await.unwrap();
-        assert_eq!(sender.0.into_inner().unwrap(), ["Ping(1)", "Ping(2)", "Ping(3)", "flush"]);
-        assert_eq!(room.available_permits(), MAX_QUEUE, "what is written takes up no room");
-    }
 }

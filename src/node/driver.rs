@@ -6,17 +6,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc, oneshot, watch};
-use tokio::task::{JoinError, JoinSet, block_in_place};
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 
-use super::NodeFailure;
-use super::Shared;
-use super::connection::{self, Link, MAX_QUEUE, Unsendable};
+use super::connection::{self, Link, MAX_QUEUE_BYTES, Queued, Unsendable};
 use super::handle::{MineError, PeerError, SubmitError};
 use super::log::{Noted, warn_once};
 use super::mining::{Ended, Mining, MiningConfig};
+use super::{NodeFailure, Shared, blocking};
 use crate::primitives::{Block, Hash, Transaction};
 use crate::protocol::{
     CloseReason, Direction, Event, Input, Message, Output, PeerAddr, PeerHost, PeerId, Protocol, limits,
@@ -51,6 +49,8 @@ pub(super) enum Incoming<T: Transaction> {
         peer: PeerId,
         error: Arc<dyn Error + Send + Sync>,
     },
+    /// A block could not be read that a peer asked for.
+    ReadFailed(StoreError),
     /// A message of ours could not be sent to a peer. Its connection goes on.
     Unsendable {
         error: Arc<WireError>,
@@ -260,6 +260,7 @@ impl<T: Transaction> Driver<T> {
                     connection,
                     place,
                     self.transport.clone(),
+                    &self.shared,
                     &self.incoming,
                     &mut self.talks,
                 );
@@ -277,6 +278,7 @@ impl<T: Transaction> Driver<T> {
                 self.handle(Input::Received { peer, message });
             }
             Incoming::Malformed { peer, error } => self.handle(Input::Malformed { peer, error }),
+            Incoming::ReadFailed(error) => self.with_protocol(|protocol, _| protocol.read_failed(error)),
             Incoming::Unsendable { error } => {
                 let is_first = !core::mem::replace(&mut self.noted.unsendable, true);
                 warn_once(
@@ -372,13 +374,9 @@ impl<T: Transaction> Driver<T> {
     fn handle(&mut self, input: Input<T>) {
         let is_on_disk = match &input {
             Input::Timeout => true,
-            Input::Received { message, .. } => matches!(
-                message,
-                Message::Blocks(_)
-                    | Message::NewBlock(_)
-                    | Message::GetBlocks { .. }
-                    | Message::GetHeaders { .. }
-            ),
+            Input::Received { message, .. } => {
+                matches!(message, Message::Blocks(_) | Message::NewBlock(_) | Message::GetHeaders { .. })
+            }
             _ => false,
         };
         let handle = |driver: &mut Self| driver.with_protocol(|protocol, now| protocol.handle(input, now));
@@ -389,11 +387,9 @@ impl<T: Transaction> Driver<T> {
         }
     }
 
-    /// Runs what may wait for a disk, without keeping the other tasks of this thread from running where the
-    /// runtime has more threads.
+    /// Runs what may wait for a disk.
     fn on_disk<R>(&mut self, call: impl FnOnce(&mut Self) -> R) -> R {
-        let has_more_threads = Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
-        if self.waits_for_disk && has_more_threads { block_in_place(|| call(self)) } else { call(self) }
+        if self.waits_for_disk { blocking(|| call(self)) } else { call(self) }
     }
 
     /// Calls the protocol under its lock, and does what it says after releasing it.
@@ -420,9 +416,10 @@ impl<T: Transaction> Driver<T> {
             Output::Send { peers, message } => {
                 let message = Outgoing::new(message);
                 for peer in peers {
-                    self.send(peer, &message);
+                    self.send(peer, Queued::Message(message.clone()));
                 }
             }
+            Output::SendBlocks { peer, answer } => self.send(peer, Queued::Blocks(answer)),
             Output::Dial { address, reach } => {
                 if let Some(transport) = &self.transport {
                     let dial = connection::dial(Arc::clone(transport), address, reach, self.incoming.clone());
@@ -440,12 +437,12 @@ impl<T: Transaction> Driver<T> {
         }
     }
 
-    fn send(&mut self, peer: PeerId, message: &Outgoing<T>) {
+    fn send(&mut self, peer: PeerId, queued: Queued<T>) {
         let Some(link) = self.links.get(&peer) else { return };
-        if !link.send(message.clone()) {
+        if !link.send(queued) {
             link.abort();
             self.links.remove(&peer);
-            let reason = CloseReason::QueueFull { limit: MAX_QUEUE };
+            let reason = CloseReason::QueueFull { limit: MAX_QUEUE_BYTES };
             let incoming = self.incoming.clone();
             // Not handled at once: the protocol is in the middle of saying what to do.
             self.errands.spawn(async move {

@@ -13,6 +13,7 @@ use super::discovery::Reach;
 use super::host::PeerHost;
 use super::message::Message;
 use super::refusal::RefusedBranch;
+use super::serve::BlocksAnswer;
 use crate::consensus::BlockError;
 use crate::primitives::{Block, Hash, Span, Timestamp};
 use crate::store::StoreError;
@@ -104,6 +105,15 @@ pub enum Output<T = String> {
         peers: Vec<PeerId>,
         /// The message.
         message: Message<T>,
+    },
+    /// Send this peer the messages that [`Protocol::next_blocks`](super::Protocol::next_blocks) makes, each when the one
+    /// before is on its way: all together may take up a lot of memory, and reading them a lot of time. Later messages
+    /// for the peer come behind them.
+    SendBlocks {
+        /// The connection.
+        peer: PeerId,
+        /// The blocks.
+        answer: BlocksAnswer<T>,
     },
     /// Open a connection and answer with [`Input::Connected`] or [`Input::DialFailed`].
     Dial {
@@ -354,9 +364,9 @@ pub enum CloseReason {
         remaining: Duration,
     },
     /// The peer reads too slowly: its queue is full.
-    #[error("peer reads too slowly: {limit} messages are waiting for it")]
+    #[error("peer reads too slowly: messages of {limit} bytes of memory are waiting for it")]
     QueueFull {
-        /// The length of the queue.
+        /// The size of the queue, in bytes of memory.
         limit: usize,
     },
     /// The peer did not read what was written to it in time.

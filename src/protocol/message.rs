@@ -8,6 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::address::PeerAddr;
 use super::kind::MessageKind;
 use super::limits;
+#[cfg(feature = "node")]
+use crate::primitives::encode_and_measure;
 use crate::primitives::{Block, Hash, Header, Transaction, Work, bounded_by_weight, bounded_vec};
 
 /// One message between two peers.
@@ -90,6 +92,40 @@ impl<T> Message<T> {
 }
 
 impl<T: Transaction> Message<T> {
+    /// How many bytes the message takes in memory, by the measure of [`Block::memory_size`]. A block counts in full, though
+    /// the chain may hold it too.
+    #[cfg(feature = "node")]
+    pub(crate) fn memory_size(&self) -> usize {
+        let held = match self {
+            Self::Ping(_) | Self::Pong(_) | Self::Announce(_) | Self::GetPeers { .. } => 0,
+            Self::Hello(hello) => {
+                hello.agent.len() + hello.listen.as_ref().map_or(0, |address| address.as_str().len())
+            }
+            Self::GetHeaders { locator: hashes, .. }
+            | Self::GetBlocks { hashes }
+            | Self::NotFound { hashes }
+            | Self::Offer { ids: hashes }
+            | Self::GetTransactions { ids: hashes } => size_of_val(hashes.as_slice()),
+            Self::Headers(headers) => size_of_val(headers.as_slice()),
+            Self::Blocks(blocks) => blocks.iter().map(|block| block.memory_size()).sum(),
+            Self::NewBlock(block) => block.memory_size(),
+            Self::Transactions(transactions) => {
+                let mut bytes = Vec::new();
+                let held = transactions.iter().map(|transaction| {
+                    bytes.clear();
+                    // One without an encoding is never sent.
+                    size_of::<T>().saturating_add(encode_and_measure(transaction, &mut bytes).unwrap_or(0))
+                });
+                held.fold(0, usize::saturating_add)
+            }
+            Self::Bye { reason } => reason.len(),
+            Self::Peers { addresses } => {
+                addresses.iter().map(|address| size_of_val(address) + address.as_str().len()).sum()
+            }
+        };
+        size_of::<Self>() + held
+    }
+
     /// Computes what the checks of its blocks will need, on the thread that has read it instead of the one that takes
     /// all messages in. Nobody knows yet whether the message was asked for, so it may cost no more than reading it did.
     #[cfg(feature = "node")]

@@ -1,4 +1,4 @@
-//! Headers and blocks: asking for them, serving them, taking them in. Headers come first, and a body is only
+//! Headers and blocks: asking for them, taking them in. Headers come first, and a body is only
 //! asked for when its header, or one that stands on it, has more work behind it than the tip.
 
 use core::time::Duration;
@@ -11,62 +11,10 @@ use super::relay::work_of;
 use super::{Protocol, limits};
 use crate::chain::{ImportedAll, Known, Verdict};
 use crate::consensus::BlockError;
-use crate::primitives::{Block, Hash, HashSet, Header, Transaction, Work};
+use crate::primitives::{Block, Hash, Header, Transaction, Work};
 use crate::store::StoreError;
 
 impl<T: Transaction> Protocol<T> {
-    pub(super) fn serve_headers(&mut self, id: PeerId, locator: &[Hash], limit: u32) {
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(limits::MAX_HEADERS);
-        match self.chain.headers_after(locator, limit) {
-            Ok(headers) => self.send(id, Message::Headers(headers)),
-            // Empty would say that there are none. The peer asks another one when its time is over.
-            Err(error) => self.read_failed(error),
-        }
-    }
-
-    pub(super) fn serve_blocks(&mut self, id: PeerId, hashes: &[Hash]) {
-        let mut seen = HashSet::default();
-        let mut missing = Vec::new();
-        let mut batch = Vec::new();
-        let (mut bytes, mut transactions) = (0, 0);
-        let mut batches = Vec::new();
-        // Who synchronises asks for blocks that follow each other.
-        let mut next_height = None;
-        // Each once, however often it is asked for.
-        for hash in hashes.iter().filter(|hash| seen.insert(**hash)) {
-            let block = match next_height {
-                Some(height) => self.chain.block_and_size_near(height, hash),
-                None => self.chain.block_and_size(hash),
-            };
-            let block = block.unwrap_or_else(|error| {
-                self.read_failed(error);
-                None
-            });
-            let Some((block, size)) = block else {
-                missing.push(*hash);
-                continue;
-            };
-            next_height = Some(block.height() + 1);
-            let is_full =
-                bytes + size > limits::MAX_BLOCKS_BYTES || transactions >= Block::<T>::MAX_TRANSACTIONS;
-            if is_full && !batch.is_empty() {
-                batches.push(core::mem::take(&mut batch));
-                (bytes, transactions) = (0, 0);
-            }
-            bytes += size;
-            transactions += block.data().len();
-            batch.push(block);
-        }
-        batches.push(batch);
-        for batch in batches.into_iter().filter(|batch| !batch.is_empty()) {
-            self.knows(id, batch.iter().map(|block| *block.hash()));
-            self.send(id, Message::Blocks(batch));
-        }
-        if !missing.is_empty() {
-            self.send(id, Message::NotFound { hashes: missing });
-        }
-    }
-
     pub(super) fn received_headers(
         &mut self,
         id: PeerId,

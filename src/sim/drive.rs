@@ -300,7 +300,7 @@ impl Simulation {
     /// Does what an honest node wants done, after a look at whether it may want that.
     fn settle(&mut self, node: usize, cause: &Cause) -> Result<(), Violation> {
         let Some(protocol) = self.nodes[node].running() else { return Ok(()) };
-        let outputs: Vec<Output<Record>> = core::iter::from_fn(|| protocol.poll_output()).collect();
+        let outputs: Vec<Output<Record>> = protocol.drain_outputs();
         let mut invariants = core::mem::take(&mut self.invariants);
         let observed = Observation::new(self, node, cause, protocol_of(&self.nodes[node].role), &outputs);
         let checked = observed.map_or(Ok(()), |observed| {
@@ -329,7 +329,7 @@ impl Simulation {
             }
             Output::Dial { address, .. } => self.dial(node, address),
             Output::Close { peer, .. } => self.hang_up(Place::of(peer)),
-            Output::Event(_) => {}
+            Output::SendBlocks { .. } | Output::Event(_) => {}
         }
     }
 

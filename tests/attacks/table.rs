@@ -52,9 +52,8 @@ pub(crate) const SMALL: usize = 512 << 10;
 /// both ends.
 pub(crate) const BOOKS: usize = 4 << 20;
 
-/// A full queue of what is large: most of it is shared with the chain, and what is on its way is there in several
-/// forms.
-pub(crate) const QUEUE: usize = 12 << 20;
+/// A full queue, and a message of a megabyte, which is there in several forms while it is on its way.
+pub(crate) const QUEUE: usize = 8 << 20;
 
 /// The largest frame, which is there twice for a moment when it grows while it is taken in, and what a peer costs.
 pub(crate) const FRAMES: usize = 2 * hashloom::wire::DEFAULT_MAX_FRAME_BYTES + BOOKS;

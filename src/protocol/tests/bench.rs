@@ -39,7 +39,7 @@ impl Bench {
     }
 
     pub(super) fn outputs(&mut self) -> Vec<Output<Note>> {
-        core::iter::from_fn(|| self.node.poll_output()).collect()
+        self.node.drain_outputs()
     }
 
     pub(super) fn handle(&mut self, input: Input<Note>) -> Vec<Output<Note>> {

@@ -1,6 +1,6 @@
 //! What a message may cost the node, counted: ids looked at, ids offered, blocks read, bytes queued.
 
-use super::bench::{Bench, sent_to};
+use super::bench::{Bench, hashes, sent_to};
 use super::*;
 use crate::transaction_id;
 
@@ -31,6 +31,27 @@ fn what_is_asked_for_many_times_in_one_message_is_answered_once() {
     bench.outputs();
     let outputs = bench.receive(peer, Message::GetTransactions { ids: vec![id; limits::MAX_TRANSACTIONS] });
     assert_eq!(sent_to(&outputs, peer), [&Message::Transactions(vec![note("pay")])]);
+}
+
+/// The call that takes a request in holds the node's write lock.
+#[test]
+fn a_request_for_blocks_is_taken_in_without_reading_them() {
+    let mut bench = Bench::new();
+    let peer = bench.join();
+    let mut asked = hashes(&bench.blocks);
+    asked.insert(1, Hash::from_bytes([9; 32]));
+    bench.node.handle(Input::Received { peer, message: Message::GetBlocks { hashes: asked } }, bench.now);
+    let Some(Output::SendBlocks { peer: to, mut answer }) = bench.node.poll_output() else {
+        panic!("not left for later");
+    };
+    assert_eq!((to, answer.len(), bench.node.poll_output().is_none()), (peer, 4, true));
+    let mut messages = Vec::new();
+    while let Some(message) = bench.node.next_blocks(&mut answer, |error| panic!("{error}")) {
+        messages.push(message);
+    }
+    let missing = vec![Hash::from_bytes([9; 32])];
+    assert_eq!(messages, [Message::Blocks(bench.blocks.clone()), Message::NotFound { hashes: missing }]);
+    assert!(answer.is_empty());
 }
 
 #[test]

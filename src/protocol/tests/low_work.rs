@@ -99,7 +99,7 @@ fn sync(source: &Blockchain<Note>, liars: usize) -> Cost {
                     }
                 }
                 Output::Close { peer, reason } => assert_ne!(peer, honest, "{reason}"),
-                Output::Dial { .. } | Output::Event(_) => {}
+                Output::SendBlocks { .. } | Output::Dial { .. } | Output::Event(_) => {}
             }
         }
         for liar in &mut flood {

@@ -326,7 +326,7 @@ impl Network {
 
     /// Does what a node wants done.
     pub(super) fn pump(&mut self, node: usize) {
-        while let Some(output) = self.nodes[node].protocol.poll_output() {
+        for output in self.nodes[node].protocol.drain_outputs() {
             match output {
                 Output::Send { peers, message } => {
                     for peer in peers {
@@ -347,6 +347,7 @@ impl Network {
                     self.connections[connection][end].1 = false;
                     self.schedule(LATENCY, Arrival::Closed { connection, end: 1 - end });
                 }
+                Output::SendBlocks { .. } => unreachable!("in messages"),
                 Output::Event(event) => self.nodes[node].events.push(event),
             }
         }

@@ -15,6 +15,7 @@ impl Invariant for OpenConnections {
         for output in observed.outputs {
             let (peers, name) = match output {
                 Output::Send { peers, message } => (peers.as_slice(), message.kind()),
+                Output::SendBlocks { peer, .. } => (core::slice::from_ref(peer), "blocks"),
                 Output::Close { peer, .. } => (core::slice::from_ref(peer), "close"),
                 Output::Dial { .. } | Output::Event(_) => continue,
             };

@@ -21,7 +21,7 @@ impl Invariant for BoundedOutputs {
                 Output::Close { .. } => closed += 1,
                 // Blocks that had waited for one that was missing come with it.
                 Output::Event(_) => continue,
-                Output::Send { .. } | Output::Dial { .. } => {}
+                Output::Send { .. } | Output::SendBlocks { .. } | Output::Dial { .. } => {}
             }
             got += 1;
         }

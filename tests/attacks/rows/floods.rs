@@ -28,13 +28,19 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         name: "unread_blocks",
-        memory: QUEUE,
         does: "requests for blocks without end, whose answers are not read",
         attack: |stage| {
             Box::pin(reads_nothing(stage, |stage| Message::GetBlocks {
                 hashes: vec![stage.node.status().tip; 16],
             }))
         },
+        ..UNREAD
+    },
+    Row {
+        name: "unread_large_blocks",
+        memory: QUEUE,
+        does: "requests for large blocks without end, whose answers are not read",
+        attack: attack!(reads_no_large_blocks),
         ..UNREAD
     },
     Row {
@@ -149,22 +155,17 @@ async fn reads_no_transactions(stage: &mut Stage) {
     reads_nothing(stage, |_| Message::GetTransactions { ids }).await;
 }
 
-/// Asks for as many megabytes as the node queues, in which there are more than any system keeps on the way. As each hash
-/// is answered once in an answer, there are large blocks on side branches too.
+async fn reads_no_large_blocks(stage: &mut Stage) {
+    let (mut caller, hashes) = large_blocks(stage).await;
+    stage.begins();
+    caller.say_until_closed(Message::GetBlocks { hashes }).await;
+    stage.kept.push(Box::new(caller));
+}
+
+/// Asks for more megabytes than any system keeps on the way.
 async fn stops_reading(stage: &mut Stage) {
     const REQUESTS: usize = 18;
-    const LARGE_BLOCKS: usize = 16;
-    let blocks: Vec<_> = {
-        let fork = Fork::of(&stage.node.chain(), 1);
-        let text = |number: usize| format!("{number}{}", "x".repeat(LARGE_TEXT));
-        (0..LARGE_BLOCKS).map(|number| with_data(fork.chain(), entries(&[&text(number)]))).collect()
-    };
-    let mut caller = Caller::introduced(stage).await;
-    for block in &blocks {
-        caller.say(new_block(block)).await;
-    }
-    caller.is_heard().await;
-    let hashes: Vec<Hash> = blocks.iter().map(|block| *block.hash()).collect();
+    let (mut caller, hashes) = large_blocks(stage).await;
     if stage.carrier.parses() {
         for _ in 0..REQUESTS {
             caller.say(Message::GetBlocks { hashes: hashes.clone() }).await;
@@ -177,6 +178,23 @@ async fn stops_reading(stage: &mut Stage) {
     }
     stage.settle().await;
     stage.kept.push(Box::new(caller));
+}
+
+/// A caller of a node that keeps the largest blocks on side branches, for each hash is answered once in an answer.
+async fn large_blocks(stage: &mut Stage) -> (Caller, Vec<Hash>) {
+    const LARGE_BLOCKS: usize = 16;
+    let blocks: Vec<_> = {
+        let fork = Fork::of(&stage.node.chain(), 1);
+        let text = |number: usize| format!("{number}{}", "x".repeat(LARGE_TEXT));
+        (0..LARGE_BLOCKS).map(|number| with_data(fork.chain(), entries(&[&text(number)]))).collect()
+    };
+    let mut caller = Caller::introduced(stage).await;
+    for block in &blocks {
+        caller.say(new_block(block)).await;
+    }
+    caller.is_heard().await;
+    let hashes = blocks.iter().map(|block| *block.hash()).collect();
+    (caller, hashes)
 }
 
 async fn sends_pongs(stage: &mut Stage) {

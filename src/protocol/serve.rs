@@ -1,0 +1,146 @@
+//! Answering requests for headers and blocks.
+
+use core::mem::take;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::io::{Output, PeerId};
+use super::message::Message;
+use super::{Protocol, limits};
+use crate::primitives::{Block, Hash, HashSet, Transaction};
+use crate::store::StoreError;
+
+/// The rest of the answer to a `GetBlocks`: blocks that a peer asked for and that were not read yet.
+///
+/// An answer may be as large as 64 blocks, so it is read one message at a time, with [`Protocol::next_blocks`].
+#[derive(Clone, Debug)]
+pub struct BlocksAnswer<T = String> {
+    /// Those to look up, in the order in which they were asked for.
+    hashes: VecDeque<Hash>,
+    /// A block that had no room in the message before, and its canonical size in bytes.
+    next: Option<(Arc<Block<T>>, usize)>,
+    /// Where the next block is expected: a peer that synchronises asks for blocks that follow each other.
+    next_height: Option<u64>,
+    missing: Vec<Hash>,
+}
+
+impl<T> BlocksAnswer<T> {
+    /// Each block once, however often it is asked for.
+    pub(crate) fn new(hashes: &[Hash]) -> Self {
+        let mut seen = HashSet::default();
+        let hashes = hashes.iter().copied().filter(|hash| seen.insert(*hash)).collect();
+        Self { hashes, next: None, next_height: None, missing: Vec::new() }
+    }
+
+    /// How many blocks were asked for and are not answered yet.
+    pub fn len(&self) -> usize {
+        self.hashes.len() + self.missing.len() + usize::from(self.next.is_some())
+    }
+
+    /// Whether nothing is left.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl<T: Transaction> Protocol<T> {
+    pub(super) fn serve_headers(&mut self, id: PeerId, locator: &[Hash], limit: u32) {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(limits::MAX_HEADERS);
+        match self.chain.headers_after(locator, limit) {
+            Ok(headers) => self.send(id, Message::Headers(headers)),
+            // Empty would say that there are none. The peer asks another one when its time is over.
+            Err(error) => self.read_failed(error),
+        }
+    }
+
+    pub(super) fn serve_blocks(&mut self, id: PeerId, hashes: &[Hash]) {
+        let answer = BlocksAnswer::new(hashes);
+        if answer.is_empty() {
+            return;
+        }
+        // The peer has the header. Only what may still become the tip would be announced to it.
+        let may_be_told =
+            |hash: &Hash| self.chain.tip().hash() == hash || self.chain.side_height(hash).is_some();
+        let known: Vec<Hash> = answer.hashes.iter().copied().filter(may_be_told).collect();
+        self.knows(id, known);
+        self.outputs.push_back(Output::SendBlocks { peer: id, answer });
+    }
+
+    /// All that is to be done, with the messages of every [`Output::SendBlocks`] in its place.
+    #[cfg(any(test, feature = "test-utils"))]
+    pub(crate) fn drain_outputs(&mut self) -> Vec<Output<T>> {
+        let mut outputs = Vec::new();
+        while let Some(output) = self.poll_output() {
+            let Output::SendBlocks { peer, mut answer } = output else {
+                outputs.push(output);
+                continue;
+            };
+            let mut failures = Vec::new();
+            while let Some(message) = self.next_blocks(&mut answer, |error| failures.push(error)) {
+                outputs.push(Output::Send { peers: vec![peer], message });
+            }
+            for error in failures {
+                self.read_failed(error);
+            }
+        }
+        outputs
+    }
+
+    /// The next message of an answer to `GetBlocks`; `None` when all is said. Reads about
+    /// [`MAX_BLOCKS_BYTES`](limits::MAX_BLOCKS_BYTES) from the store, so call it when the peer has taken the message
+    /// before.
+    ///
+    /// A block that cannot be read counts as missing, and `failed` is called with the error; have
+    /// [`read_failed`](Self::read_failed) report it.
+    pub fn next_blocks(
+        &self,
+        answer: &mut BlocksAnswer<T>,
+        mut failed: impl FnMut(StoreError),
+    ) -> Option<Message<T>> {
+        let mut batch = Vec::new();
+        let (mut bytes, mut transactions) = (0, 0);
+        while let Some((block, size)) = self.next_block(answer, &mut failed) {
+            let is_full =
+                bytes + size > limits::MAX_BLOCKS_BYTES || transactions >= Block::<T>::MAX_TRANSACTIONS;
+            if is_full && !batch.is_empty() {
+                answer.next = Some((block, size));
+                break;
+            }
+            bytes += size;
+            transactions += block.data().len();
+            batch.push(block);
+        }
+        if !batch.is_empty() {
+            return Some(Message::Blocks(batch));
+        }
+        let hashes = take(&mut answer.missing);
+        (!hashes.is_empty()).then_some(Message::NotFound { hashes })
+    }
+
+    /// The next block of an answer and its canonical size in bytes.
+    fn next_block(
+        &self,
+        answer: &mut BlocksAnswer<T>,
+        failed: &mut impl FnMut(StoreError),
+    ) -> Option<(Arc<Block<T>>, usize)> {
+        if let Some(next) = answer.next.take() {
+            return Some(next);
+        }
+        while let Some(hash) = answer.hashes.pop_front() {
+            let read = match answer.next_height {
+                Some(height) => self.chain.block_and_size_near(height, &hash),
+                None => self.chain.block_and_size(&hash),
+            };
+            let block = read.unwrap_or_else(|error| {
+                failed(error);
+                None
+            });
+            if let Some((block, size)) = block {
+                answer.next_height = Some(block.height() + 1);
+                return Some((block, size));
+            }
+            answer.missing.push(hash);
+        }
+        None
+    }
+}
