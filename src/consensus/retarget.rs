@@ -36,6 +36,7 @@ pub use window::window;
 /// The genesis block commits to it in its postcard form, so the order of the variants and of their fields is
 /// part of the consensus rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Retarget {
     /// Always the easiest target; see [`fixed`].

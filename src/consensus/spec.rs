@@ -411,6 +411,9 @@ mod tests {
         assert_eq!(serde_json::from_str::<ChainSpec>(&json).unwrap(), spec);
         let error = serde_json::from_str::<ChainSpec>(&json.replace("mine", "")).unwrap_err();
         assert!(error.to_string().contains(&SpecError::Name { got: 0 }.to_string()), "{error}");
+        let unknown = r#"{"Lwma":{"blocks":60,"clamp":4}}"#;
+        let error = serde_json::from_str::<Retarget>(unknown).unwrap_err();
+        assert!(error.to_string().starts_with("unknown field `clamp`"), "{error}");
     }
 
     #[test]

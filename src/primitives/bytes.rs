@@ -46,7 +46,7 @@ pub(crate) fn hex_text<'a>(bytes: &[u8], buffer: &'a mut [u8]) -> &'a str {
 }
 
 /// Gives a newtype over `[u8; N]` its conversions, its hex text form and its serde form: hex in
-/// human-readable formats, the bare bytes without a length in the others.
+/// human-readable formats (in lower case), the bare bytes without a length in the others.
 macro_rules! fixed_bytes {
     ($name:ident, $len:expr) => {
         impl $name {
@@ -104,8 +104,8 @@ macro_rules! fixed_bytes {
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 if deserializer.is_human_readable() {
-                    deserializer
-                        .deserialize_str($crate::primitives::bytes::FromStrVisitor::new(stringify!($name)))
+                    let visitor = $crate::primitives::bytes::HexVisitor { name: stringify!($name) };
+                    deserializer.deserialize_str(visitor).map(Self)
                 } else {
                     <[u8; $len]>::deserialize(deserializer).map(Self)
                 }
@@ -115,31 +115,27 @@ macro_rules! fixed_bytes {
 }
 pub(crate) use fixed_bytes;
 
-/// Reads any `FromStr` type from a string without copying it first.
-pub(crate) struct FromStrVisitor<V> {
-    name: &'static str,
-    value: core::marker::PhantomData<V>,
+/// Reads the `N` bytes of a type from hex in lower case, which is the only form that is written: a value has one serde
+/// form. [`parse_hex`] is for what people type, and takes either case.
+pub(crate) struct HexVisitor<const N: usize> {
+    pub(crate) name: &'static str,
 }
 
-impl<V> FromStrVisitor<V> {
-    pub(crate) fn new(name: &'static str) -> Self {
-        Self { name, value: core::marker::PhantomData }
-    }
-}
-
-impl<V> serde::de::Visitor<'_> for FromStrVisitor<V>
-where
-    V: core::str::FromStr,
-    V::Err: core::fmt::Display,
-{
-    type Value = V;
+impl<const N: usize> serde::de::Visitor<'_> for HexVisitor<N> {
+    type Value = [u8; N];
 
     fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "the text form of {}", self.name)
     }
 
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<V, E> {
-        text.parse().map_err(E::custom)
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<[u8; N], E> {
+        let bytes = parse_hex(text).map_err(E::custom)?;
+        match text.char_indices().find(|(_, digit)| digit.is_ascii_uppercase()) {
+            None => Ok(bytes),
+            Some((at, got)) => {
+                Err(E::custom(format_args!("expected a lower-case hex digit, got {got:?} at byte {at}")))
+            }
+        }
     }
 }
 
@@ -158,5 +154,15 @@ mod tests {
     #[case::not_ascii("00ffé", Err(ParseHexError::Digit { at: 4, got: 'é' }))]
     fn hex_of_three_bytes(#[case] text: &str, #[case] expected: Result<[u8; 3], ParseHexError>) {
         assert_eq!(parse_hex(text), expected);
+    }
+
+    #[test]
+    fn people_may_write_upper_case_and_a_serde_form_is_in_lower_case() {
+        let address = crate::Address::from_bytes([0xab; 20]);
+        let lower = address.to_string();
+        assert_eq!(lower.to_ascii_uppercase().parse(), Ok(address));
+        assert_eq!(serde_json::from_value::<crate::Address>(lower.clone().into()).unwrap(), address);
+        let upper = serde_json::from_value::<crate::Address>(lower.replacen('a', "A", 1).into());
+        assert_eq!(upper.unwrap_err().to_string(), "expected a lower-case hex digit, got 'A' at byte 0");
     }
 }

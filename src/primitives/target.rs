@@ -7,7 +7,7 @@ use core::str::FromStr;
 use ruint::aliases::U256;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::bytes::{FromStrVisitor, ParseHexError, parse_hex};
+use super::bytes::{HexVisitor, ParseHexError, parse_hex};
 use super::hash::Hash;
 
 /// The largest number that a block's hash may be. A *smaller* target is *harder* to meet, so `Ord` on targets
@@ -159,7 +159,8 @@ impl Serialize for CompactTarget {
 impl<'de> Deserialize<'de> for CompactTarget {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if deserializer.is_human_readable() {
-            deserializer.deserialize_str(FromStrVisitor::new("CompactTarget"))
+            let bits = deserializer.deserialize_str(HexVisitor { name: "CompactTarget" })?;
+            Ok(Self(u32::from_be_bytes(bits)))
         } else {
             u32::deserialize(deserializer).map(Self)
         }

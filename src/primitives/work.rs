@@ -3,12 +3,11 @@
 use core::fmt;
 use core::iter::Sum;
 use core::ops::Add;
-use core::str::FromStr;
 
 use ruint::aliases::U256;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::bytes::{FromStrVisitor, ParseHexError, parse_hex};
+use super::bytes::HexVisitor;
 use super::target::Target;
 
 /// The expected number of hashes behind a block or a chain. More work wins, whatever the height.
@@ -77,17 +76,6 @@ impl fmt::Debug for Work {
     }
 }
 
-/// The serde form: 64 hex digits, or 32 bytes big-endian.
-struct WorkHex(Work);
-
-impl FromStr for WorkHex {
-    type Err = ParseHexError;
-
-    fn from_str(text: &str) -> Result<Self, ParseHexError> {
-        parse_hex(text).map(|bytes: [u8; 32]| Self(Work(U256::from_be_bytes(bytes))))
-    }
-}
-
 impl Serialize for Work {
     /// 64 hex digits in human-readable formats (a JSON number would lose digits), 32 bytes in the others.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -102,12 +90,12 @@ impl Serialize for Work {
 
 impl<'de> Deserialize<'de> for Work {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        if deserializer.is_human_readable() {
-            let WorkHex(work) = deserializer.deserialize_str(FromStrVisitor::new("Work"))?;
-            Ok(work)
+        let bytes: [u8; 32] = if deserializer.is_human_readable() {
+            deserializer.deserialize_str(HexVisitor { name: "Work" })?
         } else {
-            <[u8; 32]>::deserialize(deserializer).map(|bytes| Self(U256::from_be_bytes(bytes)))
-        }
+            Deserialize::deserialize(deserializer)?
+        };
+        Ok(Self(U256::from_be_bytes(bytes)))
     }
 }
 

@@ -1,5 +1,5 @@
 //! What peers say to each other. Plain serde derives, which mean the same in every format; every collection is
-//! bounded while it is parsed.
+//! bounded while it is parsed. Only what is written is read: every field is there, and no other one.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::primitives::{Block, Hash, Header, Transaction, Work, bounded_by_weigh
 
 /// One message between two peers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", bound(deserialize = "T: Deserialize<'de>"))]
+#[serde(rename_all = "snake_case", deny_unknown_fields, bound(deserialize = "T: Deserialize<'de>"))]
 #[non_exhaustive]
 pub enum Message<T = String> {
     /// The first message in both directions, and only the first.
@@ -157,10 +157,13 @@ pub struct Hello {
     /// The sender's software and version; at most [`limits::MAX_AGENT_BYTES`].
     pub agent: String,
     /// Where the sender accepts connections, if others are to be told of it.
+    // Named, since serde would read a field that is not there as `None`.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub listen: Option<PeerAddr>,
     /// Whether the receiver should send blocks that it mines at once, without being asked.
     pub wants_new_blocks: bool,
     /// Of how many blocks at the end of its chain the sender has the bodies; of all where it does not say.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub keeps_bodies: Option<u64>,
 }
 

@@ -2,18 +2,24 @@
 //!
 //! The layout is that of postcard 1: integers of more than a byte take as few bytes as they need (LEB128, signed ones
 //! zigzag-encoded first), an enum variant and a length are such integers, nothing is padded or named. Small
-//! messages are smallest in it. Unlike bincode as it is set up here, a padded integer is read too, so two encodings
-//! may mean one message.
+//! messages are smallest in it. The library reads an integer also from more bytes than it needs. Here such a message is
+//! refused, so that every message has exactly one encoding.
 
+use postcard::ser_flavors::Size;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::WireError;
 use super::format::{Frame, WireFormat};
+use crate::primitives::Transaction;
 use crate::primitives::serde_form::SerdeFlaw;
-use crate::protocol::MessageKind;
+use crate::protocol::{Message, MessageKind};
 
 /// postcard. Hashes and headers are their raw bytes.
+///
+/// [`decode_message`](WireFormat::decode_message), which reads what a peer sent, refuses a message that has another
+/// number of bytes when it is written again, as one whose integers are padded. [`decode`](WireFormat::decode), which also
+/// reads types that cannot be written, takes it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Postcard;
 
@@ -51,6 +57,22 @@ impl WireFormat for Postcard {
             let got = number.map_or_else(|| "the frame is too short".to_owned(), |number| number.to_string());
             WireError::unknown_kind(Self::SUBPROTOCOL, &got)
         })
+    }
+
+    fn decode_message<T: Transaction>(&self, frame: &Frame) -> Result<Message<T>, WireError> {
+        self.check_size(frame)?;
+        let message = self.decode(frame)?;
+        let got = frame.as_bytes().len();
+        // The number of bytes tells all padding. The bytes themselves may differ in the order of an application's
+        // `HashMap`, which is no offence.
+        match postcard::serialize_with_flavor(&message, Size::default()) {
+            Ok(expected) if expected == got => Ok(message),
+            Ok(expected) => {
+                let padded = format_args!("{got} bytes, and {expected} when it is written again");
+                Err(WireError::decode(Self::SUBPROTOCOL, &padded))
+            }
+            Err(error) => Err(WireError::decode(Self::SUBPROTOCOL, &error)),
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 //! conformance`. And a decoder in another language, `tests/node/decode.mjs`, which knows only `docs/protocol.md`, has to
 //! read the golden messages and a sample of the others.
 
-mod generate;
+pub(crate) mod generate;
 
 use std::env;
 use std::fmt::Write as _;
@@ -21,7 +21,7 @@ use super::golden_chain::check;
 use generate::Source;
 
 /// Every kind of message, by its name, in the order of their numbers.
-const KINDS: &[&str] = &[
+pub(crate) const KINDS: &[&str] = &[
     "hello",
     "ping",
     "pong",

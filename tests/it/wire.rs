@@ -1,5 +1,8 @@
 //! The wire formats: nothing is lost in them, and nothing but a message is taken for one.
 
+mod mutated;
+mod one_encoding;
+
 use core::fmt::Debug;
 
 use hashloom::wire::{Bincode, Frame, FrameKind, Json, Postcard, WireError};

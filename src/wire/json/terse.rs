@@ -3,6 +3,9 @@
 //!
 //! Two things keep it from that. A value is read as whatever it is, so that the judgement on its type is the visitor's
 //! and not the library's; and visitors get an error type that keeps only the beginning of what it is told.
+//!
+//! It also takes nothing but an object for a struct. The library takes an array for one too, by the order of the fields,
+//! which it never writes.
 
 use core::fmt::{self, Write};
 
@@ -12,7 +15,7 @@ use serde::de::{
 
 use crate::wire::error::MAX_DETAIL_BYTES;
 
-/// Whatever of serde's is in here behaves as it does alone, but for its errors.
+/// Whatever of serde's is in here behaves as it does alone, but for its errors and for arrays in the place of structs.
 pub(super) struct Terse<I>(pub(super) I);
 
 /// The beginning of an error's text.
@@ -121,7 +124,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Terse<D> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        self.deserialize_any(visitor)
+        self.deserialize_any(Object(visitor))
     }
 
     fn is_human_readable(&self) -> bool {
@@ -239,7 +242,22 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Terse<A> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, A::Error> {
-        self.0.newtype_variant_seed(Anything(Terse(visitor)))
+        self.0.newtype_variant_seed(Anything(Terse(Object(visitor))))
+    }
+}
+
+/// Lets a visitor see nothing but an object.
+struct Object<V>(V);
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for Object<V> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.expecting(f)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<V::Value, A::Error> {
+        self.0.visit_map(entries)
     }
 }
 

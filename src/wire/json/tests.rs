@@ -1,4 +1,5 @@
-//! The terse deserializer reads what `serde_json` reads, and says less of what it does not.
+//! The terse deserializer reads what `serde_json` reads, but for arrays in the place of structs, and says less of what it
+//! does not.
 
 use std::collections::BTreeMap;
 
@@ -106,9 +107,27 @@ proptest! {
         }
         if let Ok(text) = String::from_utf8(bytes) {
             let plain = serde_json::from_str::<Shapes>(&text).ok();
+            // Two flips do not make an array of an object, which has a colon behind each name.
             prop_assert_eq!(Json.decode::<Shapes>(&text.into()).ok(), plain);
         }
     }
+}
+
+#[rstest]
+#[case::a_struct_variant(r#"{"Struct":["a",[1]]}"#, "struct variant Choice::Struct")]
+#[case::an_empty_one(r#"{"Struct":[]}"#, "struct variant Choice::Struct")]
+fn an_array_is_no_struct(#[case] json: &str, #[case] expected: &str) {
+    let error = Json.decode::<Choice>(&json.to_owned().into()).unwrap_err().to_string();
+    assert!(error.contains(&format!("invalid type: sequence, expected {expected}")), "{error}");
+}
+
+/// A type whose fields have no names is an array.
+#[test]
+fn an_array_is_a_tuple() {
+    let pair = r#"[1,"a"]"#.to_owned();
+    assert_eq!(Json.decode::<Pair>(&pair.into()).unwrap(), Pair(1, "a".to_owned()));
+    let tuple = r#"{"Tuple":[1,null]}"#.to_owned();
+    assert_eq!(Json.decode::<Choice>(&tuple.into()).unwrap(), Choice::Tuple(1, None));
 }
 
 /// Where a text may stand that does not belong there.

@@ -40,18 +40,18 @@ const MAX_ITEMS: u64 = 4;
 const MAX_CHARACTERS: u64 = 20;
 
 /// Draws values, always the same for a seed.
-pub(super) struct Source {
+pub(crate) struct Source {
     seed: Hash,
     counter: u64,
 }
 
 impl Source {
-    pub(super) fn new(seed: &str) -> Self {
+    pub(crate) fn new(seed: &str) -> Self {
         Self { seed: Hash::digest(seed.as_bytes()), counter: 0 }
     }
 
     /// A message of the kind of this name.
-    pub(super) fn message(&mut self, kind: &str) -> Message {
+    pub(crate) fn message(&mut self, kind: &str) -> Message {
         match kind {
             "hello" => Message::Hello(self.hello()),
             "ping" => Message::Ping(self.number()),
