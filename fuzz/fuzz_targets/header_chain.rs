@@ -26,6 +26,7 @@ enum Rule {
     Window(u8),
     Lwma(u8),
     Asert(u32),
+    BoundedLwma(u8),
 }
 
 #[derive(Debug, Arbitrary)]
@@ -46,6 +47,7 @@ impl Rule {
             Self::Window(blocks) => Retarget::Window { blocks: u32::from(blocks).max(1) },
             Self::Lwma(blocks) => Retarget::Lwma { blocks: u32::from(blocks).max(1) },
             Self::Asert(millis) => Retarget::Asert { half_life_ms: u64::from(millis).max(1) },
+            Self::BoundedLwma(blocks) => Retarget::BoundedLwma { blocks: u32::from(blocks).max(1) },
         }
     }
 }
