@@ -242,6 +242,22 @@ fn where_no_block_can_be_sent_nothing_is_blamed() {
     assert_eq!((removed(&mut node), node.mempool().len()), (Vec::new(), 1));
 }
 
+/// A peer that has completed the handshake, at the same chain.
+fn greet(node: &mut Protocol<Fickle>) -> PeerId {
+    let peer = PeerId(1);
+    let address = "ws://10.0.0.9:1".parse().unwrap();
+    node.handle(Input::Connected { peer, direction: Direction::Inbound, address }, NOW);
+    let hello = match node.poll_output() {
+        Some(Output::Send { message: Message::Hello(hello), .. }) => hello,
+        other => panic!("{other:?}"),
+    };
+    node.handle(
+        Input::Received { peer, message: Message::Hello(Hello { nonce: hello.nonce + 1, ..hello }) },
+        NOW,
+    );
+    peer
+}
+
 #[test]
 fn the_owner_removes_a_transaction_and_no_peer_brings_it_back() {
     let mut node = start();
@@ -255,17 +271,7 @@ fn the_owner_removes_a_transaction_and_no_peer_brings_it_back() {
     assert!(!node.remove_transaction(&opens, NOW));
     assert!(removed(&mut node).is_empty() && node.mempool().contains(&first));
 
-    let peer = PeerId(1);
-    let address = "ws://10.0.0.9:1".parse().unwrap();
-    node.handle(Input::Connected { peer, direction: Direction::Inbound, address }, NOW);
-    let hello = match node.poll_output() {
-        Some(Output::Send { message: Message::Hello(hello), .. }) => hello,
-        other => panic!("{other:?}"),
-    };
-    node.handle(
-        Input::Received { peer, message: Message::Hello(Hello { nonce: hello.nonce + 1, ..hello }) },
-        NOW,
-    );
+    let peer = greet(&mut node);
     node.handle(Input::Received { peer, message: Message::Offer { ids: vec![opens, needs] } }, NOW);
     let asked = core::iter::from_fn(|| node.poll_output()).find_map(|output| match output {
         Output::Send { message: Message::GetTransactions { ids }, .. } => Some(ids),
@@ -309,17 +315,7 @@ fn a_panic_is_an_error_that_names_it_and_changes_nothing() {
 fn a_peer_is_not_blamed_for_a_flaw_of_the_type_and_not_asked_again() {
     let mut node = start();
     let id = crate::transaction_id(&flawed(Flaw::ReadsDifferently)).unwrap();
-    let peer = PeerId(1);
-    let address = "ws://10.0.0.9:1".parse().unwrap();
-    node.handle(Input::Connected { peer, direction: Direction::Inbound, address }, NOW);
-    let hello = match node.poll_output() {
-        Some(Output::Send { message: Message::Hello(hello), .. }) => hello,
-        other => panic!("{other:?}"),
-    };
-    node.handle(
-        Input::Received { peer, message: Message::Hello(Hello { nonce: hello.nonce + 1, ..hello }) },
-        NOW,
-    );
+    let peer = greet(&mut node);
     node.handle(Input::Received { peer, message: Message::Offer { ids: vec![id] } }, NOW);
     TURNED.set(true);
     let message = Message::Transactions(vec![flawed(Flaw::ReadsDifferently)]);
