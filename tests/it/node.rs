@@ -5,6 +5,7 @@ mod clock;
 mod failure;
 mod handle;
 mod mining;
+mod refused;
 mod shutdown;
 mod unfit;
 mod unreadable;

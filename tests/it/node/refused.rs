@@ -1,0 +1,45 @@
+//! A branch with more work that a node refuses, as its owner sees it.
+
+use hashloom::transport::Memory;
+use hashloom::{ChainSpec, Event, Node, Retarget};
+
+use crate::kit::{easy_spec, within};
+
+#[tokio::test]
+async fn the_status_says_that_peers_have_more_work_on_a_branch_that_is_final() {
+    let easiest = easy_spec("refused").easiest_target();
+    let spec = ChainSpec::builder("refused").easiest_target(easiest).retarget(Retarget::Fixed);
+    let spec = spec.finality_depth(Some(2)).build().unwrap();
+    let network = Memory::new();
+    let builder = || Node::<String>::builder(spec.clone()).transport(network.clone());
+    let theirs = builder().listen("memory://".parse().unwrap()).start().await.unwrap();
+    let ours = builder().start().await.unwrap();
+    for (node, blocks) in [(&theirs, 6), (&ours, 4)] {
+        for number in 0..blocks {
+            within(node.mine(vec![number.to_string()])).await.unwrap();
+        }
+    }
+    let mut events = ours.subscribe();
+    let address = theirs.listen_addr().unwrap().clone();
+    within(ours.connect(address.clone())).await.unwrap();
+    let refused = loop {
+        if let Event::BranchRefused(refused) = within(events.recv()).await.unwrap() {
+            break refused;
+        }
+    };
+    assert_eq!((refused.rule, refused.work, refused.peers), ("finality", theirs.status().work, 1));
+    let status = ours.status();
+    assert_eq!((status.height, status.refused_branch.as_ref()), (4, Some(&refused)));
+    let json = serde_json::to_value(&status).unwrap();
+    let error = "branch leaves the best chain at height 0, which is final up to 2";
+    assert_eq!(json["refused_branch"]["error"], error);
+    assert_eq!(theirs.status().refused_branch, None);
+
+    within(theirs.shutdown()).await;
+    loop {
+        if matches!(within(events.recv()).await.unwrap(), Event::BranchRefusalEnded) {
+            break;
+        }
+    }
+    assert_eq!(ours.status().refused_branch, None);
+}
