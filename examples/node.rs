@@ -23,6 +23,8 @@
 mod environment;
 #[path = "node/options.rs"]
 mod options;
+#[path = "node/output.rs"]
+mod output;
 #[path = "node/place.rs"]
 mod place;
 #[path = "node/security.rs"]

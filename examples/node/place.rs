@@ -64,29 +64,81 @@ impl Place {
     }
 }
 
-/// The chain in a directory, for work on it without a node. One that is not there is only made where that is
-/// wanted.
-pub(crate) fn open_chain(directory: &Path, options: &Options, may_make: bool) -> Result<Blockchain> {
-    if !may_make {
-        ensure_chain(directory)?;
-    }
+/// The chain in a directory, for work on it without a node; made where it is missing.
+pub(crate) fn open_chain(directory: &Path, options: &Options) -> Result<Blockchain> {
     let store = open_store(directory)?;
     Blockchain::open(options.spec()?, options.chain_config(), store)
         .map_err(|error| explain(directory, &error))
+}
+
+/// How a chain is read that nothing is written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// Damage of the file makes all unreadable that is near it.
+    Checked,
+    /// Damage is noticed by the value that it is in.
+    Unchecked,
+}
+
+/// The chain in a directory, to read it.
+pub(crate) fn read_chain(
+    directory: &Path,
+    options: &Options,
+    reading: Reading,
+) -> Result<Blockchain, Unread> {
+    let failed = |error: OpenError| Unread {
+        height: match &error {
+            OpenError::Damaged { height, .. } | OpenError::Replay { height, .. } => Some(*height),
+            _ => None,
+        },
+        is_damage: match &error {
+            OpenError::Store(error) => error.is_damage(),
+            error => matches!(error, OpenError::Damaged { .. }),
+        },
+        error: explain(directory, &error),
+    };
+    ensure_chain(directory)?;
+    let store = read_store(directory, reading)?.map_err(|error| failed(error.into()))?;
+    Blockchain::open(options.spec()?, options.chain_config(), store).map_err(failed)
+}
+
+/// Why a chain could not be read to its end.
+#[derive(Debug)]
+pub(crate) struct Unread {
+    /// The lowest height that is known to be wrong.
+    pub(crate) height: Option<u64>,
+    /// Whether something is not what was written.
+    pub(crate) is_damage: bool,
+    pub(crate) error: Error,
+}
+
+impl From<Error> for Unread {
+    fn from(error: Error) -> Self {
+        Self { height: None, is_damage: false, error }
+    }
 }
 
 /// The store in a directory, to repair the chain in it.
 pub(crate) fn open_damaged_store(directory: &Path) -> Result<Box<dyn Store>> {
     ensure_chain(directory)?;
     #[cfg(feature = "redb")]
-    return opened(directory, hashloom::store::Redb::open_for_repair(directory));
+    return match hashloom::store::Redb::open_for_repair(directory) {
+        Ok(store) => Ok(Box::new(store)),
+        Err(error) => Err(explain_unrepairable(directory, &error.into())),
+    };
     #[cfg(not(feature = "redb"))]
     return open_store(directory);
 }
 
 fn ensure_chain(directory: &Path) -> Result<()> {
     ensure!(
-        directory.join(FILE_NAME).exists(),
+        !directory.is_file(),
+        "{} is a file, not a directory: name the right directory with DATA_DIR (or --data-dir)",
+        directory.display()
+    );
+    ensure!(
+        // A file without contents is what is left of a start that did not get further.
+        directory.join(FILE_NAME).metadata().is_ok_and(|file| file.len() > 0),
         "{} holds no chain: name the right directory with DATA_DIR (or --data-dir)",
         directory.display()
     );
@@ -95,15 +147,26 @@ fn ensure_chain(directory: &Path) -> Result<()> {
 
 #[cfg(feature = "redb")]
 fn open_store(directory: &Path) -> Result<Box<dyn Store>> {
-    opened(directory, hashloom::store::Redb::open(directory))
-}
-
-#[cfg(feature = "redb")]
-fn opened(directory: &Path, store: Result<hashloom::store::Redb, StoreError>) -> Result<Box<dyn Store>> {
-    match store {
+    match hashloom::store::Redb::open(directory) {
         Ok(store) => Ok(Box::new(store)),
         Err(error) => Err(explain(directory, &error.into())),
     }
+}
+
+#[cfg(feature = "redb")]
+#[expect(clippy::unnecessary_wraps, reason = "as without redb")]
+fn read_store(directory: &Path, reading: Reading) -> Result<Result<Box<dyn Store>, StoreError>> {
+    use hashloom::store::Redb;
+    let store = match reading {
+        Reading::Checked => Redb::open_read_only(directory),
+        Reading::Unchecked => Redb::open_unchecked(directory),
+    };
+    Ok(store.map(|store| Box::new(store) as Box<dyn Store>))
+}
+
+#[cfg(not(feature = "redb"))]
+fn read_store(directory: &Path, _: Reading) -> Result<Result<Box<dyn Store>, StoreError>> {
+    open_store(directory).map(Ok)
 }
 
 #[cfg(not(feature = "redb"))]
@@ -137,5 +200,22 @@ pub(crate) fn explain(directory: &Path, error: &OpenError) -> Error {
             "{place}: {error}; run the program that stored it, or this one with the argument repair to drop it"
         ),
         _ => anyhow!("{place}: {error}"),
+    }
+}
+
+/// The same, of what a repair could not mend: it does not advise to repair.
+pub(crate) fn explain_unrepairable(directory: &Path, error: &OpenError) -> Error {
+    const ADVICE: &str = "this cannot be repaired: restore the directory from a copy, or remove it and let the peers send the chain again";
+    let place = directory.display();
+    match error {
+        OpenError::Store(StoreError::DamagedValue { table, key, reason, .. }) => {
+            anyhow!("{place}: {} {key} {reason}; {ADVICE}", table.name())
+        }
+        OpenError::Store(error @ StoreError::Damaged(_)) => anyhow!("{error}"),
+        OpenError::Damaged { height, .. } => {
+            anyhow!("{place}: the chain is damaged at height {height}; {ADVICE}")
+        }
+        OpenError::Replay { .. } => anyhow!("{place}: {error}; run the program that stored it"),
+        error => explain(directory, error),
     }
 }

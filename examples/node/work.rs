@@ -2,28 +2,30 @@
 //! how far it has come, and can be stopped between two steps.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, BufReader, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail};
 use hashloom::store::StoreError;
 use hashloom::{Blockchain, Exporter, Importer, OpenError, Progress, Timestamp, Verifier, VerifyError};
-use tempfile::NamedTempFile;
 use tokio::task::block_in_place;
 
 use crate::options::{Command, Heights, Options};
-use crate::place::{explain, open_chain, open_damaged_store};
+use crate::output::Output;
+use crate::place::{
+    Reading, Unread, explain, explain_unrepairable, open_chain, open_damaged_store, read_chain,
+};
 use crate::terminal::Terminal;
 
 /// Blocks in one step: few enough for a stop at once, and enough to be made durable together.
 const STEP_BLOCKS: u64 = 500;
 
 /// Bytes of an archive that are read or written at once.
-const BUFFER_BYTES: usize = 1 << 20;
+pub(crate) const BUFFER_BYTES: usize = 1 << 20;
 
 /// How a piece of work ended.
 enum Ended {
@@ -75,25 +77,39 @@ struct Work<'a> {
 
 impl Work<'_> {
     fn verify(&self, heights: Heights) -> Result<Ended> {
+        let found = match self.verify_by(heights, Reading::Checked) {
+            Ok(ended) => return Ok(ended),
+            Err(found) if !found.is_damage => return Err(found.error),
+            Err(found) => found,
+        };
+        match self.verify_by(heights, Reading::Unchecked) {
+            Ok(stopped @ Ended::Stopped(_)) => Ok(stopped),
+            Err(named) if named.height.is_some() => Err(named.error),
+            _ => Err(found.error),
+        }
+    }
+
+    fn verify_by(&self, heights: Heights, reading: Reading) -> Result<Ended, Unread> {
         let directory = self.options.place().directory()?;
-        let chain = open_chain(&directory, self.options, false)?;
+        let chain = read_chain(&directory, self.options, reading)?;
         let heights = heights.in_chain(chain.height(), 0)?;
         let first = *heights.start();
-        let mut verifier = chain.verifier(heights.clone()).map_err(|error| anyhow!("{error}"))?;
-        match self.verify_on(&chain, &mut verifier) {
-            Ok(true) => {}
-            Ok(false) => {
-                return Ok(Ended::Stopped(format!("verify --from {} goes on", verifier.next_height())));
+        let failed = |error: VerifyError| {
+            let good = match last_good(&error) {
+                Some(last) if last >= first => {
+                    format!("; the blocks {first} to {last} are good: the command repair keeps them")
+                }
+                _ => String::new(),
+            };
+            Unread {
+                height: Some(error.height()),
+                is_damage: matches!(&error, VerifyError::Store { error, .. } if error.is_damage()),
+                error: anyhow!("{}: {error}{good}", directory.display()),
             }
-            Err(error) => {
-                let good = match last_good(&error) {
-                    Some(last) if last >= first => {
-                        format!("; the blocks {first} to {last} are good: the command repair keeps them")
-                    }
-                    _ => String::new(),
-                };
-                bail!("{}: {error}{good}", directory.display());
-            }
+        };
+        let mut verifier = chain.verifier(heights.clone()).map_err(failed)?;
+        if !self.verify_on(&chain, &mut verifier).map_err(failed)? {
+            return Ok(Ended::Stopped(format!("verify --from {} goes on", verifier.next_height())));
         }
         let pruned = chain.first_body().saturating_sub(1);
         let pruned = if pruned >= first.max(1) {
@@ -107,29 +123,36 @@ impl Work<'_> {
 
     fn export(&self, path: &Path, force: bool, heights: Heights) -> Result<Ended> {
         let directory = self.options.place().directory()?;
-        let chain = open_chain(&directory, self.options, false)?;
+        let chain = read_chain(&directory, self.options, Reading::Checked).map_err(|unread| unread.error)?;
         let heights = heights.in_chain(chain.height(), 1)?;
-        ensure!(force || !path.exists(), "{} exists already: --force replaces it", path.display());
+        let output = Output::open(path, force)?;
+        let is_file = output.is_file();
         let cannot_write = || format!("cannot write {}", path.display());
-        let file = unfinished(path).with_context(cannot_write)?;
         let mut exporter =
-            Exporter::new(&chain, heights.clone(), file).map_err(|error| anyhow!("{error}"))?;
+            Exporter::new(&chain, heights.clone(), output).map_err(|error| anyhow!("{error}"))?;
         let total = exporter.progress().total;
         let is_complete = self
             .advance("exporting", total, || exporter.step(&chain, STEP_BLOCKS))
             .map_err(|error| anyhow!("{}: {error}", path.display()))?;
         if !is_complete {
-            return Ok(Ended::Stopped("nothing was written".to_owned()));
+            let written = if is_file { "nothing was written" } else { "what was written is not complete" };
+            return Ok(Ended::Stopped(written.to_owned()));
         }
-        finish(exporter.into_inner(), path, force).with_context(cannot_write)?;
-        say(&format!("exported {total} blocks up to height {} into {}", heights.end(), path.display()));
+        exporter.into_inner().finish().with_context(cannot_write)?;
+        let done = format!("exported {total} blocks up to height {} into {}", heights.end(), path.display());
+        if is_file {
+            say(&done);
+        } else {
+            // Standard output may be where the blocks went.
+            self.terminal.say(&done);
+        }
         Ok(Ended::Complete)
     }
 
     fn import(&self, path: &Path) -> Result<Ended> {
         let directory = self.options.place().directory()?;
         let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let mut chain = open_chain(&directory, self.options, true)?;
+        let mut chain = open_chain(&directory, self.options)?;
         let failed = |error: &dyn std::fmt::Display| anyhow!("{}: {error}", path.display());
         let file = BufReader::with_capacity(BUFFER_BYTES, file);
         let mut importer = Importer::new(&chain, file).map_err(|error| failed(&error))?;
@@ -156,7 +179,7 @@ impl Work<'_> {
     fn repair(&self) -> Result<Ended> {
         let directory = self.options.place().directory()?;
         let store = open_damaged_store(&directory)?;
-        let explain = |error: OpenError| explain(&directory, &error);
+        let explain = |error: OpenError| explain_unrepairable(&directory, &error);
         let (mut chain, found) =
             Blockchain::<String>::repair(self.options.spec()?, self.options.chain_config(), store)
                 .map_err(explain)?;
@@ -209,36 +232,6 @@ impl Work<'_> {
 /// A result, for people and scripts. What was done is done, even if it cannot be told; the exit code tells it too.
 fn say(text: &str) {
     let _ = writeln!(io::stdout(), "{text}");
-}
-
-/// A file beside the one that it will become, which goes away unless it is finished.
-fn unfinished(path: &Path) -> io::Result<BufWriter<NamedTempFile>> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".export-").suffix(".part");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // As of any new file: the umask takes its part away.
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    Ok(BufWriter::with_capacity(BUFFER_BYTES, builder.tempfile_in(directory_of(path))?))
-}
-
-/// Gives the file its name, when all of it is on the disk.
-fn finish(file: BufWriter<NamedTempFile>, path: &Path, force: bool) -> io::Result<()> {
-    let file = file.into_inner()?;
-    file.as_file().sync_all()?;
-    let named = if force { file.persist(path) } else { file.persist_noclobber(path) };
-    named.map_err(|error| error.error)?;
-    // The name has to last too; elsewhere a directory cannot be opened like this.
-    #[cfg(unix)]
-    File::open(directory_of(path))?.sync_all()?;
-    Ok(())
-}
-
-fn directory_of(path: &Path) -> PathBuf {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    parent.unwrap_or(Path::new(".")).to_owned()
 }
 
 /// The height up to which a chain is good that has failed to verify. None where nothing is good, and where the

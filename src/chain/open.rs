@@ -92,7 +92,12 @@ impl<T: Transaction> Blockchain<T> {
         let genesis = Arc::new(spec.genesis::<T>());
         let mut records = Records::<T>::new(store, config.max_cached_bytes);
         if records.fact(Fact::Format)?.is_none() {
-            create(&mut records, &spec, &genesis)?;
+            // The rows of the chain say the same.
+            if records.begin_with(genesis.hash())? {
+                put_identity(&mut records, &spec, &genesis);
+            } else {
+                create(&mut records, &spec, &genesis)?;
+            }
         }
         check_identity(&records, genesis.hash())?;
         let mut found = records.mend(&genesis_row(&spec, &genesis))?.map(OpenError::Store);
@@ -201,12 +206,16 @@ fn create<T: Transaction>(
     if records.last_height()?.is_some() {
         return Err(Fact::Format.damaged().into());
     }
-    records.put_fact(Fact::Format, FORMAT_VERSION.to_be_bytes().to_vec());
-    records.put_fact(Fact::Genesis, [genesis.hash().as_bytes(), spec.name().as_bytes()].concat());
+    put_identity(records, spec, genesis);
     records.push_row(genesis_row(spec, genesis));
     // A state that cannot be written is refused before there is anything to lose.
     Records::<T>::check_state(&T::State::default())?;
     Ok(records.commit()?)
+}
+
+fn put_identity<T: Transaction>(records: &mut Records<T>, spec: &ChainSpec, genesis: &Block<T>) {
+    records.put_fact(Fact::Format, FORMAT_VERSION.to_be_bytes().to_vec());
+    records.put_fact(Fact::Genesis, [genesis.hash().as_bytes(), spec.name().as_bytes()].concat());
 }
 
 fn genesis_row<T>(spec: &ChainSpec, genesis: &Block<T>) -> Row {

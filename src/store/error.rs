@@ -23,6 +23,12 @@ pub enum StoreError {
         /// Where the store is.
         path: PathBuf,
     },
+    /// The store was opened only to be read.
+    #[error("{path} is open for reading only: nothing is written to it", path = .path.display())]
+    ReadOnly {
+        /// Where the store is.
+        path: PathBuf,
+    },
     /// The store's file was deleted, moved or replaced while it was open: what is written now would not be found again.
     #[error(
         "{path} was deleted, moved or replaced while it was open: put it back, or start the program again",

@@ -5,11 +5,13 @@ mod backend;
 mod checked;
 mod failure;
 mod file;
+mod leaves;
 mod overlay;
 mod salvage;
 mod session;
 #[cfg(test)]
 mod tests;
+mod unwritten;
 
 use core::fmt;
 use std::path::Path;
@@ -19,7 +21,7 @@ use ::redb::StorageBackend;
 
 use self::backend::Shared;
 use self::checked::Checked;
-use self::file::Place;
+use self::file::{Locked, Place};
 use self::session::Session;
 use super::{Batch, Entries, Keys, Order, Store, StoreError, Table};
 
@@ -91,6 +93,39 @@ impl Redb {
         let (path, backend) = file::open(directory.as_ref())?;
         let place = backend.place();
         Ok(Self { place: Some(place), ..Self::with_backend(&path, backend, cache_bytes)? })
+    }
+
+    /// [`Redb::open`] of a store that is there, to read it and nothing else: nothing is created or written, also after a
+    /// crash, so that the file may be one of another user or on a file system that is read-only. Others may read it at
+    /// once. Commits fail with [`StoreError::ReadOnly`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Redb::open`]; [`StoreError::InUse`], when a `Redb` has it that may write; [`StoreError::Io`] with the cause
+    /// that it is not there, or that nothing was stored in it yet.
+    pub fn open_read_only(directory: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::open_to_read(directory.as_ref(), Checked::open_begun)
+    }
+
+    /// [`Redb::open_read_only`] without the checksums of the file: what it reads may not be what was written. The chain
+    /// checks every value itself, so that [`Blockchain::verify`](crate::Blockchain::verify) finds out which of the values
+    /// in 4 KiB is damaged. Also opens a file without its end.
+    ///
+    /// # Errors
+    ///
+    /// As [`Redb::open_read_only`].
+    pub fn open_unchecked(directory: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::open_to_read(directory.as_ref(), Checked::open_lenient)
+    }
+
+    fn open_to_read(
+        directory: &Path,
+        open: fn(&Path, Locked) -> Result<Checked<Locked>, StoreError>,
+    ) -> Result<Self, StoreError> {
+        let (path, file) = file::open_read_only(directory)?;
+        let place = file.place();
+        let session = Session::open_read_only(&path, open(&path, file)?, DEFAULT_CACHE_BYTES)?;
+        Ok(Self { place: Some(place), ..Self::with_session(session) })
     }
 
     /// [`Redb::open`] that reads the whole file first. Where it is damaged, what can still be read is copied to a new

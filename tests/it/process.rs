@@ -8,11 +8,17 @@ mod disk_full;
 mod kept;
 #[cfg(target_os = "linux")]
 mod netns;
+#[cfg(all(unix, feature = "redb"))]
+mod output;
 #[cfg(target_os = "linux")]
 mod partition;
 mod program;
 #[cfg(all(unix, feature = "redb"))]
+mod read_only;
+#[cfg(all(unix, feature = "redb"))]
 mod removed;
+#[cfg(feature = "redb")]
+mod salvage;
 #[cfg(feature = "redb")]
 mod signals;
 #[cfg(feature = "redb")]

@@ -54,6 +54,7 @@ impl<T: Transaction> Records<T> {
             found = Some(row.err().or(is_found.err()).unwrap_or_else(|| missing_row(0)));
             self.put_row(genesis);
         }
+        found = self.mend_heights()?.or(found);
         let (states, damaged) = self.readable_states()?;
         match damage_of(self.heights(Fact::States))? {
             Ok(listed) if listed.as_deref().unwrap_or_default() == states => {}
@@ -77,6 +78,36 @@ impl<T: Transaction> Records<T> {
             }
         }
         self.commit()?;
+        Ok(found)
+    }
+
+    /// Whether the first rows say that the chain begins with this block.
+    pub(in super::super) fn begin_with(&self, genesis: &Hash) -> Result<bool, StoreError> {
+        let first = damage_of(self.load_row(0))?.ok().flatten().is_some_and(|row| row.hash == *genesis);
+        let second = damage_of(self.load_row(1))?.ok().flatten();
+        Ok(first || second.is_some_and(|row| row.header.previous_hash == *genesis))
+    }
+
+    /// Has each block of the best chain found by its hash again. Returns what was wrong with one of them.
+    fn mend_heights(&mut self) -> Result<Option<StoreError>, StoreError> {
+        let mut found = None;
+        let mut next = 0;
+        loop {
+            let from = u64::to_be_bytes(next);
+            let keys = (Bound::Included(&from[..]), Bound::Unbounded);
+            let entries = self.store.scan(Table::Chain, keys, Order::Ascending, CUT_AT_ONCE)?;
+            let Some(last) = entries.last().and_then(|(key, _)| height_of_key(key)) else { break };
+            for (key, value) in &entries {
+                let row = height_of_key(key).and_then(|height| Row::from_bytes(height, value).ok());
+                if let Some(row) = row
+                    && let Err(error) = damage_of(self.check_found(&row))?
+                {
+                    self.batch.set(Table::Heights, row.hash.as_bytes(), key.clone());
+                    found = Some(error);
+                }
+            }
+            next = last.saturating_add(1);
+        }
         Ok(found)
     }
 

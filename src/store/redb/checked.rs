@@ -59,18 +59,40 @@ impl<B: StorageBackend> Checked<B> {
     /// Takes a file for what it says that it is. Begins one where it is empty or was not begun to the end.
     pub(super) fn open(path: &Path, file: B) -> Result<Self, StoreError> {
         let checked = Self { file, is_lenient: false };
-        match checked.begin().map_err(|error| from_io(path, error))? {
+        let version = checked.begin();
+        Self::of_version(path, checked, version)
+    }
+
+    /// The same, of a file that is only read: one that was not begun to the end is refused.
+    pub(super) fn open_begun(path: &Path, file: B) -> Result<Self, StoreError> {
+        Self::open_as(path, Self { file, is_lenient: false })
+    }
+
+    /// The same, which gives what it reads, right or wrong, also of a file without its end.
+    pub(super) fn open_lenient(path: &Path, file: B) -> Result<Self, StoreError> {
+        Self::open_as(path, Self { file, is_lenient: true })
+    }
+
+    fn open_as(path: &Path, checked: Self) -> Result<Self, StoreError> {
+        let is_begun = checked.file.len().and_then(|len| Ok(len > 0 && !checked.is_unfinished()?));
+        let version = is_begun.and_then(|is_begun| {
+            if is_begun {
+                checked.version()
+            } else {
+                Err(io::Error::new(io::ErrorKind::NotFound, "nothing was stored in it yet"))
+            }
+        });
+        Self::of_version(path, checked, version)
+    }
+
+    fn of_version(path: &Path, checked: Self, version: io::Result<u32>) -> Result<Self, StoreError> {
+        match version.map_err(|error| from_io(path, error))? {
             VERSION => Ok(checked),
             got => Err(StoreError::NewerFormat { path: path.to_owned(), got, known: VERSION }),
         }
     }
 
-    /// Gives what it reads, right or wrong, from now on.
-    pub(super) fn into_lenient(self) -> Self {
-        Self { is_lenient: true, ..self }
-    }
-
-    /// The version of the file's format.
+    /// Begins the file where that has to be. Returns the version of its format.
     fn begin(&self) -> io::Result<u32> {
         if self.file.len()? == 0 {
             // The length is there before anything else, so that a file that was cut off is no new one.
@@ -83,6 +105,11 @@ impl<B: StorageBackend> Checked<B> {
             self.file.sync_data()?;
             return Ok(VERSION);
         }
+        self.version()
+    }
+
+    /// The version of the file's format.
+    fn version(&self) -> io::Result<u32> {
         let mut found = [0; HEAD];
         let len = HEAD.min(usize::try_from(self.file.len()?).unwrap_or(HEAD));
         self.file.read(0, &mut found[..len])?;
@@ -147,8 +174,13 @@ impl<B: StorageBackend> Checked<B> {
 impl<B: StorageBackend> StorageBackend for Checked<B> {
     fn len(&self) -> io::Result<u64> {
         let len = self.file.len()?;
-        if !is_aligned(len) || len < EMPTY {
+        if len < EMPTY {
             return Err(cut_off());
+        }
+        if !is_aligned(len) && !self.is_lenient {
+            return Err(damaged(
+                "it has a length that was never written: its end is missing, or something follows it",
+            ));
         }
         let body = len / SECTOR as u64 - 1;
         let sectors = body / (GROUP + 1) * GROUP + (body % (GROUP + 1)).saturating_sub(1);

@@ -19,7 +19,11 @@ const NEW_NAME: &str = "chain.redb.new";
 
 /// Opens the file and takes it for this process; creates it, and the directory, where they are missing.
 pub(super) fn open(directory: &Path) -> Result<(PathBuf, Locked), StoreError> {
-    fs::create_dir_all(directory).map_err(|error| from_io(directory, error))?;
+    fs::create_dir_all(directory).map_err(|error| {
+        let is_file = error.kind() == io::ErrorKind::AlreadyExists && directory.is_file();
+        let file = || io::Error::new(io::ErrorKind::NotADirectory, "it is a file, not a directory");
+        from_io(directory, if is_file { file() } else { error })
+    })?;
     let path = directory.join(FILE_NAME);
     let is_new = !path.exists();
     let backend = open_file(&path)?;
@@ -51,9 +55,24 @@ pub(super) fn remove_new(directory: &Path) {
 
 fn open_file(path: &Path) -> Result<Locked, StoreError> {
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
-    let file = file.map_err(|error| from_io(path, error))?;
+    take(path, file.map_err(|error| from_io(path, error))?, File::try_lock)
+}
+
+/// Opens the file to read it, with others who do the same. Nothing is created or changed.
+pub(super) fn open_read_only(directory: &Path) -> Result<(PathBuf, Locked), StoreError> {
+    let path = directory.join(FILE_NAME);
+    let file = File::open(&path).map_err(|error| from_io(&path, error))?;
+    let file = take(&path, file, File::try_lock_shared)?;
+    Ok((path, file))
+}
+
+fn take(
+    path: &Path,
+    file: File,
+    try_lock: fn(&File) -> Result<(), TryLockError>,
+) -> Result<Locked, StoreError> {
     let lock = file.try_clone().map_err(|error| from_io(path, error))?;
-    match file.try_lock() {
+    match try_lock(&file) {
         Ok(()) => {
             let place = Arc::new(Place { directory: directory_of(path), file: lock });
             contain(path, || Ok(Locked { file: FileBackend::new(file)?, place }))

@@ -1,18 +1,17 @@
 //! A damaged file, and what can still be read of it in a new one. Nothing of the old file's structure is kept,
-//! because nobody can say what else in it is wrong.
+//! because it is not known what else in it is wrong.
 
-use core::mem::{self, ManuallyDrop};
+use core::mem;
 use core::ops::Bound;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use ::redb::{Builder, Database, Error, StorageBackend};
+use ::redb::StorageBackend;
 
 use super::backend::Shared;
 use super::checked::Checked;
-use super::failure::{contain, from_io};
-use super::overlay::Overlay;
-use super::session::{Session, scan};
-use crate::store::{Batch, Entries, Order, StoreError, Table};
+use super::leaves;
+use super::session::Session;
+use crate::store::{Batch, Cause, Entries, Order, StoreError, Table};
 
 /// How many entries are read at once. Where that fails, it is tried with single ones.
 const STEP: usize = 16;
@@ -29,29 +28,38 @@ pub(super) fn copy(
     damaged: impl StorageBackend,
     into: &mut Session,
 ) -> Result<usize, StoreError> {
-    let file = Shared::new(Checked::open(path, damaged)?.into_lenient());
-    let mut wreck = Wreck { path: path.to_owned(), file, database: None };
+    let damaged = Shared::new(damaged);
+    let file = Checked::open_lenient(path, damaged.clone())?;
+    // Without what leads to the tables, each of them is incomplete.
+    let mut wreck =
+        Session::open_read_only(path, Checked::open_lenient(path, damaged)?, CACHE).ok().map(Wreck);
+    let mut incomplete = Vec::new();
     let mut copy = Copy { into, batch: Batch::new(), bytes: 0, count: 0 };
     for table in Table::ALL {
+        let Some(wreck) = &mut wreck else {
+            incomplete.push(table);
+            continue;
+        };
         let walked = wreck.walk(table, Order::Ascending, Bound::Unbounded, &mut copy)?;
         if !walked.to_the_end {
+            incomplete.push(table);
             // What is behind the damage is reached from the other end.
             let end = walked.last.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
             wreck.walk(table, Order::Descending, end, &mut copy)?;
         }
     }
     copy.commit()?;
+    if incomplete.iter().any(|table| leaves::TABLES.contains(table)) {
+        leaves::each(&file, |table, key, value| {
+            if incomplete.contains(&table) { copy.add_found(table, key, value) } else { Ok(()) }
+        })?;
+        copy.commit()?;
+    }
     Ok(copy.count)
 }
 
 /// A damaged file. Nothing is written to it.
-struct Wreck {
-    path: PathBuf,
-    file: Shared,
-    /// Never closed, which costs its memory: to close it is to commit, and a commit with damaged lists of pages is
-    /// what ends a process.
-    database: Option<ManuallyDrop<Database>>,
-}
+struct Wreck(Session);
 
 /// How far a walk through a table has come.
 struct Walked {
@@ -96,33 +104,15 @@ impl Wreck {
             Order::Ascending => (next, end),
             Order::Descending => (end, next),
         };
-        let path = self.path.clone();
-        let database = self.open()?;
-        let entries = contain(&path, || {
-            let entries = scan(database, table, keys, order, limit)?;
-            // Pages that point at each other would go on for ever.
-            let ordered = last.into_iter().chain(entries.iter().map(|(key, _)| &key[..]));
-            if ordered.is_sorted_by(|a, b| if order == Order::Ascending { a < b } else { a > b }) {
-                Ok(entries)
-            } else {
-                Err(Error::Corrupted("keys are out of order".to_owned()))
-            }
-        });
-        if entries.is_err() {
-            self.database = None;
+        self.0.recover()?;
+        let entries = self.0.scan(table, keys, order, limit)?;
+        // Pages that point at each other would go on for ever.
+        let ordered = last.into_iter().chain(entries.iter().map(|(key, _)| &key[..]));
+        if ordered.is_sorted_by(|a, b| if order == Order::Ascending { a < b } else { a > b }) {
+            Ok(entries)
+        } else {
+            Err(StoreError::Damaged(Cause::new("keys are out of order")))
         }
-        entries
-    }
-
-    fn open(&mut self) -> Result<&Database, StoreError> {
-        if self.database.is_none() {
-            let overlay = Overlay::new(self.file.clone()).map_err(|error| from_io(&self.path, error))?;
-            let database = contain(&self.path, || {
-                Ok(Builder::new().set_cache_size(CACHE).create_with_backend(overlay)?)
-            })?;
-            self.database = Some(ManuallyDrop::new(database));
-        }
-        self.database.as_deref().ok_or(StoreError::Closed)
     }
 }
 
@@ -142,6 +132,19 @@ impl Copy<'_> {
             self.batch.put(table, key, value);
         }
         if self.bytes < MAX_BATCH { Ok(()) } else { self.commit() }
+    }
+
+    /// Adds an entry that may be an old one, unless there is another. Of facts the greater one is the later: they are
+    /// heights that only rise.
+    fn add_found(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        let present = match self.batch.get(table, key) {
+            Some(present) => present.map(<[u8]>::to_vec),
+            None => self.into.get(table, key)?,
+        };
+        match present {
+            Some(present) if table != Table::Meta || &present[..] >= value => Ok(()),
+            _ => self.add(table, vec![(key.to_vec(), value.to_vec())]),
+        }
     }
 
     fn commit(&mut self) -> Result<(), StoreError> {

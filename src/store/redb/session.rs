@@ -7,14 +7,15 @@ use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 
 use ::redb::{
-    Builder, Database, Durability, Error as RedbError, ReadOnlyTable, ReadableDatabase, StorageBackend,
-    TableDefinition, TableError, WriteTransaction,
+    Builder, ConcurrencyMode, Database, Durability, Error as RedbError, ReadOnlyDatabase, ReadOnlyTable,
+    ReadableDatabase, StorageBackend, TableDefinition, TableError, WriteTransaction,
 };
 
 use super::backend::Shared;
 use super::checked::Checked;
 use super::failure::{contain, from_io};
 use super::overlay::Overlay;
+use super::unwritten::Unwritten;
 use crate::store::{Batch, Entries, Keys, Order, StoreError, Table, is_empty};
 
 /// A file with redb over it.
@@ -25,6 +26,8 @@ pub(super) struct Session {
     database: Contained,
     /// The file could not be opened for writing; the database is over an [`Overlay`].
     is_view: bool,
+    /// Nothing is ever written.
+    is_read_only: bool,
     /// redb has failed since it was opened.
     has_failed: AtomicBool,
     /// Takes back a commit that failed in such a way that it may be in the file. Empty, where there is no doubt.
@@ -37,15 +40,7 @@ impl Session {
         file: Checked<impl StorageBackend>,
         cache_bytes: usize,
     ) -> Result<Self, StoreError> {
-        let mut session = Self {
-            path: path.to_owned(),
-            file: Shared::new(file),
-            cache_bytes,
-            database: Contained(None),
-            is_view: false,
-            has_failed: AtomicBool::new(false),
-            undo: Batch::new(),
-        };
+        let mut session = Self::closed(path, file, cache_bytes);
         if let Err(error) = session.reopen() {
             // What is there can be read. A file that could not be begun has nothing.
             if !matches!(error, StoreError::Full(_)) || session.reopen_as_view().is_err() {
@@ -55,9 +50,33 @@ impl Session {
         Ok(session)
     }
 
+    /// Opens a file that is only read.
+    pub(super) fn open_read_only(
+        path: &Path,
+        file: Checked<impl StorageBackend>,
+        cache_bytes: usize,
+    ) -> Result<Self, StoreError> {
+        let mut session = Self { is_read_only: true, ..Self::closed(path, file, cache_bytes) };
+        session.reopen_as_view()?;
+        Ok(session)
+    }
+
+    fn closed(path: &Path, file: Checked<impl StorageBackend>, cache_bytes: usize) -> Self {
+        Self {
+            path: path.to_owned(),
+            file: Shared::new(file),
+            cache_bytes,
+            database: Contained(None),
+            is_view: false,
+            is_read_only: false,
+            has_failed: AtomicBool::new(false),
+            undo: Batch::new(),
+        }
+    }
+
     pub(super) fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         self.attempt(|database| {
-            let Some(entries) = open_table(database, table)? else { return Ok(None) };
+            let Some(entries) = open_table(database.reader(), table)? else { return Ok(None) };
             Ok(entries.get(key)?.map(|value| value.value().to_vec()))
         })
     }
@@ -69,7 +88,7 @@ impl Session {
         order: Order,
         limit: usize,
     ) -> Result<Entries, StoreError> {
-        self.attempt(|database| scan(database, table, keys, order, limit))
+        self.attempt(|database| scan(database.reader(), table, keys, order, limit))
     }
 
     pub(super) fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
@@ -100,7 +119,7 @@ impl Session {
 
     /// Reads all that the file holds, and what redb keeps for itself too.
     pub(super) fn check(&mut self) -> Result<(), StoreError> {
-        let database = self.database.0.as_mut().ok_or(StoreError::Closed)?;
+        let Some(Opened::Database(database)) = &mut self.database.0 else { return Err(StoreError::Closed) };
         contain(&self.path, || Ok(database.check_integrity().map(drop)?))
     }
 
@@ -119,7 +138,10 @@ impl Session {
 
     /// Opens the file for writing, and takes back what has to be.
     fn reopen(&mut self) -> Result<(), StoreError> {
-        self.replace_database(self.file.clone(), false)?;
+        if self.is_read_only {
+            return Err(StoreError::ReadOnly { path: self.path.clone() });
+        }
+        self.open_database(self.file.clone(), false)?;
         let undo = mem::take(&mut self.undo);
         if undo.is_empty() {
             return Ok(());
@@ -129,8 +151,15 @@ impl Session {
 
     /// Opens the file for reading, as it is without what has to be taken back.
     fn reopen_as_view(&mut self) -> Result<(), StoreError> {
+        if self.is_read_only {
+            let file = Unwritten::new(self.file.clone());
+            return self.replace_database(true, |builder| {
+                builder.set_concurrency_mode(ConcurrencyMode::SingleWriter);
+                Ok(Opened::ReadOnly(builder.open_read_only_with_backend(file)?))
+            });
+        }
         let overlay = Overlay::new(self.file.clone()).map_err(|error| from_io(&self.path, error))?;
-        self.replace_database(overlay, true)?;
+        self.open_database(overlay, true)?;
         if self.undo.is_empty() {
             return Ok(());
         }
@@ -138,12 +167,18 @@ impl Session {
         undone.inspect_err(|_| self.database = Contained(None))
     }
 
-    fn replace_database(&mut self, backend: impl StorageBackend, is_view: bool) -> Result<(), StoreError> {
+    fn open_database(&mut self, backend: impl StorageBackend, is_view: bool) -> Result<(), StoreError> {
+        self.replace_database(is_view, |builder| Ok(Opened::Database(builder.create_with_backend(backend)?)))
+    }
+
+    fn replace_database(
+        &mut self,
+        is_view: bool,
+        open: impl FnOnce(&mut Builder) -> Result<Opened, RedbError>,
+    ) -> Result<(), StoreError> {
         // Closed before the next is opened: neither knows of the other's pages.
         self.database = Contained(None);
-        let opened = contain(&self.path, || {
-            Ok(Builder::new().set_cache_size(self.cache_bytes).create_with_backend(backend)?)
-        });
+        let opened = contain(&self.path, || open(Builder::new().set_cache_size(self.cache_bytes)));
         self.database = Contained(Some(opened?));
         self.has_failed.store(false, Ordering::Release);
         self.is_view = is_view;
@@ -163,6 +198,7 @@ impl Session {
     /// Commits a batch, and gathers what takes it back.
     fn write(&self, batch: &Batch, undo: &mut Batch) -> Result<(), StoreError> {
         self.attempt(|database| {
+            let Opened::Database(database) = database else { return Err(RedbError::DatabaseClosed) };
             let mut transaction = database.begin_write()?;
             transaction.set_durability(Durability::Immediate)?;
             // Two phases, which the checksums of `Checked` need as well: nothing is tried out after a crash.
@@ -176,7 +212,7 @@ impl Session {
         })
     }
 
-    fn attempt<R>(&self, work: impl FnOnce(&Database) -> Result<R, RedbError>) -> Result<R, StoreError> {
+    fn attempt<R>(&self, work: impl FnOnce(&Opened) -> Result<R, RedbError>) -> Result<R, StoreError> {
         let database = self.database.0.as_ref().ok_or(StoreError::Closed)?;
         let result = contain(&self.path, || work(database));
         result.inspect_err(|_| self.has_failed.store(true, Ordering::Release))
@@ -184,7 +220,21 @@ impl Session {
 }
 
 /// A database, if one is open. Closing it may panic like everything else that redb does with a damaged file.
-struct Contained(Option<Database>);
+struct Contained(Option<Opened>);
+
+enum Opened {
+    Database(Database),
+    ReadOnly(ReadOnlyDatabase),
+}
+
+impl Opened {
+    fn reader(&self) -> &dyn ReadableDatabase {
+        match self {
+            Self::Database(database) => database,
+            Self::ReadOnly(database) => database,
+        }
+    }
+}
 
 impl Drop for Contained {
     fn drop(&mut self) {
@@ -193,8 +243,8 @@ impl Drop for Contained {
     }
 }
 
-pub(super) fn scan(
-    database: &Database,
+fn scan(
+    database: &dyn ReadableDatabase,
     table: Table,
     keys: Keys<'_>,
     order: Order,
@@ -219,7 +269,7 @@ pub(super) fn scan(
 type ByteTable = ReadOnlyTable<&'static [u8], &'static [u8]>;
 
 /// A table to read from; `None`, where nothing was ever written to it.
-fn open_table(database: &Database, table: Table) -> Result<Option<ByteTable>, RedbError> {
+fn open_table(database: &dyn ReadableDatabase, table: Table) -> Result<Option<ByteTable>, RedbError> {
     match database.begin_read()?.open_table(definition(table)) {
         Ok(entries) => Ok(Some(entries)),
         Err(TableError::TableDoesNotExist(_)) => Ok(None),

@@ -7,6 +7,7 @@ mod disk;
 mod files;
 mod power_loss;
 mod properties;
+mod read_only;
 
 use std::path::Path;
 

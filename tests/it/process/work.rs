@@ -10,7 +10,7 @@ use rstest::rstest;
 use super::program::Start;
 
 /// A node that has mined some blocks and was stopped.
-async fn chain_of(blocks: u64) -> Start {
+pub(super) async fn chain_of(blocks: u64) -> Start {
     let node = Start::new("json").run().await;
     for height in 1..=blocks {
         assert_eq!(node.mine(&format!("block {height}")).await["height"], height);

@@ -116,6 +116,51 @@ fn a_file_that_is_cut_off_never_gives_a_wrong_block() {
     assert!(tally.refused + tally.partly > 100, "the damage was not noticed: {tally:?}");
 }
 
+#[test]
+fn a_repair_keeps_what_is_before_a_cut() {
+    let seed = 7;
+    let mut random = fastrand::Rng::with_seed(seed);
+    let directory = tempfile::tempdir().unwrap();
+    let (bytes, blocks) = original(&directory.path().join("original"));
+    let (mut kept, mut all) = (0, 0);
+    for round in 0..40 {
+        let len = random.usize(4_096..bytes.len());
+        let what = format!("seed {seed}, round {round}: cut to {len} bytes");
+        let place = directory.path().join(round.to_string());
+        fs::create_dir(&place).unwrap();
+        fs::write(place.join("chain.redb"), &bytes[..len]).unwrap();
+        let expected = present(&bytes[..len], &blocks);
+        all += expected;
+        match repair(&place) {
+            Ok(chain) => {
+                for height in 0..=chain.height() {
+                    let block = chain.block_at(height).unwrap().unwrap();
+                    assert_eq!(block, blocks[usize::try_from(height).unwrap()], "{what}");
+                }
+                kept += chain.height().min(expected);
+            }
+            Err(error) => assert!(error.to_string().contains("damaged"), "{what}: {error}"),
+        }
+    }
+    // Of a leaf that was overwritten in part, all bytes of a block may be left to which nothing leads.
+    println!("{kept} of {all} blocks kept");
+    assert!(kept * 4 >= all * 3 && all > 100, "{kept} of {all}");
+}
+
+/// Up to which height each block is in these bytes without a gap, and each of their rows.
+fn present(bytes: &[u8], blocks: &[Arc<Block<Line>>]) -> u64 {
+    let is_present = |block: &&Arc<Block<Line>>| {
+        let header = block.header().to_bytes();
+        let body = [&header[..], &[1]].concat();
+        let text = &block.data()[0].0;
+        let text = text.as_bytes();
+        let finds = |sought: &[u8]| bytes.windows(sought.len()).any(|window| window == sought);
+        // A row has the work behind the header, which begins with zeros.
+        finds(&[&header[..], &[0; 8]].concat()) && finds(&body) && (text.is_empty() || finds(text))
+    };
+    blocks[1..].iter().take_while(is_present).count() as u64
+}
+
 /// Where to flip a bit, and the height that is found damaged.
 #[rstest]
 #[case::deep(40)]

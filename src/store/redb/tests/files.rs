@@ -72,7 +72,8 @@ fn a_directory_that_cannot_be_one_is_named() {
     fs::write(&file, "in the way").unwrap();
     let error = Redb::open(&file).unwrap_err();
     assert!(matches!(error, StoreError::Io(_)), "{error:?}");
-    assert!(error.to_string().contains(&file.display().to_string()), "{error}");
+    let says = format!("cannot read or write: {}: it is a file, not a directory", file.display());
+    assert_eq!(error.to_string(), says);
 }
 
 #[rstest]
@@ -161,6 +162,26 @@ fn a_damaged_store_is_replaced_by_what_can_be_read() {
     expected[9_000] = 8;
     assert!(store.get(Table::Blocks, b"block").unwrap() == Some(expected), "as it was in the file");
     assert!(!directory.path().join("chain.redb.new").exists());
+}
+
+#[test]
+fn a_store_with_bytes_behind_its_end_is_repaired() {
+    for extra in [1, 5_000, 2 * 4_096, 3 << 20] {
+        let directory = tempdir().unwrap();
+        let mut store = Redb::open(directory.path()).unwrap();
+        store.commit(&peers(["one", "two"])).unwrap();
+        drop(store);
+        let path = directory.path().join("chain.redb");
+        let mut bytes = fs::read(&path).unwrap();
+        bytes.resize(bytes.len() + extra, 7);
+        fs::write(&path, &bytes).unwrap();
+        if let Err(error) = Redb::open(directory.path()) {
+            assert!(matches!(error, StoreError::Damaged(_)), "{extra}: {error}");
+            assert!(!error.to_string().contains("its end is missing;"), "{extra}: {error}");
+        }
+        assert_eq!(names(&Redb::open_for_repair(directory.path()).unwrap()), ["one", "two"], "{extra}");
+        assert_eq!(names(&Redb::open(directory.path()).unwrap()), ["one", "two"], "{extra}");
+    }
 }
 
 #[test]

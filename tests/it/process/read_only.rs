@@ -1,0 +1,72 @@
+//! Commands that only read a chain, where nothing can be written.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+use std::time::SystemTime;
+
+use rstest::rstest;
+
+use super::program::Start;
+use super::work::chain_of;
+
+fn picture(data: &Path) -> (Vec<u8>, SystemTime, usize) {
+    let file = data.join("chain.redb");
+    let modified = fs::metadata(&file).unwrap().modified().unwrap();
+    (fs::read(&file).unwrap(), modified, fs::read_dir(data).unwrap().count())
+}
+
+#[rstest]
+#[case::after_a_clean_stop(false)]
+#[case::after_a_kill(true)]
+#[tokio::test]
+async fn a_chain_is_verified_and_exported_without_a_write(#[case] is_killed: bool) {
+    let mut start = if is_killed {
+        let node = Start::new("json").run().await;
+        for height in 1..=3 {
+            node.mine(&format!("block {height}")).await;
+        }
+        node.kill().await
+    } else {
+        chain_of(3).await
+    };
+    let data = start.data();
+    fs::set_permissions(data.join("chain.redb"), Permissions::from_mode(0o444)).unwrap();
+    fs::set_permissions(&data, Permissions::from_mode(0o555)).unwrap();
+    let before = picture(&data);
+    // The superuser may write all the same, but not to a file system that is read-only.
+    let mut ways = vec![Vec::new()];
+    let mount = format!("mount --bind {0} {0} && mount -o remount,bind,ro {0}", data.display());
+    let mounted = ["unshare", "-m", "sh", "-c", &format!("{mount} && exec \"$0\" \"$@\"")].map(str::to_owned);
+    if Command::new(&mounted[0])
+        .args(&mounted[1..])
+        .arg("true")
+        .output()
+        .is_ok_and(|ended| ended.status.success())
+    {
+        ways.push(mounted.into());
+    } else {
+        eprintln!("WARNING: SKIPPED a read-only file system: needs unshare and mount");
+    }
+    for (number, way) in ways.into_iter().enumerate() {
+        start.through = way;
+        assert_eq!(start.succeeds(&["verify"]).await, "verified the blocks 0 to 3\n");
+        start.succeeds(&["export", &format!("{number}.archive")]).await;
+        assert!(picture(&data) == before);
+        if number == 1 {
+            let error = start.fails(&["repair"]).await;
+            assert!(error.contains("Read-only file system"), "{error}");
+        }
+    }
+    fs::set_permissions(&data, Permissions::from_mode(0o755)).unwrap();
+}
+
+#[tokio::test]
+async fn a_chain_is_not_read_while_a_node_has_it() {
+    let node = chain_of(1).await.run().await;
+    for command in [&["verify"][..], &["export", "blocks.archive"]] {
+        let error = node.start.fails(command).await;
+        assert!(error.contains("is in use by another process"), "{error}");
+    }
+}
