@@ -68,7 +68,7 @@ impl<T: Transaction> Protocol<T> {
 
     /// Checks that the store is still where the next opening looks for it, and takes in nothing more if it is not. To be
     /// called every [`limits::STORE_CHECK`].
-    pub(crate) fn check_store(&mut self, now: Now) {
+    pub fn check_store(&mut self, now: Now) {
         if self.is_halted() {
             return;
         }
