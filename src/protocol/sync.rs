@@ -106,10 +106,12 @@ impl<T: Transaction> Protocol<T> {
             return Ok(());
         }
         match self.chain.import_hashed_header(hash, header, now.wall) {
-            Ok(_) => {
+            Ok(is_new) => {
                 self.accepted_from(id, false);
                 self.showed(id, header.height, &hash);
-                self.settle_claims();
+                if is_new {
+                    self.settle_claims();
+                }
                 Ok(())
             }
             Err(BlockError::UnknownParent { parent }) if flaw!(BlamesForOrphans) => {
@@ -170,6 +172,7 @@ impl<T: Transaction> Protocol<T> {
             }
             return Ok(());
         };
+        let is_any_new = verdicts.contains(&Ok(Verdict::Kept));
         let outcome = blocks_at.into_iter().zip(verdicts).try_for_each(|((height, hash), verdict)| {
             let verdict = match verdict {
                 Ok(verdict) => verdict,
@@ -190,7 +193,9 @@ impl<T: Transaction> Protocol<T> {
             }
             Ok(())
         });
-        self.settle_claims();
+        if is_any_new {
+            self.settle_claims();
+        }
         outcome
     }
 
@@ -218,7 +223,6 @@ impl<T: Transaction> Protocol<T> {
         blocks: Vec<Arc<Block<T>>>,
         now: Now,
     ) -> Option<Vec<Result<Verdict, BlockError>>> {
-        self.blocks_due = true;
         if self.is_halted() {
             return None;
         }
@@ -230,6 +234,9 @@ impl<T: Transaction> Protocol<T> {
             }
         };
         let ImportedAll { verdicts, disconnected, connected } = imported;
+        let is_old =
+            |verdict: &Result<_, _>| matches!(verdict, Ok(Verdict::Duplicate | Verdict::Orphan { .. }));
+        self.blocks_due |= !verdicts.iter().all(is_old);
         if flaw!(HidesReorganisations) && !disconnected.is_empty() {
             self.announced = *self.chain.tip().hash();
         }

@@ -1,7 +1,10 @@
 //! What a message may cost the node, counted: ids looked at, ids offered, blocks read, bytes queued.
 
-use super::bench::{Bench, hashes, sent_to};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::bench::{Bench, hashes, kinds, sent_to};
 use super::*;
+use crate::store::{Batch, Entries, Keys, Memory, Order, Store, StoreError, Table};
 use crate::transaction_id;
 
 fn ids(numbers: core::ops::Range<usize>) -> Vec<Hash> {
@@ -134,4 +137,54 @@ fn a_chain_that_flaps_between_two_branches_offers_at_a_bounded_rate() {
     let lost = bench.node.chain().blocks(..).map(Result::unwrap).flat_map(|block| block.data().to_vec());
     let mined: Vec<Hash> = lost.map(|note| transaction_id(&note).unwrap()).collect();
     assert!(offered[at_once..].iter().all(|id| !mined.contains(id)), "mined again meanwhile");
+}
+
+/// A store that counts what is read of it.
+#[derive(Debug)]
+struct Counting(Memory, Arc<AtomicUsize>);
+
+impl Store for Counting {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        self.0.get(table, key)
+    }
+
+    fn scan(&self, table: Table, keys: Keys<'_>, order: Order, limit: usize) -> Result<Entries, StoreError> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        self.0.scan(table, keys, order, limit)
+    }
+
+    fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        self.0.commit(batch)
+    }
+}
+
+/// What the store is read for a block that is known, told in every way, while so many peers claim to have what is not.
+fn reads_for_what_is_known(claims: u64) -> usize {
+    let reads = Arc::new(AtomicUsize::new(0));
+    let store = Counting(Memory::new(), Arc::clone(&reads));
+    let config = ProtocolConfig::default().with_seed(1);
+    let chain = Blockchain::open(spec("test"), config.chain.clone(), Box::new(store)).unwrap();
+    let mut bench = Bench::over(chain, config);
+    let block = chain_of(1, "block").remove(0);
+    assert!(bench.node.mined(&block, bench.now).unwrap());
+    let peer = bench.join();
+    for number in 0..claims {
+        let claimant = bench.join();
+        let mut header = *block.header();
+        (header.previous_hash, header.height) = (Hash::digest(&number.to_be_bytes()), 9);
+        bench.receive(claimant, Message::Announce(sealed(header)));
+    }
+    reads.store(0, Ordering::Relaxed);
+    for message in [Message::Announce(*block.header()), Message::NewBlock(block)] {
+        let outputs = bench.receive(peer, message);
+        assert_eq!(kinds(&outputs, peer), Vec::<&str>::new());
+    }
+    assert!(!bench.node.blocks_due, "nothing that may be asked for has changed");
+    reads.load(Ordering::Relaxed)
+}
+
+#[test]
+fn what_is_known_costs_no_look_at_the_claims_of_other_peers() {
+    assert_eq!(reads_for_what_is_known(8), reads_for_what_is_known(0));
 }
