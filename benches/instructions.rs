@@ -8,11 +8,15 @@
 //! Needs valgrind, whose callgrind does the counting. It shows every program the same processor, one with AVX2 and
 //! with neither AVX-512 nor SHA instructions, whichever the machine has: `sha2` takes its portable code there, and a
 //! kernel for mining is named. Everything is counted on one thread, in a process of its own for each row.
+//!
+//! What a byte of a peer costs is written into `docs/threat-model.md` too, and may not cost more than stands there.
 
 #[path = "common/forge.rs"]
 mod forge;
 #[path = "common/format.rs"]
 mod format;
+#[path = "instructions/peers.rs"]
+mod peers;
 
 use core::hint::black_box;
 use std::collections::BTreeMap;
@@ -42,6 +46,14 @@ struct Options {
 
 /// The numbers in git.
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/instructions.txt");
+
+/// What the names of rows begin with that say what a byte of a peer costs.
+const BYTE: &str = "byte: ";
+
+/// Where those are documented, and between which lines.
+const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/threat-model.md");
+const BEGIN: &str = "<!-- costs: written by benches/instructions.rs -->\n";
+const END: &str = "<!-- end of costs -->\n";
 
 /// How far a number may be from the one in git, in percent. Memory that the system lays out differently from run to
 /// run, and the compilers and C libraries of different machines, stay within it.
@@ -75,6 +87,9 @@ fn rows() -> BTreeMap<String, Run> {
     }
     for kernel in [MiningKernel::Avx2, MiningKernel::Sha2ByFour] {
         rows.insert(format!("nonce: kernel {kernel}"), Box::new(move || nonces(kernel)));
+    }
+    for (name, run) in peers::rows() {
+        rows.insert(format!("{BYTE}{name}"), run);
     }
     rows
 }
@@ -166,6 +181,7 @@ fn compare() -> Result<()> {
     let rustc = rustc();
     if env::var_os("HASHLOOM_BLESS").is_some_and(|value| value == "1") {
         fs::write(PATH, file(&today, &rustc)).with_context(|| format!("cannot write {PATH}"))?;
+        document(&today)?;
     }
     let text = fs::read_to_string(PATH).with_context(|| format!("cannot read {PATH}"))?;
     let mut expected = parse(&text)?;
@@ -187,6 +203,7 @@ fn compare() -> Result<()> {
             ));
         }
     }
+    wrong.extend(undocumented(&today)?);
     wrong.extend(
         expected.keys().map(|name| format!("{name}: a number is in git, and nothing that is counted")),
     );
@@ -221,6 +238,47 @@ fn count(name: &str) -> Result<f64> {
     );
     #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
     Ok(collected as f64 / times as f64)
+}
+
+/// The document around its table of what bytes cost, and that table.
+fn documented() -> Result<(String, String, String)> {
+    let text = fs::read_to_string(DOCUMENT).with_context(|| format!("cannot read {DOCUMENT}"))?;
+    let parts = text.split_once(BEGIN).and_then(|(before, rest)| {
+        let (table, after) = rest.split_once(END)?;
+        Some((before.to_owned(), table.to_owned(), after.to_owned()))
+    });
+    parts.with_context(|| format!("{DOCUMENT} has no {BEGIN}"))
+}
+
+/// Writes what bytes cost into the document, rounded up to two digits and whole instructions.
+fn document(rows: &[(String, f64)]) -> Result<()> {
+    let (before, _, after) = documented()?;
+    let mut table = "| message | instructions for a byte, at most |\n| --- | ---: |\n".to_owned();
+    for (name, count) in rows.iter().filter_map(|(name, count)| Some((name.strip_prefix(BYTE)?, count))) {
+        let unit = 10_f64.powf((count.log10() - 1.0).floor()).max(1.0);
+        // Writing to a string cannot fail.
+        let _ = writeln!(table, "| {name} | {} |", (count / unit).ceil() * unit);
+    }
+    fs::write(DOCUMENT, [before.as_str(), BEGIN, &table, END, &after].concat())
+        .with_context(|| format!("cannot write {DOCUMENT}"))
+}
+
+/// The rows in which a byte costs more than is documented, or of which nothing is.
+fn undocumented(rows: &[(String, f64)]) -> Result<Vec<String>> {
+    let (_, table, _) = documented()?;
+    let limit = |name: &str| -> Option<f64> {
+        let row = table
+            .lines()
+            .find_map(|line| line.strip_prefix("| ")?.strip_prefix(name)?.strip_prefix(" | "))?;
+        row.strip_suffix(" |")?.parse().ok()
+    };
+    let too_much = |(name, got): &(String, f64)| {
+        let name = name.strip_prefix(BYTE)?;
+        let documented = limit(name);
+        let is_fine = documented.is_some_and(|limit| *got <= limit);
+        (!is_fine).then(|| format!("{name}: a byte costs {got:.1}, and {DOCUMENT} says {documented:?}"))
+    };
+    Ok(rows.iter().filter_map(too_much).collect())
 }
 
 /// Like `rustc 1.90.0`; without the date and the hash, which say no more.

@@ -224,6 +224,30 @@ fn addresses<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PeerAddr>
 mod tests {
     use super::*;
 
+    /// `docs/threat-model.md` says so, for texts.
+    #[cfg(feature = "ws-postcard")]
+    #[test]
+    fn a_byte_takes_at_most_25_bytes_of_memory() {
+        use crate::wire::{Postcard, WireFormat as _};
+
+        let header = Header::from_bytes(&[7; Header::LEN]);
+        let block = || Arc::new(Block::new(header, vec![String::new(); 10_000]));
+        let messages: [Message; 6] = [
+            Message::Transactions(vec![String::new(); limits::MAX_TRANSACTIONS]),
+            Message::Transactions(vec!["x".to_owned(); limits::MAX_TRANSACTIONS]),
+            Message::Blocks(vec![block()]),
+            Message::NewBlock(block()),
+            Message::Headers(vec![header; limits::MAX_HEADERS]),
+            Message::Offer { ids: vec![Hash::ZERO; limits::MAX_TRANSACTIONS] },
+        ];
+        for message in messages {
+            message.digest_ahead();
+            let bytes = Postcard.encode(&message).unwrap().as_bytes().len();
+            let memory = message.memory_size() - size_of::<Message>();
+            assert!(memory <= 25 * bytes, "{memory} for {bytes} bytes of {}", message.kind());
+        }
+    }
+
     #[test]
     fn what_is_hashed_ahead_is_bounded() {
         let block = |transactions| {
