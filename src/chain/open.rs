@@ -91,16 +91,21 @@ impl<T: Transaction> Blockchain<T> {
     ) -> Result<(Self, Option<OpenError>), OpenError> {
         let genesis = Arc::new(spec.genesis::<T>());
         let mut records = Records::<T>::new(store, config.max_cached_bytes);
-        if records.fact(Fact::Format)?.is_none() {
+        let mut found = None;
+        for fact in [Fact::Format, Fact::Genesis] {
+            if records.fact(fact)?.is_some() {
+                continue;
+            }
             // The rows of the chain say the same.
             if records.begin_with(genesis.hash())? {
                 put_identity(&mut records, &spec, &genesis);
-            } else {
+                found = Some(fact.damaged().into());
+            } else if fact == Fact::Format {
                 create(&mut records, &spec, &genesis)?;
             }
         }
         check_identity(&records, genesis.hash())?;
-        let mut found = records.mend(&genesis_row(&spec, &genesis))?.map(OpenError::Store);
+        found = records.mend(&genesis_row(&spec, &genesis))?.map(OpenError::Store).or(found);
         let loaded = loop {
             match load(&mut records, &config, &genesis) {
                 Ok(loaded) => break loaded,

@@ -106,6 +106,9 @@ impl<T: Transaction> Records<T> {
                     found = Some(error);
                 }
             }
+            if !self.batch.is_empty() {
+                self.commit()?;
+            }
             next = last.saturating_add(1);
         }
         Ok(found)

@@ -181,11 +181,7 @@ fn whatever_value_is_missing_a_repair_leaves_a_chain_that_takes_the_rest() {
             }
         }
         println!("{} {}", table.name(), named(table, &key));
-        if table == Table::Meta && [&b"format"[..], b"genesis"].contains(&&key[..]) {
-            assert!(Chain::repair(spec(), config(), Box::new(damaged)).is_err());
-        } else {
-            check_repair(&damaged, &original);
-        }
+        check_repair(&damaged, &original);
     }
 }
 
@@ -227,6 +223,12 @@ fn damage_far_below_is_found_when_it_is_read_verified_or_repaired() {
         drop(chain);
 
         let (mut repaired, found) = repair::<String>(&damaged);
+        if table == Table::Heights {
+            // The rows say the same, so nothing is lost.
+            assert_eq!(found, [error.to_string()]);
+            assert_eq!(Picture::of(&repaired), Picture::of(&whole));
+            continue;
+        }
         assert_eq!(found, [format!("block 100: {error}")]);
         assert_eq!(repaired.height(), 99);
         repaired.check_store();

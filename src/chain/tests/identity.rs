@@ -76,22 +76,37 @@ fn a_newer_format_is_refused_by_its_version(#[case] got: u32) {
 }
 
 #[rstest]
-#[case::older_than_any(Some(0_u32.to_be_bytes().to_vec()))]
-#[case::too_short(Some(vec![1]))]
-#[case::gone(None)]
-fn a_format_that_never_was_is_damage(#[case] value: Option<Vec<u8>>) {
+#[case::older_than_any(0_u32.to_be_bytes().to_vec())]
+#[case::too_short(vec![1])]
+fn a_format_that_never_was_is_damage(#[case] value: Vec<u8>) {
     let disk = filled();
-    put(&disk, Table::Meta, b"format", value.map(|value| seal(Table::Meta, b"format", value)));
+    put(&disk, Table::Meta, b"format", Some(seal(Table::Meta, b"format", value)));
     assert_refused(&disk, &damaged(Table::Meta, "format", "is not what was written").into());
 }
 
-#[rstest]
-#[case::too_short(Some(vec![0; 31]))]
-#[case::gone(None)]
-fn a_store_that_does_not_say_whose_it_is_is_damaged(#[case] value: Option<Vec<u8>>) {
+#[test]
+fn a_store_that_does_not_say_whose_it_is_is_damaged() {
     let disk = filled();
-    put(&disk, Table::Meta, b"genesis", value.map(|value| seal(Table::Meta, b"genesis", value)));
+    put(&disk, Table::Meta, b"genesis", Some(seal(Table::Meta, b"genesis", vec![0; 31])));
     assert_refused(&disk, &damaged(Table::Meta, "genesis", "is not what was written").into());
+}
+
+/// The first rows say the same, but those of another chain do not.
+#[rstest]
+#[case::format("format")]
+#[case::genesis("genesis")]
+fn what_a_store_lacks_that_says_whose_it_is_a_repair_writes_anew(#[case] key: &'static str) {
+    let disk = filled();
+    let whole = open::<Note>(&spec(), &config(), &disk);
+    put(&disk, Table::Meta, key.as_bytes(), None);
+    let expected = OpenError::from(damaged(Table::Meta, key, "is not what was written"));
+    assert_eq!(try_open::<Note>(&spec(), &config(), &disk).unwrap_err(), expected);
+    let other = builder().max_block_bytes(5_000).build().unwrap();
+    assert_eq!(Chain::repair(other, config(), Box::new(disk.clone())).unwrap_err(), expected);
+    let (repaired, found) = Chain::repair(spec(), config(), Box::new(disk.clone())).unwrap();
+    assert_eq!((repaired.tip(), found), (whole.tip(), Some(expected)));
+    drop(repaired);
+    assert_eq!(open::<Note>(&spec(), &config(), &disk).tip(), whole.tip());
 }
 
 /// A value from another place of the store, whose checksum is right there.
