@@ -39,8 +39,8 @@ use mining::Running;
 #[derive(Debug)]
 struct Shared<T: Transaction> {
     protocol: RwLock<Protocol<T>>,
-    /// Whose permit it takes to read blocks for a peer: one peer at a time, so that their requests neither fill the memory
-    /// nor keep the driver from writing for longer than one message takes.
+    /// The permit to read blocks for a peer. Only one connection reads at a time, so that the requests of many peers do
+    /// not keep the driver from the write lock for longer than one message takes.
     answering: Semaphore,
     clock: Clock,
     listen: Option<PeerAddr>,
@@ -93,8 +93,8 @@ impl<T: Transaction> Shared<T> {
     }
 }
 
-/// Runs what may wait for a disk or a lock, without keeping the other tasks of this thread from running where the runtime
-/// has more threads.
+/// Runs a call that may block on disk I/O or a lock. On a multi-threaded runtime the other tasks of this thread move to
+/// another one.
 fn blocking<R>(call: impl FnOnce() -> R) -> R {
     let has_more_threads = Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
     if has_more_threads { block_in_place(call) } else { call() }

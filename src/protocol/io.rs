@@ -90,7 +90,8 @@ pub enum Input<T = String> {
         /// The message.
         message: Message<T>,
     },
-    /// The time that [`Protocol::poll_timeout`](super::Protocol::poll_timeout) named has come. Harmless when it has not.
+    /// The time that [`Protocol::poll_timeout`](super::Protocol::poll_timeout) named has come. Harmless when it has
+    /// not.
     Timeout,
 }
 
@@ -106,9 +107,8 @@ pub enum Output<T = String> {
         /// The message.
         message: Message<T>,
     },
-    /// Send this peer the messages that [`Protocol::next_blocks`](super::Protocol::next_blocks) makes, each when the one
-    /// before is on its way: all together may take up a lot of memory, and reading them a lot of time. Later messages
-    /// for the peer come behind them.
+    /// Send this peer the messages of [`Protocol::next_blocks`](super::Protocol::next_blocks), each after the previous
+    /// one was written: together they may take 64 blocks of memory. Later messages to the peer follow the answer.
     SendBlocks {
         /// The connection.
         peer: PeerId,
@@ -179,8 +179,8 @@ pub enum Event<T = String> {
     ClockBehind(ClockBehind),
     /// Nothing waits for the clock any more.
     ClockCaughtUp,
-    /// Peers have a branch with more work than the chain of this node, which refuses it: the two do not come to the same
-    /// chain. Said when it begins, and at most once in ten minutes.
+    /// Peers have a branch with more work than the chain of this node, which refuses it: the two do not come to the
+    /// same chain. Said when it begins, and at most once in ten minutes.
     BranchRefused(RefusedBranch),
     /// No peer has such a branch any more.
     BranchRefusalEnded,
@@ -327,8 +327,8 @@ pub enum CloseReason {
     /// Bytes that are no message of the connection's format.
     #[error("malformed message: {0}")]
     Malformed(#[source] Arc<dyn Error + Send + Sync>),
-    /// A message arrived that this node can read from no peer in the connection's format, because the application's type
-    /// has no form in it.
+    /// A message arrived that this node can read from no peer in the connection's format, because the application's
+    /// type has no form in it.
     #[error("unreadable message: {0}")]
     Unreadable(#[source] Arc<dyn Error + Send + Sync>),
     /// The peer did not say hello in time.

@@ -92,8 +92,8 @@ impl<T> Message<T> {
 }
 
 impl<T: Transaction> Message<T> {
-    /// How many bytes the message takes in memory, by the measure of [`Block::memory_size`]. A block counts in full, though
-    /// the chain may hold it too.
+    /// The bytes that the message takes in memory, as [`Block::memory_size`] counts them. A block counts in full, even
+    /// if the chain shares it.
     #[cfg(feature = "node")]
     pub(crate) fn memory_size(&self) -> usize {
         let held = match self {

@@ -1,4 +1,4 @@
-//! Answering requests for headers and blocks.
+//! Answers to requests for headers and blocks.
 
 use core::mem::take;
 use std::collections::VecDeque;
@@ -10,34 +10,35 @@ use super::{Protocol, limits};
 use crate::primitives::{Block, Hash, HashSet, Transaction};
 use crate::store::StoreError;
 
-/// The rest of the answer to a `GetBlocks`: blocks that a peer asked for and that were not read yet.
+/// The part of the answer to a `GetBlocks` that is not sent yet.
 ///
-/// An answer may be as large as 64 blocks, so it is read one message at a time, with [`Protocol::next_blocks`].
+/// An answer has up to 64 blocks, so [`Protocol::next_blocks`] reads it one message at a time.
 #[derive(Clone, Debug)]
 pub struct BlocksAnswer<T = String> {
-    /// Those to look up, in the order in which they were asked for.
+    /// Blocks to look up, in the order in which the peer asked for them.
     hashes: VecDeque<Hash>,
-    /// A block that had no room in the message before, and its canonical size in bytes.
+    /// A block that did not fit into the last message, and its canonical size in bytes.
     next: Option<(Arc<Block<T>>, usize)>,
-    /// Where the next block is expected: a peer that synchronises asks for blocks that follow each other.
+    /// The height at which to look first: a peer that synchronises asks for consecutive blocks.
     next_height: Option<u64>,
+    /// Blocks that this node does not have, for the `NotFound` at the end.
     missing: Vec<Hash>,
 }
 
 impl<T> BlocksAnswer<T> {
-    /// Each block once, however often it is asked for.
+    /// An answer that has each block once, even if its hash was sent several times.
     pub(crate) fn new(hashes: &[Hash]) -> Self {
         let mut seen = HashSet::default();
         let hashes = hashes.iter().copied().filter(|hash| seen.insert(*hash)).collect();
         Self { hashes, next: None, next_height: None, missing: Vec::new() }
     }
 
-    /// How many blocks were asked for and are not answered yet.
+    /// The number of blocks that are not answered yet.
     pub fn len(&self) -> usize {
         self.hashes.len() + self.missing.len() + usize::from(self.next.is_some())
     }
 
-    /// Whether nothing is left.
+    /// Whether every block is answered.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -48,7 +49,7 @@ impl<T: Transaction> Protocol<T> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(limits::MAX_HEADERS);
         match self.chain.headers_after(locator, limit) {
             Ok(headers) => self.send(id, Message::Headers(headers)),
-            // Empty would say that there are none. The peer asks another one when its time is over.
+            // An empty answer would claim that there are no headers. The peer asks another node after its timeout.
             Err(error) => self.read_failed(error),
         }
     }
@@ -58,15 +59,16 @@ impl<T: Transaction> Protocol<T> {
         if answer.is_empty() {
             return;
         }
-        // The peer has the header. Only what may still become the tip would be announced to it.
-        let may_be_told =
+        // The peer knows these blocks, so they are not announced to it. Only the tip is ever announced, and only a side
+        // block may still become the tip.
+        let may_be_announced =
             |hash: &Hash| self.chain.tip().hash() == hash || self.chain.side_height(hash).is_some();
-        let known: Vec<Hash> = answer.hashes.iter().copied().filter(may_be_told).collect();
+        let known: Vec<Hash> = answer.hashes.iter().copied().filter(may_be_announced).collect();
         self.knows(id, known);
         self.outputs.push_back(Output::SendBlocks { peer: id, answer });
     }
 
-    /// All that is to be done, with the messages of every [`Output::SendBlocks`] in its place.
+    /// All outputs, with every [`Output::SendBlocks`] replaced by its messages.
     #[cfg(any(test, feature = "test-utils"))]
     pub(crate) fn drain_outputs(&mut self) -> Vec<Output<T>> {
         let mut outputs = Vec::new();
@@ -86,12 +88,12 @@ impl<T: Transaction> Protocol<T> {
         outputs
     }
 
-    /// The next message of an answer to `GetBlocks`; `None` when all is said. Reads about
-    /// [`MAX_BLOCKS_BYTES`](limits::MAX_BLOCKS_BYTES) from the store, so call it when the peer has taken the message
-    /// before.
+    /// The next message of an answer to `GetBlocks`; `None` if the answer is complete. Reads about
+    /// [`MAX_BLOCKS_BYTES`](limits::MAX_BLOCKS_BYTES) bytes from the store, so call it after the previous message was
+    /// written to the peer.
     ///
-    /// A block that cannot be read counts as missing, and `failed` is called with the error; have
-    /// [`read_failed`](Self::read_failed) report it.
+    /// A block that cannot be read counts as missing, and `failed` is called with the error, which is for
+    /// [`read_failed`](Self::read_failed).
     pub fn next_blocks(
         &self,
         answer: &mut BlocksAnswer<T>,

@@ -58,15 +58,16 @@ impl<T: Transaction> Protocol<T> {
         }
     }
 
-    /// Notes that something could not be read. The rest goes on. Only the first is told of: a peer or a
-    /// client may ask for damaged blocks as often as it likes.
-    pub(crate) fn read_failed(&mut self, error: StoreError) {
+    /// Reports that something could not be read from the store, by [`Event::StoreFailed`] and until the store can be
+    /// written to again. Everything else goes on. Only the first failure is reported, because a peer or a client may
+    /// ask for damaged blocks as often as it likes.
+    pub fn read_failed(&mut self, error: StoreError) {
         if self.storage.error.is_none() {
             self.report(error);
         }
     }
 
-    /// Checks that the store is still where the next opening looks for it, and takes in nothing more if it is not. To be
+    /// Checks that the store is still where the next opening looks for it, and imports nothing more if it is not. To be
     /// called every [`limits::STORE_CHECK`].
     pub fn check_store(&mut self, now: Now) {
         if self.is_halted() {

@@ -1,4 +1,4 @@
-//! What waits for a peer to read, and writing it.
+//! The queue of messages to a peer, and the loop that writes them to the connection.
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -12,11 +12,13 @@ use crate::primitives::{Hash, Transaction};
 use crate::protocol::{BlocksAnswer, CloseReason, Message};
 use crate::transport::{Outgoing, Sender, TransportError};
 
-/// Memory, in bytes, of the messages that wait for a peer to read. A peer whose queue is full is closed. A larger message
-/// is queued where nothing else waits. Answers with blocks wait as the hashes that were asked for.
+/// The memory, in bytes, that the queued messages to one peer may take. A peer whose queue is full is disconnected. A
+/// message larger than that is queued only if the queue is empty. An answer with blocks is queued as the hashes of the
+/// blocks, which are read when they are written.
 pub(in crate::node) const MAX_QUEUE_BYTES: usize = 2 << 20;
 
-/// What a message takes beside its contents: its places in the queue and in [`Outgoing`], and its frame.
+/// The memory, in bytes, that a queued message takes beside its contents: the entry in the queue, [`Outgoing`] and the
+/// frame.
 const OVERHEAD: usize = 512;
 
 /// How long a peer may take to read one message.
@@ -27,11 +29,11 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) struct Queue<T> {
     /// Bounded by `room`.
     items: mpsc::UnboundedSender<(Queued<T>, OwnedSemaphorePermit)>,
-    /// One permit for each byte.
+    /// One permit per free byte.
     room: Arc<Semaphore>,
 }
 
-/// The end of a queue that belongs to the task of the connection.
+/// The connection task's end of a queue.
 pub(super) type Receiver<T> = mpsc::UnboundedReceiver<(Queued<T>, OwnedSemaphorePermit)>;
 
 impl<T: Transaction> Queue<T> {
@@ -40,14 +42,14 @@ impl<T: Transaction> Queue<T> {
         (Self { items, room: Arc::new(Semaphore::new(MAX_QUEUE_BYTES)) }, receiver)
     }
 
-    /// Returns whether there was room.
+    /// Queues an item without waiting. Returns whether it fitted.
     pub(super) fn push(&self, item: Queued<T>) -> bool {
         #[expect(clippy::cast_possible_truncation, reason = "at most a constant far below 2^32")]
         let bytes = item.memory_size().min(MAX_QUEUE_BYTES) as u32;
         let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(bytes) else {
             return false;
         };
-        // A task that is gone has reported why.
+        // A task that has ended has reported why.
         let _ = self.items.send((item, room));
         true
     }
@@ -57,7 +59,7 @@ impl<T: Transaction> Queue<T> {
 #[derive(Debug)]
 pub(in crate::node) enum Queued<T> {
     Message(Outgoing<T>),
-    /// Blocks that are read when their turn comes.
+    /// Blocks that are read from the store when they are written.
     Blocks(BlocksAnswer<T>),
 }
 
@@ -79,7 +81,7 @@ pub(super) async fn write<T: Transaction>(
 ) -> Result<(), CloseReason> {
     while let Some((item, _room)) = queued.recv().await {
         feed_item(sender, item, shared, incoming).await?;
-        // One flush for all that waits.
+        // One flush for everything in the queue.
         while let Ok((item, _room)) = queued.try_recv() {
             feed_item(sender, item, shared, incoming).await?;
         }
@@ -99,7 +101,7 @@ async fn feed_item<T: Transaction>(
         Queued::Blocks(mut answer) => {
             while let Some(message) = next_blocks(&mut answer, shared, incoming).await {
                 feed(sender, Outgoing::new(message), incoming).await?;
-                // The next one is read when this one is on its way.
+                // So that at most one message of the answer is in memory.
                 flush(sender).await?;
             }
             Ok(())
@@ -107,7 +109,7 @@ async fn feed_item<T: Transaction>(
     }
 }
 
-/// Reads the next message of an answer, beside what the driver does. Waits for the peers that have asked before.
+/// Reads the next message of an answer under the read lock, after the connections that asked before.
 async fn next_blocks<T: Transaction>(
     answer: &mut BlocksAnswer<T>,
     shared: &Shared<T>,
@@ -130,8 +132,8 @@ async fn flush<T: Transaction>(sender: &mut dyn Sender<T>) -> Result<(), CloseRe
     in_time(sender.flush()).await?.map_err(lost)
 }
 
-/// Feeds a message, or what can be said in its place if it has no form on this connection: to end the connection would
-/// have the peer come back and ask again without end.
+/// Feeds a message, or substitutes for a message that the wire format cannot encode: after a disconnect the peer would
+/// reconnect and ask for it again.
 async fn feed<T: Transaction>(
     sender: &mut dyn Sender<T>,
     message: Outgoing<T>,
@@ -151,8 +153,8 @@ async fn feed<T: Transaction>(
     Ok(())
 }
 
-/// What to say in the place of a message that cannot be sent, last first: blocks one by one, as far as they can be, and
-/// of the others that they are not here.
+/// The substitutes for a message that cannot be sent, last first: each block in a message of its own, and `NotFound`
+/// for a block that cannot be sent either.
 fn substitutes<T: Transaction>(message: Message<T>) -> Vec<Outgoing<T>> {
     let substitutes = match message {
         Message::Blocks(blocks) if blocks.len() > 1 => {
