@@ -168,7 +168,7 @@ impl Stage {
         Ok(())
     }
 
-    /// A peer that has introduced itself.
+    /// A peer that has completed the handshake.
     fn join(&mut self, work: Work) -> Result<PeerId> {
         let peer = PeerId(self.next_peer);
         self.next_peer += 1;

@@ -203,7 +203,7 @@ pub(crate) fn explain(directory: &Path, error: &OpenError) -> Error {
     }
 }
 
-/// The same, of what a repair could not mend: it does not advise to repair.
+/// One line about a store that `repair` could not mend. Unlike [`explain`], it does not advise to repair.
 pub(crate) fn explain_unrepairable(directory: &Path, error: &OpenError) -> Error {
     const ADVICE: &str = "this cannot be repaired: restore the directory from a copy, or remove it and let the peers send the chain again";
     let place = directory.display();

@@ -63,12 +63,12 @@ impl<B: StorageBackend> Checked<B> {
         Self::of_version(path, checked, version)
     }
 
-    /// The same, of a file that is only read: one that was not begun to the end is refused.
+    /// Opens a file that is only read. A file whose beginning was never completed is refused.
     pub(super) fn open_begun(path: &Path, file: B) -> Result<Self, StoreError> {
         Self::open_as(path, Self { file, is_lenient: false })
     }
 
-    /// The same, which gives what it reads, right or wrong, also of a file without its end.
+    /// Opens a file without checking what is read from it against its checksums, even if the end of the file is missing.
     pub(super) fn open_lenient(path: &Path, file: B) -> Result<Self, StoreError> {
         Self::open_as(path, Self { file, is_lenient: true })
     }

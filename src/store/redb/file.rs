@@ -172,7 +172,7 @@ impl StorageBackend for Locked {
 
     fn sync_data(&self) -> io::Result<()> {
         self.file.sync_data()?;
-        // Nothing is durable in a file that nobody can open again.
+        // Data in a file that cannot be opened again is not durable.
         self.place.check()
     }
 

@@ -106,7 +106,7 @@ impl Wreck {
         };
         self.0.recover()?;
         let entries = self.0.scan(table, keys, order, limit)?;
-        // Pages that point at each other would go on for ever.
+        // Without this, pages that point at each other would be read without end.
         let ordered = last.into_iter().chain(entries.iter().map(|(key, _)| &key[..]));
         if ordered.is_sorted_by(|a, b| if order == Order::Ascending { a < b } else { a > b }) {
             Ok(entries)

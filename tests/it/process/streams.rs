@@ -1,6 +1,7 @@
 //! Standard output and standard error that cannot be written to: a full disk, a reader that is gone, one that has
 //! stopped reading. None of them may change what the program does.
 
+use std::path::Path;
 use std::process::Stdio;
 
 use rstest::rstest;
@@ -14,6 +15,10 @@ use crate::kit::within;
 fn with_streams(mut start: Start, redirection: &str) -> Start {
     start.through = ["sh", "-c", &format!(r#"exec "$0" "$@" {redirection}"#)].map(str::to_owned).into();
     start
+}
+
+async fn make_pipe(path: &Path) {
+    assert!(within(Command::new("mkfifo").arg(path).status()).await.unwrap().success());
 }
 
 #[rstest]
@@ -38,8 +43,7 @@ async fn a_log_that_cannot_be_written_changes_nothing(#[case] redirection: &str)
 /// Its standard error is a pipe, as of `node 2>&1 | head -1`, whose reader goes away once the node is up.
 async fn without_reader(start: Start) -> Program {
     let pipe = start.directory().join("gone");
-    let made = within(Command::new("mkfifo").arg(&pipe).status()).await.unwrap();
-    assert!(made.success());
+    make_pipe(&pipe).await;
     let reader = Command::new("head").arg("-1").arg(&pipe).stdout(Stdio::null()).kill_on_drop(true).spawn();
     let node = start.run().await;
     assert!(within(reader.unwrap().wait()).await.unwrap().success());
@@ -55,7 +59,7 @@ async fn a_log_that_nothing_reads_keeps_nothing_waiting() {
     // Open for reading too, so that it stays open, and fills up.
     let start = with_streams(Start::new("json"), "2<>stuck").with("RUST_LOG", "trace");
     let pipe = start.directory().join("stuck");
-    assert!(within(Command::new("mkfifo").arg(&pipe).status()).await.unwrap().success());
+    make_pipe(&pipe).await;
     let node = start.run().await;
     // Each block is logged, with what the store and the sockets have to say of it: the pipe holds 64 KiB.
     for height in 1..=150 {

@@ -36,8 +36,7 @@ fn what_is_read_of_mutated_json_is_written_as_an_equal_value() {
     });
 }
 
-/// The same where the change is one of the text, which can do more than a change of the value: a field may be there
-/// twice, and a number may have another form.
+/// Changes of the text can do what changes of the value cannot: repeat a field, or write a number in another form.
 #[test]
 fn what_is_read_of_mutated_text_is_written_as_an_equal_value() {
     check("text", |message, rng| {
