@@ -184,7 +184,11 @@ impl Work<'_> {
             Blockchain::<String>::repair(self.options.spec()?, self.options.chain_config(), store)
                 .map_err(explain)?;
         if let Some(found) = &found {
-            say(&format!("dropped the end of the chain: {}", cause(found)));
+            let did = match found {
+                OpenError::Damaged { .. } | OpenError::Replay { .. } => "dropped the end of the chain",
+                _ => "mended the store",
+            };
+            say(&format!("{did}: {}", cause(found)));
         }
         let mut verifier = chain.verifier(..).map_err(|error| anyhow!("{error}"))?;
         let is_good = match self.verify_on(&chain, &mut verifier) {

@@ -44,8 +44,8 @@ impl<T: Transaction> Records<T> {
         self.clear_blocks(above)
     }
 
-    /// Writes anew what follows from the rest: the row of the genesis block, the list of the states, and up to where
-    /// bodies were removed. Removes states and branches that are damaged. Returns what was wrong.
+    /// Writes anew what follows from the rest: the row of the genesis block, the entries that lead from hashes to heights,
+    /// the list of the states, and up to where bodies were removed. Removes states and branches that are damaged. Returns what was wrong.
     pub(in super::super) fn mend(&mut self, genesis: &Row) -> Result<Option<StoreError>, StoreError> {
         let mut found = None;
         let row = damage_of(self.load_row(0))?;
