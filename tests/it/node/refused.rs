@@ -1,9 +1,12 @@
 //! A branch with more work that a node refuses, as its owner sees it.
 
 use hashloom::transport::Memory;
-use hashloom::{ChainSpec, Event, Node, Retarget};
+use hashloom::{ChainSpec, Event, Node, Retarget, Timestamp};
 
 use crate::kit::{easy_spec, within};
+
+/// 2026-08-01 00:00 UTC.
+const NOW: Timestamp = Timestamp::from_millis(1_785_542_400_000);
 
 #[tokio::test]
 async fn the_status_says_that_peers_have_more_work_on_a_branch_that_is_final() {
@@ -11,12 +14,13 @@ async fn the_status_says_that_peers_have_more_work_on_a_branch_that_is_final() {
     let spec = ChainSpec::builder("refused").easiest_target(easiest).retarget(Retarget::Fixed);
     let spec = spec.finality_depth(Some(2)).build().unwrap();
     let network = Memory::new();
-    let builder = || Node::<String>::builder(spec.clone()).transport(network.clone());
+    let builder = || Node::<String>::builder(spec.clone()).transport(network.clone()).wall_clock(|| NOW);
     let theirs = builder().listen("memory://".parse().unwrap()).start().await.unwrap();
     let ours = builder().start().await.unwrap();
-    for (node, blocks) in [(&theirs, 6), (&ours, 4)] {
+    // With the same data and timestamps both would mine the same blocks, and there would be no branch.
+    for (node, owner, blocks) in [(&theirs, "theirs", 6), (&ours, "ours", 4)] {
         for number in 0..blocks {
-            within(node.mine(vec![number.to_string()])).await.unwrap();
+            within(node.mine(vec![format!("{owner} {number}")])).await.unwrap();
         }
     }
     let mut events = ours.subscribe();
