@@ -74,8 +74,8 @@ pub struct MempoolConfig {
     /// [`heap_size`](Transaction::heap_size). What the allocator adds is not counted; with it, resident memory is at
     /// most three times this. Default: 16 MiB.
     pub max_bytes: usize,
-    /// Ids of mined transactions that are remembered, so that one which is relayed late is not mined twice.
-    /// Default: 50,000.
+    /// Ids of the transactions mined last that are remembered, so that a late relay is not mined twice. An equal
+    /// transaction is refused for as long, by every node with this setting. Default: 50,000.
     pub max_mined_ids: usize,
 }
 
@@ -115,12 +115,11 @@ const MAX_REMOVED_IDS: usize = 10_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Source<'a> {
-    /// The application itself: it may submit again what was mined before, and what it submits never gives way to
-    /// what peers bring.
+    /// The application itself: what it submits is never evicted in favour of what peers send.
     Local,
     /// The store, from before a restart: nobody knows any more who brought it.
     Store,
-    /// A peer: what was mined lately is taken for a late relay.
+    /// A peer.
     Peer {
         /// Where it comes from. Once the mempool is full, whoever holds most of it gives way to those that hold
         /// less.
@@ -172,7 +171,7 @@ impl<T: Transaction> Mempool<T> {
         if self.contains(&id) {
             return Err(MempoolError::AlreadyPending { id });
         }
-        if matches!(source, Source::Peer { .. }) && self.was_mined(&id) {
+        if self.was_mined(&id) {
             return Err(MempoolError::AlreadyMined { id });
         }
         if self.removed.contains(&id) {

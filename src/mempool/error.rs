@@ -13,8 +13,9 @@ pub enum MempoolError {
         /// The transaction's id.
         id: Hash,
     },
-    /// A peer sends what was mined lately.
-    #[error("transaction {id} was mined already")]
+    /// An equal one is among the [transactions mined last](super::MempoolConfig::max_mined_ids). A record that may occur
+    /// twice needs something that tells the two apart: see [`Transaction`](crate::Transaction#equal-transactions).
+    #[error("transaction {id} was mined already: an equal one needs something that tells the two apart")]
     AlreadyMined {
         /// The transaction's id.
         id: Hash,

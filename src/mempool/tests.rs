@@ -114,15 +114,19 @@ fn a_reorg_gives_back_what_the_old_branch_held() {
 }
 
 #[test]
-fn what_was_mined_is_refused_from_peers_only() {
+fn what_was_mined_is_refused_from_everybody() {
     let mut chain = chain(1_000);
     let mut pool = pool(&chain);
     let imported = chain.import(mine(&chain, vec![entry(1)]), NOW).unwrap();
     pool.update(&imported, &chain, NOW);
     let id = crate::transaction_id(&entry(1)).unwrap();
-    assert_eq!(pool.submit(entry(1), PEER, &chain, NOW), Err(MempoolError::AlreadyMined { id }));
-    assert_eq!(pool.submit(entry(1), Source::Local, &chain, NOW), Ok(id));
-    assert_eq!(pool.submit(entry(1), Source::Local, &chain, NOW), Err(MempoolError::AlreadyPending { id }));
+    for source in [PEER, Source::Local, Source::Store] {
+        assert_eq!(pool.submit(entry(1), source, &chain, NOW), Err(MempoolError::AlreadyMined { id }));
+    }
+    assert!(pool.is_empty());
+    // A block may still hold an equal one.
+    let imported = chain.import(mine(&chain, vec![entry(1)]), NOW).unwrap();
+    assert!(matches!(imported, Imported::Extended { .. }), "{imported:?}");
 }
 
 #[test]

@@ -195,7 +195,8 @@ impl<T: Transaction> NodeHandle<T> {
         }
     }
 
-    /// Hands in a transaction, to be mined by whichever node comes first, and returns its id.
+    /// Submits a transaction, which any node may mine, and returns its id. One of which an
+    /// [equal](crate::Transaction#equal-transactions) is pending or was mined lately is refused.
     ///
     /// Not cancel-safe: when the future is dropped, the transaction may or may not have been taken.
     ///

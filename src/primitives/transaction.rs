@@ -30,6 +30,15 @@ use super::units::{Address, Timestamp};
 /// Check your own type in a test of yours with `hashloom::testing::transaction` (feature `test-utils`), one value for
 /// each shape that it has.
 ///
+/// # Equal transactions
+///
+/// The id of a transaction is the hash of its canonical bytes, so equal transactions have one id. A node refuses to submit
+/// or relay one of which an equal is pending or was
+/// [mined lately](crate::MempoolConfig::max_mined_ids): it cannot tell a second record from a late relay of the first.
+/// Where a record may occur twice, give it a field that tells the two apart: the author's sequence number, an order
+/// number, a time, or random bytes. Consensus does not forbid equal transactions: `apply` may, and
+/// [`NodeHandle::mine`](crate::NodeHandle::mine) with data of your own mines one again.
+///
 /// # Panics in your code
 ///
 /// A panic in one of the methods below or in serde code is caught, if the program is built to unwind, and the

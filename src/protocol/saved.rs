@@ -41,9 +41,11 @@ const KEPT_KEYS: Keys<'static> = (Bound::Included(b"!"), Bound::Unbounded);
 /// At most so many blocks are looked through for transactions that were mined after they were last written.
 const MAX_BLOCKS_LOOKED_THROUGH: u64 = 10_000;
 
-/// Transactions of so many blocks are known as mined after a start, so that one that is relayed late is not mined
-/// twice.
-const REMEMBERED_BLOCKS: u64 = 100;
+/// How far what was mined since begins below a block that has left the best chain.
+const MAX_REORG_LOOKED_THROUGH: u64 = 100;
+
+/// At most so many canonical bytes of blocks are read only for the ids of what was mined last.
+const MAX_BYTES_LOOKED_THROUGH: usize = 64 << 20;
 
 impl Saved {
     pub(super) const fn deadline(&self) -> Option<Duration> {
@@ -199,27 +201,35 @@ impl<T: Transaction> Protocol<T> {
         // Where that block has left the best chain, what was mined since begins below it.
         let since = match followed {
             Some((height, hash)) if self.chain.is_best(&hash)? => height + 1,
-            Some((height, _)) => height.saturating_sub(REMEMBERED_BLOCKS),
+            Some((height, _)) => height.saturating_sub(MAX_REORG_LOOKED_THROUGH),
             None => 0,
         };
         let since = since.max(tip.saturating_sub(MAX_BLOCKS_LOOKED_THROUGH));
         let since = if transactions.is_empty() { tip + 1 } else { since };
-        let start = since.min((tip + 1).saturating_sub(REMEMBERED_BLOCKS));
         let mut mined = BTreeSet::new();
-        // The ids of a block may take more memory than the block, so those of one block at a time are kept.
-        for block in self.chain.blocks(start..) {
+        // The ids mined last, from the tip down: as many as a node that was not restarted remembers, or the two would
+        // differ in what they refuse.
+        let mut remembered: Vec<Hash> = Vec::new();
+        let (max_ids, mut bytes) = (self.config.mempool.max_mined_ids, 0);
+        let lowest = tip.saturating_sub(MAX_BLOCKS_LOOKED_THROUGH).max(1);
+        for height in (lowest..=tip).rev() {
+            let is_remembered = remembered.len() < max_ids && bytes < MAX_BYTES_LOOKED_THROUGH;
+            if height < since && !is_remembered {
+                break;
+            }
             // One that cannot be read is found by those who need it.
-            let Some((height, digest)) =
-                block.ok().and_then(|block| Some((block.height(), block.digest().ok()?)))
-            else {
-                continue;
-            };
+            let block = self.chain.block_at(height).ok().flatten();
+            let Some(digest) = block.and_then(|block| block.digest().ok()) else { continue };
             if height >= since {
                 let pending = |id: &&Hash| self.saved.transactions.contains_key(*id);
                 mined.extend(digest.ids.iter().filter(pending).copied());
             }
-            self.mempool.remember_mined(digest.ids);
+            if is_remembered {
+                bytes += digest.size;
+                remembered.extend(digest.ids.into_iter().rev().take(max_ids - remembered.len()));
+            }
         }
+        self.mempool.remember_mined(remembered.into_iter().rev());
         for (key, transaction) in transactions.into_values() {
             let is_mined =
                 <[u8; 32]>::try_from(key.as_slice()).is_ok_and(|key| mined.contains(&Hash::from_bytes(key)));

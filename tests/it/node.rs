@@ -1,6 +1,7 @@
 //! One node and its handles: what mining, reading, subscribing and stopping promise.
 
 mod clock;
+mod equal;
 #[cfg(feature = "http")]
 mod failure;
 mod handle;

@@ -2,9 +2,9 @@
 
 use super::bench::{Bench, closed};
 use super::*;
-use crate::PeerHost;
 use crate::store::{ALL_KEYS, Memory, Order, Store, Table};
 use crate::testing::store::Faulty;
+use crate::{MempoolConfig, PeerHost};
 
 type TestStore = Faulty<Memory>;
 
@@ -137,4 +137,29 @@ fn an_address_is_forgotten_with_its_connection_and_over_a_restart() {
     assert_eq!(keys(&store, Table::Peers), [""; 0]);
     drop(bench);
     assert_eq!(open_at(&store, START).node.remembered_peers().unwrap(), []);
+}
+
+#[test]
+fn a_start_does_not_change_what_counts_as_mined() {
+    let store = TestStore::default();
+    let mut bench = open_at(&store, START);
+    let blocks = chain_of(150, "block");
+    for block in &blocks {
+        assert!(bench.node.mined(block, bench.now).unwrap());
+    }
+    let data: Vec<Note> = blocks.iter().flat_map(|block| block.data().to_vec()).collect();
+    let refused = |bench: &mut Bench, data: &[Note]| {
+        let now = bench.now;
+        data.iter().filter(|note| bench.node.submit((*note).clone(), now).is_err()).count()
+    };
+    assert_eq!((data.len(), refused(&mut bench, &data)), (150, 150));
+    bench.node.shutdown(bench.now);
+    drop(bench);
+    assert_eq!(refused(&mut open_at(&store, START), &data), 150);
+    // Only as many as the node remembers.
+    let mempool = MempoolConfig::default().with_max_mined_ids(10);
+    let config = ProtocolConfig::default().with_mempool(mempool);
+    let chain = Blockchain::open(spec("test"), config.chain.clone(), Box::new(store)).unwrap();
+    let mut bench = Bench::over(chain, config);
+    assert_eq!((refused(&mut bench, &data[140..]), refused(&mut bench, &data[..140])), (10, 0));
 }
