@@ -3,6 +3,8 @@
 
 mod batch;
 mod checksum;
+#[cfg(feature = "node")]
+mod closed;
 mod error;
 mod key;
 mod memory;
@@ -14,6 +16,8 @@ use core::ops::Bound;
 
 pub use batch::Batch;
 pub(crate) use checksum::{CHECKSUM_LEN, seal, unseal};
+#[cfg(feature = "node")]
+pub(crate) use closed::Closed;
 pub use error::{Cause, StoreError};
 pub use memory::Memory;
 #[cfg(feature = "redb")]

@@ -47,6 +47,12 @@ impl<T: Transaction> Blockchain<T> {
         self.records.store()
     }
 
+    /// Takes the store away. What is in memory still answers, and reads of blocks fail with [`StoreError::Closed`].
+    #[cfg(feature = "node")]
+    pub(crate) fn close_store(&mut self) -> Box<dyn Store> {
+        self.records.close()
+    }
+
     /// Writes changes that have nothing to do with the chain.
     pub(crate) fn commit_aside(&mut self, batch: &Batch) -> Result<(), StoreError> {
         self.records.commit_aside(batch)

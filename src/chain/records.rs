@@ -53,6 +53,14 @@ impl<T: Transaction> Records<T> {
         &*self.store
     }
 
+    /// Replaces the store by one that fails, and drops what is cached of it. Returns the store.
+    #[cfg(feature = "node")]
+    pub(super) fn close(&mut self) -> Box<dyn Store> {
+        self.batch = Batch::new();
+        self.bodies.clear();
+        core::mem::replace(&mut self.store, Box::new(crate::store::Closed))
+    }
+
     /// Writes what has changed.
     pub(super) fn commit(&mut self) -> Result<(), StoreError> {
         if !self.batch.is_empty() {

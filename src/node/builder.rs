@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use tokio::sync::{Semaphore, broadcast, mpsc, watch};
 
-use super::Shared;
 use super::clock::{Clock, WallClock, system_time};
 use super::driver::{Driver, Outside};
 use super::handle::NodeHandle;
 use super::mining::MiningConfig;
+use super::{Shared, blocking};
 use crate::chain::{Blockchain, OpenError};
 use crate::consensus::ChainSpec;
 use crate::primitives::{Address, Timestamp, Transaction};
@@ -222,18 +222,34 @@ impl<T: Transaction> NodeBuilder<T> {
             driver.accept(listener, max_inbound);
         }
         let driver = tokio::spawn(driver.run(inputs, calls));
+        let ending = Ending { shared, _changes: changes };
         tokio::spawn(async move {
             let ended = driver.await.unwrap_or_else(|error| Err(error.into()));
             if let Err(failure) = &ended {
                 tracing::error!(%failure, "the node has ended");
             }
             // The only place that sets it.
-            let _ = shared.ended.set(ended);
-            // In this order: what a node has is free when its end is seen.
-            drop(shared);
-            drop(changes);
+            let _ = ending.shared.ended.set(ended);
+            // Closing the store may wait for the disk.
+            blocking(|| drop(ending));
         });
         Ok(handle)
+    }
+}
+
+/// Releases the store when it is dropped: after the driver has ended, or with the runtime. The handles that are left have
+/// the rest of the node.
+struct Ending<T: Transaction> {
+    shared: Arc<Shared<T>>,
+    /// Dropped last: what a node has is free when its end is seen.
+    _changes: watch::Sender<()>,
+}
+
+impl<T: Transaction> Drop for Ending<T> {
+    fn drop(&mut self) {
+        // Not under the lock, which readers wait for.
+        let store = self.shared.write().close_store();
+        drop(store);
     }
 }
 

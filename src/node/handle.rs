@@ -28,6 +28,10 @@ use crate::store::StoreError;
 ///
 /// Reads take a short lock and never wait for the network, for mining or for other calls. The `*_blocking`
 /// twins are for threads outside the runtime; they panic where blocking is not allowed, in async code.
+///
+/// When the node has ended, its store is released, however many handles are left. They still answer what is in memory:
+/// [`status`](Self::status), [`tip`](Self::tip), [`state`](Self::state) and what is pending. Reads of blocks fail with
+/// [`StoreError::Closed`].
 #[derive(Debug)]
 pub struct NodeHandle<T: Transaction = String> {
     shared: Arc<Shared<T>>,
@@ -307,8 +311,14 @@ impl<T: Transaction> NodeHandle<T> {
         self.call(|reply| Command::Unban { host, reply }).await
     }
 
-    /// Stops mining, says goodbye to the peers and stops the node. Returns when the port is free again; takes
-    /// three seconds at most. Does nothing where the node has stopped.
+    /// Stops mining, says goodbye to the peers and stops the node. Returns when the port and the store are free again, also
+    /// while there are other handles: both can be opened at once. Takes three seconds at most, and the time that the store
+    /// takes. Does nothing if the node has stopped.
+    ///
+    /// Waits for ever while the caller itself holds a [`ChainRef`].
+    ///
+    /// Cancel-safe: a node that was asked to stop stops, also if the future is dropped then. It was asked when the future is
+    /// polled for the first time and fewer than 64 calls of handles wait for the node.
     pub async fn shutdown(&self) {
         // Stopped already, or by somebody else at the moment, is what was asked for.
         let _ = self.commands.send(Command::Shutdown).await;

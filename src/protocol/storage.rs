@@ -6,6 +6,8 @@ use core::time::Duration;
 use super::io::{Event, Now};
 use super::{Protocol, limits};
 use crate::primitives::Transaction;
+#[cfg(feature = "node")]
+use crate::store::Store;
 use crate::store::StoreError;
 
 /// How the store does.
@@ -32,6 +34,12 @@ impl<T: Transaction> Protocol<T> {
     /// Whether nothing is taken in because the store cannot be written to.
     pub const fn is_halted(&self) -> bool {
         self.storage.retry.is_some()
+    }
+
+    /// Takes the store away from a protocol that gets no more inputs. What is in memory still answers.
+    #[cfg(feature = "node")]
+    pub(crate) fn close_store(&mut self) -> Box<dyn Store> {
+        self.chain.close_store()
     }
 
     /// The error to answer with while nothing is taken in.

@@ -17,9 +17,18 @@ pub enum StoreError {
     /// Reading or writing failed.
     #[error("cannot read or write: {0}")]
     Io(#[source] Cause),
-    /// Another process has the store open, or another part of this one.
+    /// Another process has the store open.
     #[error("{path} is in use by another process: stop that one, or choose another directory", path = .path.display())]
     InUse {
+        /// Where the store is.
+        path: PathBuf,
+    },
+    /// This process has the store open already.
+    #[error(
+        "{path} is in use by this process: shut down the node that has it, or drop the store that was opened before",
+        path = .path.display()
+    )]
+    InUseHere {
         /// Where the store is.
         path: PathBuf,
     },
@@ -60,8 +69,8 @@ pub enum StoreError {
         #[source]
         cause: Cause,
     },
-    /// The store has been closed after a failure and could not be opened again yet.
-    #[error("the store is closed")]
+    /// The node that had the store has ended and released it, or the store could not be opened again yet after a failure.
+    #[error("the store is closed: its node has ended, or it could not be opened again after a failure")]
     Closed,
     /// The store as a whole cannot be used.
     #[error(

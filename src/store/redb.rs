@@ -37,7 +37,8 @@ pub const DEFAULT_CACHE_BYTES: usize = 32 << 20;
 /// - What is committed stays, through a crash of the process or of the machine, as far as the disk keeps its own
 ///   promises. Opening after a crash takes as long as after a clean end, and no longer for a larger file: every
 ///   commit also writes which pages are free, about an 8,000th of the file's length.
-/// - One process at a time has it: the next one is told [`StoreError::InUse`].
+/// - One process at a time has it: the next one is told [`StoreError::InUse`]. It can be opened again in the same process
+///   when this is dropped; until then that fails with [`StoreError::InUseHere`]. A node drops its store when it ends.
 /// - When the disk is full, commits fail with [`StoreError::Full`] and reads go on. Once there is room, commits
 ///   work again. An empty batch is no way to find out: it writes nothing, and always succeeds.
 /// - When the file is deleted, moved or replaced under a running program, commits fail with [`StoreError::Removed`] and
@@ -77,7 +78,8 @@ impl Redb {
     ///
     /// # Errors
     ///
-    /// [`StoreError::InUse`], when another `Redb` has it, in this process or in another;
+    /// [`StoreError::InUse`], when another process has it; [`StoreError::InUseHere`], when another `Redb` of this process
+    /// has it;
     /// [`StoreError::Damaged`], when the file is damaged, cut off, or not such a file at all;
     /// [`StoreError::Full`] and [`StoreError::Io`].
     pub fn open(directory: impl AsRef<Path>) -> Result<Self, StoreError> {
@@ -101,8 +103,8 @@ impl Redb {
     ///
     /// # Errors
     ///
-    /// As [`Redb::open`]; [`StoreError::InUse`], when a `Redb` has it that may write; [`StoreError::Io`] with the cause
-    /// that it is not there, or that nothing was stored in it yet.
+    /// As [`Redb::open`]; [`StoreError::InUse`] and [`StoreError::InUseHere`], when a `Redb` has it that may write;
+    /// [`StoreError::Io`] with the cause that it is not there, or that nothing was stored in it yet.
     pub fn open_read_only(directory: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_to_read(directory.as_ref(), Checked::open_begun)
     }

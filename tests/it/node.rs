@@ -7,6 +7,8 @@ mod failure;
 mod handle;
 mod mining;
 mod refused;
+#[cfg(feature = "redb")]
+mod released;
 mod shutdown;
 mod unfit;
 mod unreadable;

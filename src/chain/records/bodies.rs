@@ -49,6 +49,11 @@ impl<T: Transaction> Bodies<T> {
         self.0.insert(hash, Arc::clone(block));
     }
 
+    #[cfg(feature = "node")]
+    pub(super) fn clear(&self) {
+        self.0.clear();
+    }
+
     pub(super) fn remove(&self, hash: &Hash) {
         self.0.remove(hash);
     }

@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use ::redb::StorageBackend;
 use ::redb::backends::FileBackend;
@@ -72,15 +72,27 @@ fn take(
     try_lock: fn(&File) -> Result<(), TryLockError>,
 ) -> Result<Locked, StoreError> {
     let lock = file.try_clone().map_err(|error| from_io(path, error))?;
+    // Held while the lock is taken, so that a file which is locked by this process is among those that are open.
+    let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+    open.retain(|place| place.strong_count() > 0);
     match try_lock(&file) {
         Ok(()) => {
             let place = Arc::new(Place { directory: directory_of(path), file: lock });
+            open.push(Arc::downgrade(&place));
             contain(path, || Ok(Locked { file: FileBackend::new(file)?, place }))
         }
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: path.to_owned() }),
+        Err(TryLockError::WouldBlock) => {
+            let asked = Place { directory: directory_of(path), file: lock };
+            let is_here = open.iter().filter_map(Weak::upgrade).any(|place| place.is_same(&asked));
+            let path = path.to_owned();
+            Err(if is_here { StoreError::InUseHere { path } } else { StoreError::InUse { path } })
+        }
         Err(TryLockError::Error(error)) => Err(from_io(path, error)),
     }
 }
+
+/// The files that this process has open, for the error that says so: a lock does not tell who has it.
+static OPEN: Mutex<Vec<Weak<Place>>> = Mutex::new(Vec::new());
 
 /// A file that no other process has, for as long as this is there, which is longer than any one of redb's databases
 /// over it.
@@ -138,6 +150,21 @@ impl Place {
     #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "as on Unix")]
     pub(super) fn check(&self) -> io::Result<()> {
         Ok(())
+    }
+
+    /// Whether both have the same file. If the system cannot tell, they do not.
+    #[cfg(unix)]
+    fn is_same(&self, other: &Self) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        let number = |place: &Self| place.file.metadata().map(|found| (found.dev(), found.ino())).ok();
+        number(self).is_some_and(|own| number(other) == Some(own))
+    }
+
+    /// The standard library does not say which file is open, so the directories are compared.
+    #[cfg(not(unix))]
+    fn is_same(&self, other: &Self) -> bool {
+        let directory = |place: &Self| place.directory.canonicalize().ok();
+        directory(self).is_some_and(|own| directory(other) == Some(own))
     }
 
     pub(super) fn path(&self) -> PathBuf {
@@ -209,7 +236,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (_, file) = open(directory.path()).unwrap();
         let copy = file.place.file.try_clone().unwrap();
-        assert!(matches!(open(directory.path()), Err(StoreError::InUse { .. })));
+        assert!(matches!(open(directory.path()), Err(StoreError::InUseHere { .. })));
         drop(file);
         drop(open(directory.path()).unwrap());
         drop(copy);

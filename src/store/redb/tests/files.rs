@@ -59,7 +59,10 @@ fn a_store_belongs_to_one_at_a_time() {
     let mut store = Redb::open(directory.path()).unwrap();
     let path = directory.path().join("chain.redb");
     let refused = Redb::open(directory.path()).unwrap_err();
-    assert_eq!(refused, StoreError::InUse { path });
+    assert_eq!(refused, StoreError::InUseHere { path: path.clone() });
+    let says =
+        "is in use by this process: shut down the node that has it, or drop the store that was opened before";
+    assert_eq!(refused.to_string(), format!("{} {says}", path.display()));
     store.commit(&peers(["one"])).unwrap();
     drop(store);
     assert_eq!(names(&Redb::open(directory.path()).unwrap()), ["one"]);
@@ -153,7 +156,7 @@ fn a_damaged_store_is_replaced_by_what_can_be_read() {
     drop(store);
 
     let mut store = Redb::open_for_repair(directory.path()).unwrap();
-    assert_eq!(Redb::open(directory.path()).unwrap_err(), StoreError::InUse { path });
+    assert_eq!(Redb::open(directory.path()).unwrap_err(), StoreError::InUseHere { path });
     store.commit(&peers(["three"])).unwrap();
     drop(store);
     let store = Redb::open(directory.path()).unwrap();

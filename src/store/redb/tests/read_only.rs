@@ -44,7 +44,7 @@ fn a_store_is_read_and_nothing_is_written() {
             let path = copy.path().join("chain.redb");
             assert_eq!(store.commit(&batches[0]), Err(StoreError::ReadOnly { path: path.clone() }), "{name}");
             assert!(super::contents(&store).unwrap() == *states.last().unwrap(), "{name}, after a refusal");
-            assert_eq!(Redb::open(copy.path()).unwrap_err(), StoreError::InUse { path }, "{name}");
+            assert_eq!(Redb::open(copy.path()).unwrap_err(), StoreError::InUseHere { path }, "{name}");
             drop((store, another));
         }
         assert!(picture(copy.path()) == before, "{name}");
@@ -57,7 +57,7 @@ fn a_store_that_may_be_written_to_is_not_read_beside_it() {
     let directory = tempdir().unwrap();
     let store = Redb::open(directory.path()).unwrap();
     let path = directory.path().join("chain.redb");
-    assert_eq!(Redb::open_read_only(directory.path()).unwrap_err(), StoreError::InUse { path });
+    assert_eq!(Redb::open_read_only(directory.path()).unwrap_err(), StoreError::InUseHere { path });
     drop(store);
     drop(Redb::open_read_only(directory.path()).unwrap());
 }
