@@ -68,7 +68,7 @@ pub use chain::{
     Blockchain, ChainConfig, FORMAT_VERSION, Imported, ImportedAll, OpenError, Progress, ProveError, Verdict,
     Verifier, VerifyError,
 };
-pub use mempool::{Mempool, MempoolConfig, MempoolError, Source};
+pub use mempool::{Mempool, MempoolConfig, MempoolError, RemovalReason, Source};
 pub use miner::{
     Miner, MiningJob, MiningKernel, MiningKernelError, MiningOutcome, MiningThreadError, Search, SearchError,
     Template,
@@ -77,7 +77,7 @@ pub use miner::{
 pub use protocol::{
     Ban, BlocksAnswer, ClockBehind, CloseReason, ConnectError, Direction, Event, Hello, HostError, Input,
     KnownAddress, Message, MessageKind, Now, Output, PeerAddr, PeerAddrError, PeerHost, PeerId, PeerInfo,
-    Protocol, ProtocolConfig, Reach, RefusedBranch, RemovalReason, TemplateError, Tip, limits,
+    Protocol, ProtocolConfig, Reach, RefusedBranch, TemplateError, Tip, limits,
 };
 
 #[cfg(feature = "node")]
@@ -94,5 +94,5 @@ pub use wire::WireFormat;
 #[cfg(feature = "node")]
 pub use node::{
     ChainRef, EventError, Events, MineError, MiningStatus, Node, NodeBuilder, NodeFailure, NodeHandle,
-    PeerError, StartError, Status, Stopped, SubmitError,
+    PeerError, StartError, Status, Stopped, SubmitError, WaitError, WaitProgress,
 };

@@ -3,6 +3,7 @@
 
 mod error;
 mod recent;
+mod removal;
 mod shares;
 mod trial;
 
@@ -12,12 +13,13 @@ use std::sync::Arc;
 use crate::chain::{Blockchain, Imported};
 use crate::consensus::BlockError;
 use crate::miner::Template;
-use crate::primitives::application;
+use crate::primitives::application::{self, ApplyError};
 use crate::primitives::serde_form::check_serde_form;
 use crate::primitives::{Address, Block, Hash, Header, Timestamp, Transaction, merkle};
 
 pub use error::MempoolError;
 pub(crate) use recent::RecentSet;
+pub use removal::RemovalReason;
 use shares::{Amount, Origin, Shares};
 use trial::Trial;
 
@@ -35,6 +37,8 @@ pub struct Mempool<T: Transaction = String> {
     mined: RecentSet,
     /// What was removed, so that no peer brings it back.
     removed: RecentSet,
+    /// What the last call that changed something removed without its being mined or asked for, in the order of arrival.
+    lost: Vec<(Hash, RemovalReason)>,
     shares: Shares,
     /// Whether room could not be made without losing what this node itself submitted. It is not tried again before
     /// the chain has moved on, as each try applies everything anew.
@@ -133,6 +137,7 @@ impl<T: Transaction> Mempool<T> {
         Self {
             mined: RecentSet::new(config.max_mined_ids),
             removed: RecentSet::new(MAX_REMOVED_IDS),
+            lost: Vec::new(),
             config,
             queue: BTreeMap::new(),
             places: BTreeMap::new(),
@@ -161,6 +166,7 @@ impl<T: Transaction> Mempool<T> {
         chain: &Blockchain<T>,
         now: Timestamp,
     ) -> Result<Hash, MempoolError> {
+        self.lost.clear();
         let mut bytes = Vec::new();
         application::encode(&transaction, &mut bytes)?;
         let (id, size) = (merkle::leaf_hash(&bytes), bytes.len());
@@ -194,10 +200,14 @@ impl<T: Transaction> Mempool<T> {
         let mut state = self.state.clone();
         application::apply(&pending.transaction, &mut state, &header.context())?;
         if !evicted.is_empty() {
-            if self.take_out(&evicted, true, chain, now).is_none() {
+            let Some(taken) = self.take_out(&evicted, true, chain, now) else {
                 self.is_stuck = true;
                 return Err(self.full());
-            }
+            };
+            let reason = |place| {
+                if evicted.contains(&place) { RemovalReason::Evicted } else { RemovalReason::Dependent }
+            };
+            self.lost = taken.into_iter().map(|(place, id)| (id, reason(place))).collect();
             state = self.state.clone();
             application::apply(&pending.transaction, &mut state, &header.context())?;
         }
@@ -227,6 +237,7 @@ impl<T: Transaction> Mempool<T> {
         chain: &Blockchain<T>,
         now: Timestamp,
     ) {
+        self.lost.clear();
         let mut candidates: Vec<Pending<T>> = Vec::new();
         for (id, size, transaction) in disconnected.iter().rev().flat_map(|block| measured(block)) {
             if !flaw!(LosesTransactions) && !self.removed.contains(&id) {
@@ -252,17 +263,26 @@ impl<T: Transaction> Mempool<T> {
             }
         }
         candidates.retain(|pending| taken.insert(pending.id));
-        candidates.truncate(self.fitting(&candidates));
+        let beyond = candidates.split_off(self.fitting(&candidates));
         let header = chain.next_header(Address::ZERO, Hash::ZERO, now);
         let mut trial = Trial::new(chain.state().clone(), header.context());
-        let applies: Vec<bool> =
-            candidates.iter().map(|pending| trial.apply(&pending.transaction).is_ok()).collect();
+        let applied: Vec<Result<(), ApplyError>> =
+            candidates.iter().map(|pending| trial.apply(&pending.transaction)).collect();
         self.state = trial.into_state();
-        for (pending, applies) in candidates.into_iter().zip(applies) {
-            if applies {
-                self.push(pending);
+        for (pending, applied) in candidates.into_iter().zip(applied) {
+            match applied {
+                Ok(()) => self.push(pending),
+                Err(error) => self.lost.push((pending.id, RemovalReason::Inapplicable(error.into()))),
             }
         }
+        self.lost.extend(beyond.into_iter().map(|pending| (pending.id, RemovalReason::Evicted)));
+    }
+
+    /// The transactions that the last call of [`submit`](Self::submit), [`update`](Self::update) or
+    /// [`follow`](Self::follow) removed although they were not mined, and those of blocks that left the best chain which
+    /// did not become pending again. No more than were pending, and in those blocks.
+    pub(crate) fn take_lost(&mut self) -> Vec<(Hash, RemovalReason)> {
+        core::mem::take(&mut self.lost)
     }
 
     /// The next block with as many of the pending transactions as fit, all but its nonce.
@@ -325,7 +345,8 @@ impl<T: Transaction> Mempool<T> {
             self.removed.insert(*id);
         }
         self.is_stuck = false;
-        self.take_out(&places, false, chain, now).unwrap_or_default()
+        let taken = self.take_out(&places, false, chain, now).unwrap_or_default();
+        taken.into_iter().map(|(_, id)| id).collect()
     }
 
     /// Takes this transaction from no peer.
@@ -395,7 +416,8 @@ impl<T: Transaction> Mempool<T> {
         candidates.iter().take(self.config.max_transactions).take_while(within).count()
     }
 
-    /// Removes the transactions at these places and those that do not apply without them, and returns their ids. If
+    /// Removes the transactions at these places and those that do not apply without them, and returns their places and
+    /// ids. If
     /// `spares_own` and this node itself submitted some of what does not apply, it changes nothing and returns `None`.
     fn take_out(
         &mut self,
@@ -403,7 +425,7 @@ impl<T: Transaction> Mempool<T> {
         spares_own: bool,
         chain: &Blockchain<T>,
         now: Timestamp,
-    ) -> Option<Vec<Hash>> {
+    ) -> Option<Vec<(u64, Hash)>> {
         let header = chain.next_header(Address::ZERO, Hash::ZERO, now);
         let mut trial = Trial::new(chain.state().clone(), header.context());
         let mut kept = BTreeSet::new();
@@ -420,7 +442,7 @@ impl<T: Transaction> Mempool<T> {
             if kept.contains(&place) {
                 self.push(pending);
             } else {
-                taken.push(pending.id);
+                taken.push((place, pending.id));
             }
         }
         Some(taken)

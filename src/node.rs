@@ -18,7 +18,7 @@ mod tests;
 pub use builder::{Node, NodeBuilder, StartError};
 pub use end::NodeFailure;
 pub use events::{EventError, Events};
-pub use handle::{ChainRef, MineError, NodeHandle, PeerError, Stopped, SubmitError};
+pub use handle::{ChainRef, MineError, NodeHandle, PeerError, Stopped, SubmitError, WaitError, WaitProgress};
 pub use status::{MiningStatus, Status};
 
 #[cfg(feature = "http")]

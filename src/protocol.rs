@@ -37,7 +37,7 @@ pub(crate) use config::printable;
 pub use dialer::ConnectError;
 pub use discovery::{KnownAddress, Reach};
 pub use host::{HostError, PeerHost};
-pub use io::{CloseReason, Direction, Event, Input, Now, Output, PeerId, RemovalReason};
+pub use io::{CloseReason, Direction, Event, Input, Now, Output, PeerId};
 pub use kind::MessageKind;
 pub use message::{Hello, Message, Tip};
 pub use minable::TemplateError;
@@ -213,7 +213,9 @@ impl<T: Transaction> Protocol<T> {
     ///
     /// [`MempoolError`]; nothing changes then.
     pub fn submit(&mut self, transaction: T, now: Now) -> Result<Hash, MempoolError> {
-        let id = self.mempool.submit(transaction, Source::Local, &self.chain, now.wall)?;
+        let submitted = self.mempool.submit(transaction, Source::Local, &self.chain, now.wall);
+        self.report_lost();
+        let id = submitted?;
         self.accepted(id);
         self.offer_new(now);
         self.plan_to_save(now);

@@ -9,11 +9,11 @@ use super::clock::{Clock, WallClock, system_time};
 use super::driver::{Driver, Outside};
 use super::handle::NodeHandle;
 use super::mining::MiningConfig;
-use super::{Shared, blocking};
+use super::{Events, Shared, blocking};
 use crate::chain::{Blockchain, OpenError};
 use crate::consensus::ChainSpec;
 use crate::primitives::{Address, Timestamp, Transaction};
-use crate::protocol::{ConnectError, PeerAddr, Protocol, ProtocolConfig};
+use crate::protocol::{ConnectError, Event, PeerAddr, Protocol, ProtocolConfig};
 use crate::store::{Memory, Store, StoreError};
 use crate::transport::{Transport, TransportError};
 
@@ -47,6 +47,7 @@ impl<T: Transaction> Node<T> {
             peers: Vec::new(),
             mining: MiningConfig::default(),
             wall_clock: Arc::new(system_time),
+            events: broadcast::Sender::new(MAX_EVENTS),
         }
     }
 }
@@ -63,6 +64,7 @@ pub struct NodeBuilder<T: Transaction = String> {
     peers: Vec<PeerAddr>,
     mining: MiningConfig,
     wall_clock: WallClock,
+    events: broadcast::Sender<Event<T>>,
 }
 
 /// Inputs that wait for the driver. A peer whose message finds no room is read from no further until it does.
@@ -151,6 +153,12 @@ impl<T: Transaction> NodeBuilder<T> {
         self
     }
 
+    /// What happens from the start on. [`NodeHandle::subscribe`] may come too late for what a node finds when it opens its
+    /// store: an [`Event::TransactionsRemoved`] for transactions that were pending before a restart and are refused now.
+    pub fn subscribe(&self) -> Events<T> {
+        Events::new(self.events.subscribe())
+    }
+
     /// Starts the node on the current tokio runtime. It runs until [`NodeHandle::shutdown`], or until the
     /// last handle is dropped.
     ///
@@ -200,7 +208,7 @@ impl<T: Transaction> NodeBuilder<T> {
                 let _ = protocol.connect(address, clock.now());
             }
         }
-        let events = broadcast::Sender::new(MAX_EVENTS);
+        let events = self.events;
         let (changes, seen) = watch::channel(());
         let shared = Arc::new(Shared {
             protocol: RwLock::new(protocol),

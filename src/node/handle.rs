@@ -5,6 +5,7 @@
 mod at_once;
 mod blocking;
 mod error;
+mod wait;
 
 use core::fmt;
 use core::ops::{Deref, RangeBounds};
@@ -15,6 +16,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 pub use error::{MineError, PeerError, Stopped, SubmitError};
+pub use wait::{WaitError, WaitProgress};
 
 use super::driver::Command;
 use super::{Events, NodeFailure, Shared, Status};
@@ -153,50 +155,6 @@ impl<T: Transaction> NodeHandle<T> {
     /// What happens from now on.
     pub fn subscribe(&self) -> Events<T> {
         Events::new(self.shared.subscribe())
-    }
-
-    /// Waits until the chain is as `predicate` wants it. The predicate is called after every change, under
-    /// the same lock as [`chain`](Self::chain), so it must not call a method of a handle.
-    ///
-    /// Cancel-safe.
-    ///
-    /// # Errors
-    ///
-    /// [`Stopped`], when the node stops first.
-    pub async fn wait_for(&self, predicate: impl Fn(&Blockchain<T>) -> bool) -> Result<(), Stopped> {
-        self.wait(|protocol| predicate(protocol.chain())).await
-    }
-
-    /// Waits until `count` peers or more have introduced themselves.
-    ///
-    /// Cancel-safe.
-    ///
-    /// # Errors
-    ///
-    /// [`Stopped`], when the node stops first.
-    pub async fn wait_for_peers(&self, count: usize) -> Result<(), Stopped> {
-        self.wait(|protocol| protocol.peers().len() >= count).await
-    }
-
-    /// Waits until `count` transactions or more are pending.
-    ///
-    /// Cancel-safe.
-    ///
-    /// # Errors
-    ///
-    /// [`Stopped`], when the node stops first.
-    pub async fn wait_for_pending(&self, count: usize) -> Result<(), Stopped> {
-        self.wait(|protocol| protocol.mempool().len() >= count).await
-    }
-
-    async fn wait(&self, predicate: impl Fn(&Protocol<T>) -> bool) -> Result<(), Stopped> {
-        let mut changes = self.shared.changes.clone();
-        loop {
-            if predicate(&self.shared.read()) {
-                return Ok(());
-            }
-            changes.changed().await.map_err(|_| Stopped)?;
-        }
     }
 
     /// Submits a transaction, which any node may mine, and returns its id. One of which an
@@ -358,10 +316,12 @@ impl<T: Transaction> NodeHandle<T> {
         &self,
         work: impl FnOnce(&Blockchain<T>) -> Result<R, StoreError>,
     ) -> Result<R, StoreError> {
-        work(&self.chain()).inspect_err(|error| {
-            // Where the queue is full, a later failure will be the first that is reported.
-            let _ = self.commands.try_send(Command::ReadFailed(error.clone()));
-        })
+        work(&self.chain()).inspect_err(|error| self.report_read_failure(error))
+    }
+
+    fn report_read_failure(&self, error: &StoreError) {
+        // If the queue is full, a later failure is the first that is reported.
+        let _ = self.commands.try_send(Command::ReadFailed(error.clone()));
     }
 
     async fn call<R>(&self, command: impl FnOnce(oneshot::Sender<R>) -> Command<T>) -> Result<R, Stopped> {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::protocol::{ClockBehind, CloseReason, Event, PeerAddr, RefusedBranch, RemovalReason};
+use crate::mempool::RemovalReason;
+use crate::primitives::Hash;
+use crate::protocol::{ClockBehind, CloseReason, Event, PeerAddr, RefusedBranch};
 use crate::transport::throttle::Throttle;
 
 /// Lines a minute about peers that come, go and are banned: those of a node whose peers are well, with room to spare.
@@ -106,10 +108,7 @@ fn log<T>(event: &Event<T>) {
         Event::TransactionAccepted { id } => tracing::debug!(%id, "transaction accepted"),
         // For `Noted` to log.
         Event::TransactionRefused { .. } | Event::DialFailed { .. } => {}
-        Event::TransactionRemoved { id, reason: reason @ RemovalReason::Unminable(_) } => {
-            tracing::warn!(%id, %reason, "transaction removed");
-        }
-        Event::TransactionRemoved { id, reason } => tracing::info!(%id, %reason, "transaction removed"),
+        Event::TransactionsRemoved { removed } => log_removed(removed),
         Event::PeerConnected { peer, address, agent, .. } => {
             tracing::info!(%peer, %address, agent, "peer connected");
         }
@@ -138,6 +137,24 @@ fn log<T>(event: &Event<T>) {
     }
 }
 
+/// One line for all that went for the same cause, of which the first one is the example: there may be as many as the
+/// mempool holds.
+fn log_removed(removed: &[(Hash, RemovalReason)]) {
+    let Some(((id, reason), others)) = removed.split_first() else { return };
+    let others = others.len();
+    match reason {
+        RemovalReason::Unminable(_) | RemovalReason::NotRestored(_) | RemovalReason::Unreadable => {
+            tracing::warn!(%id, %reason, others, "pending transactions removed");
+        }
+        // Peers can evict as many as they like.
+        RemovalReason::Evicted => tracing::debug!(%id, %reason, others, "pending transactions removed"),
+        _ => tracing::info!(%id, %reason, others, "pending transactions removed"),
+    }
+    for (id, reason) in removed.iter().skip(1) {
+        tracing::debug!(%id, %reason, "pending transaction removed");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::io;
@@ -162,6 +179,29 @@ mod tests {
     fn dial_failed(address: &str) -> Event<String> {
         let (address, error) = (address.parse().unwrap(), io::Error::from(io::ErrorKind::ConnectionRefused));
         Event::DialFailed { address, error: Arc::new(error), retry_in: core::time::Duration::from_secs(15) }
+    }
+
+    #[test]
+    fn what_is_not_restored_is_one_warning() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber =
+            tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        let _guard = tracing::subscriber::set_default(subscriber);
+        let id = Hash::from_bytes([7; 32]);
+        let removed = |reason: RemovalReason| Event::<String>::TransactionsRemoved {
+            removed: vec![(id, reason); 1_000].into(),
+        };
+        let mut noted = Noted::default();
+        for reason in [RemovalReason::Unreadable, RemovalReason::Evicted, RemovalReason::Requested] {
+            noted.log(&removed(reason));
+        }
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        let [warning, info] = text.lines().collect::<Vec<_>>()[..] else { panic!("{text}") };
+        let says = format!("pending transactions removed id={id} reason=was pending before the restart, and");
+        assert!(warning.contains(" WARN ") && warning.contains(&says), "{warning}");
+        assert!(warning.ends_with(" others=999"), "{warning}");
+        assert!(info.contains(" INFO ") && info.contains("reason=removed on request"), "{info}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -15,6 +15,7 @@ use super::message::Message;
 use super::refusal::RefusedBranch;
 use super::serve::BlocksAnswer;
 use crate::consensus::BlockError;
+use crate::mempool::RemovalReason;
 use crate::primitives::{Block, Hash, Span, Timestamp};
 use crate::store::StoreError;
 
@@ -151,13 +152,13 @@ pub enum Event<T = String> {
         /// Its id.
         id: Hash,
     },
-    /// A transaction left the mempool other than by being mined, by no longer applying on top of the chain, or by being
-    /// evicted from a full mempool.
-    TransactionRemoved {
-        /// Its id.
-        id: Hash,
-        /// Why.
-        reason: RemovalReason,
+    /// Transactions left the mempool without being mined, or were in a block that left the best chain and did not become
+    /// pending again. One event for all that one block, message or call removes, so that a full mempool which is emptied
+    /// does not crowd out other events.
+    TransactionsRemoved {
+        /// Their ids, each with why it was removed. No more than were pending, and in the blocks of the
+        /// [`BlockDisconnected`](Self::BlockDisconnected) before it.
+        removed: Arc<[(Hash, RemovalReason)]>,
     },
     /// A transaction of a peer is refused although the peer may be honest: the application's type has a flaw that keeps
     /// the transaction from being stored, sent or applied. Peers are not asked for it again.
@@ -220,21 +221,6 @@ pub enum Event<T = String> {
         /// The wait before the next attempt.
         retry_in: Duration,
     },
-}
-
-/// Why a transaction was removed from the mempool.
-#[derive(Clone, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RemovalReason {
-    /// The application asked for it.
-    #[error("removed on request")]
-    Requested,
-    /// It does not apply without another one that was removed.
-    #[error("does not apply without a transaction that was removed")]
-    Dependent,
-    /// No block can be mined with it.
-    #[error("no block can be mined with it: {0}")]
-    Unminable(#[source] Arc<dyn Error + Send + Sync>),
 }
 
 /// Why a connection ended.

@@ -5,9 +5,10 @@ use core::error::Error;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::io::{Event, Now, RemovalReason};
+use super::io::{Event, Now};
 use super::{Message, Protocol};
 use crate::consensus::BlockError;
+use crate::mempool::RemovalReason;
 use crate::miner::Template;
 use crate::primitives::serde_form::check_serde_form;
 use crate::primitives::{Address, Block, EncodeError, Hash, Header, Transaction, transaction_id};
@@ -61,7 +62,7 @@ impl<T: Transaction> Protocol<T> {
     }
 
     /// The next block with pending transactions, after [`template`](Self::template) has failed or `check` has refused
-    /// what it gave. Removes the transactions that are the cause, with an [`Event::TransactionRemoved`] for each.
+    /// what it gave. Removes the transactions that are the cause, which [`Event::TransactionsRemoved`] says.
     /// `check` says whether every peer can read a message.
     ///
     /// Makes a number of templates that grows with the logarithm of the number of pending transactions.
@@ -131,6 +132,19 @@ impl<T: Transaction> Protocol<T> {
         self.drop_pending(unfit, now);
     }
 
+    /// Tells the application of what the last change of the mempool removed.
+    pub(super) fn report_lost(&mut self) {
+        let lost = self.mempool.take_lost();
+        self.removed(lost);
+    }
+
+    /// Tells the application of transactions that are not pending any more and were not mined.
+    pub(super) fn removed(&mut self, removed: Vec<(Hash, RemovalReason)>) {
+        if !removed.is_empty() {
+            self.event(Event::TransactionsRemoved { removed: removed.into() });
+        }
+    }
+
     /// Removes the pending transactions that are fit for no block, each looked at by itself. Returns whether there were
     /// such.
     fn drop_unfit(
@@ -163,13 +177,12 @@ impl<T: Transaction> Protocol<T> {
         let mut reasons: BTreeMap<Hash, RemovalReason> = unfit.into_iter().collect();
         let ids = reasons.keys().copied().collect();
         let removed = self.mempool.remove_all(&ids, &self.chain, now.wall);
-        for id in &removed {
-            let reason = reasons.remove(id).unwrap_or(RemovalReason::Dependent);
-            self.event(Event::TransactionRemoved { id: *id, reason });
-        }
         if removed.is_empty() {
             return false;
         }
+        let reason = |id: &Hash| reasons.remove(id).unwrap_or(RemovalReason::Dependent);
+        let removed: Vec<_> = removed.iter().copied().zip(removed.iter().map(reason)).collect();
+        self.removed(removed);
         self.relay.to_offer.retain(|id| self.mempool.contains(id));
         self.plan_to_save(now);
         true

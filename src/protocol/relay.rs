@@ -170,7 +170,9 @@ impl<T: Transaction> Protocol<T> {
             if !asked.any(|id| id == transaction_id) {
                 return Err(CloseReason::Unsolicited { kind: "transactions" });
             }
-            match self.mempool.submit(transaction, source, &self.chain, now.wall) {
+            let submitted = self.mempool.submit(transaction, source, &self.chain, now.wall);
+            self.report_lost();
+            match submitted {
                 Ok(transaction_id) => {
                     self.accepted(transaction_id);
                     self.plan_to_save(now);

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::discovery::{Rows, update};
 use super::io::Now;
 use super::{PeerAddr, Protocol, limits};
-use crate::mempool::Source;
+use crate::mempool::{RemovalReason, Source};
 use crate::primitives::{Hash, Timestamp, Transaction};
 use crate::store::{ALL_KEYS, Batch, Keys, Order, StoreError, Table, seal, unseal};
 
@@ -171,20 +171,29 @@ impl<T: Transaction> Protocol<T> {
     }
 
     /// Takes back the transactions of the last time, in their order, without those that were mined meanwhile or do
-    /// not apply any more. One that is damaged is dropped: whoever submitted it may submit it again.
+    /// not apply any more. One that is damaged is dropped: whoever submitted it may submit it again. What is dropped is
+    /// said in an [`Event::TransactionsRemoved`](super::Event::TransactionsRemoved).
     pub(super) fn load_mempool(&mut self, now: Timestamp) -> Result<(), StoreError> {
         // As many as the mempool held when they were written; those that find no room now are deleted.
         let entries = self.chain.store().scan(Table::Mempool, ALL_KEYS, Order::Ascending, usize::MAX)?;
         let mut followed = None;
         let mut transactions = BTreeMap::new();
+        let mut removed = Vec::new();
         for (key, value) in &entries {
-            let Some(value) = unseal(Table::Mempool, key, value) else { continue };
-            let Some((number, bytes)) = value.split_first_chunk() else { continue };
+            let row = unseal(Table::Mempool, key, value).and_then(<[u8]>::split_first_chunk);
+            let row = row.map(|(number, bytes)| (u64::from_be_bytes(*number), bytes));
             if key == FOLLOWED_KEY {
                 followed =
-                    bytes.try_into().ok().map(|hash| (u64::from_be_bytes(*number), Hash::from_bytes(hash)));
-            } else if let Ok(transaction) = postcard::from_bytes::<T>(bytes) {
-                transactions.insert(u64::from_be_bytes(*number), (key, transaction));
+                    row.and_then(|(height, hash)| Some((height, Hash::from_bytes(hash.try_into().ok()?))));
+                continue;
+            }
+            let read = row.and_then(|(number, bytes)| Some((number, postcard::from_bytes::<T>(bytes).ok()?)));
+            match (read, <[u8; 32]>::try_from(key.as_slice())) {
+                (Some((number, transaction)), _) => {
+                    transactions.insert(number, (key, transaction));
+                }
+                (None, Ok(id)) => removed.push((Hash::from_bytes(id), RemovalReason::Unreadable)),
+                (None, Err(_)) => {}
             }
         }
         self.saved.next = transactions.last_key_value().map_or(0, |(number, _)| number + 1);
@@ -205,7 +214,7 @@ impl<T: Transaction> Protocol<T> {
             None => 0,
         };
         let since = since.max(tip.saturating_sub(MAX_BLOCKS_LOOKED_THROUGH));
-        let since = if transactions.is_empty() { tip + 1 } else { since };
+        let since = if self.saved.transactions.is_empty() { tip + 1 } else { since };
         let mut mined = BTreeSet::new();
         // The ids mined last, from the tip down: as many as a node that was not restarted remembers, or the two would
         // differ in what they refuse.
@@ -231,13 +240,19 @@ impl<T: Transaction> Protocol<T> {
         }
         self.mempool.remember_mined(remembered.into_iter().rev());
         for (key, transaction) in transactions.into_values() {
-            let is_mined =
-                <[u8; 32]>::try_from(key.as_slice()).is_ok_and(|key| mined.contains(&Hash::from_bytes(key)));
-            if !is_mined {
-                // What does not apply any more is dropped, as it would have been in a running node.
-                let _ = self.mempool.submit(transaction, Source::Store, &self.chain, now);
+            let Ok(id) = <[u8; 32]>::try_from(key.as_slice()).map(Hash::from_bytes) else { continue };
+            if mined.contains(&id) {
+                continue;
+            }
+            // What does not apply any more is dropped, as it would have been in a running node.
+            let restored = self.mempool.submit(transaction, Source::Store, &self.chain, now);
+            removed.extend(self.mempool.take_lost());
+            if let Err(error) = restored {
+                removed.push((id, RemovalReason::NotRestored(error)));
             }
         }
+        removed.retain(|(id, _)| !mined.contains(id) && !self.mempool.was_mined(id));
+        self.removed(removed);
         Ok(())
     }
 }

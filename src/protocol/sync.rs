@@ -263,6 +263,8 @@ impl<T: Transaction> Protocol<T> {
         for block in connected {
             self.event(Event::BlockConnected(block));
         }
+        // After the blocks that are the cause.
+        self.report_lost();
         Some(verdicts)
     }
 

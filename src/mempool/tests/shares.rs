@@ -50,6 +50,27 @@ fn whoever_holds_most_gives_up_its_youngest_and_is_refused_itself() {
 }
 
 #[test]
+fn what_is_evicted_is_said_with_what_depended_on_it() {
+    let chain = chain(1_000);
+    let mut pool = Mempool::new(&chain, MempoolConfig::default().with_max_transactions(3));
+    pool.submit(entry(0), from(0), &chain, NOW).unwrap();
+    let evicted = pool.submit(entry(5), from(0), &chain, NOW).unwrap();
+    let dependent = pool.submit(entry(-5), from(1), &chain, NOW).unwrap();
+    assert!(pool.take_lost().is_empty());
+    pool.submit(entry(1), from(2), &chain, NOW).unwrap();
+    let lost: Vec<_> = pool.take_lost().into_iter().map(|(id, reason)| (id, reason.to_string())).collect();
+    let says = [
+        (evicted, "evicted from a full mempool".to_owned()),
+        (dependent, "does not apply without a transaction that was removed".to_owned()),
+    ];
+    assert_eq!(lost, says);
+    assert_eq!(amounts(&pool), [0, 1]);
+    // What one call lost is not said again after the next.
+    pool.submit(entry(2), from(2), &chain, NOW).unwrap();
+    assert!(pool.take_lost().is_empty());
+}
+
+#[test]
 fn own_submissions_give_way_to_nobody() {
     let chain = chain(1_000);
     let mut pool = Mempool::new(&chain, MempoolConfig::default().with_max_transactions(2));

@@ -132,8 +132,8 @@ fn mine(
 fn removed(node: &mut Protocol<Fickle>) -> Vec<(Hash, String)> {
     let mut removed = Vec::new();
     while let Some(output) = node.poll_output() {
-        if let Output::Event(Event::TransactionRemoved { id, reason }) = output {
-            removed.push((id, reason.to_string()));
+        if let Output::Event(Event::TransactionsRemoved { removed: these }) = output {
+            removed.extend(these.iter().map(|(id, reason)| (*id, reason.to_string())));
         }
     }
     removed

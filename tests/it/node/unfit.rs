@@ -138,10 +138,8 @@ async fn the_owner_looks_at_pending_transactions_and_removes_them() {
     while let Ok(Some(event)) = events.try_recv() {
         seen.push(event);
     }
-    let Some(Event::TransactionRemoved { id, reason: RemovalReason::Requested }) = seen.last() else {
-        panic!("{seen:?}");
-    };
-    assert_eq!(*id, ids[0]);
+    let Some(Event::TransactionsRemoved { removed }) = seen.last() else { panic!("{seen:?}") };
+    assert!(matches!(removed[..], [(id, RemovalReason::Requested)] if id == ids[0]), "{removed:?}");
     assert_eq!(within(node.mine_pending()).await.unwrap().data(), [plain("b")]);
 }
 

@@ -1,0 +1,258 @@
+//! Waiting for something to be so, each with a variant that ends at a deadline. A change of the node wakes whoever waits,
+//! who then looks at the chain and the mempool under one lock, so that nothing is missed and nothing is seen half done.
+
+mod search;
+
+use core::fmt;
+use core::time::Duration;
+use std::sync::Arc;
+
+use tokio::task::yield_now;
+use tokio::time::timeout;
+
+use super::{NodeHandle, Stopped};
+use crate::chain::Blockchain;
+use crate::primitives::{Block, Hash, Span, Transaction};
+use crate::protocol::Protocol;
+use crate::store::StoreError;
+use search::{Search, Step};
+
+impl<T: Transaction> NodeHandle<T> {
+    /// Waits until the chain is as `predicate` wants it. The predicate is called after every change, under
+    /// the same lock as [`chain`](Self::chain), so it must not call a method of a handle.
+    ///
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`], when the node stops first.
+    pub async fn wait_for(&self, predicate: impl Fn(&Blockchain<T>) -> bool) -> Result<(), Stopped> {
+        self.wait(|protocol| predicate(protocol.chain())).await
+    }
+
+    /// [`wait_for`](Self::wait_for), no longer than `limit`. With a limit of zero it looks once.
+    ///
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    ///
+    /// [`WaitError::Deadline`] with the height of the chain, and [`WaitError::Stopped`].
+    pub async fn wait_for_timeout(
+        &self,
+        predicate: impl Fn(&Blockchain<T>) -> bool,
+        limit: Duration,
+    ) -> Result<(), WaitError> {
+        self.in_time(limit, self.wait_for(predicate)).await.unwrap_or_else(|| {
+            Err(WaitError::Deadline { limit, reached: WaitProgress::Height(self.chain().height()) })
+        })
+    }
+
+    /// Waits until `count` peers or more have introduced themselves.
+    ///
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`], when the node stops first.
+    pub async fn wait_for_peers(&self, count: usize) -> Result<(), Stopped> {
+        self.wait(|protocol| protocol.peer_count() >= count).await
+    }
+
+    /// [`wait_for_peers`](Self::wait_for_peers), no longer than `limit`. With a limit of zero it looks once.
+    ///
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    ///
+    /// [`WaitError::Deadline`] with the number of peers, and [`WaitError::Stopped`].
+    pub async fn wait_for_peers_timeout(&self, count: usize, limit: Duration) -> Result<(), WaitError> {
+        self.in_time(limit, self.wait_for_peers(count)).await.unwrap_or_else(|| {
+            let reached = WaitProgress::Peers { got: self.shared.read().peer_count(), expected: count };
+            Err(WaitError::Deadline { limit, reached })
+        })
+    }
+
+    /// Waits until `count` transactions or more are pending.
+    ///
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`], when the node stops first.
+    pub async fn wait_for_pending(&self, count: usize) -> Result<(), Stopped> {
+        self.wait(|protocol| protocol.mempool().len() >= count).await
+    }
+
+    /// [`wait_for_pending`](Self::wait_for_pending), no longer than `limit`. With a limit of zero it looks once.
+    ///
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    ///
+    /// [`WaitError::Deadline`] with the number of pending transactions, and [`WaitError::Stopped`].
+    pub async fn wait_for_pending_timeout(&self, count: usize, limit: Duration) -> Result<(), WaitError> {
+        self.in_time(limit, self.wait_for_pending(count)).await.unwrap_or_else(|| {
+            let reached = WaitProgress::Pending { got: self.shared.read().mempool().len(), expected: count };
+            Err(WaitError::Deadline { limit, reached })
+        })
+    }
+
+    /// Waits until a transaction is in the best chain and its block is at least `depth` blocks deep: 1 is the tip. Returns
+    /// the block. A transaction that a reorganisation makes pending again, or puts into another block, is waited for on.
+    ///
+    /// A transaction that is not pending is looked for in the last 1,000 blocks, of which each is read once, without the
+    /// bodies that were pruned. Afterwards each new block is looked through once.
+    ///
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    ///
+    /// [`WaitError::Unknown`], [`WaitError::Dropped`], [`WaitError::Store`] and [`WaitError::Stopped`].
+    pub async fn wait_for_transaction(&self, id: Hash, depth: u64) -> Result<Arc<Block<T>>, WaitError> {
+        self.search(&mut Search::new(id, depth)).await
+    }
+
+    /// [`wait_for_transaction`](Self::wait_for_transaction), no longer than `limit`.
+    ///
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    ///
+    /// As for [`wait_for_transaction`](Self::wait_for_transaction), and [`WaitError::Deadline`] with the depth of the
+    /// transaction's block.
+    pub async fn wait_for_transaction_timeout(
+        &self,
+        id: Hash,
+        depth: u64,
+        limit: Duration,
+    ) -> Result<Arc<Block<T>>, WaitError> {
+        let mut search = Search::new(id, depth);
+        self.in_time(limit, self.search(&mut search)).await.unwrap_or_else(|| {
+            let reached = WaitProgress::Depth { got: search.reached(), expected: depth };
+            Err(WaitError::Deadline { limit, reached })
+        })
+    }
+
+    async fn wait(&self, predicate: impl Fn(&Protocol<T>) -> bool) -> Result<(), Stopped> {
+        let mut changes = self.shared.changes.clone();
+        loop {
+            if predicate(&self.shared.read()) {
+                return Ok(());
+            }
+            changes.changed().await.map_err(|_| Stopped)?;
+        }
+    }
+
+    async fn search(&self, search: &mut Search<T>) -> Result<Arc<Block<T>>, WaitError> {
+        let mut changes = self.shared.changes.clone();
+        loop {
+            // One block at a time, so that the node is not kept from the write lock.
+            let step = search.step(&self.shared.read());
+            if let Err(WaitError::Store(error)) = &step {
+                self.report_read_failure(error);
+            }
+            match step? {
+                Step::Done(block) => return Ok(block),
+                Step::More => yield_now().await,
+                Step::Wait => changes.changed().await.map_err(|_| Stopped)?,
+            }
+        }
+    }
+
+    /// The outcome of a future, or `None` after `limit`. The timer is one of the node's runtime, so that any executor may
+    /// poll it.
+    async fn in_time<R, E>(
+        &self,
+        limit: Duration,
+        wait: impl Future<Output = Result<R, E>>,
+    ) -> Option<Result<R, WaitError>>
+    where
+        WaitError: From<E>,
+    {
+        let wait = {
+            let _runtime = self.runtime.enter();
+            timeout(limit, wait)
+        };
+        Some(wait.await.ok()?.map_err(WaitError::from))
+    }
+}
+
+/// Why a wait ended without what was waited for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WaitError {
+    /// The time is over.
+    #[error("not within {}: {reached}", Span(*.limit))]
+    Deadline {
+        /// How long it was waited for.
+        limit: Duration,
+        /// What there is instead.
+        reached: WaitProgress,
+    },
+    /// The transaction is neither pending nor in the last blocks: it was never submitted, its block is deeper, or it was
+    /// dropped before.
+    #[error("transaction {id} is neither pending nor in the last {searched} blocks")]
+    Unknown {
+        /// The transaction's id.
+        id: Hash,
+        /// How many blocks at the end of the chain were looked through.
+        searched: u64,
+    },
+    /// The transaction was pending, or in a block that left the best chain, and is neither pending nor in the best chain any
+    /// more. An [`Event::TransactionsRemoved`](crate::Event::TransactionsRemoved) says why. A peer that has the transaction
+    /// may still mine it.
+    #[error("transaction {id} was dropped without being mined")]
+    Dropped {
+        /// The transaction's id.
+        id: Hash,
+    },
+    /// A block could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The node has stopped.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+/// What there was when the time to wait was over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WaitProgress {
+    /// The chain, which is not as it was wanted, has this height.
+    Height(u64),
+    /// Peers have introduced themselves, too few.
+    Peers {
+        /// How many.
+        got: usize,
+        /// How many were waited for.
+        expected: usize,
+    },
+    /// Transactions are pending, too few.
+    Pending {
+        /// How many.
+        got: usize,
+        /// How many were waited for.
+        expected: usize,
+    },
+    /// The block of a transaction is not deep enough.
+    Depth {
+        /// How deep it is: 1 at the tip, and 0 if the transaction is pending.
+        got: u64,
+        /// How deep it was to be.
+        expected: u64,
+    },
+}
+
+impl fmt::Display for WaitProgress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Height(height) => write!(f, "the height is {height}"),
+            Self::Peers { got, expected } => write!(f, "{got} of {expected} peers are connected"),
+            Self::Pending { got, expected } => write!(f, "{got} of {expected} transactions are pending"),
+            Self::Depth { got, expected } => write!(f, "the depth is {got} of {expected}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,128 @@
+//! A transaction that is looked for in the best chain, block by block. No clock, no waiting.
+
+use std::sync::Arc;
+
+use super::WaitError;
+use crate::primitives::{Block, Hash, Transaction};
+use crate::protocol::Protocol;
+use crate::store::StoreError;
+
+/// How many blocks at the end of the chain are looked through for a transaction that is not pending: there is no index
+/// of transactions, and each block is read from the store.
+pub(super) const SEARCHED_BLOCKS: u64 = 1_000;
+
+/// Where the search has come to.
+#[derive(Debug)]
+pub(super) struct Search<T> {
+    id: Hash,
+    depth: u64,
+    /// The height and the hash of the last block that was looked through.
+    seen: Option<(u64, Hash)>,
+    /// The block of the transaction, not above `seen`.
+    found: Option<Arc<Block<T>>>,
+    /// Whether the transaction was pending or in the best chain.
+    was_there: bool,
+    reached: u64,
+}
+
+/// What to do next.
+#[derive(Debug)]
+pub(super) enum Step<T> {
+    /// The block is deep enough.
+    Done(Arc<Block<T>>),
+    /// There are more blocks to look through.
+    More,
+    /// Nothing changes before the node does.
+    Wait,
+}
+
+impl<T: Transaction> Search<T> {
+    pub(super) const fn new(id: Hash, depth: u64) -> Self {
+        Self { id, depth, seen: None, found: None, was_there: false, reached: 0 }
+    }
+
+    /// How deep the block was when it was last looked at: 1 at the tip, and 0 if the transaction is pending.
+    pub(super) const fn reached(&self) -> u64 {
+        self.reached
+    }
+
+    /// Looks through at most one block.
+    pub(super) fn step(&mut self, protocol: &Protocol<T>) -> Result<Step<T>, WaitError> {
+        let (chain, mempool) = (protocol.chain(), protocol.mempool());
+        let tip = (chain.height(), *chain.tip().hash());
+        let mut seen = match self.seen {
+            Some(seen) => self.common(seen, protocol)?,
+            None if mempool.contains(&self.id) => Some(tip),
+            None => None,
+        };
+        if self.found.is_some() && seen.is_some() {
+            seen = Some(tip);
+        }
+        let (mut height, mut hash) = if let Some(seen) = seen {
+            seen
+        } else {
+            let height = tip.0.saturating_sub(SEARCHED_BLOCKS);
+            (height, chain.header_at(height)?.map_or(tip.1, |header| header.hash()))
+        };
+        if height < tip.0 {
+            height += 1;
+            hash = match chain.header_at(height)? {
+                Some(header) => header.hash(),
+                None => return Ok(Step::Wait),
+            };
+            self.found = self.look(height, &hash, protocol)?;
+        }
+        self.seen = Some((height, hash));
+        if hash != tip.1 {
+            return Ok(Step::More);
+        }
+        self.reached = self.found.as_ref().map_or(0, |block| tip.0 - block.height() + 1);
+        match &self.found {
+            Some(block) if self.reached >= self.depth => return Ok(Step::Done(Arc::clone(block))),
+            Some(_) => {}
+            None if mempool.contains(&self.id) => {}
+            None if self.was_there => return Err(WaitError::Dropped { id: self.id }),
+            None => return Err(WaitError::Unknown { id: self.id, searched: SEARCHED_BLOCKS }),
+        }
+        self.was_there = true;
+        Ok(Step::Wait)
+    }
+
+    /// The last block that was looked through and is on the best chain: `seen` or an ancestor of it. `None` if the branch
+    /// that was left is not known any more.
+    fn common(
+        &mut self,
+        (mut height, mut hash): (u64, Hash),
+        protocol: &Protocol<T>,
+    ) -> Result<Option<(u64, Hash)>, StoreError> {
+        let chain = protocol.chain();
+        while hash != *chain.tip().hash() && !chain.is_best(&hash)? {
+            let Some(header) = chain.header(&hash)? else {
+                self.found = None;
+                return Ok(None);
+            };
+            height -= 1;
+            hash = header.previous_hash;
+        }
+        self.was_there |= self.found.is_some();
+        self.found.take_if(|block| block.height() > height);
+        Ok(Some((height, hash)))
+    }
+
+    /// The block of the best chain at this height if it has the transaction.
+    fn look(
+        &self,
+        height: u64,
+        hash: &Hash,
+        protocol: &Protocol<T>,
+    ) -> Result<Option<Arc<Block<T>>>, StoreError> {
+        let chain = protocol.chain();
+        if chain.ids_of(hash).is_some_and(|ids| !ids.contains(&self.id)) {
+            return Ok(None);
+        }
+        let block = chain.block_at(height)?;
+        // What was imported has an encoding.
+        let has_it = |block: &Arc<Block<T>>| block.digest().is_ok_and(|digest| digest.ids.contains(&self.id));
+        Ok(block.filter(has_it))
+    }
+}
