@@ -34,6 +34,7 @@ use ids::Ids;
 use imported::Moves;
 pub use imported::{Imported, ImportedAll, Verdict};
 pub use open::FORMAT_VERSION;
+use open::Genesis;
 use orphans::Orphans;
 use persist::Upkeep;
 pub use progress::Progress;
@@ -65,7 +66,7 @@ pub struct Blockchain<T: Transaction = String> {
     spec: ChainSpec,
     config: ChainConfig,
     records: Records<T>,
-    genesis: Arc<Block<T>>,
+    genesis: Genesis<T>,
     tip: Arc<Block<T>>,
     tree: Tree<T>,
     /// Those of the blocks beside the best chain that the store has.

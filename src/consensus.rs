@@ -8,4 +8,4 @@ mod spec;
 
 pub use error::{BlockError, Fault};
 pub use retarget::{Retarget, RetargetError};
-pub use spec::{ChainSpec, ChainSpecBuilder, SpecError};
+pub use spec::{ChainSpec, ChainSpecBuilder, GenesisError, SpecError};

@@ -103,6 +103,10 @@ pub struct Protocol<T: Transaction = String> {
 
 impl<T: Transaction> Protocol<T> {
     /// A node that knows the genesis block and no peer.
+    ///
+    /// # Panics
+    ///
+    /// As [`Blockchain::with_config`].
     pub fn new(spec: ChainSpec, config: ProtocolConfig) -> Self {
         Self::bare(Blockchain::with_config(spec, config.chain.clone()), config)
     }

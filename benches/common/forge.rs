@@ -30,7 +30,7 @@ pub(crate) struct Forge {
 
 impl Forge {
     pub(crate) fn new() -> Result<Self> {
-        let genesis = spec()?.genesis::<String>();
+        let genesis = spec()?.genesis::<String>()?;
         let history = [merkle::leaf_hash(genesis.hash().as_bytes())].into_iter().collect();
         Ok(Self { tip: *genesis.header(), hash: *genesis.hash(), history })
     }

@@ -158,10 +158,11 @@ impl<T: Transaction> Blockchain<T> {
     pub(super) fn state_at(&self, height: u64) -> Result<T::State, BlockError> {
         let in_memory = self.snapshots.at_or_below(height);
         let above = in_memory.map_or(0, |(at, _)| at);
-        let (from, mut state) = match self.records.stored_state(&self.upkeep.states, above, height)? {
-            Some(stored) => stored,
-            None => in_memory.map_or_else(Default::default, |(at, state)| (at, state.clone())),
-        };
+        let stored = self.records.stored_state(&self.upkeep.states, above, height)?;
+        let (from, mut state) = stored.unwrap_or_else(|| {
+            let (at, state) = in_memory.unwrap_or((0, &self.genesis.state));
+            (at, state.clone())
+        });
         for at in from + 1..=height {
             let row = self.records.row_below_tip(at)?;
             state = self.records.applied(&row, state).map_err(|error| match error {

@@ -1,6 +1,6 @@
 //! Why a chain cannot be opened, or a proof not be made.
 
-use crate::consensus::BlockError;
+use crate::consensus::{BlockError, GenesisError};
 use crate::primitives::Hash;
 use crate::primitives::merkle::ProofError;
 use crate::store::StoreError;
@@ -14,6 +14,9 @@ pub enum OpenError {
     /// The store fails, or is damaged as a whole.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The rules make no genesis block for this application.
+    #[error(transparent)]
+    Genesis(#[from] GenesisError),
     /// The store holds another chain, or this one by other rules.
     #[error(
         "the store holds chain {name:?} with genesis {got}, expected {expected}: \

@@ -118,7 +118,7 @@ impl<T: Transaction> Blockchain<T> {
             Some(Body::Complete(_) | Body::Waiting(..)) => return Ok(Verdict::Duplicate),
             Some(Body::Missing) => {}
             None if self.orphans.contains(&hash) => return Ok(Verdict::Duplicate),
-            None if hash == self.tree.tip().hash || hash == *self.genesis.hash() => {
+            None if hash == self.tree.tip().hash || hash == *self.genesis.block.hash() => {
                 return Ok(Verdict::Duplicate);
             }
             None => {

@@ -14,13 +14,28 @@ use super::records::{BranchRow, Fact, Records, Row};
 use super::snapshots::Snapshots;
 use super::tree::{Tip, Tree};
 use super::{Blockchain, ChainConfig, OpenError, work_of};
-use crate::consensus::{BlockError, ChainSpec};
+use crate::consensus::{BlockError, ChainSpec, GenesisError};
 use crate::primitives::merkle::CompactRange;
 use crate::primitives::{Block, Hash, Header, Transaction};
 use crate::store::{Memory, Store, StoreError, Table};
 
 /// The version of what a chain writes into its store, and the newest that it reads.
 pub const FORMAT_VERSION: u32 = 1;
+
+/// What a chain begins with.
+#[derive(Debug)]
+pub(super) struct Genesis<T: Transaction> {
+    pub(super) block: Arc<Block<T>>,
+    /// The state before any transaction.
+    pub(super) state: T::State,
+}
+
+impl<T: Transaction> Genesis<T> {
+    fn of(spec: &ChainSpec) -> Result<Self, GenesisError> {
+        let (block, state) = spec.genesis_and_state()?;
+        Ok(Self { block: Arc::new(block), state })
+    }
+}
 
 /// What is in memory of what is in the store.
 struct Loaded<T: Transaction> {
@@ -38,6 +53,7 @@ impl<T: Transaction> Blockchain<T> {
     /// # Panics
     ///
     /// As [`with_config`](Self::with_config).
+    #[track_caller]
     pub fn new(spec: ChainSpec) -> Self {
         Self::with_config(spec, ChainConfig::default())
     }
@@ -46,10 +62,18 @@ impl<T: Transaction> Blockchain<T> {
     ///
     /// # Panics
     ///
-    /// Where the default state of `T` cannot be written in postcard and read back: a mistake in its type.
+    /// With the error that [`open`](Self::open) with a [store in memory](Memory) would return: if `T` makes no state of the
+    /// spec's genesis data, or its first state does not read back from postcard.
+    #[track_caller]
     pub fn with_config(spec: ChainSpec, config: ChainConfig) -> Self {
-        #[expect(clippy::expect_used, reason = "documented; a store in memory does not fail")]
-        Self::open(spec, config, Box::new(Memory::new())).expect("a store in memory takes a genesis block")
+        match Self::open(spec, config, Box::new(Memory::new())) {
+            Ok(chain) => chain,
+            #[expect(
+                clippy::panic,
+                reason = "documented: a mistake in the application, as a store in memory does not fail"
+            )]
+            Err(error) => panic!("no chain can be begun: {error}"),
+        }
     }
 
     /// The chain that `store` holds; a new one, with the genesis block of `spec`, where the store is empty.
@@ -67,7 +91,7 @@ impl<T: Transaction> Blockchain<T> {
     ///
     /// [`OpenError`], which says what to do. The store is left as it is then.
     pub fn open(spec: ChainSpec, config: ChainConfig, store: Box<dyn Store>) -> Result<Self, OpenError> {
-        let genesis = Arc::new(spec.genesis::<T>());
+        let genesis = Genesis::of(&spec)?;
         let mut records = Records::new(store, config.max_cached_bytes);
         if records.fact(Fact::Format)?.is_none() {
             create(&mut records, &spec, &genesis)?;
@@ -89,7 +113,7 @@ impl<T: Transaction> Blockchain<T> {
         config: ChainConfig,
         store: Box<dyn Store>,
     ) -> Result<(Self, Option<OpenError>), OpenError> {
-        let genesis = Arc::new(spec.genesis::<T>());
+        let genesis = Genesis::of(&spec)?;
         let mut records = Records::<T>::new(store, config.max_cached_bytes);
         let mut found = None;
         for fact in [Fact::Format, Fact::Genesis] {
@@ -97,15 +121,15 @@ impl<T: Transaction> Blockchain<T> {
                 continue;
             }
             // The rows of the chain say the same.
-            if records.begin_with(genesis.hash())? {
-                put_identity(&mut records, &spec, &genesis);
+            if records.begin_with(genesis.block.hash())? {
+                put_identity(&mut records, &spec, &genesis.block);
                 found = Some(fact.damaged().into());
             } else if fact == Fact::Format {
                 create(&mut records, &spec, &genesis)?;
             }
         }
-        check_identity(&records, genesis.hash())?;
-        found = records.mend(&genesis_row(&spec, &genesis))?.map(OpenError::Store).or(found);
+        check_identity(&records, genesis.block.hash())?;
+        found = records.mend(&genesis_row(&spec, &genesis.block))?.map(OpenError::Store).or(found);
         let loaded = loop {
             match load(&mut records, &config, &genesis) {
                 Ok(loaded) => break loaded,
@@ -139,13 +163,13 @@ impl<T: Transaction> Blockchain<T> {
         spec: ChainSpec,
         config: ChainConfig,
         records: Records<T>,
-        genesis: Arc<Block<T>>,
+        genesis: Genesis<T>,
         loaded: Loaded<T>,
     ) -> Result<Self, OpenError> {
         let Loaded { tip, tree, stored_branches, history, snapshots, upkeep } = loaded;
         let orphans = Orphans::new(config.max_orphans, config.max_orphan_bytes);
         let (branch_ends, moves) = (Vec::new(), Moves::default());
-        let (target, median) = (spec.easiest_target(), genesis.header().timestamp);
+        let (target, median) = (spec.easiest_target(), genesis.block.header().timestamp);
         let next = Next { parent: tree.tip().hash, target, median };
         let mut chain = Self {
             spec,
@@ -172,7 +196,9 @@ impl<T: Transaction> Blockchain<T> {
     pub(super) fn reload(&mut self) -> Result<(), StoreError> {
         self.reload_all().map_err(|error| match error {
             OpenError::Store(error) | OpenError::Damaged { error, .. } => error,
-            OpenError::OtherChain { .. } | OpenError::NewerFormat { .. } => Fact::Genesis.damaged(),
+            OpenError::Genesis(_) | OpenError::OtherChain { .. } | OpenError::NewerFormat { .. } => {
+                Fact::Genesis.damaged()
+            }
             OpenError::Replay { height, .. } => {
                 StoreError::damaged(Table::Blocks, height, "cannot be applied again")
             }
@@ -206,15 +232,15 @@ impl<T: Transaction> Blockchain<T> {
 fn create<T: Transaction>(
     records: &mut Records<T>,
     spec: &ChainSpec,
-    genesis: &Arc<Block<T>>,
+    genesis: &Genesis<T>,
 ) -> Result<(), OpenError> {
     if records.last_height()?.is_some() {
         return Err(Fact::Format.damaged().into());
     }
-    put_identity(records, spec, genesis);
-    records.push_row(genesis_row(spec, genesis));
+    put_identity(records, spec, &genesis.block);
+    records.push_row(genesis_row(spec, &genesis.block));
     // A state that cannot be written is refused before there is anything to lose.
-    Records::<T>::check_state(&T::State::default())?;
+    Records::<T>::check_state(&genesis.state)?;
     Ok(records.commit()?)
 }
 
@@ -238,18 +264,18 @@ fn cut_height(height: u64, upkeep: &Upkeep) -> u64 {
 fn load<T: Transaction>(
     records: &mut Records<T>,
     config: &ChainConfig,
-    genesis: &Arc<Block<T>>,
+    genesis: &Genesis<T>,
 ) -> Result<Loaded<T>, OpenError> {
-    check_identity(records, genesis.hash())?;
+    check_identity(records, genesis.block.hash())?;
     records.load_recent()?;
     let row = Arc::clone(records.tip());
     let height = row.header.height;
     let tip = match height {
-        0 => Arc::clone(genesis),
+        0 => Arc::clone(&genesis.block),
         _ => records.best_block(&row).map_err(|error| OpenError::Damaged { height, error })?,
     };
     let mut upkeep = load_upkeep(records)?;
-    let snapshots = replay(records, &mut upkeep)?;
+    let snapshots = replay(records, &mut upkeep, &genesis.state)?;
     let seen = records.recent_rows().map(|row| row.seen + 1).max().unwrap_or(1);
     let mut tree = Tree::new(Tip { hash: row.hash, header: row.header, work: row.work }, seen);
     let stored_branches = load_branches(records, config, &mut tree).map_err(relocated)?;
@@ -306,10 +332,11 @@ fn load_upkeep<T: Transaction>(records: &Records<T>) -> Result<Upkeep, OpenError
 fn replay<T: Transaction>(
     records: &Records<T>,
     upkeep: &mut Upkeep,
+    first: &T::State,
 ) -> Result<Snapshots<T::State>, OpenError> {
     let tip = records.tip().header.height;
     let stored = records.stored_state(&upkeep.states, 0, tip)?;
-    let (from, state) = stored.unwrap_or_default();
+    let (from, state) = stored.unwrap_or_else(|| (0, first.clone()));
     let mut snapshots = Snapshots::new(from, state);
     for height in from + 1..=tip {
         let damaged = |error| OpenError::Damaged { height, error };

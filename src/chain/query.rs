@@ -20,7 +20,7 @@ impl<T: Transaction> Blockchain<T> {
 
     /// The first block.
     pub const fn genesis(&self) -> &Arc<Block<T>> {
-        &self.genesis
+        &self.genesis.block
     }
 
     /// The last block of the best chain.
@@ -97,7 +97,7 @@ impl<T: Transaction> Blockchain<T> {
     /// The block that is or was kept under this height and hash; `None` where it was pruned.
     pub(super) fn kept_block(&self, height: u64, hash: &Hash) -> Result<Option<Arc<Block<T>>>, StoreError> {
         if height == 0 {
-            return Ok(Some(Arc::clone(&self.genesis)));
+            return Ok(Some(Arc::clone(&self.genesis.block)));
         }
         match self.records.block(height, hash)? {
             None if height > self.upkeep.pruned => {
@@ -122,7 +122,7 @@ impl<T: Transaction> Blockchain<T> {
     #[cfg(feature = "http")]
     pub(crate) fn cached_block_at(&self, height: u64, max_bytes: usize) -> Option<Arc<Block<T>>> {
         match height {
-            0 => Some(Arc::clone(&self.genesis)),
+            0 => Some(Arc::clone(&self.genesis.block)),
             _ => self.records.cached_block_at(height, max_bytes),
         }
     }

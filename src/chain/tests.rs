@@ -11,6 +11,7 @@ mod failures;
 mod finality;
 mod forge;
 mod fork_choice;
+mod genesis;
 mod identity;
 mod invariants;
 mod model;

@@ -140,7 +140,7 @@ impl<T: Transaction> Blockchain<T> {
             end,
             parent,
             history: frontier(&self.records, start).map_err(failed)?,
-            state: (start == 0).then(T::State::default),
+            state: (start == 0).then(|| self.genesis.state.clone()),
             failed: None,
         })
     }
@@ -197,8 +197,8 @@ impl<T: Transaction> Verifier<T> {
         let Some(row) = chain.records.row(height).map_err(failed)? else {
             return Err(VerifyError::Reorganised { height });
         };
-        if height == 0 && row.hash != *chain.genesis.hash() {
-            return Err(VerifyError::Hash { height, got: row.hash, expected: *chain.genesis.hash() });
+        if height == 0 && row.hash != *chain.genesis().hash() {
+            return Err(VerifyError::Hash { height, got: row.hash, expected: *chain.genesis().hash() });
         }
         self.check(chain, &row).map_err(|error| match error {
             BlockError::Store(error) => failed(error),

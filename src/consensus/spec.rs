@@ -1,14 +1,17 @@
 //! What the nodes of one chain agree on before it starts.
 
+mod genesis;
+
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::retarget::{Retarget, RetargetError};
 use crate::primitives::{
-    Address, Block, BodyDigest, CompactTarget, CompactTargetError, Hash, Header, Span, Target, Timestamp,
-    Transaction, merkle,
+    Block, BodyDigest, CompactTarget, CompactTargetError, Header, Span, Target, Timestamp,
 };
+use genesis::GenesisData;
+pub use genesis::GenesisError;
 
 /// The rules of one chain. The genesis block commits to all of them, so nodes with different rules have
 /// different genesis blocks and refuse each other at the handshake.
@@ -34,6 +37,9 @@ struct Rules {
     max_block_transactions: u64,
     max_future_drift_ms: u64,
     finality_depth: Option<u64>,
+    /// The commitment leaves it out if it is empty.
+    #[serde(default)]
+    genesis_data: GenesisData,
 }
 
 impl ChainSpec {
@@ -107,36 +113,6 @@ impl ChainSpec {
         self.rules.finality_depth
     }
 
-    /// The hash of all these rules: SHA-256 over a tag and their serde form in postcard.
-    pub fn commitment(&self) -> Hash {
-        #[expect(
-            clippy::expect_used,
-            clippy::missing_panics_doc,
-            reason = "plain integers and a string always encode"
-        )]
-        let rules = postcard::to_allocvec(&self.rules).expect("rules are plain data");
-        Hash::digest_parts(&[b"hashloom chain spec v1\0", &rules])
-    }
-
-    /// The genesis block: no transactions, no proof of work, hard-coded by these rules. Its `previous_hash`
-    /// is the [`commitment`](Self::commitment).
-    pub fn genesis<T: Transaction>(&self) -> Block<T> {
-        let empty = merkle::root(&[]);
-        let header = Header {
-            version: Header::VERSION,
-            height: 0,
-            previous_hash: self.commitment(),
-            merkle_root: empty,
-            history_root: empty,
-            state_root: T::state_root(&T::State::default()),
-            timestamp: self.rules.genesis_time,
-            target: self.rules.easiest_target,
-            miner: Address::ZERO,
-            nonce: 0,
-        };
-        Block::new(header, Vec::new())
-    }
-
     /// Whether a body of this size fits into a block.
     pub(crate) fn fits(&self, digest: &BodyDigest) -> bool {
         digest.size <= self.max_block_bytes()
@@ -156,6 +132,7 @@ impl Default for Rules {
             max_block_transactions: 1 << 14,
             max_future_drift_ms: 120_000,
             finality_depth: None,
+            genesis_data: GenesisData::default(),
         }
     }
 }
@@ -234,6 +211,14 @@ impl ChainSpecBuilder {
         self
     }
 
+    /// Sets data of the application's own, at most [`ChainSpec::MAX_GENESIS_DATA_BYTES`], of which
+    /// [`Transaction::genesis_state`](crate::Transaction::genesis_state) makes the state before any transaction: who may
+    /// write, an opening balance. The genesis hash commits to it. Default: none.
+    pub fn genesis_data(mut self, data: impl Into<Vec<u8>>) -> Self {
+        self.rules.genesis_data = GenesisData(data.into().into());
+        self
+    }
+
     /// Validates the rules.
     ///
     /// # Errors
@@ -268,6 +253,10 @@ impl ChainSpecBuilder {
         }
         if rules.finality_depth == Some(0) {
             return Err(SpecError::FinalityDepth);
+        }
+        let got = rules.genesis_data.0.len();
+        if got > ChainSpec::MAX_GENESIS_DATA_BYTES {
+            return Err(SpecError::GenesisData { got });
         }
         Ok(ChainSpec { rules })
     }
@@ -344,6 +333,12 @@ pub enum SpecError {
     /// Nothing could ever be undone, so two blocks found at the same time would split the chain for good.
     #[error("finality depth is 0, expected at least 1 or none")]
     FinalityDepth,
+    /// The genesis data is too large.
+    #[error("genesis data has {got} bytes, expected at most {}", ChainSpec::MAX_GENESIS_DATA_BYTES)]
+    GenesisData {
+        /// Its length in bytes.
+        got: usize,
+    },
 }
 
 #[cfg(test)]

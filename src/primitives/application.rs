@@ -37,7 +37,7 @@ impl Panicked {
     }
 }
 
-/// Why a transaction is not applied.
+/// Why a transaction is not applied, or the state before any transaction not made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ApplyError {
     Rejected(Rejected),
@@ -58,6 +58,15 @@ pub(crate) fn apply<T: Transaction>(
 ) -> Result<(), ApplyError> {
     match guarded("Transaction::apply", || transaction.apply(state, context)) {
         Ok(Ok(())) => Ok(()),
+        Ok(Err(reason)) => Err(ApplyError::Rejected(reason)),
+        Err(panic) => Err(ApplyError::Panicked(panic)),
+    }
+}
+
+/// [`Transaction::genesis_state`].
+pub(crate) fn genesis_state<T: Transaction>(data: &[u8]) -> Result<T::State, ApplyError> {
+    match guarded("Transaction::genesis_state", || T::genesis_state(data)) {
+        Ok(Ok(state)) => Ok(state),
         Ok(Err(reason)) => Err(ApplyError::Rejected(reason)),
         Err(panic) => Err(ApplyError::Panicked(panic)),
     }

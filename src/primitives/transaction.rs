@@ -52,6 +52,10 @@ pub trait Transaction:
     ///
     /// It is cloned about once per block and once per pending transaction, so a large one should share
     /// structure between its clones: an `Arc` or a persistent collection.
+    ///
+    /// A store keeps it in postcard, so its serde form must keep it like that of the [transaction](#the-serde-form): no
+    /// `skip_serializing_if`, for example. A chain whose first state does not read back is refused when it is opened, and
+    /// a later one when it is written ([`StoreError::Unwritable`](crate::StoreError::Unwritable)).
     type State: Clone + Debug + Default + Serialize + DeserializeOwned + Send + Sync + 'static;
 
     /// Applies the transaction to the state, or says why it must not stand in this block.
@@ -64,6 +68,22 @@ pub trait Transaction:
     ///
     /// [`Rejected`], naming the application's own rule.
     fn apply(&self, state: &mut Self::State, context: &Context<'_>) -> Result<(), Rejected>;
+
+    /// The state before any transaction, made of the [genesis data](crate::ChainSpecBuilder::genesis_data) of the chain's
+    /// spec: who may write, an opening balance. The form of the data is the application's own; like
+    /// [`apply`](Self::apply) it must be deterministic.
+    ///
+    /// Provided: the default of the state, and an error if there is data, which this application would ignore.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`], if the data is not what the application expects. The chain is not opened then.
+    fn genesis_state(data: &[u8]) -> Result<Self::State, Rejected> {
+        if data.is_empty() {
+            return Ok(Self::State::default());
+        }
+        Err(Rejected::new("genesis_data", format!("{} bytes of genesis data, expected none", data.len())))
+    }
 
     /// Appends the canonical bytes: what is hashed into the Merkle tree and counted against the block size.
     /// They never depend on the wire format, are only ever written, never parsed, and two different values
@@ -129,7 +149,7 @@ pub struct Context<'a> {
     pub previous_hash: &'a Hash,
 }
 
-/// Why an application refuses a transaction.
+/// Why an application refuses a transaction or genesis data.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{rule}: {detail}")]
 pub struct Rejected {

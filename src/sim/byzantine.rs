@@ -48,7 +48,8 @@ pub(super) enum Said {
 impl Byzantine {
     pub(super) fn new(seed: u64, spec: &ChainSpec, start: Timestamp) -> Self {
         let mut rng = Rng::with_seed(seed);
-        let genesis = Arc::new(spec.genesis());
+        #[expect(clippy::expect_used, reason = "the specs of simulations have no genesis data")]
+        let genesis = Arc::new(spec.genesis().expect("a genesis block"));
         let nonce = rng.u64(..1 << 53);
         let next = *genesis.header();
         Self { nonce, rng, heard: [Arc::clone(&genesis)].into(), genesis, start, open: Vec::new(), next }

@@ -114,6 +114,7 @@ fn a_decoder_in_another_language_reads_the_same() {
         "archive.txt: 2 blocks with proof of work",
         "default_spec.txt: the genesis block from its spec",
         "/spec.txt: the genesis block from its spec",
+        "genesis_data.txt: the genesis block from its spec",
         "retarget.txt: 200 targets under each of 6 rules, 5 values of work",
     ] {
         assert!(stdout.contains(checked), "{checked} is missing: {stdout}");

@@ -8,22 +8,23 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hashloom::{
-    Block, Blockchain, ChainSpec, CompactTarget, Hash, Header, Retarget, Target, Timestamp, merkle,
-    transaction_id,
+    Block, Blockchain, ChainSpec, CompactTarget, Context, Hash, Header, Rejected, Retarget, Target,
+    Timestamp, Transaction, merkle, transaction_id,
 };
+use serde::{Deserialize, Serialize};
 
 #[test]
 fn default_spec() {
     check(
         "default_spec.txt",
         "The rules of the default chain and what follows from them.",
-        &rules_of(&ChainSpec::default()),
+        &rules_of::<String>(&ChainSpec::default()),
     );
 }
 
 /// The values are those of `docs/consensus.md` and `tests/node/decode.mjs`.
 #[test]
-fn spec_that_differs_from_the_default_in_every_field() {
+fn spec_that_differs_from_the_default_in_every_field_but_the_genesis_data() {
     let spec = ChainSpec::builder("Vereinschronik Übersee")
         .genesis_time(Timestamp::from_millis(1_800_000_000_000))
         .easiest_target(CompactTarget::from_bits(0x1e7f_ff80))
@@ -35,14 +36,42 @@ fn spec_that_differs_from_the_default_in_every_field() {
         .finality_depth(Some(100))
         .build()
         .unwrap();
-    check("spec.txt", "The rules of another chain and what follows from them.", &rules_of(&spec));
+    check("spec.txt", "The rules of another chain and what follows from them.", &rules_of::<String>(&spec));
 }
 
-fn rules_of(spec: &ChainSpec) -> Vec<(&'static str, String)> {
-    let genesis: Block = spec.genesis();
+/// Takes any genesis data and does not commit to its state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Open;
+
+impl Transaction for Open {
+    type State = ();
+
+    fn apply(&self, (): &mut (), _: &Context<'_>) -> Result<(), Rejected> {
+        Ok(())
+    }
+
+    fn genesis_state(_: &[u8]) -> Result<(), Rejected> {
+        Ok(())
+    }
+}
+
+/// The values are those of `docs/consensus.md` and `tests/node/decode.mjs`.
+#[test]
+fn spec_with_genesis_data() {
+    let spec = ChainSpec::builder("genesis data").genesis_data([0xa5; 200]).build().unwrap();
+    let title = "The rules of a chain with genesis data and what follows from them.";
+    check("genesis_data.txt", title, &rules_of::<Open>(&spec));
+}
+
+fn rules_of<T: Transaction>(spec: &ChainSpec) -> Vec<(&'static str, String)> {
+    let genesis: Block<T> = spec.genesis().unwrap();
+    let mut rules = postcard::to_allocvec(spec).unwrap();
+    if spec.genesis_data().is_empty() {
+        assert_eq!(rules.pop(), Some(0), "its length, which the commitment leaves out");
+    }
     vec![
         ("commitment", spec.commitment().to_string()),
-        ("rules", hex::encode(postcard::to_allocvec(spec).unwrap())),
+        ("rules", hex::encode(rules)),
         ("genesis hash", genesis.hash().to_string()),
         ("genesis header", hex::encode(genesis.header().to_bytes())),
     ]

@@ -24,6 +24,7 @@ export const DEFAULT_SPEC = {
   max_block_transactions: 16384n,
   max_future_drift_ms: 120000n,
   finality_depth: null,
+  genesis_data: Buffer.of(),
 };
 
 // The variants of a retargeting rule in the order of their numbers, each with its fields.
@@ -63,6 +64,7 @@ export function specBytes(spec) {
     varint(spec.max_block_transactions),
     varint(spec.max_future_drift_ms),
     spec.finality_depth === null ? Buffer.of(0) : Buffer.concat([Buffer.of(1), varint(spec.finality_depth)]),
+    ...(spec.genesis_data.length === 0 ? [] : [varint(BigInt(spec.genesis_data.length)), spec.genesis_data]),
   ]);
 }
 

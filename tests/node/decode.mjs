@@ -366,7 +366,11 @@ const OTHER_SPEC = {
   max_block_transactions: 200n,
   max_future_drift_ms: 15000n,
   finality_depth: 100n,
+  genesis_data: Buffer.of(),
 };
+
+// The chain of genesis_data.txt.
+const GENESIS_DATA_SPEC = { ...DEFAULT_SPEC, name: "genesis data", genesis_data: Buffer.alloc(200, 0xa5) };
 
 function checkGenesis(path, spec) {
   const golden = values(path);
@@ -422,6 +426,7 @@ for (const directory of given.length > 0 ? given : [golden]) {
     ["archive.txt", checkArchive],
     ["default_spec.txt", (path) => checkGenesis(path, DEFAULT_SPEC)],
     ["spec.txt", (path) => checkGenesis(path, OTHER_SPEC)],
+    ["genesis_data.txt", (path) => checkGenesis(path, GENESIS_DATA_SPEC)],
     ["retarget.txt", checkRetargeting],
   ]) {
     const path = join(directory, file);

@@ -2,11 +2,15 @@
 //!
 //! Integers are big-endian. All but blocks, which are checked by their own hashes, end in a checksum.
 
+use core::any::type_name;
+use core::fmt::Display;
+
 use crate::U256;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::primitives::application::guarded;
+use crate::primitives::serde_form::SerdeFlaw;
 use crate::primitives::{Block, Hash, Header, Transaction, Work};
 use crate::store::{CHECKSUM_LEN, Cause, StoreError, Table, seal, unseal};
 
@@ -177,16 +181,28 @@ pub(super) fn state_bytes<S: Serialize + DeserializeOwned>(
     hash: &Hash,
     state: &S,
 ) -> Result<Vec<u8>, StoreError> {
-    let unwritable = |cause: String| StoreError::Unwritable { what: "the state", cause: Cause::new(cause) };
+    let unwritable = |cause: &dyn Display| {
+        let cause = format!("the serde form of `{}` in postcard: {cause}", type_name::<S>());
+        StoreError::Unwritable { what: "the state", cause: Cause::new(cause) }
+    };
+    let of_postcard = |error: postcard::Error| match SerdeFlaw::of_postcard(&error) {
+        Some(flaw) => unwritable(&flaw),
+        None => unwritable(&error),
+    };
     let written = guarded("Serialize::serialize", || postcard::to_extend(state, hash.as_bytes().to_vec()));
-    let bytes = written
-        .map_err(|panic| unwritable(panic.to_string()))?
-        .map_err(|error| unwritable(error.to_string()))?;
+    let bytes = written.map_err(|panic| unwritable(&panic))?.map_err(of_postcard)?;
     // Found out now, and not by a replay from genesis at some later start.
     let written = &bytes[Hash::LEN..];
-    guarded("Deserialize::deserialize", || postcard::from_bytes::<S>(written).map(drop))
-        .map_err(|panic| unwritable(panic.to_string()))?
-        .map_err(|error| unwritable(format!("what postcard writes of it does not read back: {error}")))?;
+    let reads_back = guarded("Deserialize::deserialize", || match postcard::take_from_bytes::<S>(written) {
+        // The bytes themselves may differ: a hash map has another order each time.
+        Ok((read, [])) => postcard::to_allocvec(&read).map(|again| again.len() == written.len()),
+        // Something is read in the place of something else.
+        Ok(_) | Err(postcard::Error::DeserializeUnexpectedEnd) => Ok(false),
+        Err(error) => Err(error),
+    });
+    if !reads_back.map_err(|panic| unwritable(&panic))?.map_err(of_postcard)? {
+        return Err(unwritable(&SerdeFlaw::ReadsDifferently));
+    }
     Ok(seal(Table::States, &height.to_be_bytes(), bytes))
 }
 

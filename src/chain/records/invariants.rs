@@ -28,13 +28,18 @@ where
 {
     /// Checks everything that the store has of the best chain and of the branches `aside`, and returns the rows of
     /// the best chain and the state at its tip.
-    pub(in super::super) fn check_invariants(&self, aside: &Aside, upkeep: &Upkeep) -> (Vec<Row>, T::State) {
+    pub(in super::super) fn check_invariants(
+        &self,
+        aside: &Aside,
+        upkeep: &Upkeep,
+        first: &T::State,
+    ) -> (Vec<Row>, T::State) {
         assert!(self.batch.is_empty(), "what has changed is committed");
         let rows = self.check_rows();
         self.check_recent(&rows);
         self.check_branches(aside);
         self.check_bodies(&rows, aside, upkeep.pruned);
-        let state = self.check_states(&rows, upkeep);
+        let state = self.check_states(&rows, upkeep, first);
         (rows, state)
     }
 
@@ -93,7 +98,7 @@ where
         assert!(stored.is_empty(), "bodies that nobody asks for: {:?}", stored.keys());
     }
 
-    fn check_states(&self, rows: &[Row], upkeep: &Upkeep) -> T::State {
+    fn check_states(&self, rows: &[Row], upkeep: &Upkeep, first: &T::State) -> T::State {
         let fact = |fact| self.heights(fact).unwrap().unwrap_or_default();
         assert_eq!(fact(Fact::States), upkeep.states);
         assert_eq!(fact(Fact::Pruned).first().copied().unwrap_or(0), upkeep.pruned);
@@ -105,7 +110,7 @@ where
             let hash = &rows[usize::try_from(height).unwrap()].hash;
             read_state::<T::State>(height, hash, bytes).unwrap()
         };
-        let mut state = T::State::default();
+        let mut state = first.clone();
         let mut start = 0;
         if upkeep.pruned > 0 {
             // Those below go when the next one is written.

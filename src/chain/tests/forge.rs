@@ -135,7 +135,7 @@ pub(super) struct Branch {
 
 impl Branch {
     pub(super) fn new(spec: &ChainSpec) -> Self {
-        Self { blocks: vec![Arc::new(spec.genesis())] }
+        Self { blocks: vec![Arc::new(spec.genesis().unwrap())] }
     }
 
     /// A branch on genesis with one block for each number.

@@ -48,7 +48,7 @@ fn another_chain_is_refused_by_its_name_and_genesis() {
     let disk = disk();
     let other = builder().max_block_bytes(5_000).build().unwrap();
     let chain: Chain = open(&other, &config(), &disk);
-    let (got, expected) = (*chain.genesis().hash(), *spec().genesis::<Note>().hash());
+    let (got, expected) = (*chain.genesis().hash(), *spec().genesis::<Note>().unwrap().hash());
     let error = OpenError::OtherChain { name: "test".to_owned(), got, expected };
     assert_refused(&disk, &error);
     assert_eq!(

@@ -45,7 +45,7 @@ where
             touched: pending.touched.clone(),
             dropped: pending.dropped.iter().copied().collect(),
         };
-        let (rows, state) = self.records.check_invariants(&aside, &self.upkeep);
+        let (rows, state) = self.records.check_invariants(&aside, &self.upkeep, &self.genesis.state);
         let stored = self.records.branches().unwrap();
         assert!(stored.iter().map(|(hash, _)| hash).eq(&self.stored_branches));
         let tip = rows.last().unwrap();

@@ -350,7 +350,7 @@ fn what_is_here_already_is_a_duplicate() {
 
 #[test]
 fn the_genesis_of_another_chain_is_no_block_of_this_one() {
-    let other: Block<Note> = builder().max_block_bytes(5_000).build().unwrap().genesis();
+    let other: Block<Note> = builder().max_block_bytes(5_000).build().unwrap().genesis().unwrap();
     let mut chain = chain();
     let mined: Shared = Block::new(mine(*other.header()), vec![]).into();
     let commitment = mined.header().previous_hash;

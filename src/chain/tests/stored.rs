@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::forge::*;
 use crate::merkle::{ConsistencyProof, InclusionProof};
-use crate::store::Memory;
+use crate::store::{ALL_KEYS, Entries, Memory, Order, Store as _, Table};
 use crate::testing::store::Faulty;
 use crate::{
     Block, Blockchain, ChainConfig, ChainSpec, CompactTarget, Hash, Header, Imported, OpenError, Transaction,
@@ -17,6 +17,11 @@ pub(super) type Disk = Faulty<Memory>;
 
 pub(super) fn disk() -> Disk {
     Faulty::new(Memory::new())
+}
+
+/// What is in a table.
+pub(super) fn entries(disk: &Disk, table: Table) -> Entries {
+    disk.scan(table, ALL_KEYS, Order::Ascending, usize::MAX).unwrap()
 }
 
 /// Another store with the same entries.

@@ -1,13 +1,20 @@
 //! Stores of which a part cannot be read, and applications whose values cannot be written: damage is worked around,
 //! a failure is passed on, and nothing is lost to either.
 
+use core::any::type_name;
+use core::fmt::Debug;
+use core::marker::PhantomData;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use rstest::rstest;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::super::records::Records;
 use super::forge::{NOW, builder};
-use super::stored::{Disk, blocks_above, copy_of, disk, open, try_open};
-use crate::store::{ALL_KEYS, Batch, Cause, Entries, Keys, Order, Store, Table};
+use super::stored::{Disk, blocks_above, copy_of, disk, entries, open, try_open};
+use crate::store::{Batch, Cause, Entries, Keys, Order, Store, Table};
 use crate::{
     Address, Block, BlockError, Blockchain, BodyDigest, ChainConfig, ChainSpec, Context, EncodeError,
     Imported, OpenError, Rejected, StoreError, Template, Transaction,
@@ -23,10 +30,6 @@ fn config() -> ChainConfig {
 
 fn keeping(bodies: u64) -> ChainConfig {
     config().with_keep_bodies(Some(bodies))
-}
-
-fn entries(disk: &Disk, table: Table) -> Entries {
-    disk.scan(table, ALL_KEYS, Order::Ascending, usize::MAX).unwrap()
 }
 
 /// A chain of so many blocks with states at these heights.
@@ -269,26 +272,107 @@ impl<'de> Deserialize<'de> for Formless {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Step;
+/// A state that leaves out what is empty, so that postcard reads one field in the place of another.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Sparse {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    owner: Option<String>,
+    count: u64,
+}
 
-impl Transaction for Step {
-    type State = Formless;
+/// A state whose fields postcard cannot write.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Flat {
+    #[serde(flatten)]
+    balances: BTreeMap<String, u64>,
+}
 
-    fn apply(&self, _: &mut Formless, _: &Context<'_>) -> Result<(), Rejected> {
+/// A state that only a format that describes itself can read.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Described(serde_json::Value);
+
+/// Two fields of which one is read in the place of the other, so that bytes are left over.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct Longer(u64, u64);
+
+impl Default for Longer {
+    fn default() -> Self {
+        Self(1, 1)
+    }
+}
+
+impl<'de> Deserialize<'de> for Longer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        u64::deserialize(deserializer).map(|first| Self(first, first))
+    }
+}
+
+/// A transaction that does nothing, over any state.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(bound = "")]
+struct Step<S>(PhantomData<fn() -> S>);
+
+impl<S> Clone for Step<S> {
+    fn clone(&self) -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<S> PartialEq for Step<S> {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl<S> Transaction for Step<S>
+where
+    S: Clone + Debug + Default + Serialize + DeserializeOwned + Send + Sync + 'static,
+{
+    type State = S;
+
+    fn apply(&self, _: &mut S, _: &Context<'_>) -> Result<(), Rejected> {
         Ok(())
     }
 }
 
-#[test]
-fn a_state_that_cannot_be_written_is_refused_before_there_is_anything_to_lose() {
+/// The error, the name of the state's type, and the store.
+fn refused<S>() -> (OpenError, &'static str, Disk)
+where
+    S: Clone + Debug + Default + Serialize + DeserializeOwned + Send + Sync + 'static,
+{
     let disk = disk();
-    let error = try_open::<Step>(&spec(), &config(), &disk).unwrap_err();
+    (try_open::<Step<S>>(&spec(), &config(), &disk).unwrap_err(), type_name::<S>(), disk)
+}
+
+#[rstest]
+#[case::cannot_be_written(refused::<Formless>, "Formless` in postcard: Serde Serialization Error")]
+#[case::leaves_out_what_is_empty(refused::<Sparse>, "the likely cause is `#[serde(skip_serializing_if)]`")]
+#[case::flattened(refused::<Flat>, "the likely cause is `#[serde(flatten)]`")]
+#[case::needs_a_description(refused::<Described>, "or a `serde_json::Value` in the type")]
+#[case::leaves_bytes(refused::<Longer>, "it does not read back as the same value")]
+fn a_state_that_does_not_read_back_is_refused_before_there_is_anything_to_lose(
+    #[case] refused: fn() -> (OpenError, &'static str, Disk),
+    #[case] text: &str,
+) {
+    let (error, name, disk) = refused();
     assert!(
         matches!(&error, OpenError::Store(StoreError::Unwritable { what: "the state", .. })),
         "{error:?}"
     );
+    let said = error.to_string();
+    assert!(said.contains(text) && said.contains(name), "{said}");
     for table in Table::ALL {
         assert_eq!(entries(&disk, table), [], "{table:?}");
+    }
+}
+
+#[test]
+fn a_state_of_which_each_copy_is_written_in_another_order_is_fine() {
+    #[expect(clippy::disallowed_types, reason = "its order differs, which is the point")]
+    type Shuffled = std::collections::HashMap<u64, u64>;
+
+    let shuffled = |count: u64| (0..count).map(|key| (key, key * key)).collect::<Shuffled>();
+    for count in [0, 1, 100] {
+        assert_eq!(Records::<Step<Shuffled>>::check_state(&shuffled(count)), Ok(()), "{count} entries");
     }
 }

@@ -55,7 +55,7 @@ fn with_bad(data: Vec<Note>, change: impl FnOnce(&mut Header)) -> Chain {
 }
 
 fn genesis_hash() -> Hash {
-    *spec().genesis::<Note>().hash()
+    *spec().genesis::<Note>().unwrap().hash()
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn names_a_body_that_was_exchanged_under_its_header() {
 fn names_genesis_where_it_is_not_that_of_the_spec() {
     let mut chain = fed(spec(), Branch::of(&[1]).mined());
     chain.spec = ChainSpec::builder("another").easiest_target(EASY).build().unwrap();
-    chain.genesis = Arc::new(chain.spec.genesis());
+    chain.genesis.block = Arc::new(chain.spec.genesis().unwrap());
     let expected = *chain.genesis().hash();
     let got = genesis_hash();
     assert_eq!(chain.verify(..), Err(VerifyError::Hash { height: 0, got, expected }));

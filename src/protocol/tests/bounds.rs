@@ -8,11 +8,11 @@ use rstest::rstest;
 const MOMENT: Duration = Duration::from_millis(1);
 
 fn header() -> Header {
-    *spec("test").genesis::<Note>().header()
+    *spec("test").genesis::<Note>().unwrap().header()
 }
 
 fn block() -> Arc<Block<Note>> {
-    Arc::new(spec("test").genesis())
+    Arc::new(spec("test").genesis().unwrap())
 }
 
 #[rstest]

@@ -1,0 +1,96 @@
+//! A state that begins with the genesis data of the spec.
+
+use serde::{Deserialize, Serialize};
+
+use super::forge::{NOW, builder};
+use super::stored::{disk, entries, open, try_open};
+use crate::store::Table;
+use crate::{
+    Blockchain, ChainConfig, ChainSpec, Context, GenesisError, Imported, OpenError, Rejected, Transaction,
+};
+
+/// Spends some of a balance. A number tells equal ones apart.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Spend {
+    number: u64,
+    amount: u64,
+}
+
+impl Transaction for Spend {
+    type State = u64;
+
+    fn apply(&self, balance: &mut u64, _: &Context<'_>) -> Result<(), Rejected> {
+        let short = || Rejected::new("balance", format!("{} of {balance}", self.amount));
+        *balance = balance.checked_sub(self.amount).ok_or_else(short)?;
+        Ok(())
+    }
+
+    fn genesis_state(data: &[u8]) -> Result<u64, Rejected> {
+        let bytes = data.try_into().map_err(|_| Rejected::new("opening_balance", "expected 8 bytes"))?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+}
+
+fn spec(data: &[u8]) -> ChainSpec {
+    builder().genesis_data(data).build().unwrap()
+}
+
+fn extend(chain: &mut Blockchain<Spend>, number: u64, amount: u64) {
+    let template = chain.template(vec![Spend { number, amount }], NOW).unwrap();
+    let imported = chain.import(template.mine().unwrap().into(), NOW).unwrap();
+    assert!(matches!(imported, Imported::Extended { .. }), "{imported:?}");
+}
+
+#[test]
+fn a_replay_from_genesis_begins_with_the_genesis_data() {
+    let spec = spec(&100_u64.to_le_bytes());
+    let disk = disk();
+    let mut chain: Blockchain<Spend> = open(&spec, &ChainConfig::default(), &disk);
+    assert_eq!(*chain.state(), 100);
+    extend(&mut chain, 1, 60);
+    let error = chain.template(vec![Spend { number: 2, amount: 41 }], NOW).unwrap_err();
+    assert!(error.to_string().contains("balance: 41 of 40"), "{error}");
+    chain.check_store();
+    chain.verify(..).unwrap();
+    drop(chain);
+
+    let mut chain: Blockchain<Spend> = open(&spec, &ChainConfig::default(), &disk);
+    assert_eq!(*chain.state(), 40);
+    chain.verify(..).unwrap();
+    let mut other: Blockchain<Spend> = Blockchain::new(spec);
+    for number in [3, 4] {
+        extend(&mut other, number, 10);
+        let _ = chain.import(other.tip().clone(), NOW).unwrap();
+    }
+    assert_eq!((chain.height(), *chain.state()), (2, 80));
+    chain.drop_above(0).unwrap();
+    assert_eq!(*chain.state(), 100);
+    chain.check_store();
+}
+
+#[test]
+fn genesis_data_that_makes_no_state_is_refused_and_nothing_is_written() {
+    let disk = disk();
+    let error = try_open::<Spend>(&spec(b"much"), &ChainConfig::default(), &disk).unwrap_err();
+    let rejected = Rejected::new("opening_balance", "expected 8 bytes");
+    assert_eq!(error, OpenError::Genesis(GenesisError::Rejected(rejected)));
+    for table in Table::ALL {
+        assert_eq!(entries(&disk, table), [], "{table:?}");
+    }
+}
+
+#[test]
+fn other_genesis_data_makes_another_chain() {
+    let disk = disk();
+    let _: Blockchain<Spend> = open(&spec(&1_u64.to_le_bytes()), &ChainConfig::default(), &disk);
+    let error = try_open::<Spend>(&spec(&2_u64.to_le_bytes()), &ChainConfig::default(), &disk).unwrap_err();
+    assert!(matches!(error, OpenError::OtherChain { .. }), "{error}");
+}
+
+#[test]
+#[should_panic(
+    expected = "no chain can be begun: the application refuses the chain's genesis data: opening_balance"
+)]
+fn a_chain_in_memory_panics_with_the_reason() {
+    let _: Blockchain<Spend> = Blockchain::new(spec(b""));
+}
