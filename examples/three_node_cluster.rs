@@ -167,10 +167,26 @@ fn switch(wire: Wire, name: char, network: &Memory) -> Result<Switch> {
         #[cfg(feature = "ws-postcard")]
         (Wire::Postcard, _) => Ok(Switch::new(WsPostcard::default())),
         #[cfg(not(all(feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard")))]
-        (wire, _) => bail!(
-            "the wire {wire:?} is not built in: add --features ws-json,ws-bincode,ws-postcard or take --wire memory"
-        ),
+        (wire, _) => bail!("not built in: add --features {} or take --wire memory", missing_features(wire)),
     }
+}
+
+/// The features that a wire needs and this build lacks, as Cargo takes them.
+#[cfg(not(all(feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard")))]
+fn missing_features(wire: Wire) -> String {
+    let json = ("ws-json", cfg!(feature = "ws-json"));
+    let bincode = ("ws-bincode", cfg!(feature = "ws-bincode"));
+    let postcard = ("ws-postcard", cfg!(feature = "ws-postcard"));
+    let needed = match wire {
+        Wire::Json => vec![json],
+        Wire::Bincode => vec![bincode],
+        Wire::Postcard => vec![postcard],
+        Wire::Mixed => vec![json, bincode],
+        Wire::Memory => vec![],
+    };
+    let missing: Vec<_> =
+        needed.into_iter().filter_map(|(name, is_built_in)| (!is_built_in).then_some(name)).collect();
+    missing.join(",")
 }
 
 /// The address that stands in the blocks of the node with this name.

@@ -9,6 +9,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use clap::builder::PossibleValue;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use hashloom::transport::{AddressProblem, TransportError, WebSocketConfig, WsMulti};
 #[cfg(feature = "ws-bincode")]
@@ -28,7 +30,7 @@ use crate::values::{List, duration, flag, hosts, list, miner, threads, trimmed};
 ///
 /// Every option is also read from the environment; a flag comes first, and an empty variable is as if not set.
 #[derive(Debug, Parser)]
-#[command(name = "node", version, after_help = EXAMPLE, max_term_width = 100)]
+#[command(name = "node", version, after_help = example(), max_term_width = 100)]
 pub(crate) struct Options {
     /// Port of the HTTP interface; 0 for any that is free.
     #[arg(long, env, value_name = "PORT", value_parser = trimmed::<u16>, default_value_t = 3001, help_heading = "HTTP")]
@@ -59,8 +61,8 @@ pub(crate) struct Options {
     #[arg(long, env, value_parser = flag, help_heading = "Peers")]
     pub(crate) discovery: bool,
 
-    /// Format to ask peers for, json or bincode; every one that is built in is understood.
-    #[arg(long, env, value_parser = wire, default_value = Wire::BUILT_IN, help_heading = "Peers")]
+    /// Format to ask peers for.
+    #[arg(long, env, value_parser = wire, default_value = Wire::BUILT_IN, help_heading = "Peers", help = Wire::help())]
     wire: Wire,
 
     #[command(flatten)]
@@ -89,11 +91,11 @@ pub(crate) struct Options {
     block_interval: Duration,
 
     /// Directory in which the chain is kept; one node at a time uses it. Default: `hashloom-data/<P2P_PORT>`.
-    #[arg(long, env, value_name = "DIR", global = true, help_heading = "Chain")]
+    #[arg(long, env, value_name = "DIR", global = true, help_heading = "Chain", hide = !cfg!(feature = "redb"))]
     data_dir: Option<PathBuf>,
 
     /// Keep the chain in memory only, whatever `DATA_DIR` says.
-    #[arg(long, env, value_parser = flag, global = true, help_heading = "Chain")]
+    #[arg(long, env, value_parser = flag, global = true, help_heading = "Chain", hide = !cfg!(feature = "redb"))]
     ephemeral: bool,
 
     /// Keep the contents of this many blocks at the end of the chain, and of older ones the headers only.
@@ -110,8 +112,10 @@ pub(crate) struct Options {
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Command {
     /// Check every rule again, and name the first block that breaks one.
+    #[command(hide = !cfg!(feature = "redb"))]
     Verify(Heights),
     /// Write the blocks into a file.
+    #[command(hide = !cfg!(feature = "redb"))]
     Export {
         /// The file; it appears when it is complete.
         file: PathBuf,
@@ -122,11 +126,13 @@ pub(crate) enum Command {
         heights: Heights,
     },
     /// Take in the blocks of a file, each checked like a stranger's.
+    #[command(hide = !cfg!(feature = "redb"))]
     Import {
         /// A file that `export` wrote.
         file: PathBuf,
     },
     /// Check every rule again, and drop what is damaged and all that stands on it.
+    #[command(hide = !cfg!(feature = "redb"))]
     Repair,
 }
 
@@ -151,18 +157,24 @@ impl Heights {
     }
 }
 
+/// What the help ends with: of a chain on disk only if it can be kept there.
+fn example() -> String {
+    let kept = if cfg!(feature = "redb") { KEPT_EXAMPLE } else { "" };
+    format!("{EXAMPLE}{kept}\n\nRUST_LOG says what is logged, such as RUST_LOG=hashloom=debug.")
+}
+
 const EXAMPLE: &str = "\
 Two nodes, and a block that the first mines and the second shows:
   node
   HTTP_PORT=3002 P2P_PORT=5002 PEERS=ws://localhost:5001 node
   curl -X POST localhost:3001/mine -H 'content-type: application/json' -d '{\"data\": \"hello\"}'
-  curl localhost:3002/blocks
+  curl localhost:3002/blocks";
+
+const KEPT_EXAMPLE: &str = "
 
 The first node's chain into a file, while the node is stopped, and checked:
   node export blocks.archive
-  node verify
-
-RUST_LOG says what is logged, such as RUST_LOG=hashloom=debug.";
+  node verify";
 
 /// Reads the command line and the environment. Where there is nothing to run, says why, a mistake in one line,
 /// and returns the exit code.
@@ -176,6 +188,13 @@ pub(crate) fn read() -> Result<Options, ExitCode> {
             let _ = error.print();
             return ExitCode::SUCCESS;
         }
+        if let Some(flag) = of_running_node(&command, &error) {
+            let _ = writeln!(
+                io::stderr(),
+                "error: '{flag}' is for a running node, not for a command on a kept chain; --help shows all options"
+            );
+            return ExitCode::from(2);
+        }
         let text = error.to_string();
         // The blocks of clap's message are separated by empty lines; the last ones are about usage.
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -188,6 +207,17 @@ pub(crate) fn read() -> Result<Options, ExitCode> {
         let _ = writeln!(io::stderr(), "{}; --help shows all options", message.join(", "));
         ExitCode::from(2)
     })
+}
+
+/// The flag that a subcommand does not know because only a running node reads it. The parser would advise to take
+/// another one that is spelled alike.
+fn of_running_node(command: &clap::Command, error: &clap::Error) -> Option<String> {
+    if error.kind() != ErrorKind::UnknownArgument {
+        return None;
+    }
+    let Some(ContextValue::String(given)) = error.get(ContextKind::InvalidArg) else { return None };
+    let name = given.strip_prefix("--")?;
+    command.get_arguments().any(|arg| arg.get_long() == Some(name)).then(|| given.clone())
 }
 
 fn is_about_usage(line: &str) -> bool {
@@ -265,6 +295,12 @@ impl Wire {
     } else {
         "postcard"
     };
+
+    fn help() -> String {
+        let names: Vec<_> = Self::value_variants().iter().filter_map(Self::to_possible_value).collect();
+        let names: Vec<_> = names.iter().map(PossibleValue::get_name).collect();
+        format!("Format to ask peers for, of {}; each of these is understood", names.join(", "))
+    }
 
     /// All formats that are built in, this one first.
     fn transport(self) -> WsMulti {

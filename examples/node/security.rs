@@ -1,5 +1,5 @@
-//! The options about TLS, and what they say in terms of the library. A build without it has the options too, so that
-//! nobody believes in a protection that is not there.
+//! The options about TLS, and what they say in terms of the library. A build without it refuses the options, so that
+//! nobody believes in a protection that is not there, and leaves them out of the help.
 
 use std::path::PathBuf;
 
@@ -13,27 +13,28 @@ use crate::values::{List, flag, words};
 #[derive(Debug, Args)]
 pub(crate) struct Security {
     /// Certificate of this node, with those that it is signed by, in PEM: peers dial wss://.
-    #[arg(long, env, value_name = "FILE", requires = "tls_key", help_heading = "TLS")]
+    #[arg(long, env, value_name = "FILE", requires = "tls_key", help_heading = "TLS", hide = !cfg!(feature = "tls"))]
     tls_cert: Option<PathBuf>,
 
     /// Private key to the certificate, in PEM.
-    #[arg(long, env, value_name = "FILE", requires = "tls_cert", help_heading = "TLS")]
+    #[arg(long, env, value_name = "FILE", requires = "tls_cert", help_heading = "TLS", hide = !cfg!(feature = "tls"))]
     tls_key: Option<PathBuf>,
 
     /// Certificates that sign those of the peers, in PEM.
-    #[arg(long, env, value_name = "FILE", help_heading = "TLS")]
+    #[arg(long, env, value_name = "FILE", help_heading = "TLS", hide = !cfg!(feature = "tls"))]
     tls_ca: Option<PathBuf>,
 
     /// Take only peers that show a certificate signed by one of `TLS_CA`.
-    #[arg(long, env, value_parser = flag, requires = "tls_ca", help_heading = "TLS")]
+    #[arg(long, env, value_parser = flag, requires = "tls_ca", help_heading = "TLS", hide = !cfg!(feature = "tls"))]
     tls_require: bool,
 
     /// Take only peers with these certificates: SHA-256 fingerprints, separated by commas.
-    #[arg(long, env, value_name = "HEX", value_parser = words, requires = "tls_ca", help_heading = "TLS")]
+    #[arg(long, env, value_name = "HEX", value_parser = words, requires = "tls_ca", help_heading = "TLS",
+          hide = !cfg!(feature = "tls"))]
     tls_allow: Vec<List<String>>,
 
     /// Take only peers with the same secret, of 16 bytes or more: the text in this file.
-    #[arg(long, env, value_name = "FILE", requires = "tls_cert", help_heading = "TLS")]
+    #[arg(long, env, value_name = "FILE", requires = "tls_cert", help_heading = "TLS", hide = !cfg!(feature = "tls"))]
     peer_secret_file: Option<PathBuf>,
 }
 

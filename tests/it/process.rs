@@ -138,6 +138,8 @@ async fn a_port_in_use_is_one_line_on_stderr() {
 #[case::no_bodies(&["--keep-bodies", "0"], "keep-bodies")]
 #[case::no_file(&["export"], "<FILE>")]
 #[case::command(&["destroy"], "destroy")]
+#[case::of_a_running_node(&["verify", "--http-port", "3"], "'--http-port' is for a running node")]
+#[case::of_a_running_node_joined(&["verify", "--http-port=3"], "'--http-port' is for a running node")]
 #[tokio::test]
 async fn a_bad_option_is_one_line_on_stderr(#[case] arguments: &[&str], #[case] says: &str) {
     let refused = Start::new("json").finish(arguments).await;

@@ -60,6 +60,27 @@ async fn a_mistake_names_the_variable(#[case] name: &'static str, #[case] value:
     assert_eq!(finished.stderr.lines().count(), 1);
 }
 
+#[tokio::test]
+async fn the_help_shows_what_is_built_in() {
+    let help = Start::new("json").succeeds(&["--help"]).await;
+    for (part, is_built_in) in [
+        ("--tls-cert", cfg!(feature = "tls")),
+        ("--data-dir", cfg!(feature = "redb")),
+        ("  verify", cfg!(feature = "redb")),
+        ("node export", cfg!(feature = "redb")),
+    ] {
+        assert_eq!(help.contains(part), is_built_in, "{part} in {help}");
+    }
+    let wire = help.lines().find(|line| line.contains("Format to ask peers for")).unwrap();
+    for (name, is_built_in) in [
+        ("json", cfg!(feature = "ws-json")),
+        ("bincode", cfg!(feature = "ws-bincode")),
+        ("postcard", cfg!(feature = "ws-postcard")),
+    ] {
+        assert_eq!(wire.contains(name), is_built_in, "{name} in {wire}");
+    }
+}
+
 #[cfg(feature = "redb")]
 #[tokio::test]
 async fn commands_ignore_the_variables_of_a_running_node() {
