@@ -9,7 +9,7 @@
 //! with neither AVX-512 nor SHA instructions, whichever the machine has: `sha2` takes its portable code there, and a
 //! kernel for mining is named. Everything is counted on one thread, in a process of its own for each row.
 //!
-//! What a byte of a peer costs is written into `docs/threat-model.md` too, and may not cost more than stands there.
+//! What a byte of a peer costs is written into `docs/attacks.md` too, and may not cost more than stands there.
 
 #[path = "common/forge.rs"]
 mod forge;
@@ -51,7 +51,7 @@ const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/instructions.tx
 const BYTE: &str = "byte: ";
 
 /// Where those are documented, and between which lines.
-const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/threat-model.md");
+const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/attacks.md");
 const BEGIN: &str = "<!-- costs: written by benches/instructions.rs -->\n";
 const END: &str = "<!-- end of costs -->\n";
 

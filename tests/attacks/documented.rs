@@ -1,4 +1,4 @@
-//! The table as people read it, in `docs/threat-model.md`. One that has changed is written again with
+//! The table as people read it, in `docs/attacks.md`. One that has changed is written again with
 //! `HASHLOOM_BLESS=1 cargo test --all-features --test attacks`.
 
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ const END: &str = "<!-- end of attacks -->\n";
 
 /// Compares the page with the rows.
 pub(crate) fn check() -> Result<(), Failed> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/threat-model.md");
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/attacks.md");
     let page = std::fs::read_to_string(&path).unwrap();
     let (before, rest) = page.split_once(BEGIN).ok_or("the page has no place for the table")?;
     let (written, after) = rest.split_once(END).ok_or("the table does not end")?;
@@ -27,30 +27,30 @@ pub(crate) fn check() -> Result<(), Failed> {
     if written == table {
         return Ok(());
     }
-    Err("the table in docs/threat-model.md is not that of tests/attacks; HASHLOOM_BLESS=1 writes it".into())
+    Err("the table in docs/attacks.md is not that of tests/attacks; HASHLOOM_BLESS=1 writes it".into())
 }
 
-/// One line for each way to end, in the order in which the rows come to them.
+/// One line for each attack; those that end alike are together, in the order in which the rows come to them.
 fn table() -> String {
     let mut order = Vec::new();
-    let mut lines: BTreeMap<(String, u64), Vec<&Row>> = BTreeMap::new();
+    let mut groups: BTreeMap<(String, u64), Vec<&Row>> = BTreeMap::new();
     for row in rows::all() {
         let key = (row.ends.documented(), row.after.as_secs());
         if !order.contains(&key) {
             order.push(key.clone());
         }
-        lines.entry(key).or_default().push(row);
+        groups.entry(key).or_default().push(row);
     }
-    let mut table =
-        "| what a peer does | ends with | after | within |\n| --- | --- | ---: | ---: |\n".to_owned();
+    let mut table = "| attack | outcome | after | memory |\n| --- | --- | ---: | ---: |\n".to_owned();
     for key in order {
-        let (rows, (ends, seconds)) = (&lines[&key], key);
-        let what = |row: &&Row| [row.does, only(row.over), with(row.discovery)].concat();
-        let what = rows.iter().map(what).collect::<Vec<_>>().join("; ");
+        let (rows, (ends, seconds)) = (&groups[&key], key);
         let after = if seconds == 0 { "at once".to_owned() } else { format!("{seconds} s") };
-        let kib = rows.iter().map(|row| row.memory >> 10).max().unwrap();
-        let within = if kib < 1 << 10 { format!("{kib} KiB") } else { format!("{} MiB", kib >> 10) };
-        writeln!(table, "| {what} | {ends} | {after} | {within} |").unwrap();
+        for row in rows {
+            let what = [row.does, only(row.over), with(row.discovery)].concat();
+            let kib = row.memory >> 10;
+            let memory = if kib < 1 << 10 { format!("{kib} KiB") } else { format!("{} MiB", kib >> 10) };
+            writeln!(table, "| {what} | {ends} | {after} | {memory} |").unwrap();
+        }
     }
     table
 }
