@@ -24,10 +24,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::consensus::ChainSpec;
-use crate::primitives::merkle::{self, CompactRange};
-use crate::primitives::{Block, Hash, Target, Transaction, Work};
+use crate::consensus::headers::{BranchEnd, history_leaf, work_of};
+use crate::primitives::merkle::CompactRange;
+use crate::primitives::{Block, Hash, Transaction};
 
-use ancestry::{BranchEnd, Next};
+use ancestry::Next;
 pub use config::ChainConfig;
 pub use error::{OpenError, ProveError};
 use ids::Ids;
@@ -82,16 +83,6 @@ pub struct Blockchain<T: Transaction = String> {
     /// How the best chain has changed in the import under way.
     moves: Moves<T>,
     ids: Ids,
-}
-
-/// A block's leaf in the history tree.
-fn history_leaf(hash: &Hash) -> Hash {
-    merkle::leaf_hash(hash.as_bytes())
-}
-
-/// The work of one block. A target that stands for no number is refused before anybody asks for its work.
-pub(crate) fn work_of(target: crate::CompactTarget) -> Work {
-    Target::try_from(target).map_or(Work::ZERO, Work::from)
 }
 
 #[cfg(test)]

@@ -3,9 +3,11 @@
 
 pub(crate) mod check;
 mod error;
+pub(crate) mod headers;
 pub mod retarget;
 mod spec;
 
 pub use error::{BlockError, Fault};
+pub use headers::HeaderChain;
 pub use retarget::{Retarget, RetargetError};
 pub use spec::{ChainSpec, ChainSpecBuilder, GenesisError, SpecError};

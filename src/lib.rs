@@ -58,8 +58,8 @@ pub use ruint::aliases::U256;
 pub use store::{Store, StoreError};
 
 pub use consensus::{
-    BlockError, ChainSpec, ChainSpecBuilder, Fault, GenesisError, Retarget, RetargetError, SpecError,
-    retarget,
+    BlockError, ChainSpec, ChainSpecBuilder, Fault, GenesisError, HeaderChain, Retarget, RetargetError,
+    SpecError, retarget,
 };
 
 pub use archive::{

@@ -8,6 +8,7 @@ use super::tree::Tip;
 use super::{Blockchain, ProveError, history_leaf};
 use crate::consensus::BlockError;
 use crate::consensus::check::{self, MEDIAN_SPAN};
+use crate::consensus::headers::BranchEnd;
 use crate::consensus::retarget::Sample;
 use crate::primitives::merkle::{CompactRange, Subtrees};
 use crate::primitives::{CompactTarget, Hash, Header, Timestamp, Transaction};
@@ -21,33 +22,6 @@ pub(super) struct Next {
     pub(super) target: CompactTarget,
     /// The timestamp has to be later than this.
     pub(super) median: Timestamp,
-}
-
-/// The end of a branch, and what of its ancestors the next header is checked against.
-#[derive(Clone, Debug)]
-pub(super) struct BranchEnd {
-    pub(super) hash: Hash,
-    /// The frontier of the tree whose leaves are the hashes up to this one.
-    pub(super) history: CompactRange,
-    /// The timestamps that the next median is taken over, oldest first.
-    pub(super) timestamps: VecDeque<Timestamp>,
-}
-
-impl BranchEnd {
-    /// The median timestamp that the next header has to be later than.
-    pub(super) fn median(&self) -> Timestamp {
-        check::median(self.timestamps.iter().copied())
-    }
-
-    /// Goes on to the next header.
-    pub(super) fn extend(&mut self, hash: Hash, timestamp: Timestamp) {
-        self.hash = hash;
-        self.history.push(history_leaf(&hash));
-        if self.timestamps.len() == MEDIAN_SPAN {
-            self.timestamps.pop_front();
-        }
-        self.timestamps.push_back(timestamp);
-    }
 }
 
 impl<T: Transaction> Blockchain<T> {

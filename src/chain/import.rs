@@ -3,13 +3,14 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::ancestry::{BranchEnd, frontier};
+use super::ancestry::frontier;
 use super::imported::{Imported, ImportedAll, Moves, Verdict};
 use super::records::Records;
 use super::tree::{Body, Node};
 use super::{Blockchain, work_of};
 use crate::consensus::BlockError;
-use crate::consensus::check::{self, Expected};
+use crate::consensus::check;
+use crate::consensus::headers::BranchEnd;
 use crate::primitives::{Block, BodyDigest, Hash, Header, Timestamp, Transaction};
 use crate::store::StoreError;
 
@@ -371,12 +372,7 @@ impl<T: Transaction> Blockchain<T> {
         end: &BranchEnd,
         now: Timestamp,
     ) -> Result<(), BlockError> {
-        let expected = Expected {
-            height: parent.height + 1,
-            target: self.target_after(&end.hash, parent)?,
-            median: end.median(),
-            history_root: end.history.root(),
-        };
+        let expected = end.expected(parent, self.target_after(&end.hash, parent)?);
         check::header_in_chain(header, &expected, &self.spec, now)
     }
 

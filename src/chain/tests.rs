@@ -1,5 +1,5 @@
 //! The chain as its users see it: every rule at its boundary, fork choice, arrival in any order, bounds,
-//! proofs, verification, and a naive model that the whole is compared with. And what its store makes of it: opened
+//! proofs, verification, headers alone, and a naive model that the whole is compared with. And what its store makes of it: opened
 //! again, failing, damaged, pruned.
 
 mod arrival;
@@ -12,6 +12,7 @@ mod finality;
 mod forge;
 mod fork_choice;
 mod genesis;
+mod headers;
 mod identity;
 mod invariants;
 mod model;

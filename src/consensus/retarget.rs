@@ -24,7 +24,7 @@ use core::time::Duration;
 use ruint::aliases::{U256, U512};
 use serde::{Deserialize, Serialize};
 
-use crate::primitives::{CompactTarget, Target, Timestamp};
+use crate::primitives::{CompactTarget, Header, Target, Timestamp};
 
 pub use asert::asert;
 pub use lwma::{bounded_lwma, lwma};
@@ -164,6 +164,25 @@ impl Retarget {
             }
         }
     }
+
+    /// Whether [`next_target`](Self::next_target) may ask for the block at `height` when the parent is at `parent_height`
+    /// or higher.
+    const fn needs(&self, height: u64, parent_height: u64) -> bool {
+        let age = parent_height.saturating_sub(height);
+        if age == 0 || height == FIRST_MINED {
+            return true;
+        }
+        match *self {
+            Self::Fixed | Self::Asert { .. } => false,
+            Self::Step => age <= 1,
+            Self::Window { blocks: 0 } => age <= 1,
+            Self::Window { blocks } => {
+                let blocks = blocks as u64;
+                age <= blocks && height % blocks == blocks - 1
+            }
+            Self::Lwma { blocks } | Self::BoundedLwma { blocks } => age <= blocks as u64,
+        }
+    }
 }
 
 /// The last `blocks + 1` blocks up to the parent, oldest first; fewer where the chain is younger.
@@ -198,6 +217,33 @@ pub struct Sample {
     pub timestamp: Timestamp,
     /// Its target. One that stands for no target, or for one beyond the easiest, counts as the easiest.
     pub target: CompactTarget,
+}
+
+impl From<&Header> for Sample {
+    fn from(header: &Header) -> Self {
+        Self { height: header.height, timestamp: header.timestamp, target: header.target }
+    }
+}
+
+/// Those blocks of a growing chain that [`Retarget::next_target`] may ask for, now or when it has grown further.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Past {
+    /// By height, lowest first; without genesis, which no rule asks for.
+    samples: Vec<Sample>,
+}
+
+impl Past {
+    /// Goes on to the next block, and drops those that `rule` never asks for again.
+    pub(crate) fn push(&mut self, rule: Retarget, parent: Sample) {
+        self.samples.push(parent);
+        self.samples.retain(|sample| rule.needs(sample.height, parent.height));
+    }
+
+    /// The block at this height, if it is kept.
+    pub(crate) fn at(&self, height: u64) -> Option<Sample> {
+        let index = self.samples.binary_search_by_key(&height, |sample| sample.height).ok()?;
+        self.samples.get(index).copied()
+    }
 }
 
 /// What a chain asks of its rule: the interval between blocks, and the easiest target to reach it with.

@@ -6,6 +6,8 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::check;
+use super::error::BlockError;
 use super::retarget::{Retarget, RetargetError};
 use crate::primitives::{
     Block, BodyDigest, CompactTarget, CompactTargetError, Header, Span, Target, Timestamp,
@@ -111,6 +113,20 @@ impl ChainSpec {
     /// nodes which were cut off from each other for more blocks than that stay apart.
     pub const fn finality_depth(&self) -> Option<u64> {
         self.rules.finality_depth
+    }
+
+    /// Checks what a header shows by itself: its version, its nonce, a target that is not easier than the
+    /// easiest, and a hash that meets that target.
+    ///
+    /// A header that passes need not be in the chain: one that is mined against the easiest target passes even when the
+    /// chain asks for much more. [`HeaderChain`](crate::HeaderChain) checks a header against its ancestors. The genesis
+    /// block has no proof of work and is refused; compare its hash instead.
+    ///
+    /// # Errors
+    ///
+    /// [`BlockError`], the first of these rules that the header breaks.
+    pub fn check_header(&self, header: &Header) -> Result<(), BlockError> {
+        check::proof_of_work(header, &header.hash(), self)
     }
 
     /// Whether a body of this size fits into a block.

@@ -7,7 +7,7 @@ use super::io::{CloseReason, Event, Now, PeerId};
 use super::peer::EarlyHeader;
 use super::report::Change;
 use super::{Protocol, limits};
-use crate::chain::work_of;
+use crate::consensus::headers::work_of;
 use crate::consensus::{BlockError, Fault};
 use crate::primitives::{Hash, Header, Target, Transaction, Work};
 

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hashloom::{
-    Block, Blockchain, ChainSpec, CompactTarget, Context, Hash, Header, Rejected, Retarget, Target,
-    Timestamp, Transaction, merkle, transaction_id,
+    Block, Blockchain, ChainSpec, CompactTarget, Context, Hash, Header, HeaderChain, Rejected, Retarget,
+    Target, Timestamp, Transaction, U256, Work, merkle, transaction_id,
 };
 use serde::{Deserialize, Serialize};
 
@@ -133,6 +133,11 @@ fn read_back() {
     let header = Header::from_bytes(&bytes);
     assert_eq!(header.hash().to_string(), value("hash"));
     assert!(Target::try_from(header.target).unwrap().is_met_by(&header.hash()));
+    let mut headers = HeaderChain::new::<String>(spec()).unwrap();
+    assert_eq!(headers.push(&header, header.timestamp), Ok(()));
+    assert_eq!(headers.tip_hash().to_string(), value("hash"));
+    // Two blocks of this target, each of 2^256 / (0xffff * 2^232 + 1) hashes, rounded down.
+    assert_eq!(headers.work(), Work::from_uint(U256::from(512)));
     let block: Block = serde_json::from_str(&value("block in JSON")).unwrap();
     assert_eq!(*block.header(), header);
     let again: Block = postcard::from_bytes(&hex::decode(value("block in postcard")).unwrap()).unwrap();

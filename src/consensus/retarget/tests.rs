@@ -168,3 +168,23 @@ proptest! {
         prop_assert!(next.is_ok_and(|next| next <= pace.easiest()), "{next:?}");
     }
 }
+
+#[rstest]
+#[case(Retarget::Window { blocks: 1 })]
+#[case(Retarget::Window { blocks: 2 })]
+#[case(Retarget::Window { blocks: u32::MAX })]
+#[case(Retarget::Lwma { blocks: 1 })]
+#[case(Retarget::BoundedLwma { blocks: 1 })]
+fn what_is_kept_of_the_past_is_all_that_a_rule_asks_for(#[case] edge: Retarget) {
+    for rule in EVERY_RULE.into_iter().chain([edge]) {
+        let mut kept = Past::default();
+        for parent in FIRST_MINED..=100 {
+            kept.push(rule, sample(parent, parent * 7, 0x1f00_ffff));
+            let past = |height| {
+                kept.at(height).unwrap_or_else(|| panic!("{rule:?} asks for {height} after {parent}"))
+            };
+            let _ = rule.next_target(Target::FOUR_HEX_ZEROS, TEN_MINUTES, parent, past);
+            assert!(kept.samples.len() <= 10, "{rule:?} keeps {:?}", kept.samples);
+        }
+    }
+}

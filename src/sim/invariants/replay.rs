@@ -1,7 +1,8 @@
 //! The state is what the blocks add up to, however it came about: by extension, by reorganisation, from the store.
 
 use super::{Breach, Invariant, Observation};
-use crate::chain::{Blockchain, work_of};
+use crate::chain::Blockchain;
+use crate::consensus::headers::work_of;
 use crate::primitives::Transaction;
 use crate::sim::record::{Record, Tally};
 

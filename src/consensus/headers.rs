@@ -1,0 +1,174 @@
+//! Chains of headers without their blocks: what a header is checked against, and a verifier that needs no store.
+
+use std::collections::VecDeque;
+
+use super::check::{self, Expected, MEDIAN_SPAN};
+use super::error::BlockError;
+use super::retarget::{Past, Sample};
+use super::spec::{ChainSpec, GenesisError};
+use crate::primitives::merkle::{self, CompactRange};
+use crate::primitives::{CompactTarget, Hash, Header, Target, Timestamp, Transaction, Work};
+
+/// A chain of headers from genesis on, verified without blocks, state or store: for an auditor or a light client.
+///
+/// Each header is checked by the rules of [`Blockchain::import_header`](crate::Blockchain::import_header): version,
+/// nonce, proof of work, parent, height, target by the retargeting rule, median of timestamps, history root and
+/// drift. The chain is one line: it keeps no side branches, so the finality depth does not apply. To choose between
+/// two branches, clone the chain at the fork, push each branch to its own and compare [`work`](Self::work). Bodies and
+/// states are not checked. That a transaction is in a block is shown by an
+/// [`InclusionProof`](crate::merkle::InclusionProof) against the header's `merkle_root`.
+///
+/// Memory does not grow with the length of the chain, except for one hash each time that the length doubles; the
+/// headers that retargeting needs are at most [`Retarget::MAX_LWMA_BLOCKS`](crate::Retarget::MAX_LWMA_BLOCKS) and two.
+///
+/// ```
+/// use hashloom::{Blockchain, ChainSpec, HeaderChain, Timestamp};
+///
+/// // A node of another operator.
+/// let mut chain: Blockchain = Blockchain::new(ChainSpec::default());
+/// let now = Timestamp::from_millis(1_767_225_700_000);
+/// let block = chain.template(vec!["hello".to_owned()], now)?.mine()?;
+/// let header = *block.header();
+/// let _ = chain.import(block.into(), now)?;
+///
+/// // An auditor, who has the specification and the headers.
+/// let mut headers = HeaderChain::new::<String>(ChainSpec::default())?;
+/// headers.push(&header, now)?;
+/// assert_eq!(headers.tip(), &header);
+/// assert_eq!(headers.work(), chain.work());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct HeaderChain {
+    spec: ChainSpec,
+    tip: Header,
+    work: Work,
+    end: BranchEnd,
+    past: Past,
+}
+
+impl HeaderChain {
+    /// The chain that has only the genesis block of `spec`.
+    ///
+    /// The genesis header is computed, never received: it is what all work is counted from, and a forger would choose
+    /// another. Its state root is that of the state that `T` makes of the genesis data, so `T` has to be the transaction type of the chain.
+    /// With another type the first header is refused for its parent; compare [`tip_hash`](Self::tip_hash) with the
+    /// hash of the genesis block that the chain's operators publish.
+    ///
+    /// # Errors
+    ///
+    /// [`GenesisError`], if `T` makes no state of the spec's genesis data.
+    pub fn new<T: Transaction>(spec: ChainSpec) -> Result<Self, GenesisError> {
+        let genesis = spec.genesis::<T>()?;
+        let (tip, hash) = (*genesis.header(), *genesis.hash());
+        let mut end = BranchEnd { hash, history: CompactRange::new(), timestamps: VecDeque::new() };
+        end.extend(hash, tip.timestamp);
+        Ok(Self { spec, tip, work: work_of(tip.target), end, past: Past::default() })
+    }
+
+    /// Verifies the header after the [`tip`](Self::tip) and makes it the tip. The tip itself is accepted again, and
+    /// changes nothing, so that a list of headers may begin with the genesis block. `now` is the time by the caller's
+    /// clock, which the drift of the header's timestamp is measured against.
+    ///
+    /// # Errors
+    ///
+    /// The rule that the header breaks, and nothing changes. [`BlockError::UnknownParent`] if the parent is any
+    /// header but the tip, as for a header of another chain. [`BlockError::TimestampTooLate`] depends on `now`: the
+    /// header may be pushed again later.
+    pub fn push(&mut self, header: &Header, now: Timestamp) -> Result<(), BlockError> {
+        let hash = header.hash();
+        if hash == self.end.hash {
+            return Ok(());
+        }
+        check::proof_of_work(header, &hash, &self.spec)?;
+        if header.previous_hash != self.end.hash {
+            return Err(BlockError::UnknownParent { parent: header.previous_hash });
+        }
+        let expected = self.end.expected(&self.tip, self.next_target());
+        check::header_in_chain(header, &expected, &self.spec, now)?;
+        self.end.extend(hash, header.timestamp);
+        self.work = self.work + work_of(header.target);
+        self.past.push(self.spec.retarget(), Sample::from(header));
+        self.tip = *header;
+        Ok(())
+    }
+
+    /// The rules of the chain.
+    pub const fn spec(&self) -> &ChainSpec {
+        &self.spec
+    }
+
+    /// The last header.
+    pub const fn tip(&self) -> &Header {
+        &self.tip
+    }
+
+    /// The hash of the [`tip`](Self::tip).
+    pub const fn tip_hash(&self) -> &Hash {
+        &self.end.hash
+    }
+
+    /// The work of all headers, genesis included.
+    pub const fn work(&self) -> Work {
+        self.work
+    }
+
+    /// The target that the next header has to have.
+    pub fn next_target(&self) -> CompactTarget {
+        let (easiest, interval) = (self.spec.easiest_target(), self.spec.block_interval());
+        #[expect(
+            clippy::expect_used,
+            clippy::missing_panics_doc,
+            reason = "`Past` keeps what its rule asks for"
+        )]
+        let past = |height| self.past.at(height).expect("a height that the rule needs");
+        self.spec.retarget().next_target(easiest, interval, self.tip.height, past)
+    }
+
+    /// The RFC 6962 root over the hashes of all headers, the tip included: the `history_root` of the next header.
+    pub fn history_root(&self) -> Hash {
+        self.end.history.root()
+    }
+}
+
+/// The end of a branch, and what of its ancestors the next header is checked against.
+#[derive(Clone, Debug)]
+pub(crate) struct BranchEnd {
+    pub(crate) hash: Hash,
+    /// The frontier of the tree whose leaves are the hashes up to this one.
+    pub(crate) history: CompactRange,
+    /// The timestamps that the next median is taken over, oldest first.
+    pub(crate) timestamps: VecDeque<Timestamp>,
+}
+
+impl BranchEnd {
+    /// What is asked of the next header, after `parent`, whose hash this is, if retargeting gives it `target`.
+    pub(crate) fn expected(&self, parent: &Header, target: CompactTarget) -> Expected {
+        Expected {
+            height: parent.height + 1,
+            target,
+            median: check::median(self.timestamps.iter().copied()),
+            history_root: self.history.root(),
+        }
+    }
+
+    /// Goes on to the next header.
+    pub(crate) fn extend(&mut self, hash: Hash, timestamp: Timestamp) {
+        self.hash = hash;
+        self.history.push(history_leaf(&hash));
+        if self.timestamps.len() == MEDIAN_SPAN {
+            self.timestamps.pop_front();
+        }
+        self.timestamps.push_back(timestamp);
+    }
+}
+
+/// A block's leaf in the history tree.
+pub(crate) fn history_leaf(hash: &Hash) -> Hash {
+    merkle::leaf_hash(hash.as_bytes())
+}
+
+/// The work of one block. A target that stands for no number is refused before its work is asked for.
+pub(crate) fn work_of(target: CompactTarget) -> Work {
+    Target::try_from(target).map_or(Work::ZERO, Work::from)
+}
