@@ -8,18 +8,33 @@
 //! suite(&Postcard, &["a text".to_owned(), String::new()]);
 //! # }
 //! ```
+//!
+//! What a format allocates is checked by [`memory_suite`], which needs an allocator that counts.
 
-use std::sync::Arc;
+mod damage;
+mod messages;
+#[cfg(test)]
+#[cfg(all(feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard"))]
+mod tests;
 
-use crate::limits::{
-    MAX_AGENT_BYTES, MAX_BLOCKS_IN_FLIGHT, MAX_HEADERS, MAX_HELLO_BYTES, MAX_LOCATOR_HASHES,
-    MAX_PEERS_PER_MESSAGE, MAX_REASON_BYTES, MAX_TRANSACTIONS,
-};
-use crate::wire::{Frame, FrameKind, WireFormat};
-use crate::{Block, Hash, Header, Hello, Message, MessageKind, PeerAddr, Tip, Transaction, U256, Work};
+use crate::limits::{MAX_HELLO_BYTES, max_frame_bytes};
+use crate::wire::{Frame, WireFormat};
+use crate::{Message, MessageKind, Transaction};
 
-/// Runs every check, over messages of every kind, the smallest and the largest that a node sends. `transactions` are
-/// values of every shape that their type has.
+use damage::Claim;
+use messages::messages;
+
+/// Runs every check but that of [memory](memory_suite), over messages of every kind, the smallest and the largest that
+/// a node sends. `transactions` are values of every shape that their type has.
+///
+/// - Each message reads back as an equal value, and [`kind`](WireFormat::kind) names its kind or none.
+/// - A `Hello` keeps [`MAX_HELLO_BYTES`].
+/// - A frame is refused that is cut off, that goes on after the message, or that is of the other kind: text instead of
+///   binary, or the reverse.
+/// - A frame beyond [`max_frame_bytes`] of the kind that it names is refused.
+/// - A frame in which a length claims 2^64 - 1 does not make the decoder panic, as `Vec` does when it is asked for so much.
+///
+/// That a message has only one encoding is not checked, because a format need not promise it.
 ///
 /// # Panics
 ///
@@ -33,57 +48,115 @@ pub fn suite<T: Transaction, F: WireFormat>(format: &F, transactions: &[T]) {
     for message in messages(transactions) {
         let kind = MessageKind::from(&message);
         let frame = encode(format, &message);
+        let got = frame.as_bytes().len();
+        assert!(
+            kind != MessageKind::Hello || got <= MAX_HELLO_BYTES,
+            "a hello has {got} bytes in {name}, expected at most {MAX_HELLO_BYTES}"
+        );
+        match format.kind(&frame) {
+            Ok(None) => {}
+            Ok(Some(named)) => {
+                assert_eq!(named, kind, "the kind that {name} reads of a frame");
+                frames_beyond_the_limit_are_refused::<T, F>(format, &frame, kind);
+            }
+            Err(error) => panic!("the kind of {kind} is not read in {name}: {error}"),
+        }
         match format.decode_message::<T>(&frame) {
             Ok(read) => assert!(read == message, "{kind} reads back as another one in {name}"),
             Err(error) => panic!("{kind} does not read back in {name}: {error}"),
         }
-        match format.kind(&frame) {
-            Ok(None) => {}
-            Ok(Some(named)) => assert_eq!(named, kind, "the kind that {name} reads of a frame"),
-            Err(error) => panic!("the kind of {kind} is not read in {name}: {error}"),
+        damaged_frames_are_refused::<T, F>(format, &frame, kind);
+        for claim in damage::claims(&frame, Claim::Huge) {
+            // A changed frame may be a message: only the decoder may not panic.
+            let _ = format.decode_message::<T>(&claim);
         }
-        if kind == MessageKind::Hello {
-            let got = frame.as_bytes().len();
+    }
+}
+
+/// What decoding may take in memory for each byte of the frame, at most, unless three transactions take more.
+///
+/// Each byte may become an item of a list, whose allocation grows by doubling and is copied when it is complete.
+pub const MAX_MEMORY_FACTOR: usize = 64;
+
+/// What decoding may take in memory however short the frame is: 2 MiB. Serde reserves up to 1 MiB for a list whose length
+/// is claimed, and one list may be in another.
+pub const MEMORY_SLACK_BYTES: usize = 2 << 20;
+
+/// Checks that the format allocates for what a frame holds and not for what it claims: at most [`MAX_MEMORY_FACTOR`]
+/// times its length, or three times the size of a `T` if that is more, and [`MEMORY_SLACK_BYTES`].
+///
+/// The frames are those of [`suite`], as they are and with a number of 2^28 and more wherever a length may be.
+/// `peak` runs what it is given once, and returns how many bytes were allocated meanwhile at most, beyond
+/// those that were allocated before. A library cannot count that without being the allocator of the program, so the
+/// test brings one, such as that of the crate `peak_alloc`. It counts the whole process: let no other test run beside
+/// this one.
+///
+/// ```standalone_crate
+/// # #[cfg(feature = "ws-postcard")] {
+/// use hashloom::testing::wire::memory_suite;
+/// use hashloom::wire::Postcard;
+/// use peak_alloc::PeakAlloc;
+///
+/// #[global_allocator]
+/// static ALLOCATOR: PeakAlloc = PeakAlloc;
+///
+/// memory_suite(&Postcard, &["a text".to_owned(), String::new()], |decode| {
+///     let before = ALLOCATOR.current_usage();
+///     ALLOCATOR.reset_peak_usage();
+///     decode();
+///     ALLOCATOR.peak_usage() - before
+/// });
+/// # }
+/// ```
+///
+/// # Panics
+///
+/// When the format allocates more.
+pub fn memory_suite<T: Transaction, F: WireFormat>(
+    format: &F,
+    transactions: &[T],
+    mut peak: impl FnMut(&mut dyn FnMut()) -> usize,
+) {
+    let factor = MAX_MEMORY_FACTOR.max(3 * size_of::<T>());
+    for message in messages(transactions) {
+        let kind = MessageKind::from(&message);
+        let frame = encode(format, &message);
+        let (large, huge) = (damage::claims(&frame, Claim::Large), damage::claims(&frame, Claim::Huge));
+        for frame in core::iter::once(frame.clone()).chain(large).chain(huge) {
+            let (len, name) = (frame.as_bytes().len(), F::SUBPROTOCOL);
+            let limit = factor * len + MEMORY_SLACK_BYTES;
+            let got = peak(&mut || drop(format.decode_message::<T>(&frame)));
             assert!(
-                got <= MAX_HELLO_BYTES,
-                "a hello has {got} bytes in {name}, at most {MAX_HELLO_BYTES} may be"
+                got <= limit,
+                "{got} bytes are allocated to decode {len} bytes made from {kind} in {name}, expected at most {limit}"
             );
         }
-        damaged_frames_are_refused::<T, F>(format, &frame, kind);
     }
+}
+
+fn frames_beyond_the_limit_are_refused<T: Transaction, F: WireFormat>(
+    format: &F,
+    frame: &Frame,
+    kind: MessageKind,
+) {
+    let Some(limit) = max_frame_bytes(kind) else { return };
+    let mut bytes = frame.as_bytes().to_vec();
+    // Spaces, which a format that people read may allow.
+    bytes.resize(bytes.len().max(limit) + 1, b' ');
+    let is_read = damage::frame_of(frame.kind(), bytes)
+        .is_some_and(|padded| format.decode_message::<T>(&padded).is_ok());
+    assert!(!is_read, "{kind} beyond its {limit} bytes is read in {}", F::SUBPROTOCOL);
 }
 
 fn damaged_frames_are_refused<T: Transaction, F: WireFormat>(format: &F, frame: &Frame, kind: MessageKind) {
     let name = F::SUBPROTOCOL;
-    let is_text = frame.kind() == FrameKind::Text;
-    let of = |bytes: &[u8]| -> Option<Frame> {
-        if is_text {
-            String::from_utf8(bytes.to_vec()).ok().map(Frame::from)
-        } else {
-            Some(bytes.to_vec().into())
-        }
-    };
-    let is_read = |frame: &Frame| format.decode::<Message<T>>(frame).is_ok();
-    let bytes = frame.as_bytes();
-    for more in [&b"0"[..], b"\0", b"{}", bytes] {
-        let longer = of(&[bytes, more].concat());
-        assert!(!longer.is_some_and(|frame| is_read(&frame)), "{kind} with more behind it is read in {name}");
+    let is_read = |frame: Frame| format.decode::<Message<T>>(&frame).is_ok();
+    assert!(!damage::longer(frame).any(is_read), "{kind} with more behind it is read in {name}");
+    for shorter in damage::shorter(frame) {
+        let len = shorter.as_bytes().len();
+        assert!(!is_read(shorter), "{len} bytes of {kind} are read in {name}");
     }
-    // Every length of a short message, and some of a long one.
-    let step = (bytes.len() / 64).max(1);
-    for len in (0..bytes.len()).step_by(step) {
-        let shorter = of(&bytes[..len]);
-        assert!(!shorter.is_some_and(|frame| is_read(&frame)), "{len} bytes of {kind} are read in {name}");
-    }
-    let other: Option<Frame> = if is_text {
-        Some(bytes.to_vec().into())
-    } else {
-        String::from_utf8(bytes.to_vec()).ok().map(Frame::from)
-    };
-    assert!(
-        !other.is_some_and(|frame| is_read(&frame)),
-        "{kind} is read from the other kind of frame in {name}"
-    );
+    assert!(!damage::other_kind(frame).any(is_read), "{kind} is read from the other kind of frame in {name}");
 }
 
 #[track_caller]
@@ -92,105 +165,5 @@ fn encode<T: Transaction, F: WireFormat>(format: &F, message: &Message<T>) -> Fr
     match format.encode(message) {
         Ok(frame) => frame,
         Err(error) => panic!("{kind} cannot be written in {}: {error}", F::SUBPROTOCOL),
-    }
-}
-
-/// Messages of every kind.
-fn messages<T: Transaction>(transactions: &[T]) -> Vec<Message<T>> {
-    let [low, high] = [[0; Header::LEN], [0xff; Header::LEN]].map(|bytes| Header::from_bytes(&bytes));
-    let hashes = |count| vec![Hash::from_bytes([0xff; 32]); count];
-    let block = |header, data: &[T]| Arc::new(Block::new(header, data.to_vec()));
-    let full = block(high, transactions);
-    let largest = Hello {
-        protocol: u32::MAX,
-        genesis: Hash::from_bytes([0xff; 32]),
-        nonce: u64::MAX,
-        tip: Tip { hash: Hash::from_bytes([0xff; 32]), height: u64::MAX, work: Work::from_uint(U256::MAX) },
-        agent: "\u{1b}".repeat(MAX_AGENT_BYTES),
-        listen: longest_address(),
-        wants_new_blocks: true,
-        keeps_bodies: Some(u64::MAX),
-    };
-    let smallest = Hello {
-        protocol: 0,
-        genesis: Hash::ZERO,
-        nonce: 0,
-        tip: Tip { hash: Hash::ZERO, height: 0, work: Work::ZERO },
-        agent: String::new(),
-        listen: None,
-        wants_new_blocks: false,
-        keeps_bodies: None,
-    };
-    vec![
-        Message::Hello(smallest),
-        Message::Hello(largest),
-        Message::Ping(0),
-        Message::Ping(u64::MAX),
-        Message::Pong(1 << 53),
-        Message::GetHeaders { locator: hashes(MAX_LOCATOR_HASHES), limit: u32::MAX },
-        Message::Headers(Vec::new()),
-        Message::Headers(vec![high; MAX_HEADERS]),
-        Message::GetBlocks { hashes: hashes(MAX_BLOCKS_IN_FLIGHT) },
-        Message::Blocks(Vec::new()),
-        Message::Blocks(vec![block(low, &[]), Arc::clone(&full)]),
-        Message::NotFound { hashes: hashes(1) },
-        Message::Announce(high),
-        Message::NewBlock(full),
-        Message::Offer { ids: hashes(MAX_TRANSACTIONS) },
-        Message::GetTransactions { ids: Vec::new() },
-        Message::Transactions(transactions.to_vec()),
-        Message::Bye { reason: "\u{1b}\u{2713}\"".repeat(MAX_REASON_BYTES / 5) },
-        Message::GetPeers { limit: 0 },
-        Message::Peers {
-            addresses: longest_address().into_iter().cycle().take(MAX_PEERS_PER_MESSAGE).collect(),
-        },
-    ]
-}
-
-fn longest_address() -> Option<PeerAddr> {
-    "\\".repeat(PeerAddr::MAX_LEN).parse().ok()
-}
-
-#[cfg(test)]
-#[cfg(all(feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard"))]
-mod tests {
-    use serde::Serialize;
-    use serde::de::DeserializeOwned;
-
-    use super::*;
-    use crate::wire::{Bincode, Json, Postcard, WireError};
-
-    fn texts() -> [String; 3] {
-        ["a text".to_owned(), String::new(), "\u{2713}\"\\".repeat(1_000)]
-    }
-
-    #[test]
-    fn the_formats_of_this_crate_pass() {
-        suite(&Json, &texts());
-        suite(&Bincode, &texts());
-        suite(&Postcard, &texts());
-    }
-
-    /// Postcard that does not look at what follows a message.
-    #[derive(Debug)]
-    struct Lenient;
-
-    impl WireFormat for Lenient {
-        const SUBPROTOCOL: &'static str = "lenient";
-
-        fn encode<M: Serialize>(&self, message: &M) -> Result<Frame, WireError> {
-            Postcard.encode(message)
-        }
-
-        fn decode<M: DeserializeOwned>(&self, frame: &Frame) -> Result<M, WireError> {
-            let bytes = frame.as_binary(Self::SUBPROTOCOL)?;
-            postcard::from_bytes(bytes).map_err(|error| WireError::decode(Self::SUBPROTOCOL, &error))
-        }
-    }
-
-    #[test]
-    #[should_panic(expected = "hello with more behind it is read in lenient")]
-    fn a_format_that_ignores_what_follows_a_message_fails() {
-        suite(&Lenient, &texts());
     }
 }

@@ -18,8 +18,8 @@ use crate::protocol::{Message, MessageKind, limits};
 /// bytes are there. A [`Hello`](Message::Hello) has to fit into [`limits::MAX_HELLO_BYTES`].
 ///
 /// A format of your own needs a name, [`encode`](Self::encode) and [`decode`](Self::decode). One that also tells the
-/// [`kind`](Self::kind) of a frame holds peers to the limits of [`limits::max_frame_bytes`]. The public suite
-/// `hashloom::testing::wire` (feature `test-utils`) checks all of that.
+/// [`kind`](Self::kind) of a frame holds peers to the limits of [`limits::max_frame_bytes`]. The public suites
+/// `hashloom::testing::wire::suite` and `memory_suite` (feature `test-utils`) check all of that.
 pub trait WireFormat: Debug + Send + Sync + 'static {
     /// The name under which peers agree on the format: a WebSocket subprotocol (RFC 6455, section 1.9). Another
     /// layout needs another name.

@@ -1,10 +1,14 @@
 //! How much memory the limits in bytes of memory let a chain and a mempool take, for transactions that take many times
-//! their canonical bytes. `ChainConfig` and `MempoolConfig` promise at most three times the limit.
+//! their canonical bytes. `ChainConfig` and `MempoolConfig` promise at most three times the limit. And how much a wire
+//! format takes to decode a frame.
 //!
 //! A process of its own, because the allocator that counts counts for all of it, and the trials run one after the
 //! other for the same reason.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests, which fail by panicking")]
+
+#[cfg(all(feature = "test-utils", feature = "ws-bincode", feature = "ws-json", feature = "ws-postcard"))]
+mod formats;
 
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
@@ -208,12 +212,6 @@ fn passes_over_a_chain<T: Transaction>(shape: &Shape<T>) {
     let largest = read::<T>(&blocks[0]);
     let limit = LIMIT / 2 + 2 * (largest.memory_size() + 32 * largest.data().len() + BLOCK_BYTES);
     let config = ChainConfig::default().with_max_cached_bytes(LIMIT / 2);
-    let peak = |pass: &mut dyn FnMut()| {
-        let before = ALLOCATOR.current_usage();
-        ALLOCATOR.reset_peak_usage();
-        pass();
-        ALLOCATOR.peak_usage() - before
-    };
     let open = || Blockchain::<T>::open(spec(), config.clone(), Box::new(store.clone())).unwrap();
     let mempool = MempoolConfig::default().with_max_mined_ids(100);
     let protocol = ProtocolConfig::default().with_mempool(mempool);
@@ -230,6 +228,14 @@ fn passes_over_a_chain<T: Transaction>(shape: &Shape<T>) {
     let import = peak(&mut || assert_eq!(chain.import_archive(&*archive, NOW).unwrap(), MANY as u64));
     let stored = blocks.iter().map(Vec::len).sum::<usize>();
     shape.assert_at_most("an import of blocks", import.saturating_sub(stored), limit + (1 << 20));
+}
+
+/// The most bytes that are allocated at once while it runs, beyond those that were allocated before.
+fn peak(pass: &mut dyn FnMut()) -> usize {
+    let before = ALLOCATOR.current_usage();
+    ALLOCATOR.reset_peak_usage();
+    pass();
+    ALLOCATOR.peak_usage() - before
 }
 
 /// A store that has these blocks.
@@ -292,5 +298,12 @@ fn main() -> ExitCode {
     arguments.test_threads = Some(1);
     let mut all = trials(texts);
     all.extend(trials(records));
+    #[cfg(all(
+        feature = "test-utils",
+        feature = "ws-bincode",
+        feature = "ws-json",
+        feature = "ws-postcard"
+    ))]
+    all.extend(formats::trials());
     libtest_mimic::run(&arguments, all).exit_code()
 }

@@ -1,0 +1,89 @@
+//! What the wire formats of this crate allocate for a frame, and that the suite finds a format that allocates too much.
+
+use std::panic::catch_unwind;
+
+use hashloom::testing::wire::memory_suite;
+use hashloom::wire::{Bincode, Frame, Json, Postcard, WireError};
+use hashloom::{Transaction, WireFormat};
+use libtest_mimic::{Failed, Trial};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{peak, records, texts};
+
+pub(super) fn trials() -> Vec<Trial> {
+    vec![
+        trial("json", || passes(&Json)),
+        trial("bincode", || passes(&Bincode)),
+        trial("postcard", || passes(&Postcard)),
+        trial("a_thousand_times_the_frame", || fails(&Wasteful, "made from get_headers in wasteful")),
+        trial("what_a_length_claims", || fails(&Credulous, "made from hello in credulous")),
+    ]
+}
+
+fn trial(name: &str, run: fn()) -> Trial {
+    Trial::test(format!("formats::{name}"), move || {
+        run();
+        Ok::<(), Failed>(())
+    })
+}
+
+fn passes<F: WireFormat>(format: &F) {
+    memory_suite(format, &made(&texts()), peak);
+    memory_suite(format, &made(&records()), peak);
+}
+
+fn made<T: Transaction>(shapes: &[super::Shape<T>]) -> Vec<T> {
+    shapes.iter().map(|shape| (shape.make)(0xabc)).collect()
+}
+
+fn fails<F: WireFormat + std::panic::RefUnwindSafe>(format: &F, expected: &str) {
+    let failure = catch_unwind(|| memory_suite(format, &["a text".to_owned()], peak)).unwrap_err();
+    let message = failure.downcast::<String>().unwrap();
+    assert!(message.contains(expected), "{message}");
+}
+
+/// Postcard with a buffer of a thousand times the frame.
+#[derive(Debug)]
+struct Wasteful;
+
+impl WireFormat for Wasteful {
+    const SUBPROTOCOL: &'static str = "wasteful";
+
+    fn encode<M: Serialize>(&self, message: &M) -> Result<Frame, WireError> {
+        Postcard.encode(message)
+    }
+
+    fn decode<M: DeserializeOwned>(&self, frame: &Frame) -> Result<M, WireError> {
+        let mut buffer = Vec::with_capacity(1_000 * frame.as_bytes().len());
+        buffer.extend_from_slice(frame.as_binary(Self::SUBPROTOCOL)?);
+        Postcard.decode(&buffer.into())
+    }
+}
+
+/// Postcard behind its length, which is allocated before it is compared.
+#[derive(Debug)]
+struct Credulous;
+
+impl WireFormat for Credulous {
+    const SUBPROTOCOL: &'static str = "credulous";
+
+    fn encode<M: Serialize>(&self, message: &M) -> Result<Frame, WireError> {
+        let body = Postcard.encode(message)?;
+        let len = u32::try_from(body.as_bytes().len()).unwrap();
+        Ok([&len.to_be_bytes(), body.as_bytes()].concat().into())
+    }
+
+    fn decode<M: DeserializeOwned>(&self, frame: &Frame) -> Result<M, WireError> {
+        let short = || WireError::decode(Self::SUBPROTOCOL, &"too short");
+        let bytes = frame.as_binary(Self::SUBPROTOCOL)?;
+        let (len, rest) = bytes.split_first_chunk().ok_or_else(short)?;
+        let len = u32::from_be_bytes(*len) as usize;
+        let mut body = Vec::with_capacity(len);
+        body.extend_from_slice(rest);
+        if body.len() != len {
+            return Err(short());
+        }
+        Postcard.decode(&body.into())
+    }
+}
