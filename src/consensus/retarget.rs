@@ -174,8 +174,7 @@ impl Retarget {
         }
         match *self {
             Self::Fixed | Self::Asert { .. } => false,
-            Self::Step => age <= 1,
-            Self::Window { blocks: 0 } => age <= 1,
+            Self::Step | Self::Window { blocks: 0 } => age <= 1,
             Self::Window { blocks } => {
                 let blocks = blocks as u64;
                 age <= blocks && height % blocks == blocks - 1
