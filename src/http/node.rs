@@ -148,7 +148,9 @@ const MAX_BYTES_AT_HAND: usize = 16 << 10;
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        Self::new(Code::StoreFailed, error.to_string())
+        // A node closes its store when it ends, shortly before it says so.
+        let code = if error == StoreError::Closed { Code::ShuttingDown } else { Code::StoreFailed };
+        Self::new(code, error.to_string())
     }
 }
 
@@ -209,8 +211,7 @@ impl From<MineError> for ApiError {
 mod tests {
     use core::time::Duration;
 
-    use super::{ApiError, MineError};
-    use super::{Backend, MAX_BYTES_AT_HAND};
+    use super::{ApiError, Backend, MAX_BYTES_AT_HAND, MineError, StoreError};
     use crate::chain::ChainConfig;
     use crate::{ChainSpec, CompactTarget, Hash, Node, NodeHandle, ProtocolConfig, Retarget};
 
@@ -235,6 +236,16 @@ mod tests {
         let response = rouille::Response::from(error.into_answer());
         let retry_after = response.headers.iter().find(|(name, _)| name == "Retry-After");
         assert_eq!((response.status_code, retry_after.map(|(_, value)| &**value)), (503, Some(expected)));
+    }
+
+    #[tokio::test]
+    async fn a_node_that_has_closed_its_store_is_shutting_down() {
+        let node = start(ChainConfig::default()).await;
+        node.shutdown().await;
+        let error = ApiError::from(node.block(&Hash::ZERO).unwrap_err());
+        assert_eq!(serde_json::to_value(error.code).unwrap(), "shutting_down");
+        let error = ApiError::from(StoreError::ReadOnly { path: "chain.redb".into() });
+        assert_eq!(serde_json::to_value(error.code).unwrap(), "store_failed");
     }
 
     #[tokio::test]

@@ -101,15 +101,18 @@ async fn the_blocking_twins_work_from_a_thread() {
             assert!(matches!(error, SubmitError::Mempool(MempoolError::AlreadyPending { .. })), "{error}");
             assert_eq!(node.mine_pending_blocking().unwrap().data(), ["pending"]);
             assert_eq!(node.mine_blocking(vec!["mine".to_owned()]).unwrap().height(), 2);
+            let blocks = node.blocks(..).unwrap();
             node.shutdown_blocking();
             assert!(matches!(node.mine_blocking(Vec::new()), Err(MineError::Stopped(_))));
             done.send(()).unwrap();
+            blocks
         }
     });
     within(waits).await.unwrap();
-    thread.join().unwrap();
+    let blocks = thread.join().unwrap();
     within(other.wait_for(|chain| chain.height() == 2)).await.unwrap();
-    assert_eq!(node.blocks(..).unwrap(), other.blocks(..).unwrap());
+    assert_eq!(blocks, other.blocks(..).unwrap());
+    assert_eq!((node.status().height, node.tip()), (2, other.tip()));
 }
 
 #[tokio::test]
