@@ -1,5 +1,5 @@
-//! L5: a running node. Tasks, timers, sockets and mining threads around the protocol; every decision is the
-//! protocol's.
+//! L5: a running node. The tasks, timers, sockets and mining threads around the protocol. The protocol makes
+//! every decision; this layer performs I/O.
 
 mod builder;
 mod clock;
@@ -34,24 +34,24 @@ use crate::protocol::{Event, PeerAddr, Protocol};
 use clock::Clock;
 use mining::Running;
 
-/// What the driver and the handles share. Reads take the lock for a moment and never wait for the driver's
-/// loop, which holds it only while the protocol takes in one input.
+/// What the driver and the handles share. A read holds the lock briefly and does not wait for network I/O:
+/// the driver holds the write lock only while the protocol processes one input.
 #[derive(Debug)]
 struct Shared<T: Transaction> {
     protocol: RwLock<Protocol<T>>,
-    /// The permit to read blocks for a peer. Only one connection reads at a time, so that the requests of many peers do
-    /// not keep the driver from the write lock for longer than one message takes.
+    /// The permit to read blocks for a peer. Only one connection reads at a time, so that the requests of
+    /// many peers do not keep the driver from the write lock for longer than one message takes.
     answering: Semaphore,
     clock: Clock,
     listen: Option<PeerAddr>,
-    /// What is being mined, for the hash rate.
+    /// The running mining job, for the hash rate in the status.
     mining: Mutex<Option<Running>>,
-    /// Why continuous mining finds no block, until it does.
+    /// The last error of continuous mining, until it finds a block.
     mining_error: Mutex<Option<String>>,
     /// Weak, so that subscribers see the end of the driver and not that of the last handle.
     events: broadcast::WeakSender<Event<T>>,
-    /// Changes with every change of the protocol that can be seen from outside; closed when the driver and all
-    /// its tasks have ended.
+    /// Notified after every change of the protocol that is visible from outside; closed when the driver and
+    /// all its tasks have ended.
     changes: watch::Receiver<()>,
     /// How the node has ended. Set before `changes` is closed, unless the runtime ends first.
     ended: OnceLock<Result<(), NodeFailure>>,
@@ -62,7 +62,7 @@ impl<T: Transaction> Shared<T> {
         self.protocol.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Unless somebody writes, or waits to.
+    /// Takes the read lock only if it is free: `None` while a writer holds it or waits for it.
     #[cfg(feature = "http")]
     fn try_read(&self) -> Option<RwLockReadGuard<'_, Protocol<T>>> {
         match self.protocol.try_read() {
@@ -79,7 +79,8 @@ impl<T: Transaction> Shared<T> {
     fn subscribe(&self) -> broadcast::Receiver<Event<T>> {
         match self.events.upgrade() {
             Some(events) => events.subscribe(),
-            // Whose sender is dropped at once: it says that the node has stopped.
+            // The sender of this channel is dropped at once, so the receiver reports that the node has
+            // stopped.
             None => broadcast::channel(1).1,
         }
     }
@@ -93,8 +94,8 @@ impl<T: Transaction> Shared<T> {
     }
 }
 
-/// Runs a call that may block on disk I/O or a lock. On a multi-threaded runtime the other tasks of this thread move to
-/// another one.
+/// Runs a call that may block on disk I/O or a lock. On a multi-threaded runtime the other tasks of the
+/// current thread move to another one.
 fn blocking<R>(call: impl FnOnce() -> R) -> R {
     let has_more_threads = Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
     if has_more_threads { block_in_place(call) } else { call() }

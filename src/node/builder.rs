@@ -1,4 +1,4 @@
-//! Putting a node together and starting it.
+//! Configuring and starting a node.
 
 use core::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
@@ -17,7 +17,7 @@ use crate::protocol::{ConnectError, Event, PeerAddr, Protocol, ProtocolConfig};
 use crate::store::{Memory, Store, StoreError};
 use crate::transport::{Transport, TransportError};
 
-/// A node: a chain that is kept together with peers.
+/// A node: keeps a chain and synchronises it with peers.
 ///
 /// ```
 /// use hashloom::{ChainSpec, Node};
@@ -35,7 +35,7 @@ use crate::transport::{Transport, TransportError};
 pub struct Node<T = String>(core::marker::PhantomData<T>);
 
 impl<T: Transaction> Node<T> {
-    /// Starts from a chain's rules; everything else has a default.
+    /// Starts from the chain's spec; everything else has a default.
     pub fn builder(spec: ChainSpec) -> NodeBuilder<T> {
         NodeBuilder {
             spec,
@@ -52,7 +52,7 @@ impl<T: Transaction> Node<T> {
     }
 }
 
-/// Sets up a node.
+/// The configuration of a node that is not started yet.
 #[must_use]
 pub struct NodeBuilder<T: Transaction = String> {
     spec: ChainSpec,
@@ -67,108 +67,114 @@ pub struct NodeBuilder<T: Transaction = String> {
     events: broadcast::Sender<Event<T>>,
 }
 
-/// Inputs that wait for the driver. A peer whose message finds no room is read from no further until it does.
+/// The capacity of the driver's queue of inputs. If the queue is full, the tasks of the connections wait, and
+/// read no further messages of their peers.
 const MAX_INCOMING: usize = 64;
 
-/// Calls of handles that wait for the driver.
+/// The capacity of the driver's queue of commands from handles.
 const MAX_COMMANDS: usize = 64;
 
-/// Events that wait for the slowest subscriber; it is told how many it missed.
+/// The number of events that are buffered for the slowest subscriber. A subscriber that falls further behind
+/// learns how many events it missed.
 const MAX_EVENTS: usize = 1_024;
 
 impl<T: Transaction> NodeBuilder<T> {
-    /// Sets where the chain is kept, with the transactions that wait to be mined, the addresses of peers, and bans.
-    /// Default: in memory.
+    /// Sets the store of the chain, the pending transactions, the addresses of peers, and bans. Default: in
+    /// memory.
     ///
-    /// The node's task waits for the store, on a runtime with one thread together with everything else there.
+    /// The node's task blocks while the store does I/O. On a runtime with one thread, every other task there
+    /// waits as well.
     pub fn store(self, store: impl Store) -> Self {
         self.boxed_store(Box::new(store))
     }
 
-    /// Sets where the chain is kept, by a store that was chosen at run time.
+    /// Sets the store, for a store that is chosen at run time.
     pub fn boxed_store(mut self, store: Box<dyn Store>) -> Self {
         self.store = Some(store);
         self
     }
 
-    /// Sets how peers are reached. Default: not at all.
+    /// Sets the transport that reaches peers. Default: none, so the node has no peers.
     pub fn transport(mut self, transport: impl Transport<T>) -> Self {
         self.transport = Some(Arc::new(transport));
         self
     }
 
-    /// Sets how peers are reached, by a transport that is shared or was chosen at run time.
+    /// Sets the transport, for a transport that is shared or chosen at run time.
     pub fn shared_transport(mut self, transport: Arc<dyn Transport<T>>) -> Self {
         self.transport = Some(transport);
         self
     }
 
-    /// Accepts connections at this address. Default: nowhere.
+    /// Sets the address at which the node accepts connections. Default: none.
     pub fn listen(mut self, address: PeerAddr) -> Self {
         self.listen = Some(address);
         self
     }
 
-    /// Keeps a connection to each of these addresses. A peer that is not up yet is dialled until it is.
+    /// Adds addresses to which the node keeps a connection. A peer that is not up yet is dialled until it is.
     pub fn peers(mut self, addresses: impl IntoIterator<Item = PeerAddr>) -> Self {
         self.peers.extend(addresses);
         self
     }
 
-    /// Sets the bounds and the behaviour towards peers. Without an address to tell them of, peers are told
-    /// the one that the node listens at.
+    /// Sets the limits and the behaviour towards peers. If the configuration has no address to advertise, the
+    /// node advertises the one at which it listens.
     pub fn protocol(mut self, config: ProtocolConfig) -> Self {
         self.protocol = config;
         self
     }
 
-    /// Sets whether the node finds peers beyond those that it was given, and helps others to find theirs: see
-    /// [`ProtocolConfig::discovery`]. Default: as the configuration says, which is no.
+    /// Sets whether the node finds peers beyond those that it was configured with, and helps others to find
+    /// peers: see [`ProtocolConfig::discovery`]. Default: as the configuration says, which is no.
     pub const fn discovery(mut self, discovery: bool) -> Self {
         self.discovery = Some(discovery);
         self
     }
 
-    /// Sets who is named as the miner of this node's blocks. Default: nobody.
+    /// Sets the address that this node's blocks name as their miner. Default: [`Address::ZERO`].
     pub const fn miner(mut self, address: Address) -> Self {
         self.mining.miner = address;
         self
     }
 
-    /// Sets on how many threads a block is mined. Default: 1.
+    /// Sets the number of threads that mine a block. Default: 1.
     pub const fn mining_threads(mut self, threads: NonZeroUsize) -> Self {
         self.mining.threads = threads;
         self
     }
 
-    /// Mines without being asked, block after block, whether or not transactions are pending. Default: no.
+    /// Sets whether the node mines block after block without a request, even if no transactions are pending.
+    /// Default: no.
     pub const fn mine_continuously(mut self, continuously: bool) -> Self {
         self.mining.continuously = continuously;
         self
     }
 
-    /// Sets the clock that stamps and judges blocks. Default: the system's.
+    /// Sets the wall clock, which gives blocks their timestamps and limits those of received blocks. Default:
+    /// the system clock.
     pub fn wall_clock(mut self, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         self.wall_clock = Arc::new(clock);
         self
     }
 
-    /// What happens from the start on. [`NodeHandle::subscribe`] may come too late for what a node finds when it opens its
-    /// store: an [`Event::TransactionsRemoved`] for transactions that were pending before a restart and are refused now.
+    /// Subscribes to the events from the start on. [`NodeHandle::subscribe`] misses what the node finds when
+    /// it opens its store: an [`Event::TransactionsRemoved`] for transactions that were pending before a
+    /// restart and are refused after it.
     pub fn subscribe(&self) -> Events<T> {
         Events::new(self.events.subscribe())
     }
 
-    /// Starts the node on the current tokio runtime. It runs until [`NodeHandle::shutdown`], or until the
-    /// last handle is dropped.
+    /// Starts the node on the current tokio runtime. The node runs until [`NodeHandle::shutdown`] is called
+    /// or the last handle is dropped.
     ///
     /// # Errors
     ///
-    /// [`StartError`]; nothing is left running then.
+    /// [`StartError`]. After an error nothing is left running.
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime, and in one without I/O or time.
+    /// Outside a tokio runtime, and in a runtime without I/O or time enabled.
     pub async fn start(self) -> Result<NodeHandle<T>, StartError> {
         let clock = Clock::new(self.wall_clock);
         let (incoming, inputs) = mpsc::channel(MAX_INCOMING);
@@ -185,7 +191,7 @@ impl<T: Transaction> NodeBuilder<T> {
         let mut protocol = self.protocol;
         protocol.seed.get_or_insert_with(|| fastrand::u64(..));
         protocol.listen = protocol.listen.or_else(|| listen.clone());
-        // Without a transport there is nobody to be found.
+        // Without a transport discovery could not dial anything.
         protocol.discovery = self.discovery.unwrap_or(protocol.discovery) && self.transport.is_some();
         let store = self.store.unwrap_or_else(|| Box::new(Memory::new()));
         let waits_for_disk = !store.is_in_memory();
@@ -193,7 +199,7 @@ impl<T: Transaction> NodeBuilder<T> {
         let mut protocol = Protocol::with_chain(chain, protocol, clock.now().wall)?;
         for address in self.peers {
             match protocol.connect(address, clock.now()) {
-                // A list that names a peer twice is no reason not to start.
+                // A configuration that names a peer twice is harmless.
                 Ok(()) | Err(ConnectError::AlreadyAdded { .. }) => {}
                 Err(error @ (ConnectError::TooMany { .. } | ConnectError::Banned { .. })) => {
                     return Err(error.into());
@@ -204,7 +210,8 @@ impl<T: Transaction> NodeBuilder<T> {
         for address in remembered {
             let is_ours = |transport: &Arc<dyn Transport<T>>| transport.check_address(&address).is_ok();
             if self.transport.as_ref().is_some_and(is_ours) {
-                // What is named now comes first; the others are worth a try as far as there is room.
+                // The configured addresses were added first; those of the last run fill the places that are
+                // left.
                 let _ = protocol.connect(address, clock.now());
             }
         }
@@ -236,26 +243,26 @@ impl<T: Transaction> NodeBuilder<T> {
             if let Err(failure) = &ended {
                 tracing::error!(%failure, "the node has ended");
             }
-            // The only place that sets it.
+            // This is the only place that sets the outcome.
             let _ = ending.shared.ended.set(ended);
-            // Closing the store may wait for the disk.
+            // Closing the store may block on disk I/O.
             blocking(|| drop(ending));
         });
         Ok(handle)
     }
 }
 
-/// Releases the store when it is dropped: after the driver has ended, or with the runtime. The handles that are left have
-/// the rest of the node.
+/// Releases the store when it is dropped: after the driver has ended, or with the runtime. The handles that
+/// are left keep the rest of the node.
 struct Ending<T: Transaction> {
     shared: Arc<Shared<T>>,
-    /// Dropped last: what a node has is free when its end is seen.
+    /// Dropped last, so that the port and the store are released before the waiting handles see the end.
     _changes: watch::Sender<()>,
 }
 
 impl<T: Transaction> Drop for Ending<T> {
     fn drop(&mut self) {
-        // Not under the lock, which readers wait for.
+        // The store is dropped after the lock is released, because closing it may block.
         let store = self.shared.write().close_store();
         drop(store);
     }
@@ -282,20 +289,20 @@ impl From<StoreError> for StartError {
     }
 }
 
-/// Why a node does not start.
+/// Why a node cannot start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// It has an address to listen at, or peers, and no transport to reach them.
+    /// The node has an address to listen at, or peers, but no transport.
     #[error("a node that listens or has peers needs a transport")]
     NoTransport,
-    /// The transport cannot listen, or an address is none of its own.
+    /// The transport cannot listen, or cannot dial one of the addresses.
     #[error(transparent)]
     Transport(#[from] TransportError),
-    /// The store cannot be opened as this chain.
+    /// The store cannot be opened with this chain's spec.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// There are too many peers.
+    /// The configuration names too many peers, or one whose host is banned.
     #[error(transparent)]
     Connect(#[from] ConnectError),
 }

@@ -1,5 +1,5 @@
-//! The driver: one task that carries inputs to the protocol and does what comes out. It never waits for a
-//! peer, a miner or a handle.
+//! The driver: one task that passes inputs to the protocol and performs its outputs. The driver never waits
+//! for a peer, a miner or a handle.
 
 use core::error::Error;
 use std::collections::BTreeMap;
@@ -23,14 +23,14 @@ use crate::store::StoreError;
 use crate::transport::{Connection, Listener, Outgoing, Transport, TransportError};
 use crate::wire::WireError;
 
-/// What the tasks of connections tell the driver.
+/// Inputs from the tasks of connections.
 #[derive(Debug)]
 pub(super) enum Incoming<T: Transaction> {
     Opened {
         direction: Direction,
         address: PeerAddr,
         connection: Box<dyn Connection<T>>,
-        /// Taken up by a connection that a peer opened.
+        /// Limits the number of inbound connections; `None` for an outbound one.
         place: Option<OwnedSemaphorePermit>,
     },
     DialFailed {
@@ -40,18 +40,18 @@ pub(super) enum Incoming<T: Transaction> {
     Received {
         peer: PeerId,
         message: Message<T>,
-        /// The transactions of the message that could not be told to others, which it no longer holds.
+        /// The transactions that no other peer could be sent; they are removed from the message.
         unsendable: Vec<Unsendable>,
-        /// Until it is given back, nothing more is read of this peer.
+        /// Dropping this permit lets the connection read the peer's next message.
         turn: OwnedSemaphorePermit,
     },
     Malformed {
         peer: PeerId,
         error: Arc<dyn Error + Send + Sync>,
     },
-    /// A block could not be read that a peer asked for.
+    /// A block that a peer requested could not be read.
     ReadFailed(StoreError),
-    /// A message of ours could not be sent to a peer. Its connection goes on.
+    /// A message could not be encoded for a peer. The connection stays open.
     Unsendable {
         error: Arc<WireError>,
     },
@@ -61,7 +61,7 @@ pub(super) enum Incoming<T: Transaction> {
     },
 }
 
-/// What handles ask of the driver.
+/// Requests from handles.
 #[derive(Debug)]
 pub(super) enum Command<T> {
     Submit {
@@ -101,9 +101,9 @@ pub(super) enum Command<T> {
         host: PeerHost,
         reply: oneshot::Sender<bool>,
     },
-    /// A handle could not read something.
+    /// A read by a handle failed.
     ReadFailed(StoreError),
-    /// A block that did not take a thread to find.
+    /// A block that a simulation mined without a thread.
     #[cfg(all(test, feature = "ws-json"))]
     Mined(Arc<Block<T>>),
     Shutdown,
@@ -112,7 +112,7 @@ pub(super) enum Command<T> {
 #[derive(Debug)]
 pub(super) struct Driver<T: Transaction> {
     shared: Arc<Shared<T>>,
-    /// Whether the store may keep the thread waiting.
+    /// Whether calls of the store may block on disk I/O.
     waits_for_disk: bool,
     transport: Option<Arc<dyn Transport<T>>>,
     mining: Mining<T>,
@@ -121,24 +121,24 @@ pub(super) struct Driver<T: Transaction> {
     links: BTreeMap<PeerId, Link<T>>,
     next_peer: u64,
     noted: Noted,
-    /// One task a connection.
+    /// One task per connection.
     talks: JoinSet<()>,
-    /// The task that accepts connections, if there is one. A node that listens cannot do without it.
+    /// The task that accepts connections, if the node listens. The node ends with this task.
     accepting: JoinSet<TransportError>,
-    /// Dialling, and what the driver has to tell itself.
+    /// Tasks that dial, and tasks that queue an input of the driver's own.
     errands: JoinSet<()>,
-    /// The last field, so that it is dropped when all the others are.
+    /// Last, so that it is dropped after all other fields.
     outside: Outside<T>,
 }
 
-/// Tells whoever waits at a handle. Dropping it tells them that the node has stopped.
+/// Notifies handles and subscribers. Dropping it signals that the node has stopped.
 #[derive(Debug)]
 pub(super) struct Outside<T> {
     pub(super) events: broadcast::Sender<Event<T>>,
     pub(super) changes: watch::Sender<()>,
 }
 
-/// How long a shutdown waits for goodbyes to be read.
+/// How long a shutdown waits until peers have read the goodbye.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl<T: Transaction> Driver<T> {
@@ -150,7 +150,7 @@ impl<T: Transaction> Driver<T> {
         mining: MiningConfig,
         incoming: mpsc::Sender<Incoming<T>>,
     ) -> Self {
-        // At most one message a job, and one job at a time.
+        // Unbounded, but a job sends at most one message and only one job runs at a time.
         let (ended, mining_ended) = mpsc::unbounded_channel();
         Self {
             mining: Mining::new(mining, ended, transport.clone()),
@@ -169,7 +169,7 @@ impl<T: Transaction> Driver<T> {
         }
     }
 
-    /// Accepts connections, of which the protocol admits up to `max_inbound`.
+    /// Accepts connections. The protocol admits up to `max_inbound` of them.
     pub(super) fn accept(&mut self, listener: Box<dyn Listener<T>>, max_inbound: usize) {
         self.accepting.spawn(connection::accept(listener, max_inbound, self.incoming.clone()));
     }
@@ -179,7 +179,7 @@ impl<T: Transaction> Driver<T> {
         mut inputs: mpsc::Receiver<Incoming<T>>,
         mut commands: mpsc::Receiver<Command<T>>,
     ) -> Result<(), NodeFailure> {
-        // Says what there is to say of the chain that the node begins with.
+        // Reports the state of the chain at the start.
         self.handle(Input::Timeout);
         let mut prefers_commands = false;
         let mut store_checks = interval(limits::STORE_CHECK);
@@ -192,8 +192,8 @@ impl<T: Transaction> Driver<T> {
             }
             let deadline = self.shared.read().poll_timeout().into_iter().chain(self.mining.deadline()).min();
             let deadline = deadline.map(|elapsed| self.shared.clock.at(elapsed));
-            // Not at random, so that a simulation can be repeated: first what comes seldom, then in turns what may come
-            // without a pause.
+            // In a fixed order, so that a simulation is repeatable: rare events first, then commands and
+            // inputs in turns, because either can arrive without a pause.
             tokio::select! {
                 biased;
                 () = sleep_until(deadline.unwrap_or_else(|| self.shared.clock.at(Duration::ZERO))),
@@ -220,7 +220,7 @@ impl<T: Transaction> Driver<T> {
                 },
             }
         };
-        // Handles, and tasks that have something to tell, see at once that nothing more is taken from them.
+        // Handles and connection tasks see at once that the driver accepts nothing more.
         drop((commands, inputs));
         self.stop().await;
         ended
@@ -228,19 +228,20 @@ impl<T: Transaction> Driver<T> {
 
     async fn stop(mut self) {
         self.mining.stop(&self.shared);
-        // Frees the port.
+        // Releases the port.
         self.accepting.shutdown().await;
         self.errands.shutdown().await;
         self.on_disk(|driver| driver.with_protocol(Protocol::shutdown));
         self.links.clear();
         let goodbyes = async { while self.talks.join_next().await.is_some() {} };
-        // Peers that do not read it lose the goodbye, nothing else.
+        // A peer that does not read in time loses only the goodbye.
         let _ = timeout(SHUTDOWN_TIMEOUT, goodbyes).await;
         self.talks.shutdown().await;
     }
 
-    /// The task of a connection was aborted, which the protocol knows of, or has panicked in a transport or in a type of
-    /// the application: the peer is gone, whatever its link says.
+    /// Handles the end of a connection's task that did not return: it was aborted, which the protocol knows
+    /// already, or it panicked in a transport or in the application's type. After a panic the peer is
+    /// reported as disconnected.
     fn talk_failed(&mut self, error: JoinError) {
         let Some(peer) = self.links.iter().find(|(_, link)| link.is_of(error.id())).map(|(peer, _)| *peer)
         else {
@@ -270,7 +271,7 @@ impl<T: Transaction> Driver<T> {
             Incoming::DialFailed { address, error } => self.handle(Input::DialFailed { address, error }),
             Incoming::Received { peer, mut message, unsendable, turn } => {
                 self.drop_foreign_addresses(&mut message);
-                // The next message may be read while this one is handled.
+                // Lets the connection read the next message while the driver handles this one.
                 drop(turn);
                 for (id, error) in unsendable {
                     self.with_protocol(|protocol, _| protocol.refuse_transaction(id, error));
@@ -295,7 +296,7 @@ impl<T: Transaction> Driver<T> {
     }
 
     fn command(&mut self, command: Command<T>) {
-        // A caller that gave up waiting does not need the reply.
+        // If the caller has dropped its future, the reply is not needed.
         match command {
             Command::Submit { transaction, reply } => {
                 let _ = reply.send(self.submit(transaction));
@@ -350,8 +351,9 @@ impl<T: Transaction> Driver<T> {
         Ok(self.with_protocol(|protocol, now| protocol.connect(address, now))?)
     }
 
-    /// Leaves out what a peer names and no dial could reach: the protocol knows no transport, and would keep such an
-    /// address and give it a turn. More than a message may have are the protocol's to refuse.
+    /// Drops advertised addresses that the transport cannot dial: the protocol does not know the transport,
+    /// and would keep and dial them. A message with too many addresses is left alone, so that the protocol
+    /// refuses it.
     fn drop_foreign_addresses(&self, message: &mut Message<T>) {
         let Some(transport) = &self.transport else { return };
         let is_ours = |address: &PeerAddr| transport.check_address(address).is_ok();
@@ -387,12 +389,12 @@ impl<T: Transaction> Driver<T> {
         }
     }
 
-    /// Runs what may wait for a disk.
+    /// Runs a call that may block on disk I/O.
     fn on_disk<R>(&mut self, call: impl FnOnce(&mut Self) -> R) -> R {
         if self.waits_for_disk { blocking(|| call(self)) } else { call(self) }
     }
 
-    /// Calls the protocol under its lock, and does what it says after releasing it.
+    /// Calls the protocol under the write lock, and performs its outputs after releasing the lock.
     fn with_protocol<R>(&mut self, call: impl FnOnce(&mut Protocol<T>, crate::Now) -> R) -> R {
         let now = self.shared.clock.now();
         let mut outputs = Vec::new();
@@ -431,7 +433,7 @@ impl<T: Transaction> Driver<T> {
             }
             Output::Event(event) => {
                 self.noted.log(&event);
-                // Nobody has to listen.
+                // An error means that there is no subscriber.
                 let _ = self.outside.events.send(event);
             }
         }
@@ -444,7 +446,8 @@ impl<T: Transaction> Driver<T> {
             self.links.remove(&peer);
             let reason = CloseReason::QueueFull { limit: MAX_QUEUE_BYTES };
             let incoming = self.incoming.clone();
-            // Not handled at once: the protocol is in the middle of saying what to do.
+            // Queued and not handled here, because the driver is in the middle of performing the protocol's
+            // outputs.
             self.errands.spawn(async move {
                 let _ = incoming.send(Incoming::Ended { peer, reason }).await;
             });
@@ -452,14 +455,15 @@ impl<T: Transaction> Driver<T> {
     }
 }
 
-/// What the driver takes in next.
+/// What the driver processes next.
 enum Turn<T: Transaction> {
-    /// `None` where the last handle is gone.
+    /// `None` if the last handle was dropped.
     Command(Option<Command<T>>),
     Input(Incoming<T>),
 }
 
-/// Neither handles nor peers keep the others waiting where each is preferred in its turn. Cancel-safe.
+/// Waits for the next command or input. The driver alternates `prefers_commands`, so that neither handles nor
+/// peers starve the other. Cancel-safe.
 async fn next_turn<T: Transaction>(
     commands: &mut mpsc::Receiver<Command<T>>,
     inputs: &mut mpsc::Receiver<Incoming<T>>,

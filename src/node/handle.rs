@@ -1,4 +1,4 @@
-//! What an application holds of a running node.
+//! The application's handle to a running node.
 
 #[cfg(test)]
 #[cfg(feature = "ws-json")]
@@ -28,12 +28,12 @@ use crate::store::StoreError;
 /// A running node. Cheap to clone; the node stops when [`shutdown`](Self::shutdown) is called or the last
 /// handle is dropped.
 ///
-/// Reads take a short lock and never wait for the network, for mining or for other calls. The `*_blocking`
-/// twins are for threads outside the runtime; they panic where blocking is not allowed, in async code.
+/// Reads take a short lock and do not wait for the network, for mining or for other calls. The `*_blocking`
+/// variants are for threads outside the runtime; they panic in async code, where blocking is not allowed.
 ///
-/// When the node has ended, its store is released, however many handles are left. They still answer what is in memory:
-/// [`status`](Self::status), [`tip`](Self::tip), [`state`](Self::state) and what is pending. Reads of blocks fail with
-/// [`StoreError::Closed`].
+/// When the node has ended, its store is released, even if there are handles left. A handle still answers
+/// from memory: [`status`](Self::status), [`tip`](Self::tip), [`state`](Self::state) and the pending
+/// transactions. Reads of blocks fail with [`StoreError::Closed`].
 #[derive(Debug)]
 pub struct NodeHandle<T: Transaction = String> {
     shared: Arc<Shared<T>>,
@@ -56,48 +56,50 @@ impl<T: Transaction> NodeHandle<T> {
         Self { shared, commands, runtime: Handle::current() }
     }
 
-    /// The node at a glance.
+    /// A summary of the node's current status.
     pub fn status(&self) -> Status {
         Status::of(&self.shared, &self.shared.read())
     }
 
-    /// The chain, to read several things of one moment. Nothing new is taken in while this is held, so hold
-    /// it briefly and never across an await, and call no other method of a handle meanwhile: with the node
-    /// waiting to write, a second read on the same thread would never return. A failure of the store that is met here is
-    /// the caller's to report; the methods of the handle that read blocks report theirs to the node.
+    /// Locks the chain for reading, to read several values that belong to one moment.
+    ///
+    /// The node imports nothing while the returned guard is held, so hold it briefly and never across an
+    /// await. Do not call another method of a handle meanwhile: if the node waits for the write lock, a
+    /// second read on the same thread deadlocks. If a read through this guard fails, the caller reports the
+    /// failure; the methods of the handle that read blocks report theirs to the node.
     pub fn chain(&self) -> ChainRef<'_, T> {
         ChainRef(self.shared.read())
     }
 
-    /// [`status`](Self::status), unless it has to wait: a change is being taken in, which may take as long as the
-    /// store takes.
+    /// [`status`](Self::status) without waiting for the lock: `None` while the node applies a change, which
+    /// may take as long as disk I/O.
     #[cfg(feature = "http")]
     pub(crate) fn try_status(&self) -> Option<Status> {
         let protocol = self.shared.try_read()?;
         Some(Status::of(&self.shared, &protocol))
     }
 
-    /// [`chain`](Self::chain), on the same terms.
+    /// [`chain`](Self::chain) without waiting for the lock: `None` while the node applies a change.
     #[cfg(feature = "http")]
     pub(crate) fn try_chain(&self) -> Option<ChainRef<'_, T>> {
         self.shared.try_read().map(ChainRef)
     }
 
-    /// The last block.
+    /// The tip of the best chain.
     pub fn tip(&self) -> Arc<Block<T>> {
         Arc::clone(self.chain().tip())
     }
 
-    /// The block with this hash, on whichever branch; `None` where it is unknown or was pruned.
+    /// The block with this hash, on any branch; `None` if it is unknown or was pruned.
     ///
     /// # Errors
     ///
-    /// [`StoreError`], where the store fails or the block is not what was written.
+    /// [`StoreError`], if the store fails or the stored block is corrupt.
     pub fn block(&self, hash: &Hash) -> Result<Option<Arc<Block<T>>>, StoreError> {
         self.read(|chain| chain.block(hash))
     }
 
-    /// The block of the best chain at this height; `None` above the tip, and where it was pruned.
+    /// The block of the best chain at this height; `None` above the tip, and if it was pruned.
     ///
     /// # Errors
     ///
@@ -106,8 +108,8 @@ impl<T: Transaction> NodeHandle<T> {
         self.read(|chain| chain.block_at(height))
     }
 
-    /// The blocks of the best chain at these heights, lowest first, as far as their bodies are kept. All of them
-    /// are in memory at once, so ask for a page at a time.
+    /// The blocks of the best chain at these heights, lowest first, without those whose bodies were pruned.
+    /// All returned blocks are in memory at once, so ask for a page at a time.
     ///
     /// # Errors
     ///
@@ -116,12 +118,12 @@ impl<T: Transaction> NodeHandle<T> {
         self.read(|chain| chain.blocks(heights).collect())
     }
 
-    /// The application's state after the last block.
+    /// The application's state after the tip.
     pub fn state(&self) -> T::State {
         self.chain().state().clone()
     }
 
-    /// Up to `limit` transactions that wait to be mined, with their ids, in the order in which they will be.
+    /// Up to `limit` pending transactions with their ids, in the order in which they will be mined.
     pub fn pending(&self, limit: usize) -> Vec<(Hash, T)> {
         let protocol = self.shared.read();
         protocol.mempool().iter().take(limit).map(|(id, transaction)| (*id, transaction.clone())).collect()
@@ -132,35 +134,36 @@ impl<T: Transaction> NodeHandle<T> {
         self.shared.read().mempool().transaction(id).cloned()
     }
 
-    /// The peers that have introduced themselves.
+    /// The peers that have completed the handshake.
     pub fn peers(&self) -> Vec<PeerInfo> {
         self.shared.read().peers()
     }
 
-    /// The addresses that discovery knows, in the order of their texts; empty where it is off.
+    /// The addresses that discovery knows, in the order of their texts; empty if discovery is off.
     pub fn addresses(&self) -> Vec<KnownAddress> {
         self.shared.read().addresses()
     }
 
-    /// The hosts that no connection is kept with, because they have misbehaved or were banned by [`ban`](Self::ban).
+    /// The banned hosts, whether they misbehaved or were banned by [`ban`](Self::ban).
     pub fn bans(&self) -> Vec<Ban> {
         self.shared.read().bans(self.shared.clock.now())
     }
 
-    /// Where the node accepts connections; with the real port where port 0 was asked for.
+    /// The address at which the node accepts connections. If port 0 was configured, the address has the port
+    /// that was assigned.
     pub fn listen_addr(&self) -> Option<&PeerAddr> {
         self.shared.listen.as_ref()
     }
 
-    /// What happens from now on.
+    /// Subscribes to the events from this call on.
     pub fn subscribe(&self) -> Events<T> {
         Events::new(self.shared.subscribe())
     }
 
-    /// Submits a transaction, which any node may mine, and returns its id. One of which an
-    /// [equal](crate::Transaction#equal-transactions) is pending or was mined lately is refused.
+    /// Submits a transaction, which any node may mine, and returns its id. The transaction is refused if an
+    /// [equal](crate::Transaction#equal-transactions) one is pending or was mined lately.
     ///
-    /// Not cancel-safe: when the future is dropped, the transaction may or may not have been taken.
+    /// Not cancel-safe: if the future is dropped, the transaction may or may not have been submitted.
     ///
     /// # Errors
     ///
@@ -171,8 +174,8 @@ impl<T: Transaction> NodeHandle<T> {
 
     /// Removes a pending transaction, and those that do not apply without it. Returns whether it was pending.
     ///
-    /// Peers cannot bring it back while its id is among the last 10,000 that were removed, and until a restart; it can be
-    /// submitted again. A peer that has it already may still mine it.
+    /// Peers cannot submit the transaction again while its id is among the last 10,000 that were removed, and
+    /// until a restart; the application can. A peer that has the transaction already may still mine it.
     ///
     /// # Errors
     ///
@@ -181,8 +184,9 @@ impl<T: Transaction> NodeHandle<T> {
         self.call(|reply| Command::RemoveTransaction { id, reply }).await
     }
 
-    /// Mines a block with these transactions and waits for it. It is durable then, the tip of this node's chain,
-    /// and on its way to the peers. When another node's block comes first, it is mined again on top of that.
+    /// Mines a block with these transactions and waits for it. The returned block is durable, is the tip of
+    /// this node's chain, and is queued for the peers. If another block becomes the tip first, the node mines
+    /// a new block on top of that one.
     ///
     /// Dropping the future stops the search.
     ///
@@ -193,7 +197,8 @@ impl<T: Transaction> NodeHandle<T> {
         self.call(|reply| Command::Mine { data: Some(data), reply }).await?
     }
 
-    /// Mines a block with the transactions that are pending, or an empty one, like [`mine`](Self::mine).
+    /// Mines a block with the pending transactions, like [`mine`](Self::mine). The block is empty if none are
+    /// pending.
     ///
     /// # Errors
     ///
@@ -202,7 +207,7 @@ impl<T: Transaction> NodeHandle<T> {
         self.call(|reply| Command::Mine { data: None, reply }).await?
     }
 
-    /// Turns mining without being asked on or off.
+    /// Turns continuous mining, block after block without a request, on or off.
     ///
     /// # Errors
     ///
@@ -211,7 +216,7 @@ impl<T: Transaction> NodeHandle<T> {
         self.commands.send(Command::MineContinuously(continuously)).await.map_err(|_| Stopped)
     }
 
-    /// Keeps a connection to this address from now on.
+    /// Connects to this address, and reconnects whenever the connection is lost.
     ///
     /// # Errors
     ///
@@ -220,7 +225,7 @@ impl<T: Transaction> NodeHandle<T> {
         self.call(|reply| Command::Connect { address, reply }).await?
     }
 
-    /// Ends a connection. An address that the node keeps a connection to is dialled again.
+    /// Ends a connection. If the node keeps a connection to the peer's address, it dials the address again.
     ///
     /// # Errors
     ///
@@ -229,8 +234,8 @@ impl<T: Transaction> NodeHandle<T> {
         self.commands.send(Command::Disconnect { peer }).await.map_err(|_| Stopped)
     }
 
-    /// Ends a connection, and keeps none any longer to the addresses that are reached over it. Returns whether it
-    /// was there.
+    /// Ends a connection, and stops reconnecting to the addresses that are reached over it. Returns whether
+    /// the peer was connected.
     ///
     /// # Errors
     ///
@@ -239,9 +244,9 @@ impl<T: Transaction> NodeHandle<T> {
         self.call(|reply| Command::Remove { peer, reply }).await
     }
 
-    /// Forgets an address, whether a connection is kept to it or a peer told it, and ends the connection to it if there is
-    /// one. Returns whether it was known. A store forgets it too. A peer may tell it again; [`ban`](Self::ban) keeps its
-    /// host out.
+    /// Forgets an address, whether the node keeps a connection to it or a peer advertised it, and ends the
+    /// connection to it if there is one. Returns whether the address was known. The address is removed from
+    /// the store as well. A peer may advertise it again; [`ban`](Self::ban) keeps its host out.
     ///
     /// # Errors
     ///
@@ -250,8 +255,8 @@ impl<T: Transaction> NodeHandle<T> {
         self.call(|reply| Command::ForgetAddress { address, reply }).await
     }
 
-    /// Ends all connections with a host, and keeps none for so long. A ban that it is under already is replaced.
-    /// A store keeps bans over a restart.
+    /// Ends all connections with a host, and refuses new ones for this duration. Replaces an earlier ban of
+    /// the host. A store keeps bans over a restart.
     ///
     /// # Errors
     ///
@@ -260,7 +265,8 @@ impl<T: Transaction> NodeHandle<T> {
         self.call(|reply| Command::Ban { host, duration, reply }).await
     }
 
-    /// Lifts a ban, whoever made it. Returns whether there was one.
+    /// Lifts a ban, whether it was set by [`ban`](Self::ban) or for misbehaviour. Returns whether the host
+    /// was banned.
     ///
     /// # Errors
     ///
@@ -269,49 +275,52 @@ impl<T: Transaction> NodeHandle<T> {
         self.call(|reply| Command::Unban { host, reply }).await
     }
 
-    /// Stops mining, says goodbye to the peers and stops the node. Returns when the port and the store are free again, also
-    /// while there are other handles: both can be opened at once. Takes three seconds at most, and the time that the store
-    /// takes. Does nothing if the node has stopped.
+    /// Stops mining, says goodbye to the peers and stops the node. Returns when the port and the store are
+    /// released, even if there are other handles, so that both can be opened again at once. Takes at most
+    /// three seconds, plus the time that the store takes to write and close. Does nothing if the node has
+    /// stopped.
     ///
-    /// Waits for ever while the caller itself holds a [`ChainRef`].
+    /// Never returns while the caller holds a [`ChainRef`].
     ///
-    /// Cancel-safe: a node that was asked to stop stops, also if the future is dropped then. It was asked when the future is
-    /// polled for the first time and fewer than 64 calls of handles wait for the node.
+    /// Cancel-safe: once the request to stop is queued, the node stops even if the future is dropped. The
+    /// request is queued at the first poll, unless 64 calls of handles are already queued.
     pub async fn shutdown(&self) {
-        // Stopped already, or by somebody else at the moment, is what was asked for.
+        // An error means that the node has stopped already or is stopping, which is what the caller asked
+        // for.
         let _ = self.commands.send(Command::Shutdown).await;
-        // A failure too: nothing is left running.
+        // If the node ended with a failure, it has stopped as well.
         let _ = self.closed().await;
     }
 
-    /// Waits until the node has ended, whether it was [shut down](Self::shutdown) or failed. A program whose node has
-    /// failed does best to end with an exit code that is not zero, so that its supervisor starts it again.
+    /// Waits until the node has ended, by [`shutdown`](Self::shutdown) or by a failure. A program whose node
+    /// has failed should end with a non-zero exit code, so that its supervisor restarts it.
     ///
-    /// Cancel-safe. The handle that waits is one that keeps the node running.
+    /// Cancel-safe. The handle that waits keeps the node running, like any other.
     ///
     /// # Errors
     ///
-    /// [`NodeFailure`], when the node ended without being asked to.
+    /// [`NodeFailure`], if the node ended without a request.
     pub async fn closed(&self) -> Result<(), NodeFailure> {
         let mut changes = self.shared.changes.clone();
         while changes.changed().await.is_ok() {}
         self.shared.ended.get().cloned().unwrap_or(Err(NodeFailure::Runtime))
     }
 
-    /// How the node has ended, if it has.
+    /// How the node has ended; `None` while it runs.
     #[cfg(feature = "http")]
     pub(crate) fn ended(&self) -> Option<Result<(), NodeFailure>> {
         let has_ended = self.shared.changes.has_changed().is_err();
         has_ended.then(|| self.shared.ended.get().cloned().unwrap_or(Err(NodeFailure::Runtime)))
     }
 
-    /// The runtime that the node runs on, for those who bridge threads to it.
+    /// The runtime that the node runs on, for code that bridges threads to it.
     #[cfg(feature = "http")]
     pub(crate) const fn runtime(&self) -> &Handle {
         &self.runtime
     }
 
-    /// Reads of the chain. A failure of the store is reported as one that a peer has met with, and then returned.
+    /// Reads from the chain. A failure of the store is reported to the node, like one of a read for a peer,
+    /// and returned.
     pub(crate) fn read<R>(
         &self,
         work: impl FnOnce(&Blockchain<T>) -> Result<R, StoreError>,
@@ -320,7 +329,7 @@ impl<T: Transaction> NodeHandle<T> {
     }
 
     fn report_read_failure(&self, error: &StoreError) {
-        // If the queue is full, a later failure is the first that is reported.
+        // If the queue is full, this report is lost, and a later failure is reported instead.
         let _ = self.commands.try_send(Command::ReadFailed(error.clone()));
     }
 
