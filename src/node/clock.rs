@@ -1,4 +1,4 @@
-//! The two clocks of a node. The only file that reads the time.
+//! The two clocks of a node. Only this file reads the time.
 
 use core::fmt;
 use core::time::Duration;
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::primitives::Timestamp;
 use crate::protocol::Now;
 
-/// A century.
+/// 100 years.
 const FAR_AHEAD: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// Tokio's monotonic clock for timers, and a wall clock that can be replaced for blocks.
@@ -20,7 +20,7 @@ pub(super) struct Clock {
     wall: WallClock,
 }
 
-/// Says what time of day it is.
+/// Returns the time of day.
 pub(super) type WallClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 impl Clock {
@@ -32,7 +32,8 @@ impl Clock {
         Now { elapsed: self.start.elapsed(), wall: (self.wall)() }
     }
 
-    /// The moment at which `elapsed` will have passed; one that nobody lives to see where there is none.
+    /// The instant at which `elapsed` will have passed; 100 years after the start if that instant cannot be
+    /// represented.
     pub(super) fn at(&self, elapsed: Duration) -> Instant {
         self.start.checked_add(elapsed).unwrap_or_else(|| self.start + FAR_AHEAD)
     }

@@ -1,5 +1,5 @@
-//! The tasks of one connection, and those that make one: talking, accepting, dialling. Each ends by itself;
-//! none is ever waited for by the driver.
+//! The tasks of a connection, and the tasks that accept and dial. Each task ends by itself; the driver never
+//! waits for one.
 
 mod queue;
 
@@ -21,37 +21,36 @@ use crate::wire::WireError;
 pub(super) use queue::{MAX_QUEUE_BYTES, Queued};
 use queue::{Queue, write};
 
-/// How long a dial may take, whatever the transport.
+/// How long a dial may take, with any transport.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a goodbye may take, with all that is queued before it.
+/// How long a goodbye may take, including everything that is queued before it.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Connections that peers opened and that may exist beside those that the protocol admits: new ones that are
-/// about to be refused, and old ones that are being closed. Where there are more, no further one is accepted
-/// until one of them is gone.
+/// Inbound connections beyond those that the protocol admits: new ones that are about to be refused, and old
+/// ones that are being closed. If all are in use, no further connection is accepted until one of them ends.
 const SPARE_CONNECTIONS: usize = 16;
 
-/// The driver's end of a connection. Dropping it sends what is queued, as far as the peer reads it soon, says
-/// goodbye and closes.
+/// The driver's end of a connection. Dropping it sends what is queued, as far as the peer reads it in time,
+/// then says goodbye and closes the connection.
 #[derive(Debug)]
 pub(super) struct Link<T> {
     queue: Queue<T>,
     task: AbortHandle,
-    /// Dropped with the link, which its task notices.
+    /// Dropped with the link, which signals the task to close.
     _open: oneshot::Sender<Infallible>,
 }
 
-/// The id of a transaction, and why it cannot be sent.
+/// The id of a transaction, and the reason why it cannot be sent.
 pub(super) type Unsendable = (Hash, Arc<TransportError>);
 
 impl<T: Transaction> Link<T> {
-    /// Queues what is to be sent, without waiting. Returns whether there was room.
+    /// Queues a message without waiting. Returns whether it fits into the queue.
     pub(super) fn send(&self, item: Queued<T>) -> bool {
         self.queue.push(item)
     }
 
-    /// Whether this task is that of the connection.
+    /// Whether this is the task of the connection.
     pub(super) fn is_of(&self, task: tokio::task::Id) -> bool {
         self.task.id() == task
     }
@@ -62,7 +61,7 @@ impl<T: Transaction> Link<T> {
     }
 }
 
-/// Starts the task of a connection. `place` is given back when it ends.
+/// Starts the task of a connection. The task drops `place` when it ends.
 pub(super) fn open<T: Transaction>(
     peer: PeerId,
     connection: Box<dyn Connection<T>>,
@@ -82,7 +81,7 @@ pub(super) fn open<T: Transaction>(
     Link { queue, task, _open: open }
 }
 
-/// Both directions in one task, so that neither outlives the other.
+/// Runs both directions in one task, so that neither outlives the other.
 async fn talk<T: Transaction>(
     peer: PeerId,
     connection: Box<dyn Connection<T>>,
@@ -98,11 +97,11 @@ async fn talk<T: Transaction>(
         sender.close().await;
         Ok(())
     });
-    // In this order, and not at random, so that a simulation can be repeated.
+    // In a fixed order, so that a simulation is repeatable.
     let written = tokio::select! {
         biased;
         written = &mut writing => Some(written),
-        // From here on nothing more is read.
+        // After the link is dropped, nothing more is read.
         _ = dropped => None,
         () = read(peer, receiver, transport, incoming) => None,
     };
@@ -113,22 +112,23 @@ async fn talk<T: Transaction>(
             let _ = incoming.send(Incoming::Ended { peer, reason }).await;
         }
         None => {
-            // A peer that does not read loses the goodbye, nothing else.
+            // A peer that does not read in time loses only the goodbye.
             let _ = timeout(CLOSE_TIMEOUT, writing).await;
         }
     }
 }
 
-/// Reads only after the driver has taken what was read before, so a peer that writes fast is slowed down, and there
-/// is never more of it than the message that is handled and the next one. Reports the end and then waits for the
-/// driver to drop the link; there may be something to say yet.
+/// Reads a message only after the driver has accepted the one before, so that a peer that sends fast is
+/// slowed down, and at most two of its messages are in memory: the one that is handled and the next one.
+/// Reports the end of the connection, and then waits until the driver drops the link, because there may still
+/// be messages to write.
 async fn read<T: Transaction>(
     peer: PeerId,
     mut receiver: Box<dyn Receiver<T>>,
     transport: Option<&dyn Transport<T>>,
     incoming: &mpsc::Sender<Incoming<T>>,
 ) {
-    // Room in `incoming` is no measure: one peer could fill all of it.
+    // The capacity of `incoming` is no limit for a single peer: one peer could fill all of it.
     let turns = Arc::new(Semaphore::new(1));
     // The semaphore is never closed.
     while let Ok(turn) = Arc::clone(&turns).acquire_owned().await {
@@ -154,7 +154,7 @@ async fn read<T: Transaction>(
     core::future::pending::<()>().await;
 }
 
-/// A message of a peer without the transactions that this node could not tell its other peers of, and those.
+/// Splits off the transactions of a message that this node could not relay to its other peers.
 fn relayable<T: Transaction>(
     message: Message<T>,
     transport: Option<&dyn Transport<T>>,
@@ -175,14 +175,14 @@ fn relayable<T: Transaction>(
             transport.check_message(&Outgoing::new(Message::Transactions(vec![transaction.clone()])));
         match (checked, transaction_id(&transaction)) {
             (Err(error), Ok(id)) => unsendable.push((id, Arc::new(error))),
-            // One without an id is for the protocol to refuse.
+            // The protocol refuses a transaction without an id.
             _ => sendable.push(transaction),
         }
     }
     (Message::Transactions(sendable), unsendable)
 }
 
-/// Hands every connection that peers open to the driver.
+/// Accepts connections and passes them to the driver.
 pub(super) async fn accept<T: Transaction>(
     mut listener: Box<dyn Listener<T>>,
     max_inbound: usize,
@@ -198,7 +198,7 @@ pub(super) async fn accept<T: Transaction>(
                 let address = connection.remote_addr().clone();
                 let direction = Direction::Inbound;
                 let opened = Incoming::Opened { direction, address, connection, place };
-                // Where the driver is gone, this task is about to be aborted.
+                // An error means that the driver has ended, and that this task is about to be aborted.
                 let _ = incoming.send(opened).await;
             }
             Err(error) => return error,
@@ -221,6 +221,6 @@ pub(super) async fn dial<T: Transaction>(
         }
         Err(error) => Incoming::DialFailed { address, error: Arc::new(error) },
     };
-    // The driver may be gone, and then nobody needs the connection.
+    // If the driver has ended, the connection is not needed.
     let _ = incoming.send(input).await;
 }

@@ -1,4 +1,4 @@
-//! How a node ends: because it was asked to, or because one of its tasks did.
+//! How a node ends: by a request, or by the failure of one of its tasks.
 
 use core::any::Any;
 use std::sync::Arc;
@@ -7,15 +7,15 @@ use tokio::task::JoinError;
 
 use crate::transport::TransportError;
 
-/// Why a node ended that was not asked to. Whatever it kept in memory alone is lost; to start it again from its store
-/// is safe.
+/// Why a node ended without a request. Data that was only in memory is lost. Restarting the node from its
+/// store is safe.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NodeFailure {
-    /// A task that the node cannot do without has panicked.
+    /// An essential task of the node has panicked.
     #[error("a task of the node panicked: {message}")]
     Panicked {
-        /// What the panic said.
+        /// The panic message.
         message: String,
     },
     /// The transport accepts no more connections.
@@ -35,7 +35,7 @@ impl From<JoinError> for NodeFailure {
     }
 }
 
-/// What a panic said.
+/// The message of a panic.
 fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref().map(String::as_str));
     text.unwrap_or("no reason given").to_owned()

@@ -1,4 +1,4 @@
-//! Subscriptions.
+//! Subscriptions to the events of a node.
 
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
@@ -20,8 +20,8 @@ impl<T: Clone> Events<T> {
     ///
     /// # Errors
     ///
-    /// [`EventError::Missed`], after which the next call goes on with the oldest event that is left, and
-    /// [`EventError::Stopped`].
+    /// [`EventError::Missed`] if the subscriber fell behind; the next call returns the oldest event that is
+    /// still buffered. [`EventError::Stopped`] if the node has stopped.
     pub async fn recv(&mut self) -> Result<Event<T>, EventError> {
         self.0.recv().await.map_err(|error| match error {
             RecvError::Lagged(events) => EventError::Missed { events },
@@ -48,7 +48,7 @@ impl<T: Clone> Events<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EventError {
-    /// The subscriber was too slow, and the oldest events are gone.
+    /// The subscriber was too slow, so the oldest events were dropped.
     #[error("{events} events were missed")]
     Missed {
         /// How many.

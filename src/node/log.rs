@@ -1,4 +1,4 @@
-//! What an operator reads of a node.
+//! The log lines of a node for its operator.
 
 use std::collections::BTreeMap;
 
@@ -7,22 +7,23 @@ use crate::primitives::Hash;
 use crate::protocol::{ClockBehind, CloseReason, Event, PeerAddr, RefusedBranch};
 use crate::transport::throttle::Throttle;
 
-/// Lines a minute about peers that come, go and are banned: those of a node whose peers are well, with room to spare.
+/// Lines per minute about peers that connect, disconnect or are banned. A node with well-behaved peers logs
+/// far fewer.
 const PEER_LINES: u32 = 30;
 
-/// Addresses whose failed dials are counted each for itself. Beyond them all count as one.
+/// How many addresses have a throttle of their own for failed dials. All further addresses share one.
 const MAX_DIALS: usize = 64;
 
-/// What others can have logged again and again, and how much of it was.
+/// Throttles for log lines that peers can cause repeatedly, and counts of the lines that were skipped.
 #[derive(Debug)]
 pub(super) struct Noted {
-    /// Flaws of the application's type that the operator was warned of.
+    /// Whether each flaw of the application's type was warned of already.
     pub(super) unsendable: bool,
     unreadable: bool,
     refused: bool,
-    /// Lines about peers that come, go and are banned.
+    /// Lines about peers that connect, disconnect or are banned.
     peers: Throttle,
-    /// Lines about dials that fail, for each address, and for all others.
+    /// Lines about failed dials, per address; `other_dials` is for all other addresses.
     dials: BTreeMap<PeerAddr, Throttle>,
     other_dials: Throttle,
 }
@@ -41,7 +42,7 @@ impl Default for Noted {
 }
 
 impl Noted {
-    /// Logs what an operator wants to read.
+    /// Logs an event, throttled if peers can cause it repeatedly.
     pub(super) fn log<T>(&mut self, event: &Event<T>) {
         match event {
             Event::PeerDisconnected { reason: reason @ CloseReason::Unreadable(_), .. } => {
@@ -54,7 +55,7 @@ impl Noted {
                 warn_once(is_first, error, &format!("a peer's transaction {id} is refused"));
             }
             Event::PeerConnected { address, .. } => {
-                // If it is lost again, that is news.
+                // A later failure after a success is logged again.
                 self.dials.remove(address);
                 self.log_peer(event);
             }
@@ -87,7 +88,7 @@ impl Noted {
     }
 }
 
-/// Warns of a flaw in the application's type, the first time; later it is for those who look closely.
+/// Logs a flaw in the application's type: the first time as a warning, later at debug level.
 pub(super) fn warn_once(is_first: bool, error: &impl core::fmt::Display, what: &str) {
     if is_first {
         tracing::warn!(%error, "{what}; see the documentation of `Transaction`; later cases are logged at debug level");
@@ -106,7 +107,7 @@ fn log<T>(event: &Event<T>) {
         }
         Event::HeadersAdvanced { height } => tracing::debug!(height, "headers advanced"),
         Event::TransactionAccepted { id } => tracing::debug!(%id, "transaction accepted"),
-        // For `Noted` to log.
+        // `Noted::log` logs these.
         Event::TransactionRefused { .. } | Event::DialFailed { .. } => {}
         Event::TransactionsRemoved { removed } => log_removed(removed),
         Event::PeerConnected { peer, address, agent, .. } => {
@@ -137,8 +138,8 @@ fn log<T>(event: &Event<T>) {
     }
 }
 
-/// One line for all that went for the same cause, of which the first one is the example: there may be as many as the
-/// mempool holds.
+/// Logs one line for all transactions that were removed together, with the first one as the example: there
+/// may be as many as the mempool holds.
 fn log_removed(removed: &[(Hash, RemovalReason)]) {
     let Some(((id, reason), others)) = removed.split_first() else { return };
     let others = others.len();
@@ -146,7 +147,7 @@ fn log_removed(removed: &[(Hash, RemovalReason)]) {
         RemovalReason::Unminable(_) | RemovalReason::NotRestored(_) | RemovalReason::Unreadable => {
             tracing::warn!(%id, %reason, others, "pending transactions removed");
         }
-        // Peers can evict as many as they like.
+        // Peers can cause any number of evictions.
         RemovalReason::Evicted => tracing::debug!(%id, %reason, others, "pending transactions removed"),
         _ => tracing::info!(%id, %reason, others, "pending transactions removed"),
     }

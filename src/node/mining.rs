@@ -1,6 +1,5 @@
-//! What is mined, and for whom: requests first, one at a time in the order in which they came, then block
-//! after block where that is wanted. The search itself runs on threads of its own and is stopped as soon as
-//! the tip moves.
+//! Schedules mining: requests first, one at a time in the order of their arrival, then block after block if
+//! continuous mining is on. The search runs on threads of its own, and stops as soon as the tip changes.
 
 use core::num::NonZeroUsize;
 use core::time::Duration;
@@ -17,21 +16,21 @@ use crate::primitives::{Address, Block, Hash, Transaction};
 use crate::protocol::{Now, TemplateError, check_sendable};
 use crate::transport::{Outgoing, Transport};
 
-/// Requests that wait for their turn.
+/// How many requests may be queued.
 pub(super) const MAX_REQUESTS: usize = 64;
 
-/// The first wait after continuous mining has failed; it doubles with each further failure.
+/// The pause after continuous mining has failed; doubled after each further failure.
 const MIN_PAUSE: Duration = Duration::from_secs(1);
-/// The longest wait before continuous mining is tried again.
+/// The longest pause of continuous mining.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
 
-/// Continuous mining after it has failed.
+/// The pause of continuous mining after a failure.
 #[derive(Debug)]
 struct Pause {
     error: String,
     wait: Duration,
     until: Duration,
-    /// Whether it is tried again.
+    /// Whether `until` has passed, so that continuous mining is tried again.
     is_over: bool,
 }
 
@@ -50,22 +49,22 @@ impl Default for MiningConfig {
 
 type Reply<T> = oneshot::Sender<Result<Arc<Block<T>>, MineError>>;
 
-/// Somebody waits for a block.
+/// A caller that waits for a block.
 #[derive(Debug)]
 pub(super) struct Request<T> {
-    /// What is to be in it; what is pending where this is `None`.
+    /// The transactions of the block; `None` for the pending ones.
     data: Option<Vec<T>>,
     reply: Reply<T>,
 }
 
-/// The end of a job.
+/// The end of a mining job.
 #[derive(Debug)]
 pub(super) struct Ended<T> {
     number: u64,
     outcome: MiningOutcome<T>,
 }
 
-/// A block, and who waits for it.
+/// A mined block, and the request that it answers.
 #[derive(Debug)]
 pub(super) struct Found<T> {
     pub(super) block: Arc<Block<T>>,
@@ -76,12 +75,12 @@ pub(super) struct Found<T> {
 struct Job<T> {
     number: u64,
     threads: Arc<MiningJob>,
-    /// The block that is mined on top of.
+    /// The hash of the block that this job extends.
     parent: Hash,
     request: Option<Request<T>>,
 }
 
-/// What the handles see of a job.
+/// What the handles see of a mining job.
 #[derive(Clone, Debug)]
 pub(super) struct Running {
     pub(super) threads: Arc<MiningJob>,
@@ -95,12 +94,13 @@ pub(super) struct Mining<T> {
     queue: VecDeque<Request<T>>,
     job: Option<Job<T>>,
     jobs: u64,
-    /// Whether pending transactions were removed, because no block could be mined with them.
+    /// Whether pending transactions were removed, because no block could be mined with them, or the clock was
+    /// found to be behind.
     has_outputs: bool,
-    /// After continuous mining has failed, until it finds a block.
+    /// Set when continuous mining fails, until it finds a block.
     pause: Option<Pause>,
     ended: mpsc::UnboundedSender<Ended<T>>,
-    /// What has to carry the blocks to the peers.
+    /// The transport that must be able to encode the blocks.
     transport: Option<Arc<dyn Transport<T>>>,
 }
 
@@ -125,7 +125,7 @@ impl<T: Transaction> Mining<T> {
     pub(super) fn request(&mut self, data: Option<Vec<T>>, reply: Reply<T>) {
         self.queue.retain(|request| !request.reply.is_closed());
         if self.queue.len() >= MAX_REQUESTS {
-            // Whoever asked may have given up.
+            // If the caller has dropped its future, the reply is not needed.
             let _ = reply.send(Err(MineError::Busy { limit: MAX_REQUESTS }));
             return;
         }
@@ -139,14 +139,15 @@ impl<T: Transaction> Mining<T> {
         }
     }
 
-    /// Sees to it that what should be mined is being mined, on top of the present tip.
+    /// Starts or replaces the mining job, so that what should be mined is being mined on top of the current
+    /// tip.
     pub(super) fn pump(&mut self, shared: &Shared<T>) {
         let (tip, is_halted) = {
             let protocol = shared.read();
             (*protocol.chain().tip().hash(), protocol.is_halted())
         };
         if let Some(job) = &self.job {
-            // A block that cannot be kept is not worth looking for.
+            // A block that cannot be stored is not worth searching for.
             let is_stale = job.parent != tip || is_halted;
             let gives_way = job.request.is_none() && !self.queue.is_empty();
             if !is_stale && !gives_way {
@@ -172,7 +173,7 @@ impl<T: Transaction> Mining<T> {
                     self.failed(&error, shared);
                     return;
                 };
-                // Whoever asked may have given up.
+                // If the caller has dropped its future, the reply is not needed.
                 let _ = request.reply.send(Err(error));
             }
         }
@@ -205,8 +206,8 @@ impl<T: Transaction> Mining<T> {
         }
     }
 
-    /// The next block, with these transactions or with those that are pending. A pending one that keeps a block from being
-    /// mined is removed.
+    /// The template of the next block, with these transactions or with the pending ones. A pending
+    /// transaction that prevents mining is removed.
     fn template(
         &mut self,
         data: Option<Vec<T>>,
@@ -231,7 +232,8 @@ impl<T: Transaction> Mining<T> {
         }
     }
 
-    /// Whether the protocol was changed since this was last asked. What it says of that is still to be done.
+    /// Whether the protocol may have outputs that the driver must perform, since the last call of this
+    /// method.
     pub(super) const fn take_outputs(&mut self) -> bool {
         core::mem::replace(&mut self.has_outputs, false)
     }
@@ -242,13 +244,13 @@ impl<T: Transaction> Mining<T> {
         let ended = self.ended.clone();
         let miner = Miner::new(template).map_err(|error| MineError::Refused(error.into()))?;
         Ok(MiningJob::start(miner, self.config.threads, move |outcome| {
-            // The driver may be gone, and then nobody needs the block.
+            // If the driver has ended, the block is not needed.
             let _ = ended.send(Ended { number, outcome });
         })?)
     }
 
-    /// What came of the present job: a block, and who waits for it. What an earlier job has to say is late, and a
-    /// block that was asked for and is not waited for any more is not wanted.
+    /// The result of the current job: a block, and its request. `None` if the outcome is of an earlier job,
+    /// if the caller has dropped its request, or if the job found no block.
     pub(super) fn found(&mut self, ended: Ended<T>, shared: &Shared<T>) -> Option<Found<T>> {
         let job = self.job.as_ref()?;
         if job.number != ended.number {
@@ -266,7 +268,7 @@ impl<T: Transaction> Mining<T> {
         None
     }
 
-    /// The block has been taken in. One that came too late to be the tip is mined again.
+    /// Handles the import of a mined block. A requested block that did not become the tip is mined again.
     pub(super) fn delivered(
         &mut self,
         found: Found<T>,
@@ -279,11 +281,11 @@ impl<T: Transaction> Mining<T> {
             tracing::info!("a block is mined again");
         }
         match (outcome, request) {
-            // The clock was set back during the search.
+            // The timestamp is too late only if the clock was set back during the search.
             (Ok(false) | Err(BlockError::TimestampTooLate { .. }), Some(request)) => {
                 self.queue.push_front(request);
             }
-            // Whoever asked may have given up.
+            // If the caller has dropped its future, the reply is not needed.
             (Ok(true), Some(request)) => drop(request.reply.send(Ok(block))),
             (Err(error), Some(request)) => drop(request.reply.send(Err(MineError::Refused(error)))),
             (Err(error), None) => self.failed(&MineError::Refused(error), shared),
@@ -291,7 +293,7 @@ impl<T: Transaction> Mining<T> {
         }
     }
 
-    /// When continuous mining is tried again after it failed.
+    /// When continuous mining is tried again after a failure.
     pub(super) fn deadline(&self) -> Option<Duration> {
         let pause = self.pause.as_ref().filter(|_| self.config.continuously && self.job.is_none())?;
         (!pause.is_over).then_some(pause.until)
@@ -304,9 +306,9 @@ impl<T: Transaction> Mining<T> {
         !pause.is_over
     }
 
-    /// Leaves continuous mining alone for a while, which doubles until a block is found. Says so when the error is
-    /// another one than the last. The protocol says when the clock is behind, and wakes the driver when it has
-    /// caught up.
+    /// Pauses continuous mining. Each further failure doubles the pause, until a block is found. Logs the
+    /// error if it differs from the last one. An error of the clock is not logged here and causes no pause:
+    /// the protocol reports when the clock is behind, and wakes the driver when it has caught up.
     fn failed(&mut self, error: &MineError, shared: &Shared<T>) {
         if matches!(
             error,
@@ -325,7 +327,7 @@ impl<T: Transaction> Mining<T> {
         self.pause = Some(Pause { error: text, wait, until, is_over: false });
     }
 
-    /// Waits until nobody wants the present job any more.
+    /// Waits until the caller of the current job has dropped its request.
     pub(super) async fn cancelled(&mut self) {
         match self.job.as_mut().and_then(|job| job.request.as_mut()) {
             Some(request) => request.reply.closed().await,
@@ -333,7 +335,7 @@ impl<T: Transaction> Mining<T> {
         }
     }
 
-    /// Stops the present job and forgets who asked for it.
+    /// Stops the current job, and drops the requests whose callers have dropped their futures.
     pub(super) fn cancel(&mut self, shared: &Shared<T>) {
         self.interrupt(shared);
         self.queue.retain(|request| !request.reply.is_closed());
@@ -345,7 +347,7 @@ impl<T: Transaction> Mining<T> {
         self.queue.clear();
     }
 
-    /// Stops the present job; who asked for it is next again.
+    /// Stops the current job and puts its request back at the front of the queue.
     fn interrupt(&mut self, shared: &Shared<T>) {
         let Some(job) = self.job.take() else { return };
         job.threads.stop();

@@ -1,4 +1,4 @@
-//! A node at a glance.
+//! A summary of a node's state.
 
 use core::time::Duration;
 
@@ -8,7 +8,7 @@ use super::Shared;
 use crate::primitives::{CompactTarget, Difficulty, Hash, Timestamp, Transaction, Work};
 use crate::protocol::{ClockBehind, PeerAddr, Protocol, RefusedBranch};
 
-/// A node at one moment.
+/// The state of a node at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Status {
@@ -28,29 +28,30 @@ pub struct Status {
     pub next_target: CompactTarget,
     /// The difficulty of the next block.
     pub next_difficulty: Difficulty,
-    /// The height of the best known header; more than `height` while blocks are being fetched.
+    /// The height of the header with the most work; above `height` while blocks are being fetched.
     pub header_height: u64,
-    /// Transactions that wait to be mined.
+    /// The number of pending transactions.
     pub pending: usize,
-    /// Peers that have introduced themselves.
+    /// The number of peers that have completed the handshake.
     pub peers: usize,
-    /// Addresses that are being dialled, or waiting to be.
+    /// Addresses that are being dialled, or are due to be dialled later.
     pub unconnected: Vec<PeerAddr>,
-    /// Where the node accepts connections.
+    /// The address at which the node accepts connections.
     pub listen: Option<PeerAddr>,
-    /// The lowest height from which on this node has every block; more than 0 where it prunes.
+    /// The lowest height from which on the node has the body of every block; above 0 if the node has pruned
+    /// bodies.
     pub first_body: u64,
-    /// What the store failed with, until it works again.
+    /// The last error of the store, until the store works again.
     pub store_error: Option<String>,
-    /// Whether nothing is taken in or mined because the store cannot be written to.
+    /// Whether imports and mining are suspended because the store cannot be written to.
     pub halted: bool,
-    /// How far the clock is behind, if blocks or headers wait for it.
+    /// How far the clock is behind, if that delays blocks or headers.
     pub clock_behind: Option<ClockBehind>,
-    /// A branch with more work than this chain that peers have and this node refuses, if there is one.
+    /// A branch that has more work than the best chain and that this node refuses, if peers have one.
     pub refused_branch: Option<RefusedBranch>,
-    /// What is being mined, if anything is.
+    /// The search for a block, if one is running.
     pub mining: Option<MiningStatus>,
-    /// Why continuous mining fails, until it finds a block again.
+    /// The last error of continuous mining, until it finds a block.
     pub mining_error: Option<String>,
 }
 
@@ -62,13 +63,13 @@ pub struct MiningStatus {
     pub height: u64,
     /// Hashes tried.
     pub hashes: u64,
-    /// Since the search began, in milliseconds.
+    /// The time since the search began, in milliseconds in JSON.
     #[serde(rename = "elapsed_ms", serialize_with = "millis")]
     pub elapsed: Duration,
 }
 
 impl MiningStatus {
-    /// Hashes per second so far; 0 where it is too early to tell.
+    /// Hashes per second since the search began; 0 if no time has passed.
     pub fn hash_rate(&self) -> f64 {
         let seconds = self.elapsed.as_secs_f64();
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]

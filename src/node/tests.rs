@@ -1,5 +1,5 @@
-//! Whole nodes over the real WebSocket transport, on a network and a clock that are simulated: hosts that are cut off,
-//! messages that are held up, a crash. The same seed gives the same run.
+//! Complete nodes over the real WebSocket transport, with a simulated network and clock: partitioned hosts,
+//! delayed messages, a crash. A run is determined by its seed.
 
 mod cluster;
 mod recorder;
@@ -8,8 +8,8 @@ use core::time::Duration;
 
 use cluster::{Cluster, HOSTS};
 
-/// How long nodes may take to agree when all links work again: a peer that has fallen silent is given up after a minute,
-/// and an address is dialled again a quarter of a minute after that at the latest.
+/// How long nodes may take to agree after all links are repaired: a silent peer is disconnected after a
+/// minute, and its address is dialled again at most 15 seconds later.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 #[test]
@@ -18,7 +18,8 @@ fn a_block_takes_as_long_as_its_links() {
     cluster.run_for(Duration::from_secs(5));
     cluster.mine(0, "first");
     let taken = cluster.run_until_equal(PATIENCE);
-    // To the farthest of those that all have a connection to all: one message, or an announcement, a request and the body.
+    // The hosts are fully connected, so a block takes one message, or an announcement, a request and the
+    // body.
     assert!(taken >= cluster::MIN_LATENCY && taken <= 4 * cluster::MAX_LATENCY, "{taken:?}");
     assert_eq!(cluster.contents(0), [["first"]]);
 }
@@ -39,7 +40,8 @@ fn two_halves_that_are_cut_apart_end_with_the_chain_of_more_work() {
     assert_eq!(tips[2], [["of the many"], ["of the many, too"]]);
     assert!(tips[3] == tips[2] && tips[4] == tips[2], "and the many: {tips:?}");
 
-    // Long enough for both to find out, so that the last of it is to find each other again.
+    // Long enough for both halves to drop the connections between them, so that they have to dial each other
+    // again.
     cluster.run_for(Duration::from_secs(60));
     cluster.repair();
     let taken = cluster.run_until_equal(PATIENCE);
@@ -91,7 +93,8 @@ fn trouble_of_every_kind_ends_with_one_chain_and_the_same_seed_repeats_it() {
     assert_ne!(first, other, "another seed is another run");
 }
 
-/// Runs into trouble as the seed says, repairs it, and waits until all agree. Returns what was seen.
+/// Injects faults that the seed determines, repairs them, and waits until all hosts agree. Returns the record
+/// of the run.
 fn trouble(seed: u64) -> recorder::Seen {
     let mut dice = fastrand::Rng::with_seed(seed);
     let mut cluster = Cluster::new(seed);
@@ -112,7 +115,7 @@ fn trouble(seed: u64) -> recorder::Seen {
         cluster.run_for(Duration::from_millis(dice.u64(50..8_000)));
     }
     cluster.repair();
-    // By now all know all there is, and may differ only where branches have as much work.
+    // By then every host has every block, so tips differ only between branches of equal work.
     cluster.run_for(PATIENCE);
     cluster.mine(0, "the last");
     cluster.run_until_equal(4 * cluster::MAX_LATENCY);

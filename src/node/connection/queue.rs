@@ -12,13 +12,13 @@ use crate::primitives::{Hash, Transaction};
 use crate::protocol::{BlocksAnswer, CloseReason, Message};
 use crate::transport::{Outgoing, Sender, TransportError};
 
-/// The memory, in bytes, that the queued messages to one peer may take. A peer whose queue is full is disconnected. A
-/// message larger than that is queued only if the queue is empty. An answer with blocks is queued as the hashes of the
-/// blocks, which are read when they are written.
+/// The memory, in bytes, that the queued messages to one peer may take. A peer whose queue is full is
+/// disconnected. A message that is larger than the limit is queued only if the queue is empty. An answer with
+/// blocks is queued as the hashes of the blocks; each block is read from the store when it is written.
 pub(in crate::node) const MAX_QUEUE_BYTES: usize = 2 << 20;
 
-/// The memory, in bytes, that a queued message takes beside its contents: the entry in the queue, [`Outgoing`] and the
-/// frame.
+/// The memory, in bytes, that a queued message takes in addition to its contents: the entry in the queue,
+/// [`Outgoing`] and the frame.
 const OVERHEAD: usize = 512;
 
 /// How long a peer may take to read one message.
@@ -42,24 +42,24 @@ impl<T: Transaction> Queue<T> {
         (Self { items, room: Arc::new(Semaphore::new(MAX_QUEUE_BYTES)) }, receiver)
     }
 
-    /// Queues an item without waiting. Returns whether it fitted.
+    /// Queues an item without waiting. Returns whether it fits.
     pub(super) fn push(&self, item: Queued<T>) -> bool {
         #[expect(clippy::cast_possible_truncation, reason = "at most a constant far below 2^32")]
         let bytes = item.memory_size().min(MAX_QUEUE_BYTES) as u32;
         let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(bytes) else {
             return false;
         };
-        // A task that has ended has reported why.
+        // An error means that the task has ended, and has reported why.
         let _ = self.items.send((item, room));
         true
     }
 }
 
-/// What is to be sent to a peer.
+/// An item of the queue.
 #[derive(Debug)]
 pub(in crate::node) enum Queued<T> {
     Message(Outgoing<T>),
-    /// Blocks that are read from the store when they are written.
+    /// Blocks, which are read from the store when they are written.
     Blocks(BlocksAnswer<T>),
 }
 
@@ -72,7 +72,7 @@ impl<T: Transaction> Queued<T> {
     }
 }
 
-/// Writes what is queued until the driver has dropped the link.
+/// Writes the queued items until the driver drops the link.
 pub(super) async fn write<T: Transaction>(
     sender: &mut dyn Sender<T>,
     mut queued: Receiver<T>,
@@ -81,7 +81,7 @@ pub(super) async fn write<T: Transaction>(
 ) -> Result<(), CloseReason> {
     while let Some((item, _room)) = queued.recv().await {
         feed_item(sender, item, shared, incoming).await?;
-        // One flush for everything in the queue.
+        // One flush for everything that is queued.
         while let Ok((item, _room)) = queued.try_recv() {
             feed_item(sender, item, shared, incoming).await?;
         }
@@ -101,7 +101,7 @@ async fn feed_item<T: Transaction>(
         Queued::Blocks(mut answer) => {
             while let Some(message) = next_blocks(&mut answer, shared, incoming).await {
                 feed(sender, Outgoing::new(message), incoming).await?;
-                // So that at most one message of the answer is in memory.
+                // Flushed at once, so that at most one message of the answer is in memory.
                 flush(sender).await?;
             }
             Ok(())
@@ -109,7 +109,8 @@ async fn feed_item<T: Transaction>(
     }
 }
 
-/// Reads the next message of an answer under the read lock, after the connections that asked before.
+/// Reads the next message of an answer under the read lock, after the connections that queued for the permit
+/// before.
 async fn next_blocks<T: Transaction>(
     answer: &mut BlocksAnswer<T>,
     shared: &Shared<T>,
@@ -122,7 +123,7 @@ async fn next_blocks<T: Transaction>(
         blocking(|| shared.read().next_blocks(answer, |error| failures.push(error)))
     };
     for error in failures {
-        // If the driver is gone, the report is not needed.
+        // If the driver has ended, the report is not needed.
         let _ = incoming.send(Incoming::ReadFailed(error)).await;
     }
     message
@@ -132,8 +133,8 @@ async fn flush<T: Transaction>(sender: &mut dyn Sender<T>) -> Result<(), CloseRe
     in_time(sender.flush()).await?.map_err(lost)
 }
 
-/// Feeds a message, or substitutes for a message that the wire format cannot encode: after a disconnect the peer would
-/// reconnect and ask for it again.
+/// Feeds a message, or its substitutes if the wire format cannot encode it: after a disconnect the peer would
+/// reconnect and request it again.
 async fn feed<T: Transaction>(
     sender: &mut dyn Sender<T>,
     message: Outgoing<T>,
@@ -144,7 +145,7 @@ async fn feed<T: Transaction>(
         match in_time(sender.feed(&message)).await? {
             Err(TransportError::Unsendable(error)) => {
                 left.extend(substitutes(message.into_message()));
-                // If the driver is gone, the report is not needed.
+                // If the driver has ended, the report is not needed.
                 let _ = incoming.send(Incoming::Unsendable { error: Arc::new(error) }).await;
             }
             fed => fed.map_err(lost)?,
@@ -153,8 +154,8 @@ async fn feed<T: Transaction>(
     Ok(())
 }
 
-/// The substitutes for a message that cannot be sent, last first: each block in a message of its own, and `NotFound`
-/// for a block that cannot be sent either.
+/// The substitutes for a message that cannot be sent, in reverse order: each block in a message of its own,
+/// and `NotFound` for a block that cannot be sent either.
 fn substitutes<T: Transaction>(message: Message<T>) -> Vec<Outgoing<T>> {
     let substitutes = match message {
         Message::Blocks(blocks) if blocks.len() > 1 => {
@@ -194,7 +195,7 @@ mod tests {
     use crate::wire::WireError;
     use crate::{Blockchain, ChainSpec, Protocol, ProtocolConfig};
 
-    /// Notes what is done with it.
+    /// Records the calls of its methods.
     #[derive(Debug, Default)]
     struct Noting(Mutex<Vec<String>>);
 
@@ -213,7 +214,7 @@ mod tests {
         async fn close(&mut self) {}
     }
 
-    /// Cannot send the block at height 2.
+    /// A sender that cannot send the block at height 2.
     #[derive(Debug, Default)]
     struct Without2(Noting);
 
@@ -238,7 +239,7 @@ mod tests {
         async fn close(&mut self) {}
     }
 
-    /// Its peer is told what it can be, and that the rest is not here.
+    /// The peer receives every block that can be sent, and `NotFound` or the header for one that cannot.
     #[tokio::test]
     async fn what_cannot_be_sent_is_replaced() {
         let block = |height| {
@@ -264,7 +265,7 @@ mod tests {
         assert!(matches!(told.try_recv(), Ok(Incoming::Unsendable { .. })));
     }
 
-    /// What a node shares that has this chain and does nothing.
+    /// The shared part of a node that has this chain and runs no tasks.
     fn shared(chain: Blockchain<String>) -> Shared<String> {
         let start = Timestamp::from_millis(1_800_000_000_000);
         let protocol = Protocol::with_chain(chain, ProtocolConfig::default(), start).unwrap();
@@ -296,7 +297,7 @@ mod tests {
         assert_eq!(room.available_permits(), MAX_QUEUE_BYTES, "what is written takes up no room");
     }
 
-    /// The queue is bounded by what its messages take up in memory, whatever they say.
+    /// The limit counts the bytes of memory of a message, independent of its contents.
     #[rstest]
     #[case::small(Message::Ping(1), 0)]
     #[case::headers(Message::Headers(vec![Header::from_bytes(&[0; Header::LEN]); 2_000]), 2_000 * size_of::<Header>())]
@@ -311,7 +312,7 @@ mod tests {
         assert_eq!(pushed.count(), MAX_QUEUE_BYTES / (OVERHEAD + size_of::<Message>() + held));
     }
 
-    /// Tells of what it is fed, and is done with it when it is permitted to.
+    /// Reports each message that it is fed, and finishes a flush only when it has a permit.
     #[derive(Debug)]
     struct Slow {
         fed: mpsc::UnboundedSender<Message>,
@@ -333,7 +334,7 @@ mod tests {
         async fn close(&mut self) {}
     }
 
-    /// A peer that asks for the largest blocks and reads nothing has one message of them made, and no more.
+    /// A peer that requests the largest blocks and does not read causes only one message to be built.
     #[tokio::test]
     async fn blocks_are_read_when_those_before_are_on_their_way() {
         let spec =
@@ -371,7 +372,7 @@ mod tests {
             assert!(told.try_recv().is_err(), "goes on before that is on its way");
             permits.add_permits(1);
         }
-        // The flush of all that was queued.
+        // For the flush at the end of the queue.
         permits.add_permits(1);
         assert_eq!(told.recv().await, None);
         task.await.unwrap().unwrap();

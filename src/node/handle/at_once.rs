@@ -1,4 +1,4 @@
-//! Mining without a thread, for simulations: the time that a thread takes is not simulated.
+//! Mining without a thread, for simulations: a simulation cannot account for the time that a thread takes.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::node::driver::Command;
 use crate::primitives::{Address, Transaction};
 
 impl<T: Transaction> NodeHandle<T> {
-    /// Finds a block on top of the present tip before anything else happens, and has it taken in like any other.
+    /// Mines a block on top of the current tip in this call, and submits it to the driver.
     pub(in super::super) async fn mine_at_once(&self, data: Option<Vec<T>>) {
         let template = {
             let now = self.shared.clock.now();

@@ -1,4 +1,4 @@
-//! The calls that wait, for threads outside the runtime. Nothing but their names is new.
+//! Blocking variants of the async calls, for threads outside the runtime.
 
 use core::time::Duration;
 use std::sync::Arc;

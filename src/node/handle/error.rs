@@ -1,4 +1,4 @@
-//! Why a call of a handle comes to nothing.
+//! The errors of a handle's calls.
 
 use core::time::Duration;
 
@@ -14,14 +14,14 @@ use crate::transport::TransportError;
 #[error("the node has stopped")]
 pub struct Stopped;
 
-/// Why a transaction was not taken.
+/// Why a transaction was not submitted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SubmitError {
-    /// The mempool refuses it.
+    /// The mempool refuses the transaction.
     #[error(transparent)]
     Mempool(#[from] MempoolError),
-    /// Peers could not read it: one of the transport's formats cannot carry it.
+    /// Peers could not read the transaction: one of the transport's formats cannot encode it.
     #[error("peers could not read such a transaction: {0}")]
     Unsendable(#[source] TransportError),
     /// The node has stopped.
@@ -33,13 +33,13 @@ pub enum SubmitError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PeerError {
-    /// It is no address of the node's transport.
+    /// The node's transport cannot dial the address.
     #[error(transparent)]
     Address(#[from] TransportError),
-    /// It is added already, or there are too many.
+    /// The address is added already, its host is banned, or too many addresses are added.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// The node was built without a transport, so it reaches nobody.
+    /// The node was built without a transport, so it has no peers.
     #[error("the node has no transport to reach peers with")]
     NoTransport,
     /// The node has stopped.
@@ -51,20 +51,20 @@ pub enum PeerError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MineError {
-    /// A block with these transactions would break a rule, or the store cannot keep one.
+    /// A block with these transactions would break a consensus rule, or the store cannot write it.
     #[error(transparent)]
     Refused(#[from] BlockError),
-    /// The block would reach nobody: it does not fit into a frame of the node's transport.
+    /// No peer could receive the block: the transport cannot encode it in one of its frames.
     #[error("peers could not be told of such a block: {0}")]
     Unsendable(#[source] TransportError),
-    /// The clock is behind the chain: every node would refuse a block that is mined now, with a timestamp after those
-    /// of the blocks before it, as too far ahead of the time.
+    /// The clock is behind the chain. A block must have a later timestamp than the blocks before it, and
+    /// every node with this clock would refuse such a timestamp as too far in the future.
     #[error("the clock is behind the chain: by this clock a block can be mined in {}", Span(*.retry_in))]
     ClockBehind {
         /// How long until a block can be mined, unless the clock is set.
         retry_in: Duration,
     },
-    /// Too many callers wait for a block already.
+    /// Too many mining requests are queued already.
     #[error("too many mining requests: {limit} are waiting already")]
     Busy {
         /// The limit.

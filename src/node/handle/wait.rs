@@ -1,5 +1,6 @@
-//! Waiting for something to be so, each with a variant that ends at a deadline. A change of the node wakes whoever waits,
-//! who then looks at the chain and the mempool under one lock, so that nothing is missed and nothing is seen half done.
+//! Waiting for a condition, each with a variant that has a time limit. A change of the node wakes the waiting
+//! task, which evaluates its condition on the chain and the mempool under one lock, so that it misses no
+//! change and sees no partial one.
 
 mod search;
 
@@ -18,19 +19,19 @@ use crate::store::StoreError;
 use search::{Search, Step};
 
 impl<T: Transaction> NodeHandle<T> {
-    /// Waits until the chain is as `predicate` wants it. The predicate is called after every change, under
-    /// the same lock as [`chain`](Self::chain), so it must not call a method of a handle.
+    /// Waits until `predicate` returns true for the chain. The predicate is called at once and after every
+    /// change, under the lock of [`chain`](Self::chain), so it must not call a method of a handle.
     ///
     /// Cancel-safe.
     ///
     /// # Errors
     ///
-    /// [`Stopped`], when the node stops first.
+    /// [`Stopped`], if the node stops first.
     pub async fn wait_for(&self, predicate: impl Fn(&Blockchain<T>) -> bool) -> Result<(), Stopped> {
         self.wait(|protocol| predicate(protocol.chain())).await
     }
 
-    /// [`wait_for`](Self::wait_for), no longer than `limit`. With a limit of zero it looks once.
+    /// [`wait_for`](Self::wait_for) for at most `limit`. A limit of zero checks once.
     ///
     /// Cancel-safe.
     ///
@@ -47,18 +48,18 @@ impl<T: Transaction> NodeHandle<T> {
         })
     }
 
-    /// Waits until `count` peers or more have introduced themselves.
+    /// Waits until at least `count` peers have completed the handshake.
     ///
     /// Cancel-safe.
     ///
     /// # Errors
     ///
-    /// [`Stopped`], when the node stops first.
+    /// [`Stopped`], if the node stops first.
     pub async fn wait_for_peers(&self, count: usize) -> Result<(), Stopped> {
         self.wait(|protocol| protocol.peer_count() >= count).await
     }
 
-    /// [`wait_for_peers`](Self::wait_for_peers), no longer than `limit`. With a limit of zero it looks once.
+    /// [`wait_for_peers`](Self::wait_for_peers) for at most `limit`. A limit of zero checks once.
     ///
     /// Cancel-safe.
     ///
@@ -72,18 +73,18 @@ impl<T: Transaction> NodeHandle<T> {
         })
     }
 
-    /// Waits until `count` transactions or more are pending.
+    /// Waits until at least `count` transactions are pending.
     ///
     /// Cancel-safe.
     ///
     /// # Errors
     ///
-    /// [`Stopped`], when the node stops first.
+    /// [`Stopped`], if the node stops first.
     pub async fn wait_for_pending(&self, count: usize) -> Result<(), Stopped> {
         self.wait(|protocol| protocol.mempool().len() >= count).await
     }
 
-    /// [`wait_for_pending`](Self::wait_for_pending), no longer than `limit`. With a limit of zero it looks once.
+    /// [`wait_for_pending`](Self::wait_for_pending) for at most `limit`. A limit of zero checks once.
     ///
     /// Cancel-safe.
     ///
@@ -97,11 +98,12 @@ impl<T: Transaction> NodeHandle<T> {
         })
     }
 
-    /// Waits until a transaction is in the best chain and its block is at least `depth` blocks deep: 1 is the tip. Returns
-    /// the block. A transaction that a reorganisation makes pending again, or puts into another block, is waited for on.
+    /// Waits until a transaction is in the best chain and its block is at least `depth` blocks deep, and
+    /// returns the block. The tip has depth 1. If a reorganisation makes the transaction pending again or
+    /// moves it to another block, the wait continues.
     ///
-    /// A transaction that is not pending is looked for in the last 1,000 blocks, of which each is read once, without the
-    /// bodies that were pruned. Afterwards each new block is looked through once.
+    /// If the transaction is not pending, the last 1,000 blocks are searched for it. Each is read once;
+    /// pruned bodies are skipped. After that, each new block is searched once.
     ///
     /// Cancel-safe.
     ///
@@ -112,14 +114,14 @@ impl<T: Transaction> NodeHandle<T> {
         self.search(&mut Search::new(id, depth)).await
     }
 
-    /// [`wait_for_transaction`](Self::wait_for_transaction), no longer than `limit`.
+    /// [`wait_for_transaction`](Self::wait_for_transaction) for at most `limit`.
     ///
     /// Cancel-safe.
     ///
     /// # Errors
     ///
-    /// As for [`wait_for_transaction`](Self::wait_for_transaction), and [`WaitError::Deadline`] with the depth of the
-    /// transaction's block.
+    /// As for [`wait_for_transaction`](Self::wait_for_transaction), and [`WaitError::Deadline`] with the
+    /// depth of the transaction's block.
     pub async fn wait_for_transaction_timeout(
         &self,
         id: Hash,
@@ -146,7 +148,7 @@ impl<T: Transaction> NodeHandle<T> {
     async fn search(&self, search: &mut Search<T>) -> Result<Arc<Block<T>>, WaitError> {
         let mut changes = self.shared.changes.clone();
         loop {
-            // One block at a time, so that the node is not kept from the write lock.
+            // One block per lock, so that the search does not keep the node from the write lock.
             let step = search.step(&self.shared.read());
             if let Err(WaitError::Store(error)) = &step {
                 self.report_read_failure(error);
@@ -159,8 +161,8 @@ impl<T: Transaction> NodeHandle<T> {
         }
     }
 
-    /// The outcome of a future, or `None` after `limit`. The timer is one of the node's runtime, so that any executor may
-    /// poll it.
+    /// The outcome of a future, or `None` after `limit`. The timer belongs to the node's runtime, so that any
+    /// executor may poll the future.
     async fn in_time<R, E>(
         &self,
         limit: Duration,
@@ -177,30 +179,30 @@ impl<T: Transaction> NodeHandle<T> {
     }
 }
 
-/// Why a wait ended without what was waited for.
+/// Why a wait ended without its condition.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WaitError {
-    /// The time is over.
+    /// The time limit has passed.
     #[error("not within {}: {reached}", Span(*.limit))]
     Deadline {
-        /// How long it was waited for.
+        /// The time limit.
         limit: Duration,
-        /// What there is instead.
+        /// What was reached by then.
         reached: WaitProgress,
     },
-    /// The transaction is neither pending nor in the last blocks: it was never submitted, its block is deeper, or it was
-    /// dropped before.
+    /// The transaction is neither pending nor in the last blocks: it was never submitted, its block is
+    /// deeper, or it was dropped before the wait began.
     #[error("transaction {id} is neither pending nor in the last {searched} blocks")]
     Unknown {
         /// The transaction's id.
         id: Hash,
-        /// How many blocks at the end of the chain were looked through.
+        /// How many blocks at the end of the best chain were searched.
         searched: u64,
     },
-    /// The transaction was pending, or in a block that left the best chain, and is neither pending nor in the best chain any
-    /// more. An [`Event::TransactionsRemoved`](crate::Event::TransactionsRemoved) says why. A peer that has the transaction
-    /// may still mine it.
+    /// The transaction was pending, or in a block that was disconnected, and is neither pending nor in the
+    /// best chain. An [`Event::TransactionsRemoved`](crate::Event::TransactionsRemoved) has the reason. A
+    /// peer that has the transaction may still mine it.
     #[error("transaction {id} was dropped without being mined")]
     Dropped {
         /// The transaction's id.
@@ -214,31 +216,31 @@ pub enum WaitError {
     Stopped(#[from] Stopped),
 }
 
-/// What there was when the time to wait was over.
+/// What a wait had reached at its time limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WaitProgress {
-    /// The chain, which is not as it was wanted, has this height.
+    /// The height of the chain, which does not satisfy the predicate.
     Height(u64),
-    /// Peers have introduced themselves, too few.
+    /// Too few peers have completed the handshake.
     Peers {
-        /// How many.
+        /// The number of peers.
         got: usize,
-        /// How many were waited for.
+        /// The number that was waited for.
         expected: usize,
     },
-    /// Transactions are pending, too few.
+    /// Too few transactions are pending.
     Pending {
-        /// How many.
+        /// The number of pending transactions.
         got: usize,
-        /// How many were waited for.
+        /// The number that was waited for.
         expected: usize,
     },
     /// The block of a transaction is not deep enough.
     Depth {
-        /// How deep it is: 1 at the tip, and 0 if the transaction is pending.
+        /// The depth of the block: 1 at the tip, and 0 if the transaction is in no block of the best chain.
         got: u64,
-        /// How deep it was to be.
+        /// The depth that was waited for.
         expected: u64,
     },
 }

@@ -1,4 +1,4 @@
-//! Hosts with a node each, and a hand on the network between them.
+//! Simulated hosts with one node each, and control over the network between them.
 
 use core::time::Duration;
 use std::sync::{Arc, Mutex};
@@ -19,23 +19,23 @@ pub(super) const MIN_LATENCY: Duration = Duration::from_millis(10);
 
 pub(super) const MAX_LATENCY: Duration = Duration::from_millis(100);
 
-/// How exactly the simulated clock goes.
+/// The resolution of the simulated clock.
 const TICK: Duration = Duration::from_millis(10);
 
 /// Longer than any test runs.
 const END: Duration = Duration::from_secs(60 * 60);
 
-/// When the simulation begins: later than the genesis, and always the same.
+/// The time at which every simulation begins, after the genesis block's timestamp.
 const BEGIN: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
-/// Hosts in a simulation, each of which keeps a connection to all others.
+/// Simulated hosts, each of which keeps a connection to all others.
 pub(super) struct Cluster {
     simulation: Sim<'static>,
     record: Arc<Mutex<Seen>>,
     desks: Vec<Arc<Mutex<Desk>>>,
 }
 
-/// How the test reaches into a host.
+/// The test's access to a host.
 #[derive(Debug, Default)]
 struct Desk {
     node: Option<NodeHandle>,
@@ -53,7 +53,7 @@ fn name(host: usize) -> String {
     format!("host-{host}")
 }
 
-/// The ends of all links between these hosts and those hosts.
+/// The links from the hosts that `of` selects to those that `to` selects.
 fn links(of: impl Fn(usize) -> bool, to: impl Fn(usize) -> bool) -> Vec<(String, String)> {
     let ends = (0..HOSTS).flat_map(|one| (0..HOSTS).map(move |other| (one, other)));
     let ends = ends.filter(|(one, other)| one != other && of(*one) && to(*other));
@@ -65,7 +65,7 @@ fn address(host: usize) -> PeerAddr {
 }
 
 impl Cluster {
-    /// Starts all hosts, on a network that behaves as the seed says.
+    /// Starts all hosts, on a network whose behaviour the seed determines.
     pub(super) fn new(seed: u64) -> Self {
         eprintln!("seed {seed}");
         let mut simulation = turmoil::Builder::new()
@@ -92,7 +92,7 @@ impl Cluster {
         }
     }
 
-    /// Runs until all chains end with the same block, for so long at most. Returns how long it took.
+    /// Runs until all chains have one tip, for at most `patience`. Returns how long it took.
     pub(super) fn run_until_equal(&mut self, patience: Duration) -> Duration {
         let begin = self.simulation.elapsed();
         loop {
@@ -133,28 +133,28 @@ impl Cluster {
         self.simulation.step().unwrap();
     }
 
-    /// Loses everything between the hosts below this one and the others.
+    /// Drops all traffic between the hosts below this one and the others.
     pub(super) fn split(&self, at: usize) {
         for (one, other) in links(|host| host < at, |host| host >= at) {
             self.simulation.partition(one, other);
         }
     }
 
-    /// Holds up everything between this host and the others.
+    /// Delays all traffic between this host and the others.
     pub(super) fn hold(&self, host: usize) {
         for (one, other) in links(|one| one == host, |_| true) {
             self.simulation.hold(one, other);
         }
     }
 
-    /// Lets go what was held up.
+    /// Delivers the delayed traffic.
     pub(super) fn release(&self, host: usize) {
         for (one, other) in links(|one| one == host, |_| true) {
             self.simulation.release(one, other);
         }
     }
 
-    /// Has all links work again.
+    /// Repairs all links.
     pub(super) fn repair(&self) {
         for (one, other) in links(|_| true, |_| true) {
             self.simulation.release(one.as_str(), other.as_str());
@@ -162,8 +162,9 @@ impl Cluster {
         }
     }
 
-    /// A power failure: nobody is told. Cut off first also because tokio drops the tasks of a runtime in an order that
-    /// depends on how many tasks the process has started before, and with it would go the order of the goodbyes.
+    /// Simulates a power failure: peers receive no goodbye. The links are cut first, also because tokio drops
+    /// the tasks of a runtime in an order that depends on how many tasks the process started before, and the
+    /// order of the goodbyes would depend on that.
     pub(super) fn crash(&mut self, host: usize) {
         for (one, other) in links(|one| one == host, |_| true) {
             self.simulation.partition(one, other);
@@ -173,7 +174,7 @@ impl Cluster {
         (desk.node, desk.orders) = (None, None);
     }
 
-    /// Starts a host again, which has forgotten everything.
+    /// Restarts a host, which has lost all data.
     pub(super) fn restart(&mut self, host: usize) {
         self.simulation.bounce(name(host));
         for (one, other) in links(|one| one == host, |_| true) {
@@ -186,7 +187,7 @@ impl Cluster {
     }
 }
 
-/// What runs on a host, for as long as it does.
+/// The software of a host, from its start to its crash.
 async fn run(host: usize, seed: u64, desk: Arc<Mutex<Desk>>, recorder: Recorder) -> turmoil::Result {
     let (sender, mut orders) = mpsc::unbounded_channel();
     let start = {

@@ -1,5 +1,4 @@
-//! Writes down what nodes see: every message that a peer sent, with the time at which it came. A transport around
-//! another.
+//! Records what nodes receive: every message of a peer with its time. A transport that wraps another one.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +9,7 @@ use crate::primitives::Hash;
 use crate::protocol::{Message, PeerAddr, Reach};
 use crate::transport::{Connection, Listener, Receiver, Sender, Transport, TransportError};
 
-/// What was seen, in the order in which it was.
+/// The record of a run, in order.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Seen(pub(super) Vec<String>);
 
@@ -29,7 +28,7 @@ impl Seen {
     }
 }
 
-/// A host's hand in the record of all.
+/// Adds the lines of one host to the record of all hosts.
 #[derive(Clone, Debug)]
 pub(super) struct Recorder {
     host: usize,

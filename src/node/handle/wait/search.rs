@@ -1,4 +1,4 @@
-//! A transaction that is looked for in the best chain, block by block. No clock, no waiting.
+//! The search for a transaction in the best chain, block by block. It reads no clock and never waits.
 
 use std::sync::Arc;
 
@@ -7,32 +7,32 @@ use crate::primitives::{Block, Hash, Transaction};
 use crate::protocol::Protocol;
 use crate::store::StoreError;
 
-/// How many blocks at the end of the chain are looked through for a transaction that is not pending: there is no index
-/// of transactions, and each block is read from the store.
+/// How many blocks at the end of the chain are searched for a transaction that is not pending. There is no
+/// transaction index, so each block is read from the store.
 pub(super) const SEARCHED_BLOCKS: u64 = 1_000;
 
-/// Where the search has come to.
+/// The progress of a search.
 #[derive(Debug)]
 pub(super) struct Search<T> {
     id: Hash,
     depth: u64,
-    /// The height and the hash of the last block that was looked through.
+    /// The height and the hash of the last block that was searched.
     seen: Option<(u64, Hash)>,
-    /// The block of the transaction, not above `seen`.
+    /// The block with the transaction, at or below the height of `seen`.
     found: Option<Arc<Block<T>>>,
     /// Whether the transaction was pending or in the best chain.
     was_there: bool,
     reached: u64,
 }
 
-/// What to do next.
+/// What the caller of [`Search::step`] does next.
 #[derive(Debug)]
 pub(super) enum Step<T> {
     /// The block is deep enough.
     Done(Arc<Block<T>>),
-    /// There are more blocks to look through.
+    /// There are more blocks to search.
     More,
-    /// Nothing changes before the node does.
+    /// The result cannot change before the node does.
     Wait,
 }
 
@@ -41,12 +41,13 @@ impl<T: Transaction> Search<T> {
         Self { id, depth, seen: None, found: None, was_there: false, reached: 0 }
     }
 
-    /// How deep the block was when it was last looked at: 1 at the tip, and 0 if the transaction is pending.
+    /// The depth of the block at the last step: 1 at the tip, and 0 if the transaction is in no block of the
+    /// best chain.
     pub(super) const fn reached(&self) -> u64 {
         self.reached
     }
 
-    /// Looks through at most one block.
+    /// Searches at most one block.
     pub(super) fn step(&mut self, protocol: &Protocol<T>) -> Result<Step<T>, WaitError> {
         let (chain, mempool) = (protocol.chain(), protocol.mempool());
         let tip = (chain.height(), *chain.tip().hash());
@@ -88,8 +89,8 @@ impl<T: Transaction> Search<T> {
         Ok(Step::Wait)
     }
 
-    /// The last block that was looked through and is on the best chain: `seen` or an ancestor of it. `None` if the branch
-    /// that was left is not known any more.
+    /// The last searched block that is on the best chain: `seen` or an ancestor of it. `None` if the chain
+    /// does not know the abandoned branch any more.
     fn common(
         &mut self,
         (mut height, mut hash): (u64, Hash),
@@ -109,7 +110,7 @@ impl<T: Transaction> Search<T> {
         Ok(Some((height, hash)))
     }
 
-    /// The block of the best chain at this height if it has the transaction.
+    /// The block of the best chain at this height, if it contains the transaction.
     fn look(
         &self,
         height: u64,
@@ -121,7 +122,7 @@ impl<T: Transaction> Search<T> {
             return Ok(None);
         }
         let block = chain.block_at(height)?;
-        // What was imported has an encoding.
+        // A block that was imported can be encoded.
         let has_it = |block: &Arc<Block<T>>| block.digest().is_ok_and(|digest| digest.ids.contains(&self.id));
         Ok(block.filter(has_it))
     }

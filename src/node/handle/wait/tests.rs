@@ -8,7 +8,7 @@ use crate::{
     ChainSpec, CompactTarget, Context, MempoolError, Node, Rejected, RemovalReason, Retarget, Timestamp,
 };
 
-/// Spends a coin, which can be done once.
+/// A transaction that spends a coin, which is possible once per coin.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Spend {
     coin: u32,
@@ -41,7 +41,7 @@ fn start() -> Protocol<Spend> {
     Protocol::new(spec(), ProtocolConfig::default().with_seed(1))
 }
 
-/// Mines a block on top of a chain of its own.
+/// Mines a block on a separate chain.
 fn mine(chain: &mut Blockchain<Spend>, data: Vec<Spend>) -> Arc<Block<Spend>> {
     let block = Arc::new(chain.template(data, NOW.wall).unwrap().mine().unwrap());
     let _ = chain.import(Arc::clone(&block), NOW.wall).unwrap();
@@ -65,7 +65,8 @@ fn removed(node: &mut Protocol<Spend>) -> Vec<Vec<(Hash, String)>> {
     removed
 }
 
-/// Steps until the search ends or has to wait, and how many blocks that took.
+/// Steps until the search ends or has to wait. Returns the result and the number of blocks that were
+/// searched.
 fn run(search: &mut Search<Spend>, node: &Protocol<Spend>) -> (Result<Option<Hash>, WaitError>, u32) {
     for steps in 0.. {
         match search.step(node) {
@@ -95,7 +96,7 @@ fn a_transaction_is_followed_from_the_mempool_to_its_depth() {
         extend(&mut node, vec![]);
     }
     assert_eq!(run(&mut search, &node), (Ok(Some(*block.hash())), 0), "no block after it is looked through");
-    // One that asks later finds it as well.
+    // A wait that begins later finds the transaction as well.
     assert_eq!(run(&mut Search::new(id, 0), &node).0, Ok(Some(*block.hash())));
     let (late, steps) = run(&mut Search::new(id, 4), &node);
     assert!(late == Ok(None) && steps <= 24, "{late:?} after {steps} blocks");
@@ -124,7 +125,7 @@ fn a_reorganisation_is_survived() {
     extend(&mut node, vec![spend(1, "a")]);
     let mut search = Search::new(id, 3);
     assert_eq!((run(&mut search, &node).0, search.reached()), (Ok(None), 1));
-    // Another branch, in which it is not mined yet.
+    // A branch without the transaction.
     for _ in 0..2 {
         let block = mine(&mut theirs, vec![]);
         node.mined(&block, NOW).unwrap();
@@ -133,7 +134,7 @@ fn a_reorganisation_is_survived() {
     assert_eq!((run(&mut search, &node).0, search.reached()), (Ok(None), 0));
     let block = extend(&mut node, vec![spend(1, "a")]);
     assert_eq!((run(&mut search, &node).0, search.reached()), (Ok(None), 1));
-    // And one in which it is, in another block.
+    // A branch that has the transaction in another block.
     let again = mine(&mut theirs, vec![spend(1, "a"), spend(2, "b")]);
     for block in [again.clone(), mine(&mut theirs, vec![]), mine(&mut theirs, vec![])] {
         node.mined(&block, NOW).unwrap();
@@ -147,7 +148,7 @@ fn a_reorganisation_is_survived() {
 fn a_transaction_that_no_longer_applies_is_dropped_with_one_event() {
     let mut node = start();
     let mut theirs = Blockchain::<Spend>::new(spec());
-    // In a block that leaves the best chain, and pending.
+    // One transaction is in a block that is disconnected, one is pending.
     let mined = node.submit(spend(1, "a"), NOW).unwrap();
     extend(&mut node, vec![spend(1, "a")]);
     let pending = node.submit(spend(2, "a"), NOW).unwrap();
@@ -182,7 +183,8 @@ fn what_is_evicted_is_said_with_what_depended_on_it() {
     config.mempool = config.mempool.with_max_transactions(2);
     let mut node = Protocol::<Spend>::new(spec(), config);
     let mut theirs = Blockchain::<Spend>::new(spec());
-    // A reorganisation makes two pending again, and there is no room for the one that is.
+    // A reorganisation makes two transactions pending again, and the third is evicted because the mempool is
+    // full.
     let ids = [1, 2, 3].map(|coin| {
         let id = node.submit(spend(coin, "a"), NOW).unwrap();
         if coin == 2 {
@@ -221,7 +223,7 @@ async fn a_deadline_says_what_there_is_instead() {
     let block = node.mine_pending().await.unwrap();
     let depth = node.wait_for_transaction_timeout(id, 2, limit).await.unwrap_err();
     assert_eq!(depth.to_string(), "not within 5 s: the depth is 1 of 2");
-    // What is so already is seen without time.
+    // A condition that holds already is seen even with a limit of zero.
     assert_eq!(node.wait_for_timeout(|chain| chain.height() == 1, Duration::ZERO).await, Ok(()));
     assert_eq!(node.wait_for_transaction_timeout(id, 1, Duration::ZERO).await, Ok(Arc::clone(&block)));
     let waits = tokio::spawn({
@@ -255,7 +257,7 @@ async fn whoever_subscribes_before_the_start_is_told_of_what_was_not_restored() 
     ];
     node.shutdown().await;
     store.flip_bit(Table::Mempool, ids[2].as_bytes(), 8 * 9).unwrap();
-    // Another program extends the chain and leaves the mempool as it is.
+    // Another program extends the chain and does not update the mempool.
     let mut chain =
         Blockchain::<Spend>::open(spec(), crate::ChainConfig::default(), Box::new(store.clone())).unwrap();
     mine(&mut chain, vec![spend(1, "thief")]);
