@@ -1,8 +1,9 @@
-//! L4: how messages reach a peer. A [`Transport`] listens and dials, a [`Connection`] splits into a [`Sender`]
-//! and a [`Receiver`]. Knows nothing of blocks, of the protocol's rules or of what a message means.
+//! L4: how messages reach a peer. A [`Transport`] listens and dials, a [`Connection`] splits into a
+//! [`Sender`] and a [`Receiver`]. This layer knows nothing of blocks, of the protocol's rules or of the
+//! meaning of a message.
 //!
-//! All traits are dyn-compatible, so an application chooses its transport at run time. To bring your own,
-//! implement the five of them and run the public suite `hashloom::testing::transport` over them.
+//! All traits are dyn-compatible, so an application can choose its transport at run time. A custom transport
+//! implements the five traits and runs the public test suite `hashloom::testing::transport`.
 
 mod error;
 mod memory;
@@ -36,20 +37,22 @@ use crate::protocol::{Message, PeerAddr, Reach};
 
 /// A way to reach peers.
 ///
-/// It may refuse a message that is larger than [`limits::max_frame_bytes`](crate::limits::max_frame_bytes) says for
-/// its kind, and a first message on a connection beyond [`limits::MAX_HELLO_BYTES`](crate::limits::MAX_HELLO_BYTES).
+/// A transport may refuse a message that is larger than
+/// [`limits::max_frame_bytes`](crate::limits::max_frame_bytes) for its kind, and a first message of a
+/// connection that is larger than [`limits::MAX_HELLO_BYTES`](crate::limits::MAX_HELLO_BYTES).
 #[async_trait]
 pub trait Transport<T: Transaction = String>: Debug + Send + Sync + 'static {
-    /// Whether an address could be a peer's that this transport dials, without using it: a wrong one is refused where
-    /// it is given instead of being dialled for ever, and is not believed where a peer names it.
+    /// Checks, without any I/O, whether this transport could dial an address. A bad address is rejected when
+    /// it is configured, instead of being dialled again and again, and is ignored when a peer advertises it.
     ///
     /// # Errors
     ///
     /// [`TransportError::BadAddress`].
     fn check_address(&self, address: &PeerAddr) -> Result<(), TransportError>;
 
-    /// Whether this message could be sent to every peer, in each form that it may take on the way, and is read there as
-    /// an equal one. A node asks before it takes a transaction and before it mines a block.
+    /// Checks whether this message could be sent to every peer, in each wire format of the transport, and
+    /// whether it would be decoded as an equal message. A node calls this before it accepts a transaction and
+    /// before it mines a block.
     ///
     /// Provided: every message can be sent.
     ///
@@ -65,66 +68,68 @@ pub trait Transport<T: Transaction = String>: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`TransportError::BadAddress`], [`TransportError::AddressInUse`] and what else keeps an address from
-    /// being listened at.
+    /// [`TransportError::BadAddress`], [`TransportError::AddressInUse`], and any other error that prevents
+    /// listening.
     async fn listen(&self, address: &PeerAddr) -> Result<Box<dyn Listener<T>>, TransportError>;
 
-    /// Opens a connection to a peer. Takes bounded time. Dropping the future cancels the attempt.
+    /// Opens a connection to a peer, in bounded time. Dropping the future cancels the attempt.
     ///
-    /// A transport that resolves host names connects to no network address that `reach` does not permit.
+    /// A transport that resolves host names must not connect to a network address that `reach` does not
+    /// permit.
     ///
     /// # Errors
     ///
-    /// Whatever keeps the connection from being made, naming the address.
+    /// Any error that prevents the connection; it names the address.
     async fn dial(&self, address: &PeerAddr, reach: Reach) -> Result<Box<dyn Connection<T>>, TransportError>;
 }
 
-/// Takes connections that peers open. Dropping it stops listening and frees the address; connections that
-/// were accepted live on.
+/// Accepts connections of peers. Dropping the listener stops listening and releases the address; accepted
+/// connections stay open.
 #[async_trait]
 pub trait Listener<T: Transaction = String>: Debug + Send {
-    /// Where it listens; with the real port where port 0 was asked for.
+    /// The address at which the transport listens. If port 0 was configured, the address has the port that
+    /// was assigned.
     fn local_addr(&self) -> &PeerAddr;
 
-    /// Waits for the next connection that is ready for use. A peer whose handshake fails is not seen here.
+    /// Waits for the next connection that is ready for use. A peer whose handshake fails is never returned.
     ///
     /// Cancel-safe: no connection is lost when the future is dropped.
     ///
     /// # Errors
     ///
-    /// Only what ends the listener for good.
+    /// Only an error after which the listener cannot accept any more.
     async fn accept(&mut self) -> Result<Box<dyn Connection<T>>, TransportError>;
 }
 
-/// An open connection. Dropping it, or both its halves, ends it without a goodbye.
+/// An open connection. Dropping it, or both its halves, closes it without a goodbye.
 pub trait Connection<T: Transaction = String>: Debug + Send {
     /// The address that was dialled, or the one that the connection came from.
     fn remote_addr(&self) -> &PeerAddr;
 
-    /// Takes the two directions apart, each to a task of its own.
+    /// Splits the connection into its two directions, so that each can be used by a task of its own.
     fn split(self: Box<Self>) -> (Box<dyn Sender<T>>, Box<dyn Receiver<T>>);
 }
 
 /// The sending half of a connection.
 ///
-/// Messages arrive in the order in which they were fed, or the connection ends. Several that wait are best
-/// sent with one [`feed`](Self::feed) each and one [`flush`](Self::flush).
+/// Messages arrive in the order in which they were fed, or the connection ends. To send several messages,
+/// call [`feed`](Self::feed) for each and [`flush`](Self::flush) once.
 #[async_trait]
 pub trait Sender<T: Transaction = String>: Debug + Send {
-    /// Takes one message, which may wait in a buffer until [`flush`](Self::flush). Waits while the buffer is
-    /// full, which is as long as the peer reads nothing.
+    /// Accepts one message, which may stay in a buffer until [`flush`](Self::flush). Waits while the buffer
+    /// is full because the peer does not read.
     ///
-    /// Cancel-safe: a message is taken whole or not at all.
+    /// Cancel-safe: a message is accepted completely or not at all.
     ///
     /// # Errors
     ///
-    /// [`TransportError::Unsendable`] where the message has no form on this transport: the connection is as
-    /// good as before. Every other error ends the connection.
+    /// [`TransportError::Unsendable`] if the transport cannot encode the message: the connection is not
+    /// affected. Every other error ends the connection.
     async fn feed(&mut self, message: &Outgoing<T>) -> Result<(), TransportError>;
 
-    /// Hands everything that was fed to the network. Waits as long as the peer reads nothing.
+    /// Writes all buffered messages to the network. Waits while the peer does not read.
     ///
-    /// Cancel-safe: what is not handed over yet stays in the buffer.
+    /// Cancel-safe: messages that are not written yet stay in the buffer.
     ///
     /// # Errors
     ///
@@ -135,32 +140,33 @@ pub trait Sender<T: Transaction = String>: Debug + Send {
     ///
     /// # Errors
     ///
-    /// Those of the two.
+    /// The errors of both.
     async fn send(&mut self, message: &Outgoing<T>) -> Result<(), TransportError> {
         self.feed(message).await?;
         self.flush().await
     }
 
-    /// Flushes, says goodbye in the transport's own way and waits, for a bounded time, until the peer has had
-    /// the chance to read it all. Works also after [`TransportError::Malformed`]. The receiving half of this
-    /// side ends with `None`; what the peer sends from now on is not read.
+    /// Flushes, says goodbye as the transport defines it, and waits, for a bounded time, until the peer has
+    /// had the chance to read everything. Works after [`TransportError::Malformed`] as well. The receiving
+    /// half of this side then returns `None`; messages that the peer sends later are not read.
     ///
-    /// Failures are not reported: the connection is over either way. Dropping the future ends the connection
-    /// without further waiting once both halves are dropped.
+    /// Failures are not reported, because the connection ends in any case. If the future is dropped, the
+    /// connection ends without further waiting as soon as both halves are dropped.
     async fn close(&mut self);
 }
 
 /// The receiving half of a connection.
 #[async_trait]
 pub trait Receiver<T: Transaction = String>: Debug + Send {
-    /// Waits for the next message; `None` when the connection ended in an orderly way. After `None` or an
-    /// error there is nothing more to come.
+    /// Waits for the next message; `None` when the connection was closed in an orderly way. After `None` or
+    /// an error no further message arrives.
     ///
     /// Cancel-safe: no message is lost when the future is dropped.
     ///
     /// # Errors
     ///
-    /// [`TransportError::Malformed`] for what is no message: the peer is at fault, and the sending half still
-    /// works, to tell it so. Every other error is the loss of the connection.
+    /// [`TransportError::Malformed`] for input that is not a valid message: the peer is at fault, and the
+    /// sending half can still be used, for example to tell the peer so. Every other error means that the
+    /// connection is lost.
     async fn recv(&mut self) -> Result<Option<Message<T>>, TransportError>;
 }

@@ -1,4 +1,4 @@
-//! What can go wrong between two nodes, one variant per cause.
+//! The errors of transports, one variant per cause.
 
 use core::error::Error;
 use core::net::IpAddr;
@@ -9,43 +9,43 @@ use crate::primitives::Span;
 use crate::protocol::{HostError, PeerAddr};
 use crate::wire::WireError;
 
-/// Why a transport could not do what it was asked to.
+/// Why a transport could not perform an operation.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TransportError {
-    /// The address is none of this transport's.
+    /// The address is not valid for this transport.
     #[error("bad address {address}: {problem}")]
     BadAddress {
         /// The address.
         address: PeerAddr,
-        /// Which part of it, and what is expected there.
+        /// The bad part of the address, and what is expected there.
         #[source]
         problem: AddressProblem,
     },
-    /// Somebody listens there already.
+    /// Another socket listens at the address already.
     #[error("address {address} is already in use; choose another port, or port 0 for any that is free")]
     AddressInUse {
         /// The address.
         address: PeerAddr,
     },
-    /// The system does not let us listen there.
+    /// The operating system does not permit listening at the address.
     #[error("cannot listen at {address}: {source}")]
     Bind {
         /// The address.
         address: PeerAddr,
-        /// What the system says.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The host has no known network address.
+    /// The host name cannot be resolved.
     #[error("cannot resolve the host of {address}: {source}")]
     Resolve {
         /// The address.
         address: PeerAddr,
-        /// What the resolver says.
+        /// The error of the resolver.
         source: io::Error,
     },
-    /// The address came from a peer and leads nearer to this node than a peer's word is taken for: a public name to a
-    /// private network or to this machine.
+    /// A peer advertised the address, and its host resolves to a network closer to this node than its text
+    /// says: a public name that leads to a private network or to this machine.
     #[error("refused to connect to {address}, which a peer named: it leads to {resolved}")]
     OutOfReach {
         /// The address.
@@ -58,23 +58,23 @@ pub enum TransportError {
     Connect {
         /// The address.
         address: PeerAddr,
-        /// What the system says of the last attempt.
+        /// The error of the last attempt.
         source: io::Error,
     },
-    /// Nobody listens at an address of [`Memory`](super::Memory).
+    /// No listener exists at an address of [`Memory`](super::Memory).
     #[error("nobody listens at {address}")]
     NobodyListens {
         /// The address.
         address: PeerAddr,
     },
-    /// It took too long.
+    /// A step took too long.
     #[error("{step} with {address} took longer than {}", Span(*.after))]
     Timeout {
         /// The peer's address.
         address: PeerAddr,
-        /// What took too long.
+        /// The step that took too long.
         step: &'static str,
-        /// The time that was given to it.
+        /// The time limit of the step.
         after: Duration,
     },
     /// The two ends have no wire format in common.
@@ -84,10 +84,10 @@ pub enum TransportError {
         address: PeerAddr,
         /// The subprotocols of this side.
         ours: Vec<String>,
-        /// The subprotocols of the peer, as far as it said.
+        /// The subprotocols of the peer, if it listed any.
         theirs: Vec<String>,
     },
-    /// A browser connects for a web page that is not allowed to.
+    /// A browser connects on behalf of a web page whose origin is not allowed.
     #[error("refused {address}: a web page of {origin:?} may not connect here")]
     ForeignOrigin {
         /// The browser's address.
@@ -95,65 +95,66 @@ pub enum TransportError {
         /// The page's origin.
         origin: String,
     },
-    /// A peer speaks TLS where none is spoken.
+    /// The peer speaks TLS at a port that does not.
     #[error("{address} speaks TLS where ws:// is listened at")]
     UnexpectedTls {
         /// The peer's address.
         address: PeerAddr,
     },
-    /// Only TLS is spoken at the address.
+    /// The port at the address speaks only TLS.
     #[error("{address} speaks TLS only, dial it as wss://")]
     TlsRequired {
         /// The address.
         address: PeerAddr,
     },
-    /// The two ends cannot agree on TLS, or one does not trust the other.
+    /// The TLS handshake failed, or one end does not trust the other.
     #[cfg(feature = "tls")]
     #[error("TLS with {address}: {problem}")]
     Tls {
         /// The peer's address.
         address: PeerAddr,
-        /// What is wrong.
+        /// The cause.
         #[source]
         problem: super::TlsProblem,
     },
-    /// The server at the address does not open WebSocket connections for us.
+    /// The server at the address refuses to open a WebSocket connection.
     #[error("{address} answered with HTTP status {status}: {body:?}")]
     Refused {
         /// The address.
         address: PeerAddr,
         /// The HTTP status code.
         status: u16,
-        /// The beginning of what the server says.
+        /// The beginning of the response body.
         body: String,
     },
-    /// The other end does not speak HTTP or WebSocket as it should.
+    /// The other end violates HTTP or WebSocket in the handshake.
     #[error("WebSocket handshake with {address} failed: {source}")]
     Handshake {
         /// The peer's address.
         address: PeerAddr,
-        /// What the WebSocket library says.
+        /// The error of the WebSocket library.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// What arrived is no message. The peer is at fault; the connection can still be written to.
+    /// The peer sent something that is not a valid message. The connection can still be written to.
     #[error("malformed message: {0}")]
     Malformed(#[source] WireError),
-    /// A message of ours cannot be written on this connection. Nothing was sent; the connection is unharmed.
+    /// A message of this side cannot be encoded for this connection. Nothing was sent; the connection is not
+    /// affected.
     #[error("cannot send the message: {0}")]
     Unsendable(#[source] WireError),
-    /// The peer broke the rules of the transport itself, below the messages.
+    /// The peer violated the protocol of the transport, below the messages.
     #[error("the peer broke the transport's rules: {0}")]
     Violation(#[source] Box<dyn Error + Send + Sync>),
     /// The network lost the connection.
     #[error("connection lost: {0}")]
     Io(#[source] io::Error),
-    /// The peer is gone without having closed the connection.
+    /// The connection ended without having been closed by the peer.
     #[error("the peer vanished without closing the connection")]
     Vanished,
-    /// The connection is closed already.
+    /// The connection is closed.
     #[error("the connection is closed")]
     Closed,
-    /// A [`Switch`](super::Switch) is off.
+    /// A [`Switch`](super::Switch) has cut the node off.
     #[error("cut off from the network by a switch")]
     Cut,
 }
@@ -162,30 +163,30 @@ pub enum TransportError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AddressProblem {
-    /// It begins with something else.
+    /// The scheme is not one of the transport's.
     #[error("expected it to begin with {expected}")]
     Scheme {
-        /// The scheme of this transport.
+        /// The scheme of the transport.
         expected: &'static str,
     },
-    /// It asks for TLS, which is not set up.
+    /// The address asks for TLS, which is not configured.
     #[error(
         "wss:// needs TLS to be set up (`WebSocketConfig::tls`, with the feature tls), expected ws://host:port"
     )]
     Tls,
-    /// It is not encrypted, and peers have to prove who they are.
+    /// The address is not encrypted, but peers have to authenticate, which requires TLS.
     #[error("peers have to prove who they are, which nobody can over ws://, expected wss://host:port")]
     Plain,
-    /// It names no host, or one that cannot be.
+    /// The host is missing or invalid.
     #[error("{0}, expected ws://host:port, with an IPv6 host in brackets")]
     Host(#[source] HostError),
-    /// What follows the port is no path.
+    /// The part after the port is not a valid path.
     #[error("no valid path, expected ws://host:port or ws://host:port/path")]
     Path,
-    /// The port is no number up to 65535.
+    /// The port is not a number from 0 to 65535.
     #[error("no valid port, expected ws://host:port with a port from 0 to 65535")]
     Port,
-    /// It names port 0, at which a node listens at any free port and no peer is reached.
+    /// The port is 0, which is valid for listening at any free port but not for dialling.
     #[error("no peer is reached at port 0, expected ws://host:port with a port from 1 to 65535")]
     PortZero,
 }

@@ -12,16 +12,16 @@ use super::{Connection, Listener, Receiver, Sender, Transport};
 use crate::primitives::Transaction;
 use crate::protocol::{Message, PeerAddr, Reach};
 
-/// A network of its own inside the process: nodes that hold clones of one `Memory` can reach each other, under
+/// A private network inside the process: nodes that hold clones of one `Memory` can reach each other, under
 /// addresses such as `memory://alice`. Listening at plain `memory://` picks a free address.
 ///
-/// For tests, and for several nodes in one program. A dial waits until the listener has room for it, so it
-/// needs a deadline where the other end may be stuck.
+/// For tests, and for several nodes in one program. A dial waits while the listener's backlog is full, so set
+/// a timeout if the other end may be stuck.
 #[derive(Debug)]
 pub struct Memory<T = String>(Arc<Mutex<Hub<T>>>);
 
 impl<T: Transaction> Memory<T> {
-    /// A network that nobody is in yet.
+    /// A network without listeners.
     pub fn new() -> Self {
         Self(Arc::new(Mutex::new(Hub { listeners: BTreeMap::new(), next_address: 1 })))
     }
@@ -43,13 +43,13 @@ impl<T: Transaction> Default for Memory<T> {
     }
 }
 
-/// What an address begins with.
+/// The scheme of this transport's addresses.
 const SCHEME: &str = "memory://";
 
-/// Messages that wait in one direction of a connection.
+/// The capacity of each direction of a connection, in messages.
 const QUEUED_MESSAGES: usize = 64;
 
-/// Connections that wait for a listener to accept them.
+/// How many connections may be waiting for a listener to accept them.
 const BACKLOG: usize = 16;
 
 #[async_trait]
@@ -85,7 +85,7 @@ impl<T: Transaction> Transport<T> for Memory<T> {
     }
 }
 
-/// Who listens where.
+/// The listeners of a network.
 #[derive(Debug)]
 struct Hub<T> {
     listeners: BTreeMap<PeerAddr, mpsc::Sender<MemoryConnection<T>>>,
@@ -93,7 +93,7 @@ struct Hub<T> {
 }
 
 impl<T> Hub<T> {
-    /// An address that nobody listens at; none is given out twice.
+    /// An address without a listener. No address is returned twice.
     #[expect(clippy::expect_used, reason = "the scheme and a number are printable and short")]
     fn fresh_address(&mut self) -> PeerAddr {
         loop {
@@ -128,7 +128,7 @@ impl<T: Transaction> Listener<T> for MemoryListener<T> {
     }
 
     async fn accept(&mut self) -> Result<Box<dyn Connection<T>>, TransportError> {
-        // The hub holds a sender for as long as this listener lives.
+        // The hub holds a sender while this listener exists, so the channel is not closed.
         let connection = self.incoming.recv().await.ok_or(TransportError::Closed)?;
         Ok(Box::new(connection))
     }
@@ -182,7 +182,7 @@ impl<T: Transaction> Connection<T> for MemoryConnection<T> {
 
 #[derive(Debug)]
 struct MemorySender<T> {
-    /// `None` once closed.
+    /// `None` after a close.
     outgoing: Option<mpsc::Sender<Outgoing<T>>>,
     close: watch::Sender<bool>,
 }
@@ -199,7 +199,8 @@ impl<T: Transaction> Sender<T> for MemorySender<T> {
     }
 
     async fn close(&mut self) {
-        // In this order: whoever sees the end of the queue finds the reason.
+        // In this order, so that a receiver that sees the end of the queue also sees that the connection was
+        // closed.
         self.close.send_replace(true);
         self.outgoing = None;
     }
@@ -210,7 +211,7 @@ struct MemoryReceiver<T> {
     incoming: mpsc::Receiver<Outgoing<T>>,
     /// Whether this side has closed the connection.
     closed: watch::Receiver<bool>,
-    /// Whether the other side has.
+    /// Whether the other side has closed the connection.
     peer_closed: watch::Receiver<bool>,
 }
 

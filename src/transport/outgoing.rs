@@ -1,4 +1,4 @@
-//! A message on its way to any number of peers, encoded at most once per wire format.
+//! A message to any number of peers, encoded at most once per wire format.
 
 use std::sync::Arc;
 #[cfg(feature = "websocket")]
@@ -16,13 +16,13 @@ pub struct Outgoing<T = String>(Arc<Shared<T>>);
 #[derive(Debug)]
 struct Shared<T> {
     message: Message<T>,
-    /// By subprotocol. As many entries as a process has formats.
+    /// The encodings by subprotocol: at most one per wire format of the process.
     #[cfg(feature = "websocket")]
     frames: Mutex<Vec<(&'static str, Frame)>>,
 }
 
 impl<T: Transaction> Outgoing<T> {
-    /// A message that nobody has encoded yet.
+    /// A message that is not encoded yet.
     pub fn new(message: Message<T>) -> Self {
         Self(Arc::new(Shared {
             message,
@@ -36,7 +36,7 @@ impl<T: Transaction> Outgoing<T> {
         &self.0.message
     }
 
-    /// The message, copied only where others hold it too.
+    /// The message; cloned only if there are other clones of this value.
     pub fn into_message(self) -> Message<T> {
         match Arc::try_unwrap(self.0) {
             Ok(shared) => shared.message,
@@ -44,15 +44,15 @@ impl<T: Transaction> Outgoing<T> {
         }
     }
 
-    /// The message in a wire format: encoded by the first call, shared by the others. Formats are told apart
-    /// by their [`SUBPROTOCOL`](WireFormat::SUBPROTOCOL).
+    /// The message in a wire format. The first call encodes it, later calls share the result. A format is
+    /// identified by its [`SUBPROTOCOL`](WireFormat::SUBPROTOCOL).
     ///
     /// # Errors
     ///
     /// Those of [`WireFormat::encode`].
     #[cfg(feature = "websocket")]
     pub fn frame<F: WireFormat>(&self, format: &F) -> Result<Frame, WireError> {
-        // Held while encoding, so that connections on other threads wait instead of doing the work again.
+        // The lock is held while encoding, so that other threads wait instead of encoding the message again.
         let mut frames = self.0.frames.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, frame)) = frames.iter().find(|(name, _)| *name == F::SUBPROTOCOL) {
             return Ok(frame.clone());
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
     use crate::wire::Json;
 
-    /// JSON that counts how often it is written.
+    /// JSON that counts how many messages it encodes.
     #[derive(Debug, Default)]
     struct Counting(AtomicUsize);
 

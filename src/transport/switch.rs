@@ -1,4 +1,4 @@
-//! Fault injection at the border between a node and its transport: a switch that cuts a node off.
+//! Fault injection between a node and its transport: a switch that cuts the node off.
 
 use core::fmt::Debug;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -12,15 +12,15 @@ use super::{Connection, Listener, Receiver, Sender, Transport};
 use crate::primitives::Transaction;
 use crate::protocol::{Message, PeerAddr, Reach};
 
-/// A transport that can be cut off from its network and healed again, to see what a node makes of a
-/// partition. It works over every transport and fakes nothing: the connections really end, and the other side
-/// sees what it sees when a machine dies.
+/// A transport that can be cut off from its network and reconnected, to test how a node handles a partition.
+/// It wraps any transport and simulates nothing: connections really end, and the other side sees what it
+/// would see if the machine had died.
 ///
 /// [`cut`](Self::cut) ends every open connection, makes dials fail with [`TransportError::Cut`], and drops
-/// at once whoever connects. The listener keeps its address. [`heal`](Self::heal) lets new connections
-/// through; the old ones stay dead, and dialling again is the node's business.
+/// incoming connections at once. The listener keeps its address. [`heal`](Self::heal) permits new
+/// connections; the old ones stay closed, and the node has to dial again.
 ///
-/// Clones share the switch: keep one and give the other to the node.
+/// Clones share the switch: keep one and pass the other to the node.
 #[derive(Debug)]
 pub struct Switch<T = String> {
     inner: Arc<dyn Transport<T>>,
@@ -28,17 +28,17 @@ pub struct Switch<T = String> {
 }
 
 impl<T: Transaction> Switch<T> {
-    /// A switch in front of `transport` that lets everything through for now.
+    /// A switch in front of `transport` that is not cut.
     pub fn new(transport: impl Transport<T>) -> Self {
         Self::over(Arc::new(transport))
     }
 
-    /// The same for a transport that is shared or was chosen at run time.
+    /// A switch in front of a transport that is shared or was chosen at run time.
     pub fn over(transport: Arc<dyn Transport<T>>) -> Self {
         Self { inner: transport, wiring: Arc::default() }
     }
 
-    /// Ends every connection that goes through the switch, and lets no new one through.
+    /// Ends every connection of the switch, and permits no new one.
     pub fn cut(&self) {
         let mut wires = self.wiring.lock();
         wires.is_cut = true;
@@ -48,7 +48,7 @@ impl<T: Transaction> Switch<T> {
         }
     }
 
-    /// Lets new connections through again.
+    /// Permits new connections.
     pub fn heal(&self) {
         self.wiring.lock().is_cut = false;
     }
@@ -95,14 +95,14 @@ impl<T: Transaction> Transport<T> for Switch<T> {
 #[derive(Debug, Default)]
 struct Wiring {
     wires: Mutex<Wires>,
-    /// How often it was cut.
+    /// How many times the switch was cut.
     cuts: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
 struct Wires {
     is_cut: bool,
-    /// The halves of open connections, and of some that are gone since the last one was added.
+    /// The halves of the open connections. Some entries may be dead since the last connection was added.
     open: Vec<Weak<dyn Cut>>,
 }
 
@@ -111,13 +111,13 @@ impl Wiring {
         self.wires.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notices every cut from now on.
+    /// Subscribes to the cuts after this call.
     fn watch(&self) -> Result<watch::Receiver<u64>, TransportError> {
         let wires = self.lock();
         if wires.is_cut { Err(TransportError::Cut) } else { Ok(self.cuts.subscribe()) }
     }
 
-    /// Puts a new connection under the switch, unless that was cut since `cuts` was taken.
+    /// Registers a new connection with the switch, unless the switch was cut since `cuts` was subscribed.
     fn join<T: Transaction>(
         &self,
         connection: Box<dyn Connection<T>>,
@@ -195,7 +195,7 @@ impl<T: Transaction> Sender<T> for SwitchHalf<dyn Sender<T>> {
     async fn close(&mut self) {
         let mut lease = self.0.lease();
         if let Ok(half) = lease.half() {
-            // Cut or closed: the connection is over either way.
+            // The connection ends in any case, whether the switch was cut or the half was closed.
             let _ = self.0.unless_cut(half.close()).await;
         }
     }
@@ -209,13 +209,13 @@ impl<T: Transaction> Receiver<T> for SwitchHalf<dyn Receiver<T>> {
     }
 }
 
-/// What the switch can end.
+/// An object that the switch can end.
 trait Cut: Debug + Send + Sync {
     fn cut(&self);
 }
 
-/// The place of one half of a connection. An idle half lies here, where a cut finds and drops it; one that is
-/// at work is out on a [`Lease`] and wakes up.
+/// Holds one half of a connection. A cut drops an idle half from its slot; a half in use is out on a
+/// [`Lease`], and the cut wakes the operation that uses it.
 #[derive(Debug)]
 struct Slot<H: ?Sized> {
     half: Mutex<Option<Box<H>>>,
@@ -247,13 +247,13 @@ impl<H: ?Sized> Slot<H> {
 
 impl<H: ?Sized + Debug + Send> Cut for Slot<H> {
     fn cut(&self) {
-        // The flag first: a lease that ends in between does not put its half back.
+        // The flag is set first, so that a lease that ends in between does not put its half back.
         self.is_cut.send_replace(true);
         self.lock().take();
     }
 }
 
-/// The half for the length of one operation; also when that is dropped half-way.
+/// Takes the half out of its slot for one operation, and puts it back even if the operation is cancelled.
 struct Lease<'a, H: ?Sized> {
     half: Option<Box<H>>,
     slot: &'a Slot<H>,

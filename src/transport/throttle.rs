@@ -1,32 +1,32 @@
-//! Log lines that strangers can cause again and again: a few a minute are written and the rest counted, so that a
-//! stranger can neither fill a log nor hide other lines in it.
+//! Throttles log lines that strangers can cause repeatedly: a few per minute are written and the rest is
+//! counted, so that a stranger can neither fill the log nor hide other lines in it.
 
 use core::time::Duration;
 
 use tokio::time::Instant;
 
-/// Over how long lines are counted.
+/// The interval over which lines are counted.
 const PERIOD: Duration = Duration::from_secs(60);
 
-/// Bounds how often one kind of line is written.
+/// Limits how often one kind of line is written.
 #[derive(Debug)]
 pub(crate) struct Throttle {
-    /// How many lines a minute.
+    /// The limit of lines per minute.
     lines: u32,
-    /// When the present minute began.
+    /// When the current minute began.
     began: Option<Instant>,
     written: u32,
     skipped: u64,
 }
 
 impl Throttle {
-    /// Writes at most so many lines a minute.
+    /// A throttle that admits at most `lines` lines per minute.
     pub(crate) const fn per_minute(lines: u32) -> Self {
         Self { lines, began: None, written: 0, skipped: 0 }
     }
 
-    /// Whether the line of an event that happens now is written, and how many were skipped since the last one that
-    /// was; that number belongs into the line. `None` if it is only counted.
+    /// Decides whether to write the line of an event that happens now. Returns the number of lines that were
+    /// skipped since the last one, which belongs into the line; `None` if the line is only counted.
     pub(crate) fn admit(&mut self) -> Option<u64> {
         let now = Instant::now();
         if self.began.is_none_or(|began| now.duration_since(began) >= PERIOD) {

@@ -1,4 +1,5 @@
-//! WebSocket transports (RFC 6455) over TCP or TLS, one for each wire format, or several formats on one port.
+//! WebSocket transports (RFC 6455) over TCP or TLS: one for each wire format, and one that serves several
+//! formats on one port.
 
 mod address;
 mod admission;
@@ -48,11 +49,12 @@ pub type WsBincode = WebSocket<Bincode>;
 #[cfg(feature = "ws-postcard")]
 pub type WsPostcard = WebSocket<Postcard>;
 
-/// A WebSocket transport that speaks one wire format.
+/// A WebSocket transport with one wire format.
 ///
-/// Addresses are `ws://host:port`, with an optional path that a server ignores, and `wss://host:port` where TLS is
-/// set up. Without a port they mean 80 and 443. Port 0 listens at any that is free. The format is agreed on in the handshake, by its [`SUBPROTOCOL`](WireFormat::SUBPROTOCOL): peers that
-/// speak another one are refused there, and both ends say which formats they speak.
+/// Addresses are `ws://host:port`, with an optional path that a server ignores, and `wss://host:port` if TLS
+/// is configured. The default ports are 80 and 443. Port 0 listens at any free port. The handshake negotiates
+/// the format by its [`SUBPROTOCOL`](WireFormat::SUBPROTOCOL): a peer without the format is refused, and both
+/// ends report which formats they support.
 #[derive(Clone, Debug, Default)]
 pub struct WebSocket<F> {
     format: Arc<F>,
@@ -65,7 +67,7 @@ impl<F: WireFormat> WebSocket<F> {
         Self { format: Arc::new(format), config: WebSocketConfig::default() }
     }
 
-    /// The same with other limits.
+    /// Replaces the configuration.
     #[must_use]
     pub fn with_config(mut self, config: WebSocketConfig) -> Self {
         self.config = config;
@@ -97,10 +99,10 @@ impl<T: Transaction, F: WireFormat> Transport<T> for WebSocket<F> {
     }
 }
 
-/// A WebSocket transport that speaks several wire formats: one port serves peers of each of them.
+/// A WebSocket transport with several wire formats: one port serves peers of each format.
 ///
-/// A dial offers all formats, the first one first; a listener takes the first that the peer offers among those
-/// that it speaks.
+/// A dial offers all formats in order of preference. A listener selects the first offered format that it
+/// supports.
 ///
 /// ```
 /// # #[cfg(all(feature = "ws-json", feature = "ws-bincode"))] {
@@ -123,21 +125,21 @@ impl<T: Transaction> WsMulti<T> {
         Self { formats: vec![Arc::new(preferred)], config: WebSocketConfig::default() }
     }
 
-    /// The same with one more format, less preferred than those before it.
+    /// Adds a format, less preferred than those before it.
     #[must_use]
     pub fn and(mut self, format: impl WireFormat) -> Self {
         self.formats.push(Arc::new(format));
         self
     }
 
-    /// The same with other limits.
+    /// Replaces the configuration.
     #[must_use]
     pub fn with_config(mut self, config: WebSocketConfig) -> Self {
         self.config = config;
         self
     }
 
-    /// The names of the formats, in order of preference.
+    /// The subprotocols of the formats, in order of preference.
     pub fn subprotocols(&self) -> Vec<&'static str> {
         self.formats.iter().map(|format| format.subprotocol()).collect()
     }

@@ -1,4 +1,4 @@
-//! Takes apart `ws://host:port` and `wss://host:port`, with or without a path.
+//! Parses `ws://host:port` and `wss://host:port`, with an optional path.
 
 use tokio_tungstenite::tungstenite::http::Uri;
 
@@ -8,10 +8,10 @@ use super::tls::Tls;
 use crate::protocol::host::{AuthorityError, Host};
 use crate::protocol::{HostError, PeerAddr};
 
-/// What an address begins with.
+/// The scheme of an address without TLS.
 const SCHEME: &str = "ws://";
 
-/// What the address begins with of a peer that speaks TLS.
+/// The scheme of an address with TLS.
 const TLS_SCHEME: &str = "wss://";
 
 /// A parsed address.
@@ -19,16 +19,16 @@ const TLS_SCHEME: &str = "wss://";
 pub(super) struct Endpoint<'a> {
     /// A name, an IPv4 address or an IPv6 address without its brackets.
     pub(super) host: &'a str,
-    /// The host with its brackets, as it stands in the address.
+    /// The host as it is written in the address, an IPv6 address with its brackets.
     pub(super) written_host: &'a str,
-    /// The port; that of the scheme where the address names none (RFC 6455, section 3).
+    /// The port; the default of the scheme if the address has none (RFC 6455, section 3).
     pub(super) port: u16,
     /// Whether the peer speaks TLS.
     pub(super) is_tls: bool,
 }
 
 impl<'a> Endpoint<'a> {
-    /// Takes an address apart at which a node listens, or which is dialled.
+    /// Parses an address to listen at or to dial.
     ///
     /// # Errors
     ///
@@ -37,7 +37,7 @@ impl<'a> Endpoint<'a> {
         parse(address).and_then(|endpoint| endpoint.suits(config)).map_err(|problem| bad(address, problem))
     }
 
-    /// Takes an address apart at which a peer is reached, with what is asked of the peer for.
+    /// Parses an address to dial, and returns the URI to request as well.
     ///
     /// # Errors
     ///
@@ -54,12 +54,13 @@ impl<'a> Endpoint<'a> {
         Ok((endpoint, uri))
     }
 
-    /// What an address of this kind begins with.
+    /// The scheme of the address.
     pub(super) const fn scheme(&self) -> &'static str {
         if self.is_tls { TLS_SCHEME } else { SCHEME }
     }
 
-    /// Whether it is encrypted where it has to be, and only where it can be.
+    /// Checks the scheme: `wss://` needs TLS to be configured, and `ws://` is not permitted if peers have to
+    /// authenticate.
     fn suits(self, config: &WebSocketConfig) -> Result<Self, AddressProblem> {
         match self.is_tls {
             true if config.tls().is_none() => Err(AddressProblem::Tls),

@@ -1,4 +1,4 @@
-//! Who may begin a handshake, and who may finish it: places for each network address, and the origins of web pages.
+//! Limits concurrent handshakes per network address, and checks the origins of web pages.
 
 use core::net::IpAddr;
 use std::collections::BTreeMap;
@@ -8,9 +8,9 @@ use tokio_tungstenite::tungstenite::http::HeaderMap;
 
 use crate::protocol::host::network;
 
-/// The places for handshakes under way. A newcomer is never refused: when all places are taken, the oldest handshake
-/// of the source with the most places is aborted. So a source with one place loses it only while every place belongs to
-/// another source, and then to a source that had none.
+/// The handshakes in progress. A new handshake is never refused: if the limit is reached, the oldest
+/// handshake of the source with the most is aborted. A source with one handshake loses it to another source
+/// only if all handshakes are of different sources and a new source arrives.
 #[derive(Debug)]
 pub(super) struct Places {
     limit: usize,
@@ -21,18 +21,18 @@ pub(super) struct Places {
 
 #[derive(Debug)]
 struct Place {
-    /// An IPv4 address, or the network of 64 bits of an IPv6 address.
+    /// An IPv4 address, or the /64 network of an IPv6 address.
     source: IpAddr,
     handshake: AbortHandle,
 }
 
 impl Places {
-    /// At most `limit` places, and `limit_per_source` for one source; at least one of each.
+    /// Permits `limit` handshakes, and `limit_per_source` for each source; at least one of each.
     pub(super) fn new(limit: usize, limit_per_source: usize) -> Self {
         Self { limit: limit.max(1), limit_per_source: limit_per_source.max(1), taken: Vec::new() }
     }
 
-    /// Gives a place to a handshake that has begun, and aborts another one where there are too many.
+    /// Registers a new handshake, and aborts an older one if a limit is exceeded.
     pub(super) fn take(&mut self, address: IpAddr, handshake: AbortHandle) {
         self.taken.retain(|place| !place.handshake.is_finished());
         let source = network(address);
@@ -51,7 +51,7 @@ impl Places {
         }
     }
 
-    /// The source with the most places; of several that which has had one for the longest time.
+    /// The source with the most handshakes; among equals the one with the oldest handshake.
     fn most_crowded(&self) -> Option<IpAddr> {
         let mut counts: BTreeMap<IpAddr, usize> = BTreeMap::new();
         for place in &self.taken {
@@ -62,8 +62,8 @@ impl Places {
     }
 }
 
-/// The origin of the web page that a browser connects for, where that is not one of `allowed`. Peers are not
-/// browsers and name none (RFC 6455, section 10.2).
+/// The origin of the web page for which a browser connects, unless it is in `allowed`. Peers are not browsers
+/// and send no origin (RFC 6455, section 10.2).
 pub(super) fn foreign_origin(headers: &HeaderMap, allowed: &[String]) -> Option<String> {
     let mut origins = headers.get_all("Origin").iter();
     let is_foreign =
@@ -78,16 +78,16 @@ mod tests {
 
     use rstest::rstest;
 
-    /// A handshake that never ends by itself.
+    /// A handshake that does not end by itself.
     fn begin(places: &mut Places, address: &str) -> AbortHandle {
         let handshake = tokio::spawn(core::future::pending::<()>()).abort_handle();
         places.take(address.parse().unwrap(), handshake.clone());
         handshake
     }
 
-    /// Which of the handshakes are still under way.
+    /// Which of the handshakes are in progress.
     async fn under_way<const N: usize>(handshakes: [&AbortHandle; N]) -> [bool; N] {
-        // The runtime ends a task that was aborted when its turn comes.
+        // The runtime ends an aborted task when it next schedules the task.
         tokio::task::yield_now().await;
         handshakes.map(|handshake| !handshake.is_finished())
     }
@@ -134,7 +134,8 @@ mod tests {
         );
     }
 
-    /// The bound that the threat model states: fewer sources than places abort no handshake of a source that has one.
+    /// The guarantee of the threat model: if there are fewer sources than places, no source loses its only
+    /// handshake.
     #[rstest]
     #[case(1)]
     #[case(4)]
@@ -145,7 +146,7 @@ mod tests {
         let flood = |places: &mut Places| {
             for round in 0..40 {
                 for attacker in 0..attackers {
-                    // Not in the same order each time.
+                    // In a different order each time.
                     let attacker = (attacker * 7 + round) % attackers;
                     begin(places, &format!("10.1.0.{attacker}"));
                 }
@@ -158,7 +159,7 @@ mod tests {
         assert_eq!(places.taken.len(), 32.min(attackers as usize * 8 + 1));
     }
 
-    /// With more sources a handshake has as long as it takes to begin one from each place.
+    /// With more sources than places, a handshake lasts until each other place was taken by a new one.
     #[tokio::test]
     async fn many_sources_have_to_fill_all_places_anew() {
         let mut places = Places::new(32, 8);

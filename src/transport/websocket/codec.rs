@@ -1,4 +1,4 @@
-//! A wire format with its type erased, so that one listener can serve several.
+//! A wire format with its type erased, so that one listener can serve several formats.
 
 use core::fmt::Debug;
 use std::sync::Arc;
@@ -12,21 +12,21 @@ use crate::primitives::serde_form::SerdeFlaw;
 use crate::protocol::Message;
 use crate::wire::{Frame, WireError, WireFormat};
 
-/// The formats of one end, the preferred one first; never empty.
+/// The formats of one end in order of preference; never empty.
 pub(super) type Formats<T> = Arc<[Arc<dyn Codec<T>>]>;
 
 /// [`WireFormat`] for the messages of one chain.
 pub(super) trait Codec<T: Transaction>: Debug + Send + Sync {
     fn subprotocol(&self) -> &'static str;
 
-    /// The frame of a message that keeps the limit of its kind.
+    /// Encodes a message. Fails if the frame exceeds the limit of the message's kind.
     fn encode(&self, message: &Outgoing<T>) -> Result<Frame, WireError>;
 
-    /// Checks that a message becomes a frame which keeps the limit of its kind and `max_bytes`, and which reads back as an
-    /// equal message.
+    /// Checks that a message can be encoded as a frame within `max_bytes` and the limit of its kind, and that
+    /// the frame decodes to an equal message.
     fn check(&self, message: &Outgoing<T>, max_bytes: usize) -> Result<(), WireError>;
 
-    /// The message of a frame that keeps the limit of its kind.
+    /// Decodes the message of a frame. Fails if the frame exceeds the limit of the message's kind.
     fn decode(&self, frame: &Frame) -> Result<Message<T>, WireError>;
 }
 
@@ -62,26 +62,26 @@ impl<T: Transaction, F: WireFormat> Codec<T> for F {
     }
 }
 
-/// Holds a frame to the limit of the transport.
+/// Checks the size of a frame against the limit of the transport.
 pub(super) fn check_len(frame: &Frame, limit: usize) -> Result<(), WireError> {
     let got = frame.as_bytes().len();
     if got > limit { Err(WireError::TooLarge { got, limit }) } else { Ok(()) }
 }
 
-/// The header in which the two ends agree on a format (RFC 6455, section 11.3.4).
+/// The header that negotiates the format (RFC 6455, section 11.3.4).
 pub(super) const SUBPROTOCOL_HEADER: &str = "Sec-WebSocket-Protocol";
 
-/// Subprotocols of a peer that are looked at.
+/// How many subprotocols of a peer are read.
 const MAX_NAMES: usize = 16;
 
-/// The names that a peer's headers list.
+/// The subprotocols that a peer's headers list.
 pub(super) fn listed_names(headers: &HeaderMap) -> Vec<String> {
     let lines = headers.get_all(SUBPROTOCOL_HEADER).into_iter().filter_map(|line| line.to_str().ok());
     let names = lines.flat_map(|line| line.split(',')).map(str::trim).filter(|name| !name.is_empty());
     names.take(MAX_NAMES).map(ToOwned::to_owned).collect()
 }
 
-/// The names of the formats.
+/// The subprotocols of the formats.
 pub(super) fn names<T: Transaction>(formats: &[Arc<dyn Codec<T>>]) -> Vec<String> {
     formats.iter().map(|format| format.subprotocol().to_owned()).collect()
 }

@@ -1,4 +1,4 @@
-//! The bounds of a WebSocket transport.
+//! The limits and settings of a WebSocket transport.
 
 use core::time::Duration;
 
@@ -6,36 +6,41 @@ use super::socket::Network;
 use super::tls::Tls;
 use crate::wire::DEFAULT_MAX_FRAME_BYTES;
 
-/// How much a WebSocket transport takes from a peer, and how long it waits for one.
+/// The limits of a WebSocket transport towards its peers, its timeouts, and its settings of TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WebSocketConfig {
-    /// The most bytes in one message, sent or received, however many fragments it comes in. An incoming one is
-    /// refused on its announced size, before it takes memory. Kinds that carry no transactions have smaller limits of
-    /// their own ([`limits::max_frame_bytes`](crate::limits::max_frame_bytes)), and the first message of a connection
-    /// has [`limits::MAX_HELLO_BYTES`](crate::limits::MAX_HELLO_BYTES). Default: [`DEFAULT_MAX_FRAME_BYTES`].
+    /// The largest message, sent or received, in bytes, summed over its fragments. An incoming message is
+    /// refused by its announced size, before memory is allocated for it. Kinds of messages without
+    /// transactions have smaller limits of their own
+    /// ([`limits::max_frame_bytes`](crate::limits::max_frame_bytes)), and so has the first message of a
+    /// connection ([`limits::MAX_HELLO_BYTES`](crate::limits::MAX_HELLO_BYTES)). Default:
+    /// [`DEFAULT_MAX_FRAME_BYTES`].
     pub max_frame_bytes: usize,
-    /// From the first packet to the end of the WebSocket handshake, with that of TLS, at either end. Default: 10 s.
+    /// The time limit of a handshake at either end, from connecting or accepting TCP to the end of the
+    /// WebSocket handshake, TLS included. Default: 10 s.
     pub handshake_timeout: Duration,
-    /// Handshakes that a listener carries on at the same time, those of TLS included. When there are so many, the next
-    /// peer takes the place of the oldest one from the address with the most. At least 1. Default: 32.
+    /// How many handshakes a listener runs concurrently, TLS included. If the limit is reached, a new peer
+    /// replaces the oldest handshake of the address with the most. At least 1. Default: 32.
     pub max_pending_handshakes: usize,
-    /// How many of them may be with one IPv4 address or IPv6 /64; what it opens beyond that takes the place of its
-    /// oldest one. At least 1. Default: 8.
+    /// How many of these handshakes one IPv4 address or IPv6 /64 may have. A further one replaces the oldest
+    /// of that address. At least 1. Default: 8.
     pub max_pending_handshakes_per_address: usize,
-    /// The origins of web pages that may connect, such as `https://wallet.example`. Browsers name the origin of the
-    /// page, and peers, which are not browsers, name none. Default: none, so that no page that somebody opens
-    /// talks to a node on the same machine.
+    /// The origins of web pages that may connect, such as `https://wallet.example`. Browsers send the origin
+    /// of the page; peers send none, because they are not browsers. Default: none, so that a web page cannot
+    /// connect to a node on the machine of its reader.
     pub allowed_origins: Vec<String>,
-    /// What a client of HTTP is told that comes to the port for peers, such as where HTTP is served. One line that
-    /// strangers may read, without a line break. Default: nothing more than that the port is for peers.
+    /// A hint for HTTP clients that connect to the port for peers, such as where HTTP is served. One line
+    /// without a line break, which strangers may read. Default: no hint; the answer says only that the port
+    /// is for peers.
     pub http_hint: Option<String>,
     /// How long a close waits for the peer to read what was sent. Default: 2 s.
     pub close_timeout: Duration,
-    /// What is needed for `wss://`: who this node is, and whom it takes. Default: none, so that all is `ws://`.
+    /// The settings of TLS, which `wss://` needs: the certificate of this node, and which peers it trusts.
+    /// Default: none, so that only `ws://` is available.
     #[cfg(feature = "tls")]
     pub tls: Option<Tls>,
-    /// Where sockets come from.
+    /// The network that provides the sockets.
     pub(super) network: Network,
 }
 
@@ -57,7 +62,7 @@ impl Default for WebSocketConfig {
 }
 
 impl WebSocketConfig {
-    /// The settings of TLS, if there are any.
+    /// The settings of TLS, if TLS is configured.
     #[cfg_attr(not(feature = "tls"), expect(clippy::unused_self, reason = "there are none in this build"))]
     pub(super) const fn tls(&self) -> Option<&Tls> {
         #[cfg(feature = "tls")]
@@ -66,7 +71,7 @@ impl WebSocketConfig {
         return None;
     }
 
-    /// The same on the hosts of a simulated network.
+    /// The default configuration, on the hosts of a simulated network.
     #[cfg(test)]
     pub(crate) fn simulated() -> Self {
         Self { network: Network::Simulated, ..Self::default() }

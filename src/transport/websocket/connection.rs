@@ -1,8 +1,8 @@
 //! An open WebSocket connection: one socket, two halves.
 //!
-//! Both halves lock the socket for the length of one poll, never across an await. That lets the sending half
-//! read, too, which an orderly close needs: whoever closes a TCP socket with unread input makes the system
-//! throw away what the peer has not read yet.
+//! Both halves lock the socket for the duration of one poll, never across an await. So the sending half can
+//! also read, which an orderly close requires: if a TCP socket is closed with unread input, the operating
+//! system discards data that the peer has not read yet.
 
 use core::future::poll_fn;
 use core::pin::Pin;
@@ -27,10 +27,10 @@ use crate::protocol::{Message, PeerAddr};
 use crate::transport::{Connection, Outgoing, Receiver, Sender, TransportError};
 use crate::wire::{Frame, Payload, WireError};
 
-/// Bytes that are read from a socket at a time. Every connection has a buffer of that size.
+/// The size of the read buffer of each connection, in bytes.
 const READ_BUFFER_BYTES: usize = 32 << 10;
 
-/// The limits as the WebSocket library wants them.
+/// The limits in the form of the WebSocket library.
 pub(super) fn limits(config: &WebSocketConfig) -> Tungstenite {
     Tungstenite::default()
         .read_buffer_size(READ_BUFFER_BYTES)
@@ -38,15 +38,15 @@ pub(super) fn limits(config: &WebSocketConfig) -> Tungstenite {
         .max_message_size(Some(config.max_frame_bytes))
 }
 
-/// What frames come over: TCP or TLS, behind the gate.
+/// The stream of frames over TCP or TLS, behind the gate.
 pub(super) type WsStream = WebSocketStream<Gate<Box<dyn Io>>>;
 
-/// A stream for the handshake and all that follows.
+/// Wraps a stream for the handshake and the messages after it.
 pub(super) fn gated(stream: Box<dyn Io>, config: &WebSocketConfig) -> Gate<Box<dyn Io>> {
     Gate::new(stream, MAX_HELLO_BYTES.min(config.max_frame_bytes))
 }
 
-/// The frame of a message that is no larger than a peer takes.
+/// Encodes a message, within the size limit of this transport.
 fn sendable_frame<T: Transaction>(
     codec: &dyn Codec<T>,
     config: &WebSocketConfig,
@@ -57,7 +57,7 @@ fn sendable_frame<T: Transaction>(
     Ok(frame)
 }
 
-/// A connection whose handshake is done.
+/// A connection whose handshake has succeeded.
 #[derive(Debug)]
 pub(super) struct WsConnection<T: Transaction> {
     remote: PeerAddr,
@@ -117,7 +117,7 @@ impl<T: Transaction> Sender<T> for WsSender<T> {
                 poll_fn(|cx| lock(&self.socket).poll_drain(cx)).await;
             }
         };
-        // A peer that does not read in time has had its chance.
+        // On a timeout the connection is closed anyway: a peer that does not read in time had its chance.
         let _ = tokio::time::timeout(self.config.close_timeout, polite).await;
     }
 }
@@ -149,20 +149,20 @@ fn lock(socket: &Mutex<Socket>) -> MutexGuard<'_, Socket> {
 struct Socket {
     stream: WsStream,
     state: State,
-    /// Whoever waits for a message.
+    /// The task that waits for a message.
     reader: Option<Waker>,
 }
 
-/// What may still be done with a socket.
+/// The state of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// Everything.
+    /// Open in both directions.
     Open,
-    /// Writing: what came last cannot be read.
+    /// Open for writing only: a read failed or the stream ended.
     WriteOnly,
-    /// Nothing: the peer closed the connection and reads no more.
+    /// Closed by the peer, which does not read any more.
     ClosedByPeer,
-    /// Nothing: this side closed the connection.
+    /// Closed by this side.
     ClosedByUs,
 }
 
@@ -198,11 +198,11 @@ impl Socket {
                 Some(Ok(WsMessage::Binary(bytes))) => {
                     return Poll::Ready(Ok(Some(Frame(Payload::Binary(bytes)))));
                 }
-                // The answer to a ping is queued; the next read writes it.
+                // The library queues the answer to a ping, and the next read writes it.
                 Some(Ok(WsMessage::Ping(_) | WsMessage::Pong(_) | WsMessage::Frame(_))) => {}
                 Some(Ok(WsMessage::Close(_))) => {
                     self.state = State::ClosedByPeer;
-                    // Writes the answer to the close, as far as there is room for it.
+                    // Writes the answer to the close, as far as the socket accepts it.
                     let _ = Pin::new(&mut self.stream).poll_next(cx);
                 }
                 Some(Err(error)) => {
@@ -220,7 +220,7 @@ impl Socket {
         }
     }
 
-    /// Ends the receiving half. Returns whether the peer may still be reading.
+    /// Closes the receiving half. Returns whether the peer may still be reading.
     fn start_close(&mut self) -> bool {
         let peer_reads = self.state != State::ClosedByPeer;
         self.state = State::ClosedByUs;
@@ -230,15 +230,15 @@ impl Socket {
         peer_reads
     }
 
-    /// Writes what is buffered, the close frame, and the end of this direction.
+    /// Writes the buffered frames and a close frame, and shuts down this direction.
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        // A failure means that the connection is gone, which is what is wanted.
+        // A failure means that the connection is gone already.
         let _ = ready!(Pin::new(&mut self.stream).poll_close(cx));
         let _ = ready!(Pin::new(self.stream.get_mut()).poll_shutdown(cx));
         Poll::Ready(())
     }
 
-    /// Reads and forgets until the peer has closed its direction, too.
+    /// Reads and discards input until the peer has closed its direction as well.
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut bytes = [0; 4096];
         loop {
@@ -251,7 +251,7 @@ impl Socket {
     }
 }
 
-/// What an error of the WebSocket library means on an open connection.
+/// Converts an error of the WebSocket library on an open connection.
 fn transport_error(error: tungstenite::Error) -> TransportError {
     use tungstenite::Error;
     match error {
@@ -263,7 +263,7 @@ fn transport_error(error: tungstenite::Error) -> TransportError {
             TransportError::Closed
         }
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => TransportError::Vanished,
-        // The gate's refusals come as errors of the socket.
+        // The gate reports its refusals as I/O errors.
         Error::Io(error) => error.downcast().map_or_else(TransportError::Io, TransportError::Malformed),
         violation => TransportError::Violation(violation.into()),
     }

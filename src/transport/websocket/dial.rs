@@ -1,4 +1,4 @@
-//! The client's side of a handshake.
+//! The dialling side of a handshake.
 
 use core::net::SocketAddr;
 use std::io;
@@ -22,13 +22,13 @@ use crate::primitives::Transaction;
 use crate::protocol::{PeerAddr, Reach};
 use crate::transport::{Connection, TransportError};
 
-/// Network addresses of one host that are tried.
+/// How many network addresses of one host are tried.
 const MAX_ATTEMPTS: usize = 8;
 
-/// Bytes of a refusal that are kept for the log.
+/// How many bytes of a refusal are kept for the log.
 const MAX_REFUSAL_BYTES: usize = 512;
 
-/// Connects, and agrees on one of the formats.
+/// Connects and negotiates one of the formats.
 pub(super) async fn dial<T: Transaction>(
     address: &PeerAddr,
     reach: Reach,
@@ -57,7 +57,7 @@ fn request(address: &PeerAddr, uri: Uri, ours: &[String]) -> Result<Request, Tra
     Ok(request)
 }
 
-/// A TCP connection to the first address of the host that may be connected to and answers.
+/// Connects by TCP to the first permitted address of the host that answers.
 async fn connect(
     address: &PeerAddr,
     endpoint: &Endpoint<'_>,
@@ -73,8 +73,8 @@ async fn connect(
         return Err(TransportError::OutOfReach { address: address.clone(), resolved });
     }
     resolved.truncate(MAX_ATTEMPTS);
-    // Every attempt gets its share of the time, so that one address that swallows packets does not keep the
-    // others from being tried, and the handshake gets the last share.
+    // Each attempt gets an equal share of the time, so that an address that drops packets does not prevent
+    // attempts at the others, and one share is reserved for the handshake.
     let share = config.handshake_timeout / u32::try_from(resolved.len() + 1).unwrap_or(u32::MAX);
     let mut last = io::Error::from(io::ErrorKind::NotFound);
     for remote in resolved {
@@ -133,12 +133,13 @@ async fn upgrade<T: Transaction>(
     Ok(Box::new(WsConnection::new(address.clone(), stream, codec, config.clone())))
 }
 
-/// Whether a server asks for TLS and not for another version of WebSocket.
+/// Whether a server asks for TLS, and not for another version of WebSocket.
 fn asks_for_tls(headers: &HeaderMap) -> bool {
     headers.get_all("Upgrade").iter().any(|upgrade| upgrade.as_bytes().starts_with(b"TLS/"))
 }
 
-/// A peer that takes certificates looks at ours only after this side is done with TLS, so this is where it says no.
+/// Converts an error of the handshake. A peer that requires certificates checks this node's certificate only
+/// after this side has finished the TLS handshake, so a rejection appears here.
 fn failed_handshake(address: &PeerAddr, error: Error) -> TransportError {
     let cause = if let Error::Io(error) = &error { tls::cause(address, error) } else { None };
     cause.unwrap_or_else(|| TransportError::Handshake { address: address.clone(), source: error.into() })
@@ -152,7 +153,7 @@ fn no_shared_format<T: Transaction>(
     TransportError::NoSharedFormat { address: address.clone(), ours: names(formats), theirs }
 }
 
-/// The beginning of what a server says, fit for a log.
+/// The beginning of a server's response, made printable for the log.
 fn printable(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(&body[..body.len().min(MAX_REFUSAL_BYTES)]);
     text.trim().replace(|c: char| c.is_control(), " ")

@@ -1,8 +1,9 @@
-//! A stream that lets a small first message through and no other: a peer that has not said who it is cannot make this
-//! side keep a large one. Reads the heads of WebSocket frames as they pass (RFC 6455, section 5.2); knows nothing of
-//! what is in them.
+//! A stream that limits the size of the first message, so that a peer without a completed handshake cannot
+//! make this side buffer a large one. Parses the heads of WebSocket frames as they pass (RFC 6455, section
+//! 5.2), and ignores their payload.
 //!
-//! The WebSocket library has one limit for the length of a connection. So the gate stands below it.
+//! The WebSocket library has only one limit for the whole connection, so the gate wraps the stream below the
+//! library.
 
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
@@ -12,35 +13,35 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::wire::WireError;
 
-/// A stream on its way from the HTTP handshake to the first message and beyond.
+/// A stream from the HTTP handshake to the first message and beyond.
 #[derive(Debug)]
 pub(super) struct Gate<S> {
     stream: S,
     limit: usize,
     phase: Phase,
-    /// Whether the handshake succeeded: what follows it is WebSocket frames and not the text of a refusal.
+    /// Whether the handshake succeeded, so that WebSocket frames follow it and not the body of a refusal.
     is_upgraded: bool,
 }
 
 #[derive(Debug)]
 enum Phase {
-    /// What comes is the head of an HTTP request or response.
+    /// The next bytes belong to the head of an HTTP request or response.
     Handshake(Head),
-    /// What comes is the first message.
+    /// The next bytes belong to the first message.
     Opening(Meter),
-    /// The first message is larger than allowed: this many bytes are announced.
+    /// The first message exceeds the limit. Its announced size in bytes.
     Refused(u64),
-    /// The first message has passed, but for the end of its payload.
+    /// The first message has passed, except for the rest of its payload.
     Open,
 }
 
 impl<S> Gate<S> {
-    /// A stream on which no byte has come yet, and whose first message may have `limit` bytes.
+    /// Wraps a stream before its first byte. The first message may have at most `limit` bytes.
     pub(super) const fn new(stream: S, limit: usize) -> Self {
         Self { stream, limit, phase: Phase::Handshake(Head::Nothing), is_upgraded: false }
     }
 
-    /// Holds the peer to the limit from now on.
+    /// Enforces the limit from this call on.
     pub(super) fn start(&mut self) {
         self.is_upgraded = true;
         if let Phase::Handshake(_) = self.phase {
@@ -48,7 +49,7 @@ impl<S> Gate<S> {
         }
     }
 
-    /// The stream itself, without the gate.
+    /// The wrapped stream.
     pub(super) const fn inner_mut(&mut self) -> &mut S {
         &mut self.stream
     }
@@ -102,8 +103,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Gate<S> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut gate.stream).poll_read(cx, buffer))?;
         gate.see(&buffer.filled()[before..]);
-        // Where the head of a frame that is too large came in part before, the library has not seen it whole, and where
-        // it came whole, the library waits for a payload that it does not get.
+        // If a part of the oversized frame's head was read earlier, the library has not seen the complete
+        // head; if the head was read at once, the library would wait for a payload that never passes. The
+        // bytes are withheld in both cases.
         gate.refusal().map_or(Poll::Ready(Ok(())), |refusal| {
             buffer.set_filled(before);
             Poll::Ready(Err(refusal))
@@ -125,8 +127,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gate<S> {
     }
 }
 
-/// How much of an HTTP head has come. It ends with an empty line; lines end with a line feed, before which a carriage
-/// return may stand, and empty lines before the first one do not count.
+/// How much of an HTTP head has been read. The head ends with an empty line. A line ends with a line feed,
+/// which a carriage return may precede. Empty lines before the first line are ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Head {
     Nothing,
@@ -147,13 +149,13 @@ impl Head {
     }
 }
 
-/// Adds up what the fragments of the first message announce.
+/// Sums up the payload sizes of the first message's fragments.
 #[derive(Debug, Default)]
 struct Meter {
     head: FrameHead,
-    /// Bytes of the present payload that are still to come.
+    /// Bytes of the current payload that are not read yet.
     payload: u64,
-    /// Bytes of the message so far.
+    /// The size of the message's fragments so far, in bytes.
     message: u64,
 }
 
@@ -164,7 +166,7 @@ enum Verdict {
 }
 
 impl Meter {
-    /// Looks at bytes up to the next decision. Returns how many, and the decision.
+    /// Reads bytes up to the next decision. Returns how many bytes were read, and the decision.
     fn see(&mut self, bytes: &[u8], limit: usize) -> (usize, Verdict) {
         if self.payload > 0 {
             let passed = usize::try_from(self.payload).unwrap_or(usize::MAX).min(bytes.len());
@@ -180,7 +182,8 @@ impl Meter {
 
     fn decide(&mut self, frame: &Announced, limit: usize) -> Verdict {
         self.payload = frame.payload;
-        // A ping or a close may stand between the fragments of a message and is no part of it.
+        // A control frame, such as a ping or a close, may come between the fragments of a message and does
+        // not count.
         let before = if frame.is_control { 0 } else { self.message };
         let size = before.saturating_add(frame.payload);
         if size > limit as u64 {
@@ -194,14 +197,14 @@ impl Meter {
     }
 }
 
-/// What the head of a frame says.
+/// The fields of a frame's head.
 struct Announced {
     is_final: bool,
     is_control: bool,
     payload: u64,
 }
 
-/// The head of a frame, as far as it has come.
+/// The bytes of a frame's head that were read so far.
 #[derive(Debug, Default)]
 struct FrameHead {
     bytes: [u8; Self::MAX_LEN],
@@ -212,9 +215,9 @@ impl FrameHead {
     /// Two bytes, a length of up to eight, and a mask of four.
     const MAX_LEN: usize = 14;
 
-    /// Adds a byte. When the head is complete, it says what it announces and begins anew.
+    /// Adds a byte. Returns the fields when the head is complete, and starts the next head.
     fn push(&mut self, byte: u8) -> Option<Announced> {
-        // A complete head has never more bytes.
+        // Never out of range: a complete head is reset below.
         *self.bytes.get_mut(self.len)? = byte;
         self.len += 1;
         let [first, second, ..] = self.bytes;
@@ -244,7 +247,7 @@ mod tests {
 
     const LIMIT: usize = 1_000;
 
-    /// Reads everything, `step` bytes at a time.
+    /// Reads the whole stream, `step` bytes at a time.
     async fn pass(bytes: &[u8], step: usize, is_upgraded: bool) -> (Vec<u8>, Option<io::Error>) {
         let mut gate = Gate::new(bytes, LIMIT);
         if is_upgraded {
@@ -260,7 +263,7 @@ mod tests {
         }
     }
 
-    /// A frame with a payload of zeros, masked if it is a client's.
+    /// A frame with a payload of zeros, masked like a client's if `is_masked`.
     fn frame(first: u8, len: usize, is_masked: bool) -> Vec<u8> {
         let mask = if is_masked { 0x80 } else { 0 };
         let mut bytes = match (u8::try_from(len), u16::try_from(len)) {

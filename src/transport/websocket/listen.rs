@@ -1,4 +1,4 @@
-//! The server's side: accepts TCP connections and carries on their handshakes side by side.
+//! The listening side: accepts TCP connections and runs their handshakes concurrently.
 
 use core::time::Duration;
 use std::io;
@@ -25,11 +25,12 @@ use crate::protocol::PeerAddr;
 use crate::transport::throttle::Throttle;
 use crate::transport::{Connection, Listener, TransportError};
 
-/// The pause after the system refused to accept a connection, most often for want of file descriptors:
-/// trying again at once would only burn the processor.
+/// The pause after the operating system failed to accept a connection, usually because no file descriptors
+/// are left: an immediate retry would only use CPU time.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Lines a minute about connections that were refused: enough to see why, too few to fill a disk.
+/// The number of log lines per minute about refused connections: enough to see the cause, too few to fill a
+/// disk.
 const REFUSED_LINES: u32 = 5;
 
 /// Starts to listen for peers that speak one of the formats.
@@ -73,8 +74,8 @@ async fn bind(
     for local in resolved {
         match config.network.bind(local).await {
             Ok(tcp) => return Ok(tcp),
-            // Not the next one: `localhost` is two addresses, and a second node on the other would look fine
-            // until a peer dials it and reaches the first.
+            // The next address is not tried: `localhost` resolves to two addresses, and a second node on the
+            // other one would seem to work until a peer dials it and reaches the first node.
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
                 return Err(TransportError::AddressInUse { address: address.clone() });
             }
@@ -89,8 +90,8 @@ fn printable_addr(text: &str) -> PeerAddr {
     text.parse().expect("a valid address")
 }
 
-/// Has no task of its own: it accepts while somebody waits in [`accept`](Listener::accept), and the system's
-/// queue holds further peers. Handshakes run in tasks that end with the listener.
+/// The listener has no task of its own: it accepts while the caller awaits [`accept`](Listener::accept), and
+/// further peers wait in the operating system's backlog. Handshakes run in tasks that end with the listener.
 #[derive(Debug)]
 struct WsListener<T: Transaction> {
     address: PeerAddr,
@@ -101,9 +102,9 @@ struct WsListener<T: Transaction> {
     places: Places,
     handshakes: JoinSet<Result<WsConnection<T>, TransportError>>,
     paused_until: Option<Instant>,
-    /// Lines about connections that were refused.
+    /// Throttles log lines about refused connections.
     refused: Throttle,
-    /// Lines about connections that the system does not accept.
+    /// Throttles log lines about connections that the operating system fails to accept.
     failed: Throttle,
 }
 
@@ -115,7 +116,7 @@ impl<T: Transaction> Listener<T> for WsListener<T> {
 
     async fn accept(&mut self) -> Result<Box<dyn Connection<T>>, TransportError> {
         loop {
-            // In this order, and not at random, so that a simulation can be repeated.
+            // In a fixed order, so that a simulation is repeatable.
             tokio::select! {
                 biased;
                 Some(finished) = self.handshakes.join_next() => match finished {
@@ -125,7 +126,7 @@ impl<T: Transaction> Listener<T> for WsListener<T> {
                             tracing::info!(%error, skipped, "refused a connection");
                         }
                     }
-                    // It lost its place to another one.
+                    // A newer handshake replaced this one.
                     Err(error) if error.is_cancelled() => {}
                     Err(error) => tracing::error!(%error, "a handshake panicked"),
                 },
@@ -175,8 +176,8 @@ async fn accept_tcp(
     tcp.accept().await
 }
 
-/// Answers a handshake: with the first format that the peer offers among ours, or with a refusal that says
-/// what there would have been.
+/// Answers a WebSocket handshake: with the first offered format that this node supports, or with a refusal
+/// that lists the supported formats.
 async fn upgrade<T: Transaction>(
     remote: &PeerAddr,
     secured: Secured,
@@ -213,7 +214,7 @@ async fn upgrade<T: Transaction>(
         }
         Ok(response)
     };
-    // Lent, so that a bad handshake can be answered; the library does not.
+    // Borrowed, so that this function can still answer a bad handshake, which the library does not.
     let mut stream = gated(stream, &config);
     let upgraded =
         accept_hdr_async_with_config(&mut stream, negotiate, Some(limits(&config))).await.map(drop);
@@ -225,7 +226,8 @@ async fn upgrade<T: Transaction>(
     }
     match (upgraded, chosen) {
         (Ok(()), Some(codec)) => {
-            // Nothing was read beyond the request: the library refuses a peer that does not wait for the answer.
+            // No byte after the request was read: the library refuses a peer that sends before it receives
+            // the answer.
             let stream = WebSocketStream::from_raw_socket(stream, Role::Server, Some(limits(&config))).await;
             Ok(WsConnection::new(remote.clone(), stream, codec.clone(), config))
         }
@@ -243,8 +245,8 @@ async fn upgrade<T: Transaction>(
     }
 }
 
-/// The answer to what is no handshake of WebSocket: most often somebody took the port for one of HTTP (RFC 6455,
-/// sections 4.2.1, 4.2.2 and 4.4). `None` where the connection is gone.
+/// The answer to a request that is not a WebSocket handshake, usually of an HTTP client that mistakes the
+/// port for one of HTTP (RFC 6455, sections 4.2.1, 4.2.2 and 4.4). `None` if the connection is lost.
 fn no_websocket(error: &tungstenite::Error, http_hint: Option<&str>) -> Option<Vec<u8>> {
     let status = match error {
         tungstenite::Error::Io(_) | tungstenite::Error::Protocol(ProtocolError::HandshakeIncomplete) => {
@@ -266,14 +268,15 @@ fn no_websocket(error: &tungstenite::Error, http_hint: Option<&str>) -> Option<V
         headers.insert("Connection", HeaderValue::from_static("Upgrade, close"));
     }
     let mut answer = Vec::new();
-    // A vector takes all, and the headers are text.
+    // Writing to a vector does not fail, and the headers are text.
     write_response(&mut answer, &response).ok()?;
     answer.extend_from_slice(response.body().as_deref().unwrap_or_default().as_bytes());
     Some(answer)
 }
 
-/// The names of our formats also go where a client finds them without reading the text, as
-/// `Sec-WebSocket-Version` does in the answer to an unknown version (RFC 6455, section 4.4).
+/// Refuses a peer without a common format. A header lists this node's formats, so that a client does not have
+/// to parse the text; `Sec-WebSocket-Version` works like that in the answer to an unknown version (RFC 6455,
+/// section 4.4).
 fn no_shared_format(ours: &[String], offered: &[String]) -> ErrorResponse {
     let offered = if offered.is_empty() { "none".to_owned() } else { offered.join(", ") };
     let ours = ours.join(", ");
@@ -285,7 +288,8 @@ fn no_shared_format(ours: &[String], offered: &[String]) -> ErrorResponse {
     response
 }
 
-/// A refusal of who the peer is. One that could prove itself is told how (RFC 9110, section 15.5.2).
+/// Refuses a peer that failed to authenticate. A status of 401 names the scheme by which the peer could
+/// authenticate (RFC 9110, section 15.5.2).
 fn unwelcome(status: StatusCode, reason: &str) -> ErrorResponse {
     let mut response = refusal(status, reason.to_owned());
     if status == StatusCode::UNAUTHORIZED {

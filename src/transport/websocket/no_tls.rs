@@ -1,5 +1,4 @@
-//! What stands in for TLS in a build without it: types of which there is no value, so that the code around them is
-//! the same.
+//! Replaces TLS in a build without it by uninhabited types, so that the calling code needs no conditions.
 
 use std::io;
 
@@ -10,7 +9,7 @@ use super::socket::{Io, Socket};
 use crate::protocol::PeerAddr;
 use crate::transport::TransportError;
 
-/// The settings that there are none of.
+/// The settings of TLS, which cannot exist in this build.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Tls {}
 
@@ -47,7 +46,7 @@ impl Tls {
     }
 }
 
-/// The connection that there is none of.
+/// A TLS session, which cannot exist in this build.
 #[derive(Debug)]
 pub(super) enum Session {}
 
@@ -69,7 +68,7 @@ impl Session {
     }
 }
 
-/// No error is about TLS.
+/// No error is caused by TLS in this build.
 pub(super) const fn cause(_: &PeerAddr, _: &io::Error) -> Option<TransportError> {
     None
 }

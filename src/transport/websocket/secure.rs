@@ -1,5 +1,5 @@
-//! Between a socket and WebSocket: whether a connection is encrypted, as the scheme of the address says, and that
-//! both ends are told where they do not agree on it.
+//! Between the socket and WebSocket: encrypts a connection if the scheme of its address demands TLS. If the
+//! ends disagree about TLS, both of them receive an error that says so.
 
 use tokio_tungstenite::tungstenite::http::StatusCode;
 
@@ -10,23 +10,23 @@ use super::tls::Session;
 use crate::protocol::PeerAddr;
 use crate::transport::TransportError;
 
-/// What the first byte is of whoever speaks TLS: the type of a record that holds a handshake.
+/// The first byte of a TLS connection: the record type of a handshake.
 const TLS_HANDSHAKE: u8 = 22;
 
-/// The answer to TLS where none is spoken. TLS takes it for an error, and people can read it.
+/// The answer to TLS at a port without TLS. A TLS client reports it as an error, and it is readable.
 const NO_TLS_HERE: &[u8] = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
-/// The answer to plain HTTP where TLS is spoken (RFC 9110, section 15.5.22).
+/// The answer to plain HTTP at a port with TLS (RFC 9110, section 15.5.22).
 const ONLY_TLS_HERE: &[u8] =
     b"HTTP/1.1 426 Upgrade Required\r\nUpgrade: TLS/1.3\r\nConnection: Upgrade, close\r\n\
     Content-Type: text/plain; charset=utf-8\r\nContent-Length: 39\r\n\r\n\
     this port speaks TLS only: dial wss://\n";
 
-/// A connection over which WebSocket can be spoken.
+/// A stream that is ready for the WebSocket handshake.
 #[derive(Debug)]
 pub(super) struct Secured {
     pub(super) stream: Box<dyn Io>,
-    /// What the ends have to prove to each other in the handshake of WebSocket, where they are encrypted.
+    /// For an encrypted connection, the proofs that the ends exchange in the WebSocket handshake.
     pub(super) session: Option<Session>,
 }
 
@@ -36,7 +36,7 @@ impl Secured {
     }
 }
 
-/// Why a dialer is not let in, for it and for the log.
+/// The refusal of a dialer: the response to it and the error for the log.
 #[derive(Debug)]
 pub(super) struct Refusal {
     pub(super) status: StatusCode,
@@ -44,7 +44,7 @@ pub(super) struct Refusal {
     pub(super) error: TransportError,
 }
 
-/// The client's side.
+/// The dialling side.
 pub(super) async fn dial(
     address: &PeerAddr,
     endpoint: &Endpoint<'_>,
@@ -58,7 +58,7 @@ pub(super) async fn dial(
     Ok(Secured { stream, session: Some(session) })
 }
 
-/// The server's side.
+/// The listening side.
 pub(super) async fn accept(
     remote: &PeerAddr,
     is_tls: bool,

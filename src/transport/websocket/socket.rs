@@ -1,5 +1,5 @@
-//! The system's sockets behind a seam as narrow as can be, so that tests put a simulated network in their place.
-//! Knows bytes and network addresses only.
+//! A minimal interface to the operating system's sockets, so that tests can substitute a simulated network.
+//! Handles bytes and network addresses only.
 
 #[cfg(test)]
 mod simulated;
@@ -14,13 +14,14 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, lookup_host};
 use tokio::time::timeout;
 
-/// Bytes of a peer that are read and forgotten after an answer in another protocol than its own.
+/// How many bytes of a peer are read and discarded after an answer in a protocol that the peer does not
+/// speak.
 const MAX_LINGER_BYTES: usize = 64 << 10;
 
-/// How long a peer is waited for after such an answer.
+/// How long this side waits for the peer to close after an answer in a protocol that the peer does not speak.
 const MAX_LINGER: Duration = Duration::from_secs(1);
 
-/// Bytes to and from a peer, whatever carries them.
+/// A stream of bytes to and from a peer, over any carrier.
 pub(super) trait Io: AsyncRead + AsyncWrite + Debug + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Debug + Send + Unpin> Io for S {}
@@ -28,7 +29,7 @@ impl<S: AsyncRead + AsyncWrite + Debug + Send + Unpin> Io for S {}
 /// An open TCP connection.
 #[async_trait]
 pub(super) trait Socket: Io {
-    /// Waits for the first byte and leaves it where it is; `None` where the peer has closed.
+    /// Waits for the first byte and leaves it in the buffer; `None` if the peer has closed the connection.
     async fn first_byte(&mut self) -> io::Result<Option<u8>>;
 }
 
@@ -40,7 +41,7 @@ impl Socket for TcpStream {
     }
 }
 
-/// Where sockets come from.
+/// The network that provides the sockets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Network {
     #[default]
@@ -80,7 +81,7 @@ impl Network {
     }
 }
 
-/// Takes TCP connections.
+/// Accepts TCP connections.
 #[derive(Debug)]
 pub(super) enum Acceptor {
     System(TcpListener),
@@ -97,7 +98,7 @@ impl Acceptor {
         }
     }
 
-    /// Cancel-safe, as the system's is.
+    /// Cancel-safe, like the operating system's listener.
     pub(super) async fn accept(&self) -> io::Result<(Box<dyn Socket>, SocketAddr)> {
         match self {
             Self::System(listener) => {
@@ -111,17 +112,17 @@ impl Acceptor {
     }
 }
 
-/// An announcement is small and must not wait for more to come.
+/// Disables Nagle's algorithm: an announcement is small and must be sent without delay.
 fn send_at_once(tcp: &TcpStream) {
-    // A connection that is gone already fails when it is used.
+    // An error means that the connection is gone; its next use fails as well.
     let _ = tcp.set_nodelay(true);
 }
 
-/// Writes the last that is said on a socket, and reads and forgets what the peer still says: whoever closes a socket
-/// with unread input makes the system throw away what the peer has not read yet.
+/// Writes a last answer to a socket, and reads and discards the peer's input: if a socket is closed with
+/// unread input, the operating system discards data that the peer has not read yet.
 pub(super) async fn part_with(mut socket: impl Io, answer: &[u8]) {
     let last = async {
-        // Whether the peer hears it is its own affair.
+        // Failures do not matter, because the connection ends in any case.
         let _ = socket.write_all(answer).await;
         let _ = socket.shutdown().await;
         let mut forgotten = 0;
@@ -133,6 +134,6 @@ pub(super) async fn part_with(mut socket: impl Io, answer: &[u8]) {
             }
         }
     };
-    // Where the peer does not close within the time, this side does.
+    // On a timeout this side closes the connection.
     let _ = timeout(MAX_LINGER, last).await;
 }

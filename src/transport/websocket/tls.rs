@@ -1,5 +1,5 @@
-//! TLS for `wss://`: who this node is, whom it trusts, and whom it lets in. Decides about connections, and knows
-//! neither WebSocket nor what is said over it.
+//! TLS for `wss://`: the identity of this node, which peers it trusts, and which it admits. Independent of
+//! WebSocket and of the messages.
 
 mod builder;
 mod error;
@@ -24,48 +24,48 @@ use super::socket::{Io, Socket, part_with};
 use crate::protocol::{HostError, PeerAddr};
 use crate::transport::{AddressProblem, TransportError};
 
-/// How a node speaks TLS with its peers. Cheap to clone; two are equal when one is a clone of the other.
+/// The TLS settings of a node. Cheap to clone; two values are equal if one is a clone of the other.
 ///
-/// Only TLS 1.3 is spoken, and no session is ever resumed, so that every connection is checked in full.
+/// Only TLS 1.3 is supported, and sessions are never resumed, so that every connection is checked in full.
 #[derive(Clone, Debug)]
 pub struct Tls(Arc<Settings>);
 
 #[derive(Debug)]
 struct Settings {
-    /// Where there is no identity, nobody can be served.
+    /// `None` without an identity; the node cannot listen then.
     server: Option<Arc<ServerConfig>>,
     client: Arc<ClientConfig>,
-    /// Whether peers have to show a certificate of their own.
+    /// Whether peers must present a certificate of their own.
     asks_for_certificates: bool,
-    /// The only certificates that peers may have; any where this is empty.
+    /// The only certificates that peers may have; empty for no restriction.
     allowed: Vec<Fingerprint>,
     secret: Option<Secret>,
 }
 
 impl Tls {
-    /// Starts from nothing: no identity, nobody trusted.
+    /// Starts without an identity and without trusted certificates.
     pub fn builder() -> TlsBuilder {
         TlsBuilder::default()
     }
 
-    /// Whether peers have to be known: by a certificate of their own or by a secret. Such a node neither dials nor
-    /// serves `ws://`, over which nobody could prove anything.
+    /// Whether peers must authenticate, by a certificate of their own or by a secret. A node that requires it
+    /// neither dials nor serves `ws://`, because plain connections cannot be authenticated.
     pub fn is_closed(&self) -> bool {
         self.0.asks_for_certificates || self.0.secret.is_some()
     }
 
-    /// Whether there is a certificate and a key to serve peers with.
+    /// Checks that there are a certificate and a key to listen with.
     pub(super) fn check_identity(&self, address: &PeerAddr) -> Result<(), TransportError> {
         if self.0.server.is_some() { Ok(()) } else { Err(failed(address, TlsProblem::NoIdentity)) }
     }
 
-    /// What is wrong with a peer that speaks something else.
+    /// The error for a peer that does not speak TLS.
     #[expect(clippy::unused_self, reason = "said only where there is TLS")]
     pub(super) fn not_spoken(&self, remote: &PeerAddr) -> TransportError {
         failed(remote, TlsProblem::NotTls)
     }
 
-    /// The client's side of a handshake.
+    /// The dialling side of a handshake.
     pub(super) async fn dial(
         &self,
         address: &PeerAddr,
@@ -89,8 +89,8 @@ impl Tls {
         Ok((Box::new(stream), session))
     }
 
-    /// The server's side of a handshake. A peer whose certificate is good and not allowed gets its session all the
-    /// same, so that it can be told.
+    /// The listening side of a handshake. A peer with a valid certificate that is not allowed gets a session
+    /// as well, so that it can be refused with a reason.
     pub(super) async fn accept(
         &self,
         remote: &PeerAddr,
@@ -101,7 +101,7 @@ impl Tls {
         let stream = match TlsAcceptor::from(server).accept(socket).into_fallible().await {
             Ok(stream) => stream,
             Err((error, socket)) => {
-                // What it is told is written already; it may have said more than was read.
+                // The alert to the peer is written already. The peer may have sent more than was read.
                 part_with(socket, &[]).await;
                 return Err(failed(TlsProblem::of_handshake(error)));
             }
@@ -115,7 +115,7 @@ impl Tls {
     }
 }
 
-/// What TLS has against a peer, where it is TLS that an operation failed for.
+/// The TLS problem that made an operation fail; `None` if the cause is not TLS.
 pub(super) fn cause(address: &PeerAddr, error: &io::Error) -> Option<TransportError> {
     TlsProblem::of(error).map(|problem| failed(address, problem))
 }

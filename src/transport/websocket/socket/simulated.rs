@@ -1,4 +1,5 @@
-//! The sockets of turmoil, a network and a clock in one thread that behave as a seed says.
+//! The sockets of turmoil, which simulates a network and a clock in one thread. A seed determines the
+//! simulation.
 
 use core::fmt;
 use core::net::SocketAddr;
@@ -9,7 +10,7 @@ use turmoil::net::{TcpListener, TcpStream};
 
 use super::Socket;
 
-/// Every host of the simulation has one address.
+/// Resolves a host of the simulation, which has one address.
 pub(super) fn resolve(host: &str, port: u16) -> Vec<SocketAddr> {
     vec![SocketAddr::new(host.parse().unwrap_or_else(|_| turmoil::lookup(host)), port)]
 }

@@ -1,4 +1,4 @@
-//! Puts the settings of TLS together, and checks them once.
+//! Builds and validates the settings of TLS.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use tokio_rustls::rustls::{ClientConfig, Error, InconsistentKeys, RootCertStore,
 use super::error::{TlsError, TlsPart};
 use super::{Fingerprint, Secret, Settings, Tls, problem};
 
-/// Sets up TLS. Texts are in PEM.
+/// A builder for TLS settings. Certificates and keys are PEM texts.
 ///
 /// ```no_run
 /// use hashloom::transport::{Tls, WebSocketConfig};
@@ -37,7 +37,7 @@ pub struct TlsBuilder {
     secret: Option<Secret>,
 }
 
-/// Bytes that are nobody's business.
+/// Bytes that `Debug` does not print.
 struct Hidden(Vec<u8>);
 
 impl core::fmt::Debug for Hidden {
@@ -47,41 +47,41 @@ impl core::fmt::Debug for Hidden {
 }
 
 impl TlsBuilder {
-    /// Sets the certificate that this node shows, first in its chain, and the private key to it. A listener needs
-    /// them; a node that only dials needs them where its peers ask for certificates.
+    /// Sets the certificate chain of this node, its own certificate first, and the private key. A listener
+    /// needs both; a node that only dials needs them if its peers require certificates.
     pub fn identity(mut self, chain: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
         self.identity = Some((chain.into(), Hidden(key.into())));
         self
     }
 
-    /// Trusts whatever these certificates have signed, themselves included. The system's roots are not trusted:
-    /// who may take part in a chain is for its parties to say.
+    /// Trusts these certificates, and every certificate that they have signed. The root certificates of the
+    /// operating system are not trusted: the participants of a chain decide who may take part.
     pub fn trust(mut self, certificates: impl Into<Vec<u8>>) -> Self {
         self.trusted.push(certificates.into());
         self
     }
 
-    /// Takes only peers that show a certificate of their own, signed by one that is trusted.
+    /// Accepts only peers with a certificate of their own that is signed by a trusted one.
     pub const fn require_certificates(mut self) -> Self {
         self.asks_for_certificates = true;
         self
     }
 
-    /// Takes only peers with one of these certificates, whether they are dialled or dial. They have to be signed as
-    /// without it.
+    /// Accepts only peers with one of these certificates, inbound and outbound. The certificates must also be
+    /// signed by a trusted one.
     pub fn allow(mut self, certificates: impl IntoIterator<Item = Fingerprint>) -> Self {
         self.asks_for_certificates = true;
         self.allowed.extend(certificates);
         self
     }
 
-    /// Takes only peers that prove to have this secret, whether they are dialled or dial.
+    /// Accepts only peers that prove possession of this secret, inbound and outbound.
     pub fn secret(mut self, secret: Secret) -> Self {
         self.secret = Some(secret);
         self
     }
 
-    /// Checks it all.
+    /// Validates the settings.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What can be wrong with the settings of TLS, and with a handshake.
+//! The errors of TLS settings and of TLS handshakes.
 
 use core::fmt;
 use std::io;
@@ -9,54 +9,54 @@ use super::fingerprint::Fingerprint;
 use super::problem;
 use super::secret::Secret;
 
-/// Why settings of TLS cannot be used.
+/// Why TLS settings cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {
-    /// A text is no PEM.
+    /// A text is not valid PEM.
     #[error("the {part} cannot be read as PEM: {problem}")]
     BadPem {
-        /// Which of the texts.
+        /// Which text.
         part: TlsPart,
-        /// What is wrong in it.
+        /// What is wrong with the text.
         problem: String,
     },
-    /// A text in PEM has no certificate in it.
+    /// A PEM text contains no certificate.
     #[error("the {part} holds no certificate, expected PEM with BEGIN CERTIFICATE")]
     NoCertificate {
-        /// Which of the texts.
+        /// Which text.
         part: TlsPart,
     },
-    /// A text in PEM has no private key in it.
+    /// A PEM text contains no private key.
     #[error("no private key, expected PEM with BEGIN PRIVATE KEY")]
     NoKey,
     /// A certificate cannot be used.
     #[error("the {part} holds a certificate that cannot be used: {problem}")]
     BadCertificate {
-        /// Which of the texts.
+        /// Which text.
         part: TlsPart,
-        /// What is wrong with it.
+        /// What is wrong with the certificate.
         problem: String,
     },
-    /// The key cannot be used.
+    /// The private key cannot be used.
     #[error("the private key cannot be used: {problem}")]
     BadKey {
-        /// What is wrong with it.
+        /// What is wrong with the key.
         problem: String,
     },
-    /// The key is that of another certificate.
+    /// The private key belongs to another certificate.
     #[error("the private key does not belong to the first certificate of the chain")]
     KeyMismatch,
-    /// Somebody's certificate is to be checked, and nobody is trusted to have signed it.
+    /// Certificates of peers have to be checked, but no certificate is trusted.
     #[error("no certificate is trusted, expected the one that signs those of the peers")]
     NothingTrusted,
-    /// Too easy to guess.
+    /// The secret is too short, and so too easy to guess.
     #[error("the secret has {got} bytes, at least {} are needed", Secret::MIN_BYTES)]
     ShortSecret {
         /// The length in bytes.
         got: usize,
     },
-    /// Not the SHA-256 of a certificate.
+    /// The text is not the SHA-256 of a certificate.
     #[error("{got:?} is no fingerprint, expected the SHA-256 of a certificate in hex")]
     BadFingerprint {
         /// The text.
@@ -64,15 +64,15 @@ pub enum TlsError {
     },
 }
 
-/// One of the texts that settings are made of.
+/// One of the PEM texts of the settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TlsPart {
-    /// The certificates that this node shows.
+    /// The certificate chain of this node.
     Chain,
-    /// The private key of the first of them.
+    /// The private key of the chain's first certificate.
     Key,
-    /// The certificates that are trusted.
+    /// The trusted certificates.
     Trusted,
 }
 
@@ -86,61 +86,61 @@ impl fmt::Display for TlsPart {
     }
 }
 
-/// What is wrong with a peer, or with this node in the eyes of a peer.
+/// A TLS problem with a peer, or a problem that a peer has with this node.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsProblem {
-    /// The peer speaks something else.
+    /// The peer does not speak TLS.
     #[error("the peer does not speak TLS")]
     NotTls,
-    /// This node cannot serve anybody.
+    /// This node cannot listen, because it has no certificate.
     #[error("there is no certificate and no key to listen with")]
     NoIdentity,
-    /// The peer does not say who it is.
+    /// The peer presents no certificate.
     #[error("the peer shows no certificate")]
     NoCertificate,
-    /// The chain of signatures ends with a stranger.
+    /// The peer's certificate is not signed by a trusted one.
     #[error("nobody who is trusted here has signed the peer's certificate")]
     UnknownIssuer,
-    /// The time of the certificate is over.
+    /// The peer's certificate has expired.
     #[error("the peer's certificate has expired")]
     Expired,
-    /// The time of the certificate is to come, or the clock of this machine is behind.
+    /// The peer's certificate is not valid yet, or the clock of this machine is behind.
     #[error("the peer's certificate is not valid yet")]
     NotYetValid,
-    /// The certificate is for other names.
+    /// The peer's certificate is for other host names.
     #[error("the peer's certificate is not for the host that was dialled")]
     WrongName,
-    /// Whatever else is wrong with a certificate.
+    /// Any other problem of the peer's certificate.
     #[error("the peer's certificate is not good: {0}")]
     BadCertificate(String),
-    /// The certificate is good, and not one of those that are let in.
+    /// The peer's certificate is valid, but not one of those that are allowed.
     #[error("the peer's certificate is not among those that are allowed, its fingerprint is {fingerprint}")]
     NotAllowed {
-        /// Of its certificate.
+        /// The fingerprint of the peer's certificate.
         fingerprint: Fingerprint,
     },
-    /// The peer does not take ours.
+    /// The peer rejects the certificate of this node, or requires one.
     #[error("the peer does not accept the certificate of this node, or asks for one: {alert}")]
     Refused {
-        /// What it says.
+        /// The TLS alert of the peer.
         alert: String,
     },
     /// The peer does not have the shared secret.
     #[error("the peer does not prove that it has the shared secret")]
     NoProof,
-    /// Everything else, as the TLS library or the system has it.
+    /// Any other error of the TLS library or the operating system.
     #[error("{}", problem::of_io(.0))]
     Failed(#[source] io::Error),
 }
 
 impl TlsProblem {
-    /// What ended a handshake.
+    /// The problem that made a handshake fail.
     pub(super) fn of_handshake(error: io::Error) -> Self {
         Self::of(&error).unwrap_or(Self::Failed(error))
     }
 
-    /// What TLS has against a connection, where it is TLS that an operation on it failed for.
+    /// The TLS problem that made an operation fail; `None` if the cause is not TLS.
     pub(super) fn of(error: &io::Error) -> Option<Self> {
         let error = error.get_ref()?.downcast_ref::<Error>()?;
         Some(match error {

@@ -1,4 +1,4 @@
-//! The name of one certificate.
+//! The fingerprint of a certificate.
 
 use core::fmt;
 use core::str::FromStr;
@@ -7,12 +7,12 @@ use sha2::{Digest, Sha256};
 
 use super::error::TlsError;
 
-/// The SHA-256 of a certificate in DER, as `openssl x509 -noout -fingerprint -sha256` shows it.
+/// The SHA-256 of a certificate in DER, as `openssl x509 -noout -fingerprint -sha256` prints it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
-    /// Of a certificate in DER.
+    /// The fingerprint of a certificate in DER.
     pub fn of(der: &[u8]) -> Self {
         Self(Sha256::digest(der).into())
     }
@@ -21,7 +21,7 @@ impl Fingerprint {
 impl FromStr for Fingerprint {
     type Err = TlsError;
 
-    /// 64 hex digits, with or without colons between the bytes.
+    /// Parses 64 hex digits, with or without colons between the bytes.
     fn from_str(text: &str) -> Result<Self, TlsError> {
         let mut bytes = [0; 32];
         hex::decode_to_slice(text.replace(':', ""), &mut bytes)

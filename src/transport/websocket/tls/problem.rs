@@ -1,11 +1,11 @@
-//! What TLS has against a certificate or a peer, in words. rustls shows most of its errors as the names of its variants.
+//! Texts for errors of TLS. rustls displays most of its errors as the names of their variants.
 
 use std::io;
 
 use tokio_rustls::rustls::pki_types::pem;
 use tokio_rustls::rustls::{AlertDescription, CertificateError, Error};
 
-/// An error of rustls as people read it.
+/// A readable text for an error of rustls.
 pub(super) fn of_error(error: &Error) -> String {
     match error {
         Error::InvalidCertificate(problem) => of_certificate(problem),
@@ -26,7 +26,7 @@ pub(super) fn of_error(error: &Error) -> String {
     }
 }
 
-/// An error of a text in PEM, which is shown by the library as a list of bytes.
+/// A text for a PEM error, which the library displays as a list of bytes.
 pub(super) fn of_pem(error: &pem::Error) -> String {
     match error {
         pem::Error::MissingSectionEnd { .. } => "a line with END is missing, so it is cut off".to_owned(),
@@ -35,13 +35,13 @@ pub(super) fn of_pem(error: &pem::Error) -> String {
     }
 }
 
-/// An error of an operation on a TLS connection, which has that of rustls inside if TLS is what failed.
+/// A text for an error of an operation on a TLS connection, which wraps one of rustls if TLS failed.
 pub(super) fn of_io(error: &io::Error) -> String {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
     inner.map_or_else(|| error.to_string(), of_error)
 }
 
-/// What is wrong with a certificate, as the end of a sentence that says whose it is.
+/// What is wrong with a certificate, as the end of a sentence that names its owner.
 pub(super) fn of_certificate(problem: &CertificateError) -> String {
     let known = match problem {
         CertificateError::BadEncoding => "it is damaged, or no X.509 certificate",
@@ -70,7 +70,7 @@ pub(super) fn of_certificate(problem: &CertificateError) -> String {
     known.to_owned()
 }
 
-/// What the library that checks certificates (webpki) calls an error for which rustls has no variant.
+/// A text for an error of webpki, the library that checks certificates, for which rustls has no variant.
 fn of_name(name: &str) -> String {
     let known = match name {
         "CaUsedAsEndEntity" => {
@@ -89,7 +89,7 @@ fn of_name(name: &str) -> String {
     known.to_owned()
 }
 
-/// What a peer has against this node.
+/// A text for an alert of a peer.
 pub(super) fn of_alert(alert: AlertDescription) -> String {
     let known = match alert {
         AlertDescription::NoCertificate | AlertDescription::CertificateRequired => {
@@ -109,8 +109,8 @@ pub(super) fn of_alert(alert: AlertDescription) -> String {
     known.to_owned()
 }
 
-/// The name of a variant as words: `NoCipherSuitesInCommon` as "no cipher suites in common". What follows the name, such
-/// as fields, is left out.
+/// The name of a variant as words: `NoCipherSuitesInCommon` as "no cipher suites in common". Anything after
+/// the name, such as fields, is dropped.
 fn words(name: &str) -> String {
     let name: Vec<char> = name.chars().take_while(char::is_ascii_alphanumeric).collect();
     let mut words = String::new();

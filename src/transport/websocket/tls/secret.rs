@@ -1,7 +1,8 @@
-//! A secret that all peers of a closed chain have, and how one proves to the other that it has it.
+//! The shared secret of a closed chain, and the proof of possession that peers exchange.
 //!
-//! A proof is an HMAC over what only the two ends of this very TLS connection know (RFC 9266), so it is worth nothing
-//! on another connection: whoever gets to read it, even as the other end, can neither replay nor pass it on.
+//! A proof is an HMAC over a value that only the two ends of one TLS connection know (RFC 9266), so it is
+//! worthless on another connection: a reader of the proof, even the other end, can neither replay nor relay
+//! it.
 
 use ring::hmac;
 
@@ -11,21 +12,23 @@ use super::error::TlsError;
 #[derive(Clone, Debug)]
 pub struct Secret(hmac::Key);
 
-/// Which end of a connection proves something. No end can give the other's proof back to it.
+/// The end of a connection that proves possession. The roles differ, so that an end cannot reflect the other
+/// end's proof.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Role {
     Dialer,
     Listener,
 }
 
-/// What a proof is bound to.
+/// The value to which a proof is bound.
 pub(super) type Binding = [u8; 32];
 
 impl Secret {
-    /// The least bytes of a secret: an end that takes part in a handshake can try guesses at home afterwards.
+    /// The minimum length in bytes: an end that takes part in a handshake can guess secrets offline
+    /// afterwards.
     pub const MIN_BYTES: usize = 16;
 
-    /// Takes the bytes as they are.
+    /// Uses the bytes without deriving a key from them.
     ///
     /// # Errors
     ///
@@ -37,12 +40,12 @@ impl Secret {
         Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, bytes)))
     }
 
-    /// The proof in hex.
+    /// The proof of possession, in hex.
     pub(super) fn prove(&self, role: Role, binding: &Binding) -> String {
         hex::encode(hmac::sign(&self.0, &statement(role, binding)))
     }
 
-    /// Whether somebody with the secret made this proof. Takes as long for one that is nearly right as for any other.
+    /// Whether the proof was made with this secret. Compares in constant time.
     pub(super) fn verifies(&self, role: Role, binding: &Binding, proof: &str) -> bool {
         hex::decode(proof).is_ok_and(|tag| hmac::verify(&self.0, &statement(role, binding), &tag).is_ok())
     }

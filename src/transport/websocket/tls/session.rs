@@ -1,5 +1,5 @@
-//! What the two ends of a TLS connection have to prove to each other once it stands: which certificate they have, and
-//! in the headers of the WebSocket handshake, which secret.
+//! The checks after a TLS handshake: which certificate the peer has and, in the headers of the WebSocket
+//! handshake, whether it has the secret.
 
 use std::io;
 
@@ -16,20 +16,20 @@ use super::secret::{Binding, Role};
 use crate::protocol::PeerAddr;
 use crate::transport::TransportError;
 
-/// The label under which TLS gives both ends a value of this connection alone (RFC 9266, section 4).
+/// The label of the value that TLS exports for this connection alone (RFC 9266, section 4).
 const BINDING_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
 
-/// Where the dialer proves that it has the secret (RFC 9110, section 11.6.2), and what stands before the proof.
+/// The header with the dialer's proof (RFC 9110, section 11.6.2), and the prefix of the proof.
 const REQUEST: (HeaderName, &str) = (AUTHORIZATION, "Hashloom proof=");
 
-/// Where the listener does (RFC 7615).
+/// The header with the listener's proof (RFC 7615), and the prefix of the proof.
 const ANSWER: (HeaderName, &str) = (HeaderName::from_static("authentication-info"), "proof=");
 
-/// A TLS connection as far as peers are told apart by it.
+/// The authentication state of a TLS connection.
 #[derive(Debug)]
 pub(in super::super) struct Session {
     tls: Tls,
-    /// Of the peer's certificate, where it has shown one.
+    /// The fingerprint of the peer's certificate, if it presented one.
     fingerprint: Option<Fingerprint>,
     binding: Binding,
 }
@@ -46,7 +46,7 @@ impl Session {
         Ok(Self { tls: tls.clone(), fingerprint, binding })
     }
 
-    /// Whether the peer has one of the certificates that are allowed, where not all are.
+    /// Checks that the peer's certificate is one of the allowed ones, if only some are allowed.
     pub(super) fn check_certificate(&self) -> Result<(), TlsProblem> {
         let allowed = &self.tls.0.allowed;
         match self.fingerprint {
@@ -57,12 +57,12 @@ impl Session {
         }
     }
 
-    /// The dialer proves that it has the secret, where there is one.
+    /// Adds the dialer's proof of the secret to the request, if there is a secret.
     pub(in super::super) fn sign_request(&self, headers: &mut HeaderMap) {
         self.sign(Role::Dialer, REQUEST, headers);
     }
 
-    /// Whether the listener lets the dialer in.
+    /// Decides whether the listener admits the dialer.
     pub(in super::super) fn check_request(
         &self,
         remote: &PeerAddr,
@@ -82,12 +82,12 @@ impl Session {
         })
     }
 
-    /// The listener proves that it has the secret, where there is one.
+    /// Adds the listener's proof of the secret to the response, if there is a secret.
     pub(in super::super) fn sign_answer(&self, headers: &mut HeaderMap) {
         self.sign(Role::Listener, ANSWER, headers);
     }
 
-    /// Whether the dialer talks to the listener.
+    /// Decides whether the dialer accepts the listener.
     pub(in super::super) fn check_answer(
         &self,
         address: &PeerAddr,
