@@ -1,6 +1,6 @@
 //! L3: the peer protocol as a pure state machine. It reads no clock, opens no socket, starts no thread and
-//! draws no randomness of its own: time comes in with every call, randomness from a seed in the
-//! configuration, and whatever it wants done comes out of [`Protocol::poll_output`].
+//! draws no randomness of its own. Time is an argument of every call, randomness comes from a seed in the
+//! configuration, and every effect is an output of [`Protocol::poll_output`].
 
 mod address;
 mod clock;
@@ -64,17 +64,18 @@ use reputation::Reputation;
 use saved::Saved;
 use storage::Storage;
 
-/// A node without its I/O: the chain, the mempool, and the conversation with every peer.
+/// A node without its I/O: the chain, the mempool, and the state of every peer connection.
 ///
-/// Whoever drives it does three things, in any order and as often as it likes:
+/// The driver does three things, in any order and as often as it likes:
 ///
-/// - hand in what happened with [`handle`](Self::handle), and what the application wants with
-///   [`connect`](Self::connect), [`submit`](Self::submit) and [`mined`](Self::mined);
-/// - after each call, do what [`poll_output`](Self::poll_output) says until it says nothing;
-/// - call [`handle`](Self::handle) with [`Input::Timeout`] when the time of
-///   [`poll_timeout`](Self::poll_timeout) has come. The deadline may change with every call.
+/// - It passes network events to [`handle`](Self::handle), and the application's requests to
+///   [`connect`](Self::connect), [`submit`](Self::submit) and [`mined`](Self::mined).
+/// - After each call, it performs the outputs of [`poll_output`](Self::poll_output) until there are none
+///   left.
+/// - It calls [`handle`](Self::handle) with [`Input::Timeout`] when the deadline of
+///   [`poll_timeout`](Self::poll_timeout) has passed. Any call may change the deadline.
 ///
-/// The same calls with the same arguments give the same outputs.
+/// The protocol is deterministic: equal sequences of calls with equal arguments give equal outputs.
 #[derive(Debug)]
 pub struct Protocol<T: Transaction = String> {
     config: ProtocolConfig,
@@ -85,13 +86,13 @@ pub struct Protocol<T: Transaction = String> {
     reputation: Reputation,
     discovery: Discovery,
     rng: fastrand::Rng,
-    /// By which this node recognises a connection to itself.
+    /// The nonce of this node's `Hello`, by which it recognises a connection to itself.
     nonce: u64,
-    /// The tip that the peers were told of.
+    /// The tip that was last announced to the peers.
     announced: Hash,
-    /// When a peer that has brought no block was last asked for headers.
+    /// When headers were last requested from a peer that has not delivered a block.
     headers_tried: Option<Duration>,
-    /// Whether something happened since blocks were last asked for that may allow to ask for more.
+    /// Whether something has happened since the last block requests that may allow more of them.
     blocks_due: bool,
     relay: Relay,
     outputs: VecDeque<Output<T>>,
@@ -102,21 +103,21 @@ pub struct Protocol<T: Transaction = String> {
 }
 
 impl<T: Transaction> Protocol<T> {
-    /// A node that knows the genesis block and no peer.
+    /// Creates a node that knows the genesis block and no peer.
     ///
     /// # Panics
     ///
-    /// As [`Blockchain::with_config`].
+    /// Panics under the conditions of [`Blockchain::with_config`].
     pub fn new(spec: ChainSpec, config: ProtocolConfig) -> Self {
         Self::bare(Blockchain::with_config(spec, config.chain.clone()), config)
     }
 
-    /// A node that goes on with this chain, and with the transactions that its store has for it. `config.chain`
-    /// counts for nothing: the chain was opened with bounds of its own.
+    /// Creates a node on an opened chain, with the peers and the pending transactions from the chain's store.
+    /// `config.chain` is ignored, because the chain was opened with its own bounds.
     ///
     /// # Errors
     ///
-    /// [`StoreError`], where the store fails.
+    /// [`StoreError`], if the store fails.
     pub fn with_chain(
         chain: Blockchain<T>,
         config: ProtocolConfig,
@@ -137,7 +138,7 @@ impl<T: Transaction> Protocol<T> {
             announced: *chain.tip().hash(),
             chain,
             peers: BTreeMap::new(),
-            // Exact in JavaScript too.
+            // Below 2^53, so that JavaScript's numbers hold the nonce exactly.
             nonce: rng.u64(..1 << 53),
             dialer: Dialer::new(rng.fork()),
             reputation: Reputation::default(),
@@ -155,17 +156,17 @@ impl<T: Transaction> Protocol<T> {
         }
     }
 
-    /// The chain.
+    /// Returns the chain.
     pub const fn chain(&self) -> &Blockchain<T> {
         &self.chain
     }
 
-    /// The transactions that wait to be mined.
+    /// Returns the pool of pending transactions.
     pub const fn mempool(&self) -> &Mempool<T> {
         &self.mempool
     }
 
-    /// The peers that have introduced themselves.
+    /// Returns the peers that have completed the handshake.
     pub fn peers(&self) -> Vec<PeerInfo> {
         let info = |(id, peer): (&PeerId, &Peer)| {
             let hello = peer.hello.as_ref()?;
@@ -181,21 +182,21 @@ impl<T: Transaction> Protocol<T> {
         self.peers.iter().filter_map(info).collect()
     }
 
-    /// How many peers have introduced themselves.
+    /// Returns the number of peers that have completed the handshake.
     pub fn peer_count(&self) -> usize {
         self.peers.values().filter(|peer| peer.is_ready()).count()
     }
 
-    /// The addresses that are to be connected to and are not.
+    /// Returns the addresses that this node keeps a connection to and that have none at present.
     pub fn unconnected(&self) -> impl Iterator<Item = &PeerAddr> {
         self.dialer.unconnected()
     }
 
-    /// Keeps a connection to this address from now on.
+    /// Keeps a connection to this address: dials it at once, and again whenever the connection ends.
     ///
     /// # Errors
     ///
-    /// [`ConnectError`].
+    /// [`ConnectError`], if the address is kept already, its host is banned, or the limit is reached.
     pub fn connect(&mut self, address: PeerAddr, now: Now) -> Result<(), ConnectError> {
         if self.dialer.keeps(&address) {
             return Err(ConnectError::AlreadyAdded { address });
@@ -211,11 +212,11 @@ impl<T: Transaction> Protocol<T> {
         Ok(())
     }
 
-    /// Takes a transaction into the mempool and offers it to the peers.
+    /// Submits a transaction to the mempool and offers it to the peers.
     ///
     /// # Errors
     ///
-    /// [`MempoolError`]; nothing changes then.
+    /// [`MempoolError`]; the transaction is not added.
     pub fn submit(&mut self, transaction: T, now: Now) -> Result<Hash, MempoolError> {
         let submitted = self.mempool.submit(transaction, Source::Local, &self.chain, now.wall);
         self.report_lost();
@@ -226,12 +227,13 @@ impl<T: Transaction> Protocol<T> {
         Ok(id)
     }
 
-    /// The next block: with these transactions, or with those that are pending.
+    /// Builds a template for the next block from `data`, or from the pending transactions if `data` is
+    /// `None`.
     ///
     /// # Errors
     ///
-    /// The rule that a block with these transactions would break, or the error of the store while nothing can be
-    /// kept.
+    /// The consensus rule that a block with these transactions would break, or the store's error while
+    /// nothing can be imported.
     pub fn template(
         &self,
         data: Option<Vec<T>>,
@@ -247,12 +249,12 @@ impl<T: Transaction> Protocol<T> {
         }
     }
 
-    /// Takes in a block that this node mined, makes it durable and sends it to the peers. Returns whether it is
-    /// on the best chain.
+    /// Imports a block that this node mined, makes it durable and sends it to the peers. Returns whether the
+    /// block is on the best chain.
     ///
     /// # Errors
     ///
-    /// The rule that the block breaks, or the error of the store.
+    /// The consensus rule that the block breaks, or the store's error.
     pub fn mined(&mut self, block: &Arc<Block<T>>, now: Now) -> Result<bool, BlockError> {
         let verdict = match self.import_all(vec![Arc::clone(block)], now) {
             Some(mut verdicts) => verdicts.pop().unwrap_or(Ok(Verdict::Duplicate)),
@@ -270,14 +272,14 @@ impl<T: Transaction> Protocol<T> {
         Ok(is_best)
     }
 
-    /// Ends a connection. An address that this node keeps a connection to is dialled again.
+    /// Closes a connection. An address that this node keeps a connection to is dialled again.
     pub fn disconnect(&mut self, peer: PeerId, reason: CloseReason, now: Now) {
         self.close(peer, reason, now);
         self.after_import(now);
     }
 
-    /// Ends a connection, and keeps none any longer to the addresses that are reached over it. Returns whether it
-    /// was there.
+    /// Closes a connection and removes the addresses that are reached over it, so that they are not dialled
+    /// again. Returns whether the connection existed.
     pub fn remove(&mut self, peer: PeerId, now: Now) -> bool {
         let was_there = self.peers.contains_key(&peer);
         self.forget_addresses(peer);
@@ -288,8 +290,8 @@ impl<T: Transaction> Protocol<T> {
         was_there
     }
 
-    /// Says goodbye to every peer, and brings the store up to date. What comes in afterwards is ignored, except
-    /// new connections.
+    /// Sends a `Bye` to every peer, closes all connections, and writes everything unsaved to the store. Later
+    /// inputs are ignored, except new connections.
     pub fn shutdown(&mut self, now: Now) {
         self.save_at_last();
         self.stop_discovery();
@@ -299,7 +301,7 @@ impl<T: Transaction> Protocol<T> {
         }
     }
 
-    /// Takes in what happened. Never fails and never waits: what a peer does wrong closes its connection.
+    /// Processes one input. Never fails and never blocks: a peer's misbehaviour closes its connection.
     pub fn handle(&mut self, input: Input<T>, now: Now) {
         match input {
             Input::Connected { peer, direction, address } => self.connected(peer, direction, address, now),
@@ -318,13 +320,14 @@ impl<T: Transaction> Protocol<T> {
         self.after_import(now);
     }
 
-    /// The next thing to do, in order; `None` when there is nothing.
+    /// Returns the next output, in order; `None` if there is none.
     #[must_use]
     pub fn poll_output(&mut self) -> Option<Output<T>> {
         self.outputs.pop_front()
     }
 
-    /// When to call [`handle`](Self::handle) with [`Input::Timeout`], on the clock of [`Now::elapsed`].
+    /// Returns the deadline at which to call [`handle`](Self::handle) with [`Input::Timeout`], on the clock
+    /// of [`Now::elapsed`].
     pub fn poll_timeout(&self) -> Option<Duration> {
         let peers = self.peers.values().map(Peer::deadline);
         let peers = peers.chain(self.dialer.deadline()).chain(self.discovery.deadline());
@@ -333,7 +336,7 @@ impl<T: Transaction> Protocol<T> {
     }
 
     fn receive(&mut self, id: PeerId, message: Message<T>, now: Now) -> Result<(), CloseReason> {
-        // A message that was on its way when the connection was closed.
+        // The message was in transit when the connection was closed.
         let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
         peer.heard(&message, now);
         if let Message::Bye { reason } = message {
@@ -424,7 +427,7 @@ impl<T: Transaction> Protocol<T> {
         }
     }
 
-    /// Tells the peer why, closes the connection and forgets it.
+    /// Sends the peer the reason, closes the connection and removes the peer.
     fn close(&mut self, id: PeerId, reason: CloseReason, now: Now) {
         let Some(peer) = self.peers.get(&id) else { return };
         let (host, penalty) = (peer.host(), reason.penalty());
@@ -440,9 +443,9 @@ impl<T: Transaction> Protocol<T> {
 
     fn forget(&mut self, id: PeerId, reason: CloseReason, now: Now) {
         let Some(peer) = self.peers.remove(&id) else { return };
-        // What only this peer leads to may be waiting for bodies that never come.
+        // Orphans whose ancestors only this peer has may never get the missing bodies.
         self.chain.keep_waiting(self.peers.values().filter_map(|peer| Some(peer.best?.hash)));
-        // What it was asked for is asked of others.
+        // Bodies that were requested from this peer are requested from others.
         self.blocks_due |= !peer.blocks.is_empty() && !flaw!(ForgetsDownloads);
         if let Some((ids, _)) = &peer.transactions_request {
             self.release_transactions(ids);
@@ -469,7 +472,7 @@ impl<T: Transaction> Protocol<T> {
     }
 }
 
-/// The bounds on items hold here too, for transports that move values without parsing them.
+/// Checks the limits on items, for transports that move values without parsing them.
 fn check_items<T>(message: &Message<T>) -> Result<(), CloseReason> {
     let (got, limit) = match message {
         Message::GetHeaders { locator, .. } => (locator.len(), limits::MAX_LOCATOR_HASHES),

@@ -1,4 +1,4 @@
-//! Where a peer listens: an opaque text that only a transport takes apart.
+//! The address at which a peer listens: an opaque text that only a transport interprets.
 
 use core::fmt;
 use core::str::FromStr;
@@ -7,38 +7,38 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::host::{Authority, AuthorityError, before_path};
 
-/// The address of a peer, such as `ws://localhost:5001`. What it means is up to the transport; the protocol
-/// only compares it.
+/// The address of a peer, such as `ws://localhost:5001`. A transport defines its meaning. The protocol
+/// compares addresses, and reads the host and the port for bans, limits and discovery.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct PeerAddr(Box<str>);
 
 impl PeerAddr {
-    /// The longest address in bytes. A host name has at most 253.
+    /// The maximum length of an address in bytes. A host name has at most 253.
     pub const MAX_LEN: usize = 300;
 
-    /// The address as text.
+    /// Returns the address as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The host and the port.
+    /// Parses the host and the port.
     ///
     /// # Errors
     ///
-    /// [`AuthorityError`], where what stands between `://` and the path is no host with or without a port.
+    /// [`AuthorityError`], if the text between `://` and the path is not a host with an optional port.
     pub(crate) fn authority(&self) -> Result<Authority<'_>, AuthorityError> {
         Authority::parse(self.authority_text())
     }
 
-    /// What stands between `://` and the path; all before the path where there is no `://`.
+    /// Returns the text between `://` and the path, or everything before the path if there is no `://`.
     pub(super) fn authority_text(&self) -> &str {
         let text = self.as_str();
         before_path(text.split_once("://").map_or(text, |(_, rest)| rest))
     }
 
-    /// The same place at another host, written as in an address; `None` where this one names no host, or where that is
-    /// too long.
+    /// Returns this address with its host replaced by `host`, in the written form of an address. `None` if
+    /// this address has no valid host, or if the result is not a valid address.
     pub(super) fn with_host(&self, host: &str) -> Option<Self> {
         let text = self.as_str();
         let written_host = self.authority().ok()?.written_host;
@@ -49,20 +49,20 @@ impl PeerAddr {
     }
 }
 
-/// Why a text is not an address.
+/// Why a text is not a valid address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PeerAddrError {
-    /// Nothing there.
+    /// The text is empty.
     #[error("a peer's address is empty")]
     Empty,
-    /// Longer than [`PeerAddr::MAX_LEN`].
+    /// The text is longer than [`PeerAddr::MAX_LEN`].
     #[error("a peer's address has {got} bytes, at most {} are allowed", PeerAddr::MAX_LEN)]
     TooLong {
         /// The length in bytes.
         got: usize,
     },
-    /// A character that is not printable ASCII; it would be trouble in logs and terminals.
+    /// A character is not printable ASCII. Other characters could corrupt logs and terminals.
     #[error("a peer's address holds {0:?}, only printable ASCII without spaces is allowed")]
     Character(char),
 }
@@ -70,8 +70,8 @@ pub enum PeerAddrError {
 impl FromStr for PeerAddr {
     type Err = PeerAddrError;
 
-    /// An address as people write it: the scheme may be in upper case, and is kept in lower case (RFC 3986, section
-    /// 3.1).
+    /// Parses an address as users write it. The scheme may be in upper case and is converted to lower case
+    /// (RFC 3986, section 3.1).
     fn from_str(text: &str) -> Result<Self, PeerAddrError> {
         check(text)?;
         let mut text = text.to_owned();
@@ -93,7 +93,8 @@ fn check(text: &str) -> Result<(), PeerAddrError> {
 }
 
 impl<'de> Deserialize<'de> for PeerAddr {
-    /// The text as a peer wrote it, so that it encodes to the bytes that it came from.
+    /// Keeps the text exactly as the peer wrote it, so that the address encodes to the bytes it was decoded
+    /// from.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         check(&text).map_err(serde::de::Error::custom)?;

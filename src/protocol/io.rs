@@ -1,4 +1,4 @@
-//! What goes into the protocol and what comes out of it.
+//! The inputs and outputs of the protocol.
 
 use core::error::Error;
 use core::fmt;
@@ -19,16 +19,17 @@ use crate::mempool::RemovalReason;
 use crate::primitives::{Block, Hash, Span, Timestamp};
 use crate::store::StoreError;
 
-/// The time of a call. Timers run on `elapsed`, which never goes back; blocks are stamped with `wall`, which may.
+/// The time of a call. Deadlines use `elapsed`, which is monotonic; block timestamps use `wall`, which may be
+/// set back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
-    /// Since some fixed point, such as the start of the program.
+    /// The monotonic time since some fixed point, such as the start of the program.
     pub elapsed: Duration,
     /// The time of day.
     pub wall: Timestamp,
 }
 
-/// One connection, for as long as it lasts. The driver gives out the numbers and never uses one twice.
+/// The number of one connection. The driver assigns the numbers and never reuses one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct PeerId(pub u64);
@@ -39,77 +40,78 @@ impl fmt::Display for PeerId {
     }
 }
 
-/// Who opened a connection.
+/// Which side opened a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
-    /// The peer did.
+    /// The peer opened the connection.
     Inbound,
-    /// We did.
+    /// This node opened the connection.
     Outbound,
 }
 
-/// What happened on the network.
+/// A network event or a timeout, which the driver passes to the protocol.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Input<T = String> {
-    /// A connection is open: one that a peer made, or the result of an [`Output::Dial`].
+    /// A connection is open: one that a peer opened, or the result of an [`Output::Dial`].
     Connected {
-        /// Its number from now on.
+        /// The number that the driver assigned to the connection.
         peer: PeerId,
-        /// Who opened it.
+        /// Which side opened the connection.
         direction: Direction,
-        /// The address that was dialled, or the one that the connection came from.
+        /// The address that was dialled, or the remote address of an inbound connection.
         address: PeerAddr,
     },
-    /// An [`Output::Dial`] came to nothing.
+    /// An [`Output::Dial`] failed.
     DialFailed {
         /// The address that was dialled.
         address: PeerAddr,
-        /// What the transport says of it.
+        /// The error of the transport.
         error: Arc<dyn Error + Send + Sync>,
     },
-    /// A connection is gone, other than by an [`Output::Close`].
+    /// A connection ended for any reason other than an [`Output::Close`].
     Disconnected {
-        /// Which one.
+        /// The connection.
         peer: PeerId,
-        /// What the transport says of it.
+        /// The reason that the transport gives.
         reason: CloseReason,
     },
-    /// Bytes arrived that are no message, or that break the rules of the transport itself. The peer is at fault, and
-    /// the connection may still be written to.
+    /// Bytes arrived that are not a valid message or that violate the rules of the transport. The peer is at
+    /// fault, and the connection may still be writable.
     Malformed {
-        /// On which connection.
+        /// The connection.
         peer: PeerId,
-        /// What the wire format says of them.
+        /// The error of the wire format.
         error: Arc<dyn Error + Send + Sync>,
     },
     /// A message arrived.
     Received {
-        /// On which connection.
+        /// The connection.
         peer: PeerId,
         /// The message.
         message: Message<T>,
     },
-    /// The time that [`Protocol::poll_timeout`](super::Protocol::poll_timeout) named has come. Harmless when it has
-    /// not.
+    /// The deadline of [`Protocol::poll_timeout`](super::Protocol::poll_timeout) has passed. An early timeout
+    /// is harmless.
     Timeout,
 }
 
-/// What the driver is to do, in this order.
+/// What the driver must do, in the order of the outputs.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Output<T = String> {
-    /// Send one message to these peers. A peer whose queue is full is to be dropped, with an
-    /// [`Input::Disconnected`], never waited for.
+    /// Send one message to these peers. The driver must never wait for a peer whose queue is full: it drops
+    /// the connection and reports an [`Input::Disconnected`].
     Send {
         /// The connections.
         peers: Vec<PeerId>,
         /// The message.
         message: Message<T>,
     },
-    /// Send this peer the messages of [`Protocol::next_blocks`](super::Protocol::next_blocks), each after the previous
-    /// one was written: together they may take 64 blocks of memory. Later messages to the peer follow the answer.
+    /// Send this peer the messages of [`Protocol::next_blocks`](super::Protocol::next_blocks), reading each
+    /// one after the previous one was written, because together they may hold 64 blocks in memory. Later
+    /// messages to this peer must follow the answer.
     SendBlocks {
         /// The connection.
         peer: PeerId,
@@ -118,105 +120,108 @@ pub enum Output<T = String> {
     },
     /// Open a connection and answer with [`Input::Connected`] or [`Input::DialFailed`].
     Dial {
-        /// Where to.
+        /// The address to dial.
         address: PeerAddr,
         /// Which network addresses the connection may lead to.
         reach: Reach,
     },
-    /// Close a connection after sending what is queued for it. The protocol has forgotten it already.
+    /// Close a connection after the queued messages are sent. The protocol has already removed the peer.
     Close {
-        /// Which one.
+        /// The connection.
         peer: PeerId,
-        /// Why; the peer was told, if it could be.
+        /// The reason, which a `Bye` has sent to the peer unless the peer itself said `Bye`.
         reason: CloseReason,
     },
-    /// Something that the application may want to know.
+    /// Report an event to the application.
     Event(Event<T>),
 }
 
-/// What an application can subscribe to.
+/// An event that an application can subscribe to.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event<T = String> {
-    /// A block became part of the best chain. The state holds its transactions already.
+    /// A block was connected to the best chain. The state already includes its transactions.
     BlockConnected(Arc<Block<T>>),
-    /// A block left the best chain, because a branch with more work won. Highest first.
+    /// A block was disconnected from the best chain by a reorganisation to a branch with more work. Blocks
+    /// are disconnected in descending height.
     BlockDisconnected(Arc<Block<T>>),
-    /// The best known header moved ahead of the blocks: a synchronisation is under way.
+    /// The best known header moved ahead of the tip: a synchronisation is in progress.
     HeadersAdvanced {
         /// The height of the best known header.
         height: u64,
     },
     /// A transaction entered the mempool.
     TransactionAccepted {
-        /// Its id.
+        /// The id of the transaction.
         id: Hash,
     },
-    /// Transactions left the mempool without being mined, or were in a block that left the best chain and did not become
-    /// pending again. One event for all that one block, message or call removes, so that a full mempool which is emptied
-    /// does not crowd out other events.
+    /// Transactions left the mempool without being mined, or were in a block that was disconnected and did
+    /// not become pending again. One block, message or call causes at most one such event for all the
+    /// transactions that it removes, so that emptying a full mempool does not crowd out other events.
     TransactionsRemoved {
-        /// Their ids, each with why it was removed. No more than were pending, and in the blocks of the
-        /// [`BlockDisconnected`](Self::BlockDisconnected) before it.
+        /// The id of each transaction and the reason for its removal. At most as many as were pending and in
+        /// the blocks of the preceding [`BlockDisconnected`](Self::BlockDisconnected) events.
         removed: Arc<[(Hash, RemovalReason)]>,
     },
-    /// A transaction of a peer is refused although the peer may be honest: the application's type has a flaw that keeps
-    /// the transaction from being stored, sent or applied. Peers are not asked for it again.
+    /// A peer's transaction was refused although the peer may be honest: a flaw in the application's
+    /// transaction type prevents the transaction from being stored, sent or applied. It is not requested from
+    /// peers again.
     TransactionRefused {
-        /// Its id.
+        /// The id of the transaction.
         id: Hash,
-        /// What is wrong with it.
+        /// The error of the type.
         error: Arc<dyn Error + Send + Sync>,
     },
-    /// The store failed. Where it could not be written to, nothing is taken in until it works again.
+    /// The store failed. After a failed write, nothing is imported until the store works again.
     StoreFailed {
-        /// What it failed with.
+        /// The error.
         error: StoreError,
     },
-    /// The store can be written to again, and the chain goes on from what it has.
+    /// The store is writable again, and the chain continues from its contents.
     StoreRecovered,
-    /// The clock is so far behind that blocks or headers wait for it: either it is wrong, or that of a peer is. Said
-    /// when it begins, and at most once in ten minutes.
+    /// The clock is so far behind that blocks or headers have to wait for it: either this clock is wrong or a
+    /// peer's is. Emitted when the condition begins, at most once in ten minutes.
     ClockBehind(ClockBehind),
-    /// Nothing waits for the clock any more.
+    /// No block or header has to wait for the clock any more.
     ClockCaughtUp,
-    /// Peers have a branch with more work than the chain of this node, which refuses it: the two do not come to the
-    /// same chain. Said when it begins, and at most once in ten minutes.
+    /// Peers have a branch with more work than this node's best chain, and this node refuses the branch, so
+    /// the peers and this node do not converge. Emitted when the condition begins, at most once in ten
+    /// minutes.
     BranchRefused(RefusedBranch),
-    /// No peer has such a branch any more.
+    /// No peer has a refused branch with more work any more.
     BranchRefusalEnded,
-    /// A peer finished its handshake.
+    /// A peer completed the handshake.
     PeerConnected {
         /// The connection.
         peer: PeerId,
-        /// Its address.
+        /// The address of the peer.
         address: PeerAddr,
-        /// Who opened it.
+        /// Which side opened the connection.
         direction: Direction,
-        /// The software that the peer says it is.
+        /// The software name and version that the peer claims.
         agent: String,
     },
-    /// A connection ended, whether or not its handshake had finished.
+    /// A connection ended, whether or not its handshake was completed.
     PeerDisconnected {
         /// The connection.
         peer: PeerId,
-        /// Its address.
+        /// The address of the peer.
         address: PeerAddr,
-        /// Why.
+        /// Why the connection ended.
         reason: CloseReason,
     },
-    /// A host is banned: it has misbehaved, or the application asked for it. Its connections end.
+    /// A host was banned, for misbehaviour or on request of the application. Its connections are closed.
     HostBanned {
         /// The host.
         host: PeerHost,
-        /// For how long.
+        /// The duration of the ban.
         duration: Duration,
     },
-    /// An address did not answer. It is dialled again, later each time.
+    /// Dialling an address failed. The address is dialled again, after a wait that grows with each failure.
     DialFailed {
         /// The address.
         address: PeerAddr,
-        /// What the transport says of it.
+        /// The error of the transport.
         error: Arc<dyn Error + Send + Sync>,
         /// The wait before the next attempt.
         retry_in: Duration,
@@ -227,150 +232,152 @@ pub enum Event<T = String> {
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CloseReason {
-    /// The peer keeps another chain, or the same by other rules.
+    /// The peer has another genesis block: another chain, or a chain with this name and other rules.
     #[error(
         "wrong chain: the peer's genesis is {got}, expected {expected}; name, block interval or another rule differs"
     )]
     WrongGenesis {
-        /// The peer's genesis hash.
+        /// The genesis hash of the peer.
         got: Hash,
-        /// Ours.
+        /// The genesis hash of this node.
         expected: Hash,
     },
     /// The peer speaks another version of the protocol.
     #[error("wrong protocol version: {got}, expected {expected}")]
     WrongProtocol {
-        /// The peer's version.
+        /// The version of the peer.
         got: u32,
-        /// Ours.
+        /// The version of this node.
         expected: u32,
     },
-    /// The connection leads back to this node.
+    /// The connection is one from this node to itself.
     #[error("connected to itself")]
     SelfConnection,
-    /// Another connection to the same node is open already.
+    /// Another connection to the node of this peer is already open.
     #[error("already connected to this peer")]
     AlreadyConnected,
-    /// Something came before the `Hello`.
+    /// The first message was not a `Hello`.
     #[error("expected hello first, got {got}")]
     ExpectedHello {
-        /// The kind of message.
+        /// The kind of the message.
         got: &'static str,
     },
-    /// A second `Hello` came.
+    /// A second `Hello` arrived.
     #[error("unexpected second hello")]
     SecondHello,
-    /// A text in a message is longer than allowed.
+    /// A text in a message exceeds its limit.
     #[error("{field} has {got} bytes, at most {limit} are allowed")]
     TextTooLong {
-        /// Which text.
+        /// The name of the field.
         field: &'static str,
-        /// Its length in bytes.
+        /// The length in bytes.
         got: usize,
         /// The limit in bytes.
         limit: usize,
     },
-    /// A message holds more items than allowed.
+    /// A message has more items than its limit allows.
     #[error("{kind} has {got} items, at most {limit} are allowed")]
     TooManyItems {
-        /// The kind of message.
+        /// The kind of the message.
         kind: &'static str,
-        /// How many items.
+        /// The number of items.
         got: usize,
         /// The limit.
         limit: usize,
     },
-    /// The peer answered what nobody asked.
+    /// The peer sent an answer without an outstanding request for it, or an unrequested message that this
+    /// node does not accept.
     #[error("unsolicited {kind}")]
     Unsolicited {
-        /// The kind of message.
+        /// The kind of the message.
         kind: &'static str,
     },
-    /// Headers in one message do not follow each other.
+    /// The headers in one message are not consecutive.
     #[error("headers do not follow each other at height {height}")]
     BrokenHeaders {
-        /// The height of the first header that does not follow.
+        /// The height of the first header whose parent is not the header before it.
         height: u64,
     },
-    /// The peer's headers do not connect to the chain that it was asked about.
+    /// The peer's headers do not extend a block that this node knows.
     #[error("headers start at an unknown parent {parent}")]
     UnconnectedHeaders {
-        /// The missing parent.
+        /// The unknown parent.
         parent: Hash,
     },
-    /// A header or a block breaks a rule.
+    /// A header or a block breaks a consensus rule.
     #[error("block {hash} refused: {error}")]
     InvalidBlock {
-        /// The block's hash.
+        /// The hash of the block.
         hash: Hash,
         /// The rule.
         #[source]
         error: BlockError,
     },
-    /// A transaction that the peer sent cannot stand on any chain.
+    /// A transaction from the peer cannot be part of any chain, because it has no canonical encoding.
     #[error("transaction refused: {0}")]
     InvalidTransaction(#[source] crate::EncodeError),
-    /// Bytes that are no message of the connection's format.
+    /// The peer sent bytes that are not a message in the format of the connection.
     #[error("malformed message: {0}")]
     Malformed(#[source] Arc<dyn Error + Send + Sync>),
-    /// A message arrived that this node can read from no peer in the connection's format, because the application's
-    /// type has no form in it.
+    /// A message that this node cannot decode from any peer in the format of the connection, because the
+    /// application's type has no representation in that format.
     #[error("unreadable message: {0}")]
     Unreadable(#[source] Arc<dyn Error + Send + Sync>),
-    /// The peer did not say hello in time.
+    /// The peer did not send its `Hello` in time.
     #[error("no hello within {} s", .0.as_secs())]
     HandshakeTimeout(Duration),
-    /// The peer did not answer in time.
+    /// The peer did not answer a request in time.
     #[error("no answer to {kind} within {} s", .after.as_secs())]
     RequestTimeout {
-        /// What was asked.
+        /// The kind of the request.
         kind: &'static str,
-        /// How long it was waited for.
+        /// The timeout.
         after: Duration,
     },
-    /// No more connections of this kind are taken.
+    /// The limit on inbound connections is reached, and none of them is evicted.
     #[error("too many peers: {limit} are connected already")]
     TooManyPeers {
         /// The limit.
         limit: usize,
     },
-    /// No more connections from one host are taken.
+    /// The limit on inbound connections from one host is reached.
     #[error("too many connections from one host: {limit} are open already")]
     TooManyFromHost {
         /// The limit.
         limit: usize,
     },
-    /// The connection gave way to a new one, because there were too many, and others were of more use.
+    /// The connection was evicted in favour of a new inbound one, because all slots were taken and other
+    /// peers were more useful.
     #[error("gave way to another peer")]
     Evicted,
     /// The peer's host is banned.
     #[error("banned for another {}", Span(*.remaining))]
     Banned {
-        /// For how long yet.
+        /// The remaining duration of the ban.
         remaining: Duration,
     },
-    /// The peer reads too slowly: its queue is full.
+    /// The peer reads too slowly: its send queue is full.
     #[error("peer reads too slowly: messages of {limit} bytes of memory are waiting for it")]
     QueueFull {
-        /// The size of the queue, in bytes of memory.
+        /// The limit of the queue, in bytes of memory.
         limit: usize,
     },
-    /// The peer did not read what was written to it in time.
+    /// The peer did not read written data in time.
     #[error("peer did not read within {} s", .0.as_secs())]
     WriteTimeout(Duration),
-    /// The peer said goodbye.
+    /// The peer sent a `Bye`.
     #[error("peer closed the connection: {reason}")]
     Bye {
-        /// The peer's reason.
+        /// The reason that the peer gave.
         reason: String,
     },
-    /// The connection ended without a goodbye.
+    /// The connection ended without a `Bye`.
     #[error("connection ended")]
     Ended,
     /// The transport failed.
     #[error("connection lost: {0}")]
     Lost(#[source] Arc<dyn Error + Send + Sync>),
-    /// The application asked for it.
+    /// The application requested the disconnection.
     #[error("disconnected on request")]
     Requested,
     /// The node is shutting down.

@@ -1,5 +1,5 @@
-//! What peers say to each other. Plain serde derives, which mean the same in every format; every collection is
-//! bounded while it is parsed. Only what is written is read: every field is there, and no other one.
+//! The messages between peers. Their serde derives mean the same in every wire format. Every collection is
+//! bounded while it is parsed. Decoding is strict: every field is required, and unknown fields are rejected.
 
 use std::sync::Arc;
 
@@ -17,83 +17,86 @@ use crate::primitives::{Block, Hash, Header, Transaction, Work, bounded_by_weigh
 #[serde(rename_all = "snake_case", deny_unknown_fields, bound(deserialize = "T: Deserialize<'de>"))]
 #[non_exhaustive]
 pub enum Message<T = String> {
-    /// The first message in both directions, and only the first.
+    /// The first message in both directions; a second `Hello` is an error.
     Hello(Hello),
-    /// Asks whether the peer is still there.
+    /// Asks the peer to prove that it still responds.
     Ping(u64),
-    /// Answers the `Ping` with the same number.
+    /// Answers a `Ping` with the number of that `Ping`.
     Pong(u64),
-    /// Asks for headers of the sender's best chain after the first locator hash that it knows.
+    /// Requests headers of the receiver's best chain after the first locator hash that the receiver knows.
     GetHeaders {
-        /// Hashes from the asker's tip back to genesis, ever further apart.
+        /// Hashes from the requesting node's tip back to genesis, with growing gaps.
         #[serde(deserialize_with = "hashes::<_, { limits::MAX_LOCATOR_HASHES }>")]
         locator: Vec<Hash>,
-        /// The most headers wanted.
+        /// The maximum number of headers in the answer.
         limit: u32,
     },
-    /// Answers `GetHeaders`: consecutive headers, lowest first; empty when there are none.
+    /// Answers `GetHeaders`: consecutive headers in ascending height; empty if there are none.
     Headers(#[serde(deserialize_with = "headers")] Vec<Header>),
-    /// Asks for blocks.
+    /// Requests blocks.
     GetBlocks {
         /// The blocks' hashes.
         #[serde(deserialize_with = "hashes::<_, { limits::MAX_BLOCKS_IN_FLIGHT }>")]
         hashes: Vec<Hash>,
     },
-    /// Answers `GetBlocks`, in one message or several, in the order in which the blocks were asked for.
+    /// Answers `GetBlocks`, in one or more messages, in the order of the request.
     Blocks(#[serde(deserialize_with = "blocks")] Vec<Arc<Block<T>>>),
-    /// Answers `GetBlocks` for blocks that the sender does not have.
+    /// Answers `GetBlocks` for the blocks that the sender does not have.
     NotFound {
         /// The blocks' hashes.
         #[serde(deserialize_with = "hashes::<_, { limits::MAX_BLOCKS_IN_FLIGHT }>")]
         hashes: Vec<Hash>,
     },
-    /// The sender's chain has a new tip.
+    /// Announces the new tip of the sender's best chain.
     Announce(Header),
-    /// The sender mined a block: the whole of it, unasked, for peers whose `Hello` wants that.
+    /// Delivers a block that the sender mined, in full and without a request, to peers whose `Hello` wants
+    /// that.
     NewBlock(#[serde(deserialize_with = "shared")] Arc<Block<T>>),
-    /// The sender has transactions that wait to be mined.
+    /// Offers pending transactions.
     Offer {
         /// The transactions' ids.
         #[serde(deserialize_with = "hashes::<_, { limits::MAX_TRANSACTIONS }>")]
         ids: Vec<Hash>,
     },
-    /// Asks for transactions that were offered.
+    /// Requests transactions that were offered.
     GetTransactions {
         /// The transactions' ids.
         #[serde(deserialize_with = "hashes::<_, { limits::MAX_TRANSACTIONS }>")]
         ids: Vec<Hash>,
     },
-    /// Answers `GetTransactions`, in the order in which they were asked for, without those that are gone by
-    /// now. May end early for its size.
+    /// Answers `GetTransactions`, in the order of the request, without the transactions that are not pending
+    /// any more. The answer may be cut short by its size limit.
     Transactions(#[serde(deserialize_with = "transactions")] Vec<T>),
     /// The last message before the sender closes the connection.
     Bye {
-        /// Why, for the other side's log; cut to [`limits::MAX_REASON_BYTES`].
+        /// Why the sender closes the connection, for the log of the receiver; cut to
+        /// [`limits::MAX_REASON_BYTES`].
         reason: String,
     },
-    /// Asks at which other addresses peers are to be found.
+    /// Requests addresses of other peers.
     GetPeers {
-        /// The most addresses wanted.
+        /// The maximum number of addresses in the answer.
         limit: u32,
     },
-    /// Answers `GetPeers`: addresses at which the sender has met peers of the chain; empty when it tells of none.
+    /// Answers `GetPeers` with addresses of peers of this chain that the sender has reached or is connected
+    /// to; empty if the sender advertises none.
     Peers {
-        /// The addresses, in no order.
+        /// The addresses, in no particular order.
         #[serde(deserialize_with = "addresses")]
         addresses: Vec<PeerAddr>,
     },
 }
 
 impl<T> Message<T> {
-    /// The name of the kind, for logs and errors.
+    /// Returns the name of the message kind, for logs and errors.
     pub fn kind(&self) -> &'static str {
         MessageKind::from(self).name()
     }
 }
 
 impl<T: Transaction> Message<T> {
-    /// The bytes that the message takes in memory, as [`Block::memory_size`] counts them. A block counts in full, even
-    /// if the chain shares it.
+    /// Returns the size of the message in memory in bytes, as [`Block::memory_size`] counts it. A block
+    /// counts in full, even if the chain shares it.
     #[cfg(feature = "node")]
     pub(crate) fn memory_size(&self) -> usize {
         let held = match self {
@@ -113,7 +116,7 @@ impl<T: Transaction> Message<T> {
                 let mut bytes = Vec::new();
                 let held = transactions.iter().map(|transaction| {
                     bytes.clear();
-                    // One without an encoding is never sent.
+                    // A transaction without an encoding is never sent.
                     size_of::<T>().saturating_add(encode_and_measure(transaction, &mut bytes).unwrap_or(0))
                 });
                 held.fold(0, usize::saturating_add)
@@ -126,8 +129,9 @@ impl<T: Transaction> Message<T> {
         size_of::<Self>() + held
     }
 
-    /// Computes what the checks of its blocks will need, on the thread that has read it instead of the one that takes
-    /// all messages in. Nobody knows yet whether the message was asked for, so it may cost no more than reading it did.
+    /// Computes the digests of the blocks in this message on the thread that decoded it, to take that work
+    /// off the thread that processes all messages. It is not known yet whether the message was requested, so
+    /// the work is bounded by [`limits::MAX_DIGESTED_AHEAD`] transactions.
     #[cfg(feature = "node")]
     pub(crate) fn digest_ahead(&self) {
         let Self::Blocks(blocks) = self else { return };
@@ -142,40 +146,40 @@ impl<T: Transaction> Message<T> {
     }
 }
 
-/// How two peers introduce themselves.
+/// The handshake message, which each side sends first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Hello {
-    /// [`limits::PROTOCOL_VERSION`].
+    /// The version of the protocol, [`limits::PROTOCOL_VERSION`].
     pub protocol: u32,
-    /// The hash of the genesis block, which commits to every rule of the chain.
+    /// The hash of the genesis block, which commits to every consensus rule of the chain.
     pub genesis: Hash,
-    /// A number of the sender's choice, by which it recognises a connection to itself.
+    /// A random number by which the sender recognises a connection to itself.
     pub nonce: u64,
-    /// Where the sender's best chain ends.
+    /// The tip of the sender's best chain.
     pub tip: Tip,
     /// The sender's software and version; at most [`limits::MAX_AGENT_BYTES`].
     pub agent: String,
-    /// Where the sender accepts connections, if others are to be told of it.
-    // Named, since serde would read a field that is not there as `None`.
+    /// The address at which the sender accepts connections, if it wants the address advertised.
+    // The attribute makes the field required: serde's derive would read a missing field as `None`.
     #[serde(deserialize_with = "Option::deserialize")]
     pub listen: Option<PeerAddr>,
-    /// Whether the receiver should send blocks that it mines at once, without being asked.
+    /// Whether the sender wants the receiver to send each block that it mines at once, without a request.
     pub wants_new_blocks: bool,
-    /// Of how many blocks at the end of its chain the sender has the bodies; of all where it does not say.
+    /// The number of most recent blocks whose bodies the sender keeps; `None` if it keeps all bodies.
     #[serde(deserialize_with = "Option::deserialize")]
     pub keeps_bodies: Option<u64>,
 }
 
-/// The end of a chain.
+/// The tip of a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tip {
-    /// The hash of the last block.
+    /// The hash of the block.
     pub hash: Hash,
-    /// Its height.
+    /// The height of the block.
     pub height: u64,
-    /// The work of the whole chain. A peer's claim until its headers prove it.
+    /// The total work of the chain: a claim of the peer until its headers prove it.
     pub work: Work,
 }
 
@@ -193,7 +197,7 @@ fn blocks<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     let transactions = |Shared(block): &Shared<T>| block.data().len();
     let limit = limits::MAX_BLOCKS_IN_FLIGHT;
     let blocks = bounded_by_weight(deserializer, limit, transactions, Block::<T>::MAX_TRANSACTIONS)?;
-    // In place: the two are the same in memory.
+    // Reuses the allocation, because `Shared` and `Arc` have the same layout.
     Ok(blocks.into_iter().map(|Shared(block)| block).collect())
 }
 
@@ -203,7 +207,8 @@ fn shared<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     Block::deserialize(deserializer).map(Arc::new)
 }
 
-/// A block that is read into its place. The `Deserialize` of an `Arc` makes a `Box` first and copies out of it.
+/// A block that is deserialised into its `Arc`. The `Deserialize` of an `Arc` allocates a `Box` first and
+/// copies out of it.
 struct Shared<T>(Arc<Block<T>>);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Shared<T> {
@@ -224,7 +229,7 @@ fn addresses<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PeerAddr>
 mod tests {
     use super::*;
 
-    /// `docs/threat-model.md` says so, for texts.
+    /// Checks a claim of `docs/threat-model.md` about transactions that are texts.
     #[cfg(feature = "ws-postcard")]
     #[test]
     fn a_byte_takes_at_most_25_bytes_of_memory() {
