@@ -1,8 +1,8 @@
-//! W: how a message becomes a frame and a frame a message. Knows nothing of sockets, nor of what a message
-//! means: a format is a pair of functions and a name.
+//! W: encodes messages as frames and decodes frames to messages. This layer knows nothing of sockets or of
+//! the meaning of a message: a format is a pair of functions and a name.
 //!
-//! The formats of this crate are `Json`, `Bincode` and `Postcard`, each behind the feature of its transport. Nothing that
-//! consensus looks at is computed from wire bytes, so formats may differ from peer to peer.
+//! The formats of this crate are `Json`, `Bincode` and `Postcard`, each behind the feature of its transport.
+//! Consensus never depends on wire bytes, so the format may differ from peer to peer.
 
 #[cfg(feature = "ws-bincode")]
 mod bincode;
@@ -29,12 +29,13 @@ pub use postcard::Postcard;
 use crate::consensus::ChainSpec;
 use crate::protocol::limits;
 
-/// The most bytes in one frame, unless a transport is configured otherwise: 25 MiB.
+/// The default limit of one frame, in bytes: 25 MiB.
 ///
-/// It is the limit for the kinds of messages that carry transactions; the others have smaller ones of their own
-/// ([`limits::max_frame_bytes`]). The largest honest message holds one block of
-/// [`ChainSpec::MAX_BLOCK_BYTES`]. That counts canonical bytes, to which a format adds its own: text is up to six
-/// times larger in JSON, for which there is room, a list of small values with names may be more than that.
+/// This limit applies to the kinds of messages that carry transactions; other kinds have smaller limits of
+/// their own ([`limits::max_frame_bytes`]). The largest honest message carries one block of
+/// [`ChainSpec::MAX_BLOCK_BYTES`], which counts canonical bytes. A format adds bytes of its own: text grows
+/// by a factor of up to six in JSON, for which the limit has room, but a list of small values with field
+/// names may grow by more.
 pub const DEFAULT_MAX_FRAME_BYTES: usize = limits::TEXT_EXPANSION * ChainSpec::MAX_BLOCK_BYTES + (1 << 20);
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! bincode in binary frames: the one file that names the library.
+//! bincode in binary frames. Only this file uses the library.
 //!
 //! The layout is that of bincode 1 with fixed-width little-endian integers: an enum variant is a `u32`, a
-//! length a `u64`, a string its length and its bytes, nothing is padded. Every message has exactly one
-//! encoding, which the variable-width integers of the same library do not give.
+//! length a `u64`, a string its length and its bytes, without padding. Every message has exactly one
+//! encoding, which the library's variable-width integers would not guarantee.
 
 use bincode::{ErrorKind, Options};
 use serde::Serialize;
@@ -21,7 +21,8 @@ impl WireFormat for Bincode {
     const SUBPROTOCOL: &'static str = "hashloom.v1.bincode";
 
     fn encode<M: Serialize>(&self, message: &M) -> Result<Frame, WireError> {
-        // The value is in memory already and the transport checks the frame; a limit is for what arrives.
+        // No limit is needed here: the value is in memory already, and the transport checks the size of the
+        // frame.
         match options().with_no_limit().serialize(message) {
             Ok(bytes) => Ok(bytes.into()),
             Err(error) => Err(unsupported(&error)
@@ -46,7 +47,7 @@ impl WireFormat for Bincode {
     }
 }
 
-/// What the format can do with no value of a type.
+/// The error for a type that the format does not support, whatever its value.
 fn unsupported(error: &ErrorKind) -> Option<WireError> {
     let flaw = match error {
         ErrorKind::DeserializeAnyNotSupported => SerdeFlaw::NeedsSelfDescription,

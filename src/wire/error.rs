@@ -1,52 +1,52 @@
-//! Why a message does not become a frame or a frame a message.
+//! The errors of encoding and decoding.
 
 use core::error::Error;
 use core::fmt;
 
 use crate::protocol::{MessageKind, printable};
 
-/// What is wrong between a message and its frame.
+/// Why a message cannot be encoded, or a frame not decoded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WireError {
-    /// The format cannot express the message.
+    /// The format cannot represent the message.
     #[error("cannot encode as {format}: {source}")]
     Encode {
         /// The format's subprotocol.
         format: &'static str,
-        /// What the format's library says.
+        /// The error of the format's library.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// The frame holds no message, or more than one.
+    /// The frame does not contain exactly one message.
     #[error("not a message in {format}: {source}")]
     Decode {
         /// The format's subprotocol.
         format: &'static str,
-        /// What the format's library says.
+        /// The error of the format's library.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// The format cannot write or read the application's type, whatever its value. No peer is at fault.
+    /// The format does not support the application's type, whatever its value. No peer is at fault.
     #[error("{format} cannot carry the application's transactions: {problem}")]
     UnsupportedType {
         /// The format's subprotocol.
         format: &'static str,
-        /// What the format cannot do, and what in the type is likely to be the cause.
+        /// What the format does not support, and the likely cause in the type.
         problem: String,
     },
-    /// The format writes the message and reads something else.
+    /// The format decodes its own encoding of the message to a different message.
     #[error("{format} does not keep the message: {problem}")]
     Changed {
         /// The format's subprotocol.
         format: &'static str,
-        /// What is likely to be the cause.
+        /// The likely cause.
         problem: String,
     },
-    /// A text frame where the format has binary ones, or the other way round.
+    /// A text frame in a binary format, or a binary frame in a text format.
     #[error("{format} uses {expected} frames, got a {got} frame")]
     FrameKind {
         /// The format's subprotocol.
         format: &'static str,
-        /// The kind that arrived.
+        /// The kind of the received frame.
         got: FrameKind,
         /// The kind that the format uses.
         expected: FrameKind,
@@ -54,15 +54,15 @@ pub enum WireError {
     /// A text frame that is not UTF-8.
     #[error("a text frame is not UTF-8")]
     NotUtf8,
-    /// The frame begins as no message does. The rest of it was not looked at.
+    /// The first bytes of the frame name no kind of message. The rest of the frame was not read.
     #[error("no kind of message in {format}: {got}")]
     UnknownKind {
         /// The format's subprotocol.
         format: &'static str,
-        /// What stands where the kind belongs.
+        /// The bytes in place of the kind, made printable.
         got: String,
     },
-    /// More bytes than a message of this kind may have. It was not parsed.
+    /// The frame exceeds the limit of its kind of message. The frame was not decoded.
     #[error("a {kind} has {got} bytes, at most {limit} are allowed")]
     OverLimit {
         /// The kind of message.
@@ -72,7 +72,7 @@ pub enum WireError {
         /// The limit in bytes.
         limit: usize,
     },
-    /// More bytes than one frame may have.
+    /// The frame exceeds the limit for any frame.
     #[error("a frame has {got} bytes, at most {limit} are allowed")]
     TooLarge {
         /// The size in bytes.
@@ -82,26 +82,27 @@ pub enum WireError {
     },
 }
 
-/// The most bytes of a library's message that an error keeps.
+/// The maximum length in bytes of a library's error text that is kept.
 pub(super) const MAX_DETAIL_BYTES: usize = 256;
 
-/// How much is shown of what stands where a kind belongs: more than the longest name has.
+/// The maximum length in bytes of an unknown kind that is kept: more than the longest name of a kind.
 const MAX_KIND_BYTES: usize = 24;
 
 impl WireError {
-    /// A [`Decode`](Self::Decode) with what a format's library says, cut and without control characters:
-    /// libraries quote what they read, which is the peer's text, and errors end up in logs.
+    /// A [`Decode`](Self::Decode) with the error of a format's library, truncated and without control
+    /// characters: libraries quote their input, which comes from the peer, and errors are logged.
     pub fn decode(format: &'static str, error: &impl fmt::Display) -> Self {
         Self::Decode { format, source: printable(&error.to_string(), MAX_DETAIL_BYTES).into() }
     }
 
-    /// An [`UnknownKind`](Self::UnknownKind) with what stands where the kind belongs, which is the peer's text too.
+    /// An [`UnknownKind`](Self::UnknownKind) with the bytes in place of the kind, made printable, because
+    /// they come from the peer.
     pub fn unknown_kind(format: &'static str, got: &str) -> Self {
         Self::UnknownKind { format, got: printable(got, MAX_KIND_BYTES) }
     }
 }
 
-/// The two kinds of frames that WebSocket has.
+/// The two kinds of WebSocket frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameKind {
     /// UTF-8.

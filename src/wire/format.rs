@@ -1,4 +1,4 @@
-//! The trait that a wire format implements, and the frames that it deals in.
+//! The trait of wire formats, and their frames.
 
 use core::fmt::Debug;
 
@@ -13,46 +13,47 @@ use crate::protocol::{Message, MessageKind, limits};
 
 /// A wire format.
 ///
-/// Whatever it encodes it must decode to an equal value, and it must refuse a frame that holds anything after
-/// the message. It may not take memory out of proportion to the frame: a length inside is a claim until the
-/// bytes are there. A [`Hello`](Message::Hello) has to fit into [`limits::MAX_HELLO_BYTES`].
+/// A format must decode every value that it encodes to an equal value, and must refuse a frame with trailing
+/// bytes after the message. Its memory must stay proportional to the frame: a length field is only a claim
+/// until the bytes have been read. A [`Hello`](Message::Hello) must fit into [`limits::MAX_HELLO_BYTES`].
 ///
-/// A format of your own needs a name, [`encode`](Self::encode) and [`decode`](Self::decode). One that also tells the
-/// [`kind`](Self::kind) of a frame holds peers to the limits of [`limits::max_frame_bytes`]. The public suites
-/// `hashloom::testing::wire::suite` and `memory_suite` (feature `test-utils`) check all of that.
+/// A custom format needs a name, [`encode`](Self::encode) and [`decode`](Self::decode). If it also implements
+/// [`kind`](Self::kind), the limits of [`limits::max_frame_bytes`] are enforced. The public test suites
+/// `hashloom::testing::wire::suite` and `memory_suite` (feature `test-utils`) check these requirements.
 pub trait WireFormat: Debug + Send + Sync + 'static {
-    /// The name under which peers agree on the format: a WebSocket subprotocol (RFC 6455, section 1.9). Another
-    /// layout needs another name.
+    /// The name by which peers negotiate the format: a WebSocket subprotocol (RFC 6455, section 1.9). A
+    /// different layout needs a different name.
     const SUBPROTOCOL: &'static str;
 
-    /// Writes a message.
+    /// Encodes a message.
     ///
     /// # Errors
     ///
-    /// [`WireError::Encode`], for a value that the format cannot express.
+    /// [`WireError::Encode`], for a value that the format cannot represent.
     fn encode<M: Serialize>(&self, message: &M) -> Result<Frame, WireError>;
 
-    /// Reads a message.
+    /// Decodes a message.
     ///
     /// # Errors
     ///
     /// [`WireError::FrameKind`] and [`WireError::Decode`].
     fn decode<M: DeserializeOwned>(&self, frame: &Frame) -> Result<M, WireError>;
 
-    /// The kind of message that a frame claims to hold, by its first bytes alone: what it may cost depends on that.
+    /// The kind of message that a frame claims to contain, by its first bytes alone. The size limit depends
+    /// on the kind.
     ///
-    /// Provided: `None`, which says that the format cannot tell before it has read the message. Then the
-    /// transport's own limit is the only one.
+    /// Provided: `None`, for a format that cannot determine the kind before it has decoded the message. Then
+    /// only the transport's limit applies.
     ///
     /// # Errors
     ///
-    /// [`WireError::FrameKind`], and [`WireError::UnknownKind`] for what names no kind.
+    /// [`WireError::FrameKind`], and [`WireError::UnknownKind`] if the first bytes name no kind.
     fn kind(&self, frame: &Frame) -> Result<Option<MessageKind>, WireError> {
         let _ = frame;
         Ok(None)
     }
 
-    /// Holds a frame to the limit of its kind, without parsing what is in it.
+    /// Checks a frame against the limit of its kind, without decoding its content.
     ///
     /// # Errors
     ///
@@ -66,23 +67,23 @@ pub trait WireFormat: Debug + Send + Sync + 'static {
         }
     }
 
-    /// Reads what a peer sent: a message that keeps the limit of its kind.
+    /// Decodes a message of a peer, after checking the limit of its kind.
     ///
     /// # Errors
     ///
-    /// Those of [`check_size`](Self::check_size), before anything is parsed, and of [`decode`](Self::decode).
+    /// Those of [`check_size`](Self::check_size), before any decoding, and those of [`decode`](Self::decode).
     fn decode_message<T: Transaction>(&self, frame: &Frame) -> Result<Message<T>, WireError> {
         self.check_size(frame)?;
         self.decode(frame)
     }
 }
 
-/// One encoded message. Cheap to clone: the clones share their bytes.
-/// Made from a `String`, for formats that people read, or from a `Vec<u8>`.
+/// One encoded message. Cheap to clone: clones share their bytes. Create one from a `String` for a text
+/// format, or from a `Vec<u8>` for a binary format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame(pub(crate) Payload);
 
-/// The library's types, which stay out of the public interface.
+/// The WebSocket library's types, which are not part of the public API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Payload {
     Text(Utf8Bytes),
@@ -114,7 +115,7 @@ impl Frame {
         }
     }
 
-    /// The bytes, of whichever kind.
+    /// The bytes of a text frame or a binary frame.
     pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {
             Payload::Text(text) => text.as_bytes(),
@@ -122,7 +123,7 @@ impl Frame {
         }
     }
 
-    /// The kind.
+    /// Whether this is a text frame or a binary frame.
     pub const fn kind(&self) -> FrameKind {
         match &self.0 {
             Payload::Text(_) => FrameKind::Text,

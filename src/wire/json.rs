@@ -1,4 +1,4 @@
-//! JSON in text frames, for peers that people want to watch or to write in another language.
+//! JSON in text frames, which people can read and other languages can write.
 
 mod terse;
 
@@ -11,8 +11,8 @@ use super::error::WireError;
 use super::format::{Frame, WireFormat};
 use crate::protocol::MessageKind;
 
-/// JSON. Hashes are hex, headers have named fields, floats keep their exact value. Nesting beyond 128 levels
-/// is refused.
+/// JSON. Hashes are hex, headers have named fields, floats keep their exact value. Nesting deeper than 128
+/// levels is refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Json;
 
@@ -33,7 +33,7 @@ impl WireFormat for Json {
         message.map_err(|error| WireError::decode(Self::SUBPROTOCOL, &error))
     }
 
-    /// By the name that an object has first, or by a text alone. Escapes in a name are not understood.
+    /// Reads the first name of an object, or a single string. Escapes in the name are not supported.
     fn kind(&self, frame: &Frame) -> Result<Option<MessageKind>, WireError> {
         let text = frame.as_text(Self::SUBPROTOCOL)?;
         match first_name(text).and_then(MessageKind::from_name) {
@@ -43,14 +43,14 @@ impl WireFormat for Json {
     }
 }
 
-/// The text with which a value begins, or the first name of an object.
+/// The string at the start of a value, or the first name of an object.
 fn first_name(text: &str) -> Option<&str> {
     let text = text.trim_start_matches(WHITESPACE);
     let text = text.strip_prefix('{').map_or(text, |inside| inside.trim_start_matches(WHITESPACE));
     text.strip_prefix('"')?.split_once('"').map(|(name, _)| name)
 }
 
-/// What JSON allows between two tokens.
+/// The characters that JSON permits between two tokens.
 const WHITESPACE: [char; 4] = [' ', '\t', '\n', '\r'];
 
 #[cfg(test)]

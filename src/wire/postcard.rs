@@ -1,9 +1,10 @@
 //! postcard in binary frames.
 //!
-//! The layout is that of postcard 1: integers of more than a byte take as few bytes as they need (LEB128, signed ones
-//! zigzag-encoded first), an enum variant and a length are such integers, nothing is padded or named. Small
-//! messages are smallest in it. The library reads an integer also from more bytes than it needs. Here such a message is
-//! refused, so that every message has exactly one encoding.
+//! The layout is that of postcard 1: integers of more than one byte take as few bytes as they need (LEB128,
+//! signed ones zigzag-encoded first); enum variants and lengths are such integers; there is no padding and
+//! there are no names. Small messages are smallest in this format. The library also decodes an integer that
+//! is padded to more bytes than it needs. Here such a message is refused, so that every message has exactly
+//! one encoding.
 
 use postcard::ser_flavors::Size;
 use serde::Serialize;
@@ -17,9 +18,9 @@ use crate::protocol::{Message, MessageKind};
 
 /// postcard. Hashes and headers are their raw bytes.
 ///
-/// [`decode_message`](WireFormat::decode_message), which reads what a peer sent, refuses a message that has another
-/// number of bytes when it is written again, as one whose integers are padded. [`decode`](WireFormat::decode), which also
-/// reads types that cannot be written, takes it.
+/// [`decode_message`](WireFormat::decode_message), for messages of peers, refuses a message whose size
+/// changes when it is encoded again, because its integers are padded. [`decode`](WireFormat::decode), which
+/// also decodes types that cannot be encoded, accepts padding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Postcard;
 
@@ -63,8 +64,8 @@ impl WireFormat for Postcard {
         self.check_size(frame)?;
         let message = self.decode(frame)?;
         let got = frame.as_bytes().len();
-        // The number of bytes tells all padding. The bytes themselves may differ in the order of an application's
-        // `HashMap`, which is no offence.
+        // Comparing the sizes detects all padding. Comparing the bytes would refuse valid messages, because
+        // the order of an application's `HashMap` may differ.
         match postcard::serialize_with_flavor(&message, Size::default()) {
             Ok(expected) if expected == got => Ok(message),
             Ok(expected) => {
@@ -76,7 +77,7 @@ impl WireFormat for Postcard {
     }
 }
 
-/// What the format can do with no value of a type.
+/// The error for a type that the format does not support, whatever its value.
 fn unsupported(error: &postcard::Error) -> Option<WireError> {
     let flaw = SerdeFlaw::of_postcard(error)?;
     Some(WireError::UnsupportedType { format: Postcard::SUBPROTOCOL, problem: flaw.to_string() })

@@ -1,4 +1,4 @@
-//! What a frame may cost before it is understood, for every kind of message in every format.
+//! The sizes of frames before they are decoded, for every kind of message in every format.
 
 use std::io;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ fn largest_header() -> Header {
     Header::from_bytes(&[0xff; Header::LEN])
 }
 
-/// A text of this many canonical bytes that is as long as can be in JSON.
+/// A string of this many canonical bytes whose JSON form is as long as possible.
 fn text(canonical: usize) -> String {
     let prefix = (1..=5).find(|prefix| canonical - prefix < 1 << (7 * prefix)).unwrap();
     "\u{1b}".repeat(canonical - prefix)
@@ -29,12 +29,12 @@ fn block(data: Vec<String>) -> Arc<Block> {
     Arc::new(Block::new(largest_header(), data))
 }
 
-/// Blocks of up to this canonical size: one text, texts of three bytes, empty texts.
+/// Blocks of at most this canonical size: one string, strings of three bytes, empty strings.
 fn blocks_of(size: usize) -> Vec<Arc<Block>> {
     let room = size - Header::LEN;
     let blocks = [
         block(vec![text(room)]),
-        // As many texts as a block may hold.
+        // As many strings as a block may contain.
         block(vec![text(4); (room / 4).min(Block::<String>::MAX_TRANSACTIONS)]),
         block(vec![String::new(); room.min(Block::<String>::MAX_TRANSACTIONS)]),
     ];
@@ -43,7 +43,7 @@ fn blocks_of(size: usize) -> Vec<Arc<Block>> {
     blocks.to_vec()
 }
 
-/// The greatest messages of a kind that are legal on some chain of texts.
+/// The largest valid messages of a kind, for a chain of strings.
 fn greatest(kind: MessageKind) -> Vec<Message> {
     let hashes = vec![LARGEST_HASH; MAX_BLOCKS_IN_FLIGHT];
     let ids = vec![LARGEST_HASH; MAX_TRANSACTIONS];
@@ -96,7 +96,7 @@ fn limit(kind: MessageKind) -> usize {
     max_frame_bytes(kind).unwrap_or(DEFAULT_MAX_FRAME_BYTES)
 }
 
-/// The kind is read, the limit kept, and nothing lost.
+/// Checks that a frame has the right kind, keeps the limit, and decodes to an equal message.
 fn check<F: WireFormat>(format: &F, kind: MessageKind, message: &Message) -> usize {
     let frame = format.encode(message).unwrap();
     let got = frame.as_bytes().len();
@@ -137,7 +137,7 @@ fn a_number_is_the_place_and_a_name_the_name() {
     assert_eq!(MessageKind::from_name("Hello"), None);
 }
 
-/// JSON as most languages write it.
+/// JSON with the spaces that most languages write.
 struct Spaced;
 
 impl serde_json::ser::Formatter for Spaced {
@@ -166,7 +166,7 @@ fn there_is_room_for_spaces() {
     }
 }
 
-/// The rest of the frame is what a format would refuse, if it read it.
+/// The rest of the frame would be malformed if a format decoded it.
 #[test]
 fn a_frame_beyond_the_limit_of_its_kind_is_refused_unread() {
     for kind in MessageKind::ALL.iter().filter(|kind| max_frame_bytes(**kind).is_some()) {
@@ -226,7 +226,7 @@ fn an_unknown_kind_shows_little_of_the_frame() {
     assert_eq!(error.to_string(), "no kind of message in hashloom.v1.postcard: the frame is too short");
 }
 
-/// A format that says nothing of kinds is held to the transport's limit alone.
+/// If a format does not implement `kind`, only the transport's limit applies.
 #[test]
 fn a_format_need_not_know_kinds() {
     #[derive(Debug)]
@@ -249,7 +249,7 @@ fn a_format_need_not_know_kinds() {
     assert!(Json.decode_message::<String>(&frame).is_err());
 }
 
-/// What a block costs in memory follows from the number of its transactions, too.
+/// The number of transactions is limited as well, because each one costs memory.
 #[test]
 fn no_block_follows_once_there_are_enough_transactions() {
     let max = Block::<String>::MAX_TRANSACTIONS;

@@ -1,11 +1,13 @@
-//! A deserializer around that of `serde_json` whose errors are short. The library quotes a text that stands in the wrong
-//! place whole, with each control character as six bytes: an error may cost forty times what the peer sent.
+//! A deserializer that wraps the one of `serde_json` and keeps errors short. The library quotes a misplaced
+//! string in full and escapes each control character as six bytes, so an error may take forty times the
+//! memory of the peer's message.
 //!
-//! Two things keep it from that. A value is read as whatever it is, so that the judgement on its type is the visitor's
-//! and not the library's; and visitors get an error type that keeps only the beginning of what it is told.
+//! Two measures prevent that. A value is deserialized as whatever type it has, so that the visitor and not
+//! the library rejects a wrong type; and visitors get an error type that keeps only the beginning of an error
+//! text.
 //!
-//! It also takes nothing but an object for a struct. The library takes an array for one too, by the order of the fields,
-//! which it never writes.
+//! A struct is deserialized only from an object. The library also accepts an array, by the order of the
+//! fields, although it never writes one.
 
 use core::fmt::{self, Write};
 
@@ -15,10 +17,11 @@ use serde::de::{
 
 use crate::wire::error::MAX_DETAIL_BYTES;
 
-/// Whatever of serde's is in here behaves as it does alone, but for its errors and for arrays in the place of structs.
+/// Wraps a deserializer, visitor, seed or access of serde. It behaves like the wrapped value, except for
+/// errors and for arrays in place of structs.
 pub(super) struct Terse<I>(pub(super) I);
 
-/// The beginning of an error's text.
+/// The beginning of an error text.
 #[derive(Debug)]
 struct ShortError(String);
 
@@ -39,13 +42,13 @@ impl core::error::Error for ShortError {}
 impl de::Error for ShortError {
     fn custom<D: fmt::Display>(message: D) -> Self {
         let mut beginning = Beginning(String::new());
-        // Fails where the text is longer, which ends the formatting.
+        // Returns an error if the text is longer than the limit, which stops the formatting.
         let _ = write!(beginning, "{message}");
         Self(beginning.0)
     }
 }
 
-/// Takes a text until it is long enough.
+/// Collects a text up to the limit.
 struct Beginning(String);
 
 impl Write for Beginning {
@@ -61,7 +64,7 @@ impl Write for Beginning {
     }
 }
 
-/// Methods that read whatever there is: the visitor says whether it wants that.
+/// Methods that deserialize any value; the visitor decides whether its type is right.
 macro_rules! as_any {
     ($($method:ident)*) => {
         $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
@@ -70,7 +73,7 @@ macro_rules! as_any {
     };
 }
 
-/// Methods that read otherwise than by what there is, or that read a text anyway.
+/// Methods that pass the requested type on, because the library's result depends on it or is a string anyway.
 macro_rules! as_asked {
     ($($method:ident($($name:ident: $kind:ty),*))*) => {
         $(fn $method<V: Visitor<'de>>(self, $($name: $kind,)* visitor: V) -> Result<V::Value, D::Error> {
@@ -89,7 +92,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Terse<D> {
     }
 
     as_asked! {
-        // Numbers that keep their value only where it is known what they are to become.
+        // Numbers that keep their exact value only if the target type is known.
         deserialize_f32() deserialize_f64() deserialize_i128() deserialize_u128()
         deserialize_char() deserialize_str() deserialize_string() deserialize_bytes() deserialize_byte_buf()
         deserialize_option() deserialize_identifier() deserialize_ignored_any()
@@ -132,7 +135,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Terse<D> {
     }
 }
 
-/// Visits of values that hold nothing further: what the visitor says of them is cut.
+/// Visits of values without nested values; the visitor's error is truncated.
 macro_rules! values {
     ($($method:ident($($value:ident: $kind:ty)?))*) => {
         $(fn $method<E: de::Error>(self, $($value: $kind)?) -> Result<V::Value, E> {
@@ -246,7 +249,7 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Terse<A> {
     }
 }
 
-/// Lets a visitor see nothing but an object.
+/// Passes only objects to a visitor.
 struct Object<V>(V);
 
 impl<'de, V: Visitor<'de>> Visitor<'de> for Object<V> {
@@ -261,7 +264,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Object<V> {
     }
 }
 
-/// Reads whatever there is for a visitor.
+/// Deserializes any value for a visitor.
 struct Anything<V>(V);
 
 impl<'de, V: Visitor<'de>> DeserializeSeed<'de> for Anything<V> {
@@ -272,7 +275,7 @@ impl<'de, V: Visitor<'de>> DeserializeSeed<'de> for Anything<V> {
     }
 }
 
-/// The name in an object, which may be asked for as the number that it holds. Its visitor is terse, too.
+/// The name of a field or key, which may be requested as the number in it. Its visitor is terse as well.
 struct Name<I>(I);
 
 impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Name<S> {

@@ -1,5 +1,5 @@
-//! The terse deserializer reads what `serde_json` reads, but for arrays in the place of structs, and says less of what it
-//! does not.
+//! The terse deserializer accepts what `serde_json` accepts, except for arrays in place of structs, and
+//! reports shorter errors.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::*;
 
-/// Something of every shape that serde knows.
+/// A value of every shape in serde's data model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Shapes {
     numbers: (u8, i8, u16, i16, u32, i32, u64, i64),
@@ -107,7 +107,8 @@ proptest! {
         }
         if let Ok(text) = String::from_utf8(bytes) {
             let plain = serde_json::from_str::<Shapes>(&text).ok();
-            // Two flips do not make an array of an object, which has a colon behind each name.
+            // Two changed bytes do not turn an object into an array, because an object has a colon after each
+            // name.
             prop_assert_eq!(Json.decode::<Shapes>(&text.into()).ok(), plain);
         }
     }
@@ -121,7 +122,7 @@ fn an_array_is_no_struct(#[case] json: &str, #[case] expected: &str) {
     assert!(error.contains(&format!("invalid type: sequence, expected {expected}")), "{error}");
 }
 
-/// A type whose fields have no names is an array.
+/// A type with unnamed fields is an array.
 #[test]
 fn an_array_is_a_tuple() {
     let pair = r#"[1,"a"]"#.to_owned();
@@ -130,7 +131,7 @@ fn an_array_is_a_tuple() {
     assert_eq!(Json.decode::<Choice>(&tuple.into()).unwrap(), Choice::Tuple(1, None));
 }
 
-/// Where a text may stand that does not belong there.
+/// Positions of a misplaced string.
 #[rstest]
 #[case::a_number(r#"{"numbers":[0,TEXT"#)]
 #[case::a_struct("TEXT")]
