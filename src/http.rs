@@ -1,43 +1,50 @@
-//! L6: the node over HTTP. The [`routes`] are a plain rouille handler that needs no socket; [`serve`] runs any
-//! rouille handler behind hyper, with a limit on everything that a client can make grow, and [`serve_node`] the routes
-//! alone, with fewer threads. Knows nothing of the sockets of peers.
+//! L6: the node over HTTP. The [`routes`] are a plain rouille handler that needs no socket. [`serve`] runs
+//! any rouille handler behind hyper, with a limit on every resource that a client can consume, and
+//! [`serve_node`] serves the routes of a node with fewer threads. This layer does not use the sockets of
+//! peers.
 //!
 //! | route | does | answers |
 //! | --- | --- | --- |
-//! | `GET /blocks?from=&limit=` | blocks of the best chain in order of height; 100 unless told, at most 1000 | 200, with `X-Total-Count`, and `Link` where there is a next page |
+//! | `GET /blocks?from=&limit=` | blocks of the best chain by ascending height; 100 by default, at most 1000 | 200, with `X-Total-Count`, and `Link` if there is a next page |
 //! | `GET /blocks/{height or hash}` | one block; a hash has 64 hex digits | 200 |
 //! | `POST /mine` | mines a block and announces it to the peers | 201, with `Location` |
 //! | `GET /transactions?limit=` | pending transactions with their ids | 200 |
-//! | `POST /transactions` | hands one transaction in | 202 |
+//! | `POST /transactions` | submits a transaction | 202 |
+//! | `GET /transactions/{id}` | one pending transaction | 200 |
+//! | `DELETE /transactions/{id}` | removes a pending transaction | 204 |
 //! | `GET /peers` | connected peers | 200 |
-//! | `POST /peers` | dials one more | 202 |
-//! | `DELETE /peers/{id}` | ends a connection, and dials its address no more | 204 |
-//! | `GET /bans` | hosts that are banned | 200 |
+//! | `POST /peers` | adds an address to dial | 202 |
+//! | `DELETE /peers/{id}` | ends a connection, and stops dialling its address | 204 |
+//! | `GET /addresses` | addresses that discovery knows | 200 |
+//! | `DELETE /addresses/{address}` | forgets an address, and ends the connection to it | 204 |
+//! | `GET /bans` | banned hosts | 200 |
 //! | `POST /bans` | bans a host | 201 |
 //! | `DELETE /bans/{host}` | lifts a ban | 204 |
-//! | `GET /status` | the node at a glance | 200 |
+//! | `GET /status` | a summary of the node's state | 200 |
 //!
-//! `HEAD` goes wherever `GET` goes. Every answer is JSON. A page ends early once it has grown to
-//! [`RoutesConfig::max_page_bytes`]; the `Link` header says where the next one begins.
+//! `HEAD` is supported wherever `GET` is. Every response body is JSON. A page ends early when it reaches
+//! [`RoutesConfig::max_page_bytes`]; the `Link` header has the URL of the next page.
 //!
 //! # Caches
 //!
-//! A block by its hash never changes: a cache may keep it for a year without asking (`immutable`, RFC 8246). A block by
-//! its height and a page of blocks change with the best chain: they have an `ETag`, and who sends it back in
-//! `If-None-Match` gets a 304 without a body where nothing has changed. Everything else is not to be kept.
+//! A block by its hash never changes: a cache may keep it for a year without revalidation (`immutable`, RFC
+//! 8246). A block by its height and a page of blocks change with the best chain: the response has an `ETag`,
+//! and a client that sends the tag in `If-None-Match` gets a 304 without a body if nothing has changed. Other
+//! responses must not be cached.
 //!
 //! # Bodies
 //!
-//! `POST /mine` takes `{"data": [..]}`, a list of transactions, or `{"data": value}`, a single one. A value is
-//! first read as a list; where a transaction is itself a JSON array, wrap it in a list. An empty list mines an
-//! empty block; `{}` or no body at all mines the pending transactions. `POST /transactions` takes
-//! `{"data": value}`, always a single one, `POST /peers` `{"address": "ws://host:port"}`, and `POST /bans`
-//! `{"host": "10.0.0.1", "seconds": 60}`, an hour where it does not say. Other fields are refused.
+//! `POST /mine` accepts `{"data": [..]}`, a list of transactions, or `{"data": value}`, a single one. The
+//! value is first parsed as a list; if the application's transactions are JSON arrays themselves, wrap a
+//! single one in a list. An empty list mines an empty block; `{}` or no body mines the pending transactions.
+//! `POST /transactions` accepts `{"data": value}`, always a single transaction, `POST /peers`
+//! `{"address": "ws://host:port"}`, and `POST /bans` `{"host": "10.0.0.1", "seconds": 60}`, where `seconds`
+//! defaults to an hour. Unknown fields are refused.
 //!
 //! # Errors
 //!
-//! `{"error": {"code": "block_not_found", "message": "..."}}`: the code is for programs and stays, the message
-//! is for people and may change.
+//! `{"error": {"code": "block_not_found", "message": "..."}}`: the code is stable and for programs; the
+//! message is for people and may change.
 //!
 //! | status | codes |
 //! | --- | --- |
@@ -54,15 +61,16 @@
 //! | 501 | `upgrade_unsupported`, `no_transport` |
 //! | 503 (with `Retry-After`) | `busy`, `mempool_full`, `mining_timeout`, `clock_behind`, `too_many_peers`, `store_failed`, `node_failed`, `shutting_down` |
 //!
-//! What is not HTTP at all, and a head beyond its limit, hyper answers itself: 400 and 431 without a body. A
-//! head that takes too long is not answered but closed.
+//! hyper itself answers a request that is not valid HTTP with 400, and a head that exceeds its limit with
+//! 431, both without a body. If a head takes too long, the connection is closed without an answer.
 //!
 //! # Web pages
 //!
-//! Nothing here asks for a password, so a web page that is open in somebody's browser must not reach a node on
-//! their machine. No cross-origin access is granted; a `POST` is refused with a foreign `Origin`, and one
-//! with a body needs a JSON content type, which a page cannot send without asking first; a `Host` that is neither an IP address,
-//! `localhost` nor one of [`RoutesConfig::allowed_hosts`] is refused, which stops DNS rebinding.
+//! The API has no authentication, so a web page in a browser must not be able to reach a node on the same
+//! machine. No cross-origin access is granted; a request that changes something is refused if its `Origin` is
+//! foreign, and a `POST` with a body needs a JSON content type, which a page cannot send without a preflight
+//! request; a `Host` that is neither an IP address, `localhost` nor one of [`RoutesConfig::allowed_hosts`] is
+//! refused, which prevents DNS rebinding.
 
 mod answer;
 mod backend;
@@ -89,12 +97,12 @@ use crate::node::NodeHandle;
 use crate::primitives::Transaction;
 use routes::Routes;
 
-/// The routes over a node, as a handler for [`serve`] or for any rouille application. It blocks: `POST /mine`
-/// until a block is found, the others for a moment.
+/// The routes of a node, as a handler for [`serve`] or for any rouille application. The handler blocks:
+/// `POST /mine` until a block is found, other requests briefly.
 ///
-/// A rouille handler cannot see the end of a connection. So the search for a client that has left goes on, and keeps
-/// its place among [`RoutesConfig::max_mining`], until it finds a block or [`RoutesConfig::mine_timeout`] is over. With
-/// [`serve_node`] it ends with the connection.
+/// A rouille handler cannot detect the end of a connection. If the client of a `POST /mine` disconnects, the
+/// search continues, and counts towards [`RoutesConfig::max_mining`], until it finds a block or
+/// [`RoutesConfig::mine_timeout`] has passed. With [`serve_node`] the search ends with the connection.
 pub fn routes<T: Transaction>(
     node: NodeHandle<T>,
     config: RoutesConfig,
@@ -102,17 +110,18 @@ pub fn routes<T: Transaction>(
     routes::handler(node, config)
 }
 
-/// Serves the routes over a node on connections from `listener`, as [`serve`] serves [`routes`], and faster: what is at
-/// hand is answered on the task of the connection, without a thread.
+/// Serves the routes of a node on connections from `listener`, like [`serve`] with [`routes`] but faster:
+/// answers from memory are sent from the task of the connection, without a thread.
 ///
-/// That is `GET /status`, and `GET /blocks/{height or hash}` for a block of at most 16 KiB that was used lately and is
-/// one of the last 2,048 or beside the best chain, as long as no change of the chain is being taken in. All else may
-/// wait for the store, for the node or for a miner, or takes long to write down, and so has a thread: older blocks,
-/// larger ones, pages, everything that changes something.
+/// These are `GET /status`, and `GET /blocks/{height or hash}` for a cached block of at most 16 KiB that is
+/// one of the last 2,048 or on a side branch, unless the node is applying a change. All other requests may
+/// wait for the store, for the node or for a miner, or take long to serialize, and run on a thread: older or
+/// larger blocks, pages, and every request that changes something.
 ///
-/// When the connection of a request ends, so does its wait: a search of `POST /mine` stops and its place is free, and
-/// what has not begun is not done. A client that closes only its sending side counts as gone. The end is not seen while
-/// bytes of a next request on that connection have arrived; [`RoutesConfig::mine_timeout`] bounds the search then.
+/// When the connection of a request ends, the request is cancelled: a search of `POST /mine` stops and
+/// releases its permit, and a request that has not started is skipped. A client that closes only its sending
+/// side counts as disconnected. The end of a connection is not detected while bytes of a next request are
+/// unread; then [`RoutesConfig::mine_timeout`] bounds the search.
 ///
 /// # Errors
 ///

@@ -1,11 +1,11 @@
-//! An answer on its way to the socket. The server moves the body from here into hyper's answer; rouille has it
-//! behind a reader, out of which it can only be copied.
+//! A response before it is sent. The server moves its body into hyper's response; rouille wraps a body in a
+//! reader, from which it can only be copied.
 
 use std::borrow::Cow;
 
 use rouille::{Response, ResponseBody};
 
-/// A status, headers and a body that is in memory.
+/// A status, headers and a body in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Answer {
     pub(super) status: u16,
@@ -14,10 +14,9 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// An answer in JSON that is neither sniffed for another type nor kept by a cache, unless somebody says that it
-    /// may be.
+    /// A JSON answer that must not be sniffed for another type nor, unless the caller changes that, cached.
     pub(super) fn json(status: u16, body: Vec<u8>) -> Self {
-        // Room for what the routes add.
+        // Capacity for the headers that the routes add.
         let mut headers = Vec::with_capacity(6);
         headers.extend([
             ("Content-Type".into(), "application/json".into()),
@@ -27,19 +26,19 @@ impl Answer {
         Self { status, headers, body }
     }
 
-    /// Done, and nothing to say of it.
+    /// An answer without a body, after a successful request.
     pub(super) const fn no_content() -> Self {
         Self { status: 204, headers: Vec::new(), body: Vec::new() }
     }
 
-    /// With one more header.
+    /// Adds a header.
     #[must_use]
     pub(super) fn with_header(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
 
-    /// Without any header of this name.
+    /// Removes all headers of this name.
     #[must_use]
     pub(super) fn without_header(mut self, name: &str) -> Self {
         self.headers.retain(|(key, _)| !key.eq_ignore_ascii_case(name));

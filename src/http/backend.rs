@@ -1,4 +1,4 @@
-//! What the routes need of a node, and nothing else, so that they are tested without one.
+//! The interface of a node that the routes need, so that the routes can be tested without a node.
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -9,40 +9,43 @@ use super::client::Client;
 use super::error::ApiError;
 use crate::{Ban, Block, CompactTarget, Hash, PeerAddr, PeerHost, PeerId, Transaction};
 
-/// A node as the routes see it. Every call may block, reads only for a moment, those that return what is at hand never.
+/// A node, for the routes. Every call may block, except those that end in `_if_at_hand`; reads block only
+/// briefly.
 pub(crate) trait Backend<T: Transaction>: Send + Sync + 'static {
-    /// The target that difficulties are measured against.
+    /// The target of difficulty 1.
     fn easiest_target(&self) -> CompactTarget;
 
     /// Up to `limit` blocks of the best chain from this height on, and the height of its tip, as of one
-    /// moment. Ends with the block that brings it to `max_bytes` of memory.
+    /// moment. The last block is the one that reaches `max_bytes` of memory.
     fn blocks(&self, from: u64, limit: usize, max_bytes: usize) -> Result<Page<T>, ApiError>;
 
-    /// The block at this height of the best chain.
+    /// The block of the best chain at this height.
     fn block_at(&self, height: u64) -> Result<Option<Arc<Block<T>>>, ApiError>;
 
-    /// The block with this hash, on the best chain or beside it.
+    /// The block with this hash, on any branch.
     fn block(&self, hash: &Hash) -> Result<Option<Arc<Block<T>>>, ApiError>;
 
-    /// What [`block_at`](Self::block_at) finds, where that is in memory, small, and no lock has to be waited for.
+    /// Like [`block_at`](Self::block_at), but `None` unless the block is cached and small and the lock is
+    /// free.
     fn block_at_if_at_hand(&self, height: u64) -> Option<Arc<Block<T>>>;
 
-    /// What [`block`](Self::block) finds, on the same terms.
+    /// Like [`block`](Self::block), but `None` unless the block is cached and small and the lock is free.
     fn block_if_at_hand(&self, hash: &Hash) -> Option<Arc<Block<T>>>;
 
-    /// Up to `limit` pending transactions with their ids, in the order in which a block would take them.
+    /// Up to `limit` pending transactions with their ids, in the order in which they will be mined.
     fn pending(&self, limit: usize) -> Vec<(Hash, T)>;
 
     /// The pending transaction with this id.
     fn transaction(&self, id: &Hash) -> Option<T>;
 
-    /// Removes a pending transaction. Returns whether it was there.
+    /// Removes a pending transaction. Returns whether it was pending.
     fn remove_transaction(&self, id: Hash) -> Result<bool, ApiError>;
 
-    /// Hands a transaction in and returns its id.
+    /// Submits a transaction and returns its id.
     fn submit(&self, transaction: T) -> Result<Hash, ApiError>;
 
-    /// Mines a block with these transactions, or with those pending. Stops when the time is up or the client is gone.
+    /// Mines a block with these transactions, or with the pending ones. Stops after the timeout or when the
+    /// client disconnects.
     fn mine(
         &self,
         data: Option<Vec<T>>,
@@ -53,10 +56,10 @@ pub(crate) trait Backend<T: Transaction>: Send + Sync + 'static {
     /// The connected peers.
     fn peers(&self) -> Vec<impl Serialize>;
 
-    /// Starts to connect to one more peer.
+    /// Adds an address to dial.
     fn connect(&self, address: PeerAddr) -> Result<(), ApiError>;
 
-    /// Ends a connection and keeps no other to its address. Returns whether it was there.
+    /// Ends a connection, and stops dialling its address. Returns whether the peer was connected.
     fn remove(&self, peer: PeerId) -> Result<bool, ApiError>;
 
     /// The addresses that discovery knows.
@@ -65,27 +68,27 @@ pub(crate) trait Backend<T: Transaction>: Send + Sync + 'static {
     /// Forgets an address. Returns whether it was known.
     fn forget_address(&self, address: PeerAddr) -> Result<bool, ApiError>;
 
-    /// The hosts that are banned.
+    /// The banned hosts.
     fn bans(&self) -> Vec<Ban>;
 
     /// Bans a host.
     fn ban(&self, host: PeerHost, duration: Duration) -> Result<(), ApiError>;
 
-    /// Lifts a ban. Returns whether there was one.
+    /// Lifts a ban. Returns whether the host was banned.
     fn unban(&self, host: PeerHost) -> Result<bool, ApiError>;
 
-    /// The node at a glance.
+    /// A summary of the node's state.
     fn status(&self) -> Result<impl Serialize, ApiError>;
 
-    /// The same, where no lock has to be waited for.
+    /// Like [`status`](Self::status), but `None` unless the lock is free.
     fn status_if_at_hand(&self) -> Option<impl Serialize>;
 }
 
-/// Some blocks of the best chain.
+/// Consecutive blocks of the best chain.
 #[derive(Clone, Debug)]
 pub(crate) struct Page<T> {
     /// The height of the tip.
     pub(crate) height: u64,
-    /// The blocks, in order of height.
+    /// The blocks, by ascending height.
     pub(crate) blocks: Vec<Arc<Block<T>>>,
 }

@@ -1,5 +1,5 @@
-//! Request bodies: bounded, JSON, and parsed straight into the transaction type. No generic JSON value stands
-//! between, so a transaction from HTTP is the one that its author wrote.
+//! Request bodies: limited in size, JSON, and parsed directly into the transaction type. There is no generic
+//! JSON value in between, so a transaction from HTTP is exactly what the client sent.
 
 use core::ops::RangeInclusive;
 use core::time::Duration;
@@ -13,15 +13,16 @@ use serde_json::value::RawValue;
 use super::error::{ApiError, Code};
 use crate::{HostError, PeerAddr, PeerAddrError, PeerHost};
 
-/// How long a ban may last. A number beyond it is a slip, and one of zero seconds would never hold.
+/// The permitted duration of a ban, in seconds. A longer one is taken for a mistake, and a ban of zero
+/// seconds would have no effect.
 const BAN_SECONDS: RangeInclusive<u64> = 1..=100 * 8_766 * 3_600;
 
-/// The body of a `POST`, checked for size and type, not parsed yet.
+/// The body of a `POST`, whose size and type are checked, before parsing.
 #[derive(Debug)]
 pub(super) struct Body(Vec<u8>);
 
 impl Body {
-    /// Takes the body out of a request. An empty one needs no content type.
+    /// Reads the body of a request. An empty body needs no content type.
     pub(super) fn read(request: &Request, max_bytes: usize) -> Result<Self, ApiError> {
         let content_type = request.header("content-type");
         if let Some(got) = content_type.filter(|value| !is_json(value)) {
@@ -43,7 +44,7 @@ impl Body {
         Ok(Self(bytes))
     }
 
-    /// `{"data": [..]}` or `{"data": value}`; nothing where the body is empty or has no `data`.
+    /// `{"data": [..]}` or `{"data": value}`; `None` if the body is empty or has no `data`.
     pub(super) fn into_transactions<T: DeserializeOwned>(self) -> Result<Option<Vec<T>>, ApiError> {
         if self.0.trim_ascii().is_empty() {
             return Ok(None);
@@ -55,7 +56,7 @@ impl Body {
         let list = items.iter().enumerate().map(|(index, item)| value(item, &format!("`data[{index}]`")));
         match list.collect() {
             Ok(list) => Ok(Some(list)),
-            // A transaction that is itself an array.
+            // The list may be a single transaction that is an array itself.
             Err(error) => value(data, "`data`").map(|single| Some(vec![single])).map_err(|_| error),
         }
     }
@@ -78,7 +79,7 @@ impl Body {
         address_in(&address)
     }
 
-    /// `{"host": "10.0.0.1"}`, with `"seconds"` or without.
+    /// `{"host": "10.0.0.1"}`, with optional `"seconds"`.
     pub(super) fn into_ban(self) -> Result<(PeerHost, Option<Duration>), ApiError> {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
@@ -96,7 +97,7 @@ impl Body {
     }
 
     fn parse<'a, V: Deserialize<'a>>(&'a self) -> Result<V, ApiError> {
-        // Serde would take a list for a struct, by position.
+        // serde_json would accept an array for a struct, by the order of the fields.
         if !self.0.trim_ascii_start().starts_with(b"{") {
             return Err(ApiError::new(Code::BadJson, "body: expected a JSON object at line 1 column 1"));
         }
@@ -105,17 +106,17 @@ impl Body {
     }
 }
 
-/// An address that a client names.
+/// Parses an address from a request.
 pub(super) fn address_in(text: &str) -> Result<PeerAddr, ApiError> {
     text.parse().map_err(|error: PeerAddrError| ApiError::new(Code::BadAddress, error.to_string()))
 }
 
-/// A host that a client names.
+/// Parses a host from a request.
 pub(super) fn host_in(text: &str) -> Result<PeerHost, ApiError> {
     text.parse().map_err(|error: HostError| ApiError::new(Code::BadHost, error.to_string()))
 }
 
-/// The text of `data` is kept as it is until it is known whether it is a list.
+/// Keeps the raw text of `data`, which may be a list or a single transaction.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Envelope<'a> {
@@ -123,18 +124,18 @@ struct Envelope<'a> {
     data: Option<&'a RawValue>,
 }
 
-/// Keeps `null` as a value that was given, unlike serde's own `Option`.
+/// Keeps an explicit `null` as a value, which serde's own `Option` would drop.
 fn present<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'a RawValue>, D::Error> {
     Deserialize::deserialize(deserializer).map(Some)
 }
 
-/// Parses one transaction; the place in an error counts from the start of that transaction.
+/// Parses one transaction. The position in an error counts from the start of that transaction.
 fn value<T: DeserializeOwned>(raw: &RawValue, place: &str) -> Result<T, ApiError> {
     serde_json::from_str(raw.get())
         .map_err(|error| ApiError::new(Code::BadJson, format!("in {place}: {error}")))
 }
 
-/// `application/json`, with or without parameters.
+/// Whether the type is `application/json`, with or without parameters.
 fn is_json(content_type: &str) -> bool {
     let essence = content_type.split(';').next().unwrap_or_default();
     essence.trim().eq_ignore_ascii_case("application/json")

@@ -1,31 +1,31 @@
-//! What a cache may keep of an answer, and whether what a client has is still right: RFC 9110, section 13, and
-//! RFC 9111.
+//! Cache control and conditional requests (RFC 9110, section 13, and RFC 9111).
 
 use rouille::Request;
 
 use super::answer::Answer;
 
-/// How long an answer holds.
+/// How long a response may be cached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lifetime {
-    /// For ever: a block by its hash.
+    /// Without limit: a block by its hash.
     Immutable,
-    /// Until the chain changes: ask each time, which costs no body where nothing has.
+    /// Until the chain changes: the cache revalidates at each use, and receives no body if nothing has
+    /// changed.
     Revalidated,
 }
 
 impl Lifetime {
     const fn cache_control(self) -> &'static str {
         match self {
-            // A year, as long as caches take for ever; `immutable` is RFC 8246.
+            // One year, the usual maximum; `immutable` is RFC 8246.
             Self::Immutable => "max-age=31536000, immutable",
             Self::Revalidated => "no-cache",
         }
     }
 }
 
-/// The answer with this entity tag, or a 304 in its place for a client that has it. The tag stands for the bytes of
-/// the body: printable ASCII without quotes and commas.
+/// Adds an entity tag to an answer, or replaces the answer with a 304 if the client has the tag. The tag
+/// identifies the bytes of the body: printable ASCII without quotes and commas.
 pub(super) fn cacheable(answer: Answer, request: &Request, tag: &str, lifetime: Lifetime) -> Answer {
     let mut answer = answer
         .without_header("Cache-Control")
@@ -34,13 +34,13 @@ pub(super) fn cacheable(answer: Answer, request: &Request, tag: &str, lifetime: 
     if request.header("If-None-Match").is_some_and(|known| is_known(known, tag)) {
         answer.status = 304;
         answer.body = Vec::new();
-        // It describes a body, and would replace what the client keeps with it.
+        // A 304 has no body, and its `Content-Type` would replace the cached one.
         answer = answer.without_header("Content-Type");
     }
     answer
 }
 
-/// Whether the tag is among those of an `If-None-Match`: weak comparison, RFC 9110, section 13.1.2.
+/// Whether the tag is in an `If-None-Match`, by weak comparison (RFC 9110, section 13.1.2).
 fn is_known(known: &str, tag: &str) -> bool {
     let quoted = |text: &str| text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) == Some(tag);
     let mut tags = known.split(',').map(str::trim);

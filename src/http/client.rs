@@ -1,15 +1,15 @@
-//! Whether the client of a request still waits for its answer.
+//! Whether the client of a request is still connected.
 
 use tokio::sync::watch;
 
-/// The client of one request, as far as the server knows of its connection.
+/// The client of one request.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
-    /// Closed when the connection ends. `None` if the server does not say when it does.
+    /// Closed when the connection ends. `None` if the server cannot detect that.
     connection: Option<watch::Receiver<()>>,
 }
 
-/// Held for as long as the connection of a [`Client`] lasts.
+/// Represents the connection of a [`Client`]; dropped when the connection ends.
 #[derive(Debug)]
 #[must_use = "dropping it says that the connection has ended"]
 pub(super) struct ConnectionGuard {
@@ -17,18 +17,18 @@ pub(super) struct ConnectionGuard {
 }
 
 impl Client {
-    /// A client, and what is to be dropped when its connection ends.
+    /// A client, and the guard to drop when its connection ends.
     pub(super) fn new() -> (ConnectionGuard, Self) {
         let (sender, receiver) = watch::channel(());
         (ConnectionGuard { _connection: sender }, Self { connection: Some(receiver) })
     }
 
-    /// The client of a server that does not say when a connection ends. It counts as waiting for good.
+    /// The client of a server that cannot detect the end of a connection. It counts as connected.
     pub(super) const fn unknown() -> Self {
         Self { connection: None }
     }
 
-    /// Whether the connection has ended, so that an answer would not be read.
+    /// Whether the connection has ended, so that nobody would read an answer.
     pub(super) fn is_gone(&self) -> bool {
         self.connection.as_ref().is_some_and(|connection| connection.has_changed().is_err())
     }
@@ -36,7 +36,7 @@ impl Client {
     /// Waits for the end of the connection. Cancel-safe.
     pub(super) async fn gone(&self) {
         match self.connection.clone() {
-            // Nothing is ever sent, so this returns when the guard is dropped.
+            // No value is ever sent, so this returns when the guard is dropped.
             Some(mut connection) => while connection.changed().await.is_ok() {},
             None => core::future::pending().await,
         }

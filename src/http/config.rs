@@ -1,9 +1,9 @@
-//! Every limit of the HTTP side, in two tables: what the routes keep to, whoever serves them, and what the
-//! server keeps to, whatever it serves.
+//! The limits of the HTTP API, in two tables: those of the routes, which hold under any server, and those of
+//! the server, which hold for any handler.
 
 use core::time::Duration;
 
-/// What the routes keep to.
+/// The limits of the routes.
 ///
 /// ```
 /// use hashloom::http::RoutesConfig;
@@ -14,19 +14,20 @@ use core::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RoutesConfig {
-    /// Names that a `Host` header may hold besides IP addresses and `localhost`, without a port. Default:
-    /// none.
+    /// Host names that a `Host` header may have in addition to IP addresses and `localhost`, without a port.
+    /// Default: none.
     pub allowed_hosts: Vec<String>,
-    /// The largest body in bytes. Default: 1 MiB.
+    /// The largest request body, in bytes. Default: 1 MiB.
     pub max_body_bytes: usize,
-    /// The most blocks or transactions in one page; a larger `limit` is clamped. Default: 1000.
+    /// The maximum number of blocks or transactions in one page; a larger `limit` is clamped. Default: 1000.
     pub max_page_items: usize,
-    /// Bytes of JSON after which a page ends, and bytes of memory that its blocks take; the item that crosses the
-    /// line still goes with it. Default: 4 MiB.
+    /// The size at which a page ends, in bytes of JSON and in bytes of memory that its blocks take. The item
+    /// that reaches the limit is still included. Default: 4 MiB.
     pub max_page_bytes: usize,
-    /// How long one `POST /mine` may take. Default: 60 seconds.
+    /// The time limit of one `POST /mine`. Default: 60 seconds.
     pub mine_timeout: Duration,
-    /// `POST /mine` requests at once; more are told to come back. Default: 8.
+    /// The maximum number of concurrent `POST /mine` requests; further ones are answered 503 with
+    /// `Retry-After`. Default: 8.
     pub max_mining: usize,
 }
 
@@ -87,7 +88,7 @@ impl RoutesConfig {
     }
 }
 
-/// What the server keeps to.
+/// The limits of the server.
 ///
 /// ```
 /// use std::time::Duration;
@@ -99,36 +100,36 @@ impl RoutesConfig {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HttpConfig {
-    /// Connections at once; more are answered 503 and closed. Default: 256.
+    /// The maximum number of connections; further ones are answered 503 and closed. Default: 256.
     pub max_connections: usize,
-    /// Connections at once from one IPv4 address or one IPv6 network of 64 bits, which is what one host gets.
-    /// Default: 16.
+    /// The maximum number of connections from one IPv4 address or one IPv6 /64, which is what one host
+    /// usually has. Default: 16.
     pub max_connections_per_address: usize,
-    /// The largest request head (request line and headers) in bytes; hyper asks for at least 8 KiB. Default:
+    /// The largest request head (request line and headers), in bytes; hyper requires at least 8 KiB. Default:
     /// 16 KiB.
     pub max_head_bytes: usize,
-    /// From the start of a connection, or the end of the previous answer, to the end of the next head; so also
-    /// how long an idle connection is kept. Default: 5 seconds.
+    /// The time limit from the start of a connection, or from the end of the previous response, to the end of
+    /// the next request head. It also limits how long an idle connection is kept. Default: 5 seconds.
     pub head_timeout: Duration,
-    /// The largest body in bytes. Default: 1 MiB.
+    /// The largest request body, in bytes. Default: 1 MiB.
     pub max_body_bytes: usize,
-    /// From the end of the head to the end of the body. Default: 10 seconds.
+    /// The time limit from the end of the head to the end of the body. Default: 10 seconds.
     pub body_timeout: Duration,
-    /// `GET` and `HEAD` requests that run at once, each on a thread. What
-    /// [`serve_node`](super::serve_node) answers without a thread needs no place. Default: 16.
+    /// The maximum number of `GET` and `HEAD` requests that run concurrently, each on a thread. A request
+    /// that [`serve_node`](super::serve_node) answers without a thread does not count. Default: 16.
     pub max_reads: usize,
-    /// Other requests that run at once, each on a thread. They may block for long, so they have places of
-    /// their own and never keep a reader waiting. Default: 16.
+    /// The maximum number of other requests that run concurrently, each on a thread. They may block for long,
+    /// so they have a limit of their own and never delay a read. Default: 16.
     pub max_writes: usize,
-    /// How long a request waits for its place before it is answered 503. Default: 2 seconds.
+    /// How long a request waits for a free thread before it is answered 503. Default: 2 seconds.
     pub queue_timeout: Duration,
-    /// The largest body of an answer in bytes; it is held in memory. Default: 64 MiB.
+    /// The largest response body, in bytes; it is held in memory. Default: 64 MiB.
     pub max_response_bytes: usize,
-    /// How long a client may take to read an answer that does not fit into the socket's buffer. Default:
-    /// 30 seconds.
+    /// The time limit for a client to read a response that does not fit into the socket buffer. Default: 30
+    /// seconds.
     pub write_timeout: Duration,
-    /// How long [`HttpServer::shutdown`](super::HttpServer::shutdown) waits for requests under way. Default:
-    /// 3 seconds, well within the 10 that service managers give a program before they kill it.
+    /// How long [`HttpServer::shutdown`](super::HttpServer::shutdown) waits for requests in progress.
+    /// Default: 3 seconds, well below the 10 seconds after which service managers kill a program.
     pub shutdown_timeout: Duration,
 }
 
@@ -236,6 +237,6 @@ impl HttpConfig {
         self
     }
 
-    /// Below this hyper panics when the limit is set.
+    /// The minimum that hyper accepts; it panics if a smaller limit is set.
     pub(super) const MIN_HEAD_BYTES: usize = 8 << 10;
 }

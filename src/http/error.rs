@@ -1,4 +1,4 @@
-//! What goes wrong over HTTP: a code, its status, and its one JSON form.
+//! The errors of the HTTP API: a code, its status, and its JSON form.
 
 use core::time::Duration;
 
@@ -7,16 +7,17 @@ use serde::Serialize;
 use super::answer::Answer;
 use crate::MempoolError;
 
-/// An error as a client sees it.
+/// An error of the HTTP API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ApiError {
     pub(crate) code: Code,
     pub(crate) message: String,
-    /// When a client may come back, in seconds, with a status of 503.
+    /// The seconds of the `Retry-After` header, for a status of 503.
     retry_after: u64,
 }
 
-/// The causes. Their names are part of the interface, and listed in the documentation of [`http`](super).
+/// The codes of errors. Their names are part of the API, and are listed in the documentation of
+/// [`http`](super).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Code {
@@ -109,20 +110,20 @@ impl ApiError {
         Self { code, message: message.into(), retry_after: RETRY_AFTER_SECONDS }
     }
 
-    /// With the time after which a client may come back, at most an hour: a wait that long ends in another way, such as
-    /// with a clock that is set.
+    /// Sets the time after which the client may retry, limited to an hour: a longer wait ends in another way,
+    /// for example when the clock is set.
     pub(crate) fn with_retry_after(mut self, wait: Duration) -> Self {
         let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
         self.retry_after = seconds.clamp(1, 3600);
         self
     }
 
-    /// The one text for both places that bound a body.
+    /// The error for a body that is too large, with one text for both limits.
     pub(super) fn body_too_large(limit: usize) -> Self {
         Self::new(Code::BodyTooLarge, format!("the body has more than {limit} bytes"))
     }
 
-    /// The answer to a request whose client has left. It is not sent.
+    /// The result of a request whose client has disconnected. It is not sent.
     pub(super) fn client_gone() -> Self {
         Self::new(Code::Internal, "the client has left")
     }
@@ -140,12 +141,12 @@ impl ApiError {
 
         let Self { code, message, retry_after } = self;
         let status = code.status();
-        // Two strings always have a JSON form.
+        // Two strings can always be serialized.
         let body = serde_json::to_vec(&Envelope { error: Fields { code, message } }).unwrap_or_default();
         let answer = Answer::json(status, body);
         match status {
             503 => answer.with_header("Retry-After", retry_after.to_string()),
-            // The rest of the body is not wanted, so nothing can follow on this connection.
+            // The rest of the body is not read, so the connection cannot be used further.
             408 | 413 => answer.with_header("Connection", "close"),
             _ => answer,
         }
@@ -167,7 +168,7 @@ impl From<MempoolError> for ApiError {
     }
 }
 
-/// About as long as it takes until something has moved: a place is free, a block is found.
+/// A typical time until a retry may succeed, because a request has ended or a block was found.
 const RETRY_AFTER_SECONDS: u64 = 5;
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
-//! Keeps web pages away from a node that trusts whoever can reach it: by the `Host` and the `Origin` that a
-//! browser sends and a page cannot forge.
+//! Protects a node, which trusts every client that reaches it, from web pages: by the `Host` and `Origin`
+//! headers, which a browser sets and a page cannot forge.
 
 use rouille::Request;
 
 use super::error::{ApiError, Code};
 use crate::protocol::host::{Authority, Host};
 
-/// Refuses a request for a host that this node does not go by: a page whose own name was rebound to this
-/// node's address (DNS rebinding) sends that name. No browser leaves the header out, so its absence passes.
+/// Refuses a request whose `Host` is not a name of this node: with DNS rebinding, a page's own name resolves
+/// to this node's address, and the browser sends that name. A request without the header passes, because
+/// every browser sends it.
 pub(super) fn check_host(request: &Request, allowed: &[String]) -> Result<(), ApiError> {
     for (_, value) in request.headers().filter(|(name, _)| name.eq_ignore_ascii_case("host")) {
         if !is_allowed(value, allowed) {
@@ -21,8 +22,8 @@ pub(super) fn check_host(request: &Request, allowed: &[String]) -> Result<(), Ap
     Ok(())
 }
 
-/// Refuses a request that a page of another origin makes. Only for methods that change something: what a page
-/// of another origin asks for otherwise, the browser does not let it read.
+/// Refuses a request from a page of another origin. Only needed for methods that change something: the
+/// browser does not let a page read the response to a cross-origin `GET`.
 pub(super) fn check_origin(request: &Request) -> Result<(), ApiError> {
     let Some(origin) = request.header("origin") else { return Ok(()) };
     let authority = origin.split_once("://").map(|(_, authority)| authority);

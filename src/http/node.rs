@@ -1,4 +1,4 @@
-//! A node's handle as the backend of the routes.
+//! Implements the backend of the routes for a node's handle.
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -79,7 +79,7 @@ impl<T: Transaction> Backend<T> for NodeHandle<T> {
                 None => self.mine_pending().await,
             }
         };
-        // Dropped when the time is up or the client has left, which stops the search.
+        // Dropped after the timeout or when the client disconnects, which stops the search.
         let outcome = self.runtime().block_on(async {
             tokio::select! {
                 outcome = tokio::time::timeout(timeout, mine) => Some(outcome),
@@ -142,13 +142,13 @@ impl<T: Transaction> Backend<T> for NodeHandle<T> {
     }
 }
 
-/// The canonical bytes of the largest block that is made into JSON on the task of a connection, where others wait
-/// meanwhile: some tens of microseconds.
+/// The canonical size, in bytes, of the largest block that is serialized on the task of a connection, which
+/// delays other tasks by some tens of microseconds.
 const MAX_BYTES_AT_HAND: usize = 16 << 10;
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        // A node closes its store when it ends, shortly before it says so.
+        // A node closes its store shortly before it reports that it has ended.
         let code = if error == StoreError::Closed { Code::ShuttingDown } else { Code::StoreFailed };
         Self::new(code, error.to_string())
     }
@@ -251,7 +251,7 @@ mod tests {
     #[tokio::test]
     async fn at_hand_is_what_is_small_and_in_memory() {
         let node = start(ChainConfig::default()).await;
-        // A header of 180 bytes and a text with its length in two.
+        // A header of 180 bytes and a string with a length prefix of two.
         let texts =
             ["small".to_owned(), "x".repeat(MAX_BYTES_AT_HAND - 182), "x".repeat(MAX_BYTES_AT_HAND - 181)];
         for (text, fits) in texts.into_iter().zip([true, true, false]) {

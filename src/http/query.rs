@@ -1,8 +1,8 @@
-//! The part of a URL after the question mark. Strict: a misspelt parameter is told, not ignored.
+//! Parses the query of a URL. Unknown parameters are refused, so that a misspelt one is noticed.
 
 use super::error::{ApiError, Code};
 
-/// The two parameters that any of the routes take.
+/// The query parameters of the routes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Paging {
     pub(super) from: Option<u64>,
@@ -10,7 +10,7 @@ pub(super) struct Paging {
 }
 
 impl Paging {
-    /// Reads a query in which only the `allowed` ones of `from` and `limit` may stand, each once.
+    /// Parses a query that may contain each of the `allowed` parameters once.
     pub(super) fn parse(query: &str, allowed: &[&str]) -> Result<Self, ApiError> {
         let mut paging = Self::default();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -40,7 +40,7 @@ fn unknown(name: &str, allowed: &[&str]) -> ApiError {
     ApiError::new(Code::BadQuery, message)
 }
 
-/// A number of plain decimal digits; without the sign that `u64::from_str` would take.
+/// Parses decimal digits, without the sign that `u64::from_str` accepts.
 pub(super) fn decimal(text: &str) -> Option<u64> {
     if !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;

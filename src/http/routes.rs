@@ -1,4 +1,4 @@
-//! The routes: which request means what to a node. Opens no socket and reads no clock.
+//! The routes: maps requests to calls of a node. Opens no socket and reads no clock.
 
 use core::marker::PhantomData;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use super::server::Handler;
 use super::view::{BlockView, TransactionView, to_json, to_json_list};
 use crate::{Block, Hash, PeerAddr, PeerHost, PeerId, Transaction, limits};
 
-/// A handler for any rouille application, over any backend.
+/// A handler for any rouille application, with any backend.
 pub(super) fn handler<T: Transaction, B: Backend<T>>(
     backend: B,
     config: RoutesConfig,
@@ -29,11 +29,11 @@ pub(super) fn handler<T: Transaction, B: Backend<T>>(
     move |request| routes.answer(request, &Client::unknown()).into()
 }
 
-/// The routes over any backend.
+/// The routes with any backend.
 pub(super) struct Routes<T, B> {
     backend: B,
     config: RoutesConfig,
-    /// One permit for each `POST /mine` under way.
+    /// One permit for each `POST /mine` in progress.
     mining: Semaphore,
     transaction: PhantomData<fn() -> T>,
 }
@@ -48,7 +48,7 @@ impl<T: Transaction, B: Backend<T>> Handler for Routes<T, B> {
     }
 }
 
-/// What a path stands for.
+/// The resource that a path identifies.
 #[derive(Clone, Copy)]
 enum Resource<'a> {
     Blocks,
@@ -80,7 +80,8 @@ impl<'a> Resource<'a> {
                 let block = below("/blocks/").map(Self::Block);
                 let peer = below("/peers/").map(Self::Peer);
                 let transaction = below("/transactions/").map(Self::Transaction);
-                // The name of an IPv6 network has a slash, and an address has several.
+                // The host in the path may be an IPv6 network, which contains a slash, and an address
+                // contains several.
                 let others = [("/bans/", Self::Ban), ("/addresses/", Self::Address)];
                 let other = others.into_iter().find(|(prefix, _)| path.starts_with(prefix));
                 block.or(peer).or(transaction).or_else(|| other.map(|(_, resource)| resource))
@@ -88,7 +89,7 @@ impl<'a> Resource<'a> {
         }
     }
 
-    /// The methods as an `Allow` header lists them.
+    /// The permitted methods, as in an `Allow` header.
     const fn allow(self) -> &'static str {
         match self {
             Self::Blocks | Self::Block(_) | Self::Addresses | Self::Status => "GET, HEAD",
@@ -106,7 +107,7 @@ impl<T: Transaction, B: Backend<T>> Routes<T, B> {
         Self { backend, config, mining, transaction: PhantomData }
     }
 
-    /// The answer; waits for it, unless the client is gone.
+    /// Answers a request. May block; a long operation ends early if the client disconnects.
     pub(super) fn answer(&self, request: &Request, client: &Client) -> Answer {
         if let Err(error) = guard::check_host(request, &self.config.allowed_hosts) {
             return error.into_answer();
@@ -117,7 +118,7 @@ impl<T: Transaction, B: Backend<T>> Routes<T, B> {
             return ApiError::new(Code::NotFound, message).into_answer();
         };
         let answer = match (request.method(), resource) {
-            // The server leaves the body of the answer out.
+            // The server removes the body of the answer to `HEAD`.
             ("GET" | "HEAD", Resource::Blocks) => self.blocks(request, query),
             ("GET" | "HEAD", Resource::Block(id)) => self.block(request, id),
             ("GET" | "HEAD", Resource::Transactions) => self.transactions(query),
@@ -148,8 +149,8 @@ impl<T: Transaction, B: Backend<T>> Routes<T, B> {
         answer.unwrap_or_else(ApiError::into_answer)
     }
 
-    /// The same answer, where it is at hand: short, out of memory, and without waiting for a lock. What has to be
-    /// looked for or refused is not.
+    /// Like [`answer`](Self::answer), but only if the answer is short, in memory, and needs no wait for a
+    /// lock. `None` for any other request, including one that has to be refused.
     pub(super) fn answer_at_once(&self, request: &Request) -> Option<Answer> {
         if !matches!(request.method(), "GET" | "HEAD") {
             return None;
@@ -183,7 +184,7 @@ impl<T: Transaction, B: Backend<T>> Routes<T, B> {
         let Some(last) = count.checked_sub(1).and_then(|index| blocks.get(index)) else {
             return Ok(answer);
         };
-        // The last block commits to all before it, and the number says which is the first.
+        // The last block commits to all blocks before it, and the count determines the first one.
         let tag = format!("{}-{count}", last.hash());
         let answer = cacheable(answer, request, &tag, Lifetime::Revalidated);
         let next = last.height() + 1;
@@ -276,7 +277,7 @@ impl<T: Transaction, B: Backend<T>> Routes<T, B> {
     }
 
     fn forget_address(&self, request: &Request) -> Result<Answer, ApiError> {
-        // Here without the escapes that some clients make of colons and slashes.
+        // The decoded path: some clients percent-encode colons and slashes.
         let path = request.url();
         let address = address_in(path.strip_prefix("/addresses/").unwrap_or_default())?;
         if !self.backend.forget_address(address.clone())? {
@@ -298,10 +299,10 @@ impl<T: Transaction, B: Backend<T>> Routes<T, B> {
     }
 
     fn unban(&self, request: &Request) -> Result<Answer, ApiError> {
-        // Here without the escapes that some clients make of colons and slashes.
+        // The decoded path: some clients percent-encode colons and slashes.
         let path = request.url();
         let name = path.strip_prefix("/bans/").unwrap_or_default();
-        // Also a host of a transport whose addresses name none, as it is listed.
+        // The list also contains hosts that are not valid names, of transports whose addresses have none.
         let listed = self.backend.bans().into_iter().map(|ban| ban.host).find(|host| host.as_str() == name);
         let host = listed.map_or_else(|| host_in(name), Ok)?;
         if !self.backend.unban(host.clone())? {
@@ -334,7 +335,7 @@ enum BlockId {
 }
 
 impl BlockId {
-    /// 64 digits are a hash, even where all of them are decimal; no height has that many.
+    /// 64 digits are a hash, even if all of them are decimal; no height has that many.
     fn parse(id: &str) -> Result<Self, ApiError> {
         let parsed =
             if id.len() == 64 { id.parse().ok().map(Self::Hash) } else { decimal(id).map(Self::Height) };
@@ -352,7 +353,7 @@ impl BlockId {
     }
 }
 
-/// The id of a transaction that a client names.
+/// Parses a transaction id from a path.
 fn transaction_id_in(text: &str) -> Result<Hash, ApiError> {
     text.parse().map_err(|_| {
         let message =
@@ -373,10 +374,10 @@ fn path_and_query(request: &Request) -> (&str, &str) {
     request.raw_url().split_once('?').unwrap_or((request.raw_url(), ""))
 }
 
-/// Items in a page when the query does not say.
+/// The number of items in a page if the query has no `limit`.
 const DEFAULT_PAGE_ITEMS: usize = 100;
 
-/// For whoever asks for something else.
+/// The routes, for the error of an unknown path.
 const ROUTES: &str = "/blocks, /blocks/{height or hash}, POST /mine, /transactions, /transactions/{id}, /peers, \
                       DELETE /peers/{id}, /addresses, DELETE /addresses/{address}, /bans, DELETE /bans/{host} and /status";
 

@@ -1,4 +1,4 @@
-//! The server: accepts connections, counts them, stops. Runs any rouille handler; knows nothing of chains.
+//! The server: accepts, counts and closes connections. Runs any rouille handler, and knows nothing of chains.
 
 mod bridge;
 mod connection;
@@ -26,17 +26,17 @@ use slots::Slots;
 
 /// Serves `routes`, which may be any rouille handler, on connections from `listener`.
 ///
-/// The handler runs on tokio's blocking threads, every request on one. A panic in it becomes a 500. The body of an
-/// answer is read to its end before it is sent; [`Response::upgrade`] becomes a 501. For the routes of a node alone,
-/// [`serve_node`](super::serve_node) is faster.
+/// The handler runs on tokio's blocking threads, one thread per request. A panic in the handler becomes a
+/// 500. A response body is read to its end before it is sent; [`Response::upgrade`] becomes a 501. For the
+/// routes of a node, [`serve_node`](super::serve_node) is faster.
 ///
 /// # Errors
 ///
-/// What the operating system says where the listener has no local address.
+/// The operating system's error if the listener has no local address.
 ///
 /// # Panics
 ///
-/// Outside of a tokio runtime with its I/O and time drivers.
+/// Outside a tokio runtime, and in one without its I/O and time drivers.
 pub fn serve<F>(listener: TcpListener, routes: F, config: HttpConfig) -> io::Result<HttpServer>
 where
     F: Fn(&Request) -> Response + Send + Sync + 'static,
@@ -44,22 +44,21 @@ where
     start(listener, Rouille(routes), config)
 }
 
-/// What a server runs.
+/// The handler of a server.
 pub(super) trait Handler: Send + Sync + 'static {
-    /// The answer, if it is at hand. Asked first, on the task of the connection, where nothing may wait: `None` is
-    /// the answer of whoever would have to.
+    /// Answers from memory, on the task of the connection, where nothing may block. `None` if the answer
+    /// could block; then the server calls [`answer`](Self::answer).
     fn answer_at_once(&self, request: &Request) -> Option<Answer>;
 
-    /// The answer, whatever it takes. Asked on a thread that may block; what takes long ends early if the client is
-    /// gone.
+    /// Answers on a thread that may block. A long operation ends early if the client has disconnected.
     ///
     /// # Errors
     ///
-    /// [`ApiError`], where there is none, or none with at most `max_bytes` of body.
+    /// [`ApiError`], if the request fails or the body of the answer would exceed `max_bytes`.
     fn answer(&self, request: &Request, client: &Client, max_bytes: usize) -> Result<Answer, ApiError>;
 }
 
-/// A handler of which nothing is known.
+/// A rouille handler. It may block, so it always runs on a thread.
 struct Rouille<F>(F);
 
 impl<F> Handler for Rouille<F>
@@ -75,7 +74,7 @@ where
     }
 }
 
-/// Serves any handler; otherwise as [`serve`].
+/// Like [`serve`], for any [`Handler`].
 pub(super) fn start<H: Handler>(
     listener: TcpListener,
     handler: H,
@@ -93,7 +92,7 @@ pub(super) fn start<H: Handler>(
     Ok(HttpServer { local_addr, stop, acceptor: tokio::spawn(acceptor.run()) })
 }
 
-/// A running server. Dropping it stops it at once and cuts off the requests under way;
+/// A running server. Dropping it stops it at once and aborts the requests in progress;
 /// [`shutdown`](Self::shutdown) lets them finish.
 #[derive(Debug)]
 #[must_use = "dropping the server stops it"]
@@ -104,12 +103,13 @@ pub struct HttpServer {
 }
 
 impl HttpServer {
-    /// The address that the server listens on, with the port that the system chose where 0 was asked for.
+    /// The address at which the server listens. If port 0 was configured, the address has the port that was
+    /// assigned.
     pub const fn local_addr(&self) -> SocketAddr {
         self.local_addr
     }
 
-    /// Waits until the server has ended by itself, which it only does when something in it panics.
+    /// Waits until the server has ended by itself, which happens only if its task panics.
     ///
     /// Cancel safe.
     pub async fn closed(&mut self) {
@@ -120,9 +120,9 @@ impl HttpServer {
         }
     }
 
-    /// Stops accepting, closes idle connections, and waits for the requests under way, for at most
-    /// [`HttpConfig::shutdown_timeout`]; then cuts off what is left. A handler that blocks goes on with its
-    /// thread until it returns, but nobody hears its answer.
+    /// Stops accepting, closes idle connections, and waits for the requests in progress, for at most
+    /// [`HttpConfig::shutdown_timeout`]; then aborts the rest. A blocked handler keeps its thread until it
+    /// returns, and its answer is discarded.
     ///
     /// Not cancel safe: dropping the future stops the server at once.
     pub async fn shutdown(mut self) {
@@ -137,7 +137,7 @@ impl Drop for HttpServer {
     }
 }
 
-/// The task behind an [`HttpServer`]. Owns every connection, so its end is theirs.
+/// The task of an [`HttpServer`]. It owns all connections, so they end with it.
 struct Acceptor<H> {
     listener: TcpListener,
     slots: Slots,
@@ -165,8 +165,8 @@ impl<H: Handler> Acceptor<H> {
                 }
                 Err(error) if is_about_one_connection(&error) => {}
                 Err(error) => {
-                    // Out of file descriptors or memory: the connection stays in the queue of the system, so
-                    // trying again at once would spin.
+                    // No file descriptors or memory left: the connection stays in the operating system's
+                    // backlog, so an immediate retry would spin.
                     if let Some(skipped) = failed.admit() {
                         tracing::warn!(%error, ?backoff, skipped, "cannot accept HTTP connections");
                     }
@@ -197,8 +197,8 @@ impl<H: Handler> Acceptor<H> {
     }
 }
 
-/// Answers 503 without waiting for a request, and closes. As far as the socket takes it at once: nothing is
-/// kept for a connection that has no place.
+/// Sends a 503 without reading a request, and closes the connection. The answer is sent only as far as the
+/// socket buffer accepts it at once, so that no memory is held for an excess connection.
 fn turn_away(stream: TcpStream) {
     let Ok(mut stream) = stream.into_std() else { return };
     let error = ApiError::new(Code::Busy, "too many connections");
@@ -207,15 +207,15 @@ fn turn_away(stream: TcpStream) {
     let _ = stream.shutdown(std::net::Shutdown::Write);
 }
 
-/// The client gave up while its connection was in the queue.
+/// Whether the client closed its connection while it was in the backlog.
 fn is_about_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-/// The first pause after a failure to accept; doubles with each further one.
+/// The first pause after a failed accept; doubled after each further failure.
 const MIN_BACKOFF: Duration = Duration::from_millis(10);
-/// The longest pause between attempts to accept.
+/// The longest pause after a failed accept.
 const MAX_BACKOFF: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
@@ -224,7 +224,7 @@ mod tests {
 
     use super::*;
 
-    /// Has its answers at hand, except for one path; panics on another.
+    /// Answers from memory, except for one path; panics for another.
     struct AtHand;
 
     impl Handler for AtHand {

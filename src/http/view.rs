@@ -1,11 +1,11 @@
-//! How values of the chain look in JSON over HTTP. Only for reading: nothing here is parsed back.
+//! JSON forms of the chain's values for HTTP. They are only serialized, never parsed.
 
 use serde::Serialize;
 
 use super::error::{ApiError, Code};
 use crate::{Address, Block, CompactTarget, Difficulty, Hash, Target, Timestamp};
 
-/// A block with its hash and its header's fields side by side.
+/// A block: its hash, the fields of its header, and its transactions.
 #[derive(Debug, Serialize)]
 pub(super) struct BlockView<'a, T> {
     height: u64,
@@ -52,12 +52,12 @@ pub(super) struct TransactionView<'a, T> {
     pub(super) data: &'a T,
 }
 
-/// One value as JSON.
+/// Serializes one value as JSON.
 pub(super) fn to_json<V: Serialize>(value: &V) -> Result<Vec<u8>, ApiError> {
     serde_json::to_vec(value).map_err(not_json)
 }
 
-/// A list that ends with the item that brings it to `max_bytes`, and how many items it has.
+/// Serializes a list up to the item that reaches `max_bytes`. Returns the JSON and the number of items.
 pub(super) fn to_json_list<V: Serialize>(
     items: impl IntoIterator<Item = V>,
     max_bytes: usize,
@@ -78,12 +78,12 @@ pub(super) fn to_json_list<V: Serialize>(
     Ok((json, count))
 }
 
-/// Nothing where a target stands for no number, which no block of a chain has.
+/// `None` if a compact target is not valid, which is impossible for a block of a chain.
 fn difficulty(easiest: CompactTarget, target: CompactTarget) -> Option<Difficulty> {
     Some(Difficulty::new(Target::try_from(easiest).ok()?, Target::try_from(target).ok()?))
 }
 
-/// Only an application's own transaction type can fail, such as a map whose keys are no strings.
+/// Only the application's transaction type can fail, for example a map whose keys are not strings.
 #[expect(clippy::needless_pass_by_value, reason = "the shape of `map_err`")]
 fn not_json(error: serde_json::Error) -> ApiError {
     ApiError::new(Code::Internal, format!("a value has no JSON form: {error}"))

@@ -1,4 +1,4 @@
-//! The routes over a fake node with a few blocks: every status with its code, and what stands in the answers.
+//! The routes with a fake node of a few blocks: every status with its code, and the contents of the answers.
 
 use core::time::Duration;
 use std::io::Read;
@@ -14,7 +14,7 @@ use fake::{Fake, chain};
 const BLOCKS: u64 = 7;
 /// The height of a block that cannot be read.
 const DAMAGED: u64 = 99;
-/// The lowest block that is at hand.
+/// The lowest block that is cached.
 const AT_HAND: u64 = 3;
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 
@@ -250,7 +250,7 @@ fn errors(
     assert_error([method, url, body], status, code, message);
 }
 
-/// Asks with a method, a URL and a body.
+/// Sends a request and checks the error.
 fn assert_error([method, url, body]: [&str; 3], status: u16, code: &str, message: &str) {
     let headers: &[_] = if body.is_empty() { &[] } else { &[JSON] };
     let answer = ask(method, url, headers, body);
@@ -274,7 +274,7 @@ fn methods(#[case] method: &str, #[case] url: &str, #[case] allow: &str) {
     assert_eq!(answer.header("allow"), Some(allow));
 }
 
-/// What a web page can send without asking first, and what only looks like it.
+/// Requests that a web page can send without a preflight request, and legitimate ones that look similar.
 #[rstest]
 #[case(&[("content-type", "text/plain")], "{\"data\": \"a\"}", 415, "unsupported_media_type")]
 #[case(&[("content-type", "application/x-www-form-urlencoded")], "", 415, "unsupported_media_type")]

@@ -1,4 +1,4 @@
-//! Between hyper's values and rouille's.
+//! Conversions between the types of hyper and rouille.
 
 use std::io::Read;
 use std::net::SocketAddr;
@@ -13,10 +13,10 @@ use rouille::{Request, Response};
 use crate::http::answer::Answer;
 use crate::http::error::{ApiError, Code};
 
-/// A rouille request with the whole body in memory.
+/// Converts a request, whose body is in memory, to one of rouille.
 pub(super) fn to_rouille(head: &Parts, body: Bytes, remote: SocketAddr) -> Request {
     let url = head.uri.path_and_query().map_or_else(|| head.uri.to_string(), ToString::to_string);
-    // The authority of an absolute URI replaces the host: RFC 9112, section 3.2.2.
+    // The authority of an absolute URI replaces the `Host` header (RFC 9112, section 3.2.2).
     let authority = head.uri.authority();
     let mut headers: Vec<(String, String)> = head
         .headers
@@ -30,15 +30,15 @@ pub(super) fn to_rouille(head: &Parts, body: Bytes, remote: SocketAddr) -> Reque
     Request::fake_http_from(remote, head.method.as_str(), url, headers, body.into())
 }
 
-/// Reads the answer of a rouille handler to its end, so call it where blocking is allowed. Copies it: rouille has even
-/// a body that is in memory behind a reader.
+/// Reads the response of a rouille handler to its end, which may block. Copies the body, because rouille
+/// wraps even a body in memory in a reader.
 pub(super) fn read(response: Response, max_bytes: usize) -> Result<Answer, ApiError> {
     let Response { status_code, headers, data, upgrade } = response;
     if upgrade.is_some() {
         return Err(ApiError::new(Code::UpgradeUnsupported, "this server does not upgrade connections"));
     }
     let (reader, size) = data.into_reader_and_size();
-    // The size is what the handler says. It is not believed, but where it is true, the body does not move as it grows.
+    // The size is a claim of the handler, so it is limited; if it is right, the vector does not reallocate.
     let mut body = Vec::with_capacity(size.unwrap_or(0).min(max_bytes));
     let beyond = u64::try_from(max_bytes).unwrap_or(u64::MAX).saturating_add(1);
     reader.take(beyond).read_to_end(&mut body).map_err(|error| {
@@ -48,7 +48,7 @@ pub(super) fn read(response: Response, max_bytes: usize) -> Result<Answer, ApiEr
     Ok(Answer { status: status_code, headers, body })
 }
 
-/// The answer as hyper sends it. Moves the body.
+/// Converts an answer to a response of hyper. Moves the body.
 pub(super) fn to_hyper(answer: Answer) -> Result<hyper::Response<Full<Bytes>>, ApiError> {
     let Answer { status, headers, body } = answer;
     let mut response = hyper::Response::new(Full::new(Bytes::from(body)));
@@ -62,7 +62,7 @@ pub(super) fn to_hyper(answer: Answer) -> Result<hyper::Response<Full<Bytes>>, A
             tracing::warn!(%name, ?value, "an HTTP handler set a header that cannot be sent");
             continue;
         };
-        // Framing is the server's own business.
+        // The server itself sets the headers of framing.
         if parsed_name != header::CONTENT_LENGTH && parsed_name != header::TRANSFER_ENCODING {
             response.headers_mut().append(parsed_name, parsed_value);
         }
@@ -70,7 +70,7 @@ pub(super) fn to_hyper(answer: Answer) -> Result<hyper::Response<Full<Bytes>>, A
     Ok(response)
 }
 
-/// The bytes of an answer after which the connection ends, for where there is no request to answer yet.
+/// Serializes an answer that ends the connection, for a connection without a request.
 pub(super) fn to_raw(Answer { status, headers, body }: Answer) -> Vec<u8> {
     let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
     let mut head = vec![format!("HTTP/1.1 {status} {}", reason.unwrap_or_default())];

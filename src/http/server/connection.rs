@@ -34,7 +34,7 @@ use crate::http::error::{ApiError, Code};
 
 type Response = hyper::Response<Full<Bytes>>;
 
-/// What all connections of a server share.
+/// The state that all connections of a server share.
 #[derive(Debug)]
 pub(super) struct Service<H> {
     handler: H,
@@ -50,7 +50,7 @@ pub(super) async fn run<H: Handler>(
     service: Arc<Service<H>>,
     mut stopped: watch::Receiver<bool>,
 ) {
-    // Only costs time where it fails.
+    // A failure only adds latency.
     let _ = stream.set_nodelay(true);
     let config = &service.config;
     let io = TokioIo::new(DeadlineStream::new(stream, config.write_timeout));
@@ -72,7 +72,7 @@ pub(super) async fn run<H: Handler>(
     };
     let result = match result {
         Some(result) => result,
-        // hyper would wait for a first request; nothing is lost where there is none.
+        // hyper would wait for a first request; a connection without one can be closed at once.
         None if !asked.load(Ordering::Relaxed) => return,
         None => {
             Pin::new(&mut connection).graceful_shutdown();
@@ -126,7 +126,7 @@ impl<H: Handler> Service<H> {
         // Dropped with this future, which hyper drops when the connection ends.
         let (_guard, client) = Client::new();
         let handling = task::spawn_blocking(move || {
-            // Taken along, because the thread goes on when the client is gone.
+            // Moved to the thread, because the thread may outlive the connection.
             let _place = place;
             if client.is_gone() {
                 return Err(ApiError::client_gone());
@@ -150,7 +150,8 @@ impl<H: Handler> Service<H> {
             return Ok(Bytes::new());
         }
         let limit = self.config.max_body_bytes;
-        // A length that is too large is refused before anything is read of it, or kept for it.
+        // A body whose announced length exceeds the limit is refused before it is read or memory is
+        // allocated.
         if body.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
             return Err(ApiError::body_too_large(limit));
         }
@@ -165,7 +166,7 @@ impl<H: Handler> Service<H> {
         }
     }
 
-    /// A place to run a request in, as soon as there is one.
+    /// Waits for a permit to run a request on a thread.
     async fn place(&self, method: &Method) -> Result<OwnedSemaphorePermit, ApiError> {
         let places = if matches!(*method, Method::GET | Method::HEAD) { &self.reads } else { &self.writes };
         match timeout(self.config.queue_timeout, Arc::clone(places).acquire_owned()).await {
@@ -175,14 +176,14 @@ impl<H: Handler> Service<H> {
     }
 }
 
-/// What the panic said, the panic hook has told.
+/// The answer to a request whose handler panicked. The panic hook has printed the message.
 fn failed(remote: SocketAddr) -> ApiError {
     tracing::error!(%remote, "an HTTP handler panicked");
     ApiError::new(Code::Internal, "the handler of this request failed")
 }
 
-/// RFC 9112, section 3.2: a request of HTTP/1.1 names its host exactly once. Two would let one of them past
-/// whoever checks the other.
+/// A request of HTTP/1.1 has exactly one `Host` (RFC 9112, section 3.2). With two, a check of one of them
+/// could be bypassed by the other.
 fn check_host_count(head: &Parts) -> Result<(), ApiError> {
     let count = head.headers.get_all(HOST).iter().count();
     if count == 1 || (count == 0 && head.version < Version::HTTP_11) {
@@ -191,8 +192,9 @@ fn check_host_count(head: &Parts) -> Result<(), ApiError> {
     Err(ApiError::new(Code::BadRequest, format!("{count} Host headers, expected one")))
 }
 
-/// Closes our side, and waits a little for the client to close its own. Closed at once, a socket on which
-/// unread bytes wait is reset, and the client may lose the answer that says what was wrong with them.
+/// Shuts down this direction, and waits briefly for the client to close the other. If a socket with unread
+/// input is closed at once, the connection is reset, and the client may lose the answer that explains the
+/// error.
 async fn linger(mut stream: TcpStream) {
     if poll_fn(|context| Pin::new(&mut stream).poll_shutdown(context)).await.is_err() {
         return;
@@ -208,13 +210,14 @@ async fn linger(mut stream: TcpStream) {
             }
         }
     };
-    // Where the client does not close within the time, we do.
+    // On a timeout this side closes the connection.
     let _ = timeout(LINGER_TIME, drain).await;
 }
 
-/// Beyond any use. hyper adds the timeout to the present time, and the sum must not overflow.
+/// The upper limit of [`HttpConfig::head_timeout`]: hyper adds the timeout to the current time, and the sum
+/// must not overflow.
 const LONGEST_HEAD_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-/// How long a connection is kept after its last answer for a client that still sends.
+/// How long a connection stays open after its last answer while the client still sends.
 const LINGER_TIME: Duration = Duration::from_secs(1);
-/// How much such a client may still send.
+/// How many bytes are read and discarded in that time.
 const LINGER_BYTES: usize = 1 << 20;

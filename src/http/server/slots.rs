@@ -1,4 +1,4 @@
-//! Counts connections, all together and by address.
+//! Limits connections, in total and per address.
 
 use core::net::IpAddr;
 use std::collections::BTreeMap;
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::protocol::host::network;
 
-/// The places that a server has for connections.
+/// The connections of a server, counted by address.
 #[derive(Debug)]
 pub(super) struct Slots {
     max: usize,
@@ -25,7 +25,8 @@ impl Slots {
         Self { max, max_per_address, taken: Arc::default() }
     }
 
-    /// A place, until it is dropped; nothing where this address or the server has none left.
+    /// Reserves a connection until the slot is dropped; `None` if the limit of the address or of the server
+    /// is reached.
     pub(super) fn take(&self, address: IpAddr) -> Option<Slot> {
         let address = network(address);
         let mut taken = lock(&self.taken);
@@ -39,7 +40,7 @@ impl Slots {
     }
 }
 
-/// One place that is taken.
+/// The reservation of one connection.
 #[derive(Debug)]
 pub(super) struct Slot {
     address: IpAddr,
@@ -59,7 +60,7 @@ impl Drop for Slot {
     }
 }
 
-/// Counting leaves nothing half done that a panic elsewhere could have broken.
+/// A poisoned lock is used as it is: no panic can leave the counts inconsistent.
 fn lock(taken: &Mutex<Taken>) -> MutexGuard<'_, Taken> {
     taken.lock().unwrap_or_else(PoisonError::into_inner)
 }

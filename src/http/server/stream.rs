@@ -1,4 +1,4 @@
-//! A socket that gives up on a client that does not read.
+//! A socket with a time limit for clients that do not read.
 
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -9,8 +9,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
-/// A [`TcpStream`] with a limit on the time from the first write that has to wait until everything is handed
-/// to the system. One byte now and then does not prolong it.
+/// A [`TcpStream`] with a time limit, from the first write that has to wait until all data is passed to the
+/// operating system. Partial progress does not extend the limit.
 #[derive(Debug)]
 pub(super) struct DeadlineStream {
     stream: TcpStream,
@@ -27,7 +27,7 @@ impl DeadlineStream {
         self.stream
     }
 
-    /// A write has to wait: for the client, or until it has waited too long.
+    /// Called when a write has to wait: pending until the deadline, then an error.
     fn poll_deadline(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let limit = self.limit;
         let deadline = self.deadline.get_or_insert_with(|| Box::pin(sleep(limit)));
@@ -72,7 +72,7 @@ impl AsyncWrite for DeadlineStream {
         self.stream.is_write_vectored()
     }
 
-    /// Called by hyper once it has nothing left to write.
+    /// hyper calls this after it has written everything.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.deadline = None;
         Pin::new(&mut self.stream).poll_flush(context)

@@ -1,4 +1,4 @@
-//! What is answered without waiting, which has to be what would be answered otherwise.
+//! Answers without waiting, which must equal those of a thread.
 
 use super::super::Answer;
 use super::*;
@@ -29,7 +29,7 @@ fn at_hand_is_the_same(#[case] url: String, #[values("GET", "HEAD")] method: &st
     }
 }
 
-/// What is not at hand, takes long, changes something or is refused.
+/// Requests for blocks that are not cached, and requests that take long, change something or are refused.
 #[rstest]
 #[case("GET", "/blocks/2".to_owned(), "localhost")]
 #[case("GET", format!("/blocks/{}", hash(2)), "localhost")]

@@ -1,8 +1,8 @@
-//! Giving peers up, and keeping hosts away.
+//! Disconnecting peers, forgetting addresses and banning hosts.
 
 use super::*;
 
-/// What the fake node has banned: a host, and a name that only a transport without hosts knows.
+/// The bans of the fake node: a host, and a name that is valid only for a transport without hosts.
 pub(super) fn listed() -> Vec<Ban> {
     let hosts = ["ws://10.0.0.1:1", "memory://1"].map(|text| PeerHost::from(&text.parse().unwrap()));
     hosts.map(|host| Ban { host, remaining: Duration::from_secs(60) }).into()
@@ -94,8 +94,8 @@ fn what_is_wrong_is_told(
     assert_error([method, path, body], status, code, message);
 }
 
-/// Browsers ask first before they send a `DELETE` for a page of another origin; what they were not asked is
-/// refused all the same.
+/// A browser sends a preflight request before a cross-origin `DELETE`; a `DELETE` without one is refused as
+/// well.
 #[rstest]
 #[case("/peers/7")]
 #[case("/bans/10.0.0.1")]

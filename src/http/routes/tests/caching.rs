@@ -1,4 +1,4 @@
-//! What a cache may keep, and what a client is told that has it already.
+//! Cache control, and answers to conditional requests.
 
 use super::*;
 

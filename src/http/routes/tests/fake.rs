@@ -1,8 +1,9 @@
-//! A node that is none.
+//! A fake node.
 
 use super::*;
 
-/// Seven blocks; what it is asked to do, it notes and answers by the text of the transaction.
+/// A fake node with seven blocks. It records the calls that change something, and a transaction's text
+/// determines their result.
 #[derive(Default)]
 pub(super) struct Fake {
     pub(super) calls: Arc<Mutex<Vec<String>>>,
@@ -23,7 +24,7 @@ fn block(height: u64, data: Vec<String>) -> Arc<Block> {
         history_root: Hash::ZERO,
         state_root: Hash::ZERO,
         timestamp: Timestamp::from_millis(1_000 + height),
-        // Four times harder than the easiest.
+        // Four times harder than the easiest target.
         target: CompactTarget::from_bits(0x1e3f_ffc0),
         miner: Address::from_bytes([0xab; 20]),
         nonce: 42,

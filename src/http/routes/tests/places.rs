@@ -1,4 +1,4 @@
-//! The places for requests to mine.
+//! The limit of concurrent requests to mine.
 
 use super::*;
 

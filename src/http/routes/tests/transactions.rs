@@ -1,4 +1,4 @@
-//! One pending transaction: to look at and to remove.
+//! Reading and removing one pending transaction.
 
 use super::*;
 
