@@ -1,5 +1,6 @@
-//! A clock that is behind: what waits for it, whether the application was told, and when to look again. The time of day
-//! may be set at any moment, so it is looked at every [`limits::CLOCK_CHECK`] while something waits for it.
+//! Detection of a clock that is behind: what waits for the clock, whether the application was notified, and
+//! when to check again. The wall clock may be set at any moment, so it is checked every
+//! [`limits::CLOCK_CHECK`] while something waits for it.
 
 use core::time::Duration;
 
@@ -10,17 +11,19 @@ use super::report::{Change, Report};
 use super::{Protocol, limits};
 use crate::primitives::{Timestamp, Transaction};
 
-/// A clock that is so far behind that blocks or headers wait for it.
+/// A clock that is so far behind that blocks or headers have to wait for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ClockBehind {
-    /// How far the clock is behind the latest timestamp that waits for it; in JSON, in milliseconds.
+    /// How far the clock is behind the latest timestamp that has to wait for it; in JSON, in milliseconds.
     #[serde(rename = "behind_ms", serialize_with = "millis")]
     pub behind: Duration,
-    /// How long until the next block can be mined, by this clock; zero if that does not wait. In JSON, in milliseconds.
+    /// The time until the next block can be mined, by this clock; zero if mining need not wait. In JSON, in
+    /// milliseconds.
     #[serde(rename = "mining_in_ms", serialize_with = "millis")]
     pub mining_in: Duration,
-    /// Peers whose headers are not imported yet, because their timestamps are too far ahead of the clock.
+    /// The number of peers with headers that are not imported yet, because their timestamps are too far ahead
+    /// of the clock.
     pub peers: usize,
 }
 
@@ -28,10 +31,10 @@ fn millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S:
     serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// What the application was told of the clock, and when it is looked at again.
+/// Whether the application was notified that the clock is behind, and when the clock is checked again.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ClockWatch {
-    /// Headers that are a little early come again and again.
+    /// Limits the rate of events, because headers that are slightly early arrive again and again.
     report: Report,
     check: Option<Duration>,
 }
@@ -43,7 +46,7 @@ impl ClockWatch {
 }
 
 impl<T: Transaction> Protocol<T> {
-    /// How far a clock that says `now` is behind, if anything waits for it.
+    /// Returns how far a clock that reads `now` is behind, if anything waits for it.
     pub fn clock_behind(&self, now: Timestamp) -> Option<ClockBehind> {
         let limit = now.saturating_add(self.chain.spec().max_future_drift());
         let mining_in = self.chain.next_block_wait(now);
@@ -54,7 +57,7 @@ impl<T: Transaction> Protocol<T> {
         Some(ClockBehind { behind: latest.saturating_since(now), mining_in, peers: early.count() })
     }
 
-    /// Tells the application when the clock begins to be behind and when it has caught up.
+    /// Notifies the application when the clock begins to be behind and when it has caught up.
     pub(crate) fn watch_clock(&mut self, now: Now) {
         let behind = self.clock_behind(now.wall);
         match (self.clock.report.update(behind.is_some(), now), behind) {

@@ -1,4 +1,4 @@
-//! What a node decides for itself, beside the rules that it shares with the others.
+//! The local settings of a node, which do not affect the consensus rules of its chain.
 
 use core::time::Duration;
 
@@ -11,32 +11,34 @@ use crate::mempool::MempoolConfig;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ProtocolConfig {
-    /// Where all randomness comes from: jitter, and the nonce by which a node recognises itself, so two nodes
-    /// with one seed take each other for themselves. Default: `None`, for which a `Node` draws one, and a
-    /// bare [`Protocol`](super::Protocol) takes 0.
+    /// The seed of all randomness: jitter, and the nonce by which a node recognises a connection to itself.
+    /// Two nodes with equal seeds therefore take each other for themselves. Default: `None`: a `Node` draws a
+    /// random seed, and a bare [`Protocol`](super::Protocol) uses 0.
     pub seed: Option<u64>,
-    /// The software's name and version, as peers see it; cut to [`limits::MAX_AGENT_BYTES`]. Default:
-    /// `hashloom/` and the version of this crate.
+    /// The software name and version in the `Hello`; cut to [`limits::MAX_AGENT_BYTES`]. Default: `hashloom/`
+    /// and the version of this crate.
     pub agent: String,
-    /// Where this node accepts connections, as peers are told where discovery is on. Default: nowhere.
+    /// The address at which this node accepts connections, advertised to peers if discovery is on. Default:
+    /// none.
     pub listen: Option<PeerAddr>,
-    /// Whether peers should send blocks that they mine at once, which saves a round trip. Default: yes.
+    /// Whether peers should send each block that they mine at once, which saves a round trip. Default: yes.
     pub wants_new_blocks: bool,
-    /// Connections that peers may open to this node. Default: [`limits::MAX_INBOUND`].
+    /// Maximum inbound connections. Default: [`limits::MAX_INBOUND`].
     pub max_inbound: usize,
-    /// Those of them from one host. Default: [`limits::MAX_INBOUND_PER_HOST`].
+    /// Maximum inbound connections from one host. Default: [`limits::MAX_INBOUND_PER_HOST`].
     pub max_inbound_per_host: usize,
-    /// How long a host that misbehaves is banned; the machine that the node runs on is not. Default:
-    /// [`limits::BAN_DURATION`].
+    /// The duration of a ban for misbehaviour. The machine on which the node runs is never banned for
+    /// misbehaviour. Default: [`limits::BAN_DURATION`].
     pub ban_duration: Duration,
-    /// Addresses that this node keeps a connection to. Default: [`limits::MAX_OUTBOUND`].
+    /// Maximum addresses that this node keeps a connection to. Default: [`limits::MAX_OUTBOUND`].
     pub max_outbound: usize,
-    /// Whether this node asks its peers for the addresses of others, connects to some of them, and tells what it
-    /// knows when it is asked. Default: no. A chain is often kept among known parties, and what a peer names may be
-    /// any machine that this one can reach: whoever wants to connect there says so.
+    /// Whether this node asks its peers for addresses, connects to some of them, and advertises the addresses
+    /// that it knows. Default: no, because many chains run among known parties, and an address from a peer
+    /// may be any machine that this node can reach. Connecting to such addresses is therefore opt-in.
     pub discovery: bool,
-    /// Connections that discovery opens, beyond those to the addresses that this node is to keep; with 0 it only
-    /// answers and collects. Default: [`limits::MAX_DISCOVERED`].
+    /// Maximum connections that discovery opens, in addition to the addresses that this node keeps a
+    /// connection to. With 0, discovery only collects and advertises addresses. Default:
+    /// [`limits::MAX_DISCOVERED`].
     pub max_discovered: usize,
     /// The bounds of the chain.
     pub chain: ChainConfig,
@@ -149,8 +151,8 @@ impl ProtocolConfig {
     }
 }
 
-/// At most `limit` bytes of a text that a peer may have written, without the characters that play tricks on
-/// logs and terminals.
+/// Returns at most `limit` bytes of a text that may come from a peer, with control characters replaced by
+/// spaces, because they could corrupt logs and terminals.
 pub(crate) fn printable(text: &str, limit: usize) -> String {
     let end = text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= limit).last();
     text[..end.unwrap_or(0)].replace(char::is_control, " ")

@@ -1,5 +1,5 @@
-//! The addresses that a node keeps a connection to, and when each is dialled again; beside them those that it tries
-//! out once because others told of them.
+//! The outbound addresses and when each is dialled: addresses that the node keeps a connection to, and
+//! addresses from discovery, which are dialled once.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -9,25 +9,25 @@ use super::io::PeerId;
 use super::limits;
 use crate::primitives::Span;
 
-/// Why an address is not dialled.
+/// Why an address is not added to those that the node keeps a connection to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// A connection to it is open or being opened.
+    /// The node keeps a connection to the address already.
     #[error("{address} is among the peers already")]
     AlreadyAdded {
         /// The address.
         address: PeerAddr,
     },
-    /// Its host is banned.
+    /// The host of the address is banned.
     #[error("{address} is banned for another {}", Span(*.remaining))]
     Banned {
         /// The address.
         address: PeerAddr,
-        /// For how long yet.
+        /// The remaining duration of the ban.
         remaining: Duration,
     },
-    /// No more addresses are kept.
+    /// The limit of kept addresses is reached.
     #[error("too many peers: {limit} addresses are kept already")]
     TooMany {
         /// The limit.
@@ -44,15 +44,16 @@ pub(super) struct Dialer {
 #[derive(Clone, Debug)]
 struct Line {
     status: Status,
-    /// Whether it is dialled again and again, and not only tried out.
+    /// Whether a connection to the address is kept, so that it is dialled again after each failure. False for
+    /// an address from discovery, which is dialled once.
     is_kept: bool,
-    /// Attempts in a row that came to no lasting connection.
+    /// Consecutive attempts without a lasting connection.
     failures: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {
-    /// To be dialled at this time.
+    /// Dial at this time.
     Waiting(Duration),
     Dialling,
     Connected(PeerId),
@@ -63,55 +64,55 @@ impl Dialer {
         Self { addresses: BTreeMap::new(), rng }
     }
 
-    /// How many addresses are kept a connection to.
+    /// Returns the number of addresses that the node keeps a connection to.
     pub(super) fn kept(&self) -> usize {
         self.addresses.values().filter(|line| line.is_kept).count()
     }
 
-    /// How many are tried out, or connected after that.
+    /// Returns the number of addresses from discovery that are being dialled or are connected.
     pub(super) fn tried_out(&self) -> usize {
         self.addresses.values().filter(|line| !line.is_kept).count()
     }
 
-    /// Whether a connection is kept to the address.
+    /// Whether the node keeps a connection to the address.
     pub(super) fn keeps(&self, address: &PeerAddr) -> bool {
         self.addresses.get(address).is_some_and(|line| line.is_kept)
     }
 
-    /// Whether an address is reached over this connection, whoever opened it.
+    /// Whether an address is reached over this connection, in either direction.
     pub(super) fn reaches(&self, peer: PeerId) -> bool {
         self.addresses.values().any(|line| line.status == Status::Connected(peer))
     }
 
-    /// All addresses, kept or tried out.
+    /// Returns all addresses, kept and from discovery.
     pub(super) fn addresses(&self) -> impl Iterator<Item = &PeerAddr> {
         self.addresses.keys()
     }
 
-    /// Whether the address is kept or tried out.
+    /// Whether the address is kept or from discovery.
     pub(super) fn contains(&self, address: &PeerAddr) -> bool {
         self.addresses.contains_key(address)
     }
 
-    /// The addresses that are kept a connection to and have none.
+    /// Returns the kept addresses without a connection.
     pub(super) fn unconnected(&self) -> impl Iterator<Item = &PeerAddr> {
         let is_open = |line: &Line| line.is_kept && !matches!(line.status, Status::Connected(_));
         self.addresses.iter().filter(move |(_, line)| is_open(line)).map(|(address, _)| address)
     }
 
-    /// Keeps a connection to an address, which is dialled at once unless it is being tried out.
+    /// Keeps a connection to an address. Dials the address at once, unless discovery is already dialling it.
     pub(super) fn add(&mut self, address: PeerAddr, now: Duration) {
         let line = Line { status: Status::Waiting(now), is_kept: true, failures: 0 };
         self.addresses.entry(address).or_insert(line).is_kept = true;
     }
 
-    /// Dials an address once, unless it is kept a connection to.
+    /// Dials an address from discovery once, unless it is kept.
     pub(super) fn try_out(&mut self, address: PeerAddr, now: Duration) {
         let line = Line { status: Status::Waiting(now), is_kept: false, failures: 0 };
         self.addresses.entry(address).or_insert(line);
     }
 
-    /// Gives up an address that was tried out. Returns whether it was.
+    /// Removes an address from discovery. Returns whether there was one.
     pub(super) fn give_up(&mut self, address: &PeerAddr) -> bool {
         let was_tried_out = self.addresses.get(address).is_some_and(|line| !line.is_kept);
         if was_tried_out {
@@ -120,19 +121,20 @@ impl Dialer {
         was_tried_out
     }
 
-    /// Gives up what was tried out and is reached over this connection. Returns whether something was.
+    /// Removes the addresses from discovery that are reached over this connection. Returns whether there were
+    /// any.
     pub(super) fn give_up_reached(&mut self, peer: PeerId) -> bool {
         let before = self.addresses.len();
         self.addresses.retain(|_, line| line.is_kept || line.status != Status::Connected(peer));
         self.addresses.len() < before
     }
 
-    /// Never dials the address again. Returns whether it was kept or tried out.
+    /// Removes an address, kept or from discovery. Returns whether there was one.
     pub(super) fn forget(&mut self, address: &PeerAddr) -> bool {
         self.addresses.remove(address).is_some()
     }
 
-    /// The connection over which an address is reached.
+    /// Returns the connection over which an address is reached.
     pub(super) fn reached_over(&self, address: &PeerAddr) -> Option<PeerId> {
         match self.addresses.get(address)?.status {
             Status::Connected(peer) => Some(peer),
@@ -140,7 +142,7 @@ impl Dialer {
         }
     }
 
-    /// Takes out the addresses that are reached over this connection.
+    /// Removes and returns the addresses that are reached over this connection.
     pub(super) fn forget_reached(&mut self, peer: PeerId) -> Vec<PeerAddr> {
         let (reached, others) = core::mem::take(&mut self.addresses)
             .into_iter()
@@ -149,7 +151,7 @@ impl Dialer {
         reached.into_keys().collect()
     }
 
-    /// When the next address is due.
+    /// Returns when the next address is due.
     pub(super) fn deadline(&self) -> Option<Duration> {
         self.addresses
             .values()
@@ -160,7 +162,7 @@ impl Dialer {
             .min()
     }
 
-    /// Takes the addresses that are due.
+    /// Returns the addresses that are due and marks them as being dialled.
     pub(super) fn take_due(&mut self, now: Duration) -> Vec<PeerAddr> {
         let mut due = Vec::new();
         for (address, line) in &mut self.addresses {
@@ -172,14 +174,14 @@ impl Dialer {
         due
     }
 
-    /// Puts an address off that was about to be dialled.
+    /// Postpones the dial of an address.
     pub(super) fn postpone(&mut self, address: &PeerAddr, until: Duration) {
         if let Some(line) = self.addresses.get_mut(address) {
             line.status = Status::Waiting(until);
         }
     }
 
-    /// Has addresses dialled at once that wait for it.
+    /// Makes the selected addresses due at once if they wait for a dial.
     pub(super) fn hurry(&mut self, which: impl Fn(&PeerAddr) -> bool, now: Duration) {
         for (_, line) in self.addresses.iter_mut().filter(|(address, _)| which(address)) {
             if let Status::Waiting(at) = &mut line.status {
@@ -188,15 +190,15 @@ impl Dialer {
         }
     }
 
-    /// The address is reached over this connection, whoever opened it.
+    /// Notes that an address is reached over this connection, in either direction.
     pub(super) fn connected(&mut self, address: &PeerAddr, peer: PeerId) {
         if let Some(line) = self.addresses.get_mut(address) {
             line.status = Status::Connected(peer);
         }
     }
 
-    /// An address that was reached over one connection is reached over another one. Where it was not, it may be dialled
-    /// at this moment, and that attempt has an end of its own.
+    /// Transfers an address from one connection to another. An address that is not reached over `from` is
+    /// unchanged: it may be being dialled, and that attempt ends on its own.
     pub(super) fn handed_over(&mut self, address: &PeerAddr, from: PeerId, to: PeerId) {
         let line = self.addresses.get_mut(address);
         if let Some(line) = line.filter(|line| line.status == Status::Connected(from)) {
@@ -204,14 +206,14 @@ impl Dialer {
         }
     }
 
-    /// An attempt failed. Returns the wait before the next, if there is to be one.
+    /// Notes a failed attempt. Returns the wait before the next attempt, if there is one.
     pub(super) fn failed(&mut self, address: &PeerAddr, now: Duration) -> Option<Duration> {
         let line = self.addresses.get_mut(address)?;
         Some(Self::back_off(line, &mut self.rng, now))
     }
 
-    /// A connection ended; every address that it served is dialled again. One that had lasted starts from
-    /// the shortest wait.
+    /// Notes the end of a connection and schedules a dial of every address that it served. After a lasting
+    /// connection the wait starts at its minimum.
     pub(super) fn disconnected(&mut self, peer: PeerId, lasted: bool, now: Duration) {
         for line in self.addresses.values_mut().filter(|line| line.status == Status::Connected(peer)) {
             if lasted {
@@ -221,8 +223,8 @@ impl Dialer {
         }
     }
 
-    /// Doubles the wait up to its cap and takes off up to a half at random, so that nodes which lost the same
-    /// peer do not come back at the same moment.
+    /// Doubles the wait up to its maximum and subtracts up to half of it at random, so that nodes which lost
+    /// the same peer do not redial at the same moment.
     fn back_off(line: &mut Line, rng: &mut fastrand::Rng, now: Duration) -> Duration {
         let full = limits::MIN_BACKOFF.saturating_mul(1 << line.failures.min(16)).min(limits::MAX_BACKOFF);
         line.failures = line.failures.saturating_add(1);

@@ -1,5 +1,5 @@
-//! Which bodies are asked of whom: each of one peer at a time, the lowest first, no further ahead of the tip than
-//! there is room for.
+//! Plans block downloads: each body is requested from one peer at a time, the lowest first, and no further
+//! ahead of the tip than the storage for side branches allows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,18 +27,20 @@ impl<T: Transaction> Protocol<T> {
         }
     }
 
-    /// The bodies to ask each peer for.
+    /// Returns the bodies to request from each peer.
     fn plan_downloads(&self) -> Vec<(PeerId, Vec<Hash>)> {
         if !self.peers.values().any(|peer| self.leads_further(peer)) {
             return Vec::new();
         }
-        // As many bodies as wait for the lowest one with room for all. The few whose transactions take more memory than
-        // canonical bytes may fill that room earlier; the highest are then dropped, and asked for again.
+        // The number of bodies that fit into the storage for side branches while the lowest one is missing.
+        // Blocks whose transactions take more memory than canonical bytes may exceed it earlier; the highest
+        // blocks are then evicted and requested again.
         let fitting = self.config.chain.max_side_bytes / self.chain.spec().max_block_bytes();
         let window = fitting.clamp(1, limits::DOWNLOAD_WINDOW);
         let mut in_flight: BTreeSet<Hash> =
             self.peers.values().flat_map(|peer| peer.blocks.iter().copied()).collect();
-        // Most peers show the same header, and the way to it is long: none goes it again from its beginning.
+        // Most peers have the same best header, and the path to it is long, so all of them share one walk
+        // along it.
         let mut ways: BTreeMap<Hash, Way<_>> = BTreeMap::new();
         let mut plan = Vec::new();
         for (id, peer) in &self.peers {
@@ -46,7 +48,7 @@ impl<T: Transaction> Protocol<T> {
                 continue;
             };
             let room = limits::MAX_BLOCKS_IN_FLIGHT - peer.blocks.len();
-            // Requests that carry many hashes.
+            // Each request should carry many hashes.
             if room < limits::BLOCKS_PER_REQUEST || !self.leads_further(peer) {
                 continue;
             }
@@ -64,25 +66,26 @@ impl<T: Transaction> Protocol<T> {
         plan
     }
 
-    /// Whether the peer has what our chain may go on with: it has shown more work than is ours, or a part of the way
-    /// to such. The block with more work may be here already, and whoever sent it be gone.
+    /// Whether the peer has blocks that may extend this node's best chain: it has a header with more work
+    /// than the best chain, or a header on the path to one. The block with more work may already be stored
+    /// although the peer that delivered it has disconnected.
     pub(super) fn leads_further(&self, peer: &Peer) -> bool {
         work_of(&self.chain, peer) > Some(self.chain.work())
             || peer.best.is_some_and(|best| self.chain.is_ahead(&best.hash, best.height))
     }
 }
 
-/// The missing bodies on the way to a header, as far as it has been gone.
+/// The missing bodies on the path to a header, as far as the path has been walked.
 struct Way<I> {
-    /// Those that were passed over, because the peer that was to be asked does not have them.
+    /// Bodies that were skipped, because a peer did not have them.
     passed: Vec<Hash>,
-    /// Those further ahead.
+    /// The rest of the path.
     ahead: I,
 }
 
 impl<I: Iterator<Item = Hash>> Way<I> {
-    /// The lowest of the missing bodies, up to `room`, that are not in flight and that a peer has. They are in flight
-    /// from now on.
+    /// Takes the lowest missing bodies, up to `room`, that are not in flight and that the peer has, and marks
+    /// them as in flight.
     fn take(
         &mut self,
         room: usize,
@@ -110,12 +113,13 @@ impl<I: Iterator<Item = Hash>> Way<I> {
     }
 }
 
-/// Takes a body for in flight. Returns whether it was not.
+/// Marks a body as in flight. Returns whether it was not in flight before.
 fn start(in_flight: &mut BTreeSet<Hash>, hash: Hash) -> bool {
     in_flight.insert(hash) || flaw!(AsksEverybody)
 }
 
-/// The lowest block whose body a peer has, as far as its `Hello` and the headers that it showed tell.
+/// Returns the lowest height for which a peer has the body, according to its `Hello` and its best known
+/// header.
 fn lowest_body(peer: &Peer) -> u64 {
     let keeps = peer.hello.as_ref().and_then(|hello| hello.keeps_bodies);
     let tip = peer.best.map_or(0, |best| best.height);

@@ -1,5 +1,6 @@
-//! Whom a node that is full gives up for a caller. Whoever opens connections by the hundred must not get those out
-//! that have proven themselves: the choice is made by what costs time or work to have.
+//! Selects the inbound peer to evict when all slots are taken and another peer connects. An attacker that
+//! opens many connections must not displace proven peers, so the choice depends on properties that cost time
+//! or work to gain.
 
 use core::cmp::Reverse;
 use core::time::Duration;
@@ -8,33 +9,33 @@ use std::collections::BTreeMap;
 use super::host::PeerHost;
 use super::io::PeerId;
 
-/// A connection that a peer opened.
+/// An inbound connection.
 #[derive(Clone, Debug)]
 pub(super) struct Candidate {
     pub(super) id: PeerId,
     pub(super) host: PeerHost,
     pub(super) connected_at: Duration,
-    /// When it last brought a block that was new.
+    /// When the peer last delivered a block that was new.
     pub(super) useful_at: Option<Duration>,
-    /// The shortest time that it took to answer a ping.
+    /// The shortest time in which the peer has answered a ping.
     pub(super) latency: Option<Duration>,
 }
 
-/// How many are kept because they brought blocks last.
+/// The number of peers protected because they delivered blocks most recently.
 const USEFUL: usize = 4;
 
-/// How many are kept because they answer fastest, which nobody can feign who is far away.
+/// The number of peers protected for the lowest latency, which a distant peer cannot fake.
 const FAST: usize = 4;
 
-/// How many of the oldest are kept at least, so that the callers of a node with few places do not drive each other
-/// out in turn.
+/// The minimum number of oldest connections that are protected, so that on a node with few slots new
+/// connections do not keep evicting each other.
 const MIN_OLDEST: usize = 8;
 
-/// The connection to give up; `None` where all are worth more than one that nothing is known of.
+/// Returns the connection to evict; `None` if every connection is protected.
 ///
-/// Those that brought blocks last and those that answer fastest stay, and of the rest the half that has been there
-/// for longest. Of what is left the host with most connections loses its youngest. This is Bitcoin Core's way
-/// (`AttemptToEvictConnection`), with hosts in place of network groups.
+/// Protects the peers that delivered blocks most recently and those with the lowest latency, and then the
+/// older half of the rest. Of the remaining connections, evicts the youngest one of the host with the most
+/// connections. This follows Bitcoin Core (`AttemptToEvictConnection`), with hosts instead of network groups.
 pub(super) fn choose(mut candidates: Vec<Candidate>) -> Option<PeerId> {
     protect(&mut candidates, USEFUL, |candidate| candidate.useful_at.map(Reverse));
     protect(&mut candidates, FAST, |candidate| candidate.latency);
@@ -57,7 +58,7 @@ const fn age(candidate: &Candidate) -> (Duration, PeerId) {
     (candidate.connected_at, candidate.id)
 }
 
-/// Takes out those with the smallest values, up to `count` of those that have one.
+/// Removes the candidates with the smallest values, up to `count` of those that have a value.
 fn protect<K: Ord>(candidates: &mut Vec<Candidate>, count: usize, value: impl Fn(&Candidate) -> Option<K>) {
     candidates.sort_by_key(|candidate| {
         let value = value(candidate);
@@ -81,7 +82,8 @@ mod tests {
         }
     }
 
-    /// After as many from elsewhere as are kept for their age alone.
+    /// Returns one young candidate for each host, and as many older ones as are protected for their age
+    /// alone.
     fn of_hosts(hosts: &[&str]) -> Vec<Candidate> {
         let old = (100..100 + MIN_OLDEST as u64).map(|number| candidate(number, &format!("old-{number}")));
         let young = (1_001..).zip(hosts).map(|(number, host)| candidate(number, host));
@@ -113,7 +115,7 @@ mod tests {
         assert_eq!(choose(candidates), Some(PeerId(1_003)));
     }
 
-    /// Whatever a flood of one host does, it only replaces itself once the others have been there for longer.
+    /// A flood from one host only replaces itself once the other connections are older.
     #[test]
     fn a_flood_from_one_host_does_not_get_the_others_out() {
         let mut connected: Vec<Candidate> = (0..32).map(|n| candidate(n, &format!("honest-{n}"))).collect();

@@ -1,5 +1,4 @@
-//! From an open connection to a peer that may talk: who it is, whether it keeps the same chain, whether it is
-//! somebody new.
+//! The handshake: identifies the peer, checks that it has the same chain, and resolves duplicate connections.
 
 use super::address::PeerAddr;
 use super::config::printable;
@@ -16,7 +15,7 @@ impl<T: Transaction> Protocol<T> {
     pub(super) fn connected(&mut self, id: PeerId, direction: Direction, address: PeerAddr, now: Now) {
         if direction == Direction::Outbound {
             if !self.dialer.contains(&address) {
-                // Forgotten while it was being dialled.
+                // The address was removed while it was being dialled.
                 self.outputs.push_back(Output::Close { peer: id, reason: CloseReason::Requested });
                 return;
             }
@@ -38,7 +37,7 @@ impl<T: Transaction> Protocol<T> {
         self.send(id, Message::Hello(hello));
     }
 
-    /// Makes sure that there is a place for a caller from this host.
+    /// Ensures that there is a slot for an inbound connection from this host, by eviction if necessary.
     fn make_place(&mut self, host: &PeerHost, now: Now) -> Result<(), CloseReason> {
         let inbound = self.peers.iter().filter(|(_, peer)| peer.direction == Direction::Inbound);
         let candidates: Vec<Candidate> = inbound
@@ -109,7 +108,8 @@ impl<T: Transaction> Protocol<T> {
         self.settle_double(id, direction, &address, &hello, now)?;
         self.event(Event::PeerConnected { peer: id, address, direction, agent: hello.agent.clone() });
         let (tip, theirs) = (hello.tip.hash, hello.tip.work);
-        // Against the blocks that are here: headers may be ahead of them whose bodies never come.
+        // Compares with the tip's work, not with the best header's, because the bodies of its headers may
+        // never arrive.
         let ours = self.chain.work();
         let shown = self.known(&tip);
         let is_known = shown.is_some();
@@ -130,10 +130,10 @@ impl<T: Transaction> Protocol<T> {
         Ok(())
     }
 
-    /// Two nodes that dial each other end up with two connections, and keep that which the node with the smaller
-    /// nonce opened. That node ends the other one. Everybody knows the nonces, so a connection that this node opened is
-    /// never given up for one that somebody else did, and one that somebody else opened only where it may come from
-    /// the same place.
+    /// Resolves duplicate connections. Two nodes that dial each other have two connections and keep the one
+    /// that the node with the smaller nonce opened; that node closes the other one. Nonces are no secret, so
+    /// this node never closes a connection that it opened in favour of an inbound one, and closes an inbound
+    /// one only if it may come from the host of the other connection.
     fn settle_double(
         &mut self,
         id: PeerId,
@@ -171,7 +171,8 @@ impl<T: Transaction> Protocol<T> {
         Ok(())
     }
 
-    /// A connection that serves the address of one which has ended, because the peer opened it and ended the other.
+    /// Finds an inbound connection that replaces an outbound connection that has ended, because the peer
+    /// closed that one as a duplicate.
     pub(super) fn double_of(&self, peer: &Peer) -> Option<PeerId> {
         let hello = peer.hello.as_ref().filter(|_| peer.direction == Direction::Outbound)?;
         let said_the_same = self.peers_with_nonce(hello.nonce).into_iter();
@@ -185,16 +186,16 @@ impl<T: Transaction> Protocol<T> {
         such.map(|(id, peer)| (*id, peer.direction, peer.address.clone())).collect()
     }
 
-    /// Whether the peer at an address that was dialled may be the one at another place which says so: they are at the
-    /// same host, or one host is a name, which nobody has looked up here, and whoever was dialled is trusted to
-    /// say who it is.
+    /// Whether the peer at a dialled address and the peer at another address that claims the same nonce may
+    /// be one node. True if both addresses have the same host, or if one host is a name, which this node does
+    /// not resolve, and the dialled address is trusted to identify itself.
     fn may_be_one(&self, dialled: &PeerAddr, other: &PeerAddr) -> bool {
         let is_name = |address: &PeerAddr| PeerHost::from(address).is_name();
         let is_trusted = self.dialer.keeps(dialled) || is_nearby(dialled);
         is_same_place(dialled, other) || (is_name(dialled) || is_name(other)) && is_trusted
     }
 
-    /// Offers the mempool to a new peer.
+    /// Offers the pending transactions to a new peer.
     fn offer_all(&mut self, id: PeerId) {
         let ids: Vec<Hash> = self.mempool.iter().map(|(id, _)| *id).take(limits::MAX_OFFERED).collect();
         for ids in ids.chunks(limits::MAX_TRANSACTIONS) {
@@ -203,7 +204,7 @@ impl<T: Transaction> Protocol<T> {
     }
 }
 
-/// Whether two addresses are at the same host as far as their texts show.
+/// Whether two addresses have the same host, judged by their texts alone.
 fn is_same_place(one: &PeerAddr, other: &PeerAddr) -> bool {
     let [one, other] = [one, other].map(PeerHost::from);
     one == other || one.is_loopback() && other.is_loopback()

@@ -1,5 +1,5 @@
-//! Hosts and ports in text: the one parser for every address and setting that names a host. Strict in form, so that
-//! no resolver reads another host in a text than this crate does. Resolves nothing.
+//! Parses hosts and ports in text: the only parser for addresses and settings that name a host. Strict, so
+//! that no resolver reads a text as another host than this crate does. Resolves no names.
 
 use core::fmt;
 use core::net::{IpAddr, Ipv6Addr};
@@ -8,21 +8,21 @@ use serde::{Serialize, Serializer};
 
 use super::address::PeerAddr;
 
-/// The longest name in bytes (RFC 1035, section 2.3.4), without the dot at its end.
+/// The maximum length of a name in bytes (RFC 1035, section 2.3.4), without a trailing dot.
 const MAX_NAME_LEN: usize = 253;
 
-/// The longest part of a name between two dots in bytes (RFC 1035, section 2.3.4).
+/// The maximum length of a label, which is a part of a name between dots, in bytes (RFC 1035, section 2.3.4).
 const MAX_LABEL_LEN: usize = 63;
 
-/// A host as it is written, without brackets.
+/// A host in its textual form, without brackets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Host<'a> {
-    /// An IP address in its usual form. One of IPv4 that is mapped into IPv6 is one of IPv4.
+    /// An IP address in its usual form. An IPv4-mapped IPv6 address is parsed as IPv4.
     Ip(IpAddr),
-    /// A DNS name, without the dot that may end it.
+    /// A DNS name, without a trailing dot.
     Name(&'a str),
-    /// A name whose last label is a number. Resolvers take it for an IPv4 address in an old form (`127.1`,
-    /// `0x7f.1`, `2130706433`), so it is a name for transports alone that resolve nothing.
+    /// A name whose last label is a number. Resolvers read it as an IPv4 address in an old form (`127.1`,
+    /// `0x7f.1`, `2130706433`), so only a transport that resolves no names may use it.
     Numeric(&'a str),
 }
 
@@ -31,7 +31,7 @@ impl<'a> Host<'a> {
     ///
     /// # Errors
     ///
-    /// [`HostError`], for the first thing that is wrong.
+    /// [`HostError`], for the first violation.
     pub(crate) fn parse(text: &'a str) -> Result<Self, HostError> {
         if let Ok(ip) = text.parse::<IpAddr>() {
             return Ok(Self::Ip(ip.to_canonical()));
@@ -43,7 +43,7 @@ impl<'a> Host<'a> {
         if name.len() > MAX_NAME_LEN {
             return Err(HostError::TooLong { got: name.len() });
         }
-        // The underscore is none of RFC 952's characters, but container networks have it in names.
+        // RFC 952 does not permit underscores, but container networks use them in names.
         let is_allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         if let Some(odd) = name.chars().find(|c| !is_allowed(*c)) {
             return Err(HostError::Character(odd));
@@ -58,7 +58,8 @@ impl<'a> Host<'a> {
     }
 }
 
-/// Whether a name is read as an IPv4 address by the rule "ends in a number" of the WHATWG URL standard.
+/// Whether the last label makes a name an IPv4 address by the rule "ends in a number" of the WHATWG URL
+/// standard.
 fn ends_in_number(name: &str) -> bool {
     let last = name.rsplit('.').next().unwrap_or(name);
     let hex = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
@@ -68,11 +69,11 @@ fn ends_in_number(name: &str) -> bool {
     }
 }
 
-/// `host` or `host:port`, with an IPv6 address in brackets: what an address has between `://` and the path, and
-/// HTTP in the header `Host`.
+/// `host` or `host:port`, with an IPv6 address in brackets: the part of an address between `://` and the
+/// path, and the value of the HTTP header `Host`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Authority<'a> {
-    /// The host as it is written, with its brackets.
+    /// The host as written, with its brackets.
     pub(crate) written_host: &'a str,
     /// The host.
     pub(crate) host: Host<'a>,
@@ -81,11 +82,11 @@ pub(crate) struct Authority<'a> {
 }
 
 impl<'a> Authority<'a> {
-    /// Parses a host with or without a port.
+    /// Parses a host with an optional port.
     ///
     /// # Errors
     ///
-    /// [`AuthorityError`], for the first part that is wrong.
+    /// [`AuthorityError`], for the first invalid part.
     pub(crate) fn parse(text: &'a str) -> Result<Self, AuthorityError> {
         let end = match text.strip_prefix('[') {
             Some(rest) => rest.find(']').ok_or(HostError::Brackets)? + 2,
@@ -108,12 +109,12 @@ impl<'a> Authority<'a> {
     }
 }
 
-/// A port in decimal digits; `u16::from_str` would accept a plus sign.
+/// Parses a port in decimal digits; `u16::from_str` would accept a plus sign.
 fn port(digits: &str) -> Option<u16> {
     digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
 }
 
-/// Which part of an [`Authority`] is wrong.
+/// Which part of an [`Authority`] is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AuthorityError {
     /// The host.
@@ -128,67 +129,68 @@ impl From<HostError> for AuthorityError {
     }
 }
 
-/// Why a text names no host.
+/// Why a text is not a valid host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HostError {
-    /// Nothing there.
+    /// The host is empty.
     #[error("the host is empty")]
     Empty,
-    /// A name longer than 253 bytes.
+    /// The name is longer than 253 bytes.
     #[error("the host has {got} bytes, a name has at most {MAX_NAME_LEN}")]
     TooLong {
         /// The length in bytes.
         got: usize,
     },
-    /// A character that no host name has.
+    /// A character is not allowed in a host name.
     #[error("the host holds {0:?}, a name has letters, digits, hyphens, underscores and dots")]
     Character(char),
-    /// A part of a name is empty, too long, or has a hyphen at an end.
+    /// A label of the name is empty, too long, or starts or ends with a hyphen.
     #[error(
         "a part of the host is no label, which has 1 to {MAX_LABEL_LEN} characters and no hyphen at its ends"
     )]
     Label,
-    /// A name whose last part is a number, such as `127.1` or `0x7f000001`, which resolvers read as an IPv4 address.
+    /// The last label of the name is a number, such as in `127.1` or `0x7f000001`, which resolvers read as an
+    /// IPv4 address.
     #[error("the host ends in a number and is no IPv4 address of four decimal parts")]
     Number,
-    /// Brackets, and no IPv6 address within them.
+    /// There are brackets without a valid IPv6 address in them.
     #[error("the host has a bracket, and no IPv6 address within brackets")]
     Brackets,
-    /// An address that no peer has: unspecified, multicast, or the broadcast address.
+    /// The address cannot belong to a peer: it is unspecified, multicast, or the broadcast address.
     #[error("no peer can have the address {0}")]
     NoHost(IpAddr),
-    /// A range of addresses. Only the /64 of an IPv6 address stands for a host.
+    /// A range of addresses is not a host, except the /64 network of an IPv6 address.
     #[error("a range of addresses is no host, expected a name, an IP address, or an IPv6 network with /64")]
     Range,
-    /// Something between `://` and the path that is no host with or without a port.
+    /// The text between the host and the path is not a valid port.
     #[error("no valid port after the host, expected a number up to 65535")]
     Port,
 }
 
-/// What bans and limits go by: a host name, an IPv4 address, or the first 64 bits of an IPv6 address, because
-/// one party has all addresses that begin with them.
+/// The identity of a host for bans and limits: a host name, an IPv4 address, or the first 64 bits of an IPv6
+/// address, because one party usually controls all addresses in a /64 network.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerHost(Box<str>);
 
 impl PeerHost {
-    /// The host as text: `example.org`, `10.0.0.1` or `2001:db8:1:2::/64`.
+    /// Returns the host as text: `example.org`, `10.0.0.1` or `2001:db8:1:2::/64`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether it is this machine, as which all its users and programs come.
+    /// Whether the host is the local machine, which all of its users and programs share.
     pub fn is_loopback(&self) -> bool {
         let is_loopback_address = self.0.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
         is_loopback_address || &*self.0 == "localhost" || &*self.0 == "::/64"
     }
 
-    /// Whether it is a name, which may lead to any address.
+    /// Whether the host is a name, which may resolve to any address.
     pub(super) fn is_name(&self) -> bool {
         self.0.strip_suffix("/64").unwrap_or(&self.0).parse::<IpAddr>().is_err()
     }
 
-    /// A host in the form in which it was shown and stored.
+    /// Creates a host from the text that [`as_str`](Self::as_str) returned for it.
     pub(super) fn from_stored(text: &str) -> Self {
         Self(text.into())
     }
@@ -204,7 +206,7 @@ impl PeerHost {
         Self(text.into())
     }
 
-    /// A host that the owner of a node names: one that a peer can have.
+    /// Validates a host from the operator of a node: one that a peer can have.
     fn named(host: Host<'_>) -> Result<Self, HostError> {
         match host {
             Host::Numeric(_) => Err(HostError::Number),
@@ -215,8 +217,8 @@ impl PeerHost {
 }
 
 impl From<&PeerAddr> for PeerHost {
-    /// What stands between `://` and the port or the path; the text of the address without its scheme and path where
-    /// that is no host, as in an address of a transport that has none.
+    /// Returns the host of an address. If the address has no valid host, as with transports that use none,
+    /// returns its text without the scheme and the path.
     fn from(address: &PeerAddr) -> Self {
         match address.authority() {
             Ok(authority) => Self::of(authority.host),
@@ -228,8 +230,8 @@ impl From<&PeerAddr> for PeerHost {
 impl core::str::FromStr for PeerHost {
     type Err = HostError;
 
-    /// A name, an IP address with or without brackets, an IPv6 network as [`as_str`](PeerHost::as_str) shows it, or
-    /// the address of a peer at the host.
+    /// Parses a name, an IP address with or without brackets, an IPv6 network in the form of
+    /// [`as_str`](PeerHost::as_str), or the address of a peer on the host.
     fn from_str(text: &str) -> Result<Self, HostError> {
         if let Some((_, rest)) = text.split_once("://") {
             let authority = Authority::parse(before_path(rest)).map_err(|error| match error {
@@ -240,7 +242,7 @@ impl core::str::FromStr for PeerHost {
         }
         if let Some((network, bits)) = text.split_once('/') {
             let ip = network.parse::<Ipv6Addr>().ok().filter(|_| bits == "64").ok_or(HostError::Range)?;
-            // The network of `::1` is shown with the unspecified address.
+            // The network of `::1` is displayed with the unspecified address, so `named` would reject it.
             return Ok(Self::of(Host::Ip(ip.into())));
         }
         let host = match text.strip_prefix('[') {
@@ -263,8 +265,8 @@ impl Serialize for PeerHost {
     }
 }
 
-/// What stands for all addresses of one party: an IPv4 address, however it is written, or the first 64 bits of an
-/// IPv6 address.
+/// Returns the address that represents all addresses of one party: an IPv4 address, also if it is mapped into
+/// IPv6, or the first 64 bits of an IPv6 address.
 pub(crate) fn network(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
@@ -272,12 +274,12 @@ pub(crate) fn network(ip: IpAddr) -> IpAddr {
     }
 }
 
-/// Whether no connection can come from there or be opened to there.
+/// Whether no connection can come from or be opened to this address.
 pub(crate) const fn is_no_host(ip: IpAddr) -> bool {
     ip.is_unspecified() || ip.is_multicast() || matches!(ip, IpAddr::V4(ip) if ip.is_broadcast())
 }
 
-/// What stands before the path, the query and the fragment of an address without its scheme.
+/// Returns the part before the path, the query and the fragment of an address without its scheme.
 pub(super) fn before_path(rest: &str) -> &str {
     rest.find(['/', '?', '#']).map_or(rest, |end| &rest[..end])
 }

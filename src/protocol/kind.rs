@@ -1,13 +1,14 @@
-//! The kinds of messages, and how a wire format names them. Knows nothing of what is in a message.
+//! The kinds of messages and their names in wire formats. Independent of the contents of messages.
 
 use core::fmt;
 
 use super::message::Message;
 
-/// Declares the enum, the list of all kinds and their names at once, so that none can be left out of one of them.
+/// Declares the enum, the list of all kinds and their names together, so that none is missing from one of
+/// them.
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident = $name:literal,)*) => {
-        /// The kind of a [`Message`]: what a format can tell from the first bytes of a frame.
+        /// The kind of a [`Message`], which a format can determine from the first bytes of a frame.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum MessageKind {
@@ -18,7 +19,7 @@ macro_rules! kinds {
             /// All kinds, in the order of their numbers.
             pub const ALL: &'static [Self] = &[$(Self::$kind,)*];
 
-            /// The name, which a format with names writes.
+            /// Returns the name, which self-describing formats write.
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$kind => $name,)*
@@ -64,17 +65,17 @@ kinds! {
 }
 
 impl MessageKind {
-    /// The number, which a format without names writes.
+    /// Returns the number, which formats without names write.
     pub const fn number(self) -> u32 {
         self as u32
     }
 
-    /// The kind with this name.
+    /// Returns the kind with this name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.name() == name)
     }
 
-    /// The kind with this number.
+    /// Returns the kind with this number.
     pub fn from_number(number: u32) -> Option<Self> {
         Self::ALL.get(usize::try_from(number).ok()?).copied()
     }

@@ -1,5 +1,5 @@
-//! Pending transactions that leave the mempool unmined: those that the owner of the node removes, and those that keep
-//! a block from being mined. Nothing that is pending, whoever sent it, may do that.
+//! Removes pending transactions that cannot or must not be mined: those that the operator removes, and those
+//! that prevent a block from being mined. No pending transaction, from any source, may block mining.
 
 use core::error::Error;
 use std::collections::BTreeMap;
@@ -13,20 +13,20 @@ use crate::miner::Template;
 use crate::primitives::serde_form::check_serde_form;
 use crate::primitives::{Address, Block, EncodeError, Hash, Header, Transaction, transaction_id};
 
-/// Why there is no template that could be mined, sent and accepted.
+/// Why there is no template for a block that can be mined, sent and accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TemplateError<E> {
-    /// The block would break a rule, or nothing can be kept at present.
+    /// The block would break a consensus rule, or nothing can be imported at present.
     #[error(transparent)]
     Refused(#[from] BlockError),
-    /// The block could not be sent to every peer.
+    /// The block cannot be sent to every peer.
     #[error("peers could not be told of such a block: {0}")]
     Unsendable(#[source] E),
 }
 
 impl<E> TemplateError<E> {
-    /// Whether a block with other transactions may be good.
+    /// Whether a block with other transactions may be valid.
     pub(crate) const fn blames_body(&self) -> bool {
         match self {
             Self::Refused(error) => error.blames_body(),
@@ -35,8 +35,8 @@ impl<E> TemplateError<E> {
     }
 }
 
-/// Checks that a block with this template can be sent, at once to peers that want it and to those that ask for it. Its
-/// nonce may be as long as any.
+/// Checks that a block of this template can be sent, both as a `NewBlock` and as an answer to `GetBlocks`,
+/// with the largest possible nonce.
 pub(crate) fn check_sendable<T: Transaction, E>(
     template: Template<T>,
     check: impl Fn(Message<T>) -> Result<(), E>,
@@ -47,25 +47,27 @@ pub(crate) fn check_sendable<T: Transaction, E>(
 }
 
 impl<T: Transaction> Protocol<T> {
-    /// Removes a pending transaction, and those that do not apply without it. Returns whether it was pending.
+    /// Removes a pending transaction and those that depend on it. Returns whether the transaction was
+    /// pending.
     ///
-    /// Peers cannot bring it back while it is among the last 10,000 that were removed, and until a restart. The
-    /// application can submit it again. A peer that has the transaction already may still mine it.
+    /// The node accepts the transaction from no peer while it is among the last 10,000 removed ones, until a
+    /// restart. The application can submit it again. A peer that already has the transaction may still mine
+    /// it.
     pub fn remove_transaction(&mut self, id: &Hash, now: Now) -> bool {
         self.drop_pending(vec![(*id, RemovalReason::Requested)], now)
     }
 
-    /// Takes a transaction from no peer, because of an error that says nothing of the peer.
+    /// Refuses a transaction from all peers, because of an error that is not the fault of a peer.
     pub fn refuse_transaction(&mut self, id: Hash, error: Arc<dyn Error + Send + Sync>) {
         self.mempool.refuse(id);
         self.event(Event::TransactionRefused { id, error });
     }
 
-    /// The next block with pending transactions, after [`template`](Self::template) has failed or `check` has refused
-    /// what it gave. Removes the transactions that are the cause, which [`Event::TransactionsRemoved`] says.
-    /// `check` says whether every peer can read a message.
+    /// Builds a template with pending transactions after [`template`](Self::template) has failed, or after
+    /// `check` has refused the block of its template. Removes the transactions that are the cause and reports
+    /// them in an [`Event::TransactionsRemoved`]. `check` returns whether every peer can read a message.
     ///
-    /// Makes a number of templates that grows with the logarithm of the number of pending transactions.
+    /// The number of templates built grows with the logarithm of the number of pending transactions.
     ///
     /// # Errors
     ///
@@ -102,7 +104,8 @@ impl<T: Transaction> Protocol<T> {
             }
         }
         let cause = self.mempool.iter().nth(fitting).map(|(id, _)| *id);
-        // A block may be too large for a frame although each of its transactions is not; the next one holds the rest.
+        // A block may exceed a frame although none of its transactions does; the next block contains the
+        // rest.
         let is_unfit = fitting == 0 || matches!(error, TemplateError::Refused(_));
         if let Some(id) = cause.filter(|_| is_unfit) {
             self.drop_pending(vec![(id, RemovalReason::Unminable(Arc::new(error)))], now);
@@ -110,8 +113,8 @@ impl<T: Transaction> Protocol<T> {
         Ok(template)
     }
 
-    /// Removes what made the chain refuse a block of this node, after its template was good: code of the application
-    /// that does not do twice what it did once.
+    /// Removes the transactions for which the chain refused a mined block although its template was valid.
+    /// The cause is non-deterministic application code.
     pub(super) fn drop_refused(&mut self, block: &Block<T>, error: &BlockError, now: Now) {
         if !error.blames_body() {
             return;
@@ -123,7 +126,7 @@ impl<T: Transaction> Protocol<T> {
             BlockError::Transaction { index, .. } | BlockError::ApplyPanicked { index, .. } => {
                 block.data().get(*index..=*index).unwrap_or_default()
             }
-            // The rest cannot be told from the cause.
+            // The cause is unknown, so all transactions of the block are removed.
             _ => block.data(),
         };
         let ids = culprits.iter().filter_map(|transaction| transaction_id(transaction).ok());
@@ -132,21 +135,21 @@ impl<T: Transaction> Protocol<T> {
         self.drop_pending(unfit, now);
     }
 
-    /// Tells the application of what the last change of the mempool removed.
+    /// Reports the transactions that the last change of the mempool removed.
     pub(super) fn report_lost(&mut self) {
         let lost = self.mempool.take_lost();
         self.removed(lost);
     }
 
-    /// Tells the application of transactions that are not pending any more and were not mined.
+    /// Reports transactions that left the mempool without being mined.
     pub(super) fn removed(&mut self, removed: Vec<(Hash, RemovalReason)>) {
         if !removed.is_empty() {
             self.event(Event::TransactionsRemoved { removed: removed.into() });
         }
     }
 
-    /// Removes the pending transactions that are fit for no block, each looked at by itself. Returns whether there were
-    /// such.
+    /// Removes the pending transactions that cannot be in any block, judged one by one. Returns whether there
+    /// were any.
     fn drop_unfit(
         &mut self,
         now: Now,
@@ -172,7 +175,8 @@ impl<T: Transaction> Protocol<T> {
         self.drop_pending(unfit.collect(), now)
     }
 
-    /// Removes what is pending of these transactions, with those that depend on it. Returns whether something was.
+    /// Removes those of the transactions that are pending, and their dependents. Returns whether any was
+    /// removed.
     fn drop_pending(&mut self, unfit: Vec<(Hash, RemovalReason)>, now: Now) -> bool {
         let mut reasons: BTreeMap<Hash, RemovalReason> = unfit.into_iter().collect();
         let ids = reasons.keys().copied().collect();

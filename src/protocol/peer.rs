@@ -1,4 +1,4 @@
-//! What is known of one connection.
+//! The state of one connection.
 
 use core::time::Duration;
 use std::collections::{BTreeSet, VecDeque};
@@ -20,69 +20,71 @@ pub(super) struct Peer {
     pub(super) address: PeerAddr,
     pub(super) direction: Direction,
     pub(super) connected_at: Duration,
-    /// `None` until the peer has introduced itself.
+    /// The peer's `Hello`; `None` until the peer has completed the handshake.
     pub(super) hello: Option<Hello>,
-    /// The tip that our `Hello` named.
+    /// The tip in the `Hello` that this node sent.
     pub(super) told: Hash,
-    /// Blocks and transactions that the peer has, so that they are not sent to it.
+    /// Blocks and transactions that the peer has and that are therefore not sent to it.
     pub(super) known: RecentSet,
-    /// The header with the most work that the peer has shown and that was in our tree.
+    /// The header with the most work that the peer has sent or announced and that is in this node's header
+    /// tree.
     pub(super) best: Option<Shown>,
-    /// A header that the peer says it has and that is not in our tree yet.
+    /// A header that the peer claims to have and that is not in this node's header tree yet.
     pub(super) claimed: Option<Hash>,
-    /// Whether the peer has headers that we do not know.
+    /// Whether the peer has headers that this node does not know.
     pub(super) wants_headers: bool,
-    /// Where the next request for headers goes on; from our best header where there is none.
+    /// The header after which the next header request continues; from this node's best header if `None`.
     pub(super) headers_from: Option<Shown>,
     pub(super) headers_request: Option<Duration>,
-    /// Whether the answer to come builds on headers that were forgotten since.
+    /// Whether to ignore the next answer, because it extends headers that were evicted since the request.
     pub(super) headers_void: bool,
-    /// When it was last asked for headers. Who has waited longest comes first.
+    /// When headers were last requested from the peer. The peer with the oldest request is asked first.
     pub(super) headers_asked: Option<Duration>,
-    /// A header whose time had not come, to be asked for again.
+    /// A header whose timestamp is too far ahead, to be requested again.
     pub(super) early_header: Option<EarlyHeader>,
-    /// The branch of the peer that was refused last and may be good for others.
+    /// The peer's branch that was refused last, if other nodes may accept it.
     pub(super) refused: Option<Refused>,
-    /// Until when nothing is asked for, because there was no room for it.
+    /// Until when nothing is requested from the peer, because its blocks exceeded a limit.
     pub(super) paused: Option<Duration>,
     pub(super) blocks: BTreeSet<Hash>,
-    /// When the blocks asked for, or enough of them, have to be here.
+    /// The deadline for the outstanding blocks; each delivered block extends it.
     pub(super) blocks_deadline: Duration,
-    /// Ids that the peer offered and that are still to be looked at, in the order in which they are asked for.
+    /// Ids that the peer offered and that are still to be processed, in the order in which they are
+    /// requested.
     pub(super) offered: VecDeque<Hash>,
-    /// How many ids more the peer offered that another one was asked for. They come back to `offered` when that one
-    /// has answered.
+    /// The number of further ids that the peer offered and that were requested from another peer. They return
+    /// to `offered` when the other peer has answered.
     pub(super) waiting_ids: usize,
-    /// What was asked for, in this order, and when the answer is due.
+    /// The requested ids in order, and the deadline of the answer.
     pub(super) transactions_request: Option<(Vec<Hash>, Duration)>,
     pub(super) last_received: Duration,
     pub(super) ping: Option<(u64, Duration)>,
-    /// When it last brought a block that was new.
+    /// When the peer last delivered a block that was new.
     pub(super) useful_at: Option<Duration>,
-    /// The shortest time that it took to answer a ping.
+    /// The shortest time in which the peer has answered a ping.
     pub(super) latency: Option<Duration>,
-    /// What was said of addresses.
+    /// The exchange of addresses with the peer.
     pub(super) exchange: Exchange,
 }
 
-/// A header that a peer has shown and that is too far ahead of the clock.
+/// A header from a peer with a timestamp too far ahead of the clock.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct EarlyHeader {
     pub(super) timestamp: Timestamp,
-    /// When the clock is looked at again.
+    /// When the clock is checked again.
     pub(super) retry: Duration,
 }
 
-/// A header that a peer has shown.
+/// A header that a peer has and that is in this node's header tree.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shown {
     pub(super) hash: Hash,
     pub(super) height: u64,
-    /// The work of the chain that ends here.
+    /// The total work of the chain up to this header.
     pub(super) work: Work,
 }
 
-/// A deadline that passed, and what its passing means.
+/// The action that a passed deadline requires.
 pub(super) enum Overdue {
     Nothing,
     Ping,
@@ -129,7 +131,8 @@ impl Peer {
         self.hello.is_some()
     }
 
-    /// The next time at which [`overdue`](Self::overdue) has something to say.
+    /// Returns the next time at which [`overdue`](Self::overdue) or [`resume`](Self::resume) has to be
+    /// called.
     pub(super) fn deadline(&self) -> Duration {
         if !self.is_ready() {
             return self.connected_at + limits::HANDSHAKE_TIMEOUT;
@@ -143,7 +146,7 @@ impl Peer {
             .map_or(ping, |next| next.min(ping))
     }
 
-    /// Takes up again what was put off until now. Returns whether blocks may be asked for again.
+    /// Resumes requests that were postponed until now. Returns whether blocks may be requested again.
     pub(super) fn resume(&mut self, now: Now, drift: Duration) -> bool {
         if let Some(early) = self.early_header.as_mut().filter(|early| early.retry <= now.elapsed) {
             let wait = early.timestamp.saturating_since(now.wall.saturating_add(drift));
@@ -189,17 +192,17 @@ impl Peer {
         headers.into_iter().chain(blocks).chain(transactions)
     }
 
-    /// Whether it has brought a block that was kept.
+    /// Whether the peer has delivered a block that was kept.
     pub(super) const fn is_proven(&self) -> bool {
         self.useful_at.is_some()
     }
 
-    /// Whether headers or blocks of it are under way, or headers are about to be.
+    /// Whether headers or blocks of the peer are in flight, or headers are about to be requested.
     pub(super) fn is_asked_for_more(&self) -> bool {
         !self.blocks.is_empty() || self.headers_request.is_some() || self.wants_headers
     }
 
-    /// Gives it as much more time for the blocks that it still owes as one that it brought is worth.
+    /// Extends the deadline of the outstanding blocks by the time that one delivered block is worth.
     pub(super) fn earned(&mut self, block_bytes: usize, now: Duration) {
         #[expect(clippy::cast_possible_truncation, reason = "a small constant")]
         const BLOCKS: u32 = limits::BLOCKS_PER_REQUEST as u32;
@@ -208,7 +211,7 @@ impl Peer {
         self.blocks_deadline = (self.blocks_deadline + earned).min(now + limits::REQUEST_TIMEOUT);
     }
 
-    /// Notes that a message came, before it is looked at.
+    /// Notes the arrival of a message, before the message is processed.
     pub(super) fn heard<T>(&mut self, message: &Message<T>, now: Now) {
         self.last_received = now.elapsed;
         if let (Message::Pong(nonce), Some((expected, deadline))) = (message, self.ping)
@@ -221,20 +224,20 @@ impl Peer {
     }
 }
 
-/// What an application sees of a connection.
+/// What an application can see of a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct PeerInfo {
-    /// The connection's number.
+    /// The number of the connection.
     pub id: PeerId,
-    /// The address that was dialled, or the one that the connection came from.
+    /// The address that was dialled, or the remote address of an inbound connection.
     pub address: PeerAddr,
-    /// Who opened it.
+    /// Which side opened the connection.
     pub direction: Direction,
-    /// The software that the peer says it is; empty until it has introduced itself.
+    /// The software name and version that the peer claims; empty before the handshake is completed.
     pub agent: String,
-    /// The height of the best header that the peer has shown.
+    /// The height of the peer's best header that this node knows.
     pub height: Option<u64>,
-    /// Blocks that were asked of it and are not here yet.
+    /// The number of blocks that were requested from the peer and have not arrived.
     pub blocks_in_flight: usize,
 }

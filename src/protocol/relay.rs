@@ -1,5 +1,5 @@
-//! Telling peers what is new: a tip by its header, a block that this node mined as a whole, a transaction by
-//! its id. Nothing goes to a peer that is known to have it.
+//! Announces new tips by header, sends blocks that this node mined in full, and offers transactions by id.
+//! Sends nothing to a peer that is known to have it.
 
 use core::mem::take;
 use core::time::Duration;
@@ -14,19 +14,19 @@ use super::{Protocol, limits};
 use crate::mempool::{MempoolError, Source};
 use crate::primitives::{Block, ByHash, Hash, HashSet, Transaction, Work, transaction_id};
 
-/// Which transactions are to be offered to the peers and asked of them.
+/// Which transactions to offer to the peers and to request from them.
 #[derive(Debug, Default)]
 pub(super) struct Relay {
-    /// The peers of which more transactions may be asked: they have offered some that were not looked at yet, or have
-    /// answered.
+    /// Peers from which more transactions may be requested: they have offered ids that are not processed yet,
+    /// or have answered a request.
     due: BTreeSet<PeerId>,
-    /// The transactions that a peer was asked for.
+    /// The transactions that are requested from a peer.
     in_flight: ByHash<InFlight>,
-    /// Transactions that are to be offered when the present call ends.
+    /// Transactions to offer when the present call ends.
     pub(super) to_offer: Vec<Hash>,
-    /// Transactions that came back from a branch that lost, to be offered at a bounded rate.
+    /// Transactions that a reorganisation returned to the mempool, to be offered at a bounded rate.
     pub(super) returned: VecDeque<Hash>,
-    /// When the next of them may be offered.
+    /// When the next of the returned transactions may be offered.
     returned_due: Duration,
 }
 
@@ -36,34 +36,35 @@ impl Relay {
     }
 }
 
-/// A transaction that a peer was asked for.
+/// An outstanding request for a transaction.
 #[derive(Debug)]
 struct InFlight {
-    /// The peer.
+    /// The peer that the transaction was requested from.
     asked: PeerId,
-    /// Those that offer it too: each may be asked when that peer has not delivered. Some may be gone.
+    /// Other peers that offer the transaction, each of which may be asked if the request fails. Some may have
+    /// disconnected.
     waiting: Vec<PeerId>,
 }
 
 impl<T: Transaction> Protocol<T> {
-    /// Sends a block that this node mined to the peers that want it whole. Nobody else has it yet, so it
-    /// crosses each link once.
+    /// Sends a block that this node mined to the peers that want it in full. No other node has the block yet,
+    /// so it crosses each connection once.
     pub(super) fn push(&mut self, block: &Arc<Block<T>>) {
         let wants = |peer: &Peer| peer.hello.as_ref().is_some_and(|hello| hello.wants_new_blocks);
         let peers = self.peers_without(block.hash(), wants);
         self.send_all(peers, Message::NewBlock(Arc::clone(block)));
     }
 
-    /// Announces the tip to the peers that have neither it nor as much work.
+    /// Announces the tip to the peers that neither have it nor have as much work.
     pub(super) fn announce_tip(&mut self) {
-        // What a failing store has not taken may be the tip for a while; nobody is told.
+        // While the store fails, the tip may not be durable, and is not announced.
         if !self.is_halted() && *self.chain.tip().hash() != self.announced {
             self.announced = *self.chain.tip().hash();
             self.announce_tip_to(|_| true);
         }
     }
 
-    /// Announces the tip to those of these peers that have neither it nor as much work.
+    /// Announces the tip to those of the selected peers that neither have it nor have as much work.
     pub(super) fn announce_tip_to(&mut self, such: impl Fn(PeerId) -> bool) {
         let tip = Arc::clone(self.chain.tip());
         let work = self.chain.work();
@@ -76,15 +77,15 @@ impl<T: Transaction> Protocol<T> {
         self.send_all(peers, Message::Announce(*tip.header()));
     }
 
-    /// Notes a transaction that entered the mempool, to be offered when the call ends: many may come at once,
-    /// and a message for each of them would fill a peer's queue.
+    /// Notes a transaction that entered the mempool, to be offered when the call ends: many may enter in one
+    /// call, and one message for each would fill the queue of a peer.
     pub(super) fn accepted(&mut self, id: Hash) {
         self.event(Event::TransactionAccepted { id });
         self.relay.to_offer.push(id);
     }
 
-    /// Offers what entered the mempool to those who do not have it, and as much as may be offered at a time of what
-    /// came back to it from a lost branch.
+    /// Offers new transactions to the peers that do not have them, and a bounded number of those that a
+    /// reorganisation returned.
     pub(super) fn offer_new(&mut self, now: Now) {
         let mut ids = take(&mut self.relay.to_offer);
         if !self.relay.returned.is_empty() && now.elapsed >= self.relay.returned_due {
@@ -124,7 +125,7 @@ impl<T: Transaction> Protocol<T> {
         let mut seen = HashSet::default();
         let mut sent = Vec::new();
         let mut gone = Vec::new();
-        // Each once, however often it is asked for.
+        // Each transaction is sent once, even if its id is repeated.
         for id in ids.iter().filter(|id| seen.insert(**id)) {
             let (Some(transaction), Some(size)) = (self.mempool.transaction(id), self.mempool.size_of(id))
             else {
@@ -140,7 +141,7 @@ impl<T: Transaction> Protocol<T> {
         }
         self.knows(id, sent);
         if let Some(peer) = self.peers.get_mut(&id) {
-            // Should its block lose, it is offered again.
+            // If its block is disconnected, the transaction is offered again.
             for id in &gone {
                 peer.known.remove(id);
             }
@@ -166,7 +167,7 @@ impl<T: Transaction> Protocol<T> {
         let mut asked = asked.into_iter();
         for transaction in transactions {
             let transaction_id = transaction_id(&transaction).map_err(CloseReason::InvalidTransaction)?;
-            // What is passed over is gone by now.
+            // Skipped ids are of transactions that are no longer pending at the peer.
             if !asked.any(|id| id == transaction_id) {
                 return Err(CloseReason::Unsolicited { kind: "transactions" });
             }
@@ -177,20 +178,20 @@ impl<T: Transaction> Protocol<T> {
                     self.accepted(transaction_id);
                     self.plan_to_save(now);
                 }
-                // A flaw of the application's type and not of the peer, which may have built it otherwise. It is not
-                // asked for again.
+                // The fault is in the application's type and not in the peer, whose build may differ. The
+                // transaction is not requested again.
                 Err(error @ (MempoolError::Encode(_) | MempoolError::Panicked(_))) => {
                     self.refuse_transaction(transaction_id, Arc::new(error));
                 }
-                // Its tip, its mempool or its bounds differ from ours: no fault of the peer.
+                // The peer's tip, mempool or limits differ from this node's, which is not misbehaviour.
                 Err(_) => {}
             }
         }
         if let Some(peer) = self.peers.get_mut(&id)
             && is_cut
         {
-            // An answer may end early for its size. What follows its end is asked for again; an empty answer
-            // says that the rest is gone.
+            // An answer may be cut short by its size limit. The ids after its end are requested again. An
+            // empty answer means that none of the transactions is pending at the peer.
             for id in asked.rev() {
                 peer.offered.push_front(id);
             }
@@ -199,10 +200,10 @@ impl<T: Transaction> Protocol<T> {
         Ok(())
     }
 
-    /// Notes that these transactions are in flight no longer. Whoever else offers one of them may be asked for it,
-    /// unless it is here by then.
+    /// Ends the request for these transactions. Other peers that offer one of them may be asked, unless it
+    /// has arrived by then.
     pub(super) fn release_transactions(&mut self, ids: &[Hash]) {
-        // From the last one, so that each peer gets them back in their order.
+        // In reverse, because each id is put at the front of a peer's queue, which then keeps its order.
         for id in ids.iter().rev() {
             let Some(in_flight) = self.relay.in_flight.remove(id) else { continue };
             for waiting in in_flight.waiting {
@@ -214,9 +215,9 @@ impl<T: Transaction> Protocol<T> {
         }
     }
 
-    /// Asks the peers for what they offered. Each id is looked at once: it is here already, or the peer is asked for it,
-    /// or it waits for the answer of another one. So a message costs in proportion to the ids in it, however many are
-    /// offered.
+    /// Requests the transactions that peers have offered. Each id is processed once: it is already known, is
+    /// requested from the peer, or waits for the answer of another peer. The cost of a message is therefore
+    /// proportional to the ids in it, however many are offered.
     pub(super) fn request_transactions(&mut self, now: Now) {
         for id in take(&mut self.relay.due) {
             let Some(peer) = self.peers.get_mut(&id).filter(|peer| peer.transactions_request.is_none())
@@ -224,7 +225,7 @@ impl<T: Transaction> Protocol<T> {
                 continue;
             };
             let mut ids = Vec::new();
-            // In the order of the offer: a transaction may need the one before it.
+            // In the order of the offer, because a transaction may depend on an earlier one.
             while ids.len() < limits::MAX_TRANSACTIONS
                 && let Some(offered) = peer.offered.pop_front()
             {
@@ -238,7 +239,7 @@ impl<T: Transaction> Protocol<T> {
                     }
                     Entry::Occupied(mut entry) => {
                         let InFlight { asked, waiting } = entry.get_mut();
-                        // A peer may offer one many times.
+                        // A peer may offer an id several times.
                         if *asked != id && !waiting.contains(&id) {
                             waiting.push(id);
                             peer.waiting_ids += 1;
@@ -262,7 +263,8 @@ impl<T: Transaction> Protocol<T> {
         }
     }
 
-    /// The peers that have introduced themselves and are not known to have `hash`, as far as `wanted`.
+    /// Returns the peers that have completed the handshake, are not known to have `hash`, and satisfy
+    /// `wanted`.
     fn peers_without(&self, hash: &Hash, wanted: impl Fn(&Peer) -> bool) -> Vec<PeerId> {
         self.peers
             .iter()
@@ -272,7 +274,7 @@ impl<T: Transaction> Protocol<T> {
             .collect()
     }
 
-    /// Sends one message to several peers, and notes that they have what it tells of.
+    /// Sends one message to several peers, and notes that they know the hashes in it.
     pub(super) fn send_all(&mut self, peers: Vec<PeerId>, message: Message<T>) {
         if peers.is_empty() {
             return;
@@ -290,7 +292,7 @@ impl<T: Transaction> Protocol<T> {
     }
 }
 
-/// The work of the best header that the peer has shown, unless that was refused since.
+/// Returns the work of the peer's best header, unless that header has been found invalid since.
 pub(super) fn work_of<T: Transaction>(chain: &crate::Blockchain<T>, peer: &Peer) -> Option<Work> {
     peer.best.filter(|best| !chain.is_invalid(&best.hash)).map(|best| best.work)
 }

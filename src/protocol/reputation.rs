@@ -1,5 +1,5 @@
-//! What hosts have done wrong, and which of them are banned. Goes by host and not by connection, because the next
-//! connection costs a peer nothing.
+//! Misbehaviour scores and bans. Both apply to hosts and not to connections, because a peer can open another
+//! connection at no cost.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -11,13 +11,13 @@ use super::io::{CloseReason, Event, Now, PeerId};
 use super::{Protocol, limits};
 use crate::primitives::{Timestamp, Transaction};
 
-/// A host that no connection is kept with.
+/// A banned host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Ban {
     /// The host.
     pub host: PeerHost,
-    /// For how long yet, in whole seconds.
+    /// The remaining duration of the ban, in whole seconds.
     #[serde(rename = "seconds", serialize_with = "whole_seconds")]
     pub remaining: Duration,
 }
@@ -27,14 +27,15 @@ fn whole_seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S:
 }
 
 impl CloseReason {
-    /// How much less the host is trusted after a connection ended like this, in points of which
-    /// [`limits::BAN_SCORE`] ban it. Nothing that a node by the rules of this crate may do costs any: slowness,
-    /// another chain, a full queue and an old version are no offence.
+    /// Returns the points that a connection which ended for this reason adds to the score of its host; a host
+    /// is banned at [`limits::BAN_SCORE`]. Behaviour that the rules of this crate permit costs nothing:
+    /// slowness, another chain, a full queue and an old version are not penalised.
     pub fn penalty(&self) -> u32 {
         match self {
-            // It took no work to make and no rule allows it, or it took work to deceive.
+            // An invalid block or header: either cheap to make, which no honest node does, or made with work
+            // to deceive.
             Self::InvalidBlock { .. } | Self::BrokenHeaders { .. } => limits::BAN_SCORE,
-            // What a program would say that is broken, or of another kind.
+            // What a broken program, or one with another protocol, may send.
             Self::Malformed(_)
             | Self::ExpectedHello { .. }
             | Self::SecondHello
@@ -57,9 +58,9 @@ pub(super) struct Reputation {
 /// When a ban ends.
 #[derive(Clone, Copy, Debug)]
 struct Expiry {
-    /// By the time of day, for the next run.
+    /// By the wall clock, for the next run.
     wall: Timestamp,
-    /// By the clock of this run, which nobody sets; unknown where an earlier run made the ban.
+    /// By the monotonic clock of this run, which cannot be set; `None` for a ban from an earlier run.
     elapsed: Option<Duration>,
 }
 
@@ -76,7 +77,7 @@ impl Expiry {
 #[derive(Clone, Copy, Debug)]
 struct Score {
     points: u32,
-    /// When it was so many.
+    /// When the score was last updated.
     at: Duration,
 }
 
@@ -88,7 +89,7 @@ impl Score {
 }
 
 impl Reputation {
-    /// Returns whether that is enough for a ban.
+    /// Adds points to a host's score. Returns whether the host has to be banned.
     fn punish(&mut self, host: &PeerHost, penalty: u32, now: Duration) -> bool {
         let before = self.scores.get(host).map_or(0, |score| score.now(now));
         let points = before.saturating_add(penalty);
@@ -121,46 +122,46 @@ impl Reputation {
         }
     }
 
-    /// Takes in a ban of an earlier run, unless it has ended.
+    /// Restores a ban from an earlier run, unless it has ended.
     pub(super) fn restore(&mut self, host: PeerHost, until: Timestamp, now: Timestamp) {
         if until > now {
             self.bans.insert(host, Expiry { wall: until, elapsed: None });
         }
     }
 
-    /// Drops the bans that have ended. Returns whether there were such.
+    /// Removes the bans that have ended. Returns whether there were any.
     pub(super) fn forget_ended(&mut self, now: Now) -> bool {
         let before = self.bans.len();
         self.bans.retain(|_, expiry| expiry.remaining(now).is_some());
         self.bans.len() < before
     }
 
-    /// The bans, with the time of day at which each ends or has ended.
+    /// Returns the bans with the wall clock time at which each ends or has ended.
     pub(super) fn expiries(&self) -> impl Iterator<Item = (&PeerHost, Timestamp)> {
         self.bans.iter().map(|(host, expiry)| (host, expiry.wall))
     }
 
-    /// For how long yet the host is banned.
+    /// Returns the remaining duration of a host's ban; `None` if the host is not banned.
     pub(super) fn remaining(&self, host: &PeerHost, now: Now) -> Option<Duration> {
         self.bans.get(host)?.remaining(now).filter(|_| !flaw!(LiftsBans))
     }
 }
 
 impl<T: Transaction> Protocol<T> {
-    /// The hosts that no connection is kept with.
+    /// Returns the banned hosts.
     pub fn bans(&self, now: Now) -> Vec<Ban> {
         let hosts = self.reputation.bans.keys();
         let remaining = |host| self.reputation.remaining(host, now);
         hosts.filter_map(|host| Some(Ban { host: host.clone(), remaining: remaining(host)? })).collect()
     }
 
-    /// Ends all connections with a host, and keeps none for so long. A ban that it is under already is replaced.
+    /// Bans a host for `duration` and closes all connections to it. Replaces an existing ban of the host.
     pub fn ban(&mut self, host: &PeerHost, duration: Duration, now: Now) {
         self.ban_host(host, duration, now);
         self.after_import(now);
     }
 
-    /// Lifts a ban. Returns whether there was one. What the host did before is forgotten.
+    /// Lifts a ban and resets the score of the host. Returns whether the host was banned.
     pub fn unban(&mut self, host: &PeerHost, now: Now) -> bool {
         let was_banned = self.reputation.remaining(host, now).is_some();
         if self.reputation.bans.remove(host).is_some() {
@@ -172,8 +173,8 @@ impl<T: Transaction> Protocol<T> {
         was_banned
     }
 
-    /// Counts what a peer did against its host, and bans it where it is enough. This machine is not banned by itself: its nodes would pay for
-    /// whatever else runs there.
+    /// Adds points to the score of a peer's host, and bans the host at the limit. The local machine is never
+    /// banned for misbehaviour, because its nodes would be punished for any other program on it.
     pub(super) fn punish(&mut self, host: &PeerHost, penalty: u32, now: Now) {
         let counts = penalty > 0 && !host.is_loopback();
         if counts && self.reputation.punish(host, penalty, now.elapsed) {

@@ -1,5 +1,4 @@
-//! What happens when the store fails: nothing more is taken in until it works again, while everything that is there
-//! can still be read.
+//! Handles failures of the store: nothing is imported until the store works again, while reads continue.
 
 use core::time::Duration;
 
@@ -10,12 +9,12 @@ use crate::primitives::Transaction;
 use crate::store::Store;
 use crate::store::StoreError;
 
-/// How the store does.
+/// The status of the store.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Storage {
-    /// What it failed with last.
+    /// The last failure, if the store has not worked since.
     error: Option<StoreError>,
-    /// When it is tried again; while this is `Some`, nothing is taken in.
+    /// When the store is tried again; while this is `Some`, nothing is imported.
     retry: Option<Duration>,
 }
 
@@ -26,28 +25,28 @@ impl Storage {
 }
 
 impl<T: Transaction> Protocol<T> {
-    /// What the store failed with last, if it has not worked since.
+    /// Returns the last failure of the store, if the store has not worked since.
     pub const fn store_error(&self) -> Option<&StoreError> {
         self.storage.error.as_ref()
     }
 
-    /// Whether nothing is taken in because the store cannot be written to.
+    /// Whether imports are halted because the store cannot be written to.
     pub const fn is_halted(&self) -> bool {
         self.storage.retry.is_some()
     }
 
-    /// Takes the store away from a protocol that gets no more inputs. What is in memory still answers.
+    /// Takes the store out of a protocol that receives no further inputs. Reads from memory still work.
     #[cfg(feature = "node")]
     pub(crate) fn close_store(&mut self) -> Box<dyn Store> {
         self.chain.close_store()
     }
 
-    /// The error to answer with while nothing is taken in.
+    /// Returns the error to answer with while imports are halted.
     pub(super) fn store_failure(&self) -> StoreError {
         self.storage.error.clone().unwrap_or(StoreError::Closed)
     }
 
-    /// Takes in nothing more, because the store could not be written to.
+    /// Halts imports, because the store cannot be written to.
     pub(super) fn halt(&mut self, error: StoreError, now: Now) {
         let was_halted = self.storage.retry.replace(now.elapsed + limits::STORE_RETRY).is_some();
         if !was_halted {
@@ -56,8 +55,8 @@ impl<T: Transaction> Protocol<T> {
         self.report(error);
     }
 
-    /// Notes that blocks could not be taken in. Where it was something damaged that had to be read, and the store
-    /// works otherwise, the rest goes on.
+    /// Handles a failed import of blocks. If the cause was damaged data and the store works otherwise, the
+    /// node continues.
     pub(super) fn import_failed(&mut self, error: StoreError, now: Now) {
         if error.is_damage() && self.chain.recover().is_ok() {
             self.read_failed(error);
@@ -66,17 +65,17 @@ impl<T: Transaction> Protocol<T> {
         }
     }
 
-    /// Reports that something could not be read from the store, by [`Event::StoreFailed`] and until the store can be
-    /// written to again. Everything else goes on. Only the first failure is reported, because a peer or a client may
-    /// ask for damaged blocks as often as it likes.
+    /// Reports a failed read as [`Event::StoreFailed`] and in [`store_error`](Self::store_error), until the
+    /// store can be written to again. Imports continue. Only the first failure is reported, because a peer or
+    /// a client may request damaged blocks any number of times.
     pub fn read_failed(&mut self, error: StoreError) {
         if self.storage.error.is_none() {
             self.report(error);
         }
     }
 
-    /// Checks that the store is still where the next opening looks for it, and imports nothing more if it is not. To be
-    /// called every [`limits::STORE_CHECK`].
+    /// Checks that the store is still at the place from which the next run opens it, and halts imports if it
+    /// is not. The driver must call this every [`limits::STORE_CHECK`].
     pub fn check_store(&mut self, now: Now) {
         if self.is_halted() {
             return;
@@ -86,7 +85,7 @@ impl<T: Transaction> Protocol<T> {
         }
     }
 
-    /// Tries a store again whose time has come.
+    /// Tries to recover the store when the retry is due.
     pub(super) fn attend_to_storage(&mut self, now: Now) {
         if self.storage.retry.is_none_or(|at| at > now.elapsed) {
             return;
@@ -100,7 +99,7 @@ impl<T: Transaction> Protocol<T> {
     fn resume(&mut self) {
         self.storage = Storage::default();
         self.event(Event::StoreRecovered);
-        // What came meanwhile was passed over, and what was ahead of the blocks is forgotten.
+        // Messages were ignored meanwhile, and recovery discarded the headers ahead of the stored blocks.
         for peer in self.peers.values_mut().filter(|peer| peer.is_ready()) {
             peer.wants_headers = true;
             peer.headers_from = None;
@@ -112,7 +111,7 @@ impl<T: Transaction> Protocol<T> {
         self.blocks_due = true;
     }
 
-    /// Tells the application of a failure, once.
+    /// Reports a failure to the application, unless it equals the last one.
     fn report(&mut self, error: StoreError) {
         if self.storage.error.as_ref() != Some(&error) {
             self.storage.error = Some(error.clone());

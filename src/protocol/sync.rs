@@ -1,5 +1,5 @@
-//! Headers and blocks: asking for them, taking them in. Headers come first, and a body is only
-//! asked for when its header, or one that stands on it, has more work behind it than the tip.
+//! Requests and imports headers and blocks. Headers come first. A body is requested only if its header, or a
+//! descendant of its header, has more total work than the tip.
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -47,7 +47,8 @@ impl<T: Transaction> Protocol<T> {
         let mut last = None;
         let mut refused = None;
         let horizon = self.header_horizon(self.is_on_trial(id, now));
-        // A height that does not follow is not far, but wrong.
+        // A height that does not follow its parent's is invalid, not far ahead, and is left to the header
+        // checks.
         let is_far = |pair: &[Header]| pair[1].height > horizon.kept && pair[1].height == pair[0].height + 1;
         let far = headers.windows(2).position(is_far).map(|before| before + 1);
         let within = &headers[..far.unwrap_or(headers.len())];
@@ -61,7 +62,7 @@ impl<T: Transaction> Protocol<T> {
         if refused.is_none() && last.is_some() {
             self.accepted_from(id, false);
         }
-        // What came before a refused header counts.
+        // Headers before a refused one are imported, and count.
         let last = last.and_then(|(height, hash)| self.showed(id, height, &hash));
         if last.is_some() {
             self.settle_claims();
@@ -79,7 +80,7 @@ impl<T: Transaction> Protocol<T> {
                 self.blame(id, hashes[index], error, shown, now)
             }
             (None, Some(last)) if headers.len() >= limit || far.is_some() => {
-                // A peer that says the same again and again is not listened to.
+                // Stops requesting from a peer that repeats its headers without progress.
                 let is_further = before.is_none_or(|before| last.height > before.height);
                 if let Some(peer) = self.peers.get_mut(&id).filter(|_| is_further) {
                     peer.wants_headers = true;
@@ -136,7 +137,7 @@ impl<T: Transaction> Protocol<T> {
     ) -> Result<(), CloseReason> {
         self.blocks_due = true;
         let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
-        // An empty answer would buy time for nothing.
+        // An empty answer would extend the deadline without progress.
         if blocks.is_empty() || blocks.iter().any(|block| !peer.blocks.remove(block.hash())) {
             return Err(CloseReason::Unsolicited { kind: "blocks" });
         }
@@ -200,7 +201,7 @@ impl<T: Transaction> Protocol<T> {
     }
 
     pub(super) fn not_found(&mut self, id: PeerId, hashes: &[Hash]) -> Result<(), CloseReason> {
-        // Says nothing, and a plan of downloads looks at all peers.
+        // An empty answer says nothing, and planning the downloads costs time for all peers.
         if hashes.is_empty() {
             return Ok(());
         }
@@ -211,13 +212,13 @@ impl<T: Transaction> Protocol<T> {
             }
         }
         self.blocks_due |= !flaw!(TakesNoForAnAnswer);
-        // It is asked again when it shows something new.
+        // The peer is asked again when it announces a new header.
         peer.best = None;
         Ok(())
     }
 
-    /// Imports blocks, follows them with the mempool and tells the application. `None`, where the store fails
-    /// or has failed, and nothing was imported.
+    /// Imports blocks, updates the mempool and notifies the application. Returns `None` if the store fails or
+    /// has failed; nothing was imported in that case.
     pub(super) fn import_all(
         &mut self,
         blocks: Vec<Arc<Block<T>>>,
@@ -247,7 +248,7 @@ impl<T: Transaction> Protocol<T> {
             return Some(verdicts);
         }
         if !disconnected.is_empty() {
-            // Before what comes back is pending again, so that none is there twice.
+            // Done before the disconnected transactions become pending again, so that no id is listed twice.
             let mempool = &self.mempool;
             self.relay.returned.retain(|id| mempool.contains(id));
         }
@@ -263,12 +264,12 @@ impl<T: Transaction> Protocol<T> {
         for block in connected {
             self.event(Event::BlockConnected(block));
         }
-        // After the blocks that are the cause.
+        // Reported after the blocks that caused the removals.
         self.report_lost();
         Some(verdicts)
     }
 
-    /// What every call ends with: tell the peers of a new tip, and ask for what is missing.
+    /// Ends every call: announces a new tip, and requests what is missing.
     pub(super) fn after_import(&mut self, now: Now) {
         self.announce_tip();
         self.offer_new(now);
@@ -289,7 +290,7 @@ impl<T: Transaction> Protocol<T> {
             let goes_on = peer.headers_from.is_none_or(|from| from.height <= horizon.asked);
             peer.may_be_asked_for_headers() && goes_on
         };
-        // Whoever has waited longest, or new connections would come first for ever.
+        // The peer that has waited longest comes first; otherwise new connections could starve it.
         let mut in_turn: Vec<(Duration, bool, PeerId)> = self
             .peers
             .iter()
@@ -319,13 +320,13 @@ impl<T: Transaction> Protocol<T> {
             }
             let horizon = self.header_horizon(is_trial);
             let (best_hash, best_header) = self.chain.best_header();
-            // Headers far ahead say nothing about a peer that did not show them.
+            // Headers far ahead reveal nothing about a peer that did not send them.
             let start =
                 if best_header.height > horizon.asked { *self.chain.tip().hash() } else { *best_hash };
             let Some(peer) = self.peers.get_mut(&id) else { continue };
             peer.wants_headers = false;
             peer.headers_asked = Some(now.elapsed);
-            // It may have made way for others.
+            // The header may have been evicted.
             let is_kept =
                 |from: &Shown| matches!(self.chain.known_near(from.height, &from.hash), Ok(Some(_)));
             peer.headers_from = peer.headers_from.filter(is_kept);
@@ -343,8 +344,8 @@ impl<T: Transaction> Protocol<T> {
         }
     }
 
-    /// Notes that the peer has a header that is in our tree, and returns it. It stands at this height, if it is what
-    /// it says.
+    /// Notes that the peer has a header that is in the header tree, and returns the header. `height` is the
+    /// height that the header claims.
     fn showed(&mut self, id: PeerId, height: u64, hash: &Hash) -> Option<Shown> {
         let known = self.chain.known_near(height, hash);
         let shown = self.as_shown(hash, known)?;
@@ -361,7 +362,7 @@ impl<T: Transaction> Protocol<T> {
         }
     }
 
-    /// A header that is in our tree.
+    /// Looks up a header in the header tree.
     pub(super) fn known(&mut self, hash: &Hash) -> Option<Shown> {
         let known = self.chain.known(hash);
         self.as_shown(hash, known)
@@ -379,8 +380,9 @@ impl<T: Transaction> Protocol<T> {
         }
     }
 
-    /// Notes the claims that came true, by whose headers ever. Such a peer has nothing new to answer when it
-    /// is asked for headers, and so no other way to show what it has.
+    /// Confirms the claims of peers whose claimed header is in the header tree by now, no matter which peer
+    /// delivered it. A peer with a confirmed claim has no new headers to answer a request with, and thus no
+    /// other way to prove what it has.
     pub(super) fn settle_claims(&mut self) {
         let claims: Vec<(PeerId, Hash)> =
             self.peers.iter().filter_map(|(id, peer)| Some((*id, peer.claimed?))).collect();
@@ -396,7 +398,7 @@ impl<T: Transaction> Protocol<T> {
         }
     }
 
-    /// Notes that the peer has a header whose ancestors are not known.
+    /// Notes that the peer has a header with unknown ancestors.
     fn wants_headers(&mut self, id: PeerId, hash: Hash) {
         if let Some(peer) = self.peers.get_mut(&id).filter(|_| !flaw!(IgnoresOrphans)) {
             peer.wants_headers = true;
@@ -404,7 +406,8 @@ impl<T: Transaction> Protocol<T> {
         }
     }
 
-    /// How far the headers of a peer may be ahead, by whether it is [on trial](Self::is_on_trial).
+    /// Returns how far ahead of the tip a peer's headers may be; less if the peer is
+    /// [throttled](Self::is_on_trial).
     fn header_horizon(&self, is_trial: bool) -> HeaderHorizon {
         let height = self.chain.height();
         let max = self.config.chain.max_side_headers;
@@ -416,13 +419,14 @@ impl<T: Transaction> Protocol<T> {
         HeaderHorizon { asked, kept: asked + self.header_batch() as u64 }
     }
 
-    /// Whether a peer may have nothing but headers, while another one brings blocks: it is asked seldom then, and little
-    /// is kept of what it shows. Headers are cheap where a chain begins, and those who have none but them are many.
+    /// Whether a peer is throttled: it has not delivered a block, while another peer delivers blocks. Headers
+    /// of a throttled peer are requested rarely, and few of them are kept, because headers at the beginning
+    /// of a chain are cheap to make, and peers that have only headers may be numerous.
     fn is_on_trial(&self, id: PeerId, now: Now) -> bool {
         self.peers.get(&id).is_some_and(|peer| !peer.is_proven()) && self.is_served(now)
     }
 
-    /// Whether some peer brings blocks.
+    /// Whether any peer is delivering blocks.
     fn is_served(&self, now: Now) -> bool {
         self.peers.values().any(|peer| {
             let is_at_it = peer.useful_at.is_some_and(|at| now.elapsed < at + limits::REQUEST_TIMEOUT);
@@ -430,17 +434,18 @@ impl<T: Transaction> Protocol<T> {
         })
     }
 
-    /// Headers to ask for at once. With those of the window they leave room for other branches.
+    /// Returns the number of headers in one request. This number plus the header window leaves room for other
+    /// branches.
     fn header_batch(&self) -> usize {
         limits::MAX_HEADERS.min(self.config.chain.max_side_headers / 4).max(1)
     }
 }
 
-/// How far ahead headers may be, as heights.
+/// The limits on headers ahead of the tip, as heights.
 #[derive(Clone, Copy, Debug)]
 struct HeaderHorizon {
-    /// More are asked for while the last ones are not above this.
+    /// More headers are requested while the last header is not above this height.
     asked: u64,
-    /// What is above this is not kept.
+    /// Headers above this height are not kept.
     kept: u64,
 }
