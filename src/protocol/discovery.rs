@@ -1,6 +1,7 @@
-//! How peers are found: a peer that we chose is asked for addresses, a few of those that are known are dialled, and
-//! what was reached is told to others. What a peer tells is a rumour: it costs a place in a small part of the book
-//! and a dial now and then, and is told to nobody before it has proven true.
+//! Peer discovery: requests addresses from a peer that this node chose, dials a few of the known addresses,
+//! and advertises the addresses that it has reached. An address from a peer is unverified: it occupies a slot
+//! in a small part of the address book and costs an occasional dial, and is advertised to no peer before a
+//! dial has verified it.
 
 mod book;
 mod rows;
@@ -33,41 +34,43 @@ pub(super) struct Discovery {
     rng: Rng,
     /// Addresses at which this node found itself.
     own: VecDeque<PeerAddr>,
-    /// When to see whether another address is to be dialled.
+    /// When to check whether to dial another address.
     dial_due: Option<Duration>,
-    /// No other address is dialled before.
+    /// No other address from discovery is dialled before this time.
     quiet_until: Duration,
-    /// When one of the peers that we chose is asked again.
+    /// When to request addresses again from one of the peers that this node chose.
     ask_due: Option<Duration>,
 }
 
-/// What was said of addresses on one connection.
+/// The exchange of addresses on one connection.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Exchange {
-    /// Where others reach the peer: at the host that it comes from, and at the port that it says.
+    /// Where other nodes can reach the peer: the address in its `Hello`, if that has the host from which the
+    /// peer is connected.
     listens: Option<PeerAddr>,
-    /// When it was last asked.
+    /// When addresses were last requested from the peer.
     asked: Option<Duration>,
-    /// Whether its answer is still to come.
+    /// Whether the answer to that request is outstanding.
     is_awaited: bool,
-    /// When it was last answered.
+    /// When the last request of the peer was answered.
     answered: Option<Duration>,
 }
 
-/// An address that discovery knows.
+/// An address in the book of discovery.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct KnownAddress {
     /// The address.
     pub address: PeerAddr,
-    /// When a peer of this chain was last reached there, if that was ever.
+    /// When a peer of this chain was last reached at the address; `None` if never.
     pub reached: Option<Timestamp>,
-    /// Failures in a row since then.
+    /// Consecutive failures since then.
     pub failures: u32,
 }
 
 impl Discovery {
-    /// The secret that orders the book never leaves the node, and is another one than what messages show of the seed.
+    /// Derives the secret of the address book from the seed. The secret never leaves the node, and messages,
+    /// which reveal other values derived from the seed, do not reveal it.
     pub(super) fn new(seed: u64) -> Self {
         let derived =
             |purpose: &[u8]| Hash::digest_parts(&[b"hashloom discovery v1", purpose, &seed.to_be_bytes()]);
@@ -92,7 +95,8 @@ impl Discovery {
 }
 
 impl<T: Transaction> Protocol<T> {
-    /// The addresses that discovery knows, in the order of their texts: at most [`limits::MAX_ADDRESSES`].
+    /// Returns the addresses that discovery knows, in the order of their texts: at most
+    /// [`limits::MAX_ADDRESSES`].
     pub fn addresses(&self) -> Vec<KnownAddress> {
         let known = self.discovery.book.records().map(|(address, record)| KnownAddress {
             address: address.clone(),
@@ -102,8 +106,9 @@ impl<T: Transaction> Protocol<T> {
         known.collect()
     }
 
-    /// Forgets an address, whether a connection is kept to it, it was dialled, or a peer told it, and ends the connection
-    /// to it if there is one. Returns whether it was known. A peer may tell it again; a ban of its host keeps it out.
+    /// Forgets an address, whether it is kept, is being dialled, or came from a peer, and closes the
+    /// connection to it if there is one. Returns whether the address was known. A peer may advertise the
+    /// address again; a ban of its host prevents that.
     pub fn forget_address(&mut self, address: &PeerAddr, now: Now) -> bool {
         let reached_over = self.dialer.reached_over(address);
         let was_dialled = self.dialer.forget(address);
@@ -117,7 +122,8 @@ impl<T: Transaction> Protocol<T> {
         was_known
     }
 
-    /// Notes that a peer of this chain answered at an address that we dialled, and wants to be found.
+    /// Notes that a peer of this chain answered at an address that this node dialled, and wants to be
+    /// advertised.
     pub(super) fn note_reached(&mut self, address: &PeerAddr, now: Now) {
         if self.config.discovery && Scope::of(address) != Scope::Nowhere {
             self.discovery.book.reached(address, now.wall);
@@ -125,7 +131,7 @@ impl<T: Transaction> Protocol<T> {
         }
     }
 
-    /// Notes that this node found itself at an address, so as not to go there again.
+    /// Notes that this node found itself at an address, so that it does not dial the address again.
     pub(super) fn note_own(&mut self, address: &PeerAddr, now: Now) {
         if self.is_own(address) {
             return;
@@ -139,7 +145,8 @@ impl<T: Transaction> Protocol<T> {
         }
     }
 
-    /// Whether an address that was tried out leads to a peer that is connected already; it is given up then.
+    /// Whether an address came from discovery, and thus is another address of a peer that is already
+    /// connected. Removes the address from the dialler in that case.
     pub(super) fn is_alias(&mut self, address: &PeerAddr, now: Now) -> bool {
         let is_alias = self.dialer.give_up(address);
         if is_alias {
@@ -149,14 +156,14 @@ impl<T: Transaction> Protocol<T> {
         is_alias
     }
 
-    /// Asks a new peer for addresses if we dialled it, and takes note of its own if it dialled us.
+    /// Requests addresses from a new outbound peer, and learns the listen address of a new inbound peer.
     pub(super) fn meet(&mut self, id: PeerId, now: Now) {
         let Some(peer) = self.peers.get_mut(&id).filter(|_| self.config.discovery) else { return };
         if peer.direction == Direction::Outbound {
             self.ask_for_peers(id, now);
             return;
         }
-        // It may have taken the place of a connection that we opened.
+        // The connection may have replaced one that this node opened.
         self.discovery.ask_due.get_or_insert(now.elapsed + limits::ASK_PEERS_INTERVAL);
         let Some(listen) = peer.hello.as_ref().and_then(|hello| hello.listen.as_ref()) else { return };
         let replaced = || listen.with_host(&written_host(&peer.address)?);
@@ -198,7 +205,7 @@ impl<T: Transaction> Protocol<T> {
         Ok(())
     }
 
-    /// A dial came to nothing.
+    /// Handles a failed dial.
     pub(super) fn dial_failed(&mut self, address: PeerAddr, error: Arc<dyn Error + Send + Sync>, now: Now) {
         self.note_failed(&address, now);
         if self.dialer.give_up(&address) {
@@ -208,11 +215,11 @@ impl<T: Transaction> Protocol<T> {
         }
     }
 
-    /// A connection is gone. What was only tried out is not dialled again before its turn comes.
+    /// Handles the end of a connection. An address from discovery is not dialled again before its next turn.
     pub(super) fn released(&mut self, id: PeerId, peer: &Peer, reason: &CloseReason, lasted: bool, now: Now) {
         let was_tried_out = self.dialer.give_up_reached(id);
         if was_tried_out || peer.exchange.listens.is_some() {
-            // Not at once, so that what closes a connection on a timeout does not make the next one due.
+            // Delayed, so that the timeout which closes a connection does not make the next dial due at once.
             self.look_for_peers(now.elapsed + limits::DISCOVERED_DIAL_INTERVAL);
         }
         if peer.direction == Direction::Inbound {
@@ -233,25 +240,25 @@ impl<T: Transaction> Protocol<T> {
         }
     }
 
-    /// Gives up the addresses that are reached over a connection.
+    /// Removes the addresses that are reached over a connection.
     pub(super) fn forget_addresses(&mut self, id: PeerId) {
         for address in self.dialer.forget_reached(id) {
             self.discovery.book.remove(&address);
         }
     }
 
-    /// Gives up the addresses of a host.
+    /// Removes the addresses of a host.
     pub(super) fn forget_host(&mut self, host: &PeerHost) {
         self.discovery.book.remove_host(host);
     }
 
-    /// Asks and dials nobody any more.
+    /// Stops all requests and dials of discovery.
     pub(super) fn stop_discovery(&mut self) {
         self.config.discovery = false;
         (self.discovery.dial_due, self.discovery.ask_due) = (None, None);
     }
 
-    /// Does what is due: another address to dial, another peer to ask.
+    /// Performs what is due: dials another address, asks another peer.
     pub(super) fn discover(&mut self, now: Now) {
         if self.discovery.dial_due.take_if(|at| *at <= now.elapsed).is_some() {
             self.dial_another(now);
@@ -290,7 +297,8 @@ impl<T: Transaction> Protocol<T> {
             && !self.peers.values().any(is_reached)
     }
 
-    /// Asks one of the peers again that we wanted a connection to, whoever opened the one that there is.
+    /// Requests addresses again from one of the peers that this node wanted a connection to, no matter which
+    /// side opened it.
     fn ask_another(&mut self, now: Now) {
         let is_chosen = |id: PeerId, peer: &Peer| peer.is_ready() && self.dialer.reaches(id);
         let chosen = self.peers.iter().filter(|(id, peer)| is_chosen(**id, peer));
@@ -317,7 +325,8 @@ impl<T: Transaction> Protocol<T> {
         self.send(id, Message::GetPeers { limit: limits::MAX_PEERS_PER_MESSAGE as u32 });
     }
 
-    /// What a peer is told: where this node has reached others, and its callers.
+    /// Returns the addresses to advertise to a peer: those at which this node has reached peers, and those of
+    /// its inbound peers.
     fn addresses_for(&mut self, id: PeerId, limit: usize, now: Now) -> Vec<PeerAddr> {
         let Some(asker) = self.peers.get(&id).filter(|_| self.config.discovery) else { return Vec::new() };
         let reach = Scope::of(&asker.address);
@@ -339,7 +348,7 @@ impl<T: Transaction> Protocol<T> {
         told
     }
 
-    /// Takes an address into the book that a peer named.
+    /// Adds an address from a peer to the book, if it is useful.
     fn hear(&mut self, address: &PeerAddr, from: &PeerAddr, now: Now) {
         let is_of_use = Scope::of(address).may_pass(Scope::of(from))
             && !self.is_own(address)
@@ -350,7 +359,8 @@ impl<T: Transaction> Protocol<T> {
         }
     }
 
-    /// Notes that an address came to nothing. While nobody is connected, our own network may be at fault.
+    /// Notes a failed connection to an address. While no peer is connected, this node's own network may be at
+    /// fault, and the failure does not count.
     fn note_failed(&mut self, address: &PeerAddr, now: Now) {
         let counts = self.peers.values().any(Peer::is_ready);
         if self.discovery.book.failed(address, counts, now.elapsed) {

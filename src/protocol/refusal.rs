@@ -1,5 +1,5 @@
-//! What becomes of headers and blocks that the chain refuses: a peer that broke a rule is disconnected, and a branch with
-//! more work that a rule or a limit of this node keeps it from following is reported.
+//! Handles headers and blocks that the chain refuses: disconnects a peer that broke a consensus rule, and
+//! reports a branch with more work that this node cannot follow because of a rule or a limit.
 
 use serde::{Serialize, Serializer};
 
@@ -11,19 +11,19 @@ use crate::consensus::headers::work_of;
 use crate::consensus::{BlockError, Fault};
 use crate::primitives::{Hash, Header, Target, Transaction, Work};
 
-/// A branch with more work than the chain of this node, which refuses it for a reason that no honest peer can change:
-/// the branch leaves the chain too deep, or has no place.
+/// A branch with more work than this node's best chain that this node refuses for a reason that no honest
+/// peer can change: the branch leaves the best chain too deep, or exceeds the limits of side branches.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RefusedBranch {
     /// The [rule](BlockError::rule), by its stable name.
     pub rule: &'static str,
-    /// Why the branch is refused; in JSON, as a text.
+    /// Why the branch is refused; in JSON, as text.
     #[serde(serialize_with = "as_text")]
     pub error: BlockError,
-    /// The most work that a peer says, or shows by headers, that it has on such a branch.
+    /// The most work that a peer has on a refused branch, claimed in its `Hello` or proven by its headers.
     pub work: Work,
-    /// Peers that have one.
+    /// The number of peers with a refused branch.
     pub peers: usize,
 }
 
@@ -31,7 +31,7 @@ fn as_text<S: Serializer>(error: &BlockError, serializer: S) -> Result<S::Ok, S:
     serializer.collect_str(error)
 }
 
-/// What one peer has that was refused.
+/// A peer's refused branch.
 #[derive(Clone, Debug)]
 pub(super) struct Refused {
     error: BlockError,
@@ -39,7 +39,8 @@ pub(super) struct Refused {
 }
 
 impl<T: Transaction> Protocol<T> {
-    /// The branch with the most work that peers have and this node does not follow, if there is one.
+    /// Returns the branch with the most work among the peers' branches that this node refuses, if there is
+    /// one with more work than its own.
     pub fn refused_branch(&self) -> Option<RefusedBranch> {
         let ours = self.chain.work();
         let refused = self.peers.values().filter_map(|peer| peer.refused.as_ref());
@@ -48,7 +49,7 @@ impl<T: Transaction> Protocol<T> {
         Some(RefusedBranch { rule: error.rule(), error: error.clone(), work: *work, peers: heavier.count() })
     }
 
-    /// Tells the application when such a branch turns up and when there is none any more.
+    /// Notifies the application when a refused branch appears and when there is none any more.
     pub(super) fn watch_refusals(&mut self, now: Now) {
         let branch = self.refused_branch();
         match (self.refusals.update(branch.is_some(), now), branch) {
@@ -58,8 +59,9 @@ impl<T: Transaction> Protocol<T> {
         }
     }
 
-    /// Closes the connection for what no honest peer sends, and nothing else. What time or room can change is
-    /// asked for again. `shown` is the work of the branch that the peer showed.
+    /// Closes the connection for data that no honest peer sends, and for nothing else. Data that time or free
+    /// storage can make acceptable is requested again. `shown` is the work of the branch that the peer
+    /// proved.
     pub(super) fn blame(
         &mut self,
         id: PeerId,
@@ -86,7 +88,7 @@ impl<T: Transaction> Protocol<T> {
                 peer.wants_headers = true;
                 peer.paused = Some(now.elapsed + limits::FULL_PAUSE);
             }
-            // Asked for at once, it would be sent again and again.
+            // An immediate request would return the same blocks again and again.
             BlockError::SideBytesFull { .. } => peer.paused = Some(now.elapsed + limits::FULL_PAUSE),
             BlockError::Store(error) => self.read_failed(error),
             _ => {}
@@ -94,7 +96,7 @@ impl<T: Transaction> Protocol<T> {
         Ok(())
     }
 
-    /// Notes that the chain takes headers of the peer again, or with `blocks` also their bodies.
+    /// Notes that the chain accepts headers of the peer again, or with `blocks` also their bodies.
     pub(super) fn accepted_from(&mut self, id: PeerId, blocks: bool) {
         if let Some(peer) = self.peers.get_mut(&id) {
             peer.refused.take_if(|refused| {
@@ -104,7 +106,8 @@ impl<T: Transaction> Protocol<T> {
         }
     }
 
-    /// The work of a branch that ends with these headers, as far as their hashes prove it. Each is the parent of the next.
+    /// Returns the work of a branch that ends with these headers, as far as their hashes prove it. Each
+    /// header must be the parent of the next.
     pub(super) fn proven_work<'a>(
         &mut self,
         headers: impl IntoIterator<Item = (&'a Header, &'a Hash)>,
@@ -124,7 +127,8 @@ impl<T: Transaction> Protocol<T> {
     }
 }
 
-/// Whether a refusal comes from what this node has seen and keeps, so that a branch with more work may be good for others.
+/// Whether a refusal depends on the local history and limits of this node, so that other nodes may accept the
+/// branch.
 const fn is_of_this_node(error: &BlockError) -> bool {
     matches!(
         error,

@@ -1,21 +1,21 @@
-//! When the application is told of a condition that others can cause: once when it begins, once when it ends, and not
-//! again for a while.
+//! Limits how often the application is notified of a condition that peers can cause: when it begins, when it
+//! ends, and not again for a while.
 
 use core::time::Duration;
 
 use super::io::Now;
 use super::limits;
 
-/// What the application was told of a condition.
+/// The notifications about one condition.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Report {
-    /// Whether the last event said that it has begun.
+    /// Whether the last event reported that the condition has begun.
     is_open: bool,
-    /// Before this no further begin is told of.
+    /// No further beginning is reported before this time.
     quiet_until: Duration,
 }
 
-/// What is to be told now.
+/// The change to report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
     Begun,
@@ -23,7 +23,7 @@ pub(super) enum Change {
 }
 
 impl Report {
-    /// Notes whether the condition holds now.
+    /// Updates whether the condition holds. Returns the change to report, if any.
     pub(super) fn update(&mut self, holds: bool, now: Now) -> Option<Change> {
         if holds && !self.is_open && self.quiet_until <= now.elapsed {
             self.is_open = true;

@@ -1,6 +1,6 @@
-//! What a node keeps in its store beside the chain: the transactions that wait to be mined, the addresses at which
-//! peers were reached, what discovery knows, and bans. Written a moment after it changes, not at once, so a crash may
-//! cost the last moment.
+//! The data that a node stores besides the chain: pending transactions, the addresses at which peers were
+//! reached, the address book of discovery, and bans. Changes are written after a short delay and not at once,
+//! so a crash may lose the last moment.
 
 use core::ops::Bound;
 use core::time::Duration;
@@ -13,38 +13,38 @@ use crate::mempool::{RemovalReason, Source};
 use crate::primitives::{Hash, Timestamp, Transaction};
 use crate::store::{ALL_KEYS, Batch, Keys, Order, StoreError, Table, seal, unseal};
 
-/// What the store has, and when it is next brought up to date.
+/// What the store contains, and when it is written next.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Saved {
-    /// The transactions in the store, with their numbers: they come back in this order.
+    /// The stored transactions, with the numbers that give the order in which they are restored.
     transactions: BTreeMap<Hash, u64>,
-    /// More than the number of any transaction that was written.
+    /// The number for the next transaction, above all numbers written so far.
     next: u64,
-    /// The tip at which transactions were last written.
+    /// The tip when transactions were last written.
     tip: Option<Hash>,
-    /// What the store has of discovery and of bans.
+    /// The stored rows of discovery and of bans.
     pub(super) rows: Rows,
-    /// The addresses in the store that a connection is kept to.
+    /// The stored addresses that the node keeps a connection to.
     peers: BTreeSet<PeerAddr>,
-    /// The keys of such addresses that are damaged, to be deleted.
+    /// The keys of damaged rows among these addresses, to be deleted.
     damaged_peers: Vec<Vec<u8>>,
     due: Option<Duration>,
 }
 
-/// The key of the block up to which the chain had been followed when transactions were last written, by height and
-/// hash. No id, which has 32 bytes.
+/// The key of the row with the height and the hash of the tip when transactions were last written. Cannot
+/// equal an id, which has 32 bytes.
 const FOLLOWED_KEY: &[u8] = b"followed";
 
-/// The keys of the addresses that a connection is kept to: printable text.
+/// The range of keys of the kept addresses, which are printable text.
 const KEPT_KEYS: Keys<'static> = (Bound::Included(b"!"), Bound::Unbounded);
 
-/// At most so many blocks are looked through for transactions that were mined after they were last written.
+/// Maximum blocks that are searched for transactions that were mined after they were last written.
 const MAX_BLOCKS_LOOKED_THROUGH: u64 = 10_000;
 
-/// How far what was mined since begins below a block that has left the best chain.
+/// If the recorded tip is no longer on the best chain, the search starts this many blocks below it.
 const MAX_REORG_LOOKED_THROUGH: u64 = 100;
 
-/// At most so many canonical bytes of blocks are read only for the ids of what was mined last.
+/// Maximum canonical bytes of blocks that are read only to collect the ids of recently mined transactions.
 const MAX_BYTES_LOOKED_THROUGH: usize = 64 << 20;
 
 impl Saved {
@@ -54,11 +54,11 @@ impl Saved {
 }
 
 impl<T: Transaction> Protocol<T> {
-    /// The addresses at which peers were reached, from the store.
+    /// Returns the stored addresses at which peers were reached.
     ///
     /// # Errors
     ///
-    /// [`StoreError`], where the store fails.
+    /// [`StoreError`], if the store fails.
     pub fn remembered_peers(&mut self) -> Result<Vec<PeerAddr>, StoreError> {
         let entries =
             self.chain.store().scan(Table::Peers, KEPT_KEYS, Order::Ascending, limits::MAX_OUTBOUND)?;
@@ -74,7 +74,7 @@ impl<T: Transaction> Protocol<T> {
         Ok(peers)
     }
 
-    /// Sees to it that what the store has from an earlier run and is of no use any more is deleted.
+    /// Schedules a write if the store has rows of an earlier run that are obsolete, to delete them.
     pub(super) fn plan_to_drop_stale(&mut self) {
         let is_pending = |id: &Hash| self.mempool.contains(id);
         let rows = self.peer_rows();
@@ -85,7 +85,7 @@ impl<T: Transaction> Protocol<T> {
         }
     }
 
-    /// Sees to it that what has changed is written soon.
+    /// Schedules a write of the latest changes.
     pub(super) fn plan_to_save(&mut self, now: Now) {
         self.saved.due.get_or_insert(now.elapsed + limits::SAVE_INTERVAL);
     }
@@ -103,7 +103,7 @@ impl<T: Transaction> Protocol<T> {
         }
     }
 
-    /// Writes all that is still to be written, for a clean stop. What fails is lost, as in a crash.
+    /// Writes all unsaved data for a clean shutdown. Data that cannot be written is lost, as in a crash.
     pub(super) fn save_at_last(&mut self) {
         if let Err(error) = self.save().and_then(|()| self.chain.checkpoint()) {
             self.read_failed(error);
@@ -120,12 +120,13 @@ impl<T: Transaction> Protocol<T> {
         let mut saved = BTreeMap::new();
         let mut last = None;
         for (id, transaction) in self.mempool.iter() {
-            // What came back from a lost branch stands before what was written earlier, which then follows anew.
+            // A transaction that a reorganisation returned may precede ones that were written earlier; those
+            // get new numbers.
             let number = self.saved.transactions.get(id).copied().filter(|number| Some(*number) > last);
             let number = number.unwrap_or(next);
             last = Some(number);
             if number == next {
-                // One without a form in postcard would not be mined either; it is not kept.
+                // A transaction without a postcard encoding could not be mined either, and is not stored.
                 let Ok(bytes) = postcard::to_extend(transaction, next.to_be_bytes().to_vec()) else {
                     continue;
                 };
@@ -164,17 +165,17 @@ impl<T: Transaction> Protocol<T> {
         Ok(())
     }
 
-    /// The addresses at which a peer that has introduced itself was dialled.
+    /// Returns the kept addresses of the outbound peers that have completed the handshake.
     fn reached_peers(&self) -> impl Iterator<Item = PeerAddr> {
         let ready = self.peers.values().filter(|peer| peer.is_ready());
         ready.filter(|peer| self.dialer.keeps(&peer.address)).map(|peer| peer.address.clone())
     }
 
-    /// Takes back the transactions of the last time, in their order, without those that were mined meanwhile or do
-    /// not apply any more. One that is damaged is dropped: whoever submitted it may submit it again. What is dropped is
-    /// said in an [`Event::TransactionsRemoved`](super::Event::TransactionsRemoved).
+    /// Restores the stored transactions in their order, without those that were mined meanwhile or do not
+    /// apply any more. Drops a damaged transaction, which can be submitted again. Reports dropped
+    /// transactions in an [`Event::TransactionsRemoved`](super::Event::TransactionsRemoved).
     pub(super) fn load_mempool(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        // As many as the mempool held when they were written; those that find no room now are deleted.
+        // As many as the mempool held when they were written; those above the present limits are deleted.
         let entries = self.chain.store().scan(Table::Mempool, ALL_KEYS, Order::Ascending, usize::MAX)?;
         let mut followed = None;
         let mut transactions = BTreeMap::new();
@@ -207,7 +208,7 @@ impl<T: Transaction> Protocol<T> {
             }
         }
         let tip = self.chain.height();
-        // Where that block has left the best chain, what was mined since begins below it.
+        // If that block has left the best chain, transactions may have been mined since a block below it.
         let since = match followed {
             Some((height, hash)) if self.chain.is_best(&hash)? => height + 1,
             Some((height, _)) => height.saturating_sub(MAX_REORG_LOOKED_THROUGH),
@@ -216,8 +217,8 @@ impl<T: Transaction> Protocol<T> {
         let since = since.max(tip.saturating_sub(MAX_BLOCKS_LOOKED_THROUGH));
         let since = if self.saved.transactions.is_empty() { tip + 1 } else { since };
         let mut mined = BTreeSet::new();
-        // The ids mined last, from the tip down: as many as a node that was not restarted remembers, or the two would
-        // differ in what they refuse.
+        // The most recently mined ids, from the tip down: as many as a node that was not restarted remembers,
+        // so that both refuse the same transactions.
         let mut remembered: Vec<Hash> = Vec::new();
         let (max_ids, mut bytes) = (self.config.mempool.max_mined_ids, 0);
         let lowest = tip.saturating_sub(MAX_BLOCKS_LOOKED_THROUGH).max(1);
@@ -226,7 +227,7 @@ impl<T: Transaction> Protocol<T> {
             if height < since && !is_remembered {
                 break;
             }
-            // One that cannot be read is found by those who need it.
+            // An unreadable block is reported when it is needed.
             let block = self.chain.block_at(height).ok().flatten();
             let Some(digest) = block.and_then(|block| block.digest().ok()) else { continue };
             if height >= since {
@@ -244,7 +245,7 @@ impl<T: Transaction> Protocol<T> {
             if mined.contains(&id) {
                 continue;
             }
-            // What does not apply any more is dropped, as it would have been in a running node.
+            // Transactions that do not apply any more are dropped, as in a running node.
             let restored = self.mempool.submit(transaction, Source::Store, &self.chain, now);
             removed.extend(self.mempool.take_lost());
             if let Err(error) = restored {

@@ -10,30 +10,30 @@ use super::{Protocol, limits};
 use crate::primitives::{Block, Hash, HashSet, Transaction};
 use crate::store::StoreError;
 
-/// The part of the answer to a `GetBlocks` that is not sent yet.
+/// The unsent part of the answer to a `GetBlocks`.
 ///
 /// An answer has up to 64 blocks, so [`Protocol::next_blocks`] reads it one message at a time.
 #[derive(Clone, Debug)]
 pub struct BlocksAnswer<T = String> {
-    /// Blocks to look up, in the order in which the peer asked for them.
+    /// Hashes of the blocks to look up, in the order of the request.
     hashes: VecDeque<Hash>,
     /// A block that did not fit into the last message, and its canonical size in bytes.
     next: Option<(Arc<Block<T>>, usize)>,
-    /// The height at which to look first: a peer that synchronises asks for consecutive blocks.
+    /// The height to look at first: a peer that synchronises requests consecutive blocks.
     next_height: Option<u64>,
-    /// Blocks that this node does not have, for the `NotFound` at the end.
+    /// Hashes of the blocks that this node does not have, for the `NotFound` at the end.
     missing: Vec<Hash>,
 }
 
 impl<T> BlocksAnswer<T> {
-    /// An answer that has each block once, even if its hash was sent several times.
+    /// Creates an answer that contains each block once, even if its hash was sent several times.
     pub(crate) fn new(hashes: &[Hash]) -> Self {
         let mut seen = HashSet::default();
         let hashes = hashes.iter().copied().filter(|hash| seen.insert(*hash)).collect();
         Self { hashes, next: None, next_height: None, missing: Vec::new() }
     }
 
-    /// The number of blocks that are not answered yet.
+    /// Returns the number of blocks that are not answered yet.
     pub fn len(&self) -> usize {
         self.hashes.len() + self.missing.len() + usize::from(self.next.is_some())
     }
@@ -49,7 +49,8 @@ impl<T: Transaction> Protocol<T> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(limits::MAX_HEADERS);
         match self.chain.headers_after(locator, limit) {
             Ok(headers) => self.send(id, Message::Headers(headers)),
-            // An empty answer would claim that there are no headers. The peer asks another node after its timeout.
+            // An empty answer would claim that there are no headers. After its timeout, the peer asks another
+            // node.
             Err(error) => self.read_failed(error),
         }
     }
@@ -59,8 +60,8 @@ impl<T: Transaction> Protocol<T> {
         if answer.is_empty() {
             return;
         }
-        // The peer knows these blocks, so they are not announced to it. Only the tip is ever announced, and only a side
-        // block may still become the tip.
+        // The peer knows these blocks, so they need not be announced to it. Only tips are announced, so only
+        // the tip and blocks on side branches, which may become the tip, are remembered.
         let may_be_announced =
             |hash: &Hash| self.chain.tip().hash() == hash || self.chain.side_height(hash).is_some();
         let known: Vec<Hash> = answer.hashes.iter().copied().filter(may_be_announced).collect();
@@ -68,7 +69,7 @@ impl<T: Transaction> Protocol<T> {
         self.outputs.push_back(Output::SendBlocks { peer: id, answer });
     }
 
-    /// All outputs, with every [`Output::SendBlocks`] replaced by its messages.
+    /// Returns all outputs, with every [`Output::SendBlocks`] replaced by its messages.
     #[cfg(any(test, feature = "test-utils"))]
     pub(crate) fn drain_outputs(&mut self) -> Vec<Output<T>> {
         let mut outputs = Vec::new();
@@ -88,12 +89,12 @@ impl<T: Transaction> Protocol<T> {
         outputs
     }
 
-    /// The next message of an answer to `GetBlocks`; `None` if the answer is complete. Reads about
-    /// [`MAX_BLOCKS_BYTES`](limits::MAX_BLOCKS_BYTES) bytes from the store, so call it after the previous message was
-    /// written to the peer.
+    /// Returns the next message of an answer to `GetBlocks`; `None` if the answer is complete. Reads about
+    /// [`MAX_BLOCKS_BYTES`](limits::MAX_BLOCKS_BYTES) bytes from the store, so the driver should call it only
+    /// after the previous message was written to the peer.
     ///
-    /// A block that cannot be read counts as missing, and `failed` is called with the error, which is for
-    /// [`read_failed`](Self::read_failed).
+    /// A block that cannot be read counts as missing. `failed` is called with the error, which the driver
+    /// must pass to [`read_failed`](Self::read_failed).
     pub fn next_blocks(
         &self,
         answer: &mut BlocksAnswer<T>,
@@ -119,7 +120,7 @@ impl<T: Transaction> Protocol<T> {
         (!hashes.is_empty()).then_some(Message::NotFound { hashes })
     }
 
-    /// The next block of an answer and its canonical size in bytes.
+    /// Returns the next block of an answer and its canonical size in bytes.
     fn next_block(
         &self,
         answer: &mut BlocksAnswer<T>,

@@ -1,9 +1,10 @@
-//! The addresses that a node knows beside those that it is to keep a connection to, in the manner of Bitcoin's
-//! address manager with the countermeasures of Heilman et al., "Eclipse Attacks on Bitcoin's Peer-to-Peer Network"
-//! (2015), but small. What was only heard of is *new*; where a peer of this chain has answered, an address is *tried*.
-//! Both are kept in buckets that a secret chooses: by the source and the address for the new, by the address alone
-//! for the tried. So whoever tells thousands of addresses fills a few buckets, does not know which, and gets none
-//! out that works. Knows no peers, and draws from the generator that it is given.
+//! The address book of discovery, modelled on Bitcoin's address manager with the countermeasures of Heilman
+//! et al., "Eclipse Attacks on Bitcoin's Peer-to-Peer Network" (2015), but smaller. An address that was only
+//! advertised is *new*; an address at which a peer of this chain has answered is *tried*. Both kinds are
+//! stored in buckets that are selected with a secret: by source and address for the new, by address alone for
+//! the tried. A peer that advertises thousands of addresses therefore fills only a few buckets, cannot
+//! predict which ones, and evicts no address that works. The book knows no peers, and takes its randomness
+//! from the caller's generator.
 
 use core::cmp::Reverse;
 use core::time::Duration;
@@ -27,22 +28,22 @@ pub(super) struct AddressBook {
 struct Entry {
     bucket: Bucket,
     record: Record,
-    /// Dials in a row that came to nothing since the node was started.
+    /// Consecutive failed dials since the node was started.
     attempts: u32,
-    /// When it may be dialled again.
+    /// When the address may be dialled again.
     not_before: Duration,
 }
 
-/// What is kept of an address over a restart.
+/// What is stored of an address across restarts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Record {
-    /// The group of whoever told it first.
+    /// The group of the source that advertised the address first.
     source: Box<str>,
-    /// When it was heard of, to the day.
+    /// When the address was last advertised, to the day.
     heard: Timestamp,
-    /// When a peer of this chain was last reached there.
+    /// When a peer of this chain was last reached at the address.
     pub(super) reached: Option<Timestamp>,
-    /// Failures in a row since then.
+    /// Consecutive failures since then.
     pub(super) failures: u32,
 }
 
@@ -52,7 +53,7 @@ enum Bucket {
     Tried(u64),
 }
 
-/// How much younger news of an address has to be to be noted.
+/// The minimum time between two updates of when an address was advertised.
 const HEARD_RESOLUTION: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl AddressBook {
@@ -60,7 +61,7 @@ impl AddressBook {
         Self { secret, entries: BTreeMap::new(), buckets: BTreeMap::new() }
     }
 
-    /// The addresses, with what is known of them.
+    /// Returns the addresses with their records.
     pub(super) fn records(&self) -> impl Iterator<Item = (&PeerAddr, &Record)> {
         self.entries.iter().map(|(address, entry)| (address, &entry.record))
     }
@@ -69,8 +70,8 @@ impl AddressBook {
         self.entries.get(address).is_some_and(|entry| matches!(entry.bucket, Bucket::Tried(_)))
     }
 
-    /// Notes an address that somebody told. Returns whether something changed: a full bucket takes it in only for one
-    /// that failed or grew old.
+    /// Adds or updates an advertised address. Returns whether the book has changed: a full bucket accepts the
+    /// address only if it can evict one that failed or is too old.
     pub(super) fn hear(&mut self, address: &PeerAddr, source: &PeerHost, now: Timestamp) -> bool {
         if let Some(Entry { record, .. }) = self.entries.get_mut(address) {
             let is_news = record.heard.saturating_add(HEARD_RESOLUTION) <= now;
@@ -83,7 +84,7 @@ impl AddressBook {
         self.insert_new(address, record, now)
     }
 
-    /// Takes in what an earlier run has kept. Those that were reached should come first.
+    /// Restores an address from an earlier run. The caller should restore addresses that were reached first.
     pub(super) fn restore(&mut self, address: &PeerAddr, record: Record, now: Timestamp) {
         if self.entries.contains_key(address) {
             return;
@@ -96,8 +97,8 @@ impl AddressBook {
         }
     }
 
-    /// Notes that a peer of this chain answered there. It is tried from now on, unless its bucket is full of others
-    /// that work.
+    /// Notes that a peer of this chain answered at the address. The address becomes tried, unless its bucket
+    /// is full of other addresses that work.
     pub(super) fn reached(&mut self, address: &PeerAddr, now: Timestamp) {
         let before = self.entries.get(address).map(|entry| &entry.record);
         let source = before.map_or_else(|| group(&PeerHost::from(address)), |record| record.source.clone());
@@ -118,9 +119,9 @@ impl AddressBook {
         self.place(address, bucket, record);
     }
 
-    /// Notes that nobody answered there, or not for long. It waits for its next turn, longer each time. Where the
-    /// failure `counts`, it is forgotten after a few; it does not where our own network may be at fault. Returns
-    /// whether it was known.
+    /// Notes that no peer answered at the address, or not for long. The wait before the next dial grows with
+    /// each failure. A few failures that `counts` remove the address; the caller does not count them while
+    /// the node's own network may be at fault. Returns whether the address was known.
     pub(super) fn failed(&mut self, address: &PeerAddr, counts: bool, now: Duration) -> bool {
         let Some(entry) = self.entries.get_mut(address) else { return false };
         let wait = limits::MIN_DISCOVERED_BACKOFF.saturating_mul(1 << entry.attempts.min(16));
@@ -139,27 +140,27 @@ impl AddressBook {
         true
     }
 
-    /// Leaves an address alone for a while that is no worse for it.
+    /// Postpones the next dial of an address without counting a failure.
     pub(super) fn postpone(&mut self, address: &PeerAddr, until: Duration) {
         if let Some(entry) = self.entries.get_mut(address) {
             entry.not_before = until;
         }
     }
 
-    /// Forgets an address. Returns whether it was known.
+    /// Removes an address. Returns whether it was known.
     pub(super) fn remove(&mut self, address: &PeerAddr) -> bool {
         self.take(address).is_some()
     }
 
-    /// Forgets every address of a host. Returns whether there was one.
+    /// Removes every address of a host. Returns whether there was one.
     pub(super) fn remove_host(&mut self, host: &PeerHost) -> bool {
         let of_host = self.entries.keys().filter(|address| PeerHost::from(*address) == *host);
         let of_host: Vec<PeerAddr> = of_host.cloned().collect();
         of_host.iter().fold(false, |known, address| self.remove(address) | known)
     }
 
-    /// The next address to dial among those that may be: one that is tried as often as one that is new, from any
-    /// bucket with the same chance, however full it is, and from the groups that are `preferred` if there is one.
+    /// Chooses the next address to dial among those that `may_be` admits. Tried and new addresses have equal
+    /// chances, and so has each bucket, however full it is. Addresses in `preferred` groups take precedence.
     pub(super) fn choose(
         &self,
         rng: &mut Rng,
@@ -186,14 +187,15 @@ impl AddressBook {
         rng.choice(bucket).map(|address| (*address).clone())
     }
 
-    /// When the next address that may be dialled has waited long enough.
+    /// Returns when the next address that `may_be` admits may be dialled.
     pub(super) fn next_turn(&self, may_be: impl Fn(&PeerAddr) -> bool) -> Option<Duration> {
         let such = self.entries.iter().filter(|(address, _)| may_be(address));
         such.map(|(_, entry)| entry.not_before).min()
     }
 
-    /// What can be told to others: where a peer was reached, and nothing has failed since. What was only heard of
-    /// stays here, so no rumour travels further than one hop.
+    /// Returns the addresses to advertise: those at which a peer was reached, without a failure since.
+    /// Addresses that were only advertised to this node are not passed on, so an unverified address travels
+    /// at most one hop.
     pub(super) fn worth_telling(&self, now: Timestamp) -> impl Iterator<Item = &PeerAddr> {
         let works = move |record: &Record| record.reached.is_some() && !record.is_weak(now);
         self.records().filter(move |(_, record)| works(record)).map(|(address, _)| address)
@@ -227,8 +229,8 @@ impl AddressBook {
         self.buckets.get(&bucket).is_none_or(|bucket| bucket.len() < limits::BUCKET_SIZE)
     }
 
-    /// Of the addresses in a bucket that give way to others the one that failed most often, and then that which was
-    /// heard of first.
+    /// Returns the address in a bucket to evict first: among those that may be evicted the one with the most
+    /// failures, and of those the one that has not been reached or advertised for longest.
     fn weakest(&self, bucket: Bucket, now: Timestamp) -> Option<PeerAddr> {
         let entries = self.buckets.get(&bucket).into_iter().flatten();
         let entries = entries.filter_map(|address| Some((address, &self.entries.get(address)?.record)));
@@ -249,7 +251,8 @@ impl AddressBook {
         Bucket::Tried(self.number(&["tried", &group, &place.to_string()]) % limits::TRIED_BUCKETS)
     }
 
-    /// A number that nobody can predict who does not know the secret. The texts hold no zero byte.
+    /// Returns a number that cannot be predicted without the secret. Zero bytes separate the texts, which
+    /// contain none.
     fn number(&self, texts: &[&str]) -> u64 {
         let mut parts: Vec<&[u8]> = vec![self.secret.as_bytes()];
         for text in texts {
@@ -259,7 +262,7 @@ impl AddressBook {
     }
 }
 
-/// The first eight bytes of a hash.
+/// Returns the first eight bytes of a hash as a number.
 pub(super) fn leading_number(hash: &Hash) -> u64 {
     hash.as_bytes().iter().take(8).fold(0, |number, byte| (number << 8) | u64::from(*byte))
 }
@@ -269,7 +272,7 @@ impl Record {
         self.reached.map_or(self.heard, |reached| reached.max(self.heard))
     }
 
-    /// Whether it gives way to another one.
+    /// Whether the address may be evicted for another one.
     fn is_weak(&self, now: Timestamp) -> bool {
         self.failures > 0 || self.last_heard().saturating_add(limits::MAX_ADDRESS_AGE) < now
     }

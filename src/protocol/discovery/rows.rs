@@ -1,5 +1,5 @@
-//! What the store has of peers beside the addresses that are kept: the address book, and the bans with the time of
-//! day at which they end. One row for each, so that a change costs what it changes.
+//! The rows that the store has of peers besides the kept addresses: the address book, and bans with the wall
+//! clock time at which they end. Each has its own row, so the cost of a write is proportional to the changes.
 
 use core::ops::Bound;
 use std::collections::BTreeMap;
@@ -9,18 +9,19 @@ use crate::primitives::{Timestamp, Transaction};
 use crate::protocol::{PeerHost, Protocol, limits};
 use crate::store::{Batch, Order, StoreError, Table, seal, unseal};
 
-/// The rows as the store has them, without their checksums.
+/// The rows in the store, without their checksums.
 pub(in crate::protocol) type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 
-/// What the key of an address in the book begins with; then comes its text. The key of an address that a connection
-/// is kept to is its text alone, which begins with neither.
+/// The first byte of the key of an address in the book; the text of the address follows. The key of a kept
+/// address is only its text, which is printable and cannot start with this byte or with [`BAN`].
 const ADDRESS: u8 = 1;
 
-/// What the key of a ban begins with; then comes the host.
+/// The first byte of the key of a ban; the host follows.
 const BAN: u8 = 2;
 
 impl<T: Transaction> Protocol<T> {
-    /// Takes in what an earlier run has kept. A damaged row is dropped: nothing depends on it.
+    /// Restores the bans and the address book of an earlier run. Damaged rows are dropped, because nothing
+    /// depends on them.
     pub(in crate::protocol) fn load_peers(&mut self, now: Timestamp) -> Result<(), StoreError> {
         for (host, value) in self.load_rows(BAN, limits::MAX_BANS)? {
             if let Ok(until) = <[u8; 8]>::try_from(value.as_slice()) {
@@ -47,7 +48,7 @@ impl<T: Transaction> Protocol<T> {
         Ok(())
     }
 
-    /// The rows as they should be.
+    /// Returns the rows that the store should have.
     pub(in crate::protocol) fn peer_rows(&self) -> Rows {
         let bans = self
             .reputation
@@ -59,8 +60,8 @@ impl<T: Transaction> Protocol<T> {
         bans.chain(known).collect()
     }
 
-    /// The texts and the contents of the rows of a kind that can be read. All of them, also those that cannot, are
-    /// in the store from here on, so that what is not taken up is deleted.
+    /// Returns the texts and the contents of the readable rows of a kind. Registers all rows of the kind as
+    /// stored, also unreadable ones, so that those that are not restored are deleted.
     fn load_rows(&mut self, kind: u8, limit: usize) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
         let (from, to) = ([kind], [kind + 1]);
         let keys = (Bound::Included(&from[..]), Bound::Excluded(&to[..]));
@@ -77,7 +78,7 @@ impl<T: Transaction> Protocol<T> {
     }
 }
 
-/// Has the batch make the rows in the store what they should be.
+/// Adds the writes and deletes to the batch that turn the rows `before` into the rows `after`.
 pub(in crate::protocol) fn update(before: &Rows, after: &Rows, batch: &mut Batch) {
     for (key, value) in after.iter().filter(|(key, value)| before.get(*key) != Some(value)) {
         batch.put(Table::Peers, key.as_slice(), seal(Table::Peers, key, value.clone()));

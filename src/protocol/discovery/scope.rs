@@ -1,15 +1,15 @@
-//! How far an address reaches, and which addresses one party is likely to own together. Judged by the text alone:
-//! names are not looked up. What a name leads to is judged by [`Reach`] when it is dialled.
+//! From where an address is reachable, and which addresses probably have one owner. Judged by the text alone,
+//! without resolving names. [`Reach`] judges what a name resolves to when it is dialled.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::protocol::host::Host;
 use crate::protocol::{PeerAddr, PeerHost};
 
-/// From where an address can be reached, narrowest first.
+/// From where an address is reachable, narrowest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Scope {
-    /// From nowhere, or not by what the text says alone.
+    /// From nowhere, or the text alone does not tell.
     Nowhere,
     /// From the same machine.
     Machine,
@@ -20,7 +20,7 @@ pub(super) enum Scope {
 }
 
 impl Scope {
-    /// Of a place to connect to, or of where a connection came from.
+    /// Returns the scope of an address to dial, or of the remote address of a connection.
     pub(super) fn of(address: &PeerAddr) -> Self {
         match address.authority() {
             Err(_) => Self::Nowhere,
@@ -28,7 +28,7 @@ impl Scope {
             Ok(authority) => match authority.host {
                 Host::Ip(ip) => Self::of_ip(ip),
                 Host::Name(name) => of_name(&name.to_ascii_lowercase()),
-                // Known to its transport alone: what a resolver makes of it says nothing.
+                // Only a transport without name resolution may use the text, so resolvers do not matter here.
                 Host::Numeric(_) => Self::Private,
             },
         }
@@ -41,8 +41,9 @@ impl Scope {
         }
     }
 
-    /// Whether an address is passed on to a peer there, or believed from it. Neither to whom it would lead elsewhere:
-    /// whoever is far away knows nothing of this machine, or of this network, that anybody should believe.
+    /// Whether an address of this scope may be advertised to, or accepted from, a peer in the scope `peer`. A
+    /// peer outside of this machine or this network would connect to something else at a local address, and
+    /// knows nothing credible about local addresses here.
     pub(super) fn may_pass(self, peer: Self) -> bool {
         match self {
             Self::Nowhere => false,
@@ -53,40 +54,42 @@ impl Scope {
     }
 }
 
-/// Which network addresses a dial may lead to: what a name resolves to is known only at that moment.
+/// Which network addresses a dial may connect to, because the addresses of a name are known only when it is
+/// dialled.
 ///
-/// A transport that resolves names connects to no address that [`permits`](Self::permits) refuses.
+/// A transport that resolves names must connect to no address that [`permits`](Self::permits) refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reach(Scope);
 
 impl Reach {
-    /// Every address, for places that the owner of the node has named.
+    /// Every address, for addresses that the operator of the node has configured.
     pub const ANY: Self = Self(Scope::Nowhere);
 
-    /// For a place that a peer has named: none nearer to this machine than its text says, so that no name of a public
-    /// host leads to this machine or into its private network.
+    /// Returns the reach for an address from a peer: no network address closer to this machine than the scope
+    /// of its text, so that a public name cannot resolve to this machine or into its private network.
     pub(crate) fn of_rumour(address: &PeerAddr) -> Self {
         Self(Scope::of(address).max(Scope::Machine))
     }
 
-    /// Whether the dial may connect to this address.
+    /// Whether the dial may connect to this network address.
     pub fn permits(self, ip: IpAddr) -> bool {
         Scope::of_ip(ip) >= self.0
     }
 }
 
-/// Whether it is in this network or on this machine, as far as its text shows.
+/// Whether an address is on this machine or in its network, judged by its text.
 pub(in crate::protocol) fn is_nearby(address: &PeerAddr) -> bool {
     Scope::of(address) < Scope::Public
 }
 
-/// Whether it stands for every address of a machine, so that one has to know which machine.
+/// Whether an address is the unspecified one, which stands for every address of a machine, so that another
+/// source has to tell the host.
 pub(super) fn is_unspecified(address: &PeerAddr) -> bool {
     matches!(address.authority(), Ok(authority) if matches!(authority.host, Host::Ip(ip) if ip.is_unspecified()))
 }
 
-/// The host as it is best written in an address: an IPv4 address as such, also where it came over IPv6. `None` where
-/// the address names no host.
+/// Returns the host as to be written in an address: an IPv4-mapped IPv6 address as IPv4. `None` if the
+/// address has no valid host.
 pub(super) fn written_host(address: &PeerAddr) -> Option<String> {
     let authority = address.authority().ok()?;
     Some(match authority.host {
@@ -96,7 +99,8 @@ pub(super) fn written_host(address: &PeerAddr) -> Option<String> {
     })
 }
 
-/// What is likely to be in one hand: an IPv4 /16, an IPv6 /32, the last two labels of a name.
+/// Returns the group of addresses that probably have one owner: an IPv4 /16, an IPv6 /32, the last two labels
+/// of a name.
 pub(super) fn group(host: &PeerHost) -> Box<str> {
     let host = host.as_str();
     let bare = host.strip_suffix("/64").unwrap_or(host);
@@ -119,9 +123,10 @@ pub(super) fn group(host: &PeerHost) -> Box<str> {
 const fn of_v4(ip: Ipv4Addr) -> Scope {
     match ip.octets() {
         [127, ..] => Scope::Machine,
-        // "This network", addresses given without a server, multicast and what is reserved above it.
+        // "This network", link-local addresses, multicast and the reserved range above it.
         [0 | 224.., ..] | [169, 254, ..] => Scope::Nowhere,
-        // RFC 1918, the shared space of RFC 6598, protocol assignments of RFC 6890, and benchmarks of RFC 2544.
+        // RFC 1918, the shared space of RFC 6598, protocol assignments of RFC 6890, and benchmarks of RFC
+        // 2544.
         [10, ..]
         | [172, 16..32, ..]
         | [192, 168, ..]
@@ -137,10 +142,10 @@ const fn of_v6(ip: Ipv6Addr) -> Scope {
         return Scope::Machine;
     }
     match ip.segments() {
-        // NAT64 (RFC 6052) and 6to4 (RFC 3056) lead to the IPv4 address within.
+        // NAT64 (RFC 6052) and 6to4 (RFC 3056) addresses lead to the IPv4 address that they embed.
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => of_v4(embedded(high, low)),
-        // Unspecified and IPv4-compatible, NAT64 of a local network (RFC 8215), Teredo (RFC 4380), link-local, which
-        // names no link, and multicast.
+        // Unspecified and IPv4-compatible, NAT64 of a local network (RFC 8215), Teredo (RFC 4380),
+        // link-local, which is incomplete without an interface, and multicast.
         [0 | 0xfe80..0xfec0 | 0xff00.., ..] | [0x64, 0xff9b, ..] | [0x2001, 0, ..] => Scope::Nowhere,
         // RFC 4193, and site-local addresses, which RFC 3879 deprecates.
         [0xfc00..0xfe00 | 0xfec0..0xff00, ..] => Scope::Private,
@@ -152,7 +157,7 @@ const fn embedded(high: u16, low: u16) -> Ipv4Addr {
     Ipv4Addr::from_bits((high as u32) << 16 | low as u32)
 }
 
-/// A name without a dot, or under a domain that is nobody's, means something on its own network only.
+/// A name without a dot, or under a domain reserved for local use, has a meaning only in its own network.
 fn of_name(name: &str) -> Scope {
     let is_under = |domain: &str| name.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
     if name == "localhost" || is_under("localhost") {
