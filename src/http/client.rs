@@ -28,7 +28,7 @@ impl Client {
         Self { connection: None }
     }
 
-    /// Whether the connection has ended, so that nobody would read an answer.
+    /// Whether the connection has ended, so that the answer would not be read.
     pub(super) fn is_gone(&self) -> bool {
         self.connection.as_ref().is_some_and(|connection| connection.has_changed().is_err())
     }

@@ -178,6 +178,7 @@ impl<T: Transaction> NodeBuilder<T> {
     pub async fn start(self) -> Result<NodeHandle<T>, StartError> {
         let clock = Clock::new(self.wall_clock);
         let (incoming, inputs) = mpsc::channel(MAX_INCOMING);
+        // A bad address is refused before anything is opened.
         for address in &self.peers {
             self.transport.as_ref().ok_or(StartError::NoTransport)?.check_address(address)?;
         }

@@ -231,7 +231,9 @@ impl<T: Transaction> Driver<T> {
         // Releases the port.
         self.accepting.shutdown().await;
         self.errands.shutdown().await;
+        // Queues the goodbyes and updates the store.
         self.on_disk(|driver| driver.with_protocol(Protocol::shutdown));
+        // A connection whose link is dropped writes what is queued and closes.
         self.links.clear();
         let goodbyes = async { while self.talks.join_next().await.is_some() {} };
         // A peer that does not read in time loses only the goodbye.

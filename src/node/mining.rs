@@ -264,6 +264,7 @@ impl<T: Transaction> Mining<T> {
             shared.set_mining(None);
             return Some(Found { block: Arc::new(block), request: self.job.take()?.request });
         }
+        // The search ended without a block, so the request is queued again.
         self.interrupt(shared);
         None
     }

@@ -49,7 +49,7 @@ impl<T: Transaction> Outgoing<T> {
     ///
     /// # Errors
     ///
-    /// Those of [`WireFormat::encode`].
+    /// The errors of [`WireFormat::encode`].
     #[cfg(feature = "websocket")]
     pub fn frame<F: WireFormat>(&self, format: &F) -> Result<Frame, WireError> {
         // The lock is held while encoding, so that other threads wait instead of encoding the message again.

@@ -13,8 +13,8 @@ use crate::primitives::Transaction;
 use crate::protocol::{Message, PeerAddr, Reach};
 
 /// A transport that can be cut off from its network and reconnected, to test how a node handles a partition.
-/// It wraps any transport and simulates nothing: connections really end, and the other side sees what it
-/// would see if the machine had died.
+/// A switch wraps any transport and simulates nothing: connections really end, and the other side sees what
+/// it would see if the machine had died.
 ///
 /// [`cut`](Self::cut) ends every open connection, makes dials fail with [`TransportError::Cut`], and drops
 /// incoming connections at once. The listener keeps its address. [`heal`](Self::heal) permits new

@@ -71,7 +71,8 @@ pub trait WireFormat: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Those of [`check_size`](Self::check_size), before any decoding, and those of [`decode`](Self::decode).
+    /// The errors of [`check_size`](Self::check_size), before any decoding, and those of
+    /// [`decode`](Self::decode).
     fn decode_message<T: Transaction>(&self, frame: &Frame) -> Result<Message<T>, WireError> {
         self.check_size(frame)?;
         self.decode(frame)

@@ -53,9 +53,11 @@ impl<T: Transaction> Search<T> {
         let tip = (chain.height(), *chain.tip().hash());
         let mut seen = match self.seen {
             Some(seen) => self.common(seen, protocol)?,
+            // A pending transaction is in no block of the best chain, so the search begins at the tip.
             None if mempool.contains(&self.id) => Some(tip),
             None => None,
         };
+        // The block is still in the best chain, so no later one needs to be searched.
         if self.found.is_some() && seen.is_some() {
             seen = Some(tip);
         }
