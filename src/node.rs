@@ -35,7 +35,7 @@ use clock::Clock;
 use mining::Running;
 
 /// What the driver and the handles share. A read holds the lock briefly and does not wait for network I/O:
-/// the driver holds the write lock only while the protocol processes one input.
+/// the driver holds the write lock only while the protocol processes one input, which may write to the store.
 #[derive(Debug)]
 struct Shared<T: Transaction> {
     protocol: RwLock<Protocol<T>>,

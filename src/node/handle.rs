@@ -28,8 +28,9 @@ use crate::store::StoreError;
 /// A running node. Cheap to clone; the node stops when [`shutdown`](Self::shutdown) is called or the last
 /// handle is dropped.
 ///
-/// Reads take a short lock and do not wait for the network, for mining or for other calls. The `*_blocking`
-/// variants are for threads outside the runtime; they panic in async code, where blocking is not allowed.
+/// Reads take a short lock. They do not wait for the network or for mining, but they may wait while the node
+/// applies a change, which includes writing it to the store. The `*_blocking` variants are for threads
+/// outside the runtime; they panic in async code, where blocking is not allowed.
 ///
 /// When the node has ended, its store is released, even if there are handles left. A handle still answers
 /// from memory: [`status`](Self::status), [`tip`](Self::tip), [`state`](Self::state) and the pending

@@ -57,8 +57,8 @@ pub enum MineError {
     /// No peer could receive the block: the transport cannot encode it in one of its frames.
     #[error("peers could not be told of such a block: {0}")]
     Unsendable(#[source] TransportError),
-    /// The clock is behind the chain. A block must have a later timestamp than the blocks before it, and
-    /// every node with this clock would refuse such a timestamp as too far in the future.
+    /// The clock is behind the chain. A block's timestamp must be later than the median of the 11 blocks
+    /// before it, and every node with this clock would refuse such a timestamp as too far in the future.
     #[error("the clock is behind the chain: by this clock a block can be mined in {}", Span(*.retry_in))]
     ClockBehind {
         /// How long until a block can be mined, unless the clock is set.
