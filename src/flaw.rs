@@ -1,8 +1,8 @@
-//! Bugs that such a program has had or could have, put back in one at a time by the tests of this crate, to see that
-//! the simulator catches each of them. Everywhere else `flaw!` is the constant `false`: neither the bugs nor a
-//! switch for them exist.
+//! Deliberate bugs that such a program has had or could have. The tests of this crate enable them one at a
+//! time and check that the simulator detects each. In all other builds `flaw!` is the constant `false`, so
+//! neither the bugs nor a switch for them exist.
 
-/// Whether a test wants this bug here.
+/// Whether a test has enabled this bug.
 #[cfg(not(all(test, feature = "test-utils")))]
 macro_rules! flaw {
     ($flaw:ident) => {
@@ -10,7 +10,7 @@ macro_rules! flaw {
     };
 }
 
-/// Whether a test wants this bug here.
+/// Whether a test has enabled this bug.
 #[cfg(all(test, feature = "test-utils"))]
 macro_rules! flaw {
     ($flaw:ident) => {
@@ -26,64 +26,65 @@ mod planted {
     use core::cell::Cell;
 
     thread_local! {
-        /// A simulation runs in the thread of its test, so that tests do not see each other's bugs.
+        /// Thread-local, because a simulation runs in the thread of its test, and tests must not affect each
+        /// other.
         static PLANTED: Cell<Option<Flaw>> = const { Cell::new(None) };
     }
 
-    /// A bug, named by what a node that has it does.
+    /// A bug, named by the behaviour of a node that has it.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(crate) enum Flaw {
-        /// Takes headers and blocks that cost no work.
+        /// Accepts headers and blocks without proof of work.
         TakesFreeBlocks,
-        /// Takes blocks from the far future.
+        /// Accepts blocks with timestamps in the far future.
         TakesAnyTime,
-        /// Remembers a block as bad whose header came with another block's transactions.
+        /// Marks a block as invalid if its header arrived with the transactions of another block.
         CondemnsByBody,
-        /// Follows the chain with the most blocks, not with the most work.
+        /// Follows the chain with the most blocks instead of the chain with the most work.
         FollowsLength,
-        /// Gives up its chain for another one with the same work.
+        /// Switches to a branch with equal work.
         FollowsTheLast,
-        /// Applies a branch to the state of the tip, not to that of the fork.
+        /// Applies a branch to the state of the tip instead of the state of the fork.
         KeepsState,
-        /// Keeps every block whose parent is missing.
+        /// Stores orphans without a limit.
         KeepsOrphans,
-        /// Tells peers of a block that its store does not have yet.
+        /// Announces a block before its store has the block.
         TellsFirst,
-        /// Drops the transactions of a branch that lost.
+        /// Drops the transactions of a disconnected branch.
         LosesTransactions,
-        /// Keeps the transactions of a branch that lost to itself.
+        /// Keeps the transactions of a disconnected branch, but does not offer them.
         HoardsTransactions,
         /// Mines a transaction again that a peer offers late.
         MinesTwice,
-        /// Asks nobody else for a block that one peer does not have.
+        /// Requests a block from no other peer after a `NotFound`.
         TakesNoForAnAnswer,
-        /// Asks nobody else for the blocks that a peer was asked for which is gone.
+        /// Requests the outstanding blocks of a disconnected peer from no other peer.
         ForgetsDownloads,
-        /// Does not ask for what lies between its chain and a block that stands on an unknown one.
+        /// Does not request the headers between its chain and an orphan.
         IgnoresOrphans,
-        /// Closes whoever sends a block that stands on an unknown one.
+        /// Disconnects a peer that sends an orphan.
         BlamesForOrphans,
-        /// Waits for the blocks that it asked for as long as it takes.
+        /// Waits for requested blocks without a timeout.
         WaitsForEver,
-        /// Takes blocks that it got for blocks that are still to come.
+        /// Counts delivered blocks as still in flight.
         CountsWhatCame,
-        /// Asks several peers for the same block at once.
+        /// Requests a block from several peers at once.
         AsksEverybody,
-        /// Tells peers what it has from them.
+        /// Announces and offers to peers what it received from them.
         Echoes,
-        /// Tells nobody of a new tip on another branch.
+        /// Does not announce a new tip after a reorganisation.
         HidesReorganisations,
-        /// Never learns that a peer has what it said it has, where the headers came from another.
+        /// Never confirms that a peer has the header that it claimed, if another peer delivered that header.
         ForgetsClaims,
-        /// Does not ask again for a block whose time had not come.
+        /// Does not request a header again whose timestamp was too far ahead.
         ForgetsTheFuture,
-        /// Talks to itself.
+        /// Accepts connections to itself.
         MeetsItself,
-        /// Takes calls from hosts that it has banned.
+        /// Accepts connections from hosts that it has banned.
         LiftsBans,
-        /// Keeps connections on which nothing comes, not even an answer to a ping.
+        /// Keeps connections without any traffic, even if a ping is not answered.
         KeepsTheSilent,
-        /// Keeps connections on which nobody has introduced himself.
+        /// Keeps connections whose handshake is never completed.
         KeepsTheNameless,
     }
 
@@ -93,7 +94,7 @@ mod planted {
         }
     }
 
-    /// Lets the nodes of this thread have a bug for as long as the guard lives.
+    /// Enables a bug in the nodes of this thread while the guard lives.
     #[must_use]
     pub(crate) fn plant(flaw: Flaw) -> Planted {
         PLANTED.set(Some(flaw));

@@ -1,12 +1,12 @@
-//! A whole network of nodes in one thread, on virtual time: years of faults in seconds, and every run again from
-//! its seed.
+//! A simulated network of nodes in one thread, on virtual time. It simulates years of faults in seconds, and
+//! a seed reproduces every run.
 //!
-//! A [`Simulation`] drives the very [`Protocol`](crate::Protocol)s that a node drives, with real blocks, real
-//! hashes and a real store, and puts its own network and its own clock around them. Messages take the time that
-//! [`Latency`] says, connections break, groups of nodes are cut off, processes crash and come back with their
-//! store or without it ([`Fault`]), clocks are wrong, Byzantine nodes say what no honest node says, and withholding
-//! ones never send what they are asked for. After every single step the [`invariants`] are checked; what breaks one is a [`Violation`], which names the seed, the
-//! time and the command that replays the run.
+//! A [`Simulation`] runs the production [`Protocol`](crate::Protocol) with real blocks, real hashes and a
+//! real store, on a simulated network and a simulated clock. Messages are delayed by [`Latency`], connections
+//! break, groups of nodes are partitioned, processes crash and restart with or without their store
+//! ([`Fault`]), and clocks are wrong. Byzantine nodes send what no honest node sends, and withholding nodes
+//! never deliver what is requested from them. The [`invariants`] are checked after every step. A broken
+//! invariant is a [`Violation`], which contains the seed, the time and the command that replays the run.
 //!
 //! ```
 //! use std::time::Duration;
@@ -30,12 +30,12 @@
 //!
 //! # A lost message is a lost connection
 //!
-//! Peers speak over streams, which repeat what is lost on the way and never skip anything. So a single message
-//! cannot be lost here either: the connection breaks, at both ends ([`SimulationConfig::breaks_per_million`]), or,
-//! where a [`Fault::Cut`] swallowed something, stays silent in that direction until one side gives it up.
+//! Peers communicate over streams, which retransmit lost data and never skip any. A single message therefore
+//! cannot be lost here either: the connection breaks at both ends ([`SimulationConfig::breaks_per_million`]),
+//! or, if a [`Fault::Cut`] has lost a message, stays silent in that direction until one side closes it.
 //!
-//! What is not simulated: bandwidth and the size of messages, full queues, disks that fail (`testing::store` has
-//! one), and the time that a node itself takes.
+//! Not simulated: bandwidth and message sizes, full queues, disk failures (`testing::store` simulates those),
+//! and the processing time of nodes.
 
 mod byzantine;
 mod config;

@@ -1,5 +1,5 @@
-//! A node that breaks the protocol: it listens to what honest nodes say, and says what they never would. It knows
-//! what comes next as well as they do, and mines nothing that could win.
+//! A Byzantine node: it receives the messages of honest nodes and sends what they never would. It can build a
+//! next block as they can, but mines none that could win.
 
 mod corpus;
 
@@ -16,10 +16,10 @@ use crate::consensus::ChainSpec;
 use crate::primitives::{Block, Hash, Header, Timestamp, Work};
 use crate::protocol::{Hello, Message, PeerId, Tip, limits};
 
-/// Blocks that it remembers.
+/// The maximum number of blocks that it remembers.
 const REMEMBERED: usize = 64;
 
-/// Connections that it keeps at most; the honest nodes need some too.
+/// The maximum number of connections that it opens; the honest nodes need slots too.
 const MAX_OPEN: usize = 8;
 
 #[derive(Clone, Debug)]
@@ -29,17 +29,18 @@ pub(super) struct Byzantine {
     start: Timestamp,
     nonce: u64,
     open: Vec<PeerId>,
-    /// Genesis and the last blocks that honest nodes sent.
+    /// Genesis and the last blocks from honest nodes.
     heard: VecDeque<Arc<Block<Record>>>,
-    /// What would come next on the chain of an honest node: what a liar with a chain of its own would know too.
+    /// The next header on the chain of an honest node, which a Byzantine node with a chain of its own would
+    /// know too.
     next: Header,
 }
 
-/// What it does.
+/// An action of a Byzantine node.
 #[derive(Clone, Debug)]
 pub(super) enum Said {
     Message(PeerId, Message<Record>),
-    /// Bytes that are no message.
+    /// Bytes that are not a valid message.
     Garbage(PeerId),
     Close(PeerId),
     Dial(usize),
@@ -57,7 +58,7 @@ impl Byzantine {
 
     pub(super) fn connected(&mut self, peer: PeerId) -> Vec<Said> {
         self.open.push(peer);
-        // Whoever is thrown out at once does no harm later.
+        // Usually completes the handshake, because a node that is disconnected at once cannot attack later.
         if self.rng.u8(..) < 200 {
             let hello = self.hello();
             return vec![Said::Message(peer, Message::Hello(hello))];
@@ -83,7 +84,7 @@ impl Byzantine {
                 }
                 Vec::new()
             }
-            // Without a block of its own it has nothing to forge from.
+            // It needs blocks of the chain to forge others from.
             Message::Announce(header) => vec![Message::GetBlocks { hashes: vec![header.hash()] }],
             Message::Ping(nonce) if self.rng.u8(..) < 200 => vec![Message::Pong(nonce)],
             request => corpus::answer(self, &request),
@@ -91,8 +92,8 @@ impl Byzantine {
         answers.into_iter().map(|message| Said::Message(peer, message)).collect()
     }
 
-    /// Does something of its own accord. The honest nodes have the numbers below `honest`, and `next` would come
-    /// next on the chain of one of them.
+    /// Performs an unsolicited attack. The honest nodes have the numbers below `honest`, and `next` is the
+    /// next header on the chain of one of them.
     pub(super) fn attack(&mut self, next: Option<Header>, honest: usize) -> Vec<Said> {
         self.next = next.unwrap_or(self.next);
         let is_quiet = self.open.is_empty() || self.rng.u8(..) < 40;
@@ -110,7 +111,7 @@ impl Byzantine {
         }
     }
 
-    /// What an honest node would say first.
+    /// Returns a `Hello` as an honest node would send it, except that the claimed work may be false.
     fn hello(&mut self) -> Hello {
         let tip = self.any_block();
         let work = if self.rng.bool() { Work::default() } else { Work::from_uint(crate::U256::MAX) };

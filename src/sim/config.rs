@@ -1,4 +1,4 @@
-//! What is simulated: how many nodes, how they are connected, how they mine, and how long messages take.
+//! The settings of a simulation: the number of nodes, their connections, mining, and latency.
 
 use core::time::Duration;
 
@@ -11,40 +11,43 @@ use crate::protocol::ProtocolConfig;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SimulationConfig {
-    /// Where all randomness comes from. Default: 0.
+    /// The seed of all randomness. Default: 0.
     pub seed: u64,
-    /// Nodes that follow the protocol; they have the numbers from 0. Default: 4.
+    /// The number of honest nodes; they are numbered from 0. Default: 4.
     pub nodes: usize,
-    /// Nodes that break it; their numbers follow those of the honest ones. Default: 0.
+    /// The number of nodes that violate the protocol; their numbers follow those of the honest nodes.
+    /// Default: 0.
     pub byzantine: usize,
-    /// Nodes that follow the protocol but for one thing: the blocks and transactions that they are asked for they
-    /// never send. They say nothing, or that they do not have them, or send the right headers with other
-    /// transactions. Their numbers follow those of the Byzantine ones. Default: 0.
+    /// The number of nodes that follow the protocol, except that they never deliver requested blocks and
+    /// transactions. They do not answer, answer that they do not have them, or send the right headers with
+    /// other transactions. Their numbers follow those of the Byzantine nodes. Default: 0.
     pub withholding: usize,
     /// Which nodes dial which. Default: [`Topology::Mesh`].
     pub topology: Topology,
-    /// Whether each node is told its own address too. Default: no.
+    /// Whether each node also dials its own address. Default: no.
     pub dials_itself: bool,
-    /// How long a message takes. Default: 50 ms and an exponential 50 ms on average.
+    /// The latency of messages. Default: 50 ms plus an exponentially distributed time with a mean of 50 ms.
     pub latency: Latency,
-    /// How many of a million messages break the connection that they are sent over. Default: 0.
+    /// The number of messages per million that break the connection they are sent over. Default: 0.
     pub breaks_per_million: u32,
-    /// The mean time between the blocks that the whole network finds; `None` where nobody mines. The spec's
-    /// target plays no part in it: a block costs two hashes, whoever finds it and whenever. Default: 10 s.
+    /// The mean time between the blocks that the whole network finds; `None` for no mining. Independent of
+    /// the spec's target: at the target of the default spec, a block takes two hashes on average. Default: 10
+    /// s.
     pub block_interval: Option<Duration>,
-    /// The shares of the hash rate, by node; what is not named has a share of 1. Default: all equal.
+    /// The shares of the hash rate, by node; missing entries count as 1. Default: all equal.
     pub hash_rates: Vec<u32>,
-    /// The mean time between the transactions that are submitted to some node; `None` for none. Default: `None`.
+    /// The mean time between submitted transactions, each to a random node; `None` for none. Default: `None`.
     pub transaction_interval: Option<Duration>,
-    /// By how many milliseconds the clocks of the nodes are wrong; what is not named is right.
+    /// The clock skew of each node in milliseconds; missing entries count as 0.
     pub clock_skews: Vec<i64>,
     /// The mean time between two attacks of a Byzantine node. Default: 1 s.
     pub attack_interval: Duration,
-    /// The rules of the chain. Its easiest target has to be easy. Default: [`SimulationConfig::easy_spec`].
+    /// The consensus rules of the chain. Its easiest target must be easy to meet. Default:
+    /// [`SimulationConfig::easy_spec`].
     pub spec: ChainSpec,
-    /// The settings of every node but for the seed, which differs from node to node.
+    /// The settings of every node, except the seed, which differs between nodes.
     pub protocol: ProtocolConfig,
-    /// The command that replays the run, with `{seed}` in the place of the seed; what a violation shows.
+    /// The command that replays the run, in which `{seed}` stands for the seed; printed with a violation.
     pub replay: String,
 }
 
@@ -52,14 +55,14 @@ pub struct SimulationConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Topology {
-    /// Each node dials all before it.
+    /// Each node dials all nodes with lower numbers.
     Mesh,
-    /// Each node dials the one before it, so that there is one way from each to each.
+    /// Each node dials the one before it, so that there is exactly one path between any two.
     Line,
-    /// Each node dials its successor on a ring, so that there is a way from each to each, and some others that
-    /// are drawn.
+    /// Each node dials its successor on a ring, so that there is a path between any two, and some random
+    /// nodes.
     Random {
-        /// How many others.
+        /// The number of random nodes.
         outbound: usize,
     },
 }
@@ -91,13 +94,14 @@ impl Default for SimulationConfig {
 }
 
 impl SimulationConfig {
-    /// Rules by which every second hash is a block, at every height.
+    /// Returns a spec for which every second hash on average is a block, at every height.
     pub fn easy_spec() -> ChainSpec {
         Self::easy_spec_with(Duration::from_secs(120), Retarget::Fixed, Duration::from_secs(10))
     }
 
-    /// The same, with this limit on how far ahead of a node's clock a block may be, at most a day, and with blocks
-    /// that get harder where they come sooner than after `interval`, by the rule of `retarget`.
+    /// Returns an easy spec with this limit on how far ahead of a node's clock a block may be, at most a day.
+    /// Difficulty is adjusted for blocks that are found faster than every `interval`, by the rule of
+    /// `retarget`.
     pub(super) fn easy_spec_with(drift: Duration, retarget: Retarget, interval: Duration) -> ChainSpec {
         #[expect(clippy::expect_used, reason = "constants that make a chain")]
         ChainSpec::builder("simulation")

@@ -1,17 +1,17 @@
-//! The disk of a simulated node: what outlives a crash.
+//! The disk of a simulated node, which survives a crash.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::store::{Batch, Entries, Keys, Memory, Order, Store, StoreError, Table};
 
-/// A store that can still be read when the chain that owns it is gone.
+/// A store that stays readable after the chain that owns it was dropped.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Disk {
     contents: Arc<Mutex<Memory>>,
 }
 
 impl Disk {
-    /// Another disk with the same contents, to which the owner of this one cannot write.
+    /// Returns a copy of the contents that the owner of this disk cannot write to.
     pub(super) fn copy(&self) -> Self {
         Self { contents: Arc::new(Mutex::new(self.contents().clone())) }
     }

@@ -1,4 +1,5 @@
-//! One step of the network: what was planned becomes an input of a node, and what the node answers is planned.
+//! One step of the network: a planned action becomes an input of a node, and the node's outputs are planned
+//! as actions.
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -17,10 +18,10 @@ use crate::consensus::BlockError;
 use crate::primitives::{Address, Header};
 use crate::protocol::{CloseReason, Direction, Input, Message, Output, PeerAddr, Protocol};
 
-/// How long a node waits for the answer of one that cannot be reached.
+/// How long a node waits for the answer of an unreachable node.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What the simulated transport says when something does not work.
+/// The errors of the simulated transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 enum TransportError {
     #[error("nobody listens there")]
@@ -57,7 +58,7 @@ impl Simulation {
         }
     }
 
-    /// Starts a node that is down.
+    /// Starts a node that is down. No effect on a node that is up.
     pub(super) fn start(&mut self, node: usize, keeps_store: bool) -> Result<(), Violation> {
         let now = self.now(node);
         let seed = self.rng.u64(..);
@@ -81,7 +82,7 @@ impl Simulation {
             });
         let mut protocol = Box::new(opened.map_err(|breach| self.violation(Some(node), breach))?);
         for address in dials {
-            // A config may allow fewer addresses than there are.
+            // The configured limit may be lower than the number of addresses.
             let _ = protocol.connect(address, now);
         }
         let is_honest = node < self.config.nodes;
@@ -102,7 +103,7 @@ impl Simulation {
     fn deliver(&mut self, to: Place, message: Message<Record>) -> Result<(), Violation> {
         let Some(node) = self.links.node(to) else { return Ok(()) };
         if !self.links.is_open(to) {
-            // Whoever still sends to a connection that is gone is told so.
+            // A sender on a closed connection is notified that the connection has ended.
             let latency = self.config.latency.sample(&mut self.rng);
             if let Some(at) = self.links.send_end(to, self.elapsed, latency) {
                 self.queue.plan(at, Action::Ended { at: to.other(), is_lost: true });
@@ -157,7 +158,8 @@ impl Simulation {
         if self.links.is_open(at) {
             return self.connected(at, Direction::Outbound, address);
         }
-        // It broke before the dialling node had it. Every dial has an outcome, or the address would wait for it for ever.
+        // The connection broke before the dialling node was notified. Every dial must have an outcome, or the
+        // address would never be dialled again.
         self.dial_failed(from, epoch, address, TransportError::Reset)
     }
 
@@ -194,7 +196,7 @@ impl Simulation {
 
     fn timer(&mut self, node: usize, epoch: u64) -> Result<(), Violation> {
         let owner = &mut self.nodes[node];
-        // One that was planned for earlier has taken its place, or the node has crashed since.
+        // An earlier timer has replaced this one, or the node has crashed since.
         if owner.epoch != epoch || owner.timer != Some(self.elapsed) {
             return Ok(());
         }
@@ -219,7 +221,7 @@ impl Simulation {
         }
         self.plan_after(self.config.block_interval, Action::Mine { round });
         let drawn = self.rng.u64(..sum);
-        // The hash rate of a node that is down is missing.
+        // The hash rate of a node that is down is lost.
         self.mine(self.hash_rates.partition_point(|up_to| *up_to <= drawn))
     }
 
@@ -227,7 +229,7 @@ impl Simulation {
     ///
     /// # Errors
     ///
-    /// [`Violation`], where a node does what it may not.
+    /// [`Violation`], if a node breaks an invariant.
     pub fn mine(&mut self, node: usize) -> Result<(), Violation> {
         let now = self.now(node);
         let Some(Role::Honest(protocol)) = self.nodes.get_mut(node).map(|node| &mut node.role) else {
@@ -236,7 +238,7 @@ impl Simulation {
         let mut miner = [0; Address::LEN];
         miner[Address::LEN - 8..].copy_from_slice(&(node as u64).to_be_bytes());
         let found = match protocol.template(None, Address::from_bytes(miner), now.wall) {
-            // A clock that is too far behind the chain: nothing can be mined until it has caught up.
+            // The node's clock is too far behind the chain to mine.
             Err(BlockError::TimestampTooLate { .. }) => Ok(None),
             Err(error) => Err(error.to_string()),
             Ok(template) => template.mine().map_err(|error| error.to_string()).and_then(|block| {
@@ -268,11 +270,11 @@ impl Simulation {
         self.submit(node)
     }
 
-    /// Hands an honest node a transaction now, if it is up.
+    /// Submits a transaction to an honest node now, if it is up.
     ///
     /// # Errors
     ///
-    /// [`Violation`], where a node does what it may not.
+    /// [`Violation`], if a node breaks an invariant.
     pub fn submit(&mut self, node: usize) -> Result<(), Violation> {
         let now = self.now(node);
         let Some(Role::Honest(protocol)) = self.nodes.get_mut(node).map(|node| &mut node.role) else {
@@ -280,7 +282,7 @@ impl Simulation {
         };
         let number = self.submitted;
         self.submitted += 1;
-        // A full mempool takes no more, which is as it should be.
+        // A full mempool may refuse the transaction, which is no violation.
         let _ = protocol.submit(Record { author: node as u64, number }, now);
         self.record(Some(node), None, "submitted", &number.to_be_bytes());
         self.settle(node, &Cause::Input)
@@ -297,7 +299,7 @@ impl Simulation {
         self.settle(node, &cause)
     }
 
-    /// Does what an honest node wants done, after a look at whether it may want that.
+    /// Checks the invariants of an honest node after an input, and then performs its outputs.
     fn settle(&mut self, node: usize, cause: &Cause) -> Result<(), Violation> {
         let Some(protocol) = self.nodes[node].running() else { return Ok(()) };
         let outputs: Vec<Output<Record>> = protocol.drain_outputs();
@@ -333,7 +335,8 @@ impl Simulation {
         }
     }
 
-    /// What a node says in the place of a message: nothing or a lie, where it keeps to itself what it has.
+    /// Returns the message that a node sends instead of `message`. A withholding node replaces or suppresses
+    /// a delivery.
     fn unless_withheld(&mut self, node: usize, message: Message<Record>) -> Option<Message<Record>> {
         let Role::Withholding(_) = self.nodes[node].role else { return Some(message) };
         match message {
@@ -350,7 +353,7 @@ impl Simulation {
         }
     }
 
-    /// What would come next on the chain of some honest node, without transactions.
+    /// Returns the header of an empty template on the chain of a random honest node.
     fn any_template(&mut self) -> Option<Header> {
         let node = index(&mut self.rng, self.config.nodes);
         let wall = self.now(node).wall;
@@ -358,7 +361,7 @@ impl Simulation {
         chain.template(Vec::new(), wall).ok().map(|template| *template.header())
     }
 
-    /// Lets a Byzantine node say something. `says` is given how many honest nodes there are.
+    /// Lets a Byzantine node act. `says` receives the number of honest nodes.
     fn lie(&mut self, node: usize, says: impl FnOnce(&mut Byzantine, usize) -> Vec<Said>) {
         let honest = self.config.nodes;
         let Role::Byzantine(liar) = &mut self.nodes[node].role else { return };
@@ -403,8 +406,9 @@ impl Simulation {
         self.links.close(place);
     }
 
-    /// Plans the node's next timer. An earlier one that is planned already does as well: when it comes, it is
-    /// planned anew. So a deadline that each message moves back costs one entry in the queue, not one each.
+    /// Plans the node's next timer. An earlier timer that is already planned is kept, and plans the next one
+    /// when it fires. A deadline that each message moves back thus needs one entry in the queue, and not one
+    /// for each message.
     fn arm(&mut self, node: usize) {
         let owner = &mut self.nodes[node];
         let Some(deadline) = owner.running().and_then(|protocol| protocol.poll_timeout()) else { return };
@@ -415,7 +419,7 @@ impl Simulation {
         }
     }
 
-    /// Keeps count of the different tips, so that nobody has to look at every node to see whether they agree.
+    /// Updates the counts of the different tips, so that checking for agreement need not visit every node.
     fn count_tip(&mut self, node: usize) {
         let tip = self.nodes[node].protocol().map(|protocol| *protocol.chain().tip().hash());
         let Some(counted) = self.counted.get_mut(node) else { return };
@@ -443,7 +447,7 @@ const fn protocol_of(role: &Role) -> Option<&Protocol<Record>> {
     }
 }
 
-/// Where an inbound connection came from: no address at which anybody listens.
+/// Returns the remote address of an inbound connection, at which no node listens.
 #[expect(clippy::expect_used, reason = "printable, not empty and short")]
 fn caller(node: usize) -> PeerAddr {
     format!("sim://caller-{node}").parse().expect("a valid address")

@@ -1,4 +1,4 @@
-//! What can go wrong, other than a node that lies.
+//! Faults of the network, of processes and of clocks. Byzantine behaviour is in `byzantine`.
 
 use core::time::Duration;
 use std::collections::BTreeSet;
@@ -7,41 +7,41 @@ use super::links::{Cut, Place};
 use super::queue::Action;
 use super::{Simulation, Violation};
 
-/// Something that goes wrong, or that ends what went wrong.
+/// A fault, or the end of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Nothing that the nodes of one group send reaches those of the other. Open connections stay open: both
-    /// sides find out by waiting in vain.
+    /// No message from one group of nodes reaches the other. Open connections stay open: both sides detect
+    /// the cut only by their timeouts.
     Cut {
-        /// The one group.
+        /// The group of senders.
         from: BTreeSet<usize>,
-        /// The other.
+        /// The group of receivers.
         to: BTreeSet<usize>,
-        /// Whether the other direction is cut too.
+        /// Whether the opposite direction is cut too.
         both_ways: bool,
     },
-    /// All cuts end. A connection over which something was lost stays useless until somebody gives it up.
+    /// All cuts end. A connection that has lost a message stays unusable until one side closes it.
     Heal,
-    /// The process of a node ends without a word. The other ends of its connections are told by its operating
-    /// system, as far as that reaches them.
+    /// The process of a node is killed. Its operating system closes its connections, and the remote ends
+    /// learn of that unless a cut prevents it.
     Crash(usize),
-    /// A node starts that is down: with what it had in its store, or with nothing.
+    /// A node that is down starts, with its store or with an empty one.
     Restart {
-        /// Which node.
+        /// The node.
         node: usize,
-        /// Whether its store is still there.
+        /// Whether the contents of its store are kept.
         keeps_store: bool,
     },
     /// The connections between two nodes break.
     Break(usize, usize),
-    /// From now on so many of a million messages break the connection that they are sent over.
+    /// Sets the number of messages per million that break the connection they are sent over.
     BreaksPerMillion(u32),
-    /// A node's clock is set: it is wrong by so many milliseconds from now on.
+    /// Sets the clock skew of a node.
     ClockSkew {
-        /// Which node.
+        /// The node.
         node: usize,
-        /// Milliseconds ahead of the right time; negative where it is behind.
+        /// Milliseconds ahead of the correct time; negative if the clock is behind.
         millis: i64,
     },
 }
@@ -73,16 +73,16 @@ impl Fault {
 }
 
 impl Simulation {
-    /// Lets something go wrong at a later time.
+    /// Plans a fault for a later time.
     pub fn schedule(&mut self, after: Duration, fault: Fault) {
         self.queue.plan(self.elapsed + after, Action::Fault(fault));
     }
 
-    /// Lets something go wrong now.
+    /// Applies a fault now.
     ///
     /// # Errors
     ///
-    /// [`Violation`], where a node does what it may not in answer to that.
+    /// [`Violation`], if a node breaks an invariant in response.
     pub fn apply(&mut self, fault: Fault) -> Result<(), Violation> {
         self.record(fault.node(), None, fault.kind(), format!("{fault:?}").as_bytes());
         match fault {
@@ -112,11 +112,11 @@ impl Simulation {
         Ok(())
     }
 
-    /// Breaks a connection: whatever is sent from now on is lost, and both ends hear of it.
+    /// Breaks a connection: all later messages are lost, and both ends are notified.
     pub(super) fn break_off(&mut self, at: Place) {
         self.links.kill(at.connection);
         for at in [at, at.other()] {
-            // Reported by the own system, so no cut can hold it back.
+            // Reported by the local operating system, so no cut can prevent it.
             let after = self.config.latency.sample(&mut self.rng);
             self.queue.plan(self.elapsed + after, Action::Ended { at, is_lost: true });
         }

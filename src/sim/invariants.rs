@@ -1,5 +1,5 @@
-//! What must hold in every run, whatever goes wrong: one rule per file, checked at the node that was just touched.
-//! They look at what a node says and shows, never into it.
+//! The invariants of every run, under any fault: one per file, checked at the node that has just processed an
+//! input. They use only the outputs and the public state of a node.
 
 mod bans;
 mod bounds;
@@ -48,17 +48,17 @@ use super::record::Record;
 use crate::primitives::Timestamp;
 use crate::protocol::{Message, Output, PeerId, Protocol, ProtocolConfig};
 
-/// A rule that every honest node keeps.
+/// A rule that every honest node must satisfy.
 pub trait Invariant: Debug + Send {
-    /// Looks at a node that was just touched.
+    /// Checks a node that has just processed an input.
     ///
     /// # Errors
     ///
-    /// [`Breach`], which ends the run.
+    /// [`Breach`], if the rule is broken; ends the run.
     fn check(&mut self, observed: &Observation<'_>) -> Result<(), Breach>;
 }
 
-/// All rules of this crate.
+/// Returns all invariants of this crate.
 pub fn all() -> Vec<Box<dyn Invariant>> {
     vec![
         Box::new(WorkGrows::default()),
@@ -81,48 +81,48 @@ pub fn all() -> Vec<Box<dyn Invariant>> {
     ]
 }
 
-/// A node after one step, before what it wants done is done.
+/// A node after one step, before its outputs are performed.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Observation<'a> {
     /// The virtual time.
     pub at: Duration,
-    /// The time that the node's own clock shows.
+    /// The time on the node's own clock.
     pub wall: Timestamp,
-    /// The node.
+    /// The number of the node.
     pub node: usize,
-    /// What the step was.
+    /// The input of the step.
     pub cause: &'a Cause,
     /// The node's settings.
     pub config: &'a ProtocolConfig,
-    /// The node itself.
+    /// The protocol of the node.
     pub protocol: &'a Protocol<Record>,
-    /// What it wants done, in this order.
+    /// The outputs of the step, in order.
     pub outputs: &'a [Output<Record>],
     links: &'a Links,
-    /// How many honest nodes there are; they have the lowest numbers.
+    /// The number of honest nodes, which have the lowest numbers.
     honest: usize,
 }
 
-/// What made a node do something.
+/// The input that a node has processed.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Cause {
-    /// It was just started.
+    /// The node was started.
     Started {
-        /// Whether with what it had in its store, or with nothing.
+        /// Whether it started with the contents of its store.
         keeps_store: bool,
     },
-    /// Its deadline came.
+    /// Its deadline has passed.
     Timeout,
-    /// A message came.
+    /// A message was received.
     Received {
-        /// Over which connection.
+        /// The connection.
         peer: PeerId,
-        /// Which message.
+        /// The message.
         message: Message<Record>,
     },
-    /// Something else.
+    /// Any other input.
     Input,
 }
 
@@ -137,9 +137,9 @@ impl Cause {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Remote {
-    /// The node there.
+    /// The node at that end.
     pub node: usize,
-    /// Whether it follows the protocol.
+    /// Whether that node follows the protocol.
     pub is_honest: bool,
 }
 
@@ -169,12 +169,12 @@ impl<'a> Observation<'a> {
         self.links.is_open(Place::of(peer))
     }
 
-    /// How many of the node's connections were open when the step began.
+    /// Returns the number of the node's connections that were open when the step began.
     pub fn connection_count(&self) -> usize {
         self.links.count_of_node(self.node)
     }
 
-    /// The connections that the node closes with this step.
+    /// Returns the connections that the node closes in this step.
     pub fn closed(&self) -> impl Iterator<Item = PeerId> {
         self.outputs.iter().filter_map(|output| match output {
             Output::Close { peer, .. } => Some(*peer),
@@ -182,7 +182,7 @@ impl<'a> Observation<'a> {
         })
     }
 
-    /// The other end of a connection whose own end was open when the step began.
+    /// Returns the other end of a connection; `None` if the node's own end was not open when the step began.
     pub fn remote(&self, peer: PeerId) -> Option<Remote> {
         let place = Place::of(peer);
         if !self.links.is_open(place) || self.links.node(place) != Some(self.node) {

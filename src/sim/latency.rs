@@ -1,35 +1,36 @@
-//! Random times, from integers alone: the same seed gives the same times on every machine. Knows nothing of
-//! messages or nodes.
+//! Random times, computed with integers only, so that a seed gives equal times on every machine. Independent
+//! of messages and nodes.
 
 use core::time::Duration;
 
 use fastrand::Rng;
 
-/// How long a message takes from one node to another. Drawn anew for every message; messages of one connection
-/// never overtake each other, as on any stream transport.
+/// The latency of messages from one node to another, drawn for each message. Messages of one connection never
+/// overtake each other, as on any stream transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Latency {
-    /// Always the same.
+    /// A constant time.
     Constant(Duration),
-    /// Anything between two bounds, with equal chances.
+    /// Uniformly distributed between two bounds.
     Uniform {
-        /// The shortest.
+        /// The minimum.
         min: Duration,
-        /// The longest.
+        /// The maximum.
         max: Duration,
     },
-    /// A floor and an exponentially distributed rest: most messages are quick, a few take many times as long.
+    /// A minimum plus an exponentially distributed time: most messages are quick, and a few take many times
+    /// as long.
     Exponential {
-        /// The shortest.
+        /// The minimum.
         floor: Duration,
-        /// The mean of what comes on top.
+        /// The mean of the exponentially distributed part.
         mean: Duration,
     },
 }
 
 impl Latency {
-    /// One time of this distribution.
+    /// Draws one time from the distribution.
     pub fn sample(&self, rng: &mut Rng) -> Duration {
         match *self {
             Self::Constant(latency) => latency,
@@ -38,7 +39,7 @@ impl Latency {
         }
     }
 
-    /// The mean of the distribution.
+    /// Returns the mean of the distribution.
     pub fn mean(&self) -> Duration {
         match *self {
             Self::Constant(latency) => latency,
@@ -48,8 +49,8 @@ impl Latency {
     }
 }
 
-/// An exponentially distributed time, by von Neumann's method: it only compares integers, where a logarithm
-/// would differ between platforms in its last bits.
+/// Draws an exponentially distributed time by von Neumann's method, which only compares integers. A logarithm
+/// could differ in its last bits between platforms.
 pub(super) fn exponential(rng: &mut Rng, mean: Duration) -> Duration {
     let mut whole = 0_u64;
     loop {
@@ -73,17 +74,17 @@ pub(super) fn exponential(rng: &mut Rng, mean: Duration) -> Duration {
     }
 }
 
-/// A time from zero to `max`, with equal chances.
+/// Draws a uniformly distributed time from zero to `max`.
 pub(super) fn below(rng: &mut Rng, max: Duration) -> Duration {
     Duration::from_nanos(rng.u64(..=u64::try_from(max.as_nanos()).unwrap_or(u64::MAX)))
 }
 
-/// A number below `len`, which is not zero. On every machine the same, unlike a draw of `usize`.
+/// Draws a number below `len`, which must not be zero. Equal on every machine, unlike a draw of `usize`.
 pub(super) fn index(rng: &mut Rng, len: usize) -> usize {
     usize::try_from(rng.u64(..len as u64)).unwrap_or(0)
 }
 
-/// One of these.
+/// Draws one of the items.
 pub(super) fn choose<'a, T>(rng: &mut Rng, from: &'a [T]) -> Option<&'a T> {
     if from.is_empty() { None } else { from.get(index(rng, from.len())) }
 }

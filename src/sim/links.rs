@@ -1,44 +1,45 @@
-//! The connections between the nodes and what becomes of what is sent over them. Knows no protocol: which
-//! message it is does not matter here.
+//! The connections between the nodes and the delivery of messages over them. Independent of the protocol and
+//! the contents of messages.
 
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::protocol::PeerId;
 
-/// All connections, and who cannot reach whom.
+/// All connections, and the cuts between nodes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Links {
     connections: BTreeMap<u64, [End; 2]>,
-    /// Those of each node whose own end is open.
+    /// The connections of each node whose end at that node is open.
     open: BTreeMap<usize, BTreeSet<u64>>,
     next: u64,
     pub(super) cuts: Vec<Cut>,
 }
 
-/// One end of a connection: that of the dialling node is the first.
+/// One end of a connection; index 0 is the dialling node's.
 #[derive(Clone, Debug)]
 struct End {
     node: usize,
     is_open: bool,
-    /// Whether something sent from here was lost. Nothing that follows can arrive then: a stream has no gaps.
+    /// Whether a message from this end was lost. No later message can arrive then, because a stream has no
+    /// gaps.
     is_dead: bool,
-    /// When the last of what was sent from here arrives.
+    /// The arrival time of the last message sent from this end.
     last_arrival: Duration,
 }
 
-/// Nodes whose messages do not reach certain others.
+/// Nodes whose messages do not reach certain other nodes.
 #[derive(Clone, Debug)]
 pub(super) struct Cut {
     pub(super) from: BTreeSet<usize>,
     pub(super) to: BTreeSet<usize>,
 }
 
-/// One direction of one connection.
+/// One end of one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) connection: u64,
-    /// The end at which it is, 0 or 1.
+    /// The index of the end, 0 or 1.
     pub(super) end: usize,
 }
 
@@ -57,7 +58,7 @@ impl Place {
 }
 
 impl Links {
-    /// A connection between two nodes, both of whose ends are open.
+    /// Opens a connection between two nodes, with both ends open.
     pub(super) fn open(&mut self, dialling: usize, accepting: usize, now: Duration) -> Place {
         let end = |node| End { node, is_open: true, is_dead: false, last_arrival: now };
         let connection = self.next;
@@ -69,7 +70,7 @@ impl Links {
         Place { connection, end: 0 }
     }
 
-    /// The node at this end; `None` when the connection is gone.
+    /// Returns the node at this end; `None` if the connection does not exist any more.
     pub(super) fn node(&self, place: Place) -> Option<usize> {
         self.end(place).map(|end| end.node)
     }
@@ -78,7 +79,7 @@ impl Links {
         self.end(place).is_some_and(|end| end.is_open)
     }
 
-    /// Closes this end. A connection without an open end is forgotten.
+    /// Closes this end. A connection without an open end is removed.
     pub(super) fn close(&mut self, place: Place) {
         let Some(ends) = self.connections.get_mut(&place.connection) else { return };
         let end = &mut ends[place.end];
@@ -88,7 +89,7 @@ impl Links {
         if is_gone {
             self.connections.remove(&place.connection);
         }
-        // A connection of a node with itself has both its ends there.
+        // Both ends of a node's connection to itself are at that node.
         let other = self.connections.get(&place.connection).map(|ends| &ends[1 - place.end]);
         if !other.is_some_and(|other| other.node == node && other.is_open)
             && let Some(open) = self.open.get_mut(&node)
@@ -97,7 +98,7 @@ impl Links {
         }
     }
 
-    /// The open ends of this node's connections.
+    /// Returns the open ends of this node's connections.
     pub(super) fn of_node(&self, node: usize) -> Vec<Place> {
         let connections = self.open.get(&node).into_iter().flatten();
         let places =
@@ -105,18 +106,18 @@ impl Links {
         places.filter(|place| self.is_open(*place) && self.node(*place) == Some(node)).collect()
     }
 
-    /// How many connections this node's own end is open of.
+    /// Returns the number of connections that are open at this node's end.
     pub(super) fn count_of_node(&self, node: usize) -> usize {
         self.open.get(&node).map_or(0, BTreeSet::len)
     }
 
-    /// Whether nothing that one node sends reaches the other.
+    /// Whether no message from the one node reaches the other.
     pub(super) fn is_cut(&self, from: usize, to: usize) -> bool {
         self.cuts.iter().any(|cut| cut.from.contains(&from) && cut.to.contains(&to))
     }
 
-    /// When something that takes `latency` arrives that is sent from here now; `None` when it is lost, and then
-    /// so is all that follows.
+    /// Returns the arrival time of a message with this latency that is sent from this end now; `None` if the
+    /// message is lost, and all later ones with it.
     pub(super) fn send(&mut self, from: Place, now: Duration, latency: Duration) -> Option<Duration> {
         let (sender, receiver) = (self.node(from)?, self.node(from.other())?);
         let is_cut = self.is_cut(sender, receiver);
@@ -129,15 +130,15 @@ impl Links {
         Some(end.last_arrival)
     }
 
-    /// Lets nothing more through in either direction.
+    /// Loses all later messages in both directions.
     pub(super) fn kill(&mut self, connection: u64) {
         for end in self.connections.get_mut(&connection).into_iter().flatten() {
             end.is_dead = true;
         }
     }
 
-    /// When the news that this end is closed, which takes `latency`, reaches the other; `None` when it never
-    /// does. It comes after all that was sent before, but also over a stream with a gap.
+    /// Returns when the other end learns that this end was closed; `None` if never. The notification arrives
+    /// after all messages sent before, but, unlike a message, also over a stream with a gap.
     pub(super) fn send_end(&self, from: Place, now: Duration, latency: Duration) -> Option<Duration> {
         let end = self.end(from)?;
         let receiver = self.node(from.other())?;

@@ -1,4 +1,4 @@
-//! How fast blocks spread and how many are lost to forks. Watches; decides nothing.
+//! Measures how fast blocks propagate and how many become stale. Has no effect on the run.
 
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,42 +6,42 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::record::Record;
 use crate::primitives::{Block, Hash};
 
-/// What was seen of the blocks that honest nodes mined.
+/// The propagation of the blocks that honest nodes mined.
 #[derive(Clone, Debug, Default)]
 pub struct Measurements {
     blocks: BTreeMap<Hash, BlockTimes>,
-    /// In the order in which they were mined.
+    /// The hashes in the order in which the blocks were mined.
     order: Vec<Hash>,
 }
 
-/// One block: when it was mined, and when it reached whom.
+/// When one block was mined, and when it reached the other nodes.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct BlockTimes {
-    /// When it was mined.
+    /// When the block was mined.
     pub mined_at: Duration,
-    /// By which node.
+    /// The node that mined the block.
     pub miner: usize,
-    /// At which height.
+    /// The height of the block.
     pub height: u64,
-    /// How long it took to each other honest node that the whole block has reached.
+    /// The delay to each other honest node that has received the full block.
     pub delays: BTreeMap<usize, Duration>,
 }
 
 impl Measurements {
-    /// The blocks in the order in which they were mined.
+    /// Returns the blocks in the order in which they were mined.
     pub fn blocks(&self) -> impl ExactSizeIterator<Item = (&Hash, &BlockTimes)> {
         self.order.iter().map(|hash| (hash, &self.blocks[hash]))
     }
 
-    /// How many blocks are not among `best`, the hashes of a best chain.
+    /// Returns the number of blocks that are not in `best`, the hashes of a best chain.
     pub fn stale(&self, best: &BTreeSet<Hash>) -> usize {
         self.order.iter().filter(|hash| !best.contains(hash)).count()
     }
 
-    /// How long blocks took from their miner to another node, shortest first. Blocks that had a rival at their
-    /// height are left out: whoever has the one asks for the other only when its branch wins, however long ago
-    /// it heard of it.
+    /// Returns the delays from the miner to each other node, in ascending order. Excludes blocks with a rival
+    /// at their height: a node that has one of them requests the other only if that one's branch gets more
+    /// work, which may be long after the announcement.
     pub fn delays(&self) -> Vec<Duration> {
         let mut at_height = BTreeMap::<u64, u32>::new();
         for block in self.blocks.values() {

@@ -1,4 +1,4 @@
-//! One node of the network and what surrounds it: its disk, its clock, its timer.
+//! One node of the network with its disk, its clock and its timer.
 
 use core::time::Duration;
 
@@ -10,23 +10,23 @@ use crate::protocol::{PeerAddr, Protocol};
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) role: Role,
-    /// How often it was started.
+    /// The number of times that the node was started.
     pub(super) epoch: u64,
     pub(super) disk: Disk,
-    /// By how much its clock is ahead of the right time.
+    /// The clock skew: how far the node's clock is ahead of the correct time.
     pub(super) skew_ms: i64,
-    /// Whom it dials when it starts.
+    /// The addresses that the node dials when it starts.
     pub(super) dials: Vec<PeerAddr>,
-    /// The earliest timer in the queue that counts.
+    /// The earliest valid timer in the queue.
     pub(super) timer: Option<Duration>,
 }
 
 #[derive(Debug)]
 pub(super) enum Role {
-    /// Nothing runs there.
+    /// No process is running.
     Down,
     Honest(Box<Protocol<Record>>),
-    /// Follows the protocol, and keeps to itself what it is asked for.
+    /// Follows the protocol, except that it does not deliver requested blocks and transactions.
     Withholding(Box<Protocol<Record>>),
     Byzantine(Box<Byzantine>),
 }
@@ -47,7 +47,7 @@ impl Node {
         }
     }
 
-    /// What runs there, honest or not, where it is the protocol.
+    /// Returns the running protocol, of an honest or a withholding node.
     pub(super) fn running(&mut self) -> Option<&mut Protocol<Record>> {
         match &mut self.role {
             Role::Honest(protocol) | Role::Withholding(protocol) => Some(protocol),
@@ -56,13 +56,13 @@ impl Node {
     }
 }
 
-/// Where a node listens.
+/// Returns the listen address of a node.
 #[expect(clippy::expect_used, reason = "printable, not empty and short")]
 pub(super) fn address(node: usize) -> PeerAddr {
     format!("sim://{node}").parse().expect("a valid address")
 }
 
-/// The node that listens there.
+/// Returns the node that listens at an address.
 pub(super) fn listener(address: &PeerAddr) -> Option<usize> {
     address.as_str().strip_prefix("sim://")?.parse().ok()
 }

@@ -1,4 +1,4 @@
-//! What is to happen, in order of time; what is due at the same time in the order in which it was planned.
+//! The planned actions, ordered by time and, at equal times, by the order in which they were planned.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -14,14 +14,14 @@ pub(super) struct Queue {
     planned: u64,
 }
 
-/// One thing that is to happen. An epoch tells a node from what it was before a crash.
+/// A planned action. The epoch of a node distinguishes it from its state before a restart.
 #[derive(Clone, Debug)]
 pub(super) enum Action {
     Deliver {
         to: Place,
         message: Message<Record>,
     },
-    /// Bytes arrive that are no message.
+    /// Bytes arrive that are not a valid message.
     Garbage {
         to: Place,
     },
@@ -31,7 +31,7 @@ pub(super) enum Action {
         epoch: u64,
         address: PeerAddr,
     },
-    /// The dialling node learns that its call was answered.
+    /// The dialling node learns that its connection was accepted.
     Accepted {
         at: Place,
         from: usize,
@@ -43,7 +43,7 @@ pub(super) enum Action {
         epoch: u64,
         address: PeerAddr,
     },
-    /// The connection ends here, because it ended at the other end or broke.
+    /// This end of the connection is notified that the other end closed it or that it broke.
     Ended {
         at: Place,
         is_lost: bool,
@@ -52,15 +52,15 @@ pub(super) enum Action {
         node: usize,
         epoch: u64,
     },
-    /// Some node finds a block, unless the interval was changed since this was planned.
+    /// A node finds a block, unless the interval was changed since this was planned.
     Mine {
         round: u64,
     },
-    /// Some node is handed a transaction, unless the interval was changed since this was planned.
+    /// A node receives a transaction, unless the interval was changed since this was planned.
     Submit {
         round: u64,
     },
-    /// A Byzantine node does something.
+    /// A Byzantine node attacks.
     Attack {
         node: usize,
         epoch: u64,
@@ -74,7 +74,7 @@ impl Queue {
         self.planned += 1;
     }
 
-    /// When the next thing happens.
+    /// Returns the time of the next action.
     pub(super) fn next(&self) -> Option<Duration> {
         self.actions.first_key_value().map(|((at, _), _)| *at)
     }

@@ -1,31 +1,31 @@
-//! What the blocks of a simulation carry: numbers, added up to a state that tells every order of them from every
-//! other, and that every header commits to.
+//! The transactions of a simulation: numbers, whose state differs for every order of them, and is committed
+//! to by every header.
 
 use serde::{Deserialize, Serialize};
 
 use crate::primitives::{Context, Hash, Rejected, Transaction};
 
-/// One entry of the simulated log. No two that honest nodes submit are equal.
+/// One entry of the simulated log. Honest nodes submit no two equal records.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// The node that submitted it.
     pub author: u64,
-    /// Its number.
+    /// The number of the record.
     pub number: u64,
 }
 
 impl Record {
-    /// A record with this number is refused by [`Transaction::apply`], so that Byzantine nodes have something
-    /// to put into a block that no honest node may accept.
+    /// [`Transaction::apply`] refuses a record with this number, so that Byzantine nodes can build blocks
+    /// with a transaction that no honest node may accept.
     pub const REFUSED: u64 = u64::MAX;
 }
 
 /// The state of a simulated chain.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
-    /// How many records there are.
+    /// The number of records.
     pub count: u64,
-    /// A hash over all of them, in order, with the heights of their blocks.
+    /// A hash over all records in order, with the heights of their blocks.
     pub digest: Hash,
 }
 

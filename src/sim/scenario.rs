@@ -1,4 +1,4 @@
-//! A short run with random faults, all of it drawn from one seed: what a sweep over many seeds is made of.
+//! A short run with random faults, drawn from one seed: the unit of a sweep over many seeds.
 
 mod lull;
 
@@ -15,36 +15,38 @@ use crate::chain::ChainConfig;
 use crate::consensus::Retarget;
 use crate::protocol::{ProtocolConfig, limits};
 
-/// How long faults are planned for.
+/// The time in which faults are planned.
 const TROUBLE: Duration = Duration::from_secs(120);
 
-/// What half-open connections and dialling may take once everything works again: silence is noticed after 30 s,
-/// an answer waited for 20 s, an address left alone for 15 s.
+/// The time that half-open connections and dials may take to recover once everything works again: silence is
+/// detected after 30 s, a request times out after 20 s, and an address is redialled after at most 15 s.
 const RECOVERY: Duration = Duration::from_secs(75);
 
-/// Blocks at the end of a run, each of which may have to hold what the last one held.
+/// Maximum blocks mined at the end of a run. More than one may be necessary, because a reorganisation can
+/// return transactions to the mempool.
 const MAX_LAST_BLOCKS: usize = 3;
 
-/// How long an agreement may take after that.
+/// The time limit of an agreement after the recovery.
 const AGREEMENT: Duration = Duration::from_secs(300);
 
-/// Runs a small network of honest and dishonest nodes for two minutes of virtual time, in which groups are cut off,
-/// nodes crash and come back, connections break and clocks are set. Then everything works again, except that the
-/// dishonest nodes go on, and the honest ones must come to one chain that holds block by block.
+/// Runs a small network of honest and dishonest nodes for two minutes of virtual time, during which groups
+/// are partitioned, nodes crash and restart, connections break and clocks are set. Then everything works
+/// again, except that the dishonest nodes continue, and the honest ones must agree on one chain that is valid
+/// block by block.
 ///
-/// Then nobody mines unless he is told to, so that no later block makes up for what was missed: one thing goes wrong
-/// at a time, and each time all must come to the same chain again by what they know and ask for, and have the same
-/// transactions pending. At last one block must hold these. `replay` is the command that replays it,
-/// with `{seed}` in the place of the seed.
+/// In the second part no blocks are mined except on command, so that no later block repairs a missed one.
+/// Single faults are injected one by one, and after each, all honest nodes must reach the same chain by their
+/// own requests, and have the same transactions pending. Finally, blocks are mined until these transactions
+/// are confirmed. `replay` is the command that replays the run, in which `{seed}` stands for the seed.
 ///
 /// # Errors
 ///
-/// [`Violation`], where a node did what it may not, or the honest nodes came to no agreement.
+/// [`Violation`], if a node broke an invariant or the honest nodes did not agree.
 pub fn random_faults(seed: u64, replay: &str) -> Result<Simulation, Violation> {
-    // Of another stream than the run itself.
+    // Independent of the random stream of the run itself.
     let mut rng = Rng::with_seed(seed ^ 0x5eed_5eed_5eed_5eed);
     let mut config = random_config(&mut rng).with_seed(seed).with_replay(replay);
-    // Every second network also finds its peers by itself.
+    // Every second network also uses discovery.
     config.protocol.discovery = seed % 2 == 1;
     let (nodes, liars) = (config.nodes, config.byzantine);
     let mut network = Simulation::new(config)?;
@@ -55,7 +57,7 @@ pub fn random_faults(seed: u64, replay: &str) -> Result<Simulation, Violation> {
     network.apply(Fault::Heal)?;
     network.apply(Fault::BreaksPerMillion(0))?;
     for node in 0..nodes {
-        // Does nothing to a node that is up.
+        // No effect on a node that is up.
         network.apply(Fault::Restart { node, keeps_store: true })?;
         network.apply(Fault::ClockSkew { node, millis: 0 })?;
     }
@@ -63,7 +65,7 @@ pub fn random_faults(seed: u64, replay: &str) -> Result<Simulation, Violation> {
     network.run_until_agreed(AGREEMENT)?;
     network.set_block_interval(None);
     network.set_transaction_interval(None);
-    // Those who call again and again keep a node awake that would sleep.
+    // Repeated inbound connections could mask a node that has stopped making requests.
     if rng.bool() {
         for liar in nodes..nodes + liars {
             network.apply(Fault::Crash(liar))?;
@@ -79,11 +81,11 @@ pub fn random_faults(seed: u64, replay: &str) -> Result<Simulation, Violation> {
         network.run_until_pools_agree(AGREEMENT)?;
     }
     for _ in 0..MAX_LAST_BLOCKS {
-        // A tip that a clock ahead has found lets nobody else mine for a moment.
+        // After a tip from a clock that is ahead, the other nodes cannot mine for a moment.
         network.run_for(Duration::from_secs(1))?;
         network.mine(index(&mut rng, nodes))?;
         network.run_until_agreed(AGREEMENT)?;
-        // A branch that comes to light late may take the place of the block, and send its transactions back.
+        // A late branch may replace the block and return its transactions to the mempool.
         if (0..nodes).all(|node| network.protocol(node).is_none_or(|protocol| protocol.mempool().is_empty()))
         {
             break;
@@ -106,13 +108,13 @@ fn random_config(rng: &mut Rng) -> SimulationConfig {
         1 => Topology::Random { outbound: 1 },
         _ => Topology::Mesh,
     };
-    // In half of the runs the clocks are further apart than the rules allow.
+    // In half of the runs the clocks differ by more than the rules permit.
     let drift = Duration::from_secs(if rng.bool() { 120 } else { 10 });
     let interval = millis(3_000, 10_000, rng);
-    // In a third of them blocks differ in work.
+    // In a third of the runs blocks differ in work.
     let retarget = if rng.u8(0..3) == 0 { Retarget::Lwma { blocks: 3 } } else { Retarget::Fixed };
     let spec = SimulationConfig::easy_spec_with(drift, retarget, interval * 8 / 10);
-    // Where bans do not last, those who lie go on with it for the whole run.
+    // With bans of zero length, dishonest nodes stay active for the whole run.
     let ban = if rng.bool() { limits::BAN_DURATION } else { Duration::ZERO };
     let chain = if rng.bool() { ChainConfig::default() } else { ChainConfig::default().with_max_orphans(2) };
     SimulationConfig::default()
@@ -132,7 +134,7 @@ fn random_config(rng: &mut Rng) -> SimulationConfig {
         .with_attack_interval(millis(200, 3_000, rng))
 }
 
-/// A fault at some time, and its end at a later one.
+/// Plans a fault at a random time, and its end at a later one.
 fn plan_fault(network: &mut Simulation, rng: &mut Rng, nodes: usize) {
     let at = below(rng, TROUBLE);
     let until = at + below(rng, TROUBLE.saturating_sub(at));

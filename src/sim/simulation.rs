@@ -1,4 +1,4 @@
-//! The network as a whole: how it is set up, how long it runs, and what can be asked of it.
+//! The network as a whole: setup, execution and queries.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -18,8 +18,8 @@ use super::violation::Violation;
 use crate::primitives::{Hash, Timestamp};
 use crate::protocol::{Now, Protocol};
 
-/// A network of nodes on virtual time. The same settings and the same calls give the same run, to the byte; see
-/// [`trace_hash`](Self::trace_hash).
+/// A network of nodes on virtual time. Equal settings and equal calls give the identical run, to the byte;
+/// see [`trace_hash`](Self::trace_hash).
 #[derive(Debug)]
 pub struct Simulation {
     pub(super) config: SimulationConfig,
@@ -31,11 +31,11 @@ pub struct Simulation {
     pub(super) invariants: Vec<Box<dyn Invariant>>,
     pub(super) trace: Trace,
     pub(super) measurements: Measurements,
-    /// The tips of the honest nodes that are up, and how many nodes have each.
+    /// The tips of the honest nodes that are up, with the number of nodes on each.
     pub(super) tips: BTreeMap<Hash, usize>,
-    /// The tip of each honest node that is up, as it is counted in `tips`.
+    /// The tip of each honest node that is up, as counted in `tips`.
     pub(super) counted: Vec<Option<Hash>>,
-    /// The hash rates of the honest nodes, each with that of all before it.
+    /// The cumulative hash rates of the honest nodes.
     pub(super) hash_rates: Vec<u64>,
     pub(super) submitted: u64,
     /// How often the interval between blocks was changed.
@@ -45,11 +45,11 @@ pub struct Simulation {
 }
 
 impl Simulation {
-    /// A network whose nodes have just been started and dial each other.
+    /// Creates a network whose nodes have just been started and dial each other.
     ///
     /// # Errors
     ///
-    /// [`Violation`], where a node does what it may not at its start.
+    /// [`Violation`], if a node breaks an invariant when it starts.
     pub fn new(config: SimulationConfig) -> Result<Self, Violation> {
         let mut rng = Rng::with_seed(config.seed);
         let all = config.nodes + config.byzantine + config.withholding;
@@ -89,17 +89,17 @@ impl Simulation {
         Ok(simulation)
     }
 
-    /// The settings, as they are by now.
+    /// Returns the present settings.
     pub const fn config(&self) -> &SimulationConfig {
         &self.config
     }
 
-    /// The virtual time since the start.
+    /// Returns the virtual time since the start.
     pub const fn elapsed(&self) -> Duration {
         self.elapsed
     }
 
-    /// The node, while it is up and honest.
+    /// Returns the protocol of a node; `None` if the node is down or not honest.
     pub fn protocol(&self, node: usize) -> Option<&Protocol<Record>> {
         self.nodes.get(node)?.protocol()
     }
@@ -109,32 +109,32 @@ impl Simulation {
         self.nodes.get(node).is_some_and(Node::is_up)
     }
 
-    /// The hash of everything that has happened so far.
+    /// Returns the hash over all events so far.
     pub fn trace_hash(&self) -> Hash {
         self.trace.hash()
     }
 
-    /// How many events there were.
+    /// Returns the number of events.
     pub const fn events(&self) -> u64 {
         self.trace.events()
     }
 
-    /// The last events.
+    /// Returns the last events.
     pub fn last_events(&self) -> impl ExactSizeIterator<Item = &TraceEvent> {
         self.trace.last()
     }
 
-    /// What was seen of the blocks.
+    /// Returns the measurements of block propagation.
     pub const fn measurements(&self) -> &Measurements {
         &self.measurements
     }
 
-    /// Checks this invariant too from now on.
+    /// Adds an invariant to be checked after every step.
     pub fn watch(&mut self, invariant: Box<dyn Invariant>) {
         self.invariants.push(invariant);
     }
 
-    /// Whether all honest nodes that are up have one tip.
+    /// Whether all honest nodes that are up have the same tip.
     pub fn is_agreed(&self) -> bool {
         self.tips.len() == 1
     }
@@ -153,11 +153,11 @@ impl Simulation {
         self.plan_after(mean, Action::Submit { round: self.submit_round });
     }
 
-    /// Lets the next thing happen. Returns whether there was one.
+    /// Executes the next planned action. Returns whether there was one.
     ///
     /// # Errors
     ///
-    /// [`Violation`], where a node did what it may not.
+    /// [`Violation`], if a node broke an invariant.
     pub fn step(&mut self) -> Result<bool, Violation> {
         let Some((at, action)) = self.queue.pop() else { return Ok(false) };
         self.elapsed = at;
@@ -165,11 +165,11 @@ impl Simulation {
         Ok(true)
     }
 
-    /// Runs for this long.
+    /// Runs for this duration of virtual time.
     ///
     /// # Errors
     ///
-    /// [`Violation`], where a node did what it may not.
+    /// [`Violation`], if a node broke an invariant.
     pub fn run_for(&mut self, duration: Duration) -> Result<(), Violation> {
         let end = self.elapsed + duration;
         self.run_to(end, |_| false)?;
@@ -177,11 +177,11 @@ impl Simulation {
         Ok(())
     }
 
-    /// Runs until this holds, but not for longer than `limit`. Returns whether it does.
+    /// Runs until the condition holds, for at most `limit`. Returns whether it holds.
     ///
     /// # Errors
     ///
-    /// [`Violation`], where a node did what it may not.
+    /// [`Violation`], if a node broke an invariant.
     pub fn run_until(
         &mut self,
         limit: Duration,
@@ -190,13 +190,13 @@ impl Simulation {
         self.run_to(self.elapsed + limit, condition)
     }
 
-    /// Runs until all honest nodes that are up have one tip. Blocks go on being mined: two branches with equal
-    /// work stand side by side until one of them grows.
+    /// Runs until all honest nodes that are up have the same tip. Mining continues, because two branches with
+    /// equal work coexist until one of them grows.
     ///
     /// # Errors
     ///
-    /// [`Violation`], where a node did what it may not, and with [`Breach::NoAgreement`] where there was no such
-    /// moment within `limit`.
+    /// [`Violation`], if a node broke an invariant, and with [`Breach::NoAgreement`] if the tips did not
+    /// agree within `limit`.
     pub fn run_until_agreed(&mut self, limit: Duration) -> Result<(), Violation> {
         if self.run_until(limit, Self::is_agreed)? {
             return Ok(());
@@ -205,12 +205,12 @@ impl Simulation {
         Err(self.violation(None, breach))
     }
 
-    /// Runs until the same transactions are pending at all honest nodes that are up.
+    /// Runs until all honest nodes that are up have the same pending transactions.
     ///
     /// # Errors
     ///
-    /// [`Violation`], where a node did what it may not, and with [`Breach::PoolsDiffer`] where there was no such
-    /// moment within `limit`.
+    /// [`Violation`], if a node broke an invariant, and with [`Breach::PoolsDiffer`] if the mempools did not
+    /// agree within `limit`.
     pub fn run_until_pools_agree(&mut self, limit: Duration) -> Result<(), Violation> {
         if self.run_until(limit, Self::pools_agree)? {
             return Ok(());
@@ -218,7 +218,7 @@ impl Simulation {
         Err(self.violation(None, Breach::PoolsDiffer { waited: limit }))
     }
 
-    /// Whom a node has asked for blocks that are not there yet; one of them, where there are several.
+    /// Returns a node from which this node has outstanding block requests.
     pub(super) fn downloads_from(&self, node: usize) -> Option<usize> {
         let peers = self.protocol(node)?.peers();
         let source = peers.into_iter().find(|peer| peer.blocks_in_flight > 0)?;
@@ -231,12 +231,12 @@ impl Simulation {
         pools.all(|pool| pool.len() == first.len() && pool.iter().all(|(id, _)| first.contains(id)))
     }
 
-    /// Checks what is too slow to be checked after every step: that each honest node's chain holds block by block
-    /// and its state is what its blocks add up to.
+    /// Performs the checks that are too slow for every step: each honest node's chain is valid block by
+    /// block, and its state equals a replay of its blocks.
     ///
     /// # Errors
     ///
-    /// [`Violation`], naming the node.
+    /// [`Violation`], with the number of the node.
     pub fn verify(&self) -> Result<(), Violation> {
         for (number, node) in self.nodes.iter().enumerate() {
             let Some(protocol) = node.protocol() else { continue };
@@ -271,7 +271,7 @@ impl Simulation {
         self.trace.record(TraceEvent { at: self.elapsed, node, from, kind }, bytes);
     }
 
-    /// Plans something for after an exponential time, which makes it as likely at any moment as at any other.
+    /// Plans an action after an exponentially distributed time, so that it is equally likely at any moment.
     pub(super) fn plan_after(&mut self, mean: Option<Duration>, action: Action) {
         let Some(mean) = mean else { return };
         let after = exponential(&mut self.rng, mean);
@@ -289,15 +289,15 @@ impl Simulation {
     }
 }
 
-/// How long after the genesis block's time a simulation begins.
+/// The virtual time between the genesis timestamp and the start of a simulation.
 const START_AFTER_GENESIS: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Whom a node dials when it starts.
+/// Returns the nodes that a node dials when it starts.
 fn dials(config: &SimulationConfig, node: usize, rng: &mut Rng) -> Vec<usize> {
     let SimulationConfig { nodes, byzantine, withholding, topology, .. } = *config;
     let liars = nodes..nodes + byzantine;
     let mut dials: Vec<usize> = match topology {
-        // A Byzantine node chooses for itself, again and again.
+        // A Byzantine node chooses whom to dial in each attack.
         _ if liars.contains(&node) => return Vec::new(),
         _ if node >= nodes => return (0..nodes).collect(),
         Topology::Mesh => (0..node).collect(),
@@ -307,7 +307,7 @@ fn dials(config: &SimulationConfig, node: usize, rng: &mut Rng) -> Vec<usize> {
             core::iter::once((node + 1) % nodes).chain(drawn).collect()
         }
     };
-    // Each of the others is believed by somebody.
+    // Each Byzantine or withholding node is dialled by one honest node.
     dials.extend((nodes..liars.end + withholding).filter(|liar| liar % nodes == node));
     dials.retain(|other| *other != node);
     dials.extend(config.dials_itself.then_some(node));

@@ -1,5 +1,5 @@
-//! What happened, as one running hash and as the last few events in words. Two runs with one hash were the same,
-//! byte for byte.
+//! The trace of a run: a running hash over all events, and the last few events as text. Two runs with equal
+//! hashes are identical, byte for byte.
 
 use core::fmt;
 use core::time::Duration;
@@ -9,20 +9,20 @@ use sha2::{Digest, Sha256};
 
 use crate::primitives::Hash;
 
-/// How many events are kept for the report of a violation.
+/// The number of events kept for the report of a violation.
 const KEPT: usize = 40;
 
-/// One event, as a report shows it.
+/// One event, as printed in a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TraceEvent {
-    /// When.
+    /// The virtual time of the event.
     pub at: Duration,
-    /// The node at which it happened; `None` for what concerns the whole network.
+    /// The node of the event; `None` for an event of the whole network.
     pub node: Option<usize>,
     /// The node at the other end of the connection, if there is one.
     pub from: Option<usize>,
-    /// What it was: the kind of message, or of event.
+    /// The kind of the message or of the event.
     pub kind: &'static str,
 }
 
@@ -46,7 +46,7 @@ pub(super) struct Trace {
 }
 
 impl Trace {
-    /// Takes in an event and all that tells it from another.
+    /// Adds an event, with the bytes that distinguish it from other events of its kind.
     pub(super) fn record(&mut self, event: TraceEvent, bytes: &[u8]) {
         let number = |node: Option<usize>| node.map_or(u64::MAX, |node| node as u64).to_be_bytes();
         self.hasher.update(event.at.as_nanos().to_be_bytes());
@@ -63,7 +63,7 @@ impl Trace {
         self.last.push_back(event);
     }
 
-    /// Takes in what an event led to.
+    /// Adds the outcome of an event.
     pub(super) fn result(&mut self, tip: &Hash) {
         self.hasher.update(tip.as_bytes());
     }

@@ -1,4 +1,4 @@
-//! What a run reports that went wrong.
+//! The report of a broken invariant.
 
 use core::fmt;
 use core::time::Duration;
@@ -6,7 +6,7 @@ use core::time::Duration;
 use super::invariants::Breach;
 use super::trace::TraceEvent;
 
-/// A broken invariant, with all that it takes to see it again.
+/// A broken invariant, with all that is necessary to reproduce it.
 #[derive(Clone, Debug)]
 pub struct Violation {
     report: Box<Report>,
@@ -40,17 +40,17 @@ impl Violation {
         self.report.seed
     }
 
-    /// The virtual time at which it was found.
+    /// The virtual time at which the violation was detected.
     pub fn at(&self) -> Duration {
         self.report.at
     }
 
-    /// The node that broke it; `None` where it took the whole network.
+    /// The node that broke the invariant; `None` for an invariant of the whole network.
     pub fn node(&self) -> Option<usize> {
         self.report.node
     }
 
-    /// Which invariant, and how.
+    /// The broken invariant and its details.
     pub fn breach(&self) -> &Breach {
         &self.report.breach
     }
@@ -60,7 +60,7 @@ impl Violation {
         &self.report.replay
     }
 
-    /// The last events before it.
+    /// The last events before the violation.
     pub fn trace(&self) -> &[TraceEvent] {
         &self.report.trace
     }

@@ -1,5 +1,5 @@
-//! The attacks: small, one idea each, and wrong in exactly one way where that is possible, so that no other check
-//! hides the one that is meant.
+//! The attacks of Byzantine nodes. Each one is small and, if possible, invalid in exactly one way, so that no
+//! other check hides the intended one.
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::sim::record::Record;
 type Messages = Vec<Message<Record>>;
 type Attack = fn(&mut Byzantine) -> Messages;
 
-/// What may come before the `Hello`, or in its place.
+/// Returns messages that come before the `Hello` or instead of it.
 pub(super) fn opening(liar: &mut Byzantine) -> Messages {
     let openings: [Attack; 7] = [
         |_| vec![Message::Ping(1)],
@@ -28,7 +28,7 @@ pub(super) fn opening(liar: &mut Byzantine) -> Messages {
     run(liar, &openings)
 }
 
-/// What answers a request, wrongly as a rule.
+/// Returns an answer to a request, usually an invalid one.
 pub(super) fn answer(liar: &mut Byzantine, request: &Message<Record>) -> Messages {
     match request {
         Message::GetHeaders { .. } => run(
@@ -53,7 +53,7 @@ pub(super) fn answer(liar: &mut Byzantine, request: &Message<Record>) -> Message
                 0 => Vec::new(),
                 1 => vec![Message::NotFound { hashes: hashes.clone() }],
                 2 => unsolicited_blocks(liar),
-                // The right header above the wrong transactions: the hash is that which was asked for.
+                // The right header with the wrong transactions: the hash is the requested one.
                 3 => vec![Message::Blocks(heard.iter().map(|block| swapped(block)).collect())],
                 _ => vec![Message::Blocks(heard)],
             }
@@ -75,7 +75,7 @@ pub(super) fn answer(liar: &mut Byzantine, request: &Message<Record>) -> Message
     }
 }
 
-/// What comes unasked.
+/// Returns unsolicited messages.
 pub(super) fn attack(liar: &mut Byzantine) -> Messages {
     const ATTACKS: [Attack; 32] = [
         unsolicited_headers,
@@ -87,16 +87,16 @@ pub(super) fn attack(liar: &mut Byzantine) -> Messages {
         |_| vec![Message::Bye { reason: "\u{1b}[2J\n".repeat(100) }],
         |_| (0..50).map(Message::Ping).collect(),
         |_| vec![Message::Pong(7)],
-        // Lists longer than a message may have.
+        // Lists above the limits of their messages.
         |_| vec![Message::GetBlocks { hashes: vec![Hash::ZERO; limits::MAX_BLOCKS_IN_FLIGHT + 1] }],
         |_| vec![Message::Offer { ids: vec![Hash::ZERO; limits::MAX_TRANSACTIONS + 1] }],
         |_| vec![Message::GetHeaders { locator: vec![Hash::ZERO; limits::MAX_LOCATOR_HASHES + 1], limit: 1 }],
         |liar| vec![Message::Headers(vec![*liar.genesis.header(); limits::MAX_HEADERS + 1])],
-        // Questions that make no sense, and promises that are not kept.
+        // Senseless requests, and offers that are not fulfilled.
         |liar| vec![Message::GetHeaders { locator: vec![liar.any_hash()], limit: u32::MAX }],
         |liar| vec![Message::GetBlocks { hashes: (0..10).map(|_| liar.any_hash()).collect() }],
         |liar| vec![Message::Offer { ids: (0..10).map(|_| liar.any_hash()).collect() }],
-        // Blocks that are wrong in one way each.
+        // Blocks that are invalid in one way each.
         |liar| vec![Message::Announce(without_work(liar))],
         |liar| {
             let block = forged(liar, |header| header.merkle_root = Hash::ZERO);
@@ -104,7 +104,8 @@ pub(super) fn attack(liar: &mut Byzantine) -> Messages {
         },
         |liar| vec![Message::NewBlock(forged(liar, |header| header.history_root = Hash::ZERO))],
         |liar| {
-            // Another one in any case: that of a chain without records is zero.
+            // Hashes the state root, so that it is wrong in any case: the state root of a chain without
+            // records is zero.
             let block = forged(liar, |header| header.state_root = Hash::digest(header.state_root.as_bytes()));
             vec![Message::NewBlock(block)]
         },
@@ -117,7 +118,7 @@ pub(super) fn attack(liar: &mut Byzantine) -> Messages {
         |liar| vec![Message::NewBlock(swapped(&liar.any_block()))],
         refused_record,
         |liar| vec![Message::NewBlock(orphan(liar)), Message::NewBlock(liar.any_block())],
-        // Addresses that nobody asked for, more than a message may have, and the same question over and over.
+        // Unrequested addresses, more addresses than the limit, and repeated requests.
         |liar| vec![addresses(liar, 1)],
         |liar| vec![addresses(liar, limits::MAX_PEERS_PER_MESSAGE + 1)],
         |_| vec![Message::GetPeers { limit: u32::MAX }; 50],
@@ -142,7 +143,7 @@ fn unsolicited_transactions(liar: &mut Byzantine) -> Messages {
     vec![Message::Transactions(vec![Record { author: u64::MAX, number }])]
 }
 
-/// Addresses of nodes that there are, in part, and of some that there are not.
+/// Returns addresses of which some belong to nodes and some do not.
 fn addresses(liar: &mut Byzantine, count: usize) -> Message<Record> {
     let text = |rng: &mut fastrand::Rng| match rng.u8(0..4) {
         0 => format!("sim://{}", rng.u8(..10)),
@@ -159,7 +160,7 @@ fn reversed_headers(liar: &mut Byzantine) -> Messages {
     vec![Message::Headers(liar.heard.iter().rev().map(|block| *block.header()).collect())]
 }
 
-/// A block whose only transaction the application refuses.
+/// Returns a block whose only transaction the application refuses.
 fn refused_record(liar: &mut Byzantine) -> Messages {
     let data = vec![Record { author: 0, number: Record::REFUSED }];
     let root = BodyDigest::of(&data).map_or(Hash::ZERO, |digest| digest.merkle_root());
@@ -167,7 +168,7 @@ fn refused_record(liar: &mut Byzantine) -> Messages {
     vec![Message::NewBlock(sealed(Header { merkle_root: root, ..header }, data))]
 }
 
-/// A header that is right except that its hash is above its target.
+/// Returns a header that is valid except that its hash is above its target.
 fn without_work(liar: &mut Byzantine) -> Header {
     let mut header = next(liar);
     let meets = |header: &Header| {
@@ -179,31 +180,31 @@ fn without_work(liar: &mut Byzantine) -> Header {
     header
 }
 
-/// A block without transactions, changed and then mined.
+/// Returns a block without transactions that is changed before it is mined.
 fn forged(liar: &mut Byzantine, change: impl FnOnce(&mut Header)) -> Arc<Block<Record>> {
     let mut header = next(liar);
     change(&mut header);
     sealed(header, Vec::new())
 }
 
-/// A block that is right except that its time has not come.
+/// Returns a block that is valid except that its timestamp is in the far future.
 fn from_the_future(liar: &mut Byzantine) -> Arc<Block<Record>> {
     let later = liar.start.saturating_add(Duration::from_secs(1_000_000));
     forged(liar, |header| header.timestamp = later)
 }
 
-/// A block on top of one that nobody has.
+/// Returns a block with an unknown parent.
 fn orphan(liar: &mut Byzantine) -> Arc<Block<Record>> {
     let parent = Hash::digest(&liar.rng.u64(..).to_be_bytes());
     forged(liar, |header| header.previous_hash = parent)
 }
 
-/// The header of a block that an honest node would take, were it mined.
+/// Returns the header of a block that an honest node would accept if it were mined.
 const fn next(liar: &Byzantine) -> Header {
     Header { nonce: 0, ..liar.next }
 }
 
-/// Mines at the easiest target, whatever the chain asks for: every other nonce will do.
+/// Mines a block at the header's target, or at the easiest target if the height is forged.
 fn sealed(header: Header, data: Vec<Record>) -> Arc<Block<Record>> {
     let easy = CompactTarget::from_bits(0x207f_ffff);
     let header = Header { target: if header.height == u64::MAX { easy } else { header.target }, ..header };
@@ -211,7 +212,7 @@ fn sealed(header: Header, data: Vec<Record>) -> Arc<Block<Record>> {
     Arc::new(template.mine().unwrap_or_else(|_| Block::new(header, data)))
 }
 
-/// A block's header above other transactions than its own: the hash is the same.
+/// Returns a block's header with other transactions: the hash stays equal.
 pub(in crate::sim) fn swapped(block: &Block<Record>) -> Arc<Block<Record>> {
     let mut data = block.data().to_vec();
     data.push(Record { author: u64::MAX, number: 0 });
@@ -227,7 +228,7 @@ mod tests {
     use crate::sim::SimulationConfig;
     use rstest::rstest;
 
-    /// A chain without records has a state that is easily guessed, and so may have what is called wrong.
+    /// On a chain without records the state is easy to guess, so a forged block could accidentally be valid.
     #[rstest]
     #[case::without_records(0)]
     #[case::with_records(1)]

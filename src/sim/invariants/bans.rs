@@ -1,4 +1,4 @@
-//! Who is banned stays away.
+//! Banned hosts stay disconnected.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use super::{Breach, Invariant, Observation};
 use crate::protocol::{Event, Output, PeerHost};
 
-/// No peer is let in whose host the node has banned, whoever opened the connection, until the ban ends or the node
-/// starts anew.
+/// No peer of a host that the node has banned completes a handshake, in either direction, until the ban ends
+/// or the node restarts.
 #[derive(Clone, Debug, Default)]
 pub struct BansHold {
-    /// Until when, by node and host.
+    /// The end of each ban, by node and host.
     bans: BTreeMap<(usize, PeerHost), Duration>,
 }
 

@@ -1,8 +1,8 @@
-//! What peers can make a node keep is bounded.
+//! The memory that peers can make a node use is bounded.
 
 use super::{Breach, Invariant, Observation};
 
-/// A node keeps no more orphans, transactions and connections than its settings say.
+/// A node stores no more orphans, transactions and connections than its settings permit.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MemoryIsBounded;
 
@@ -12,7 +12,8 @@ impl Invariant for MemoryIsBounded {
         let kept = [
             ("orphans", node.chain().orphan_count(), config.chain.max_orphans),
             ("transactions", node.mempool().len(), config.mempool.max_transactions),
-            // Two connections to one peer stand side by side for a moment, and so do a caller and who gives way.
+            // Two connections to one peer may coexist for a moment, as may a new inbound peer and the evicted
+            // one.
             ("connections", observed.connection_count(), config.max_inbound + 2 * config.max_outbound + 1),
         ];
         match kept.into_iter().find(|(_, got, limit)| got > limit) {

@@ -1,11 +1,12 @@
-//! How an invariant was broken: one variant per way, with what was found and what should have been.
+//! The ways in which an invariant can be broken: one variant for each, with the found and the expected
+//! values.
 
 use core::time::Duration;
 
 use crate::primitives::{Hash, Timestamp, Work};
 use crate::protocol::{CloseReason, PeerHost, PeerId};
 
-/// How a rule was broken.
+/// How an invariant was broken.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Breach {
@@ -14,36 +15,36 @@ pub enum Breach {
     WorkFell {
         /// The work before the step.
         before: Work,
-        /// And after it.
+        /// The work after the step.
         after: Work,
     },
-    /// The height is not that of the tip, or a block does not stand on the one before it.
+    /// The height is not that of the tip, or a block does not extend the block before it.
     #[error("block {hash} at height {height} does not stand on {parent}")]
     NotContiguous {
         /// The block.
         hash: Hash,
         /// Its height.
         height: u64,
-        /// The block that it should stand on.
+        /// The expected parent.
         parent: Hash,
     },
-    /// The events did not lead to the tip.
+    /// The events do not lead to the tip.
     #[error("the events lead to {told}, the chain to {tip}")]
     EventsDiffer {
-        /// Where the events lead.
+        /// The block to which the events lead.
         told: Hash,
         /// The tip.
         tip: Hash,
     },
-    /// Something was sent over a connection that is closed, or it was closed twice.
+    /// A message was sent over a closed connection, or a connection was closed twice.
     #[error("{output} for {peer}, which is closed")]
     ClosedPeer {
         /// The connection.
         peer: PeerId,
-        /// What was to be done.
+        /// The kind of the output.
         output: &'static str,
     },
-    /// After a timeout, the next deadline has passed already.
+    /// The next deadline has already passed after a timeout was processed.
     #[error("the deadline {deadline:?} has passed at {now:?}, after a timeout")]
     DeadlineStands {
         /// The deadline.
@@ -51,23 +52,23 @@ pub enum Breach {
         /// The time.
         now: Duration,
     },
-    /// An honest node was closed for what no honest node does.
+    /// An honest node was disconnected for misbehaviour that no honest node shows.
     #[error("closed honest node {remote} for misbehaviour: {reason}")]
     HonestBlamed {
-        /// The node.
+        /// The honest node.
         remote: usize,
-        /// Why it was closed.
+        /// The reason for closing the connection.
         reason: CloseReason,
     },
-    /// One step had more outputs than it may.
+    /// One step had more outputs than allowed.
     #[error("{got} outputs in one step, at most {limit} are allowed")]
     TooManyOutputs {
-        /// How many.
+        /// The number of outputs.
         got: usize,
         /// The limit.
         limit: usize,
     },
-    /// The state is not what the blocks add up to.
+    /// The state does not equal a replay of the blocks.
     #[error("the state at height {height} is not what the blocks add up to")]
     StateDiffers {
         /// The height of the tip.
@@ -76,68 +77,68 @@ pub enum Breach {
     /// A block of the best chain cannot be read.
     #[error("the chain cannot be read: {error}")]
     Unreadable {
-        /// What the store says.
+        /// The error of the store.
         error: crate::StoreError,
     },
-    /// The chain does not pass its own check.
+    /// The chain does not pass its own verification.
     #[error("the chain does not verify: {error}")]
     Verify {
-        /// What the check says.
+        /// The error of the verification.
         error: String,
     },
-    /// A node cannot be started with what it had in its store.
+    /// A node cannot be started from its store.
     #[error("a kept chain cannot be opened: {error}")]
     Open {
-        /// What the chain says.
+        /// The error of the chain.
         error: String,
     },
-    /// A node refuses the block that it mined itself.
+    /// A node refuses a block that it mined.
     #[error("a node's own block was refused: {error}")]
     OwnBlock {
-        /// The rule.
+        /// The error.
         error: String,
     },
-    /// The honest nodes have come to no agreement.
+    /// The honest nodes did not agree on a tip in time.
     #[error("{tips} different tips after {waited:?}")]
     NoAgreement {
-        /// How many tips there are.
+        /// The number of different tips.
         tips: usize,
-        /// How long it was waited for.
+        /// The time limit.
         waited: Duration,
     },
-    /// The best chain was given up for one that has no more work.
+    /// A node switched to a branch that has no more work than its best chain.
     #[error("tip {before} gave way to {after}, which has the same work")]
     TieLost {
         /// The tip before the step.
         before: Hash,
-        /// And after it.
+        /// The tip after the step.
         after: Hash,
     },
-    /// The work of the best chain is not the sum of that of its blocks.
+    /// The work of the best chain is not the sum of the work of its blocks.
     #[error("the chain says that it has work {got}, and its blocks add up to {expected}")]
     WorkDiffers {
-        /// What the chain says.
+        /// The work that the chain reports.
         got: Work,
-        /// What its blocks add up to.
+        /// The sum of the work of its blocks.
         expected: Work,
     },
-    /// The best known header cost no work.
+    /// The best known header does not meet its target.
     #[error("the hash of header {hash} is above its target")]
     FreeHeader {
         /// The header.
         hash: Hash,
     },
-    /// A block was taken whose time had not come.
+    /// A block was connected whose timestamp is too far ahead of the clock.
     #[error("block {hash} of {got} was taken, when the limit was {limit}")]
     FromTheFuture {
         /// The block.
         hash: Hash,
         /// Its timestamp.
         got: Timestamp,
-        /// The latest that the node's clock allowed so far.
+        /// The latest timestamp that the node's clock has permitted so far.
         limit: Timestamp,
     },
-    /// A transaction is neither pending nor mined any longer.
+    /// A transaction was accepted and is neither pending nor mined any more.
     #[error("transaction {id} was accepted, and is neither pending nor mined")]
     TransactionLost {
         /// The transaction.
@@ -149,25 +150,25 @@ pub enum Breach {
         /// The transaction.
         id: Hash,
     },
-    /// A request was waited for longer than its time, and the peer still is there.
+    /// A request has timed out, and the peer is still connected.
     #[error("{peer} has not answered {kind} since {since:?}")]
     RequestStands {
         /// The connection.
         peer: PeerId,
-        /// What was asked for.
+        /// The kind of the request.
         kind: &'static str,
-        /// Since when.
+        /// When the request was sent, or its deadline last extended.
         since: Duration,
     },
-    /// A peer was closed for not answering that had answered, or whose time was not over.
+    /// A peer was disconnected for a request timeout although it had answered, or its time had not run out.
     #[error("{peer} was closed for {kind}, which it had answered or had time for")]
     Impatient {
         /// The connection.
         peer: PeerId,
-        /// What it was to have been asked for.
+        /// The kind of the request.
         kind: &'static str,
     },
-    /// A block was asked of two peers at the same time.
+    /// A block was requested from two peers at the same time.
     #[error("block {hash} was asked of {second}, while {first} had not answered")]
     AskedTwice {
         /// The block.
@@ -177,31 +178,31 @@ pub enum Breach {
         /// The peer that was asked second.
         second: PeerId,
     },
-    /// A peer was told of what it had, or had been told of.
+    /// A peer was sent the announcement or the offer of something that it already knows.
     #[error("{peer} was told of {hash} in {kind}, and knew that")]
     ToldTwice {
         /// The connection.
         peer: PeerId,
         /// The block or transaction.
         hash: Hash,
-        /// In which message.
+        /// The kind of the message.
         kind: &'static str,
     },
-    /// Nothing was heard over a connection for so long that it should have been closed.
+    /// A connection is open although no message has arrived for too long.
     #[error("nothing was heard from {peer} for {silent_for:?}")]
     SilentPeer {
         /// The connection.
         peer: PeerId,
-        /// For how long.
+        /// The time since the last message.
         silent_for: Duration,
     },
-    /// A node has itself as a peer.
+    /// A node has a connection to itself.
     #[error("the node is its own peer, {peer}")]
     OwnPeer {
         /// The connection.
         peer: PeerId,
     },
-    /// A peer was let in whose host is banned.
+    /// A peer completed the handshake although its host is banned.
     #[error("{host} was let in as {peer}, and is banned")]
     BannedPeer {
         /// The host.
@@ -209,34 +210,34 @@ pub enum Breach {
         /// The connection.
         peer: PeerId,
     },
-    /// A node keeps more of something than it may.
+    /// A node stores more items of a kind than allowed.
     #[error("{got} {what} are kept, at most {limit} are allowed")]
     TooMuchKept {
-        /// Of what.
+        /// The kind of the items.
         what: &'static str,
-        /// How many.
+        /// The number of items.
         got: usize,
         /// The limit.
         limit: usize,
     },
-    /// The honest nodes do not have the same transactions pending.
+    /// The honest nodes did not agree on the pending transactions in time.
     #[error("the pending transactions differ after {waited:?}")]
     PoolsDiffer {
-        /// How long it was waited for.
+        /// The time limit.
         waited: Duration,
     },
-    /// A rule that this crate does not know.
+    /// A rule that this crate does not define.
     #[error("{rule}: {detail}")]
     Other {
-        /// Its name.
+        /// The name of the rule.
         rule: &'static str,
-        /// What it found.
+        /// The details of the violation.
         detail: String,
     },
 }
 
 impl Breach {
-    /// The rule that was broken: the name of the invariant, or of what must hold at the end of a run.
+    /// Returns the name of the broken rule: an invariant, or a condition at the end of a run.
     pub const fn rule(&self) -> &'static str {
         match self {
             Self::WorkFell { .. } | Self::TieLost { .. } => "WorkGrows",

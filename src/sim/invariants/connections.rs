@@ -1,11 +1,11 @@
-//! Nothing is done with a connection that is gone.
+//! A closed connection is not used.
 
 use std::collections::BTreeSet;
 
 use super::{Breach, Invariant, Observation};
 use crate::protocol::Output;
 
-/// A node sends to open connections alone, and closes each once.
+/// A node sends only to open connections, and closes each connection once.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OpenConnections;
 

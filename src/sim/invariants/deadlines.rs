@@ -1,8 +1,8 @@
-//! Time is not waited for twice.
+//! A timeout moves the deadline on.
 
 use super::{Breach, Cause, Invariant, Observation};
 
-/// After a timeout the next deadline lies ahead; a driver would spin otherwise.
+/// After a timeout, the next deadline is in the future; otherwise a driver would spin.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DeadlinesPass;
 

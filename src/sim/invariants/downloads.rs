@@ -1,4 +1,4 @@
-//! A block is fetched from one peer at a time.
+//! A block is downloaded from one peer at a time.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use super::{Breach, Cause, Invariant, Observation};
 use crate::primitives::Hash;
 use crate::protocol::{Message, Output, PeerId};
 
-/// No block is asked of a peer while another one that was asked for it may still send it.
+/// No block is requested from a peer while another peer has an outstanding request for it.
 #[derive(Clone, Debug, Default)]
 pub struct BlocksAreAskedForOnce {
-    /// Of whom each block was asked, by node.
+    /// The peer that each block was requested from, by node.
     asked: BTreeMap<usize, BTreeMap<Hash, PeerId>>,
 }
 

@@ -1,4 +1,4 @@
-//! Nobody is told what he knows.
+//! No peer is sent an announcement or an offer of something that it already has.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,16 +7,16 @@ use crate::primitives::{Hash, transaction_id};
 use crate::protocol::{Message, Output, PeerId};
 use crate::sim::record::Record;
 
-/// Over one connection, a node tells of each block and each transaction once, and never of one that the peer told of
-/// or sent. What a peer asks for it gets as often as it asks.
+/// Over one connection, a node announces each block and offers each transaction at most once, and none that
+/// the peer has announced, offered or sent. Requested data is sent as often as it is requested.
 #[derive(Clone, Debug, Default)]
 pub struct NothingIsToldTwice {
-    /// What the other end of a connection knows, as far as messages over it tell.
+    /// The hashes that the other end of a connection knows, according to the messages over it.
     known: BTreeMap<PeerId, BTreeSet<Hash>>,
     steps: u64,
 }
 
-/// Once in so many steps, what was known over closed connections is forgotten.
+/// The interval in steps at which the entries of closed connections are removed.
 const SWEPT: u64 = 4_096;
 
 impl Invariant for NothingIsToldTwice {
@@ -29,7 +29,7 @@ impl Invariant for NothingIsToldTwice {
             let known = self.known.entry(*peer).or_default();
             known.extend(told_of(message));
             if let Message::GetTransactions { ids } = message {
-                // What it asks for it does not have, and what is gone by now it does not get.
+                // A peer does not have what it requests, and does not receive what is no longer pending.
                 known.retain(|hash| !ids.contains(hash));
             }
         }
@@ -50,7 +50,7 @@ impl Invariant for NothingIsToldTwice {
     }
 }
 
-/// The blocks and transactions that whoever sends this has.
+/// Returns the blocks and transactions that the sender of a message has.
 fn told_of(message: &Message<Record>) -> Vec<Hash> {
     match message {
         Message::Announce(header) => vec![header.hash()],

@@ -1,4 +1,4 @@
-//! What a node tells its application is what happened: block by block, without a gap.
+//! The events of a node describe each change of its best chain, block by block and without a gap.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use super::{Breach, Invariant, Observation};
 use crate::primitives::Hash;
 use crate::protocol::{Event, Output};
 
-/// The events of a node, followed one by one, lead from its old tip to its new one.
+/// The events of a node lead from its old tip to its new one.
 #[derive(Clone, Debug, Default)]
 pub struct EventsFollowTheChain {
-    /// Where the events have led so far, by node: hash and height.
+    /// The block to which the events have led so far, by node: hash and height.
     told: BTreeMap<usize, (Hash, u64)>,
 }
 

@@ -1,15 +1,15 @@
-//! What one input costs is bounded.
+//! The number of outputs of one input is bounded.
 
 use super::{Breach, Invariant, Observation};
 use crate::protocol::{Output, limits};
 
-/// One step has outputs in proportion to the connections, and to the blocks that one message may bring, not to
-/// the chain.
+/// The number of outputs of one step is proportional to the connections and to the blocks that one message
+/// may deliver, not to the length of the chain.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct BoundedOutputs;
 
-/// Messages for one peer that one step may cause: a ping, an announcement, three requests, an answer, a goodbye
-/// and the close.
+/// Maximum outputs of one step for one peer: a ping, an announcement, three requests, an answer, a `Bye` and
+/// the close.
 const PER_PEER: usize = 8;
 
 impl Invariant for BoundedOutputs {
@@ -19,7 +19,7 @@ impl Invariant for BoundedOutputs {
         for output in observed.outputs {
             match output {
                 Output::Close { .. } => closed += 1,
-                // Blocks that had waited for one that was missing come with it.
+                // Not counted: one missing block can connect many orphans at once.
                 Output::Event(_) => continue,
                 Output::Send { .. } | Output::SendBlocks { .. } | Output::Dial { .. } => {}
             }

@@ -1,9 +1,9 @@
-//! No header counts that nobody worked for.
+//! No header without proof of work is accepted.
 
 use super::{Breach, Invariant, Observation};
 use crate::primitives::Target;
 
-/// The hash of the best known header, which leads the search for blocks, meets its target.
+/// The hash of the best known header, which determines the blocks to download, meets its target.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HeadersCostWork;
 
@@ -12,7 +12,7 @@ impl Invariant for HeadersCostWork {
         let chain = observed.protocol.chain();
         let (hash, header) = chain.best_header();
         let is_met = Target::try_from(header.target).is_ok_and(|target| target.is_met_by(hash));
-        // Nobody mines genesis.
+        // Genesis is not mined.
         if is_met || header.height == 0 { Ok(()) } else { Err(Breach::FreeHeader { hash: *hash }) }
     }
 }

@@ -1,4 +1,5 @@
-//! The state is what the blocks add up to, however it came about: by extension, by reorganisation, from the store.
+//! The state equals a replay of the blocks, whether the chain was built by extension, by reorganisation or
+//! from the store.
 
 use super::{Breach, Invariant, Observation};
 use crate::chain::Blockchain;
@@ -6,14 +7,14 @@ use crate::consensus::headers::work_of;
 use crate::primitives::Transaction;
 use crate::sim::record::{Record, Tally};
 
-/// A node's state is what a replay from genesis gives. Too slow for every step, so it is looked at now and then,
-/// at whichever node is touched then.
+/// A node's state equals a replay from genesis. Too slow for every step, so it is checked at a fixed
+/// interval, at the node of that step.
 #[derive(Clone, Debug, Default)]
 pub struct StateIsReplay {
     steps: u64,
 }
 
-/// One step in so many is looked at.
+/// The interval in steps of the check.
 const SAMPLED: u64 = 512;
 
 impl Invariant for StateIsReplay {
@@ -23,12 +24,12 @@ impl Invariant for StateIsReplay {
     }
 }
 
-/// Replays a chain from genesis and compares: every block stands on the one before it, and the state is what
-/// they add up to. A chain that has removed bodies cannot be replayed and is passed over.
+/// Replays a chain from genesis and checks that every block extends the one before it, and that the state and
+/// the work equal those of the chain. Skips a chain that has pruned bodies, which cannot be replayed.
 ///
 /// # Errors
 ///
-/// [`Breach`], naming the block.
+/// [`Breach`], if the chain is not contiguous, cannot be read or differs from the replay.
 pub fn replay(chain: &Blockchain<Record>) -> Result<(), Breach> {
     if chain.first_body() > 0 {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Every request comes to an end.
+//! Every request ends, with an answer or with the connection.
 
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,19 +8,20 @@ use crate::primitives::{Block, Hash};
 use crate::protocol::{CloseReason, Message, Output, PeerId, limits};
 use crate::sim::record::Record;
 
-/// What a peer is asked for it sends within [`limits::REQUEST_TIMEOUT`], or at [`limits::MIN_DOWNLOAD_RATE`], or
-/// [`limits::BLOCKS_PER_REQUEST`] blocks in that time, or it is closed; and nobody is closed for what he did not owe.
+/// A peer answers a request within [`limits::REQUEST_TIMEOUT`], delivers blocks at
+/// [`limits::MIN_DOWNLOAD_RATE`] or [`limits::BLOCKS_PER_REQUEST`] blocks in that time, or is disconnected.
+/// No peer is disconnected for a request timeout without an overdue request.
 #[derive(Clone, Debug, Default)]
 pub struct RequestsEnd {
     nodes: BTreeMap<usize, BTreeMap<PeerId, Owed>>,
 }
 
-/// What a peer owes, and since when.
+/// The outstanding requests to a peer, and when each was sent.
 #[derive(Clone, Debug, Default)]
 struct Owed {
     answers: BTreeMap<&'static str, Duration>,
     blocks: BTreeSet<Hash>,
-    /// The number of the ping that is not answered.
+    /// The number of the unanswered ping.
     ping: u64,
 }
 
@@ -53,7 +54,7 @@ impl Invariant for RequestsEnd {
                 _ => {}
             }
         }
-        // Before that, nothing can be late that was not late then.
+        // Deadlines are only checked when a timeout is processed.
         if *observed.cause != Cause::Timeout {
             return Ok(());
         }
@@ -79,7 +80,7 @@ const fn is_request(message: &Message<Record>) -> bool {
     )
 }
 
-/// How long a link may take for a block.
+/// Returns the time that a peer may take to deliver a block.
 fn time_of(block: &Block<Record>) -> Duration {
     #[expect(clippy::cast_possible_truncation, reason = "a small constant")]
     const BLOCKS: u32 = limits::BLOCKS_PER_REQUEST as u32;
@@ -106,7 +107,8 @@ impl Owed {
         }
     }
 
-    /// Some blocks earn as much time for the rest as they may have taken.
+    /// Processes an answer. Each delivered block extends the deadline of the rest by the time that it may
+    /// have taken.
     fn receive(&mut self, message: &Message<Record>, at: Duration) {
         match message {
             Message::Headers(_) => {

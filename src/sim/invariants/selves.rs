@@ -1,9 +1,9 @@
-//! Nobody talks to himself.
+//! No node has a connection to itself.
 
 use super::{Breach, Invariant, Observation};
 use crate::protocol::{Event, Output};
 
-/// A node has no peer that is the node itself, whichever addresses it is told to dial.
+/// A node never completes a handshake with itself, whichever addresses it dials.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PeersAreOthers;
 

@@ -1,4 +1,4 @@
-//! Nobody who is gone is taken for somebody who is there.
+//! Dead connections are detected.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -6,22 +6,23 @@ use std::collections::BTreeMap;
 use super::{Breach, Cause, Invariant, Observation};
 use crate::protocol::{Message, Output, PeerId, limits};
 
-/// A connection over which nothing comes is closed: soon, where nobody has introduced himself, and after a ping
-/// without an answer otherwise.
+/// A connection without incoming messages is closed: after the handshake timeout, or after an unanswered ping
+/// once the handshake is completed.
 #[derive(Clone, Debug, Default)]
 pub struct SilentPeersGo {
-    /// When something was last heard, by connection; when it was opened, where nothing was.
+    /// When the last message arrived on each connection, or when the connection was opened if none has
+    /// arrived.
     heard: BTreeMap<usize, BTreeMap<PeerId, Duration>>,
 }
 
-/// How long a peer that has introduced itself may be silent.
+/// How long a peer may be silent after the handshake.
 const LIMIT: Duration = limits::PING_INTERVAL.saturating_add(limits::REQUEST_TIMEOUT);
 
 impl Invariant for SilentPeersGo {
     fn check(&mut self, observed: &Observation<'_>) -> Result<(), Breach> {
         let heard = self.heard.entry(observed.node).or_default();
         for output in observed.outputs {
-            // The first that is said over a connection.
+            // The first message over a connection.
             if let Output::Send { peers, message: Message::Hello(_) } = output {
                 heard.extend(peers.iter().map(|peer| (*peer, observed.at)));
             }

@@ -1,4 +1,4 @@
-//! A block counts when its time has come, and not before.
+//! No block is accepted before its timestamp permits it.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +6,9 @@ use super::{Breach, Invariant, Observation};
 use crate::primitives::Timestamp;
 use crate::protocol::{Event, Output};
 
-/// No block joins the best chain that is further ahead of the node's clock than the rules allow. A clock may be set
-/// back between a header and its body, so the latest time that it has shown is what counts.
+/// No block is connected to the best chain whose timestamp is further ahead of the node's clock than the
+/// consensus rules permit. The clock may be set back between a header and its body, so the limit uses the
+/// latest time that the clock has had.
 #[derive(Clone, Debug, Default)]
 pub struct NothingIsFromTheFuture {
     latest: BTreeMap<usize, Timestamp>,

@@ -1,4 +1,4 @@
-//! What a node has accepted is mined in the end, and once.
+//! An accepted transaction is mined eventually, and only once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,9 +7,9 @@ use crate::primitives::{Block, Hash};
 use crate::protocol::{Event, Output};
 use crate::sim::record::Record;
 
-/// A transaction that a node has accepted is pending there until it is on the best chain, and again when its block
-/// leaves that; and no transaction is there twice. The mempools of a simulation are never full, and its records can
-/// always be applied.
+/// A transaction that a node has accepted is pending there until it is on the best chain, and again if its
+/// block is disconnected. No transaction is on the best chain twice. The mempools of a simulation are never
+/// full, and its records can always be applied.
 #[derive(Clone, Debug, Default)]
 pub struct TransactionsStay {
     nodes: BTreeMap<usize, Known>,
@@ -22,7 +22,7 @@ struct Known {
     mined: BTreeSet<Hash>,
 }
 
-/// Where no block left the best chain, one step in so many is looked at.
+/// The interval in steps of the check, which is always made after a block was disconnected.
 const SAMPLED: u64 = 64;
 
 impl Invariant for TransactionsStay {
@@ -66,7 +66,8 @@ impl Invariant for TransactionsStay {
 }
 
 impl Known {
-    /// What a node has when it starts. A crash may cost the last transactions, which are written a moment later.
+    /// Returns what a node has when it starts. A crash may lose the last transactions, which are written
+    /// after a delay.
     fn of(observed: &Observation<'_>) -> Self {
         let blocks = observed.protocol.chain().blocks(..).filter_map(Result::ok);
         Self {

@@ -1,12 +1,12 @@
-//! A node never gives up work: neither by a step nor by a crash that its store outlives.
+//! A node never loses work, neither in a step nor in a crash that its store survives.
 
 use std::collections::BTreeMap;
 
 use super::{Breach, Cause, Invariant, Observation};
 use crate::primitives::{Hash, Work};
 
-/// The work of a node's best chain never falls, its tip changes only for one with more work, and the tip has the
-/// height that the chain says. What a node has told anybody of, it still has after a crash.
+/// The work of a node's best chain never decreases, the tip changes only to one with more work, and the tip
+/// has the height that the chain reports. A node still has after a crash what it has announced.
 #[derive(Clone, Debug, Default)]
 pub struct WorkGrows {
     last: BTreeMap<usize, (Work, Hash)>,

@@ -1,5 +1,5 @@
-//! What goes wrong while nobody mines: one thing at a time, at a moment that counts. No later block makes up for what a
-//! node misses, so it comes to the others' chain by what it asks for or not at all.
+//! Faults while no blocks are mined: one at a time, at a critical moment. No later block repairs a missed
+//! one, so a node reaches the others' chain only by its own requests.
 
 use core::time::Duration;
 use std::collections::BTreeSet;
@@ -10,11 +10,11 @@ use super::AGREEMENT;
 use crate::sim::latency::{below, index};
 use crate::sim::{Fault, Simulation, Topology, Violation};
 
-/// Branches are this long at most.
+/// Maximum length of a branch.
 const MAX_BRANCH: u32 = 4;
 
-/// A node starts over with nothing, and while it catches up, something happens to another one: as a rule to that from
-/// which it is fetching blocks.
+/// A node restarts with an empty store. While it synchronises, another node is struck by a fault, usually the
+/// one from which it is downloading.
 pub(super) fn newcomer(network: &mut Simulation, rng: &mut Rng) -> Result<(), Violation> {
     let (node, other) = two(network, rng);
     network.apply(Fault::Crash(node))?;
@@ -28,7 +28,7 @@ pub(super) fn newcomer(network: &mut Simulation, rng: &mut Rng) -> Result<(), Vi
     strike(network, rng, node, source.unwrap_or(other))
 }
 
-/// A node finds a block, and while it spreads, something happens to a node.
+/// A node finds a block, and while the block propagates, a node is struck by a fault.
 pub(super) fn news(network: &mut Simulation, rng: &mut Rng) -> Result<(), Violation> {
     let (node, other) = two(network, rng);
     network.submit(other)?;
@@ -38,9 +38,9 @@ pub(super) fn news(network: &mut Simulation, rng: &mut Rng) -> Result<(), Violat
     strike(network, rng, node, other)
 }
 
-/// Two groups that do not hear each other find blocks, the one with more work than the other, and hear each other
-/// again. Where blocks differ in work, the longer branch may be the one with less: its clock is ahead, so its blocks
-/// seem to take longer.
+/// Two partitioned groups find blocks, one with more work than the other, and the partition ends. If blocks
+/// differ in work, the longer branch may have less work: the clock of its miner is ahead, so its blocks seem
+/// to take longer.
 pub(super) fn rivals(network: &mut Simulation, rng: &mut Rng) -> Result<(), Violation> {
     let nodes = network.config().nodes;
     let (one, other) = two(network, rng);
@@ -69,13 +69,13 @@ pub(super) fn rivals(network: &mut Simulation, rng: &mut Rng) -> Result<(), Viol
         }
     }
     network.apply(Fault::ClockSkew { node: other, millis: 0 })?;
-    // Some connections are given up before that, and some are not.
+    // Some connections have timed out by then, and some have not.
     network.run_for(below(rng, Duration::from_secs(90)))?;
     network.apply(Fault::Heal)?;
     network.run_until_agreed(AGREEMENT)
 }
 
-/// A node whose clock is ahead finds a block that the others may not take yet.
+/// A node whose clock is ahead finds a block that the other nodes must not accept yet.
 pub(super) fn early_block(network: &mut Simulation, rng: &mut Rng) -> Result<(), Violation> {
     let (node, _) = two(network, rng);
     let drift = network.config().spec.max_future_drift();
@@ -87,17 +87,17 @@ pub(super) fn early_block(network: &mut Simulation, rng: &mut Rng) -> Result<(),
     network.apply(Fault::ClockSkew { node, millis: 0 })
 }
 
-/// As long as a few messages take at most.
+/// Draws a time of up to a few message latencies.
 fn moment(network: &Simulation, rng: &mut Rng) -> Duration {
     below(rng, network.config().latency.mean() * 12)
 }
 
-/// Something happens to `other`. In the end all must agree.
+/// Injects a fault at `other` and ends it. All honest nodes must agree afterwards.
 fn strike(network: &mut Simulation, rng: &mut Rng, node: usize, other: usize) -> Result<(), Violation> {
     match rng.u8(0..4) {
         0 | 1 => {
             network.apply(Fault::Crash(other))?;
-            // The rest needs nothing from it, unless it was the only way from the ones to the others.
+            // The other nodes can agree without it, unless it was the only path between two groups.
             if network.config().topology == Topology::Mesh {
                 network.run_until_agreed(AGREEMENT)?;
             }
@@ -114,7 +114,7 @@ fn strike(network: &mut Simulation, rng: &mut Rng, node: usize, other: usize) ->
     network.run_until_agreed(AGREEMENT)
 }
 
-/// A node and another one.
+/// Draws two different nodes.
 fn two(network: &Simulation, rng: &mut Rng) -> (usize, usize) {
     let nodes = network.config().nodes;
     let node = index(rng, nodes);
