@@ -1,4 +1,4 @@
-//! Tests of the whole protocol: what they share. One file per subject; none of them reads a clock.
+//! Tests of the whole protocol: shared helpers, and one file per subject. No test reads a clock.
 
 mod bans;
 mod bench;
@@ -30,15 +30,15 @@ use serde::{Deserialize, Serialize};
 use super::*;
 use crate::{CompactTarget, Context, Header, Imported, Rejected, Retarget, Work};
 
-/// When every test begins: a day after the default genesis.
+/// The start time of every test: a day after the default genesis.
 const START: Timestamp = Timestamp::from_millis(1_767_312_000_000);
 
-/// A text that the application refuses where it reads `refused`.
+/// A text, which the application refuses if it is `refused`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Note(String);
 
 impl Transaction for Note {
-    /// How many notes there are.
+    /// The number of notes.
     type State = u64;
 
     fn apply(&self, count: &mut u64, _context: &Context<'_>) -> Result<(), Rejected> {
@@ -51,7 +51,7 @@ fn note(text: impl Into<String>) -> Note {
     Note(text.into())
 }
 
-/// A chain on which every second hash is a block.
+/// A spec for which every second hash on average is a block.
 fn spec(name: &str) -> ChainSpec {
     ChainSpec::builder(name)
         .easiest_target(CompactTarget::from_bits(0x207f_ffff))
@@ -66,7 +66,7 @@ fn chain_of(len: u64, label: &str) -> Vec<Arc<Block<Note>>> {
     (1..=len).map(|height| extend(&mut chain, &format!("{label} {height}"))).collect()
 }
 
-/// One more block on `chain`, at the time of its height.
+/// Extends `chain` by one block, with a timestamp that follows from its height.
 fn extend(chain: &mut Blockchain<Note>, text: &str) -> Arc<Block<Note>> {
     let time = chain.spec().genesis_time().saturating_add(Duration::from_secs(chain.height() + 1));
     let block = Arc::new(chain.template(vec![note(text)], time).unwrap().mine().unwrap());

@@ -1,5 +1,5 @@
-//! Tests of the network and, through it, of the protocol: many short runs with random faults, and a few long ones
-//! with faults of a kind. They assert what the nodes have in the end, not only that they go on.
+//! Tests of the network and, through it, of the protocol: many short runs with random faults, and a few long
+//! ones with faults of one kind. They check the final state of the nodes, not only progress.
 
 mod dials;
 mod discovery;
@@ -16,7 +16,7 @@ use crate::primitives::Hash;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Asserts that all honest nodes of a network have one chain, block by block, and one state.
+/// Asserts that all honest nodes of a network have the same chain, block by block, and the same state.
 #[track_caller]
 fn assert_same_chain(network: &Simulation) {
     let nodes = network.config().nodes;
@@ -29,7 +29,7 @@ fn assert_same_chain(network: &Simulation) {
     }
 }
 
-/// Panics with the report and not with its inner form, so that the command that replays the run can be copied.
+/// Panics with the `Display` form of the violation, so that the replay command can be copied.
 #[track_caller]
 fn checked<T>(result: Result<T, Violation>) -> T {
     result.unwrap_or_else(|violation| panic!("{violation}"))

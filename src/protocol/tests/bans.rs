@@ -1,4 +1,4 @@
-//! Misbehaviour, and what comes of it: points, bans, and callers that give way.
+//! Misbehaviour and its consequences: scores, bans, and eviction.
 
 use super::network::{LATENCY, Network, address};
 use super::*;
@@ -8,7 +8,7 @@ fn host(text: &str) -> PeerHost {
     text.parse().unwrap()
 }
 
-/// A message that breaks a rule, from a node that calls node 0.
+/// Delivers to node 0 a message that breaks a rule, from node 1.
 fn misbehave(network: &mut Network, message: &Message<Note>) {
     network.inject(1, 0, message.clone());
     network.settle();
@@ -136,7 +136,7 @@ fn one_host_does_not_take_all_places() {
     assert_eq!(refused, [(PeerId(2), "too many connections from one host: 2 are open already".to_owned())]);
 }
 
-/// A full node takes in one more, and whoever gives way is neither its oldest peer nor one that brought blocks.
+/// A full node accepts another peer and evicts one, but not its oldest peer or one that has delivered blocks.
 #[test]
 fn a_full_node_makes_a_place() {
     const CALLERS: usize = 11;

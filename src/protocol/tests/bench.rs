@@ -1,11 +1,11 @@
-//! One node, and peers that say whatever a test makes them say.
+//! One node, and peers whose messages a test controls.
 
 use super::*;
 
 pub(super) struct Bench {
     pub(super) node: Protocol<Note>,
     pub(super) now: Now,
-    /// The blocks that the node begins with.
+    /// The initial blocks of the node.
     pub(super) blocks: Vec<Arc<Block<Note>>>,
     next_peer: u64,
 }
@@ -26,12 +26,12 @@ impl Bench {
         bench
     }
 
-    /// A node that goes on with this chain.
+    /// Creates a node with this chain.
     pub(super) fn over(chain: Blockchain<Note>, config: ProtocolConfig) -> Self {
         Self::over_at(chain, config, START)
     }
 
-    /// The same, begun at another time of day.
+    /// Creates a node with this chain that starts at another wall clock time.
     pub(super) fn over_at(chain: Blockchain<Note>, config: ProtocolConfig, wall: Timestamp) -> Self {
         let now = Now { elapsed: Duration::ZERO, wall };
         let node = Protocol::with_chain(chain, config, now.wall).unwrap();
@@ -51,7 +51,7 @@ impl Bench {
         self.handle(Input::Received { peer, message })
     }
 
-    /// Lets this much time pass, with every timeout at its time.
+    /// Advances the clock by this duration, with every timeout at its time.
     pub(super) fn pass(&mut self, duration: Duration) -> Vec<Output<Note>> {
         let end = self.now.elapsed + duration;
         let mut outputs = Vec::new();
@@ -70,7 +70,7 @@ impl Bench {
         self.now.elapsed = self.now.elapsed.max(elapsed);
     }
 
-    /// A connection that a peer opened and on which it has not spoken yet.
+    /// Opens an inbound connection without completing its handshake.
     pub(super) fn accept(&mut self) -> PeerId {
         let peer = PeerId(self.next_peer);
         self.next_peer += 1;
@@ -80,13 +80,13 @@ impl Bench {
         peer
     }
 
-    /// A peer that knows nothing but genesis.
+    /// Connects a peer that only has genesis.
     pub(super) fn join(&mut self) -> PeerId {
         let genesis = *self.node.chain().genesis().hash();
         self.join_at(genesis, 0, Work::ZERO).0
     }
 
-    /// A peer that says that it has more work than anybody; it is asked for headers at once.
+    /// Connects a peer that claims the maximum work, so that the node requests headers at once.
     pub(super) fn join_ahead(&mut self) -> PeerId {
         let work = Work::from_uint(ruint::aliases::U256::MAX);
         let (peer, outputs) = self.join_at(Hash::from_bytes([7; 32]), 1_000, work);
@@ -94,7 +94,7 @@ impl Bench {
         peer
     }
 
-    /// A peer whose chain ends so.
+    /// Connects a peer with this tip.
     pub(super) fn join_at(&mut self, hash: Hash, height: u64, work: Work) -> (PeerId, Vec<Output<Note>>) {
         let peer = self.accept();
         let mut hello = self.hello();
@@ -103,7 +103,7 @@ impl Bench {
         (peer, outputs)
     }
 
-    /// The introduction of a peer that comes next.
+    /// Returns the `Hello` of the next peer.
     pub(super) fn hello(&self) -> Hello {
         let chain = self.node.chain();
         Hello {
@@ -118,7 +118,7 @@ impl Bench {
         }
     }
 
-    /// A chain with the blocks of the node's own, as long as the test gave it no others.
+    /// Returns a copy of the node's chain.
     pub(super) fn copy_of_chain(&self) -> Blockchain<Note> {
         let mut chain = Blockchain::new(spec("test"));
         for block in self.node.chain().blocks(1..) {
@@ -128,7 +128,7 @@ impl Bench {
         chain
     }
 
-    /// The blocks that would follow the node's own, each with one transaction.
+    /// Returns blocks that extend the node's initial blocks, each with one transaction.
     pub(super) fn following(&self, texts: &[&str]) -> Vec<Arc<Block<Note>>> {
         let mut chain = Blockchain::new(spec("test"));
         for block in &self.blocks {
@@ -138,7 +138,7 @@ impl Bench {
     }
 }
 
-/// Everything that the node sends to this peer.
+/// Returns all messages to this peer.
 pub(super) fn sent_to(outputs: &[Output<Note>], to: PeerId) -> Vec<&Message<Note>> {
     let mut sent = Vec::new();
     for output in outputs {
@@ -150,12 +150,12 @@ pub(super) fn sent_to(outputs: &[Output<Note>], to: PeerId) -> Vec<&Message<Note
     sent
 }
 
-/// The kinds of everything that the node sends to this peer.
+/// Returns the kinds of all messages to this peer.
 pub(super) fn kinds(outputs: &[Output<Note>], to: PeerId) -> Vec<&'static str> {
     sent_to(outputs, to).into_iter().map(Message::kind).collect()
 }
 
-/// The hashes that this peer is asked for in `GetBlocks`.
+/// Returns the hashes that are requested from this peer in `GetBlocks`.
 pub(super) fn asked_of(outputs: &[Output<Note>], of: PeerId) -> Vec<Hash> {
     let asked = |message: &Message<Note>| match message {
         Message::GetBlocks { hashes } => hashes.clone(),
@@ -164,7 +164,7 @@ pub(super) fn asked_of(outputs: &[Output<Note>], of: PeerId) -> Vec<Hash> {
     sent_to(outputs, of).into_iter().flat_map(asked).collect()
 }
 
-/// Why the connection to this peer is closed, if it is.
+/// Returns why the connection to this peer is closed, if it is.
 pub(super) fn closed(outputs: &[Output<Note>], of: PeerId) -> Option<&CloseReason> {
     outputs.iter().find_map(|output| match output {
         Output::Close { peer, reason } if *peer == of => Some(reason),

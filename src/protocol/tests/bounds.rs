@@ -1,4 +1,4 @@
-//! Limits at their boundary: what is just allowed, and what is one too many.
+//! Limits at their boundary: the largest permitted value and the next one.
 
 use super::bench::{Bench, closed, sent_to};
 use super::*;
@@ -59,7 +59,7 @@ impl Caller {
         Self { bench, address, next: 1_000 }
     }
 
-    /// Connects, and loses the connection after `lasted`. Returns how long the node waits before it dials again.
+    /// Connects, and closes the connection after `lasted`. Returns the node's wait before it dials again.
     fn wait_after(&mut self, lasted: Duration, introduces_itself: bool) -> Duration {
         self.next += 1;
         let peer = PeerId(self.next);
@@ -83,7 +83,7 @@ impl Caller {
     }
 }
 
-/// Up to a half of a wait is left off at random; three failures in a row make it four times the first.
+/// Up to half of a wait is subtracted at random; three failures in a row make the wait four times the first.
 #[test]
 fn only_a_connection_that_lasts_lets_the_waits_start_anew() {
     let (first, third) = (limits::MIN_BACKOFF / 2..=limits::MIN_BACKOFF, limits::MIN_BACKOFF * 2);
@@ -119,7 +119,7 @@ fn transactions_that_a_lost_peer_was_asked_for_are_asked_of_another_at_once() {
     assert_eq!(sent_to(&outputs, second), [&ask]);
 }
 
-/// Peers count on these of each other; docs/protocol.md has them.
+/// Peers rely on these limits, which docs/protocol.md documents.
 #[test]
 fn the_limits_are_those_of_the_documentation() {
     assert_eq!((limits::MAX_BLOCKS_BYTES, limits::MAX_TRANSACTIONS_BYTES), (1_048_576, 1_048_576));

@@ -1,4 +1,4 @@
-//! A clock that is behind what peers have, and that is set.
+//! A clock that is behind the timestamps of peers, and that is then set.
 
 use super::bench::{Bench, asked_of, kinds};
 use super::*;
@@ -28,7 +28,7 @@ fn headers_ahead_of_the_clock_are_reported_once_and_asked_for_when_it_is_set() {
     assert_eq!(bench.node.clock_behind(bench.now.wall), Some(behind));
     assert_eq!(reports(&bench.receive(peer, Message::Announce(early))), []);
 
-    // Only the clock passes, and nothing is asked for before its time.
+    // Only the monotonic clock advances, and nothing is requested before the wall clock is set.
     let outputs = bench.pass(Duration::from_secs(5));
     assert_eq!((reports(&outputs), kinds(&outputs, peer)), (vec![], vec![]));
     bench.now.wall = timestamp;
@@ -55,7 +55,7 @@ fn what_is_a_little_early_again_and_again_is_reported_seldom() {
     assert!(matches!(reported[..], [Some(_), None]), "{reported:?}");
 }
 
-/// A machine without a clock of its own begins in 1970.
+/// A machine without a real-time clock starts in 1970.
 #[test]
 fn a_clock_before_genesis_is_reported_at_the_start() {
     let chain = Blockchain::new(spec("test"));

@@ -1,11 +1,11 @@
-//! Who is connected to whom, and why no longer.
+//! Which connections a node opens, keeps and closes.
 
 use super::bench::Bench;
 use super::network::{LATENCY, Network, address};
 use super::*;
 use rstest::rstest;
 
-/// Every order in which two dials, and what is said on the two connections, can meet.
+/// Covers every order of two dials and of the messages on the two connections.
 #[rstest]
 fn two_nodes_that_dial_each_other_keep_one_connection(
     #[values([0, 1], [1, 0])] order: [usize; 2],
@@ -68,7 +68,7 @@ fn of_too_many_callers_the_last_is_told_why() {
     assert_eq!(network.nodes[0].closed(), ["too many peers: 2 are connected already"]);
     let told = "peer closed the connection: too many peers: 2 are connected already";
     assert_eq!(network.nodes[3].closed(), [told]);
-    // A place that becomes free is taken.
+    // A free slot is used.
     network.crash(1);
     network.run_for(limits::MAX_BACKOFF + LATENCY * 10);
     assert_eq!(network.nodes[3].protocol.peers().len(), 1);

@@ -1,4 +1,4 @@
-//! What a message may cost the node, counted: ids looked at, ids offered, blocks read, bytes queued.
+//! The cost of messages, counted: ids processed, ids offered, blocks read, bytes queued.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,7 +11,7 @@ fn ids(numbers: core::ops::Range<usize>) -> Vec<Hash> {
     numbers.map(|number| Hash::digest(&number.to_be_bytes())).collect()
 }
 
-/// The ids that a peer is offered.
+/// Returns the ids that a peer is offered.
 fn offered_to(outputs: &[Output<Note>], peer: PeerId) -> Vec<Hash> {
     let offered = |message: &Message<Note>| match message {
         Message::Offer { ids } => ids.clone(),
@@ -36,7 +36,7 @@ fn what_is_asked_for_many_times_in_one_message_is_answered_once() {
     assert_eq!(sent_to(&outputs, peer), [&Message::Transactions(vec![note("pay")])]);
 }
 
-/// The call that takes a request in holds the node's write lock.
+/// The call that processes a request holds the node's write lock, so it must not read blocks.
 #[test]
 fn a_request_for_blocks_is_taken_in_without_reading_them() {
     let mut bench = Bench::new();
@@ -69,7 +69,7 @@ fn ids_that_another_peer_was_asked_for_are_looked_at_once() {
         peer.transactions_request.is_none() && peer.offered.is_empty()
     };
     assert!(is_idle(&bench), "nothing is left to look at for the next message");
-    // They are not lost: the second peer is asked when the first does not deliver, in the order of its offer.
+    // No id is lost: if the first peer does not deliver, the second one is asked, in the order of its offer.
     let outputs = bench.receive(first, Message::Transactions(Vec::new()));
     assert_eq!(sent_to(&outputs, second), [&Message::GetTransactions { ids: all.clone() }]);
     bench.receive(second, Message::Offer { ids: all.clone() });
@@ -91,7 +91,7 @@ fn an_id_that_one_peer_offers_many_times_is_asked_for_once() {
     );
 }
 
-/// Blocks on top of those of the bench, each with so many transactions.
+/// Blocks on top of those of the bench, each with this many transactions.
 fn branch(bench: &Bench, label: &str, blocks: usize, transactions: usize) -> Vec<Arc<Block<Note>>> {
     let mut chain = bench.copy_of_chain();
     let mut mined = Vec::new();
@@ -111,7 +111,7 @@ fn a_chain_that_flaps_between_two_branches_offers_at_a_bounded_rate() {
     let peer = bench.join();
     let branches = [branch(&bench, "a", 12, 300), branch(&bench, "b", 12, 300)];
     let mut outputs = Vec::new();
-    // The first branch has three blocks, and then the two overtake each other.
+    // The first branch has three blocks, and then each branch overtakes the other in turn.
     let (mut heights, mut turn) = ([0, 0], 0);
     while heights[turn] < 12 {
         let next = (heights[1 - turn] + 2).clamp(3, 12);
@@ -127,7 +127,7 @@ fn a_chain_that_flaps_between_two_branches_offers_at_a_bounded_rate() {
     let mut offered = offered_to(&outputs, peer);
     let at_once = offered.len();
     assert!((1..=limits::MAX_TRANSACTIONS).contains(&at_once), "{at_once}");
-    // All that is pending in the end is offered, as many in each interval.
+    // All transactions that remain pending are offered, up to the limit in each interval.
     for _ in 0..5 {
         let outputs = bench.pass(limits::RETURNED_INTERVAL);
         assert!(offered_to(&outputs, peer).len() <= limits::MAX_TRANSACTIONS);
@@ -139,7 +139,7 @@ fn a_chain_that_flaps_between_two_branches_offers_at_a_bounded_rate() {
     assert!(offered[at_once..].iter().all(|id| !mined.contains(id)), "mined again meanwhile");
 }
 
-/// A store that counts what is read of it.
+/// A store that counts its reads.
 #[derive(Debug)]
 struct Counting(Memory, Arc<AtomicUsize>);
 
@@ -159,7 +159,8 @@ impl Store for Counting {
     }
 }
 
-/// What the store is read for a block that is known, told in every way, while so many peers claim to have what is not.
+/// Counts the reads for messages of every kind about a known block, while this many peers claim an unknown
+/// tip.
 fn reads_for_what_is_known(claims: u64) -> usize {
     let reads = Arc::new(AtomicUsize::new(0));
     let store = Counting(Memory::new(), Arc::clone(&reads));

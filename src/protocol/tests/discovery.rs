@@ -1,4 +1,5 @@
-//! Addresses: who is asked for them and when, what is believed, what is told, and what is kept over a restart.
+//! Addresses: which peers are asked and when, which addresses are accepted, which are advertised, and which
+//! survive a restart.
 
 mod kept;
 
@@ -16,7 +17,7 @@ fn addr(text: &str) -> PeerAddr {
     text.parse().unwrap()
 }
 
-/// A peer that has introduced itself and says that it listens there.
+/// A peer that has completed the handshake and claims to listen at an address.
 fn meet(
     bench: &mut Bench,
     peer: u64,
@@ -26,11 +27,11 @@ fn meet(
 ) -> (PeerId, Vec<Output<Note>>) {
     let id = PeerId(peer);
     if direction == Direction::Outbound && !bench.node.unconnected().any(|address| *address == addr(at)) {
-        // Unless the node dialled it by itself.
+        // The node accepts an outbound connection only to an address that it dials.
         let _ = bench.node.connect(addr(at), bench.now);
     }
     bench.handle(Input::Connected { peer: id, direction, address: addr(at) });
-    // Whoever is dialled is there, and says so.
+    // A dialled peer listens at the dialled address.
     let listen = if direction == Direction::Outbound { Some(at) } else { listen };
     let hello = Hello { nonce: peer, listen: listen.map(addr), ..bench.hello() };
     let outputs = bench.receive(id, Message::Hello(hello));
@@ -41,7 +42,7 @@ fn call(bench: &mut Bench, peer: u64, from: &str, listen: &str) -> PeerId {
     meet(bench, peer, Direction::Inbound, from, Some(listen)).0
 }
 
-/// What the node says to a peer that asks.
+/// Returns the addresses that the node advertises to a peer that asks.
 fn told(bench: &mut Bench, peer: PeerId) -> Option<Vec<String>> {
     let outputs = bench.receive(peer, Message::GetPeers { limit: u32::MAX });
     match sent_to(&outputs, peer)[..] {
@@ -87,7 +88,7 @@ fn nodes_that_know_one_in_common_find_each_other() {
         assert_eq!(node.protocol.peers().len(), 4, "peers of node {index}");
         assert_eq!(node.protocol.unconnected().count(), 0);
     }
-    // The one that they knew is gone, and the others still have one chain.
+    // The first node is down, and the other nodes still agree on one chain.
     network.crash(0);
     network.mine(1, "without it");
     network.run_for(Duration::from_secs(30));
@@ -134,7 +135,7 @@ fn a_peer_that_was_dialled_is_asked_at_once_and_then_rarely() {
     let asks =
         |outputs: &[Output<Note>]| kinds(outputs, peer).iter().filter(|kind| **kind == "get_peers").count();
     assert_eq!(asks(&outputs), 1);
-    // As long as it does not answer, it is not asked again.
+    // While its answer is outstanding, the peer is not asked again.
     let mut asked = 0;
     let mut keep_alive = |bench: &mut Bench, minutes: u64| {
         let before = asked;
@@ -177,7 +178,7 @@ fn a_peer_is_answered_once_in_a_while_and_never_blamed_for_asking() {
 fn an_answer_is_bounded_in_number_and_bytes() {
     let mut bench = Bench::with_config(config().with_max_inbound(200));
     for number in 2..100 {
-        // As long as an address can be.
+        // An address of the maximum length.
         let path = "\"".repeat(PeerAddr::MAX_LEN - format!("ws://10.{number}.0.1:1/").len());
         call(
             &mut bench,
@@ -198,7 +199,7 @@ fn an_answer_is_bounded_in_number_and_bytes() {
     assert!(serde_json::to_vec(answer).unwrap().len() < 20_000);
 }
 
-/// What a host says that it listens at, how it comes to be known, and whether others are told of it.
+/// The address that a host claims, the address that is learned from it, and whether that is advertised.
 #[rstest]
 #[case::at_its_own_host("ws://192.0.2.1:40000", "ws://192.0.2.1:1", Some("ws://192.0.2.1:1"), true)]
 #[case::everywhere("ws://192.0.2.1:40000", "ws://0.0.0.0:1", Some("ws://192.0.2.1:1"), true)]
@@ -311,7 +312,7 @@ fn whoever_does_not_say_where_it_listens_is_told_to_nobody() {
     assert_eq!(bench.node.peers().len(), 1);
     let asker = call(&mut bench, 2, "ws://203.0.113.1:40000", "ws://203.0.113.1:1");
     assert_eq!(told(&mut bench, asker).unwrap(), [""; 0]);
-    // So does a node without discovery.
+    // A node without discovery does not advertise its address.
     let said = |discovery| {
         let config = config().with_listen(Some(addr("ws://192.0.2.50:1"))).with_discovery(discovery);
         let mut bench = Bench::with_config(config);
@@ -334,11 +335,11 @@ fn a_flood_of_addresses_costs_little_room_and_few_dials() {
     let flood: Vec<&str> = flood.iter().map(String::as_str).collect();
     assert_eq!(closed(&bench.receive(liar, peers(&flood)), liar).map(ToString::to_string), None);
     assert_eq!(known(&bench).len(), 2 + flood.len());
-    // The second is one that nobody asked for.
+    // The second message was not requested.
     let outputs = bench.receive(liar, peers(&flood));
     assert_eq!(closed(&outputs, liar).unwrap().to_string(), "unsolicited peers");
 
-    // And callers that each claim another address, from one network.
+    // Inbound peers from one network, each of which claims another address.
     for number in 100..3_000 {
         let from = format!("ws://198.51.100.{}:40000", number % 200);
         let caller =
@@ -348,7 +349,7 @@ fn a_flood_of_addresses_costs_little_room_and_few_dials() {
     let part = usize::try_from(limits::NEW_BUCKETS_PER_SOURCE).unwrap() * limits::BUCKET_SIZE;
     assert!(known(&bench).len() <= 2 + part, "{}", known(&bench).len());
 
-    // What the honest peer tells finds its place and its turn.
+    // The address from the honest peer is added and dialled.
     bench.receive(honest, peers(&["ws://5.5.2.77:1"]));
     assert!(known(&bench).contains(&"ws://5.5.2.77:1".to_owned()));
     let mut dialled: Vec<String> = Vec::new();
@@ -375,13 +376,13 @@ fn no_more_are_dialled_than_are_wanted() {
     let dialled = dials(&outputs);
     assert_eq!(dialled.len(), 3, "{dialled:?}");
     assert_eq!(bench.node.unconnected().count(), 0, "they are not promised to the application");
-    // One that fails makes room for another, without an event and without a second try at once.
+    // A failed address is replaced by another one, without an event and without an immediate retry.
     let outputs = fail(&mut bench, &dialled[0]);
     assert!(!outputs.iter().any(|output| matches!(output, Output::Event(_))), "{outputs:?}");
     let next = dials(&bench.handle(Input::Timeout));
     assert!(next.len() == 1 && !dialled.contains(&next[0]), "{next:?}");
 
-    // An address that the application names is kept from then on, and dialled as long as it takes.
+    // An address that the application adds is kept from then on, and dialled until it answers.
     bench.node.connect(addr(&next[0]), bench.now).unwrap();
     let outputs = fail(&mut bench, &next[0]);
     assert!(outputs.iter().any(|output| matches!(output, Output::Event(Event::DialFailed { .. }))));

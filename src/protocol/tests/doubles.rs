@@ -1,4 +1,5 @@
-//! Two connections to one node, and somebody who only says that they are: a `Hello`'s nonce is known to every peer.
+//! Duplicate connections to one node, and peers that falsely claim to be one: every peer learns the nonces of
+//! others.
 
 use super::bench::{Bench, closed};
 use super::*;
@@ -8,7 +9,7 @@ const PEER: &str = "ws://192.0.2.1:5001";
 const NAMED: &str = "ws://peer.example.org:5001";
 const STRANGER: &str = "ws://192.0.2.9:40000";
 
-/// A connection to `at` or from there, on which the nonce is said.
+/// Opens a connection to or from `at` and completes the handshake with the nonce.
 fn meet(bench: &mut Bench, id: u64, direction: Direction, at: &str, nonce: u64) -> Vec<Output<Note>> {
     let (peer, address) = (PeerId(id), at.parse::<PeerAddr>().unwrap());
     if direction == Direction::Outbound && !bench.node.unconnected().any(|known| *known == address) {
@@ -20,7 +21,7 @@ fn meet(bench: &mut Bench, id: u64, direction: Direction, at: &str, nonce: u64) 
     outputs
 }
 
-/// One that is less than the node's own, and one that is more.
+/// Returns one nonce below the node's own, and one above.
 fn nonces(bench: &Bench) -> [u64; 2] {
     [bench.node.nonce - 1, bench.node.nonce + 1]
 }
@@ -47,7 +48,7 @@ fn who_repeats_a_nonce_from_elsewhere_ends_nothing(
     meet(&mut bench, 2, second.0, second.1, nonce);
     assert_eq!(open(&bench), [1, 2]);
     assert_eq!(bench.node.unconnected().count(), 0);
-    // An address is dialled again when its own connection ends, whatever is open beside it.
+    // An address is dialled again when its own connection ends, even if another connection is open.
     for (id, (direction, at)) in [(1, first), (2, second)] {
         bench.handle(Input::Disconnected { peer: PeerId(id), reason: CloseReason::Ended });
         let dialled_again = bench.node.unconnected().any(|address| address.as_str() == at);
@@ -55,8 +56,8 @@ fn who_repeats_a_nonce_from_elsewhere_ends_nothing(
     }
 }
 
-/// The host of a name is not known here, so whoever calls may be the peer at the end of a connection that we opened.
-/// That one stays in any case.
+/// The node does not resolve names, so an inbound peer may be the node at the end of an outbound connection.
+/// The outbound connection stays in any case.
 #[rstest]
 fn a_connection_that_we_opened_never_ends_for_one_that_somebody_else_did(
     #[values(PEER, NAMED)] dialled: &str,
@@ -76,7 +77,8 @@ fn a_connection_that_we_opened_never_ends_for_one_that_somebody_else_did(
     let may_be_one = dialled == NAMED || caller != STRANGER;
     let ends = may_be_one && which == 1;
     assert_eq!(open(&bench), if ends { vec![1] } else { vec![1, 2] });
-    // The other side ends ours, where it is its turn; its own serves the address then.
+    // The remote node closes the outbound connection if its nonce is smaller; the inbound one then serves the
+    // address.
     if may_be_one && which == 0 {
         let reason = CloseReason::Bye { reason: String::new() };
         bench.handle(Input::Disconnected { peer: PeerId(1), reason });

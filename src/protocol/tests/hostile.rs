@@ -1,14 +1,15 @@
-//! What no honest peer sends: each is named as the reason of the close, and the node serves on.
+//! Messages that no honest peer sends: each is the named reason for closing the connection, and the node
+//! continues to serve.
 
 use super::bench::{Bench, closed, hashes, headers, kinds, sent_to};
 use super::*;
 use crate::BlockError;
 use rstest::rstest;
 
-/// What an attacker says, and why it is closed, if it is.
+/// The messages of an attacker, and the expected reason for closing its connection, if any.
 type Attack = (Vec<Message<Note>>, Option<CloseReason>);
 
-/// Asserts that a node is as good as new: it takes a block, and serves it to a newcomer and to others.
+/// Asserts that a node works: it imports a block, and serves it to a new peer and to existing ones.
 #[track_caller]
 fn assert_serves(bench: &mut Bench, witness: PeerId) {
     let template = bench.node.template(Some(vec![note("after")]), Address::ZERO, bench.now.wall).unwrap();
@@ -74,7 +75,7 @@ fn a_bad_introduction(#[case] attack: fn(&Bench) -> (Vec<Message<Note>>, CloseRe
     assert_serves(&mut bench, witness);
 }
 
-/// The attacker has introduced itself, and was asked for headers.
+/// The attacker has completed the handshake and was sent a `GetHeaders`.
 #[rstest]
 #[case::unsolicited_headers(|_: &mut Bench| {
     let empty = Message::Headers(Vec::new());
@@ -221,7 +222,7 @@ fn too_many(message: Message<Note>, got: usize, limit: usize) -> Attack {
     (vec![message], Some(CloseReason::TooManyItems { kind, got, limit }))
 }
 
-/// A block whose one transaction the application refuses, and which breaks no other rule.
+/// A block whose only transaction the application refuses, and which breaks no other rule.
 fn refused_block(bench: &Bench) -> Arc<Block<Note>> {
     let data = vec![note("refused")];
     let merkle_root = crate::BodyDigest::of(&data).unwrap().merkle_root();
@@ -295,7 +296,7 @@ fn orphans_are_kept_up_to_the_bound_and_asked_about_one_by_one() {
         .collect();
     assert_eq!(kinds(&outputs, attacker), ["get_headers"]);
     assert_eq!(bench.node.chain().orphan_count(), 64);
-    // It turns out to be true.
+    // The claim is confirmed.
     let mut outputs = bench.receive(attacker, headers(&blocks));
     for _ in 0..8 {
         let wanted: Vec<_> = sent_to(&outputs, attacker)

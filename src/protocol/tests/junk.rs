@@ -1,14 +1,15 @@
-//! Any inputs in any order: nothing panics, every deadline passes, and what is kept and sent is bounded.
+//! Arbitrary inputs in any order: no input panics, every deadline passes, and the stored and sent data is
+//! bounded.
 
 use super::bench::Bench;
 use super::*;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
-/// Peers that a sequence speaks of; some are never connected.
+/// The number of peers in a sequence; some are never connected.
 const PEERS: u64 = 6;
 
-/// Outputs that one input may cause, for the few peers, blocks and transactions that there are here.
+/// Maximum outputs of one input, for the few peers, blocks and transactions in these sequences.
 const MAX_OUTPUTS: usize = 200;
 
 #[derive(Clone, Debug)]
@@ -16,7 +17,7 @@ enum Step {
     Connect(u64, bool),
     Greet(u64, Box<Hello>),
     Say(u64, Message<Note>),
-    /// Answers the last request that the node sent to this peer as an honest peer would.
+    /// Answers the node's last request to this peer as an honest peer would.
     Answer(u64),
     Disconnect(u64),
     Malformed(u64),
@@ -27,7 +28,7 @@ enum Step {
     Pass(Duration),
 }
 
-/// Blocks that the sequences draw from: the node's own, two branches, a refused one, strangers.
+/// Blocks for the sequences: the node's own, two branches, an invalid one, and orphans.
 fn blocks() -> Vec<Arc<Block<Note>>> {
     let bench = Bench::new();
     let mut blocks = bench.blocks.clone();
@@ -117,7 +118,7 @@ fn address(peer: u64) -> PeerAddr {
     format!("test://{peer}").parse().unwrap()
 }
 
-/// What an honest peer that has `blocks` says to the last request, if there is one.
+/// Returns the answer of an honest peer with `blocks` to the last request, if there is one.
 fn answer(request: &Message<Note>, blocks: &[Arc<Block<Note>>]) -> Option<Message<Note>> {
     match request {
         Message::GetHeaders { .. } => {
@@ -138,7 +139,7 @@ fn answer(request: &Message<Note>, blocks: &[Arc<Block<Note>>]) -> Option<Messag
     }
 }
 
-/// Which peers are open, and what each was asked last.
+/// The open peers, and the last request to each.
 #[derive(Default)]
 struct Driver {
     open: BTreeMap<u64, PeerId>,
@@ -196,7 +197,7 @@ impl Driver {
         outputs
     }
 
-    /// Asserts that nothing is sent where nothing is open.
+    /// Asserts that messages are only sent over open connections.
     fn follow(&mut self, outputs: &[Output<Note>]) {
         for output in outputs {
             match output {
@@ -243,7 +244,7 @@ proptest! {
             prop_assert!(bench.node.dialer.tried_out() <= limits::MAX_DISCOVERED);
             prop_assert!(bench.node.addresses().len() <= limits::MAX_ADDRESSES);
         }
-        // Whatever happened, it comes to rest, serves a newcomer, and forgets those who are silent.
+        // After any sequence, the node becomes idle, removes silent peers, and accepts a new one.
         bench.pass(Duration::from_secs(120));
         prop_assert_eq!(bench.node.peers.len(), 0);
         bench.join();

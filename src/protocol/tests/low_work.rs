@@ -1,5 +1,6 @@
-//! What peers can do who have valid headers with little work, and no bodies, to a node that syncs with somebody
-//! honest. Counted in round trips and in headers and blocks that the node has to look at, on no clock.
+//! Attacks by peers that have valid headers with little work and no bodies, on a node that synchronises with
+//! an honest peer. The cost is counted in round trips and in headers and blocks that the node processes; no
+//! clock is involved.
 
 use std::collections::VecDeque;
 
@@ -7,43 +8,42 @@ use super::bench::Bench;
 use super::*;
 use crate::ChainConfig;
 
-/// What the honest peer has.
+/// The length of the honest chain.
 const HONEST: u64 = 5_000;
 
-/// What each of the others has: more than the node asks for ahead of its blocks, so that theirs have the most work for
-/// a while.
+/// The length of each hostile chain: longer than the node requests headers ahead of its blocks, so that the
+/// hostile chains have the most work for a while.
 const HOSTILE: u64 = 240;
 
-/// Headers that the node keeps beside its chain; it asks for a quarter of them at a time.
+/// The limit on side headers; the node requests a quarter of it at a time.
 const MAX_SIDE_HEADERS: usize = 400;
 
-/// There and back between neighbours. On a longer way less can be fed while the node is busy.
+/// The round trip time between neighbours. With a higher latency, peers can send less while the node is busy.
 const ROUND: Duration = Duration::from_millis(1);
 
-/// No sync takes as long.
+/// More rounds than any synchronisation takes.
 const MAX_ROUNDS: usize = 2_000;
 
 #[derive(Debug, Default)]
 struct Cost {
     rounds: usize,
-    /// Headers and blocks that were looked at.
+    /// Headers and blocks that the node has processed.
     looked_at: usize,
     most_side_headers: usize,
 }
 
-/// One of those who feed headers: they answer at once, say more in between than they are asked for, and keep their
-/// bodies to themselves.
+/// A hostile peer: it answers at once, sends further headers without a request, and withholds its bodies.
 struct Liar {
     peer: PeerId,
     headers: Vec<Header>,
-    /// The next header to show.
+    /// The next header to send.
     next: usize,
     is_asked: bool,
 }
 
 impl Liar {
-    /// What follows the first header of the locator that is its own; from the beginning where there is none or nothing
-    /// follows.
+    /// Answers with the headers after the first hash of the locator that is on the peer's chain; from the
+    /// beginning if there is none or no header follows it.
     fn batch(&mut self, locator: &[Hash], limit: usize) -> Message<Note> {
         let place = |hash: &Hash| self.headers.iter().position(|header| header.hash() == *hash);
         let from = locator.iter().find_map(place).map_or(0, |place| (place + 1) % self.headers.len());
@@ -52,7 +52,8 @@ impl Liar {
         Message::Headers(headers)
     }
 
-    /// A header that stands on nothing, so that it is asked what is below, and one that stands on what it has shown.
+    /// Sends a header with an unknown parent, so that the node requests its ancestors, and the header that
+    /// extends the last one sent.
     fn says(&mut self, round: usize) -> Vec<Message<Note>> {
         if self.is_asked {
             return Vec::new();
@@ -83,12 +84,12 @@ fn sync(source: &Blockchain<Note>, liars: usize) -> Cost {
             is_asked: false,
         });
     }
-    // Whoever comes last waits longest.
+    // The honest peer connects last and therefore waits longest.
     let (honest, said) = bench.join_at(*source.tip().hash(), source.height(), source.work());
     outputs.extend(said);
     while bench.node.chain().height() < source.height() {
         assert!(cost.rounds < MAX_ROUNDS, "at block {} of {}: {cost:?}", bench.node.chain().height(), HONEST);
-        // One message of each peer in turn, as the sockets have them.
+        // One message of each peer in turn, as from sockets.
         let mut lanes: BTreeMap<PeerId, VecDeque<Message<Note>>> = BTreeMap::new();
         for output in core::mem::take(&mut outputs) {
             match output {
@@ -113,7 +114,7 @@ fn sync(source: &Blockchain<Note>, liars: usize) -> Cost {
                 cost.looked_at += match &message {
                     Message::Headers(headers) => headers.len(),
                     Message::Blocks(blocks) => blocks.len(),
-                    // The cheapest of messages, which need not be answered, costs whoever sends it as much.
+                    // A minimal message without an answer costs the sender as much as the node.
                     _ => 0,
                 };
                 outputs.extend(bench.receive(*peer, message));

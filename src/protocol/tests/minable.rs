@@ -1,4 +1,4 @@
-//! Nothing that is pending keeps a block from being mined, and the owner of a node removes what it wants.
+//! No pending transaction prevents mining, and the operator of a node can remove any pending transaction.
 
 use core::cell::Cell;
 
@@ -9,7 +9,7 @@ use crate::protocol::minable::check_sendable;
 use crate::{EncodeError, Fault};
 
 std::thread_local! {
-    /// Whether what is flawed shows its flaw yet.
+    /// Whether flawed transactions misbehave.
     static TURNED: Cell<bool> = const { Cell::new(false) };
     static CALLS: Cell<u32> = const { Cell::new(0) };
 }
@@ -18,7 +18,7 @@ fn turned() -> bool {
     TURNED.get()
 }
 
-/// In what a transaction does not keep to what `Transaction` asks for.
+/// How a transaction violates the contract of `Transaction`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Flaw {
     None,
@@ -26,13 +26,13 @@ enum Flaw {
     ApplyPanics,
     EncodeFails,
     EncodePanics,
-    /// Has other bytes each time it is encoded.
+    /// Encodes to other bytes each time.
     EncodesAtRandom,
     ReadsDifferently,
     SerializePanics,
     StateRootPanics,
     StateRootIsRandom,
-    /// The next one depends on it.
+    /// `NeedsOpen` depends on it.
     Opens,
     NeedsOpen,
 }
@@ -110,7 +110,7 @@ fn flawed(flaw: Flaw) -> Fickle {
     Fickle { flaw, number }
 }
 
-/// The transactions of the next block of a node that mines it as `node::mining` does.
+/// Returns the transactions of the next block, built as `node::mining` does it.
 fn mine(
     node: &mut Protocol<Fickle>,
     check: impl Fn(Message<Fickle>) -> Result<(), BlockError>,
@@ -128,7 +128,7 @@ fn mine(
     })
 }
 
-/// What was removed, and what is said of it.
+/// Returns the removed transactions and their reasons.
 fn removed(node: &mut Protocol<Fickle>) -> Vec<(Hash, String)> {
     let mut removed = Vec::new();
     while let Some(output) = node.poll_output() {
@@ -168,7 +168,7 @@ fn what_turns_out_to_be_unfit_is_removed_and_the_rest_is_mined(#[case] flaw: Fla
                 refused += 1;
                 assert!(refused == 1, "refused again: {error}");
                 if flaw == Flaw::StateRootIsRandom {
-                    // The rest of that block cannot be told from the cause.
+                    // The cause is unknown, so all transactions of the block were removed.
                     for number in [1, 2] {
                         node.submit(good(number), NOW).unwrap();
                     }
@@ -180,7 +180,7 @@ fn what_turns_out_to_be_unfit_is_removed_and_the_rest_is_mined(#[case] flaw: Fla
     assert_eq!((mined, refused), (vec![good(1), good(2)], refusals));
     let removed = removed(&mut node);
     let says = match flaw {
-        // A template passes over it, and it is removed with the next block.
+        // The template skips the transaction, which is removed with the next block.
         Flaw::ApplyPanics | Flaw::Rejects => "does not apply on top of the new tip: ",
         _ => "no block can be mined with it: ",
     };
@@ -189,7 +189,7 @@ fn what_turns_out_to_be_unfit_is_removed_and_the_rest_is_mined(#[case] flaw: Fla
     assert!(!node.mempool().contains(&id));
 }
 
-/// A message with more of the given transactions than `limit` cannot be sent.
+/// Returns a check that refuses messages with more than `limit` transactions of this flaw.
 fn at_most(limit: usize, counted: Flaw) -> impl Fn(Message<Fickle>) -> Result<(), BlockError> {
     move |message| {
         let data = match &message {
@@ -242,7 +242,7 @@ fn where_no_block_can_be_sent_nothing_is_blamed() {
     assert_eq!((removed(&mut node), node.mempool().len()), (Vec::new(), 1));
 }
 
-/// A peer that has completed the handshake, at the same chain.
+/// Connects a peer with an equal chain and completes its handshake.
 fn greet(node: &mut Protocol<Fickle>) -> PeerId {
     let peer = PeerId(1);
     let address = "ws://10.0.0.9:1".parse().unwrap();
@@ -297,7 +297,7 @@ fn a_panic_is_an_error_that_names_it_and_changes_nothing() {
     assert!(matches!(refused, BlockError::StateRootPanicked(_)), "{refused}");
     let refused = node.submit(flawed(Flaw::EncodePanics), NOW).unwrap_err();
     assert!(matches!(refused, MempoolError::Encode(_)), "{refused}");
-    // In a block of another node, for which the code was good.
+    // In a block of another node, on which the code has worked.
     for flaw in [Flaw::ApplyPanics, Flaw::StateRootPanics] {
         TURNED.set(false);
         let block = node.template(Some(vec![flawed(flaw)]), Address::ZERO, START).unwrap().mine().unwrap();

@@ -1,12 +1,12 @@
-//! A network of protocols on virtual time: links of a fixed latency that keep the order of messages, and a
-//! trace of everything that crossed them. The same calls give the same trace.
+//! A network of protocols on virtual time, with links of a fixed latency that preserve the order of messages,
+//! and a trace of all delivered messages. Equal calls give equal traces.
 
 use core::fmt;
 use std::collections::BTreeSet;
 
 use super::*;
 
-/// One way over any link.
+/// The one-way latency of every link.
 pub(super) const LATENCY: Duration = Duration::from_millis(10);
 
 type Loses = Box<dyn Fn(usize, &Message<Note>) -> bool>;
@@ -14,15 +14,15 @@ type Loses = Box<dyn Fn(usize, &Message<Note>) -> bool>;
 pub(super) struct Network {
     pub(super) nodes: Vec<Node>,
     pub(super) trace: Vec<Crossing>,
-    /// Messages that vanish on their way: which sender's, and which.
+    /// Which messages are lost, by sender and message.
     pub(super) loses: Loses,
     elapsed: Duration,
-    /// By time and order of sending.
+    /// Ordered by time and by the order of sending.
     arrivals: BTreeMap<(Duration, u64), Arrival>,
     sent: u64,
     /// The dialling and the accepting node of each connection, and whether each end is open.
     connections: Vec<[(usize, bool); 2]>,
-    /// Pairs that cannot reach each other, the lower index first.
+    /// Pairs of nodes that cannot connect to each other, the lower index first.
     apart: BTreeSet<(usize, usize)>,
 }
 
@@ -34,7 +34,7 @@ pub(super) struct Node {
     is_up: bool,
 }
 
-/// One message that arrived at the other end of a link.
+/// One delivered message.
 pub(super) struct Crossing {
     pub(super) at: Duration,
     pub(super) from: usize,
@@ -57,7 +57,7 @@ enum Arrival {
 }
 
 impl Network {
-    /// Nodes of one chain, none of which knows another.
+    /// Creates nodes of one chain without connections.
     pub(super) fn new(nodes: usize) -> Self {
         Self::of((0..nodes).map(|_| (spec("test"), ProtocolConfig::default())))
     }
@@ -79,7 +79,7 @@ impl Network {
         }
     }
 
-    /// Nodes of which each has dialled all before it.
+    /// Creates nodes, each of which has dialled all nodes before it.
     pub(super) fn mesh(nodes: usize) -> Self {
         let mut network = Self::new(nodes);
         for from in 0..nodes {
@@ -105,7 +105,7 @@ impl Network {
         self.mine_data(node, Some(vec![note(text)]))
     }
 
-    /// A block with these transactions, or with those that are pending.
+    /// Mines a block with these transactions, or with the pending ones if `data` is `None`.
     pub(super) fn mine_data(&mut self, node: usize, data: Option<Vec<Note>>) -> Arc<Block<Note>> {
         let now = self.now();
         let protocol = &mut self.nodes[node].protocol;
@@ -116,7 +116,7 @@ impl Network {
         block
     }
 
-    /// Gives a node blocks as if it had mined them.
+    /// Submits blocks to a node as if it had mined them.
     pub(super) fn load(&mut self, node: usize, blocks: &[Arc<Block<Note>>]) {
         let now = self.now();
         for block in blocks {
@@ -132,7 +132,7 @@ impl Network {
         id
     }
 
-    /// Has a message arrive that the sender would not have sent.
+    /// Delivers a message that the sender did not send.
     pub(super) fn inject(&mut self, from: usize, to: usize, message: Message<Note>) {
         let is_theirs =
             |ends: &[(usize, bool); 2]| ends.contains(&(from, true)) && ends.contains(&(to, true));
@@ -141,7 +141,7 @@ impl Network {
         self.schedule(LATENCY, Arrival::Message { connection, end, message });
     }
 
-    /// Breaks the connections of two nodes and lets them make no other.
+    /// Breaks the connections between two nodes and prevents new ones.
     pub(super) fn sever(&mut self, a: usize, b: usize) {
         self.apart.insert((a.min(b), a.max(b)));
         for connection in 0..self.connections.len() {
@@ -161,7 +161,7 @@ impl Network {
         self.apart.clear();
     }
 
-    /// The node loses its connections and all that it knows.
+    /// The node loses its connections and its state.
     pub(super) fn crash(&mut self, node: usize) {
         self.nodes[node].is_up = false;
         for connection in 0..self.connections.len() {
@@ -189,14 +189,14 @@ impl Network {
         self.pump(node);
     }
 
-    /// Runs until nothing is under way any more. Timers fire only where they are due before.
+    /// Runs until no message is in transit. Timers only fire if they are due before.
     pub(super) fn settle(&mut self) {
         while let Some(((at, _), _)) = self.arrivals.first_key_value() {
             self.step(*at);
         }
     }
 
-    /// Runs for this long.
+    /// Runs for this duration.
     pub(super) fn run_for(&mut self, duration: Duration) {
         let end = self.elapsed + duration;
         while let Some(at) = self.next().filter(|at| *at <= end) {
@@ -205,13 +205,13 @@ impl Network {
         self.elapsed = end;
     }
 
-    /// All that crossed in messages of this kind, as sender and receiver.
+    /// Returns the sender and the receiver of each delivered message of this kind.
     pub(super) fn crossings(&self, kind: &str) -> Vec<(usize, usize)> {
         let such = self.trace.iter().filter(|crossing| crossing.message.kind() == kind);
         such.map(|crossing| (crossing.from, crossing.to)).collect()
     }
 
-    /// How often the body of each block crossed each link, in either direction.
+    /// Counts how often the body of each block was sent over each link, in either direction.
     pub(super) fn bodies(&self) -> BTreeMap<(Hash, usize, usize), usize> {
         let mut counts = BTreeMap::new();
         for Crossing { from, to, message, .. } in &self.trace {
@@ -227,7 +227,7 @@ impl Network {
         counts
     }
 
-    /// Asserts that the nodes have one tip, and the same blocks with the same contents below it.
+    /// Asserts that all nodes have the same tip, and the same blocks with the same contents below it.
     #[track_caller]
     pub(super) fn assert_same_chain(&self, height: u64) {
         let first = self.nodes[0].protocol.chain();
@@ -245,7 +245,7 @@ impl Network {
         timers.chain(self.arrivals.first_key_value().map(|((at, _), _)| *at)).min()
     }
 
-    /// Everything up to `at`, one thing at a time.
+    /// Processes all events up to `at`, one by one.
     fn step(&mut self, at: Duration) {
         self.elapsed = self.elapsed.max(at);
         assert!(self.sent < 1_000_000, "the nodes never come to rest");
@@ -324,7 +324,7 @@ impl Network {
         }
     }
 
-    /// Does what a node wants done.
+    /// Performs the outputs of a node.
     pub(super) fn pump(&mut self, node: usize) {
         for output in self.nodes[node].protocol.drain_outputs() {
             match output {
@@ -369,7 +369,7 @@ impl Node {
         *self.protocol.chain().tip().hash()
     }
 
-    /// Why connections ended, in order, in words.
+    /// Returns the reasons of closed connections, in order, as text.
     pub(super) fn closed(&self) -> Vec<String> {
         let reason = |event: &Event<Note>| match event {
             Event::PeerDisconnected { reason, .. } => Some(reason.to_string()),
@@ -378,7 +378,7 @@ impl Node {
         self.events.iter().filter_map(reason).collect()
     }
 
-    /// The texts of the pending transactions.
+    /// Returns the texts of the pending transactions.
     pub(super) fn pending(&self) -> Vec<&str> {
         self.protocol.mempool().iter().map(|(_, note)| note.0.as_str()).collect()
     }

@@ -1,4 +1,4 @@
-//! What happens when a peer says nothing.
+//! Peers that do not answer in time.
 
 use super::bench::{Bench, asked_of, closed, hashes, headers, kinds, sent_to};
 use super::*;
@@ -43,17 +43,17 @@ fn a_request_that_is_not_answered_closes(#[case] ask: fn(&mut Bench, PeerId), #[
     assert_eq!(closed(&outputs, peer).map(ToString::to_string).as_deref(), Some(reason));
 }
 
-/// How many bytes the slowest link carries in this time.
+/// The number of bytes that a peer at the minimum rate delivers in this time.
 fn in_time(time: Duration) -> usize {
     usize::try_from(time.as_secs() * u64::from(limits::MIN_DOWNLOAD_RATE)).unwrap()
 }
 
-/// How long the slowest link takes for the smallest block.
+/// The time that a peer at the minimum rate may take for the smallest block.
 fn time_of_a_block() -> Duration {
     limits::REQUEST_TIMEOUT / u32::try_from(limits::BLOCKS_PER_REQUEST).unwrap()
 }
 
-/// As slow as a link may be: a block of so many bytes takes a moment less than a request has.
+/// The minimum rate: each block takes a moment less than the request timeout.
 #[test]
 fn a_peer_that_delivers_at_the_lowest_rate_is_given_time() {
     let mut bench = Bench::new();
@@ -87,7 +87,7 @@ fn a_peer_that_drips_small_blocks_is_replaced() {
     assert_eq!(asked_of(&outputs, other), hashes(&blocks[1..]));
 }
 
-/// A long way: few bytes in a second, but no fewer blocks than a request has.
+/// High latency: few bytes per second, but as many blocks per timeout as a request has.
 #[test]
 fn a_peer_with_small_blocks_from_afar_is_given_time() {
     let mut bench = Bench::new();
@@ -103,7 +103,7 @@ fn a_peer_with_small_blocks_from_afar_is_given_time() {
     assert_eq!(bench.node.peers().len(), 1);
 }
 
-/// What was delivered fast does not buy time for what is not.
+/// Fast delivery of some blocks does not extend the deadline of the others beyond one timeout.
 #[test]
 fn time_that_blocks_earn_is_not_saved_up() {
     let mut bench = Bench::new();
@@ -125,7 +125,7 @@ fn silence_is_broken_by_a_ping_and_ended_by_no_pong() {
     let [Message::Ping(nonce)] = sent_to(&outputs, alive)[..] else { panic!("{outputs:?}") };
     assert_eq!(kinds(&outputs, silent), ["ping"]);
     bench.receive(alive, Message::Pong(*nonce));
-    // A pong to nothing is harmless and answers nothing.
+    // An unrequested pong has no effect.
     bench.receive(silent, Message::Pong(12));
     assert!(bench.pass(limits::REQUEST_TIMEOUT.saturating_sub(MOMENT)).is_empty());
     let outputs = bench.pass(MOMENT);

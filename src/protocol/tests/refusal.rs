@@ -13,7 +13,7 @@ fn reports(outputs: &[Output<Note>]) -> Vec<Option<RefusedBranch>> {
     outputs.iter().filter_map(report).collect()
 }
 
-/// A node with a chain of four blocks, the last two of which may be undone.
+/// A node with a chain of four blocks, of which only the last two may be disconnected.
 fn node_with_final_blocks() -> Bench {
     let spec = ChainSpec::builder("test").easiest_target(spec("test").easiest_target());
     let spec = spec.retarget(Retarget::Fixed).finality_depth(Some(2)).build().unwrap();
@@ -24,7 +24,7 @@ fn node_with_final_blocks() -> Bench {
     Bench::over(chain, ProtocolConfig::default().with_seed(1))
 }
 
-/// Blocks on genesis that no other chain has.
+/// Blocks on top of genesis that are on no other chain.
 fn branch(bench: &Bench, blocks: usize) -> (Vec<Arc<Block<Note>>>, Work) {
     let mut chain = Blockchain::new(bench.node.chain().spec().clone());
     let blocks = (0..blocks).map(|number| extend(&mut chain, &format!("theirs {number}"))).collect();
@@ -51,7 +51,7 @@ fn a_branch_with_more_work_that_is_final_is_reported_when_it_begins_and_when_it_
         (&"finality".into(), &expected.error.to_string().into(), &1.into())
     );
 
-    // The next peer is counted, and nothing more is said.
+    // Another peer is counted without a further event.
     let (other, _) = bench.join_at(*theirs[5].hash(), 6, work);
     assert_eq!(reports(&bench.receive(other, headers(&theirs))), []);
     assert_eq!(bench.node.refused_branch().unwrap().peers, 2);
@@ -60,7 +60,7 @@ fn a_branch_with_more_work_that_is_final_is_reported_when_it_begins_and_when_it_
     let ended = bench.handle(Input::Disconnected { peer, reason: CloseReason::Ended });
     assert_eq!((reports(&ended), bench.node.refused_branch()), (vec![None], None));
 
-    // Peers that come and go do not fill the log.
+    // Reconnecting peers do not cause further events.
     let (again, _) = bench.join_at(*theirs[5].hash(), 6, work);
     assert_eq!(reports(&bench.receive(again, headers(&theirs))), []);
     assert_eq!(bench.node.refused_branch(), Some(expected));
@@ -71,7 +71,7 @@ fn what_headers_prove_counts_where_the_peer_claims_nothing() {
     let mut bench = node_with_final_blocks();
     let (theirs, work) = branch(&bench, 6);
     let peer = bench.join();
-    // A header whose parent is not known has the node ask.
+    // A header with an unknown parent triggers a header request.
     bench.receive(peer, Message::Announce(*theirs[5].header()));
     let refused = reports(&bench.receive(peer, headers(&theirs[..4])));
     assert_eq!((refused, bench.node.refused_branch()), (vec![], None), "no more work than ours");
@@ -79,7 +79,7 @@ fn what_headers_prove_counts_where_the_peer_claims_nothing() {
     bench.receive(peer, headers(&theirs));
     assert_eq!(bench.node.refused_branch().map(|branch| branch.work), Some(work));
 
-    // The peer has come to the chain of this node.
+    // The peer has switched to the chain of this node.
     let tip = *bench.node.chain().tip().header();
     assert_eq!(reports(&bench.receive(peer, Message::Announce(tip))), [None]);
     assert_eq!(bench.node.refused_branch(), None);

@@ -1,4 +1,4 @@
-//! Blocks and transactions find their way to everybody, and no further.
+//! Blocks and transactions reach all nodes, without redundant messages.
 
 use super::bench::{Bench, closed, hashes, headers, kinds, sent_to};
 use super::network::Network;
@@ -23,7 +23,7 @@ fn a_mined_block_crosses_each_link_at_most_once(#[case] nodes: usize) {
         let bodies = network.bodies();
         assert!(bodies.keys().all(|(hash, ..)| hash == block.hash()));
         assert_eq!(bodies.values().max(), Some(&1));
-        // Everybody had the body before anybody announced it.
+        // Every node received the body before an announcement.
         assert_eq!(network.crossings("get_blocks"), []);
     }
 }
@@ -93,7 +93,7 @@ fn what_was_mined_is_not_taken_from_a_peer_again() {
     let id = transaction_id(&note("block 2")).unwrap();
     let outputs = bench.receive(peer, Message::Offer { ids: vec![id] });
     assert_eq!(kinds(&outputs, peer), [""; 0]);
-    // Mined between the request and the answer.
+    // The transaction is mined between the request and the answer.
     let late = note("late");
     let id = transaction_id(&late).unwrap();
     let outputs = bench.receive(peer, Message::Offer { ids: vec![id] });
@@ -127,9 +127,9 @@ fn an_answer_that_ends_early_is_asked_for_the_rest() {
     let ids = ["a", "b", "c"].map(|text| transaction_id(&note(text)).unwrap());
     bench.receive(peer, Message::Offer { ids: ids.to_vec() });
     let outputs = bench.receive(peer, Message::Transactions(vec![note("b")]));
-    // What the answer passed over is gone; what comes after its end may be there yet.
+    // The skipped transactions are no longer pending at the peer; those after the end of the answer may be.
     assert_eq!(sent_to(&outputs, peer), [&Message::GetTransactions { ids: vec![ids[2]] }]);
-    // The rest is gone by now: that is the end of it.
+    // An empty answer ends the requests for the rest.
     assert_eq!(kinds(&bench.receive(peer, Message::Transactions(Vec::new())), peer), [""; 0]);
 }
 
@@ -154,7 +154,7 @@ fn what_a_newcomer_was_offered_is_not_offered_again_when_it_comes_back() {
     let (lost, won) = (bench.following(&["lost"]), bench.following(&["won 1", "won 2"]));
     bench.node.submit(note("lost"), bench.now).unwrap();
     bench.outputs();
-    // Is offered all that is pending.
+    // The peer is offered all pending transactions.
     let peer = bench.join_ahead();
     assert!(bench.node.mined(&lost[0], bench.now).unwrap());
     bench.outputs();
@@ -191,7 +191,7 @@ fn what_comes_in_one_answer_goes_on_in_one_offer() {
     assert_eq!(kinds(&outputs, giver), [""; 0]);
 }
 
-/// Has a peer offer these, and deliver what it is asked for.
+/// Lets a peer offer these transactions and deliver the requested ones.
 fn deliver(bench: &mut Bench, peer: PeerId, texts: impl Iterator<Item = String>) -> Vec<Output<Note>> {
     let notes: Vec<Note> = texts.map(note).collect();
     let ids = notes.iter().map(|note| transaction_id(note).unwrap()).collect();
@@ -214,14 +214,14 @@ fn a_flood_of_transactions_from_one_host_keeps_those_of_another_out_no_longer() 
         let brought = deliver(&mut bench, honest, texts);
         assert_eq!(sent_to(&brought, other), [&Message::Offer { ids: ids.clone() }], "passed on");
         outputs.extend(brought);
-        // The latest of the flood have given way, and come again.
+        // The latest transactions of the flood were evicted, and are delivered again.
         outputs.extend(deliver(&mut bench, flood, (ROOM - 6..2 * ROOM).map(|n| format!("flood {n}"))));
         assert!(ids.iter().all(|id| bench.node.mempool().contains(id)), "round {round}");
     }
     assert!(bench.node.mempool().contains(&own));
     assert_eq!(bench.node.mempool().len(), ROOM);
     assert!([flood, honest, other].iter().all(|peer| closed(&outputs, *peer).is_none()));
-    // First come, first mined: what is left of the flood came before.
+    // Transactions are mined in order of arrival, so the rest of the flood comes first.
     let template = bench.node.template(None, Address::ZERO, bench.now.wall).unwrap();
     let begins: Vec<&str> =
         template.data().iter().map(|note| note.0.split(' ').next().unwrap()).take(102).collect();

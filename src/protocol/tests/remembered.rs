@@ -1,4 +1,4 @@
-//! What a node remembers over a restart can be removed by its owner, and costs nothing once it is of no use.
+//! Data that survives a restart can be removed by the operator, and is deleted when it is obsolete.
 
 use super::bench::{Bench, closed};
 use super::*;
@@ -47,7 +47,7 @@ fn a_ban_that_ends_leaves_the_store_of_a_running_node() {
     ban(&mut bench, "10.0.0.1", HOUR);
     bench.pass(limits::SAVE_INTERVAL);
     assert_eq!(keys(&store, Table::Peers), ["\u{2}10.0.0.1"]);
-    // Something happens now and then.
+    // Inputs arrive now and then.
     bench.node.connect("test://nobody".parse().unwrap(), bench.now).unwrap();
     let address: PeerAddr = "test://nobody".parse().unwrap();
     let error: Arc<dyn core::error::Error + Send + Sync> = Arc::new(Rejected::new("nobody", "there"));
@@ -156,7 +156,7 @@ fn a_start_does_not_change_what_counts_as_mined() {
     bench.node.shutdown(bench.now);
     drop(bench);
     assert_eq!(refused(&mut open_at(&store, START), &data), 150);
-    // Only as many as the node remembers.
+    // Only as many ids as the limit of the configuration.
     let mempool = MempoolConfig::default().with_max_mined_ids(10);
     let config = ProtocolConfig::default().with_mempool(mempool);
     let chain = Blockchain::open(spec("test"), config.chain.clone(), Box::new(store)).unwrap();

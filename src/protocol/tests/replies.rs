@@ -1,4 +1,4 @@
-//! What a node answers is in proportion to what it was asked: for each kind of request, the greatest reply.
+//! The size of a reply is proportional to the request: the largest reply for each kind of request.
 
 use super::bench::{Bench, sent_to};
 use super::*;
@@ -6,7 +6,7 @@ use crate::limits::{
     MAX_BLOCKS_IN_FLIGHT, MAX_HEADERS, MAX_OFFERED, MAX_TRANSACTIONS, TEXT_EXPANSION, max_frame_bytes,
 };
 
-/// The bytes of a message in JSON, the wordiest format.
+/// Returns the size of a message in JSON, the most verbose format.
 fn bytes(message: &Message<Note>) -> usize {
     serde_json::to_string(message).unwrap().len()
 }
@@ -15,16 +15,17 @@ fn limit(kind: MessageKind) -> usize {
     max_frame_bytes(kind).unwrap()
 }
 
-/// The most bytes that a node answers to one message of a kind on a chain of texts whose blocks have up to
-/// `max_block_bytes`; `None`, where it answers nothing. What an answer moves the node to ask is an answer, too.
+/// Returns the maximum bytes that a node sends in reply to one message of a kind, on a chain of texts whose
+/// blocks have up to `max_block_bytes`; `None` if it sends no reply. Requests that an answer triggers count
+/// as a reply.
 ///
-/// This is the table of docs/protocol.md.
+/// The table of docs/protocol.md.
 fn greatest_reply(request: MessageKind, max_block_bytes: usize) -> Option<usize> {
-    // A block, or one transaction, in JSON.
+    // One block or one transaction in JSON.
     let block = TEXT_EXPANSION * max_block_bytes + limit(MessageKind::Announce);
     let batch = TEXT_EXPANSION * limits::MAX_TRANSACTIONS_BYTES.max(max_block_bytes);
     Some(match request {
-        // Its mempool by id, what is new at its tip, and questions for headers and for addresses.
+        // The ids of its mempool, an announcement of its tip, and requests for headers and for addresses.
         MessageKind::Hello => {
             MAX_OFFERED.div_ceil(MAX_TRANSACTIONS) * limit(MessageKind::Offer)
                 + limit(MessageKind::Announce)
@@ -36,7 +37,7 @@ fn greatest_reply(request: MessageKind, max_block_bytes: usize) -> Option<usize>
         MessageKind::GetBlocks => MAX_BLOCKS_IN_FLIGHT * block + limit(MessageKind::NotFound),
         MessageKind::GetTransactions => batch + limit(MessageKind::Offer),
         MessageKind::Offer | MessageKind::Transactions => limit(MessageKind::GetTransactions),
-        // Headers or blocks that follow those that came.
+        // Requests for the headers or blocks that follow.
         MessageKind::Headers
         | MessageKind::Blocks
         | MessageKind::NotFound
@@ -49,13 +50,13 @@ fn greatest_reply(request: MessageKind, max_block_bytes: usize) -> Option<usize>
 
 const MAX_BLOCK_BYTES: usize = 20_000;
 
-/// A note that makes a block as large as may be, and as long as can be in JSON.
+/// A note that fills a block of the maximum size, and is as long as possible in JSON.
 fn largest_note(number: u64) -> Note {
     let number = format!("{number:04}");
     note(number.clone() + &"\u{1b}".repeat(MAX_BLOCK_BYTES - Header::LEN - number.len() - 3))
 }
 
-/// A node with as many blocks as can be asked for at once, each as large as may be, and a full mempool.
+/// A node with as many blocks of the maximum size as one request may have, and a full mempool.
 fn node() -> Bench {
     let spec = ChainSpec::builder("test")
         .easiest_target(CompactTarget::from_bits(0x207f_ffff))
@@ -80,7 +81,7 @@ fn node() -> Bench {
     bench
 }
 
-/// Everything that a peer is sent because of one message of its own.
+/// Returns the bytes of all messages that a peer receives in reply to one message.
 fn replies(bench: &mut Bench, peer: PeerId, message: Message<Note>) -> usize {
     let outputs = bench.receive(peer, message);
     sent_to(&outputs, peer).into_iter().map(bytes).sum()
@@ -128,14 +129,14 @@ fn the_greatest_answers_keep_their_bounds_and_nearly_reach_them() {
 
     let locator = vec![*bench.node.chain().genesis().hash()];
     let got = replies(&mut bench, peer, Message::GetHeaders { locator: locator.clone(), limit: u32::MAX });
-    // As many headers as there are, of as many as there may be.
+    // Scaled from the limit by the number of headers that the chain has.
     let all = limit(MessageKind::GetHeaders) * MAX_BLOCKS_IN_FLIGHT / MAX_HEADERS;
     assert!(got <= all + 100 && got * 2 >= all, "{got} of {all}");
     let got = replies(&mut bench, peer, Message::GetHeaders { locator, limit: 3 });
     assert!(got <= limit(MessageKind::GetHeaders) * 3 / MAX_HEADERS + 100, "{got} for three headers");
 }
 
-/// What a peer says without asking moves a node to no more than a question.
+/// An unsolicited message triggers at most one request.
 #[test]
 fn news_are_answered_with_a_question_at_most() {
     let mut bench = Bench::new();

@@ -1,4 +1,5 @@
-//! Of whom something is asked, how much at a time, and who is told: each rule where it begins to hold.
+//! From which peers data is requested, how much at a time, and to which peers it is announced: each rule at
+//! its boundary.
 
 use super::bench::{Bench, asked_of, closed, hashes, headers, kinds, sent_to};
 use super::*;
@@ -11,7 +12,7 @@ fn with_chain(chain: ChainConfig) -> Bench {
     Bench::with_config(ProtocolConfig::default().with_seed(1).with_chain(chain))
 }
 
-/// The work of the node's chain and of so many blocks more.
+/// Returns the work of the node's chain with `more` additional blocks.
 fn work_of(bench: &Bench, more: usize) -> Work {
     let mut chain = bench.copy_of_chain();
     for _ in 0..more {
@@ -45,7 +46,7 @@ fn a_connection_that_the_node_opened_takes_no_place_of_a_caller() {
     assert_eq!(kinds(&outputs, peer), ["hello"]);
 }
 
-/// Headers are asked for where the tip is unknown and its work is said to be more than ours, nowhere else.
+/// Headers are requested only if the tip is unknown and its claimed work is more than the node's own.
 #[rstest]
 #[case::unknown_with_more(UNKNOWN, 1, true)]
 #[case::unknown_with_as_much(UNKNOWN, 0, false)]
@@ -70,7 +71,7 @@ fn the_connection_that_is_kept_of_two_serves_the_address_of_the_other() {
     bench.outputs();
     let opened = PeerId(1_000);
     bench.handle(Input::Connected { peer: opened, direction: Direction::Outbound, address });
-    // Whoever has the smaller nonce keeps the connection that it opened, and ends the other one.
+    // The node with the smaller nonce keeps the connection that it opened and closes the other one.
     let nonce = bench.node.nonce - 1;
     bench.receive(opened, Message::Hello(Hello { nonce, ..bench.hello() }));
     let called = bench.accept();
@@ -123,7 +124,7 @@ fn what_came_from_one_peer_is_not_asked_of_another_that_offered_it() {
     assert_eq!(kinds(&outputs, second), [""; 0]);
 }
 
-/// A text of so many canonical bytes, told apart by a letter.
+/// A text of this many canonical bytes, made of one letter.
 fn sized(letter: &str, bytes: usize) -> Note {
     let text = note(letter.repeat(bytes - 3));
     let mut encoded = Vec::new();
@@ -188,7 +189,7 @@ fn headers_that_lead_further_are_an_event() {
     assert_eq!(advanced(&bench.receive(other, headers(&blocks))), [0_u64; 0]);
 }
 
-/// A quarter of the room beside the chain is a batch, and the window.
+/// A quarter of the limit on side headers is the size of a batch and of the window.
 #[test]
 fn a_peer_that_repeats_a_full_batch_is_not_asked_for_more() {
     let mut bench = with_chain(ChainConfig::default().with_max_side_headers(16));
@@ -200,7 +201,8 @@ fn a_peer_that_repeats_a_full_batch_is_not_asked_for_more() {
     assert!(!asks_for_headers(&outputs, peer) && closed(&outputs, peer).is_none());
 }
 
-/// Where the best header is within the window, others are asked what follows it; beyond that, what follows the tip.
+/// If the best header is within the window, other peers are asked for headers after it; otherwise for headers
+/// after the tip.
 #[rstest]
 #[case::within(4, true)]
 #[case::beyond(5, false)]
@@ -235,7 +237,7 @@ fn only_so_many_bodies_are_asked_for_as_fit_beside_the_chain() {
     assert_eq!(asked_of(&outputs, peer), hashes(&blocks[..2]));
 }
 
-/// All but the lowest body of a branch arrive; nothing of them is kept once no peer leads to the branch.
+/// All bodies of a branch except the lowest arrive. They are dropped once no connected peer has the branch.
 #[test]
 fn bodies_that_wait_go_with_the_last_peer_that_leads_to_them() {
     let mut bench = Bench::new();
@@ -269,7 +271,8 @@ fn a_peer_is_asked_for_more_when_half_of_what_it_may_have_in_flight_has_come() {
     assert_eq!(asked_of(&outputs, peer), hashes(&blocks[most..most + half]));
 }
 
-/// Three say that they have the same tip, two are asked for headers; what one of them shows answers for all.
+/// Three peers claim the same tip, and two are asked for headers. The answer of one confirms the claims of
+/// all.
 #[test]
 fn a_claim_that_came_true_is_no_reason_to_ask_any_more() {
     let mut bench = Bench::new();
@@ -282,7 +285,7 @@ fn a_claim_that_came_true_is_no_reason_to_ask_any_more() {
     assert!(!asks_for_headers(&outputs, peers[2].0));
 }
 
-/// Headers for which there is no room are asked for again after a while.
+/// Headers that exceed the limit are requested again after a pause.
 #[test]
 fn a_peer_whose_branch_finds_no_room_is_left_alone_for_a_while() {
     let mut bench = with_chain(ChainConfig::default().with_max_side_headers(4));
@@ -302,7 +305,7 @@ fn a_peer_whose_branch_finds_no_room_is_left_alone_for_a_while() {
     ));
 }
 
-/// What waits is written again within a second where a block may have changed it, and only there.
+/// Pending transactions are written again within a second if a block may have changed them, and only then.
 #[rstest]
 #[case::nothing_waits(false, false, false)]
 #[case::something_waits(true, false, true)]

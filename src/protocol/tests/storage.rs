@@ -1,4 +1,4 @@
-//! A node and its store: what is kept over a restart, and what happens while nothing can be kept.
+//! A node and its store: what survives a restart, and how the node behaves while the store fails.
 
 use super::bench::{Bench, asked_of, closed, kinds, sent_to};
 use super::*;
@@ -52,7 +52,7 @@ fn a_mined_block_that_cannot_be_kept_is_neither_announced_nor_acknowledged() {
     let refused = bench.node.template(None, Address::ZERO, START).unwrap_err();
     assert!(matches!(refused, BlockError::Store(StoreError::Full(_))), "{refused}");
 
-    // A block that did not count is mined again, and this time it is told of.
+    // The refused block is submitted again, and is announced this time.
     store.heal();
     let outputs = bench.pass(limits::STORE_RETRY);
     assert_eq!(events(&outputs), ["recovered"]);
@@ -78,7 +78,7 @@ fn a_halted_node_serves_what_it_has_and_catches_up_by_itself() {
     assert_eq!(kinds(&outputs, peer), [""; 0], "asks for what it cannot keep");
     assert_eq!(bench.node.chain().height(), 2);
 
-    // While it is halted, everything a peer may send is taken without effect, and what is there is served.
+    // While the node is halted, messages from peers have no effect, and reads continue.
     let outputs = bench.receive(peer, Message::Blocks(blocks[5..].to_vec()));
     assert_eq!((outputs.len(), bench.node.chain().height()), (0, 2));
     let next = bench.following(&[]);
@@ -93,7 +93,7 @@ fn a_halted_node_serves_what_it_has_and_catches_up_by_itself() {
     let outputs = bench.receive(peer, asks);
     assert_eq!(sent_to(&outputs, peer), [&Message::Headers(vec![*blocks[1].header()])]);
 
-    // It tries again and again, and says what is wrong once.
+    // The node retries repeatedly and reports the failure once.
     let outputs = bench.pass(limits::STORE_RETRY);
     assert_eq!((events(&outputs), bench.node.is_halted()), (Vec::new(), true));
     store.heal();
@@ -152,7 +152,7 @@ fn pending_transactions_come_back_in_order_without_those_that_were_mined() {
         bench.node.submit(note(text), bench.now).unwrap();
     }
     bench.pass(limits::SAVE_INTERVAL);
-    // Mined, and not written down as mined, as when a crash comes next.
+    // The transaction is mined, but a crash prevents the write of the mempool.
     let template = bench.node.template(Some(vec![note("two")]), Address::ZERO, START).unwrap();
     bench.node.mined(&Arc::new(template.mine().unwrap()), bench.now).unwrap();
     assert_eq!(pending(&bench), ["one", "three", "four"]);
@@ -237,7 +237,7 @@ fn a_pruned_node_says_so_and_is_not_asked_for_what_it_has_not() {
     let outputs = bench.receive(pruned, Message::Headers(headers));
     assert_eq!(asked_of(&outputs, pruned), [*following[3].hash(), *tip.hash()]);
 
-    // The rest comes from a peer that has everything.
+    // The rest is downloaded from a peer that has all bodies.
     let (whole, outputs) = bench.join_at(*tip.hash(), 8, Work::ZERO);
     assert_eq!(
         asked_of(&outputs, whole),

@@ -1,4 +1,4 @@
-//! Nodes with different chains come to one, and what crossed the links on the way.
+//! Synchronisation of nodes with different chains, and the messages that it takes.
 
 use super::bench::{Bench, asked_of, closed, hashes, headers, kinds, sent_to};
 use super::network::{LATENCY, Network};
@@ -92,7 +92,7 @@ fn a_fork_heals_to_the_side_with_more_work_and_loses_no_transaction() {
     });
     assert_eq!(left.collect::<Vec<_>>(), ["lost 2", "lost 1"]);
     for node in &network.nodes {
-        // In the order in which they were mined.
+        // In the order in which they had been mined.
         assert_eq!(node.pending(), ["lost 1", "lost 2"]);
     }
     network.mine_data(1, None);
@@ -119,7 +119,7 @@ fn of_equal_chains_each_keeps_its_own_until_one_grows() {
 fn a_block_mined_during_the_handshake_is_not_missed() {
     let mut network = Network::new(2);
     network.connect(1, 0);
-    // Both ends have said hello; neither has heard the other's.
+    // Both ends have sent their `Hello`, and neither has received the other's.
     network.run_for(LATENCY);
     network.mine(0, "during");
     network.settle();
@@ -159,7 +159,7 @@ fn a_stalled_download_goes_on_with_another_peer() {
     assert_eq!(network.nodes[2].closed(), ["no answer to get_blocks within 20 s"]);
 }
 
-/// Who waits for the answer to one request has the next one read meanwhile.
+/// The peer can read the next blocks while the answer to the previous request is in transit.
 #[test]
 fn two_requests_are_under_way_at_a_time() {
     let mut bench = Bench::new();
@@ -174,7 +174,7 @@ fn two_requests_are_under_way_at_a_time() {
     };
     let outputs = bench.receive(peer, headers(&blocks));
     assert_eq!(requests(&outputs), [hashes(&blocks[..32]), hashes(&blocks[32..64])]);
-    // Large blocks come one by one, and are not asked for so.
+    // Large blocks arrive one by one, but are not requested one by one.
     for block in &blocks[..31] {
         assert_eq!(requests(&bench.receive(peer, Message::Blocks(vec![Arc::clone(block)]))), [[]; 0]);
     }
@@ -189,7 +189,7 @@ fn two_requests_are_under_way_at_a_time() {
     assert_eq!(bench.node.chain().tip(), &blocks[129]);
 }
 
-/// A chain of headers with more work than ours and no bodies must not keep us from chains that have them.
+/// A chain of headers with more work but without bodies must not block the chains of other peers.
 #[rstest]
 #[case::while_it_withholds(Duration::from_secs(1))]
 #[case::after_it_is_gone(limits::REQUEST_TIMEOUT)]
@@ -203,7 +203,7 @@ fn withheld_bodies_do_not_hide_the_chains_of_others(#[case] wait: Duration) {
     let is_closed = closed(&outputs, withholder).map(ToString::to_string);
     let expected = (wait == limits::REQUEST_TIMEOUT).then_some("no answer to get_blocks within 20 s");
     assert_eq!(is_closed.as_deref(), expected);
-    // Less work than the withheld headers claim, more than we have.
+    // Less work than the withheld headers claim, but more than the node has.
     let honest = bench.following(&["h1", "h2"]);
     let mut chain = bench.copy_of_chain();
     for block in &honest {
@@ -217,7 +217,8 @@ fn withheld_bodies_do_not_hide_the_chains_of_others(#[case] wait: Duration) {
     assert_eq!(bench.node.chain().tip(), &honest[1]);
 }
 
-/// Who shows the true headers first and withholds the bodies leaves the others with nothing new to show.
+/// A peer that delivers the headers first and withholds the bodies leaves the other peers without new headers
+/// to deliver.
 #[test]
 fn withheld_bodies_come_from_those_who_say_that_they_have_them() {
     let mut bench = Bench::new();
@@ -237,8 +238,8 @@ fn withheld_bodies_come_from_those_who_say_that_they_have_them() {
     assert_eq!(asked_of(&outputs, honest), hashes(&blocks));
 }
 
-/// Whoever mined a block may be gone before it has sent the one below, which others have and do not think better than
-/// ours.
+/// The miner of a block may disconnect before it has delivered the parent. Other peers have the parent on a
+/// branch with no more work than the node's own.
 #[test]
 fn what_a_block_waits_for_comes_from_peers_with_no_more_work_than_ours() {
     let mut bench = Bench::new();
@@ -257,10 +258,10 @@ fn what_a_block_waits_for_comes_from_peers_with_no_more_work_than_ours() {
     assert_eq!(bench.node.chain().tip(), &rivals[1]);
 }
 
-/// Headers far ahead of the bodies hold up the peer that showed them, not the others.
+/// Headers far ahead of the bodies delay the requests to the peer that delivered them, not to others.
 #[test]
 fn headers_far_ahead_do_not_hold_up_the_headers_of_others() {
-    // A quarter of the room is the window, and a batch.
+    // A quarter of the limit is the window, and the size of a batch.
     let room = crate::ChainConfig::default().with_max_side_headers(1_000);
     let mut bench = Bench::with_config(ProtocolConfig::default().with_seed(1).with_chain(room));
     let first = bench.join_ahead();
@@ -287,7 +288,7 @@ fn good_headers_before_one_from_the_future_count() {
     assert_eq!(closed(&outputs, peer).map(ToString::to_string), None);
     assert_eq!(asked_of(&outputs, peer), [*blocks[0].hash()]);
     bench.receive(peer, Message::Blocks(vec![Arc::clone(&blocks[0])]));
-    // Two minutes ahead are allowed: five seconds later its time has come.
+    // Two minutes ahead are permitted: five seconds later the header is requested again.
     assert_eq!(kinds(&bench.pass(Duration::from_secs(4)), peer), [""; 0]);
     assert_eq!(kinds(&bench.pass(Duration::from_secs(1)), peer), ["get_headers"]);
     let outputs = bench.receive(peer, Message::Headers(vec![future]));
@@ -325,7 +326,7 @@ fn a_tree_with_little_room_still_synchronises() {
     assert_eq!(network.bodies().values().max(), Some(&1));
 }
 
-/// Those who ask in turn are answered in turn, whoever came first.
+/// Peers that wait for a request are asked in turn, regardless of the order of their connections.
 #[test]
 fn peers_with_endless_news_do_not_keep_others_from_being_asked() {
     let mut bench = Bench::new();
@@ -341,7 +342,7 @@ fn peers_with_endless_news_do_not_keep_others_from_being_asked() {
     assert_eq!(kinds(&outputs, patient), ["get_headers"]);
 }
 
-/// A stream of new connections, each of which lets its request time out, leaves a slot to who was there before.
+/// A stream of new connections whose requests time out leaves a request slot to earlier peers.
 #[test]
 fn newcomers_do_not_come_before_those_who_have_waited() {
     let mut bench = Bench::new();

@@ -1,4 +1,4 @@
-//! Dials whose connection breaks at once.
+//! Dials whose connection breaks immediately.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Networks that begin as a ring and find the rest by themselves.
+//! Networks that start as a ring and discover the other nodes.
 
 use super::*;
 
@@ -33,7 +33,7 @@ fn a_ring_becomes_a_mesh_and_stays_one_chain() {
     assert_eq!(network.trace_hash(), run(1).trace_hash(), "the same seed gives the same run");
 }
 
-/// Nodes of whose connections some lead to liars still find the honest ones, and waste no more than a few dials.
+/// Nodes with some connections to Byzantine nodes still find the honest nodes, and waste only a few dials.
 #[test]
 fn liars_do_not_keep_honest_nodes_apart() {
     let mut network = checked(Simulation::new(ring(2, 4)));

@@ -1,10 +1,11 @@
-//! What the sweep is worth: each of these bugs, put back into the nodes, breaks the rule that is there for it.
+//! Checks the sweep: each of these bugs, if enabled in the nodes, breaks the invariant that is meant to
+//! detect it.
 
 use super::*;
 use crate::flaw::{Flaw, plant};
 use rstest::rstest;
 
-/// A bug that so many runs do not show is not caught. Most show in the first few.
+/// A bug that this many runs do not reveal counts as undetected. The first few runs reveal most bugs.
 const MAX_SEEDS: u64 = 1_000;
 
 #[rstest]
@@ -42,6 +43,6 @@ fn a_known_bug_is_caught(#[case] flaw: Flaw, #[case] rule: &str) {
     };
     let seed = seed.unwrap_or_else(|| panic!("{flaw:?} breaks {rule} in none of {MAX_SEEDS} runs"));
     println!("{flaw:?} breaks {rule} in run {seed}");
-    // It is the bug, not the run.
+    // The run passes without the bug.
     checked(random_faults(seed, ""));
 }

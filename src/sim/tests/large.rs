@@ -33,7 +33,7 @@ fn what_was_cut_in_two_becomes_one_again(#[case] both_ways: bool) {
     let common = network.protocol(0).unwrap().chain().height();
     checked(network.apply(Fault::Cut { from: [0, 1].into(), to: [2, 3, 4, 5].into(), both_ways }));
     checked(network.run_for(300 * SECOND));
-    // Each side has gone its own way.
+    // The two sides have diverged.
     assert_ne!(tip(&network, 0), tip(&network, 5));
     let lost = network.protocol(0).unwrap().chain().tip().clone();
     assert!(lost.height() > common);
@@ -42,7 +42,7 @@ fn what_was_cut_in_two_becomes_one_again(#[case] both_ways: bool) {
     checked(network.run_until_agreed(60 * SECOND));
     assert_same_chain(&network);
     checked(network.verify());
-    // The side with a third of the hash rate has the lesser chain.
+    // The side with a third of the hash rate has less work.
     assert!(!network.protocol(0).unwrap().chain().is_best(lost.hash()).unwrap());
 }
 
@@ -59,7 +59,7 @@ fn a_node_comes_back(#[case] keeps_store: bool) {
     assert!(!network.is_up(2) && network.protocol(2).is_none());
     checked(network.run_for(100 * SECOND));
     checked(network.run_until_agreed(100 * SECOND));
-    // Nothing new is announced from now on: the node has to ask.
+    // No new block is announced from here on, so the node has to make requests.
     network.set_block_interval(None);
     checked(network.apply(Fault::Restart { node: 2, keeps_store }));
     let after = network.protocol(2).unwrap().chain().height();
@@ -76,7 +76,7 @@ fn byzantine_nodes_do_not_stop_honest_ones() {
         .with_byzantine(4)
         .with_attack_interval(Duration::from_millis(100))
         .with_transaction_interval(Some(SECOND))
-        // Long enough for each to be used, and not so long that few attacks are played.
+        // Long enough for each ban to have an effect, and short enough for many attacks.
         .with_protocol(ProtocolConfig::default().with_ban_duration(10 * SECOND));
     let mut network = checked(Simulation::new(config));
     let closed = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
@@ -88,7 +88,7 @@ fn byzantine_nodes_do_not_stop_honest_ones() {
     let chain = network.protocol(0).unwrap().chain();
     assert!(chain.height() > 30, "{}", chain.height());
     assert!(chain.state().count > 400, "{}", chain.state().count);
-    // The attacks did hit, and were called by their names.
+    // The attacks had an effect and were identified.
     let closed = closed.lock().unwrap();
     let named = |such: fn(&CloseReason) -> bool| assert!(closed.iter().any(such), "{closed:?}");
     named(|reason| matches!(reason, CloseReason::WrongGenesis { .. }));

@@ -1,4 +1,4 @@
-//! What is measured is what the settings say.
+//! The measurements agree with the settings.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ fn two_miners_fork_as_often_as_the_formula_says() {
     let best: BTreeSet<Hash> = chain.blocks(..).map(|block| *block.unwrap().hash()).collect();
     let stale = u32::try_from(measured.stale(&best)).unwrap();
     let all = u32::try_from(measured.blocks().len()).unwrap();
-    // Half of the hash rate does not know of a block for the whole delay, and the other half knows it at once.
+    // Half of the hash rate learns of a block after the full delay, and the other half at once.
     let expected = 1.0 - (-(delay / 2).as_secs_f64() / interval.as_secs_f64()).exp();
     let rate = f64::from(stale) / f64::from(all);
     assert!((expected * 0.8..expected * 1.2).contains(&rate), "{rate} for {expected}");

@@ -1,4 +1,5 @@
-//! Many short runs with random faults. `HASHLOOM_SEEDS` says how many, `HASHLOOM_SEED` runs a single one.
+//! Many short runs with random faults. `HASHLOOM_SEEDS` sets their number, and `HASHLOOM_SEED` runs a single
+//! seed.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +7,7 @@ use super::*;
 
 const DEFAULT_SEEDS: u64 = 500;
 
-/// What a failing seed is replayed with.
+/// The command that replays a failing seed.
 const REPLAY: &str = "HASHLOOM_SEED={seed} cargo test --features test-utils --lib sim::tests::sweep";
 
 fn number(variable: &str) -> Option<u64> {

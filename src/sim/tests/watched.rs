@@ -1,4 +1,4 @@
-//! The invariants themselves: each sees what it is there for, and a violation says how to see it again.
+//! Tests of the invariants: each detects its violation, and a violation tells how to reproduce it.
 
 use std::sync::{Arc, Mutex};
 
@@ -6,7 +6,7 @@ use super::*;
 use crate::protocol::{CloseReason, Output};
 use crate::sim::invariants::{Breach, Invariant, Observation};
 
-/// Collects why honest nodes closed connections.
+/// Collects the reasons for which honest nodes closed connections.
 #[derive(Debug)]
 pub(super) struct Closed(pub(super) Arc<Mutex<Vec<CloseReason>>>);
 
@@ -21,7 +21,7 @@ impl Invariant for Closed {
     }
 }
 
-/// Holds until a chain has three blocks.
+/// An invariant that fails once a chain has three blocks.
 #[derive(Debug)]
 struct StaysLow;
 

@@ -1,4 +1,4 @@
-//! What the book takes in, what it gives up, and what it chooses.
+//! Which addresses the book accepts, evicts and chooses.
 
 use super::*;
 
@@ -14,7 +14,7 @@ fn address(text: &str) -> PeerAddr {
     text.parse().unwrap()
 }
 
-/// An address in a group of its own for each `group`.
+/// Returns an address; each `group` has its own address group.
 fn at(group: usize, number: usize) -> PeerAddr {
     address(&format!("ws://{}.{}.{}.{}:5001", 1 + group / 250, group % 250, number / 250, number % 250))
 }
@@ -27,7 +27,7 @@ fn texts(book: &AddressBook) -> Vec<String> {
     book.records().map(|(address, _)| address.to_string()).collect()
 }
 
-/// Everything that can be chosen, in the order in which one generator does.
+/// Returns all addresses that can be chosen, in the order in which one generator chooses them.
 fn choices(book: &AddressBook, now: Duration) -> Vec<PeerAddr> {
     let mut rng = Rng::with_seed(5);
     let mut chosen = Vec::new();
@@ -45,7 +45,7 @@ fn one_source_fills_no_more_than_its_part() {
     }
     let part = usize::try_from(limits::NEW_BUCKETS_PER_SOURCE).unwrap() * limits::BUCKET_SIZE;
     assert_eq!(book.records().count(), part, "hosts that are neighbours are one source");
-    // Another source finds its places as before.
+    // Addresses from another source are accepted as before.
     let before = book.records().count();
     assert!(book.hear(&address("ws://honest.example.org:1"), &host("192.0.2.1"), NOW));
     assert_eq!(book.records().count(), before + 1);
@@ -98,7 +98,7 @@ fn what_works_gives_way_to_nothing_and_what_failed_to_anything() {
     assert!(!texts(&book).contains(&heard[3].to_string()), "it is the one that gave way");
     assert_eq!(book.records().count(), before.len());
 
-    // The same by age.
+    // An address that is too old can be evicted too.
     let later = NOW.saturating_add(limits::MAX_ADDRESS_AGE + DAY);
     assert!(book.hear(&at(20_001, 0), &source, later));
     assert_eq!(book.records().count(), before.len());
@@ -141,7 +141,7 @@ fn failures_end_in_oblivion_sooner_where_nobody_ever_answered() {
     assert_eq!(until_forgotten(&mut book, &tried), Some(limits::MAX_FAILURES_OF_TRIED));
     assert!(!book.failed(&new, true, START), "it is not known any more");
 
-    // A success starts the count anew, and what is our own fault does not count.
+    // A success resets the count, and failures that may be this node's own fault do not count.
     book.reached(&tried, NOW);
     for _ in 0..100 {
         book.failed(&tried, false, START);
@@ -184,7 +184,7 @@ fn the_same_generator_chooses_the_same_and_each_address_once() {
     let chosen = choices(&filled(), START);
     assert_eq!(chosen, choices(&filled(), START));
     assert_eq!(chosen.len(), filled().records().count());
-    // About every second choice is one that is tried, though they are fewer.
+    // About every second choice is a tried address, although there are fewer of them.
     let book = filled();
     let mut rng = Rng::with_seed(1);
     let tried = (0..1_000).filter(|_| {

@@ -1,4 +1,4 @@
-//! What the store keeps of addresses and bans.
+//! The addresses and bans in the store.
 
 use super::*;
 use crate::Ban;
@@ -31,7 +31,7 @@ fn addresses_and_bans_are_kept_over_a_restart() {
     assert_eq!(before.len(), 2);
     drop(bench);
 
-    // As in a crash. The clock of the new run begins at zero, the time of day goes on.
+    // As after a crash: the monotonic clock of the new run starts at zero, and the wall clock continues.
     let later = START.saturating_add(Duration::from_secs(600));
     let mut bench = open_at(&store, &config().with_seed(2), later);
     assert_eq!(bench.node.addresses(), before);
@@ -48,7 +48,7 @@ fn addresses_and_bans_are_kept_over_a_restart() {
 
     let bench = open(&store, &config());
     assert_eq!(bench.node.bans(bench.now), []);
-    // Without discovery the book stays closed, and in the store.
+    // Without discovery the book is not loaded, and stays in the store.
     drop(bench);
     let mut closed = open(&store, &config().with_discovery(false));
     assert_eq!(known(&closed), [""; 0]);
