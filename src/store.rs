@@ -1,5 +1,5 @@
-//! L1: where a chain keeps what must survive. Tables of bytes under keys of bytes, changed in atomic batches;
-//! what the bytes mean is the chain's own business.
+//! L1: the storage interface of a chain. A store holds tables of keys and values, all bytes, which change in
+//! atomic batches. The encoding of the values belongs to the chain and not to the store.
 
 mod batch;
 mod checksum;
@@ -23,57 +23,59 @@ pub use memory::Memory;
 #[cfg(feature = "redb")]
 pub use redb::{DEFAULT_CACHE_BYTES, Redb};
 
-/// Ordered tables of bytes that change in atomic, durable batches.
+/// Ordered tables of keys and values that change in atomic, durable batches.
 ///
-/// [`Memory`] and `Redb` (feature `redb`) come with the crate. Implement it for a store of your own and hand it to
-/// [`Blockchain::open`](crate::Blockchain::open) or to the builder of a node; `testing::store::suite` (feature
-/// `test-utils`) then proves it.
+/// The crate provides [`Memory`] and `Redb` (feature `redb`). To use another database, implement this trait
+/// and pass the store to [`Blockchain::open`](crate::Blockchain::open) or to the builder of a node.
+/// `testing::store::suite` (feature `test-utils`) tests an implementation.
 ///
-/// A chain writes from one place at a time and reads from several. It never asks a store to understand a value,
-/// checks every value that it reads, and expects nothing of a store beyond what stands here.
+/// A chain is a single writer with several concurrent readers. It validates every value that it reads, and
+/// requires nothing of a store beyond what this trait documents.
 pub trait Store: Debug + Send + Sync + 'static {
-    /// The value of a key; `None` where there is none.
+    /// The value of a key, or `None` if the table does not contain the key.
     ///
     /// # Errors
     ///
-    /// [`StoreError`], where it cannot be read.
+    /// [`StoreError`] if the value cannot be read.
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// The first `limit` entries of a table with keys in this range, in the order asked for. Keys compare byte by
+    /// The first `limit` entries of a table whose keys are in `keys`, in this order. Keys compare byte by
     /// byte.
     ///
     /// # Errors
     ///
-    /// [`StoreError`], where one of them cannot be read.
+    /// [`StoreError`] if an entry cannot be read.
     fn scan(&self, table: Table, keys: Keys<'_>, order: Order, limit: usize) -> Result<Entries, StoreError>;
 
-    /// Makes all the changes of a batch or none. When it returns `Ok`, they are durable: neither a crash of the
-    /// process nor of the machine takes them back.
+    /// Applies all changes of a batch or none of them. The changes are durable when this call returns `Ok`:
+    /// they survive a crash of the process and of the machine.
     ///
-    /// After an error the store is as it was before the call, and goes on being read. A later call tries afresh,
-    /// so that a store which was full works again once there is room.
+    /// If this call fails, the store is unchanged and stays readable. A later call tries again, so that a
+    /// store that was full works as soon as there is free space.
+    ///
     ///
     /// # Errors
     ///
-    /// [`StoreError`]; [`StoreError::Full`] where only room is missing.
+    /// [`StoreError::Full`] if the disk is full; another [`StoreError`] for any other failure.
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError>;
 
-    /// Checks that the store is still where the next opening looks for it. A node asks every
-    /// [`STORE_CHECK`](crate::limits::STORE_CHECK), also if it has nothing to write, and takes no more blocks on an error.
+    /// Checks that the store is still where the next opening looks for it. A node calls this every
+    /// [`STORE_CHECK`](crate::limits::STORE_CHECK), even if it has nothing to write, and accepts no more
+    /// blocks after an error.
     ///
-    /// Provided: `Ok`.
+    /// The default implementation returns `Ok`.
     ///
     /// # Errors
     ///
-    /// [`StoreError`], if what was committed would not be found again.
+    /// [`StoreError`] if the next opening would not find what was committed.
     fn check_place(&self) -> Result<(), StoreError> {
         Ok(())
     }
 
-    /// Whether no call ever waits for a device. A node makes way for other tasks before it calls a store that may wait,
-    /// which takes some microseconds each time.
+    /// Whether no call does disk I/O. Before a node calls a store that may block, it lets other tasks of its
+    /// thread move to another one, which takes some microseconds for each call.
     ///
-    /// Provided: `false`.
+    /// The default implementation returns `false`.
     fn is_in_memory(&self) -> bool {
         false
     }
@@ -82,18 +84,18 @@ pub trait Store: Debug + Send + Sync + 'static {
 /// A range of keys.
 pub type Keys<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
 
-/// Keys with their values.
+/// Keys and their values.
 pub type Entries = Vec<(Vec<u8>, Vec<u8>)>;
 
-/// All the keys of a table.
+/// All keys of a table.
 pub const ALL_KEYS: Keys<'static> = (Bound::Unbounded, Bound::Unbounded);
 
-/// In which order keys are listed.
+/// The order in which keys are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// The smallest first.
+    /// The smallest key first.
     Ascending,
-    /// The largest first.
+    /// The largest key first.
     Descending,
 }
 
@@ -101,19 +103,19 @@ pub enum Order {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Table {
-    /// What the store is, and single facts about the chain.
+    /// The format of the store, and single values about the chain.
     Meta,
-    /// The best chain by height: headers, work, and the history tree.
+    /// The best chain by height: headers, cumulative work, and the history tree.
     Chain,
     /// The heights of the blocks of the best chain, by hash.
     Heights,
-    /// Blocks by height and hash, on whichever branch.
+    /// Blocks of the best chain and of side branches, by height and hash.
     Blocks,
-    /// Headers and work of the blocks beside the best chain, by hash.
+    /// Headers and cumulative work of the blocks on side branches, by hash.
     Branches,
-    /// The application's state after some of the blocks, by height.
+    /// The application's state after some of the blocks (snapshots), by height.
     States,
-    /// Transactions that wait to be mined, by id.
+    /// Transactions in the mempool, by id.
     Mempool,
     /// Addresses at which peers were reached.
     Peers,
@@ -132,7 +134,7 @@ impl Table {
         Self::Peers,
     ];
 
-    /// The table's name, for stores that need one, and for errors. Never changes.
+    /// The table's name, for databases that name their tables and for error messages. Never changes.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Meta => "meta",
@@ -147,7 +149,7 @@ impl Table {
     }
 }
 
-/// Whether a range ends before it begins, which a `BTreeMap` does not forgive.
+/// Whether a range ends before it begins. `BTreeMap::range` panics for such a range.
 pub(crate) fn is_empty(keys: Keys<'_>) -> bool {
     use core::ops::Bound::{Excluded, Included};
     match keys {

@@ -1,19 +1,19 @@
-//! Changes that are made together.
+//! Batches of changes to a store.
 
 use std::collections::BTreeMap;
 
 use super::Table;
 use super::key::{Key, Value};
 
-/// Changes to a [`Store`](super::Store) that are made all at once or not at all. Of several changes to one key
-/// the last counts.
+/// A set of changes that a [`Store`](super::Store) applies atomically. If a key is changed more than once,
+/// the last change counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
     changes: BTreeMap<Table, BTreeMap<Key, Option<Value>>>,
 }
 
 impl Batch {
-    /// No changes.
+    /// An empty batch.
     pub const fn new() -> Self {
         Self { changes: BTreeMap::new() }
     }
@@ -26,35 +26,35 @@ impl Batch {
             .insert(Key::from(&key.into()[..]), Some(Value::new(value.into())));
     }
 
-    /// Removes a key, if it is there.
+    /// Removes a key, if the table contains it.
     pub fn delete(&mut self, table: Table, key: impl Into<Vec<u8>>) {
         self.changes.entry(table).or_default().insert(Key::from(&key.into()[..]), None);
     }
 
-    /// [`put`](Self::put) of a value that is there already, under a borrowed key.
+    /// [`put`](Self::put) with a borrowed key and an owned value.
     pub(crate) fn set(&mut self, table: Table, key: &[u8], value: Vec<u8>) {
         self.changes.entry(table).or_default().insert(Key::from(key), Some(Value::new(value)));
     }
 
-    /// What the batch makes of a key: its new value, or `Some(None)` where the key is removed; `None` where the
-    /// batch leaves it as it is.
+    /// The change to a key: `Some(Some(value))` if the batch sets it, `Some(None)` if the batch removes it,
+    /// and `None` if the batch does not change it.
     pub fn get(&self, table: Table, key: &[u8]) -> Option<Option<&[u8]>> {
         self.changes.get(&table)?.get(key).map(|value| value.as_ref().map(|value| &value[..]))
     }
 
-    /// The changes by table and key: the new value, or `None` where the key is removed.
+    /// The changes by table and key, with the new value, or `None` if the key is removed.
     pub fn iter(&self) -> impl Iterator<Item = (Table, &[u8], Option<&[u8]>)> {
         self.entries().map(|(table, key, value)| (table, &key[..], value.map(|value| &value[..])))
     }
 
-    /// The changes as they are kept, by table and key.
+    /// The changes by table and key, with keys and values in the representation of [`Key`] and [`Value`].
     pub(super) fn entries(&self) -> impl Iterator<Item = (Table, &Key, Option<&Value>)> {
         self.changes
             .iter()
             .flat_map(|(table, changes)| changes.iter().map(|(key, value)| (*table, key, value.as_ref())))
     }
 
-    /// Whether nothing is changed.
+    /// Whether the batch has no changes.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
     }

@@ -2,7 +2,7 @@
 
 use super::{Batch, Entries, Keys, Order, Store, StoreError, Table};
 
-/// Takes the place of a store that was closed: every call fails with [`StoreError::Closed`].
+/// Replaces a store that was closed. Every read and every commit fails with [`StoreError::Closed`].
 #[derive(Debug)]
 pub(crate) struct Closed;
 

@@ -1,4 +1,4 @@
-//! What can go wrong with a store.
+//! Errors of a store.
 
 use core::error::Error;
 use core::fmt;
@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use super::Table;
 
-/// Why a store does not do what it is asked.
+/// Why a store operation failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// There is no room for more. Nothing was written, and writing works again once there is.
+    /// There is no free space. Nothing was written, and commits work again as soon as there is free space.
     #[error("no room to write: {0}; free some space, nothing else is needed")]
     Full(#[source] Cause),
-    /// Reading or writing failed.
+    /// An I/O operation failed.
     #[error("cannot read or write: {0}")]
     Io(#[source] Cause),
     /// Another process has the store open.
@@ -23,7 +23,7 @@ pub enum StoreError {
         /// Where the store is.
         path: PathBuf,
     },
-    /// This process has the store open already.
+    /// This process already has the store open.
     #[error(
         "{path} is in use by this process: shut down the node that has it, or drop the store that was opened before",
         path = .path.display()
@@ -32,13 +32,14 @@ pub enum StoreError {
         /// Where the store is.
         path: PathBuf,
     },
-    /// The store was opened only to be read.
+    /// The store was opened read-only.
     #[error("{path} is open for reading only: nothing is written to it", path = .path.display())]
     ReadOnly {
         /// Where the store is.
         path: PathBuf,
     },
-    /// The store's file was deleted, moved or replaced while it was open: what is written now would not be found again.
+    /// The store's file was deleted, moved or replaced while it was open. A later opening would not find what
+    /// is written to the open file.
     #[error(
         "{path} was deleted, moved or replaced while it was open: put it back, or start the program again",
         path = .path.display()
@@ -55,56 +56,57 @@ pub enum StoreError {
     NewerFormat {
         /// Where the store is.
         path: PathBuf,
-        /// The version of the store.
+        /// The format version of the store.
         got: u32,
-        /// The newest that this crate reads.
+        /// The newest version that this crate reads.
         known: u32,
     },
-    /// A value of the application has no bytes: serde's postcard refuses it.
+    /// A value of the application cannot be encoded: serde's postcard refuses it.
     #[error("{what} cannot be written: {cause}")]
     Unwritable {
-        /// What it is.
+        /// The kind of value, such as "the state".
         what: &'static str,
-        /// What postcard says of it.
+        /// The error of postcard.
         #[source]
         cause: Cause,
     },
-    /// The node that had the store has ended and released it, or the store could not be opened again yet after a failure.
+    /// The node that used the store has ended and closed it, or the store has not been reopened yet after a
+    /// failure.
     #[error("the store is closed: its node has ended, or it could not be opened again after a failure")]
     Closed,
-    /// The store as a whole cannot be used.
+    /// The store as a whole is damaged and cannot be used.
     #[error(
         "the store is damaged: {0}; restore it from a copy, or remove it and let the peers send the chain again"
     )]
     Damaged(#[source] Cause),
-    /// A single value is not what was written.
+    /// A single value differs from what was written.
     #[error(
         "the store is damaged: {table} {key} {reason}; a repair drops the chain from the damage on",
         table = .table.name()
     )]
     DamagedValue {
-        /// The table that it is in.
+        /// The table of the value.
         table: Table,
-        /// Its key: a height, a hash, or both.
+        /// The key of the value: a height, a hash, or both.
         key: String,
-        /// What is wrong with it.
+        /// What is wrong with the value.
         reason: &'static str,
     },
 }
 
 impl StoreError {
-    /// Whether something in the store is not what was written. The store may be able to read the rest.
+    /// Whether the error is about corrupted data. Other values of the store may still be readable.
     pub const fn is_damage(&self) -> bool {
         matches!(self, Self::Damaged(_) | Self::DamagedValue { .. })
     }
 
-    /// A value that is not what was written.
+    /// The error for a value that differs from what was written.
     pub(crate) fn damaged(table: Table, key: impl fmt::Display, reason: &'static str) -> Self {
         Self::DamagedValue { table, key: key.to_string(), reason }
     }
 }
 
-/// What a store's own library says of a failure. Two are equal when they read the same.
+/// The error of the library or system below a store. Two causes are equal if their messages are equal.
 #[derive(Clone, Debug)]
 pub struct Cause(Arc<dyn Error + Send + Sync>);
 

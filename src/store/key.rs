@@ -1,5 +1,6 @@
-//! Keys and values as maps hold them. A key is in place where it is short, so that to compare two takes no other
-//! memory; a value is shared, so that it goes from a batch into a store without a copy.
+//! Keys and values of in-memory maps. A short key is stored inline, so that a comparison of two keys needs no
+//! access to other memory. A value is reference-counted, so that it moves from a batch into a store without a
+//! copy.
 
 use core::borrow::Borrow;
 use core::cmp::Ordering;
@@ -8,7 +9,7 @@ use core::hash::{Hash, Hasher};
 use core::ops::Deref;
 use std::sync::Arc;
 
-/// A chain's longest keys, a height and a hash, have 40 bytes.
+/// The longest key that is stored inline. The longest keys of a chain are a height and a hash, 40 bytes.
 const SHORT: usize = 46;
 
 pub(super) type Value = Arc<Vec<u8>>;
@@ -57,7 +58,7 @@ impl PartialEq for Key {
 
 impl Eq for Key {}
 
-/// As the bytes, by which a key is looked up.
+/// Hashes like the key's bytes, because maps look keys up by a byte slice.
 impl Hash for Key {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         (**self).hash(hasher);
@@ -70,7 +71,7 @@ impl PartialOrd for Key {
     }
 }
 
-/// Byte by byte, as stores compare keys.
+/// Compares byte by byte, as the `Store` trait requires.
 impl Ord for Key {
     fn cmp(&self, other: &Self) -> Ordering {
         (**self).cmp(&**other)

@@ -1,4 +1,4 @@
-//! A store that lasts as long as the process.
+//! The store that keeps everything in memory.
 
 use core::hash::BuildHasherDefault;
 use core::ops::RangeBounds;
@@ -8,17 +8,20 @@ use std::hash::DefaultHasher;
 use super::key::{Key, Value};
 use super::{Batch, Entries, Keys, Order, Store, StoreError, Table, is_empty};
 
-/// A store in memory. Durable in the sense of [`Store::commit`] it is not; everything else holds.
+/// A store in memory. It is not durable: its content ends with the process. Everything else that [`Store`]
+/// requires holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
     tables: BTreeMap<Table, BTreeMap<Key, Value>>,
     heights: Unordered,
 }
 
-/// The table of heights, which has no other order than that of hashes: looked up all the time, and hardly ever listed. In
-/// a map that keeps an order each new block would cost the more memory accesses, the longer the chain is.
+/// The table of heights. Its keys are block hashes, which are looked up all the time and hardly ever listed.
+/// A hash map costs a constant number of memory accesses per block; in an ordered map the number would grow
+/// with the length of the chain.
 ///
-/// Its hasher has no secret: each key that a peer may choose is that of a block, and has cost the work of one.
+/// The hasher has no secret key. A peer can choose a key only by mining a block, which costs the work of a
+/// block.
 #[expect(clippy::disallowed_types, reason = "sorted wherever it is listed")]
 type Unordered = std::collections::HashMap<Key, Value, BuildHasherDefault<DefaultHasher>>;
 
@@ -70,7 +73,7 @@ impl Store for Memory {
     }
 }
 
-/// The first of these entries, which come in ascending order.
+/// The first `limit` of these entries in this order. `entries` must be in ascending order.
 fn first<'a>(
     entries: impl DoubleEndedIterator<Item = (&'a Key, &'a Value)>,
     order: Order,

@@ -1,5 +1,5 @@
-//! A store on disk: one file, kept by the crate redb. What that crate does differently from what a [`Store`]
-//! promises is put right here; nobody else in the project knows it.
+//! A store on disk: one file, managed by the crate redb. This module adapts what redb does differently from
+//! what [`Store`] promises; no other module of the project depends on redb.
 
 mod backend;
 mod checked;
@@ -25,28 +25,33 @@ use self::file::{Locked, Place};
 use self::session::Session;
 use super::{Batch, Entries, Keys, Order, Store, StoreError, Table};
 
-/// The memory for pages of the file, unless [`Redb::open_with_cache`] says otherwise: 32 MiB.
+/// The cache for pages of the file, unless the caller chooses another size with [`Redb::open_with_cache`]: 32
+/// MiB.
 ///
-/// The pages that a random read passes on its way down stay in it: some hundred bytes for each block of a chain
-/// are found without the disk, whatever the blocks' own size. Half of it at most holds what a batch is about to
-/// write; a batch that is larger is written in parts, and is still committed as one.
+/// The inner pages of redb's trees stay in the cache, so that some hundred bytes for each block of a chain
+/// are found without disk I/O, whatever the size of the blocks. At most half of the cache holds the pages
+/// that a batch is about to write. A larger batch is written in parts, and is still committed atomically.
 pub const DEFAULT_CACHE_BYTES: usize = 32 << 20;
 
 /// A store on disk: the file `chain.redb` in a directory of its own.
 ///
-/// - What is committed stays, through a crash of the process or of the machine, as far as the disk keeps its own
-///   promises. Opening after a crash takes as long as after a clean end, and no longer for a larger file: every
-///   commit also writes which pages are free, about an 8,000th of the file's length.
-/// - One process at a time has it: the next one is told [`StoreError::InUse`]. It can be opened again in the same process
-///   when this is dropped; until then that fails with [`StoreError::InUseHere`]. A node drops its store when it ends.
-/// - When the disk is full, commits fail with [`StoreError::Full`] and reads go on. Once there is room, commits
-///   work again. An empty batch is no way to find out: it writes nothing, and always succeeds.
-/// - When the file is deleted, moved or replaced under a running program, commits fail with [`StoreError::Removed`] and
-///   reads go on. On Unix only; a commit that began before may still be in the file that is gone.
-/// - What is read is what was committed: each 4 KiB of the file have a checksum. Where they are damaged, whatever
-///   needs them fails with [`StoreError::Damaged`], and the rest goes on. Opening does not look for damage, which
-///   would be to read the whole file. Panics of redb, which a file without its end leads to, are errors like
-///   others, unless the program is built with `panic = "abort"`.
+/// - Committed data survives a crash of the process and of the machine, as far as the disk does what it
+///   promises. Opening after a crash takes as long as after a clean shutdown, and does not take longer for a
+///   larger file: every commit also writes which pages are free, which is about an 8,000th of the file's
+///   length.
+/// - Only one process at a time can have the store open. Another process gets [`StoreError::InUse`]. This
+///   process can open the store again after the `Redb` is dropped; until then, opening fails with
+///   [`StoreError::InUseHere`]. A node drops its store when it ends.
+/// - If the disk is full, commits fail with [`StoreError::Full`] and reads continue. Commits work again as
+///   soon as there is free space. An empty batch does not detect a full disk: it writes nothing, and always
+///   succeeds.
+/// - If the file is deleted, moved or replaced while it is open, commits fail with [`StoreError::Removed`]
+///   and reads continue. This is detected on Unix only. A commit that began earlier may still be written to
+///   the deleted file.
+/// - Reads return what was committed: every 4 KiB of the file have a checksum. An operation that needs
+///   damaged data fails with [`StoreError::Damaged`]; all others continue. Opening does not search for
+///   damage, because that would read the whole file. Panics of redb, which a truncated file can cause, become
+///   errors like any other, unless the program is built with `panic = "abort"`.
 ///
 /// ```
 /// use hashloom::store::{Batch, Redb, Store, Table};
@@ -64,29 +69,28 @@ pub const DEFAULT_CACHE_BYTES: usize = 32 << 20;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Redb {
-    /// Reads share it; a failure has redb opened afresh.
+    /// Readers share the session. After a failure, one of them reopens redb under the write lock.
     session: RwLock<Session>,
     /// `None` for a store that is not in a file.
     place: Option<Arc<Place>>,
 }
 
 impl Redb {
-    /// Opens the store in a directory, and creates both where they are missing.
+    /// Opens the store in a directory. Creates the directory and the store if they do not exist.
     ///
-    /// A file that is there and empty is a new store, too. When the disk is too full to open an existing store for
-    /// writing, it is open for reading until the first commit that has room.
+    /// An empty file is a new store. If the disk is too full to open an existing store for writing, the store
+    /// is readable only, until the first commit that finds free space.
     ///
     /// # Errors
     ///
-    /// [`StoreError::InUse`], when another process has it; [`StoreError::InUseHere`], when another `Redb` of this process
-    /// has it;
-    /// [`StoreError::Damaged`], when the file is damaged, cut off, or not such a file at all;
-    /// [`StoreError::Full`] and [`StoreError::Io`].
+    /// [`StoreError::InUse`] if another process has the store open; [`StoreError::InUseHere`] if another
+    /// `Redb` of this process has it open; [`StoreError::Damaged`] if the file is damaged, truncated, or not
+    /// a store; [`StoreError::Full`] and [`StoreError::Io`] if the file system fails.
     pub fn open(directory: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_with_cache(directory, DEFAULT_CACHE_BYTES)
     }
 
-    /// [`Redb::open`] with another size of the cache than [`DEFAULT_CACHE_BYTES`].
+    /// [`Redb::open`] with a cache of another size than [`DEFAULT_CACHE_BYTES`].
     ///
     /// # Errors
     ///
@@ -97,21 +101,22 @@ impl Redb {
         Ok(Self { place: Some(place), ..Self::with_backend(&path, backend, cache_bytes)? })
     }
 
-    /// [`Redb::open`] of a store that is there, to read it and nothing else: nothing is created or written, also after a
-    /// crash, so that the file may be one of another user or on a file system that is read-only. Others may read it at
-    /// once. Commits fail with [`StoreError::ReadOnly`].
+    /// [`Redb::open`] of an existing store in read-only mode. Nothing is created or written, not even after a
+    /// crash, so that the file may belong to another user or be on a read-only file system. Several readers
+    /// can have the store open at once. Commits fail with [`StoreError::ReadOnly`].
     ///
     /// # Errors
     ///
-    /// As [`Redb::open`]; [`StoreError::InUse`] and [`StoreError::InUseHere`], when a `Redb` has it that may write;
-    /// [`StoreError::Io`] with the cause that it is not there, or that nothing was stored in it yet.
+    /// As [`Redb::open`]. [`StoreError::InUse`] and [`StoreError::InUseHere`] if the store is open for
+    /// writing; [`StoreError::Io`] if the store does not exist or nothing was ever stored in it.
     pub fn open_read_only(directory: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_to_read(directory.as_ref(), Checked::open_begun)
     }
 
-    /// [`Redb::open_read_only`] without the checksums of the file: what it reads may not be what was written. The chain
-    /// checks every value itself, so that [`Blockchain::verify`](crate::Blockchain::verify) finds out which of the values
-    /// in 4 KiB is damaged. Also opens a file without its end.
+    /// [`Redb::open_read_only`] without verification of the file's checksums, so that reads may return
+    /// corrupted data. The chain validates every value itself, so that
+    /// [`Blockchain::verify`](crate::Blockchain::verify) finds which of the values in a damaged block of 4
+    /// KiB is wrong. Also opens a truncated file.
     ///
     /// # Errors
     ///
@@ -130,15 +135,17 @@ impl Redb {
         Ok(Self { place: Some(place), ..Self::with_session(session) })
     }
 
-    /// [`Redb::open`] that reads the whole file first. Where it is damaged, what can still be read is copied to a new
-    /// file, which takes its place.
+    /// [`Redb::open`] that reads the whole file first. If the file is damaged, every readable entry is copied
+    /// to a new file, which then replaces the damaged one.
     ///
-    /// For [`Blockchain::repair`](crate::Blockchain::repair), which finds out what is missing, and what is not what
-    /// was written: values are copied as they are. Takes the time to copy a chain, and the room of a second one.
+    /// For [`Blockchain::repair`](crate::Blockchain::repair), which finds missing and wrong values: values
+    /// are copied without validation. The copy takes time and disk space in proportion to the chain.
+    ///
     ///
     /// # Errors
     ///
-    /// As [`Redb::open`]: [`StoreError::Damaged`], when nothing at all can be read. The file is as it was, then.
+    /// As [`Redb::open`]: [`StoreError::Damaged`] if nothing at all can be read. The damaged file is
+    /// unchanged then.
     pub fn open_for_repair(directory: impl AsRef<Path>) -> Result<Self, StoreError> {
         let directory = directory.as_ref();
         let (path, file) = file::open(directory)?;
@@ -162,7 +169,7 @@ impl Redb {
         salvaged.inspect_err(|_| file::remove_new(directory))
     }
 
-    /// A store in something else than a file. The path is for messages only.
+    /// A store in another backend than a file. The path is for messages only.
     pub(crate) fn with_backend(
         path: &Path,
         backend: impl StorageBackend,
@@ -176,7 +183,7 @@ impl Redb {
         Self { session: RwLock::new(session), place: None }
     }
 
-    /// Reads, and has redb opened afresh first where an earlier failure asks for it.
+    /// Runs a read. If an earlier operation failed, reopens redb first.
     fn read<R>(&self, work: impl Fn(&Session) -> Result<R, StoreError>) -> Result<R, StoreError> {
         {
             let session = self.session.read().unwrap_or_else(PoisonError::into_inner);
@@ -190,7 +197,7 @@ impl Redb {
     }
 }
 
-/// A new store with what can be read of a damaged one; `None`, where that is nothing.
+/// A new store with every readable entry of a damaged one. `None` if nothing is readable.
 fn salvage(
     path: &Path,
     damaged: impl StorageBackend,

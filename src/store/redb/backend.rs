@@ -1,12 +1,12 @@
-//! What redb is given for a file.
+//! The backend that redb gets.
 
 use std::io;
 use std::sync::Arc;
 
 use ::redb::StorageBackend;
 
-/// The file, for as long as the store is open: redb takes a backend for itself and closes it, and is opened
-/// afresh after a failure. Has no locks, because the file is locked already.
+/// A shared handle to the file. redb takes ownership of its backend and closes it, but the file must outlive
+/// it, because redb is reopened after a failure. Has no locks, because the file is already locked.
 #[derive(Clone, Debug)]
 pub(super) struct Shared(Arc<dyn StorageBackend>);
 

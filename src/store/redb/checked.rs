@@ -1,5 +1,5 @@
-//! The file, with a checksum for each of its sectors: what is read is what was written, or an error. Knows
-//! nothing of what redb keeps in it.
+//! A file with a checksum for each sector: a read returns what was written, or an error. Knows nothing of
+//! redb's format.
 
 use core::ops::Range;
 use std::io;
@@ -11,64 +11,66 @@ use super::failure::from_io;
 use crate::primitives::Hash;
 use crate::store::StoreError;
 
-/// How many bytes have one checksum. A page of redb is one of these, or several.
+/// The number of bytes that share one checksum. A page of redb is one sector or several.
 pub(super) const SECTOR: usize = 4096;
 
-/// A file whose sectors are checked when they are read.
+/// A file whose sectors are verified when they are read.
 ///
-/// redb does not check what it reads. One wrong bit can become another key, a page that is overwritten while it
-/// is in use, gigabytes of memory for a page of an absurd size, or a panic in the clean-up after a panic, which
-/// ends the process.
+/// redb does not verify what it reads. One flipped bit can change a key, overwrite a page that is in use,
+/// allocate gigabytes for a page of an absurd size, or cause a panic during unwinding, which aborts the
+/// process.
 ///
-/// The format stands in `docs/storage.md`. A checksum is over a sector's number, as redb counts, and its bytes.
+/// `docs/storage.md` specifies the format. A checksum covers a sector's number, in redb's numbering, and the
+/// sector's bytes.
 ///
-/// A sector and its checksum are synchronised together. When the power fails before that, they may not fit each
-/// other; but this is only so of sectors that were free, and redb writes such a one before it reads it. The
-/// exception is redb's header in its first sector, which is written over and over and takes care of itself. It
-/// has no checksum here.
+/// A sector and its checksum are synchronised together. After a power failure in between, the two may not
+/// match; but only for sectors that were free, and redb writes a free sector before it reads it. The
+/// exception is redb's header in the first sector, which is overwritten in place. The header has no checksum
+/// here, because redb protects it.
 #[derive(Debug)]
 pub(super) struct Checked<B> {
     file: B,
-    /// Wrong checksums are passed over.
+    /// Checksums are not verified.
     is_lenient: bool,
 }
 
 const MAGIC: [u8; 8] = *b"\x89HLS\r\n\x1a\n";
 
-/// The only version of the format so far.
+/// The only version of the format.
 const VERSION: u32 = 1;
 
 const CHECKSUM: usize = 8;
 
-/// The bytes of the head that mean something.
+/// The length of the file's head without padding.
 const HEAD: usize = MAGIC.len() + size_of::<u32>() + CHECKSUM;
 
-/// How many sectors one sector of checksums is for.
+/// How many sectors share one sector of checksums.
 const GROUP: u64 = (SECTOR / CHECKSUM) as u64;
 
-/// The length of a file that is empty for redb: the head, and no checksums yet.
+/// The length of a file that is empty for redb: the head, and one sector for checksums.
 const EMPTY: u64 = 2 * SECTOR as u64;
 
-/// Every longer file has something in it: redb begins with less.
+/// The upper limit of an unfinished file. A longer file has data, because redb creates shorter ones.
 const MAX_UNFINISHED: u64 = 8 << 20;
 
-/// The length of redb's own magic number, which has no zero in it.
+/// The length of redb's magic number, none of whose bytes is zero.
 const REDB_MAGIC: usize = 9;
 
 impl<B: StorageBackend> Checked<B> {
-    /// Takes a file for what it says that it is. Begins one where it is empty or was not begun to the end.
+    /// Opens a file and checks its version. Initialises the file if it is empty or if its creation did not
+    /// finish.
     pub(super) fn open(path: &Path, file: B) -> Result<Self, StoreError> {
         let checked = Self { file, is_lenient: false };
         let version = checked.begin();
         Self::of_version(path, checked, version)
     }
 
-    /// Opens a file that is only read. A file whose beginning was never completed is refused.
+    /// Opens a file read-only. Refuses a file whose creation did not finish.
     pub(super) fn open_begun(path: &Path, file: B) -> Result<Self, StoreError> {
         Self::open_as(path, Self { file, is_lenient: false })
     }
 
-    /// Opens a file without checking what is read from it against its checksums, even if the end of the file is missing.
+    /// Opens a file read-only without verification of its checksums, even if its end is missing.
     pub(super) fn open_lenient(path: &Path, file: B) -> Result<Self, StoreError> {
         Self::open_as(path, Self { file, is_lenient: true })
     }
@@ -92,10 +94,11 @@ impl<B: StorageBackend> Checked<B> {
         }
     }
 
-    /// Begins the file where that has to be. Returns the version of its format.
+    /// Initialises the file if necessary. Returns its format version.
     fn begin(&self) -> io::Result<u32> {
         if self.file.len()? == 0 {
-            // The length is there before anything else, so that a file that was cut off is no new one.
+            // The length is made durable before anything else is written, so that a truncated file does not
+            // pass for a new one.
             self.file.set_len(EMPTY)?;
             self.file.sync_data()?;
         }
@@ -108,7 +111,7 @@ impl<B: StorageBackend> Checked<B> {
         self.version()
     }
 
-    /// The version of the file's format.
+    /// Reads the format version of the file.
     fn version(&self) -> io::Result<u32> {
         let mut found = [0; HEAD];
         let len = HEAD.min(usize::try_from(self.file.len()?).unwrap_or(HEAD));
@@ -128,9 +131,10 @@ impl<B: StorageBackend> Checked<B> {
         Ok(u32::from_be_bytes(version))
     }
 
-    /// Whether nothing was ever committed to the file, because its creation was cut short.
+    /// Whether nothing was ever committed to the file, because its creation did not finish.
     ///
-    /// redb sets a new file's length and writes its header, then its magic number, and refuses a file without one.
+    /// redb sets a new file's length, writes its header, then its magic number, and refuses a file without
+    /// one.
     fn is_unfinished(&self) -> io::Result<bool> {
         let len = self.file.len()?;
         if !(EMPTY..=MAX_UNFINISHED).contains(&len) {
@@ -149,8 +153,8 @@ impl<B: StorageBackend> Checked<B> {
         Ok(!has_magic && rest.get(SECTOR..).is_none_or(are_zero))
     }
 
-    /// Does something with the sectors of a range, group by group: with the number of the first, and with the
-    /// range that they are of the data.
+    /// Calls `work` for the sectors of a range, split at the boundaries of checksum groups, with the number
+    /// of the first sector of each part and the part's range within the data.
     fn each_run(
         offset: u64,
         len: usize,
@@ -236,12 +240,12 @@ impl<B: StorageBackend> StorageBackend for Checked<B> {
     }
 }
 
-/// Where a sector of redb's is in the file.
+/// The offset of a sector in the file, by redb's number.
 const fn place(number: u64) -> u64 {
     (1 + number / GROUP * (GROUP + 1) + 1 + number % GROUP) * SECTOR as u64
 }
 
-/// Where its checksum is.
+/// The offset of a sector's checksum in the file.
 const fn place_of_checksum(number: u64) -> u64 {
     (1 + number / GROUP * (GROUP + 1)) * SECTOR as u64 + number % GROUP * CHECKSUM as u64
 }
@@ -263,7 +267,7 @@ fn head() -> [u8; HEAD] {
     head
 }
 
-/// Of a sector where it belongs: the right bytes in the wrong place are wrong, too.
+/// The checksum of a sector. Covers the number, so that a sector in the wrong place is detected.
 fn checksum(number: u64, sector: &[u8]) -> [u8; CHECKSUM] {
     short(&[&number.to_be_bytes(), sector])
 }

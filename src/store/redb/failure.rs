@@ -1,4 +1,4 @@
-//! What a failure of redb means to whoever uses the store.
+//! Maps errors and panics of redb to [`StoreError`].
 
 use core::any::Any;
 use core::error::Error;
@@ -12,7 +12,7 @@ use ::redb::Error as RedbError;
 use super::file::Removed;
 use crate::store::{Cause, StoreError};
 
-/// An error with the file that it is about.
+/// An error with the path of the file that it is about.
 #[derive(Debug, thiserror::Error)]
 #[error("{path}: {source}", path = .path.display())]
 struct InFile {
@@ -20,16 +20,16 @@ struct InFile {
     source: Box<dyn Error + Send + Sync>,
 }
 
-/// redb met something in the file that it takes to be impossible.
+/// redb found a state of the file that its code rules out, and panicked.
 #[derive(Debug, thiserror::Error)]
 #[error("its pages contradict each other ({0})")]
 struct Impossible(String);
 
-/// Does something with redb, and makes of its panics what they mean.
+/// Runs an operation of redb, and turns its errors and panics into a [`StoreError`].
 ///
-/// A file that was cut off, or whose header was damaged, makes some of redb's assertions fail. To whoever uses the
-/// store that is an error like others, so a panic ends here. `AssertUnwindSafe`: a database that panicked is
-/// closed. In a program that is built to abort on panics, this changes nothing.
+/// A truncated file or a damaged header violates some of redb's assertions. For the user of the store that is
+/// an ordinary error, so the panic is caught here. `AssertUnwindSafe` is sound because a database that
+/// panicked is closed. In a program that is built with `panic = "abort"`, the panic ends the process.
 pub(super) fn contain<R>(path: &Path, work: impl FnOnce() -> Result<R, RedbError>) -> Result<R, StoreError> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(result) => result.map_err(|error| from_redb(path, error)),
@@ -37,7 +37,7 @@ pub(super) fn contain<R>(path: &Path, work: impl FnOnce() -> Result<R, RedbError
     }
 }
 
-/// Which of the causes that a store distinguishes an error of redb is.
+/// Maps an error of redb to the kind of [`StoreError`] that a caller can act on.
 fn from_redb(path: &Path, error: RedbError) -> StoreError {
     match error {
         RedbError::Io(error) => from_io(path, error),
@@ -46,13 +46,13 @@ fn from_redb(path: &Path, error: RedbError) -> StoreError {
         | RedbError::Unsupported
         | RedbError::ValueTooLarge(_) => StoreError::Io(in_file(path, error)),
         RedbError::DatabaseAlreadyOpen => StoreError::InUse { path: path.to_owned() },
-        // A table of the wrong type, an old version of the format, a lock that a panic has poisoned: a file that
-        // this store wrote and that is whole leads to none of them.
+        // A table of the wrong type, an old format version, a poisoned lock: an intact file of this store
+        // causes none of these.
         _ => StoreError::Damaged(in_file(path, error)),
     }
 }
 
-/// The same for an error of the file system.
+/// Maps an error of the file system to the kind of [`StoreError`] that a caller can act on.
 pub(super) fn from_io(path: &Path, error: io::Error) -> StoreError {
     use io::ErrorKind::{FileTooLarge, InvalidData, QuotaExceeded, StorageFull, UnexpectedEof};
     if error.get_ref().is_some_and(<dyn Error + Send + Sync>::is::<Removed>) {
@@ -60,7 +60,8 @@ pub(super) fn from_io(path: &Path, error: io::Error) -> StoreError {
     }
     match error.kind() {
         StorageFull | QuotaExceeded | FileTooLarge => StoreError::Full(in_file(path, error)),
-        // redb's word for a file of another kind, and the end of the file where a page should be.
+        // redb reports `InvalidData` for a file of another kind. `UnexpectedEof` is the end of the file in
+        // place of a page.
         InvalidData | UnexpectedEof => StoreError::Damaged(in_file(path, error)),
         _ => StoreError::Io(in_file(path, error)),
     }
@@ -70,7 +71,7 @@ fn in_file(path: &Path, source: impl Into<Box<dyn Error + Send + Sync>>) -> Caus
     Cause::new(InFile { path: path.to_owned(), source: source.into() })
 }
 
-/// What a panic said.
+/// The message of a panic.
 fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref().map(String::as_str));
     text.unwrap_or("no reason given").to_owned()

@@ -1,4 +1,4 @@
-//! Where the store is: a directory with one file, which belongs to one process at a time.
+//! The directory and the file of a store, and the lock that gives the file to one process at a time.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -11,13 +11,13 @@ use ::redb::backends::FileBackend;
 use super::failure::{contain, from_io};
 use crate::store::StoreError;
 
-/// The name of the file in its directory. Never changes.
+/// The name of the store's file. Never changes.
 const FILE_NAME: &str = "chain.redb";
 
-/// The name of the one that is to take its place.
+/// The name of a new file before it replaces the store's file.
 const NEW_NAME: &str = "chain.redb.new";
 
-/// Opens the file and takes it for this process; creates it, and the directory, where they are missing.
+/// Opens and locks the file. Creates the file and the directory if they do not exist.
 pub(super) fn open(directory: &Path) -> Result<(PathBuf, Locked), StoreError> {
     fs::create_dir_all(directory).map_err(|error| {
         let is_file = error.kind() == io::ErrorKind::AlreadyExists && directory.is_file();
@@ -33,23 +33,23 @@ pub(super) fn open(directory: &Path) -> Result<(PathBuf, Locked), StoreError> {
     Ok((path, backend))
 }
 
-/// Begins a new file beside the one that is there.
+/// Creates an empty file beside the store's file.
 pub(super) fn open_new(directory: &Path) -> Result<Locked, StoreError> {
     let path = directory.join(NEW_NAME);
     let backend = open_file(&path)?;
-    // What an earlier attempt has left.
+    // An earlier attempt may have left data in it.
     backend.set_len(0).map_err(|error| from_io(&path, error))?;
     Ok(backend)
 }
 
-/// Puts the new file in the place of the other.
+/// Replaces the store's file by the new one.
 pub(super) fn put_in_place(directory: &Path) -> Result<(), StoreError> {
     let renamed = fs::rename(directory.join(NEW_NAME), directory.join(FILE_NAME));
     renamed.and_then(|()| sync_name(directory)).map_err(|error| from_io(directory, error))
 }
 
 pub(super) fn remove_new(directory: &Path) {
-    // It is only in the way, and is emptied before it is used again.
+    // A leftover file is harmless: it is truncated before it is used again.
     let _ = fs::remove_file(directory.join(NEW_NAME));
 }
 
@@ -58,7 +58,7 @@ fn open_file(path: &Path) -> Result<Locked, StoreError> {
     take(path, file.map_err(|error| from_io(path, error))?, File::try_lock)
 }
 
-/// Opens the file to read it, with others who do the same. Nothing is created or changed.
+/// Opens the file read-only, with a lock that other readers share. Creates and changes nothing.
 pub(super) fn open_read_only(directory: &Path) -> Result<(PathBuf, Locked), StoreError> {
     let path = directory.join(FILE_NAME);
     let file = File::open(&path).map_err(|error| from_io(&path, error))?;
@@ -72,7 +72,7 @@ fn take(
     try_lock: fn(&File) -> Result<(), TryLockError>,
 ) -> Result<Locked, StoreError> {
     let lock = file.try_clone().map_err(|error| from_io(path, error))?;
-    // Held while the lock is taken, so that a file which is locked by this process is among those that are open.
+    // Held while the file is locked, so that every file that this process has locked is in the list.
     let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
     open.retain(|place| place.strong_count() > 0);
     match try_lock(&file) {
@@ -91,15 +91,16 @@ fn take(
     }
 }
 
-/// The files that this process has open, for the error that says so: a lock does not tell who has it.
+/// The files that this process has open. A lock does not say which process holds it, and the list tells
+/// [`StoreError::InUseHere`] from [`StoreError::InUse`].
 static OPEN: Mutex<Vec<Weak<Place>>> = Mutex::new(Vec::new());
 
-/// A file that no other process has, for as long as this is there, which is longer than any one of redb's databases
-/// over it.
+/// A locked file. Outlives every database that redb opens over it, so that the lock is held from the first to
+/// the last of them.
 #[derive(Debug)]
 pub(super) struct Locked {
     file: FileBackend,
-    /// Has the same open file, and with it the lock.
+    /// Has the same open file description as `file`, and with it the lock.
     place: Arc<Place>,
 }
 
@@ -109,29 +110,29 @@ impl Locked {
     }
 }
 
-/// Where an open file has its name.
+/// An open file, and the directory in which it was opened.
 #[derive(Debug)]
 pub(super) struct Place {
     directory: PathBuf,
     file: File,
 }
 
-/// What [`Place::check`] finds. Inside of an [`io::Error`] it passes through redb.
+/// The error of [`Place::check`]. Wrapped in an [`io::Error`], it passes through redb unchanged.
 #[derive(Debug, thiserror::Error)]
 #[error("the file was deleted, moved or replaced while it was open")]
 pub(super) struct Removed;
 
 impl Place {
-    /// Checks that the open file is still in its directory, under its name or the one that it has before it replaces
-    /// another.
+    /// Checks that the open file is still in its directory, under the store's name or under the name of a new
+    /// file that has not replaced the store's file yet.
     ///
     /// # Errors
     ///
-    /// [`Removed`], and what the system says if it cannot tell.
+    /// [`Removed`] if it is not; the error of the file system if that cannot be determined.
     #[cfg(unix)]
     pub(super) fn check(&self) -> io::Result<()> {
         use std::os::unix::fs::MetadataExt;
-        // Asked anew, because some file systems number their files as they are looked up.
+        // Read at every check, because some file systems assign inode numbers at lookup.
         let open = self.file.metadata()?;
         for name in [FILE_NAME, NEW_NAME] {
             match fs::metadata(self.directory.join(name)) {
@@ -145,14 +146,14 @@ impl Place {
         Err(io::Error::new(io::ErrorKind::NotFound, Removed))
     }
 
-    /// The standard library does not say which file has a name here.
+    /// Always `Ok`: the standard library cannot identify a file on this platform.
     #[cfg(not(unix))]
     #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "as on Unix")]
     pub(super) fn check(&self) -> io::Result<()> {
         Ok(())
     }
 
-    /// Whether both have the same file. If the system cannot tell, they do not.
+    /// Whether both are the same file. `false` if the file system cannot tell.
     #[cfg(unix)]
     fn is_same(&self, other: &Self) -> bool {
         use std::os::unix::fs::MetadataExt;
@@ -160,7 +161,7 @@ impl Place {
         number(self).is_some_and(|own| number(other) == Some(own))
     }
 
-    /// The standard library does not say which file is open, so the directories are compared.
+    /// Compares the directories, because the standard library cannot identify a file on this platform.
     #[cfg(not(unix))]
     fn is_same(&self, other: &Self) -> bool {
         let directory = |place: &Self| place.directory.canonicalize().ok();
@@ -178,8 +179,9 @@ fn directory_of(path: &Path) -> PathBuf {
 
 impl Drop for Locked {
     fn drop(&mut self) {
-        // To close it is not enough: a child process that is being started has copies of all files that are open, and
-        // with them the lock, until it runs its program. Where this fails, closing it has to do.
+        // Closing is not enough: a child process that is being spawned has copies of all open file
+        // descriptors, and with them the lock, until it calls exec. If unlocking fails, the lock ends with
+        // the last copy.
         let _ = self.place.file.unlock();
     }
 }
@@ -208,19 +210,20 @@ impl StorageBackend for Locked {
     }
 }
 
-/// Makes the names of a new file and of its directory as durable as what will be written.
+/// Makes the directory entries of a new file and of its directory durable.
 #[cfg(unix)]
 fn sync_name(directory: &Path) -> io::Result<()> {
     let directory = directory.canonicalize()?;
     File::open(&directory)?.sync_all()?;
-    // The directory may be new, too. One above that we may not read was there before.
+    // The directory may be new, too. A parent without read permission existed before.
     if let Some(parent) = directory.parent().and_then(|parent| File::open(parent).ok()) {
         parent.sync_all()?;
     }
     Ok(())
 }
 
-/// Elsewhere a directory cannot be opened like this, and names are journalled.
+/// Does nothing: on other platforms a directory cannot be opened as a file, and directory entries are
+/// journalled.
 #[cfg(not(unix))]
 #[expect(clippy::unnecessary_wraps, reason = "as on Unix")]
 fn sync_name(_directory: &Path) -> io::Result<()> {

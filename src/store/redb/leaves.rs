@@ -1,40 +1,42 @@
-//! Entries of a file in which the way to them is missing: every sector that reads as the beginning of a leaf of redb's
-//! trees is taken for one. A leaf does not say of which table it is, and may be an old one; so only entries count that
-//! say themselves what they are.
+//! Recovers entries of a damaged file without the inner nodes of redb's trees: scans for sectors that look
+//! like the beginning of a leaf. A leaf does not name its table and may be outdated, so only entries whose
+//! table can be recognised are used.
 
 use ::redb::StorageBackend;
 
 use super::checked::SECTOR;
 use crate::store::{StoreError, Table, unseal};
 
-/// The first byte of a leaf.
+/// The first byte of a leaf page.
 const LEAF: u8 = 1;
 
-/// A leaf begins with its kind, a byte without meaning, and the number of its entries: two bytes, little-endian. Then
-/// come the ends of the keys and those of the values, four bytes each, counted from the beginning of the leaf.
+/// The layout of a leaf: its type, an unused byte, and the number of its entries (two bytes, little-endian);
+/// then the end offset of each key, and the end offset of each value, four bytes each, relative to the
+/// beginning of the leaf.
 const HEAD: usize = 4;
 const END: usize = 4;
 
-/// More than the largest entry of a chain has, which is a block or a state. What says that it is longer is no leaf: 64 MiB.
+/// The upper limit of a leaf's length: 64 MiB, more than the largest entry of a chain, which is a block or a
+/// state. A longer leaf is malformed.
 const MAX_LEAF: usize = 64 << 20;
 
-/// The tables in which an old entry does no harm, and whose entries can be told. What was removed from the others would
-/// be there again.
+/// The tables whose entries can be recognised, and in which an outdated entry does no harm. In the other
+/// tables, removed entries would reappear.
 pub(super) const TABLES: [Table; 5] =
     [Table::Meta, Table::Chain, Table::Heights, Table::Blocks, Table::States];
 
-/// Finds entries of [`TABLES`] in a file, and calls `found` for each. Sectors that cannot be read are passed over.
+/// Finds entries of [`TABLES`] in a file, and calls `found` for each. Unreadable sectors are skipped.
 ///
 /// # Errors
 ///
-/// Those of `found`.
+/// Returns the first error of `found`.
 pub(super) fn each(
     file: &impl StorageBackend,
     mut found: impl FnMut(Table, &[u8], &[u8]) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     let len = file.len().unwrap_or(0);
     let mut sector = vec![0; SECTOR];
-    // redb's header is in the first.
+    // The first sector is redb's header.
     for offset in (SECTOR as u64..len).step_by(SECTOR) {
         if file.read(offset, &mut sector).is_err() || sector[0] != LEAF {
             continue;
@@ -49,7 +51,8 @@ pub(super) fn each(
     Ok(())
 }
 
-/// The leaf that begins here, as far as the file has it. `None`, if there is none.
+/// Reads the leaf that begins at this offset, as far as the file contains it. `None` if the sector is not a
+/// leaf.
 fn read(file: &impl StorageBackend, offset: u64, len: u64, sector: &[u8]) -> Option<Vec<u8>> {
     let count = count(sector)?;
     let available = usize::try_from(len - offset).unwrap_or(MAX_LEAF).min(MAX_LEAF);
@@ -58,7 +61,7 @@ fn read(file: &impl StorageBackend, offset: u64, len: u64, sector: &[u8]) -> Opt
     Some(extend(file, offset, sector, last.min(available)))
 }
 
-/// As many sectors from here on as these bytes are in.
+/// Reads further sectors until the leaf has this many bytes, or until a sector is unreadable.
 fn extend(file: &impl StorageBackend, offset: u64, sector: &[u8], bytes: usize) -> Vec<u8> {
     let mut leaf = sector.to_vec();
     while leaf.len() < bytes {
@@ -72,7 +75,7 @@ fn extend(file: &impl StorageBackend, offset: u64, sector: &[u8], bytes: usize) 
     leaf
 }
 
-/// The entries of a leaf up to the first that is not all there.
+/// The entries of a leaf, up to the first that is truncated.
 fn entries(leaf: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     let count = count(leaf).unwrap_or(0);
     let start = HEAD + 2 * END * count;
@@ -92,13 +95,13 @@ fn count(leaf: &[u8]) -> Option<usize> {
     (count > 0).then_some(usize::from(count))
 }
 
-/// One of the ends that a leaf begins with.
+/// The end offset with this number.
 fn end(leaf: &[u8], number: usize) -> Option<usize> {
     let end = u32::from_le_bytes(*leaf.get(HEAD + END * number..)?.first_chunk()?);
     usize::try_from(end).ok()
 }
 
-/// Which table an entry is of, by its checksum, or by the length of a key that no other table has.
+/// The table of an entry, recognised by the length of its key and value or by its checksum.
 fn table_of(key: &[u8], value: &[u8]) -> Option<Table> {
     let is_sealed = |table: &Table| unseal(*table, key, value).is_some();
     match (key.len(), value.len()) {

@@ -1,4 +1,5 @@
-//! A file that can be read and not written to, as redb wants to see it. Knows nothing of pages or tables.
+//! A copy-on-write overlay, which lets redb open a file that cannot be written. Knows nothing of pages or
+//! tables.
 
 use core::ops::Range;
 use std::collections::BTreeMap;
@@ -10,10 +11,10 @@ use ::redb::StorageBackend;
 use super::backend::Shared;
 use super::checked::SECTOR;
 
-/// What redb writes stays in memory, and the file below is as it was.
+/// Keeps everything that redb writes in memory and leaves the file below unchanged.
 ///
-/// That is little. redb marks a file as open before it reads from it, and a commit that failed may have to be
-/// taken back.
+/// The amount is small: redb marks a file as open before it reads from it, and a failed commit may have to be
+/// undone.
 #[derive(Debug)]
 pub(super) struct Overlay {
     below: Shared,
@@ -23,9 +24,10 @@ pub(super) struct Overlay {
 #[derive(Debug)]
 struct Above {
     len: u64,
-    /// How much of the file below still counts. What was cut off does not come back when the file grows.
+    /// The length up to which the file below is still valid. Bytes that were cut off must not reappear if the
+    /// file grows again.
     below_len: u64,
-    /// The sectors that were written, by their number.
+    /// The sectors that were written, by sector number.
     sectors: BTreeMap<u64, Box<[u8; SECTOR]>>,
 }
 
@@ -42,7 +44,7 @@ impl Overlay {
         work(&mut self.above.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// What the file below holds, and zeros where it has ended.
+    /// Reads from the file below, with zeros beyond its end.
     fn read_below(&self, below_len: u64, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let present = below_len.saturating_sub(offset).min(out.len() as u64);
         let (present, missing) = out.split_at_mut(usize::try_from(present).map_err(io::Error::other)?);
@@ -61,7 +63,8 @@ impl StorageBackend for Overlay {
             if offset.saturating_add(out.len() as u64) > above.len {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            // One by one: below, a sector may never have been written that is written here.
+            // Each piece is read on its own: a sector that was written to the overlay may not exist in the
+            // file below.
             for piece in pieces(offset, out.len()) {
                 let out = &mut out[piece.of_data];
                 if let Some(sector) = above.sectors.get(&piece.sector) {
@@ -79,7 +82,7 @@ impl StorageBackend for Overlay {
         self.with(|above| {
             above.len = len;
             above.below_len = above.below_len.min(len);
-            // redb sets lengths of whole pages.
+            // redb sets only lengths of whole pages.
             above.sectors.split_off(&len.div_ceil(SECTOR as u64));
         });
         Ok(())
@@ -93,7 +96,7 @@ impl StorageBackend for Overlay {
         self.with(|above| {
             for piece in pieces(offset, data.len()) {
                 let kept = above.sectors.remove(&piece.sector);
-                // What is about to be overwritten may never have been written below.
+                // Read only for a partial write: the sector may not exist in the file below.
                 let is_patched = kept.is_none() && piece.of_sector.len() < SECTOR;
                 let mut sector = kept.unwrap_or_else(|| Box::new([0; SECTOR]));
                 if is_patched {
@@ -108,14 +111,14 @@ impl StorageBackend for Overlay {
     }
 }
 
-/// The part of some data that falls into one sector.
+/// The part of a read or write that falls into one sector.
 struct Piece {
     sector: u64,
     of_sector: Range<usize>,
     of_data: Range<usize>,
 }
 
-/// Data at an offset, sector by sector.
+/// Splits a read or write at sector boundaries.
 fn pieces(offset: u64, len: usize) -> impl Iterator<Item = Piece> {
     let mut done = 0;
     core::iter::from_fn(move || {

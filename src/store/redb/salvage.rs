@@ -1,5 +1,5 @@
-//! A damaged file, and what can still be read of it in a new one. Nothing of the old file's structure is kept,
-//! because it is not known what else in it is wrong.
+//! Copies the readable entries of a damaged file to a new one. The structure of the old file is not copied,
+//! because any other part of it may be damaged, too.
 
 use core::mem;
 use core::ops::Bound;
@@ -13,16 +13,16 @@ use super::leaves;
 use super::session::Session;
 use crate::store::{Batch, Cause, Entries, Order, StoreError, Table};
 
-/// How many entries are read at once. Where that fails, it is tried with single ones.
+/// How many entries are read at once. If such a read fails, entries are read one by one.
 const STEP: usize = 16;
 
-/// The bytes of a batch that is committed to the new file: 8 MiB.
+/// The size at which a batch is committed to the new file: 8 MiB.
 const MAX_BATCH: usize = 8 << 20;
 
-/// Cache for reading a damaged file, which is read from one end to the other.
+/// The cache for reading a damaged file: 1 MiB, because the file is read sequentially.
 const CACHE: usize = 1 << 20;
 
-/// Copies the entries of a damaged file, right or wrong, to a new one. Returns how many they were.
+/// Copies the readable entries of a damaged file to a new one, without validation. Returns their number.
 pub(super) fn copy(
     path: &Path,
     damaged: impl StorageBackend,
@@ -30,7 +30,7 @@ pub(super) fn copy(
 ) -> Result<usize, StoreError> {
     let damaged = Shared::new(damaged);
     let file = Checked::open_lenient(path, damaged.clone())?;
-    // Without what leads to the tables, each of them is incomplete.
+    // If the damaged file cannot be opened as a database, every table is incomplete.
     let mut wreck =
         Session::open_read_only(path, Checked::open_lenient(path, damaged)?, CACHE).ok().map(Wreck);
     let mut incomplete = Vec::new();
@@ -43,7 +43,7 @@ pub(super) fn copy(
         let walked = wreck.walk(table, Order::Ascending, Bound::Unbounded, &mut copy)?;
         if !walked.to_the_end {
             incomplete.push(table);
-            // What is behind the damage is reached from the other end.
+            // Entries behind the damage are read in descending order.
             let end = walked.last.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
             wreck.walk(table, Order::Descending, end, &mut copy)?;
         }
@@ -58,17 +58,17 @@ pub(super) fn copy(
     Ok(copy.count)
 }
 
-/// A damaged file. Nothing is written to it.
+/// A damaged file, opened read-only.
 struct Wreck(Session);
 
-/// How far a walk through a table has come.
+/// The progress of a walk through a table.
 struct Walked {
     last: Option<Vec<u8>>,
     to_the_end: bool,
 }
 
 impl Wreck {
-    /// Copies the entries of a table in order, up to `end` or to one that cannot be read.
+    /// Copies the entries of a table in order, up to `end` or up to the first unreadable entry.
     fn walk(
         &mut self,
         table: Table,
@@ -106,7 +106,7 @@ impl Wreck {
         };
         self.0.recover()?;
         let entries = self.0.scan(table, keys, order, limit)?;
-        // Without this, pages that point at each other would be read without end.
+        // Damaged pages that point at each other would make the walk endless.
         let ordered = last.into_iter().chain(entries.iter().map(|(key, _)| &key[..]));
         if ordered.is_sorted_by(|a, b| if order == Order::Ascending { a < b } else { a > b }) {
             Ok(entries)
@@ -116,7 +116,7 @@ impl Wreck {
     }
 }
 
-/// What goes to the new file.
+/// Collects entries in batches and commits them to the new file.
 struct Copy<'a> {
     into: &'a mut Session,
     batch: Batch,
@@ -134,8 +134,8 @@ impl Copy<'_> {
         if self.bytes < MAX_BATCH { Ok(()) } else { self.commit() }
     }
 
-    /// Adds an entry that may be an old one, unless there is another. Of facts the greater one is the later: they are
-    /// heights that only rise.
+    /// Adds an entry from a leaf that may be outdated, unless the new file already has the key. In
+    /// [`Table::Meta`], the greater value is the later one: these values are heights that only increase.
     fn add_found(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
         let present = match self.batch.get(table, key) {
             Some(present) => present.map(<[u8]>::to_vec),

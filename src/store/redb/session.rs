@@ -1,4 +1,4 @@
-//! redb, opened over a file, and opened afresh after each failure: it takes no more work after one.
+//! Opens redb over a file, and reopens it after each failure, because redb refuses all work after one.
 
 use core::mem;
 use core::panic::AssertUnwindSafe;
@@ -18,19 +18,19 @@ use super::overlay::Overlay;
 use super::unwritten::Unwritten;
 use crate::store::{Batch, Entries, Keys, Order, StoreError, Table, is_empty};
 
-/// A file with redb over it.
+/// A file, and the redb database over it.
 pub(super) struct Session {
     path: PathBuf,
     file: Shared,
     cache_bytes: usize,
     database: Contained,
-    /// The file could not be opened for writing; the database is over an [`Overlay`].
+    /// The file could not be opened for writing; the database is over an [`Overlay`], or is read-only.
     is_view: bool,
-    /// Nothing is ever written.
+    /// The caller opened the store read-only.
     is_read_only: bool,
-    /// redb has failed since it was opened.
+    /// redb has failed since it was last opened.
     has_failed: AtomicBool,
-    /// Takes back a commit that failed in such a way that it may be in the file. Empty, where there is no doubt.
+    /// Undoes a failed commit that may have reached the file. Empty if no commit is in doubt.
     undo: Batch,
 }
 
@@ -42,7 +42,7 @@ impl Session {
     ) -> Result<Self, StoreError> {
         let mut session = Self::closed(path, file, cache_bytes);
         if let Err(error) = session.reopen() {
-            // What is there can be read. A file that could not be begun has nothing.
+            // A full disk does not prevent reading. A file that could not be initialised has nothing to read.
             if !matches!(error, StoreError::Full(_)) || session.reopen_as_view().is_err() {
                 return Err(error);
             }
@@ -50,7 +50,7 @@ impl Session {
         Ok(session)
     }
 
-    /// Opens a file that is only read.
+    /// Opens a file read-only.
     pub(super) fn open_read_only(
         path: &Path,
         file: Checked<impl StorageBackend>,
@@ -101,11 +101,12 @@ impl Session {
         let mut undo = Batch::new();
         let Err(error) = self.write(batch, &mut undo) else { return Ok(()) };
         if matches!(error, StoreError::Damaged(_)) {
-            // Something could not be read, and that is before anything counts that was written.
+            // A read failed, and redb does all reads before the write that makes a commit valid.
             return Err(error);
         }
-        // Where the last step of all failed, the batch is in the file. Then it is durable by now: its pages were
-        // before that step, and to open the file is to write and synchronise what points at them.
+        // If only the last step of the commit failed, the batch is in the file. It is durable after the
+        // reopening: its pages were synchronised before the last step, and opening writes and synchronises
+        // the header that points at them.
         match self.reopen().and_then(|()| self.holds(batch)) {
             Ok(true) => Ok(()),
             Ok(false) => Err(error),
@@ -117,18 +118,18 @@ impl Session {
         }
     }
 
-    /// Reads all that the file holds, and what redb keeps for itself too.
+    /// Reads all data of the file and redb's own structures, and verifies them.
     pub(super) fn check(&mut self) -> Result<(), StoreError> {
         let Some(Opened::Database(database)) = &mut self.database.0 else { return Err(StoreError::Closed) };
         contain(&self.path, || Ok(database.check_integrity().map(drop)?))
     }
 
-    /// Whether the database has to be opened afresh.
+    /// Whether the database has to be reopened.
     pub(super) fn has_failed(&self) -> bool {
         self.database.0.is_none() || self.has_failed.load(Ordering::Acquire)
     }
 
-    /// Opens the database afresh where it has failed, for writing or else for reading.
+    /// Reopens the database if it has failed: for writing, or else for reading.
     pub(super) fn recover(&mut self) -> Result<(), StoreError> {
         if self.has_failed() {
             return self.reopen().or_else(|_| self.reopen_as_view());
@@ -136,7 +137,7 @@ impl Session {
         Ok(())
     }
 
-    /// Opens the file for writing, and takes back what has to be.
+    /// Opens the file for writing, and undoes a commit that is in doubt.
     fn reopen(&mut self) -> Result<(), StoreError> {
         if self.is_read_only {
             return Err(StoreError::ReadOnly { path: self.path.clone() });
@@ -149,7 +150,7 @@ impl Session {
         self.write(&undo, &mut Batch::new()).inspect_err(|_| self.undo = undo)
     }
 
-    /// Opens the file for reading, as it is without what has to be taken back.
+    /// Opens the file for reading. A commit that is in doubt is undone in the overlay only.
     fn reopen_as_view(&mut self) -> Result<(), StoreError> {
         if self.is_read_only {
             let file = Unwritten::new(self.file.clone());
@@ -176,7 +177,7 @@ impl Session {
         is_view: bool,
         open: impl FnOnce(&mut Builder) -> Result<Opened, RedbError>,
     ) -> Result<(), StoreError> {
-        // Closed before the next is opened: neither knows of the other's pages.
+        // Closed first: two databases over one file do not know of each other's pages.
         self.database = Contained(None);
         let opened = contain(&self.path, || open(Builder::new().set_cache_size(self.cache_bytes)));
         self.database = Contained(Some(opened?));
@@ -185,7 +186,7 @@ impl Session {
         Ok(())
     }
 
-    /// Whether all that a batch changes is as it would have it.
+    /// Whether the store has all changes of a batch.
     fn holds(&self, batch: &Batch) -> Result<bool, StoreError> {
         for (table, key, value) in batch.iter() {
             if self.get(table, key)?.as_deref() != value {
@@ -195,16 +196,17 @@ impl Session {
         Ok(true)
     }
 
-    /// Commits a batch, and gathers what takes it back.
+    /// Commits a batch, and collects the changes that would undo it.
     fn write(&self, batch: &Batch, undo: &mut Batch) -> Result<(), StoreError> {
         self.attempt(|database| {
             let Opened::Database(database) = database else { return Err(RedbError::DatabaseClosed) };
             let mut transaction = database.begin_write()?;
             transaction.set_durability(Durability::Immediate)?;
-            // Two phases, which the checksums of `Checked` need as well: nothing is tried out after a crash.
-            // Without it, opening after a crash reads the whole file: 2.5 s for a million blocks of 1 KB, against
-            // 1 ms. It costs a second fsync and an eight-thousandth of the file's length in each commit: 0.6 ms
-            // against 0.3 for a block alone, 17 µs against 12 for each of a thousand.
+            // Quick repair includes two-phase commits: after a crash redb does not have to test whether the
+            // last commit is complete, on which the checksums of `Checked` depend. Without quick repair,
+            // opening after a crash reads the whole file: 2.5 s for a million blocks of 1 KB, against 1 ms.
+            // The cost is a second fsync and an 8,000th of the file's length in each commit: 0.6 ms against
+            // 0.3 ms for a commit of one block, 17 µs against 12 µs for each block of a commit of a thousand.
             transaction.set_quick_repair(true);
             change(&transaction, batch, undo)?;
             transaction.commit()?;
@@ -219,7 +221,7 @@ impl Session {
     }
 }
 
-/// A database, if one is open. Closing it may panic like everything else that redb does with a damaged file.
+/// A database, if one is open. Catches a panic while it is closed, because redb may panic on a damaged file.
 struct Contained(Option<Opened>);
 
 enum Opened {
@@ -268,7 +270,7 @@ fn scan(
 
 type ByteTable = ReadOnlyTable<&'static [u8], &'static [u8]>;
 
-/// A table to read from; `None`, where nothing was ever written to it.
+/// Opens a table for reading. `None` if nothing was ever written to it.
 fn open_table(database: &dyn ReadableDatabase, table: Table) -> Result<Option<ByteTable>, RedbError> {
     match database.begin_read()?.open_table(definition(table)) {
         Ok(entries) => Ok(Some(entries)),
@@ -277,14 +279,14 @@ fn open_table(database: &dyn ReadableDatabase, table: Table) -> Result<Option<By
     }
 }
 
-/// A table of ours is one of redb's.
+/// The redb table for a table of the store.
 const fn definition(table: Table) -> TableDefinition<'static, &'static [u8], &'static [u8]> {
     TableDefinition::new(table.name())
 }
 
-/// Makes the changes of a batch, and gathers what takes them back.
+/// Applies the changes of a batch, and collects the changes that undo them.
 fn change(transaction: &WriteTransaction, batch: &Batch, undo: &mut Batch) -> Result<(), RedbError> {
-    // A batch goes table by table, and each is opened once.
+    // A batch is ordered by table, so each table is opened once.
     let mut open = None;
     for (table, key, value) in batch.iter() {
         if open.as_ref().is_none_or(|(name, _)| *name != table) {

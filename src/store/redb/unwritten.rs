@@ -1,4 +1,4 @@
-//! A file that is only read, as redb wants to see it. Knows nothing of pages or tables.
+//! A read-only file as a backend for redb. Knows nothing of pages or tables.
 
 use core::ops::Bound;
 use std::io;
@@ -7,16 +7,18 @@ use ::redb::{BackendError, StorageBackend};
 
 use super::backend::Shared;
 
-/// A file to which nothing is written, for a read-only database of redb in the mode that shares it with a writer: such
-/// a one reads the last commit, and neither needs the file's length nor what redb keeps of free pages. So it opens after
-/// a crash, and also where parts of the file are missing.
+/// A read-only backend for a read-only database of redb in the concurrency mode that shares the file with a
+/// writer. In that mode redb reads the last commit, and needs neither the file's length nor redb's list of
+/// free pages. So the file can be opened after a crash, and even if parts of it are missing.
 ///
-/// The locks, by which redb tells such processes of each other, are all granted: the file is locked as a whole.
+/// All range locks, with which redb coordinates processes in that mode, are granted: the file is already
+/// locked as a whole.
 #[derive(Debug)]
 pub(super) struct Unwritten(Shared);
 
-/// Where redb's header has its flags, and the one that says that the file was not closed. A commit in two phases, as all
-/// of this store are, can be read all the same.
+/// The offset of the flags in redb's header, and the flag that says that the file was not closed. The flag is
+/// cleared on reading: every commit of this store has two phases, so that the last commit is readable even if
+/// the file was not closed.
 const FLAGS: u64 = 9;
 const IS_OPEN: u8 = 2;
 
