@@ -112,8 +112,8 @@ impl<T: Transaction> Protocol<T> {
         Self::bare(Blockchain::with_config(spec, config.chain.clone()), config)
     }
 
-    /// Creates a node on an opened chain, with the peers and the pending transactions from the chain's store.
-    /// `config.chain` is ignored, because the chain was opened with its own bounds.
+    /// Creates a node on an opened chain, with the bans, the known addresses and the pending transactions
+    /// from the chain's store. `config.chain` is ignored, because the chain was opened with its own bounds.
     ///
     /// # Errors
     ///
@@ -443,7 +443,7 @@ impl<T: Transaction> Protocol<T> {
 
     fn forget(&mut self, id: PeerId, reason: CloseReason, now: Now) {
         let Some(peer) = self.peers.remove(&id) else { return };
-        // Orphans whose ancestors only this peer has may never get the missing bodies.
+        // Drops pending bodies whose missing ancestors only this peer has, because those may never arrive.
         self.chain.keep_waiting(self.peers.values().filter_map(|peer| Some(peer.best?.hash)));
         // Bodies that were requested from this peer are requested from others.
         self.blocks_due |= !peer.blocks.is_empty() && !flaw!(ForgetsDownloads);
@@ -451,6 +451,7 @@ impl<T: Transaction> Protocol<T> {
             self.release_transactions(ids);
         }
         let lasted = peer.is_ready() && now.elapsed >= peer.connected_at + limits::LASTING_CONNECTION;
+        // An inbound connection from the node of this peer replaces the ended one, so no redial follows.
         if let Some(double) = self.double_of(&peer) {
             if !self.is_alias(&peer.address, now) {
                 self.dialer.handed_over(&peer.address, id, double);

@@ -176,6 +176,7 @@ impl<T: Transaction> Protocol<T> {
         self.hear(&listen, &from, now);
     }
 
+    /// Answers a `GetPeers`, at most once in [`limits::ANSWER_PEERS_INTERVAL`] per peer.
     pub(super) fn serve_peers(&mut self, id: PeerId, limit: u32, now: Now) {
         let Some(peer) = self.peers.get_mut(&id) else { return };
         let exchange = &mut peer.exchange;
@@ -188,6 +189,7 @@ impl<T: Transaction> Protocol<T> {
         self.send(id, Message::Peers { addresses });
     }
 
+    /// Adds the addresses of a requested `Peers` to the book.
     pub(super) fn received_peers(
         &mut self,
         id: PeerId,

@@ -11,6 +11,7 @@ use super::{Protocol, limits};
 use crate::primitives::{Hash, Transaction};
 
 impl<T: Transaction> Protocol<T> {
+    /// Requests missing bodies, if anything has happened that may allow more requests.
     pub(super) fn request_blocks(&mut self, now: Now) {
         if self.is_halted() || !core::mem::take(&mut self.blocks_due) {
             return;

@@ -12,6 +12,7 @@ use super::{Protocol, limits};
 use crate::primitives::{Hash, Transaction};
 
 impl<T: Transaction> Protocol<T> {
+    /// Admits a new connection, or closes it, and sends this node's `Hello`.
     pub(super) fn connected(&mut self, id: PeerId, direction: Direction, address: PeerAddr, now: Now) {
         if direction == Direction::Outbound {
             if !self.dialer.contains(&address) {
@@ -74,6 +75,7 @@ impl<T: Transaction> Protocol<T> {
         }
     }
 
+    /// Checks a peer's `Hello` and completes the handshake.
     pub(super) fn introduced(&mut self, id: PeerId, hello: Hello, now: Now) -> Result<(), CloseReason> {
         let Some(peer) = self.peers.get(&id) else { return Ok(()) };
         let (address, direction) = (peer.address.clone(), peer.direction);
@@ -87,6 +89,7 @@ impl<T: Transaction> Protocol<T> {
         if hello.genesis != genesis {
             return Err(CloseReason::WrongGenesis { got: hello.genesis, expected: genesis });
         }
+        // A `Hello` with this node's own nonce comes from this node.
         if hello.nonce == self.nonce && !flaw!(MeetsItself) {
             if direction == Direction::Outbound {
                 self.dialer.forget(&address);
@@ -121,6 +124,7 @@ impl<T: Transaction> Protocol<T> {
             peer.wants_headers = !is_known && theirs > ours;
             peer.hello = Some(hello);
         }
+        // The tip has changed since this node sent its `Hello`.
         if self.peers.get(&id).is_some_and(|peer| peer.told != *self.chain.tip().hash()) {
             self.announce_tip_to(|other| other == id);
         }

@@ -129,7 +129,7 @@ pub enum Output<T = String> {
     Close {
         /// The connection.
         peer: PeerId,
-        /// The reason, which a `Bye` has sent to the peer unless the peer itself said `Bye`.
+        /// The reason. If the protocol sent the peer a `Bye`, that message precedes this output.
         reason: CloseReason,
     },
     /// Report an event to the application.
@@ -169,7 +169,7 @@ pub enum Event<T = String> {
     TransactionRefused {
         /// The id of the transaction.
         id: Hash,
-        /// The error of the type.
+        /// The error that the flaw has caused.
         error: Arc<dyn Error + Send + Sync>,
     },
     /// The store failed. After a failed write, nothing is imported until the store works again.

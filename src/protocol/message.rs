@@ -154,7 +154,7 @@ pub struct Hello {
     pub protocol: u32,
     /// The hash of the genesis block, which commits to every consensus rule of the chain.
     pub genesis: Hash,
-    /// A random number by which the sender recognises a connection to itself.
+    /// A number that the sender chooses, by which it recognises a connection to itself.
     pub nonce: u64,
     /// The tip of the sender's best chain.
     pub tip: Tip,

@@ -111,6 +111,7 @@ impl<T: Transaction> Protocol<T> {
         }
     }
 
+    /// Queues the ids that a peer offers, up to a limit.
     pub(super) fn offered(&mut self, id: PeerId, ids: Vec<Hash>) {
         self.knows(id, ids.iter().copied());
         let Some(peer) = self.peers.get_mut(&id) else { return };
@@ -119,6 +120,7 @@ impl<T: Transaction> Protocol<T> {
         self.relay.due.insert(id);
     }
 
+    /// Answers a `GetTransactions` with pending transactions, up to the size limit.
     pub(super) fn serve_transactions(&mut self, id: PeerId, ids: &[Hash]) {
         let mut bytes = 0;
         let mut transactions = Vec::new();
@@ -149,6 +151,7 @@ impl<T: Transaction> Protocol<T> {
         self.send(id, Message::Transactions(transactions));
     }
 
+    /// Submits the transactions of an answer to the mempool.
     pub(super) fn received_transactions(
         &mut self,
         id: PeerId,

@@ -45,6 +45,7 @@ impl<T> BlocksAnswer<T> {
 }
 
 impl<T: Transaction> Protocol<T> {
+    /// Answers a `GetHeaders` with headers of the best chain.
     pub(super) fn serve_headers(&mut self, id: PeerId, locator: &[Hash], limit: u32) {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(limits::MAX_HEADERS);
         match self.chain.headers_after(locator, limit) {
@@ -55,6 +56,7 @@ impl<T: Transaction> Protocol<T> {
         }
     }
 
+    /// Starts the answer to a `GetBlocks`. The driver reads the blocks later, through the output.
     pub(super) fn serve_blocks(&mut self, id: PeerId, hashes: &[Hash]) {
         let answer = BlocksAnswer::new(hashes);
         if answer.is_empty() {

@@ -15,6 +15,7 @@ use crate::primitives::{Block, Hash, Header, Transaction, Work};
 use crate::store::StoreError;
 
 impl<T: Transaction> Protocol<T> {
+    /// Imports the answer to a `GetHeaders`, and decides whether to request the headers after it.
     pub(super) fn received_headers(
         &mut self,
         id: PeerId,
@@ -37,6 +38,7 @@ impl<T: Transaction> Protocol<T> {
         if self.is_halted() {
             return Ok(());
         }
+        // A batch that is not consecutive is refused as a whole, before any header is imported.
         let hashes: Vec<Hash> = headers.iter().map(Header::hash).collect();
         for (header, before) in headers.iter().skip(1).zip(&hashes) {
             if header.previous_hash != *before {
@@ -92,6 +94,7 @@ impl<T: Transaction> Protocol<T> {
         }
     }
 
+    /// Imports an announced header, or notes to request its ancestors.
     pub(super) fn announced(&mut self, id: PeerId, header: &Header, now: Now) -> Result<(), CloseReason> {
         let hash = header.hash();
         self.knows(id, [hash]);
@@ -99,6 +102,7 @@ impl<T: Transaction> Protocol<T> {
             self.wants_headers(id, hash);
             return Ok(());
         }
+        // A header too far ahead of the tip is not kept; the peer is asked for it later.
         let follows = |parent: Known| header.height.checked_sub(1) == Some(parent.header.height);
         if header.height > self.header_horizon(self.is_on_trial(id, now)).kept
             && self.chain.known(&header.previous_hash).is_ok_and(|parent| parent.is_some_and(follows))
@@ -129,6 +133,7 @@ impl<T: Transaction> Protocol<T> {
         }
     }
 
+    /// Imports the blocks of an answer to a `GetBlocks`.
     pub(super) fn received_blocks(
         &mut self,
         id: PeerId,
@@ -160,6 +165,7 @@ impl<T: Transaction> Protocol<T> {
         self.import_from(id, vec![block], now)
     }
 
+    /// Imports blocks from a peer, and closes its connection if one breaks a consensus rule.
     fn import_from(&mut self, id: PeerId, blocks: Vec<Arc<Block<T>>>, now: Now) -> Result<(), CloseReason> {
         let blocks_at: Vec<(u64, Hash)> =
             blocks.iter().map(|block| (block.height(), *block.hash())).collect();
@@ -200,6 +206,7 @@ impl<T: Transaction> Protocol<T> {
         outcome
     }
 
+    /// Frees the blocks that a peer does not have, so that other peers are asked for them.
     pub(super) fn not_found(&mut self, id: PeerId, hashes: &[Hash]) -> Result<(), CloseReason> {
         // An empty answer says nothing, and planning the downloads costs time for all peers.
         if hashes.is_empty() {
@@ -280,6 +287,7 @@ impl<T: Transaction> Protocol<T> {
         self.watch_refusals(now);
     }
 
+    /// Requests headers from peers that have unknown ones, within the limits on concurrent requests.
     fn request_headers(&mut self, now: Now) {
         if self.is_halted() {
             return;

@@ -24,7 +24,8 @@ const ENVELOPE_BYTES: usize = 96;
 /// A hash with its quotes and comma.
 const HASH_BYTES: usize = 72;
 
-/// An address with its quotes and comma, every character of it escaped: a quote and a backslash take two bytes.
+/// An address with its quotes and comma, every character of it escaped: a quote and a backslash take two
+/// bytes.
 const ADDRESS_BYTES: usize = 2 * PeerAddr::MAX_LEN + 4;
 
 /// A header with the names of its fields.
@@ -49,5 +50,5 @@ pub const fn max_frame_bytes(kind: MessageKind) -> Option<usize> {
     })
 }
 
-// The minimum size of the texts of a `Hello`. An escape adds at most one byte to a character of an address.
+// The largest texts of a `Hello` must fit. An escape adds at most one byte to a character of an address.
 const _: () = assert!(MAX_HELLO_BYTES > MAX_AGENT_BYTES * TEXT_EXPANSION + PeerAddr::MAX_LEN * 2);
