@@ -1,4 +1,4 @@
-//! Public test suites: whoever implements a trait of this crate can run the suite that the crate's own
+//! Public test suites. An implementation of a trait of this crate can run the suite that the crate's own
 //! implementations pass.
 
 pub mod store;

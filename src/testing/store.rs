@@ -1,5 +1,5 @@
-//! What every [`Store`] has to do. Call [`suite`] from a test of yours, and [`suite_durable`] when a store of
-//! yours outlives its value:
+//! A test suite for implementations of [`Store`]. Call [`suite`] from a test, and also [`suite_durable`] for
+//! a store whose data outlives its value:
 //!
 //! ```
 //! use hashloom::store::Memory;
@@ -16,7 +16,7 @@
 //! # }
 //! ```
 //!
-//! [`Faulty`] is a store that fails when it is told to, for tests of what is built on a store.
+//! [`Faulty`] is a store that fails on request, for tests of code that uses a store.
 
 #![expect(clippy::expect_used, reason = "a failed check panics, as every assertion does")]
 
@@ -32,11 +32,11 @@ pub use self::faulty::{Failure, Faulty};
 pub(crate) use self::model::{Model, pattern, random_batch};
 use crate::store::{ALL_KEYS, Batch, Entries, Keys, Order, Store, Table};
 
-/// Runs every check. `make` gives an empty store each time.
+/// Runs every check. `make` returns a new empty store at each call.
 ///
 /// # Panics
 ///
-/// When the store fails a check.
+/// If the store fails a check.
 pub fn suite<S: Store>(mut make: impl FnMut() -> S) {
     nothing_is_in_a_new_store(&make());
     what_is_committed_is_seen(make());
@@ -54,12 +54,12 @@ pub fn suite<S: Store>(mut make: impl FnMut() -> S) {
     random_changes_give_what_a_map_gives(make());
 }
 
-/// Checks that what was committed is there when the store is opened again. `open` opens the same place each
-/// time, which is empty at first; the store before was dropped.
+/// Checks that committed data is present after the store is reopened. `open` opens the same location at each
+/// call. The location must be empty at the first call, and the previous store is dropped before each call.
 ///
 /// # Panics
 ///
-/// When the store fails a check.
+/// If the store fails a check.
 pub fn suite_durable<S: Store>(mut open: impl FnMut() -> S) {
     const ROUNDS: u64 = 12;
     let mut model = Model::default();
@@ -175,7 +175,7 @@ fn many_entries_are_kept(mut store: impl Store) {
     let mut model = Model::default();
     let mut batch = Batch::new();
     for number in 0..COUNT {
-        // In an order that is not that of the keys.
+        // Inserted in another order than that of the keys.
         let number = number * 7_919 % COUNT;
         batch.put(Table::Chain, number.to_be_bytes(), (number * 3).to_be_bytes());
     }
@@ -284,7 +284,7 @@ fn scan(store: &impl Store, keys: Keys<'_>, order: Order, limit: usize) -> Entri
     store.scan(Table::Peers, keys, order, limit).expect("scanning works")
 }
 
-/// Puts keys into the table that [`scan`] reads, with themselves as their values.
+/// Commits keys to the table that [`scan`] reads, each with itself as its value.
 fn commit_keys(store: &mut impl Store, keys: &[impl AsRef<[u8]>]) {
     let mut batch = Batch::new();
     for key in keys {

@@ -1,18 +1,19 @@
-//! What a transaction has to come through unchanged.
+//! Checks that a transaction survives every encoding unchanged.
 
 use crate::Transaction;
 use crate::primitives::application::encode;
 use crate::primitives::serde_form::check_serde_form;
 
-/// Checks that a transaction has canonical bytes, and that it comes back equal from postcard, in which a store keeps it,
-/// and from each wire format whose feature is on. Call it in a test of yours with one value for each shape that your type
-/// has: every variant, every optional field once with a value and once without.
+/// Checks that a transaction has canonical bytes, and that decoding returns an equal value for postcard, in
+/// which a store keeps transactions, and for each wire format whose feature is enabled. Call it in a test
+/// with one value for each shape of the type: every variant, and every optional field with and without a
+/// value.
 ///
 /// ```
 /// hashloom::testing::transaction(&"a text".to_owned());
 /// ```
 ///
-/// An attribute of serde that a format without names of fields cannot carry is found, and named:
+/// Detects and names a serde attribute that a format without field names cannot encode:
 ///
 /// ```should_panic
 /// # use hashloom::{Context, Rejected, Transaction};
@@ -35,7 +36,7 @@ use crate::primitives::serde_form::check_serde_form;
 ///
 /// # Panics
 ///
-/// When a node would refuse the transaction, with the likely cause.
+/// If a node would refuse the transaction. The message names the likely cause.
 #[track_caller]
 pub fn transaction<T: Transaction>(transaction: &T) {
     let canonical = || {

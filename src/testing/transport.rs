@@ -1,4 +1,4 @@
-//! What every [`Transport`] has to do. Call [`suite`] from a test of yours:
+//! A test suite for implementations of [`Transport`]. Call [`suite`] from a test:
 //!
 //! ```
 //! use hashloom::testing::transport::suite;
@@ -19,26 +19,26 @@ use crate::primitives::Transaction;
 use crate::protocol::{Message, PeerAddr, Reach};
 use crate::transport::{Connection, Listener, Outgoing, Receiver, Sender, Transport, TransportError};
 
-/// The time that one step may take before the suite takes it to hang.
+/// The time after which the suite assumes that a step hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Runs every check. `any_address` is one at which the transport listens wherever there is room, such as
-/// `ws://127.0.0.1:0`; it is used many times.
+/// Runs every check. `any_address` is an address at which the transport listens on any free port, such as
+/// `ws://127.0.0.1:0`; the suite listens there many times.
 ///
 /// # Panics
 ///
-/// When the transport fails a check.
+/// If the transport fails a check.
 pub async fn suite(transport: &dyn Transport, any_address: &PeerAddr) {
     suite_of(transport, any_address, &["\u{2713} ".repeat(1 << 18)]).await;
 }
 
-/// [`suite`] for transactions of any type. `large` are transactions that are sent in one message: best about a megabyte of
-/// them, since a small message does not show whether a close loses what is still on its way. No more than
-/// [`limits::MAX_TRANSACTIONS`](crate::limits::MAX_TRANSACTIONS).
+/// [`suite`] for any transaction type. `large` are transactions that are sent in one message. They should
+/// have about a megabyte, since a small message does not show whether a close loses data in flight, and there
+/// may be at most [`limits::MAX_TRANSACTIONS`](crate::limits::MAX_TRANSACTIONS).
 ///
 /// # Panics
 ///
-/// When the transport fails a check.
+/// If the transport fails a check.
 pub async fn suite_of<T: Transaction>(transport: &dyn Transport<T>, any_address: &PeerAddr, large: &[T]) {
     let large = Message::Transactions(large.to_vec());
     addresses_are_checked(transport, any_address).await;
@@ -96,7 +96,7 @@ async fn a_large_message<T: Transaction>(
     large: &Message<T>,
 ) {
     let ((mut a_out, _a_in), (_b_out, mut b_in)) = pair(transport, any_address).await;
-    // A transport may refuse to begin with more than a `Hello` may have.
+    // A transport may refuse a first message that is larger than a `Hello` may be.
     send(&mut a_out, Message::Ping(1)).await;
     assert_eq!(recv(&mut b_in).await, Some(Message::Ping(1)));
     let (sent, received) = tokio::join!(send(&mut a_out, large.clone()), recv(&mut b_in));
@@ -125,11 +125,11 @@ async fn an_orderly_close_delivers_everything<T: Transaction>(
     large: &Message<T>,
 ) {
     let ((mut a_out, mut a_in), (mut b_out, mut b_in)) = pair(transport, any_address).await;
-    // What lies unread on the closing side must not cost the other side what was sent to it.
+    // Unread data on the closing side must not make the other side lose data that was sent to it.
     send(&mut b_out, Message::Ping(7)).await;
     send(&mut a_out, Message::Ping(1)).await;
     assert_eq!(recv(&mut b_in).await, Some(Message::Ping(1)));
-    // Large, so that the last of it is still on its way when the closing side lets go.
+    // Large, so that its end is still in flight when the closing side closes.
     a_out.feed(&Outgoing::new(large.clone())).await.expect("feeding works");
     let closing = async {
         a_out.close().await;
@@ -199,7 +199,7 @@ async fn a_dropped_listener_is_gone<T: Transaction>(transport: &dyn Transport<T>
     assert_eq!(recv(&mut incoming).await, Some(Message::Ping(1)), "open connections outlive their listener");
 }
 
-/// The two ends of a new connection, the dialling one first.
+/// The two ends of a new connection, first the one that dialled.
 async fn pair<T: Transaction>(
     transport: &dyn Transport<T>,
     any_address: &PeerAddr,

@@ -1,4 +1,4 @@
-//! What the store on disk promises, on real files and on disks in memory that fail.
+//! Tests of the store on disk, with real files and with in-memory disks that fail.
 
 mod backends;
 mod capacity;
@@ -18,12 +18,12 @@ use super::Redb;
 use crate::store::{ALL_KEYS, Batch, Order, Store, StoreError, Table};
 use crate::testing::store::{Model, pattern, random_batch};
 
-/// Opens a store on a disk in memory.
+/// Opens a store on an in-memory disk.
 fn open(disk: &Disk) -> Result<Redb, StoreError> {
     Redb::with_backend(Path::new("the/disk"), disk.clone(), 1 << 20)
 }
 
-/// All that a store holds.
+/// Every entry of a store.
 fn contents(store: &Redb) -> Result<Model, StoreError> {
     let mut all = Batch::new();
     for table in Table::ALL {
@@ -36,8 +36,8 @@ fn contents(store: &Redb) -> Result<Model, StoreError> {
     Ok(model)
 }
 
-/// Batches, and what a store holds before each of them and after the last. Some are large enough for the file to
-/// grow, some free what others took.
+/// Random batches, and the content of a store before each batch and after the last. Some batches are large
+/// enough for the file to grow, and some free pages.
 fn workload(seed: u64, batches: usize) -> (Vec<Batch>, Vec<Model>) {
     let mut rng = Rng::with_seed(seed);
     let mut states = vec![Model::default()];

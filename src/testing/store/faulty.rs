@@ -1,13 +1,13 @@
-//! A store that fails when it is told to.
+//! A store that fails on request.
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::store::{Batch, Cause, Entries, Keys, Order, Store, StoreError, Table};
 
-/// Another store, whose commits and reads fail when they are told to, and whose values can be damaged.
+/// Wraps another store. Commits and reads fail on request, and values can be damaged.
 ///
-/// A clone is the same store. So a test keeps one while a chain has the other, and can open a second chain where
-/// the first has ended, as after a restart:
+/// Clones share the store, so that a test can keep one while a chain owns another, and can open a second
+/// chain after the first was dropped, as after a restart:
 ///
 /// ```
 /// use hashloom::store::{Batch, Memory, Store, StoreError, Table};
@@ -40,55 +40,55 @@ pub struct Faulty<S> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Failure {
-    /// With [`StoreError::Full`].
+    /// Fails with [`StoreError::Full`].
     Full,
-    /// With [`StoreError::Io`].
+    /// Fails with [`StoreError::Io`].
     Io,
-    /// With [`StoreError::Damaged`].
+    /// Fails with [`StoreError::Damaged`].
     Damaged,
 }
 
 #[derive(Debug, Default)]
 struct Plan {
-    /// Batches that were committed. Those without a change count, too.
+    /// The number of batches that were committed, including empty ones.
     commits: u64,
-    /// How commits fail once so many were made.
+    /// The number of commits after which every commit fails, and how.
     commits_fail: Option<(u64, Failure)>,
     reads_fail: Option<Failure>,
 }
 
 impl<S: Store> Faulty<S> {
-    /// A store that does not fail yet.
+    /// A store that does not fail until a test requests it.
     pub fn new(inner: S) -> Self {
         Self { inner: Arc::new(RwLock::new(inner)), plan: Arc::default() }
     }
 
-    /// Lets so many more commits pass, and has those after them fail and change nothing.
+    /// Lets this many more commits succeed. All later commits fail and change nothing.
     pub fn fail_commits_after(&self, commits: u64, failure: Failure) {
         self.plan(|plan| plan.commits_fail = Some((plan.commits.saturating_add(commits), failure)));
     }
 
-    /// Has every read fail.
+    /// Makes every read fail.
     pub fn fail_reads(&self, failure: Failure) {
         self.plan(|plan| plan.reads_fail = Some(failure));
     }
 
-    /// Fails no more.
+    /// Ends all failures.
     pub fn heal(&self) {
         self.plan(|plan| (plan.commits_fail, plan.reads_fail) = (None, None));
     }
 
-    /// The number of commits that have passed.
+    /// The number of commits that succeeded.
     pub fn commits(&self) -> u64 {
         self.plan(|plan| plan.commits)
     }
 
-    /// Flips one bit of a value, counted from the first byte's lowest and around the end. An empty value and a
-    /// missing one have none.
+    /// Flips one bit of a value. Bit 0 is the lowest bit of the first byte, and `bit` wraps around at the end
+    /// of the value. Does nothing if the value is empty or missing.
     ///
     /// # Errors
     ///
-    /// [`StoreError`], where the store itself fails.
+    /// [`StoreError`] if the wrapped store fails.
     pub fn flip_bit(&self, table: Table, key: &[u8], bit: usize) -> Result<(), StoreError> {
         self.with_inner(|inner| {
             let mut value = inner.get(table, key)?.unwrap_or_default();
@@ -101,7 +101,8 @@ impl<S: Store> Faulty<S> {
         })
     }
 
-    /// The store itself, which does not fail, to look into it or to change it behind the other's back.
+    /// Gives access to the wrapped store, which does not fail, to inspect it or to change it without the
+    /// knowledge of the clones.
     pub fn with_inner<R>(&self, work: impl FnOnce(&mut S) -> R) -> R {
         work(&mut self.inner.write().unwrap_or_else(PoisonError::into_inner))
     }

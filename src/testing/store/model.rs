@@ -1,4 +1,4 @@
-//! What a store should hold: the plainest thing that can be said of one, to compare others with.
+//! The reference model of a store, with which the suite compares implementations.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ impl Model {
         self.entries.len()
     }
 
-    /// How many of the entries another model has, too.
+    /// The number of entries that another model has, too.
     #[cfg(all(test, feature = "redb"))]
     pub(crate) fn shared_with(&self, other: &Self) -> usize {
         self.entries.iter().filter(|(key, value)| other.entries.get(key) == Some(value)).count()
@@ -40,7 +40,7 @@ impl Model {
         }
     }
 
-    /// Commits to the store and to the model, and compares them.
+    /// Commits a batch to the store and to the model, and compares the two.
     pub(super) fn commit(&mut self, store: &mut impl Store, batch: &Batch, context: &str) {
         if let Err(error) = store.commit(batch) {
             panic!("{context}: a commit fails: {error}");
@@ -49,7 +49,7 @@ impl Model {
         self.assert_equals(store, context);
     }
 
-    /// Compares a store with the model, entry by entry, in whichever way it can be read.
+    /// Compares a store with the model entry by entry, with every way to read the store.
     pub(crate) fn assert_equals(&self, store: &impl Store, context: &str) {
         for table in Table::ALL {
             let mut expected = self.table(table);
@@ -74,7 +74,7 @@ impl Model {
         entries.map(|((_, key), value)| (key.clone(), value.clone())).collect()
     }
 
-    /// A key of the model, or one that may not be in it.
+    /// A key of the model, or a random key.
     fn some_key(&self, rng: &mut Rng) -> (Table, Vec<u8>) {
         if rng.bool() && !self.entries.is_empty() {
             let key = self.entries.keys().nth(rng.usize(..self.entries.len()));
@@ -85,7 +85,7 @@ impl Model {
     }
 }
 
-/// Some changes, most of them small, to keys that a store like the model has and to others.
+/// Some changes, most of them small, to keys of the model and to new keys.
 pub(crate) fn random_batch(rng: &mut Rng, model: &Model) -> Batch {
     let mut batch = Batch::new();
     for _ in 0..rng.usize(1..20) {
@@ -99,13 +99,13 @@ pub(crate) fn random_batch(rng: &mut Rng, model: &Model) -> Batch {
     batch
 }
 
-/// Bytes of a certain length, not the same at each place.
+/// Pseudo-random bytes of this length.
 pub(crate) fn pattern(len: usize) -> Vec<u8> {
     let mut rng = Rng::with_seed(len as u64);
     (0..len).map(|_| rng.u8(..)).collect()
 }
 
-/// Compares without showing values, which can be megabytes.
+/// Compares without printing values, which can be megabytes.
 fn assert_same(found: &Entries, expected: &Entries, context: &str) {
     for (place, (found, expected)) in found.iter().zip(expected).enumerate() {
         assert_eq!(found.0, expected.0, "{context}: the {place}. key");

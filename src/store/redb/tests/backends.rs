@@ -1,4 +1,4 @@
-//! The layers between redb and the file, each against plain bytes.
+//! Tests of the layers between redb and the file, each compared with a plain byte vector.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::store::redb::overlay::Overlay;
 
 const SEED: u64 = 4;
 
-/// More than have their checksums in one sector.
+/// More sectors than one sector of checksums covers.
 const SECTORS: usize = 1_200;
 
 #[test]
@@ -28,7 +28,7 @@ fn a_checked_file_holds_what_is_written() {
 
     let checked = Checked::open(Path::new("the/disk"), disk.clone()).unwrap();
     assert_same(&checked, &model);
-    // Any other bit of the last sector, too.
+    // Any other flipped bit of the last sector is detected, too.
     let mut bytes = disk.bytes();
     *bytes.last_mut().unwrap() ^= 1;
     let damaged = Disk::with_bytes(bytes);
@@ -66,7 +66,7 @@ fn what_is_written_above_a_file_is_not_in_it() {
     assert!(disk.bytes() == original, "the file is as it was");
 }
 
-/// Sets lengths, and writes to sectors and to the header, as redb does. Every sector has been written in the end.
+/// Sets lengths, and writes sectors and the header, as redb does. At the end every sector has been written.
 fn change(backend: &impl StorageBackend, model: &mut Vec<u8>, rng: &mut Rng, times: usize) {
     for time in 0..times {
         if time % 50 == 0 {
@@ -86,7 +86,7 @@ fn change(backend: &impl StorageBackend, model: &mut Vec<u8>, rng: &mut Rng, tim
 }
 
 fn write(backend: &impl StorageBackend, model: &mut [u8], mut offset: usize, mut len: usize, rng: &mut Rng) {
-    // The header is written alone.
+    // redb writes the header on its own.
     if offset == 0 && len > SECTOR {
         write(backend, model, 0, SECTOR, rng);
         (offset, len) = (SECTOR, len - SECTOR);

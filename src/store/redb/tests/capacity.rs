@@ -1,4 +1,5 @@
-//! The disk refuses at every moment of a run: reads go on, and commits do once there is room.
+//! The disk is full from every possible moment of a run: reads continue, and commits work again when there is
+//! free space.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -41,7 +42,7 @@ fn a_refusal_at_any_moment_costs_nothing(#[case] refusals: usize, #[case] kind: 
     assert!(failures > undisturbed.count() / 2, "{failures} failures");
 }
 
-/// Commits all batches, with a heal whenever one fails. Returns how many failed.
+/// Commits all batches, and heals the disk whenever a commit fails. Returns the number of failures.
 fn run(disk: &Disk, batches: &[Batch], states: &[Model], context: &str) -> usize {
     let mut failures = 0;
     let mut store = open(disk).unwrap_or_else(|error| {
@@ -56,7 +57,7 @@ fn run(disk: &Disk, batches: &[Batch], states: &[Model], context: &str) -> usize
             assert!(matches!(error, StoreError::Full(_) | StoreError::Io(_)), "{context}: {error}");
             states[number].assert_equals(&store, &context);
             failures += 1;
-            // Again while the disk still refuses, or does no more; then after it was healed.
+            // Read while the disk still refuses writes or refuses everything, and again after it was healed.
             if failures % 2 == 0 {
                 disk.refuse(None);
             }
@@ -96,7 +97,7 @@ fn a_file_that_may_not_grow_takes_what_fits() {
     assert!(number > 3, "{number} batches fit into {} bytes", disk.bytes().len());
     model.assert_equals(&store, "full");
 
-    // What is smaller than the last one may still fit.
+    // A smaller batch may still fit.
     let mut small = Batch::new();
     small.put(Table::Peers, *b"small", *b"value");
     store.commit(&small).unwrap();

@@ -1,5 +1,5 @@
-//! A file with a bit that is wrong, or without its end: whatever can be read is what was committed, and the rest
-//! is refused by name. Nothing panics or goes on for ever.
+//! A file with a flipped bit, or a truncated file: everything that can be read is what was committed, and
+//! everything else fails with an error that names the damage. No operation panics or hangs.
 
 use core::time::Duration;
 use core::{fmt, mem};
@@ -18,7 +18,7 @@ use crate::testing::store::{Model, pattern};
 
 const SEED: u64 = 3;
 
-/// Far more than all of it takes.
+/// Far more time than all tests of one image take.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 #[test]
@@ -26,7 +26,7 @@ fn a_flipped_bit_is_refused_unless_nobody_reads_it() {
     for image in images() {
         let mut rng = Rng::with_seed(SEED);
         let sectors = used_sectors(&image.bytes);
-        // Half of them where a page says what is in it.
+        // Half of the bits are in the header of a page.
         let bits = (0..400).map(|number| {
             let within = if number % 2 == 0 { SECTOR } else { 64 };
             rng.choice(&sectors).unwrap() * SECTOR * 8 + rng.usize(..within * 8)
@@ -43,7 +43,8 @@ fn a_flipped_bit_of_a_header_is_refused_or_repaired() {
         let heads = [(0, HEAD), (2 * SECTOR, REDB_HEADER)];
         let bits: Vec<_> = heads.iter().flat_map(|(start, len)| start * 8..(start + len) * 8).collect();
         let outcomes = meet(&image, &bits, |bytes, bit| flip(bytes, *bit));
-        // One bit says which of the last two commits counts, and a close makes one that changes nothing.
+        // One bit selects which of the last two commits is valid. After a close the flip changes nothing,
+        // because the last commit of a close is empty.
         let rolled_back = usize::from(image.name == "killed");
         assert_eq!(outcomes.rolled_back, rolled_back, "{}: {outcomes:?}", image.name);
         assert!(outcomes.refused > HEAD * 8 && outcomes.whole > 200, "{}: {outcomes:?}", image.name);
@@ -59,7 +60,7 @@ fn a_file_without_its_end_is_refused() {
         lens.extend((1..len / SECTOR).map(|sectors| sectors * SECTOR));
         let outcomes = meet(&image, &lens, |bytes, len| bytes.truncate(*len));
         assert_eq!(outcomes.rolled_back, 0, "{}: {outcomes:?}", image.name);
-        // A process that was killed may leave a longer file than it needs.
+        // After a killed process the file may be longer than necessary.
         assert!(outcomes.refused > 200 && outcomes.whole < 100, "{}: {outcomes:?}", image.name);
     }
 }
@@ -85,7 +86,7 @@ fn a_sector_of_other_bytes_is_refused_unless_nobody_reads_it() {
 #[test]
 fn a_sector_in_the_wrong_place_is_refused_unless_nobody_reads_it() {
     for image in images() {
-        // Those that have a checksum, which comes along.
+        // The sectors that have a checksum in the first group. The checksum moves with its sector.
         let sectors: Vec<_> =
             used_sectors(&image.bytes).into_iter().filter(|&sector| (3..514).contains(&sector)).collect();
         let moves: Vec<_> =
@@ -132,7 +133,7 @@ fn what_can_be_read_is_salvaged() {
     }
 }
 
-/// The bytes that mean something, of the file's own head and of redb's.
+/// The used lengths of the file's own head and of redb's header.
 const HEAD: usize = 20;
 const REDB_HEADER: usize = 320;
 
@@ -142,7 +143,7 @@ struct Image {
     name: &'static str,
     bytes: Vec<u8>,
     contents: Model,
-    /// Without the last commit.
+    /// The entries without those of the last commit.
     contents_before: Model,
 }
 
@@ -152,7 +153,7 @@ impl Image {
     }
 }
 
-/// A file that was closed, and one whose process was killed.
+/// The file of a closed store, and the file of a killed process.
 fn images() -> [Image; 2] {
     let mut contents = Model::default();
     let mut contents_before = Model::default();
@@ -194,7 +195,7 @@ fn batches() -> Vec<Batch> {
     batches
 }
 
-/// Those that are not empty.
+/// The sectors that are not all zeros.
 fn used_sectors(image: &[u8]) -> Vec<usize> {
     let sectors = image.chunks(SECTOR).enumerate();
     sectors.filter(|(_, sector)| sector.iter().any(|&byte| byte != 0)).map(|(number, _)| number).collect()
@@ -204,12 +205,12 @@ fn flip(bytes: &mut [u8], bit: usize) {
     bytes[bit / 8] ^= 1 << (bit % 8);
 }
 
-/// How damaged files were met.
+/// How often damaged files were read in full, rolled back, or refused.
 #[derive(Debug, Default)]
 struct Outcomes {
-    /// All was read as it had been committed.
+    /// All entries were read as committed.
     whole: usize,
-    /// So it was, but without the last commit.
+    /// All entries were read as they were before the last commit.
     rolled_back: usize,
     refused: usize,
 }
@@ -220,7 +221,7 @@ enum Outcome {
     Refused,
 }
 
-/// Damages an image in each of these ways, and reads and writes what it holds.
+/// Applies each damage to a copy of an image, then opens, reads and writes it.
 fn meet<D: Clone + fmt::Debug + Send + 'static>(
     image: &Image,
     damages: &[D],
@@ -263,7 +264,7 @@ fn examine(disk: &Disk, image: &Image) -> Result<Outcome, String> {
     let found = match contents(&store) {
         Ok(found) => found,
         Err(error) => {
-            // What is whole can be read, and changed.
+            // Undamaged entries can be read and changed.
             for (table, key) in batches().iter().flat_map(Batch::iter).map(|(table, key, _)| (table, key)) {
                 match store.get(table, key) {
                     Ok(found) => assert!(image.had(table, key, found.as_deref()), "{table:?} {key:?}"),

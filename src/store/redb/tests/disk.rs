@@ -1,4 +1,4 @@
-//! A disk in memory that remembers what was done to it and refuses what it is told to refuse.
+//! An in-memory disk that records operations and refuses those that a test selects.
 
 use core::mem;
 use std::io;
@@ -7,20 +7,20 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use ::redb::StorageBackend;
 
-/// A clone is the same disk.
+/// A disk in memory. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Disk(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
     bytes: Vec<u8>,
-    /// What was done, where that is of interest.
+    /// The operations so far, if they are recorded.
     log: Option<Vec<Operation>>,
-    /// Operations that change the disk, those that were refused among them.
+    /// The number of operations that change the disk, including refused ones.
     count: usize,
     bytes_read: usize,
     refusal: Option<Refusal>,
-    /// Reads are refused, and why.
+    /// The error of every read, if reads are refused.
     reads: Option<io::ErrorKind>,
 }
 
@@ -31,12 +31,12 @@ pub(super) enum Operation {
     Sync,
 }
 
-/// Which operations are refused, by their number, and why.
+/// The operations to refuse, by number, and the error.
 #[derive(Clone, Debug)]
 pub(super) struct Refusal {
     pub(super) numbers: Range<usize>,
     pub(super) kind: io::ErrorKind,
-    /// Only what would make the file longer.
+    /// Refuses only operations that would make the file longer.
     pub(super) growth_only: bool,
 }
 
@@ -69,7 +69,7 @@ impl Disk {
         self.state().bytes.clone()
     }
 
-    /// The bytes without a copy. The disk is empty then.
+    /// Moves the bytes out of the disk, which is empty afterwards.
     pub(super) fn take_bytes(&self) -> Vec<u8> {
         mem::take(&mut self.state().bytes)
     }
@@ -90,7 +90,7 @@ impl Disk {
         let state = &mut *self.state();
         state.count += 1;
         if let Some(kind) = state.refused(&operation) {
-            // A write for which there is no more room may have been made in part.
+            // A write that runs out of space may be done in part.
             if let Operation::Write { offset, mut data } = operation {
                 data.truncate(data.len() / 2);
                 data.truncate(state.bytes.len().saturating_sub(offset));
@@ -130,7 +130,7 @@ impl Operation {
         }
     }
 
-    /// The least length of a file that it was done to.
+    /// The minimum length of the file after the operation.
     fn end(&self) -> usize {
         match self {
             Self::Write { offset, data } => offset + data.len(),

@@ -1,4 +1,4 @@
-//! A store in a directory: created, opened again, taken, and not a store at all.
+//! Tests of a store in a directory: created, reopened, locked, and replaced by files of other kinds.
 
 use std::fs;
 use std::path::Path;
@@ -99,7 +99,7 @@ fn an_older_format_of_redb_is_refused_by_name() {
     drop(Redb::open(directory.path()).unwrap());
     let path = directory.path().join("chain.redb");
     let mut bytes = fs::read(&path).unwrap();
-    // The version of each of the two commit slots.
+    // The format version of each of redb's two commit slots.
     bytes[8192 + 64] = 2;
     bytes[8192 + 192] = 2;
     fs::write(&path, &bytes).unwrap();
@@ -112,7 +112,8 @@ fn a_newer_format_is_refused_by_name() {
     drop(Redb::open(directory.path()).unwrap());
     let path = directory.path().join("chain.redb");
     let mut bytes = fs::read(&path).unwrap();
-    // The first eight bytes of the SHA-256 of the twelve before them, which end with the version.
+    // The head ends with the first eight bytes of the SHA-256 of its first twelve, which end with the
+    // version.
     bytes[..20].copy_from_slice(b"\x89HLS\r\n\x1a\n\0\0\0\x02XXXXXXXX");
     let digest = Sha256::digest(&bytes[..12]);
     bytes[12..20].copy_from_slice(&digest[..8]);
@@ -147,7 +148,7 @@ fn a_damaged_store_is_replaced_by_what_can_be_read() {
     let at = bytes.windows(2).position(|pair| pair == [7, 7]).unwrap();
     bytes[at + 9_000] = 8;
     fs::write(&path, &bytes).unwrap();
-    // What an earlier attempt has left.
+    // A leftover of an earlier repair.
     fs::write(directory.path().join("chain.redb.new"), &bytes).unwrap();
 
     let store = Redb::open(directory.path()).unwrap();

@@ -1,4 +1,5 @@
-//! The power fails at every moment of a run: what is not synchronised is lost, in part or in disorder.
+//! The power fails at every possible moment of a run: operations since the last synchronisation are lost in
+//! part or applied out of order.
 
 use core::mem;
 
@@ -12,10 +13,10 @@ use crate::testing::store::{Model, pattern};
 const SEED: u64 = 1;
 const BATCHES: usize = 24;
 
-/// A whole run, and when in it what was promised.
+/// A whole run, with the moments at which commits were acknowledged.
 struct Run {
     log: Vec<Operation>,
-    /// For each batch, the length of the log when its commit began and when it was acknowledged.
+    /// For each batch, the length of the log when its commit began and when it returned.
     commits: Vec<(usize, usize)>,
     states: Vec<Model>,
 }
@@ -66,7 +67,7 @@ fn opening_after_a_kill_does_not_read_the_file() {
     assert!(len > 6_000_000 && read.iter().all(|&read| read < 50_000), "{read:?} bytes of {len}");
 }
 
-/// Opens a store, commits, closes it, is killed, and each time opens it again.
+/// Opens a store, commits, closes it or kills it, and reopens it, several times.
 fn run() -> Run {
     let (batches, states) = workload(SEED, BATCHES);
     let disk = Disk::recording();
@@ -85,8 +86,8 @@ fn run() -> Run {
     Run { log: disk.log(), commits, states }
 }
 
-/// What may have come to a disk that lost its power during the last of these operations. They are those since the
-/// last synchronisation.
+/// The operations that a disk may have applied when it lost power during the last of the pending operations,
+/// which are those since the last synchronisation.
 fn losses(pending: &[&Operation], rng: &mut Rng) -> Vec<(&'static str, Vec<Operation>)> {
     let all: Vec<Operation> = pending.iter().map(|&operation| operation.clone()).collect();
     let Some((last, before)) = all.split_last() else { return Vec::new() };
@@ -103,7 +104,7 @@ fn losses(pending: &[&Operation], rng: &mut Rng) -> Vec<(&'static str, Vec<Opera
     ]
 }
 
-/// Half of the time a write of which only the beginning or the end has come to the disk.
+/// In half of the cases, a write of which only the beginning or the end was applied.
 fn torn(operation: &Operation, rng: &mut Rng) -> Operation {
     let Operation::Write { offset, data } = operation else { return operation.clone() };
     let cut = rng.usize(..=data.len());
@@ -115,12 +116,12 @@ fn torn(operation: &Operation, rng: &mut Rng) -> Operation {
 }
 
 impl Run {
-    /// Opens a store on what is left of the disk. Gives the image back, for its memory.
+    /// Opens a store on an image of the disk and checks its content. Returns the image, to reuse its memory.
     fn check(&self, moment: usize, image: Vec<u8>, context: &str) -> Vec<u8> {
         let disk = Disk::with_bytes(image);
         let mut store = open(&disk).unwrap_or_else(|error| panic!("{context}: {error}"));
         let found = contents(&store).unwrap_or_else(|error| panic!("{context}: {error}"));
-        // The operation of this number is under way, those before it are done.
+        // The operation with this number is in progress; all before it are complete.
         let acknowledged = self.commits.iter().filter(|(_, end)| *end <= moment).count();
         let begun = self.commits.iter().filter(|(begin, _)| *begin <= moment).count();
         let state = (acknowledged..=begun).find(|&number| self.states[number] == found);

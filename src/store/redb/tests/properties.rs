@@ -1,4 +1,4 @@
-//! Random operations, with the store opened again in between, give the same answers as a store in memory.
+//! Random operations, with restarts in between, have the results of a store in memory.
 
 use core::mem;
 use core::ops::Bound;
@@ -15,7 +15,7 @@ enum Operation {
     Commit(Vec<(Table, Vec<u8>, Option<Vec<u8>>)>),
     Get(Table, Vec<u8>),
     Scan(Table, Bound<Vec<u8>>, Bound<Vec<u8>>, Order, usize),
-    /// The process ends in an orderly way, or is killed.
+    /// The process closes the store, or is killed.
     Restart {
         is_killed: bool,
     },
@@ -81,7 +81,7 @@ fn table() -> impl Strategy<Value = Table> {
     proptest::sample::select(&Table::ALL[..3])
 }
 
-/// Few enough that they meet again.
+/// Keys from a small set, so that operations meet existing keys.
 fn key() -> impl Strategy<Value = Vec<u8>> {
     vec(prop_oneof![Just(0_u8), Just(1), Just(0xff)], 0..4)
 }

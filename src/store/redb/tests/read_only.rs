@@ -1,4 +1,4 @@
-//! Stores that are opened only to be read.
+//! Tests of stores that are opened read-only.
 
 use std::fs;
 use std::mem;
@@ -12,7 +12,7 @@ use crate::store::{Redb, Store, StoreError};
 
 const SEED: u64 = 5;
 
-/// What a read-only opening must not change.
+/// Everything that a read-only opening must not change: names, bytes, and the modification time.
 fn picture(directory: &Path) -> (Vec<String>, Vec<u8>, SystemTime) {
     let names = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name());
     let names = names.map(|name| name.into_string().unwrap()).collect();
