@@ -460,7 +460,11 @@ impl<T: Transaction> Protocol<T> {
         } else {
             self.released(id, &peer, &reason, lasted, now);
         }
-        self.dialer.disconnected(id, lasted, now.elapsed);
+        if matches!(reason, CloseReason::WrongGenesis { .. }) {
+            self.dialer.disconnected_from_other_chain(id, now.elapsed);
+        } else {
+            self.dialer.disconnected(id, lasted, now.elapsed);
+        }
         self.event(Event::PeerDisconnected { peer: id, address: peer.address, reason });
     }
 

@@ -152,6 +152,7 @@ impl<T: Transaction> Driver<T> {
     ) -> Self {
         // Unbounded, but a job sends at most one message and only one job runs at a time.
         let (ended, mining_ended) = mpsc::unbounded_channel();
+        let chain = shared.read().chain().spec().name().to_owned();
         Self {
             mining: Mining::new(mining, ended, transport.clone()),
             mining_ended,
@@ -161,7 +162,7 @@ impl<T: Transaction> Driver<T> {
             incoming,
             links: BTreeMap::new(),
             next_peer: 0,
-            noted: Noted::default(),
+            noted: Noted::new(chain),
             talks: JoinSet::new(),
             accepting: JoinSet::new(),
             errands: JoinSet::new(),

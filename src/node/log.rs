@@ -1,18 +1,23 @@
 //! The log lines of a node for its operator.
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 
 use crate::mempool::RemovalReason;
 use crate::primitives::Hash;
-use crate::protocol::{ClockBehind, CloseReason, Event, PeerAddr, RefusedBranch};
+use crate::protocol::{ClockBehind, CloseReason, Event, PeerAddr, PeerHost, RefusedBranch};
 use crate::transport::throttle::Throttle;
 
 /// Lines per minute about peers that connect, disconnect or are banned. A node with well-behaved peers logs
 /// far fewer.
 const PEER_LINES: u32 = 30;
 
-/// How many addresses have a throttle of their own for failed dials. All further addresses share one.
-const MAX_DIALS: usize = 64;
+/// Addresses whose failed dials have a line of their own, and hosts whose refusals as peers of another chain have. All
+/// others share one line. Bounds the memory that peers can make the node use for its log.
+const MAX_KEYS: usize = 64;
+
+/// How often a host with a peer of another chain is reported.
+const OTHER_CHAIN_PERIOD: Duration = Duration::from_secs(60 * 60);
 
 /// Throttles for log lines that peers can cause repeatedly, and counts of the lines that were skipped.
 #[derive(Debug)]
@@ -23,25 +28,27 @@ pub(super) struct Noted {
     refused: bool,
     /// Lines about peers that connect, disconnect or are banned.
     peers: Throttle,
-    /// Lines about failed dials, per address; `other_dials` is for all other addresses.
-    dials: BTreeMap<PeerAddr, Throttle>,
-    other_dials: Throttle,
+    /// Lines about dials that fail, for each address.
+    dials: Throttles<PeerAddr>,
+    /// Lines about peers of other chains, for each host, as an inbound connection has another port each time.
+    other_chains: Throttles<PeerHost>,
+    /// The name of the node's own chain.
+    chain: String,
 }
 
-impl Default for Noted {
-    fn default() -> Self {
+impl Noted {
+    pub(super) fn new(chain: String) -> Self {
         Self {
             unsendable: false,
             unreadable: false,
             refused: false,
             peers: Throttle::per_minute(PEER_LINES),
-            dials: BTreeMap::new(),
-            other_dials: Throttle::per_minute(1),
+            dials: Throttles::new(Duration::from_secs(60)),
+            other_chains: Throttles::new(OTHER_CHAIN_PERIOD),
+            chain,
         }
     }
-}
 
-impl Noted {
     /// Logs an event, throttled if peers can cause it repeatedly.
     pub(super) fn log<T>(&mut self, event: &Event<T>) {
         match event {
@@ -56,12 +63,19 @@ impl Noted {
             }
             Event::PeerConnected { address, .. } => {
                 // A later failure after a success is logged again.
-                self.dials.remove(address);
+                self.dials.each.remove(address);
                 self.log_peer(event);
+            }
+            Event::PeerDisconnected {
+                address, reason: reason @ CloseReason::WrongGenesis { .. }, ..
+            } => {
+                if let Some(skipped) = self.other_chains.of(&PeerHost::from(address)).admit() {
+                    tracing::warn!(%address, chain = self.chain, %reason, skipped, "peer of another chain refused");
+                }
             }
             Event::PeerDisconnected { .. } | Event::HostBanned { .. } => self.log_peer(event),
             Event::DialFailed { address, error, retry_in } => {
-                if let Some(skipped) = self.dials(address).admit() {
+                if let Some(skipped) = self.dials.of(address).admit() {
                     tracing::warn!(%address, %error, ?retry_in, skipped, "peer not reached, trying again");
                 }
             }
@@ -79,12 +93,26 @@ impl Noted {
             None => {}
         }
     }
+}
 
-    fn dials(&mut self, address: &PeerAddr) -> &mut Throttle {
-        if self.dials.len() >= MAX_DIALS && !self.dials.contains_key(address) {
-            return &mut self.other_dials;
+/// One line in each period for every key, and one for all keys beyond [`MAX_KEYS`] together.
+#[derive(Debug)]
+struct Throttles<K> {
+    each: BTreeMap<K, Throttle>,
+    others: Throttle,
+    period: Duration,
+}
+
+impl<K: Ord + Clone> Throttles<K> {
+    const fn new(period: Duration) -> Self {
+        Self { each: BTreeMap::new(), others: Throttle::once_in(period), period }
+    }
+
+    fn of(&mut self, key: &K) -> &mut Throttle {
+        if self.each.len() >= MAX_KEYS && !self.each.contains_key(key) {
+            return &mut self.others;
         }
-        self.dials.entry(address.clone()).or_insert_with(|| Throttle::per_minute(1))
+        self.each.entry(key.clone()).or_insert_with(|| Throttle::once_in(self.period))
     }
 }
 
@@ -179,7 +207,12 @@ mod tests {
 
     fn dial_failed(address: &str) -> Event<String> {
         let (address, error) = (address.parse().unwrap(), io::Error::from(io::ErrorKind::ConnectionRefused));
-        Event::DialFailed { address, error: Arc::new(error), retry_in: core::time::Duration::from_secs(15) }
+        Event::DialFailed { address, error: Arc::new(error), retry_in: Duration::from_secs(15) }
+    }
+
+    fn other_chain(address: &str) -> Event<String> {
+        let reason = CloseReason::WrongGenesis { got: Hash::ZERO, expected: Hash::from_bytes([7; 32]) };
+        Event::PeerDisconnected { peer: PeerId(1), address: address.parse().unwrap(), reason }
     }
 
     #[test]
@@ -193,7 +226,7 @@ mod tests {
         let removed = |reason: RemovalReason| Event::<String>::TransactionsRemoved {
             removed: vec![(id, reason); 1_000].into(),
         };
-        let mut noted = Noted::default();
+        let mut noted = Noted::new("test".to_owned());
         for reason in [RemovalReason::Unreadable, RemovalReason::Evicted, RemovalReason::Requested] {
             noted.log(&removed(reason));
         }
@@ -212,7 +245,7 @@ mod tests {
         let subscriber =
             tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
         let _guard = tracing::subscriber::set_default(subscriber);
-        let mut noted = Noted::default();
+        let mut noted = Noted::new("test".to_owned());
         for _ in 0..1_000 {
             let address = "ws://10.0.0.1:5001".parse().unwrap();
             noted.log(&Event::<String>::PeerDisconnected {
@@ -224,16 +257,33 @@ mod tests {
             noted.log(&dial_failed("ws://10.0.0.3:5001"));
         }
         for port in 1..=1_000 {
-            noted.log(&dial_failed(&format!("ws://10.0.0.4:{port}")));
+            noted.log(&other_chain(&format!("ws://10.0.0.5:{port}")));
         }
-        assert_eq!(noted.dials.len(), MAX_DIALS);
-        tokio::time::advance(core::time::Duration::from_secs(60)).await;
+        for port in 1..=1_000 {
+            noted.log(&dial_failed(&format!("ws://10.0.0.4:{port}")));
+            noted.log(&other_chain(&format!("ws://host-{port}:5001")));
+        }
+        assert_eq!((noted.dials.each.len(), noted.other_chains.each.len()), (MAX_KEYS, MAX_KEYS));
+        tokio::time::advance(Duration::from_secs(60)).await;
         noted.log(&dial_failed("ws://10.0.0.2:5001"));
+        noted.log(&other_chain("ws://10.0.0.5:5001"));
+        tokio::time::advance(OTHER_CHAIN_PERIOD).await;
+        noted.log(&other_chain("ws://10.0.0.5:5001"));
         let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
         let count = |part: &str| text.lines().filter(|line| line.contains(part)).count();
         assert_eq!(count("peer disconnected"), PEER_LINES as usize);
         assert_eq!((count("ws://10.0.0.2:5001"), count("ws://10.0.0.3:5001")), (2, 1));
-        assert_eq!(count("ws://10.0.0.4:"), MAX_DIALS - 2 + 1);
+        assert_eq!(count("ws://10.0.0.4:"), MAX_KEYS - 2 + 1);
         assert_eq!(count("skipped=999"), 1, "{text}");
+        let refused: Vec<_> = text.lines().filter(|line| line.contains("peer of another chain")).collect();
+        let of_host: Vec<_> = refused.iter().filter(|line| line.contains("ws://10.0.0.5:")).collect();
+        assert_eq!((refused.len(), of_host.len()), (2 + MAX_KEYS - 1 + 1, 2), "{text}");
+        let (got, expected) = (Hash::ZERO, Hash::from_bytes([7; 32]));
+        let says = format!(
+            "peer of another chain refused address=ws://10.0.0.5:1 chain=\"test\" reason=wrong chain: the peer's genesis \
+             is {got}, expected {expected}; name, block interval or another rule differs skipped=0"
+        );
+        assert!(of_host[0].contains(" WARN ") && of_host[0].ends_with(&says), "{}", of_host[0]);
+        assert!(of_host[1].ends_with("skipped=1000"), "{}", of_host[1]);
     }
 }

@@ -223,11 +223,23 @@ impl Dialer {
         }
     }
 
+    /// A connection ended because its peer is of another chain. The addresses that it served are dialled again after
+    /// [`limits::OTHER_CHAIN_BACKOFF`].
+    pub(super) fn disconnected_from_other_chain(&mut self, peer: PeerId, now: Duration) {
+        for line in self.addresses.values_mut().filter(|line| line.status == Status::Connected(peer)) {
+            Self::wait(line, &mut self.rng, limits::OTHER_CHAIN_BACKOFF, now);
+        }
+    }
+
     /// Doubles the wait up to its maximum and subtracts up to half of it at random, so that nodes which lost
     /// the same peer do not redial at the same moment.
     fn back_off(line: &mut Line, rng: &mut fastrand::Rng, now: Duration) -> Duration {
         let full = limits::MIN_BACKOFF.saturating_mul(1 << line.failures.min(16)).min(limits::MAX_BACKOFF);
         line.failures = line.failures.saturating_add(1);
+        Self::wait(line, rng, full, now)
+    }
+
+    fn wait(line: &mut Line, rng: &mut fastrand::Rng, full: Duration, now: Duration) -> Duration {
         let half = full / 2;
         let wait = half + half.mul_f64(rng.f64());
         line.status = Status::Waiting(now + wait);
@@ -285,6 +297,18 @@ mod tests {
         dialer.connected(&address, PeerId(3));
         dialer.disconnected(PeerId(3), false, NOW);
         assert!(dialer.deadline().unwrap() >= NOW + limits::MIN_BACKOFF);
+    }
+
+    #[test]
+    fn a_node_of_another_chain_is_dialled_again_late() {
+        let (mut dialer, address) = dialer();
+        dialer.connected(&address, PeerId(1));
+        dialer.disconnected_from_other_chain(PeerId(1), NOW);
+        let wait = dialer.deadline().unwrap() - NOW;
+        let full = limits::OTHER_CHAIN_BACKOFF;
+        assert!((full / 2..=full).contains(&wait), "{wait:?} of {full:?}");
+        // A failed dial says nothing about the chain, so it waits as usual.
+        assert!(dialer.failed(&address, NOW).unwrap() <= limits::MIN_BACKOFF);
     }
 
     #[test]

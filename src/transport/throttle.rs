@@ -5,15 +5,16 @@ use core::time::Duration;
 
 use tokio::time::Instant;
 
-/// The interval over which lines are counted.
-const PERIOD: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// Limits how often one kind of line is written.
 #[derive(Debug)]
 pub(crate) struct Throttle {
-    /// The limit of lines per minute.
+    /// The limit of lines per period.
     lines: u32,
-    /// When the current minute began.
+    /// The interval over which lines are counted.
+    period: Duration,
+    /// When the current period began.
     began: Option<Instant>,
     written: u32,
     skipped: u64,
@@ -22,14 +23,19 @@ pub(crate) struct Throttle {
 impl Throttle {
     /// A throttle that admits at most `lines` lines per minute.
     pub(crate) const fn per_minute(lines: u32) -> Self {
-        Self { lines, began: None, written: 0, skipped: 0 }
+        Self { lines, period: MINUTE, began: None, written: 0, skipped: 0 }
+    }
+
+    /// A throttle that admits at most one line per `period`.
+    pub(crate) const fn once_in(period: Duration) -> Self {
+        Self { period, ..Self::per_minute(1) }
     }
 
     /// Decides whether to write the line of an event that happens now. Returns the number of lines that were
     /// skipped since the last one, which belongs into the line; `None` if the line is only counted.
     pub(crate) fn admit(&mut self) -> Option<u64> {
         let now = Instant::now();
-        if self.began.is_none_or(|began| now.duration_since(began) >= PERIOD) {
+        if self.began.is_none_or(|began| now.duration_since(began) >= self.period) {
             (self.began, self.written) = (Some(now), 0);
         }
         if self.written == self.lines {
@@ -55,7 +61,7 @@ mod tests {
         assert!(flood(7).is_empty());
         advance(Duration::from_millis(1)).await;
         assert_eq!(flood(33_000), [1_005, 0]);
-        advance(PERIOD * 100).await;
+        advance(MINUTE * 100).await;
         assert_eq!(flood(1), [32_998]);
     }
 }

@@ -88,6 +88,11 @@ fn nodes_of_different_chains_refuse_each_other_by_name() {
         assert_eq!(network.nodes[node].closed(), [reason]);
     }
     assert!(network.nodes.iter().all(|node| node.protocol.peers().is_empty()));
+    // Dialled again after half of the wait at the earliest, and after the whole at the latest.
+    network.run_for(limits::OTHER_CHAIN_BACKOFF / 2 - LATENCY * 10);
+    assert_eq!(network.nodes[0].dialled.len(), 1);
+    network.run_for(limits::OTHER_CHAIN_BACKOFF);
+    assert!((2..=3).contains(&network.nodes[0].dialled.len()));
 }
 
 #[test]
