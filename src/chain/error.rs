@@ -19,7 +19,7 @@ pub enum OpenError {
     Genesis(#[from] GenesisError),
     /// The store holds another chain, or this one by other rules.
     #[error(
-        "the store holds chain {name:?} with genesis {got}, expected {expected}: \
+        "the store holds chain {name:?} with genesis {got}, expected {expected}; {differs} differs: \
          choose another directory, or the rules by which it was made"
     )]
     OtherChain {
@@ -29,6 +29,9 @@ pub enum OpenError {
         got: Hash,
         /// The hash of the genesis block of the given rules.
         expected: Hash,
+        /// The first rule that differs, as far as the genesis block in the store tells: the name, the genesis time, the
+        /// easiest target, or the genesis data or initial state. The block commits to all other rules with one hash.
+        differs: &'static str,
     },
     /// The store was written by a newer version of this crate.
     #[error(

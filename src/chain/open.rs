@@ -96,7 +96,7 @@ impl<T: Transaction> Blockchain<T> {
         if records.fact(Fact::Format)?.is_none() {
             create(&mut records, &spec, &genesis)?;
         }
-        let loaded = load(&mut records, &config, &genesis)?;
+        let loaded = load(&mut records, &spec, &config, &genesis)?;
         Self::from_parts(spec, config, records, genesis, loaded)
     }
 
@@ -128,10 +128,10 @@ impl<T: Transaction> Blockchain<T> {
                 create(&mut records, &spec, &genesis)?;
             }
         }
-        check_identity(&records, genesis.block.hash())?;
+        check_identity(&records, &spec, &genesis.block)?;
         found = records.mend(&genesis_row(&spec, &genesis.block))?.map(OpenError::Store).or(found);
         let loaded = loop {
-            match load(&mut records, &config, &genesis) {
+            match load(&mut records, &spec, &config, &genesis) {
                 Ok(loaded) => break loaded,
                 Err(error @ (OpenError::Damaged { height, .. } | OpenError::Replay { height, .. }))
                     if height > 0 =>
@@ -207,7 +207,7 @@ impl<T: Transaction> Blockchain<T> {
 
     fn reload_all(&mut self) -> Result<(), OpenError> {
         let changes = self.records.take_changes();
-        match load(&mut self.records, &self.config, &self.genesis) {
+        match load(&mut self.records, &self.spec, &self.config, &self.genesis) {
             Ok(loaded) => {
                 let Loaded { tip, tree, stored_branches, history, snapshots, upkeep } = loaded;
                 self.tip = tip;
@@ -263,10 +263,11 @@ fn cut_height(height: u64, upkeep: &Upkeep) -> u64 {
 
 fn load<T: Transaction>(
     records: &mut Records<T>,
+    spec: &ChainSpec,
     config: &ChainConfig,
     genesis: &Genesis<T>,
 ) -> Result<Loaded<T>, OpenError> {
-    check_identity(records, genesis.block.hash())?;
+    check_identity(records, spec, &genesis.block)?;
     records.load_recent()?;
     let row = Arc::clone(records.tip());
     let height = row.header.height;
@@ -301,7 +302,11 @@ fn relocated(error: OpenError) -> OpenError {
     }
 }
 
-fn check_identity<T: Transaction>(records: &Records<T>, genesis: &Hash) -> Result<(), OpenError> {
+fn check_identity<T: Transaction>(
+    records: &Records<T>,
+    spec: &ChainSpec,
+    genesis: &Block<T>,
+) -> Result<(), OpenError> {
     let format =
         records.fact(Fact::Format)?.and_then(|bytes| Some(u32::from_be_bytes(bytes.try_into().ok()?)));
     match format {
@@ -314,11 +319,34 @@ fn check_identity<T: Transaction>(records: &Records<T>, genesis: &Hash) -> Resul
         return Err(Fact::Genesis.damaged().into());
     };
     let got = Hash::from_bytes(*got);
-    if got != *genesis {
+    if got != *genesis.hash() {
         let name = String::from_utf8_lossy(name).into_owned();
-        return Err(OpenError::OtherChain { name, got, expected: *genesis });
+        let differs =
+            if name == spec.name() { difference(records, &got, genesis.header()) } else { "its name" };
+        return Err(OpenError::OtherChain { name, got, expected: *genesis.hash(), differs });
     }
     Ok(())
+}
+
+/// What differs between the genesis block in the store and that of the given rules. Its `previous_hash` commits to all
+/// rules, so the fields that hold one rule alone come first.
+fn difference<T: Transaction>(records: &Records<T>, got: &Hash, given: &Header) -> &'static str {
+    match records.row(0) {
+        Ok(Some(row)) if row.hash == *got => {
+            let stored = &row.header;
+            if stored.timestamp != given.timestamp {
+                "its genesis time"
+            } else if stored.target != given.target {
+                "its easiest target"
+            } else if stored.state_root != given.state_root {
+                "its genesis data or the application's initial state"
+            } else {
+                "its block interval, retargeting, a limit or its genesis data"
+            }
+        }
+        // A damaged row tells nothing. Opening the store with its own spec reports the damage.
+        _ => "a rule",
+    }
 }
 
 /// What the store says of states and removed bodies.

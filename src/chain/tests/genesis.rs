@@ -6,7 +6,8 @@ use super::forge::{NOW, builder};
 use super::stored::{disk, entries, open, try_open};
 use crate::store::Table;
 use crate::{
-    Blockchain, ChainConfig, ChainSpec, Context, GenesisError, Imported, OpenError, Rejected, Transaction,
+    Blockchain, ChainConfig, ChainSpec, Context, GenesisError, Hash, Imported, OpenError, Rejected,
+    Transaction,
 };
 
 /// Spends some of a balance. A number tells equal ones apart.
@@ -28,6 +29,26 @@ impl Transaction for Spend {
     fn genesis_state(data: &[u8]) -> Result<u64, Rejected> {
         let bytes = data.try_into().map_err(|_| Rejected::new("opening_balance", "expected 8 bytes"))?;
         Ok(u64::from_le_bytes(bytes))
+    }
+}
+
+/// A spend of a chain whose headers commit to the balance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Rooted(Spend);
+
+impl Transaction for Rooted {
+    type State = u64;
+
+    fn apply(&self, balance: &mut u64, context: &Context<'_>) -> Result<(), Rejected> {
+        self.0.apply(balance, context)
+    }
+
+    fn genesis_state(data: &[u8]) -> Result<u64, Rejected> {
+        Spend::genesis_state(data)
+    }
+
+    fn state_root(balance: &u64) -> Hash {
+        Hash::digest(&balance.to_le_bytes())
     }
 }
 
@@ -79,12 +100,21 @@ fn genesis_data_that_makes_no_state_is_refused_and_nothing_is_written() {
     }
 }
 
-#[test]
-fn other_genesis_data_makes_another_chain() {
+/// What differs between a store and a spec with other genesis data.
+fn difference<T: Transaction>() -> &'static str {
     let disk = disk();
-    let _: Blockchain<Spend> = open(&spec(&1_u64.to_le_bytes()), &ChainConfig::default(), &disk);
-    let error = try_open::<Spend>(&spec(&2_u64.to_le_bytes()), &ChainConfig::default(), &disk).unwrap_err();
-    assert!(matches!(error, OpenError::OtherChain { .. }), "{error}");
+    let _: Blockchain<T> = open(&spec(&1_u64.to_le_bytes()), &ChainConfig::default(), &disk);
+    match try_open::<T>(&spec(&2_u64.to_le_bytes()), &ChainConfig::default(), &disk) {
+        Err(OpenError::OtherChain { differs, .. }) => differs,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_store_of_another_initial_state_says_so() {
+    assert_eq!(difference::<Rooted>(), "its genesis data or the application's initial state");
+    // Without a root of the state, only the hash of all rules tells.
+    assert_eq!(difference::<Spend>(), "its block interval, retargeting, a limit or its genesis data");
 }
 
 #[test]

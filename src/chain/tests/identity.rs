@@ -1,11 +1,19 @@
 //! Stores that are not this chain's, or not this program's: refused by name, and left as they are.
 
+use core::time::Duration;
+
 use rstest::rstest;
 
 use super::forge::*;
 use super::stored::{Disk, assert_same, disk, open, try_open};
 use crate::store::{Batch, Store, Table, seal};
-use crate::{Blockchain, ChainConfig, FORMAT_VERSION, OpenError, StoreError};
+use crate::{
+    Blockchain, ChainConfig, ChainSpec, ChainSpecBuilder, FORMAT_VERSION, OpenError, Retarget, StoreError,
+    Target, Timestamp,
+};
+
+/// What differs if it is one of the rules that the genesis block commits to with one hash.
+const HASHED: &str = "its block interval, retargeting, a limit or its genesis data";
 
 fn config() -> ChainConfig {
     ChainConfig::default()
@@ -43,19 +51,29 @@ fn damaged(table: Table, key: &str, reason: &'static str) -> StoreError {
     StoreError::DamagedValue { table, key: key.to_owned(), reason }
 }
 
-#[test]
-fn another_chain_is_refused_by_its_name_and_genesis() {
+#[rstest]
+#[case::name(ChainSpec::builder("other"), "its name")]
+#[case::genesis_time(builder().genesis_time(Timestamp::from_millis(1)), "its genesis time")]
+#[case::easiest_target(builder().easiest_target(Target::FOUR_HEX_ZEROS), "its easiest target")]
+#[case::limit(builder().max_block_bytes(5_000), HASHED)]
+#[case::block_interval(builder().block_interval(Duration::from_secs(3)), HASHED)]
+#[case::retargeting(builder().retarget(Retarget::Step), HASHED)]
+fn another_chain_is_refused_by_its_name_genesis_and_what_differs(
+    #[case] other: ChainSpecBuilder,
+    #[case] differs: &'static str,
+) {
     let disk = disk();
-    let other = builder().max_block_bytes(5_000).build().unwrap();
+    let other = other.build().unwrap();
     let chain: Chain = open(&other, &config(), &disk);
     let (got, expected) = (*chain.genesis().hash(), *spec().genesis::<Note>().unwrap().hash());
-    let error = OpenError::OtherChain { name: "test".to_owned(), got, expected };
+    let name = other.name().to_owned();
+    let error = OpenError::OtherChain { name: name.clone(), got, expected, differs };
     assert_refused(&disk, &error);
     assert_eq!(
         error.to_string(),
         format!(
-            "the store holds chain \"test\" with genesis {got}, expected {expected}: choose another directory, \
-             or the rules by which it was made"
+            "the store holds chain {name:?} with genesis {got}, expected {expected}; {differs} differs: choose \
+             another directory, or the rules by which it was made"
         )
     );
     assert_eq!(open::<Note>(&other, &config(), &disk).height(), 0);
