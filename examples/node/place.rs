@@ -183,12 +183,12 @@ pub(crate) fn explain(directory: &Path, error: &OpenError) -> Error {
     let place = directory.display();
     match error {
         OpenError::Store(StoreError::InUse { .. }) => anyhow!("{error} with DATA_DIR (or --data-dir)"),
-        OpenError::Store(StoreError::DamagedValue { .. }) => anyhow!(
-            "{place}: {error}: run this program with the argument repair; where that does not help, restore the \
-             directory from a copy, or remove it and let the peers send the chain again"
-        ),
-        OpenError::Store(error @ StoreError::Damaged(_)) => {
-            anyhow!("{error}. Run this program with the argument repair first")
+        OpenError::Store(StoreError::DamagedValue { .. }) => {
+            anyhow!("{place}: {error}: run this program with the argument repair")
+        }
+        // The library's own text advises to restore a copy, which is needed only if the repair fails.
+        OpenError::Store(StoreError::Damaged(cause)) => {
+            anyhow!("the store is damaged: {cause}: run this program with the argument repair")
         }
         // These name the file.
         OpenError::Store(_) => anyhow!("{error}"),
@@ -196,9 +196,7 @@ pub(crate) fn explain(directory: &Path, error: &OpenError) -> Error {
         OpenError::Damaged { .. } => {
             anyhow!("{place}: {error}: run this program with the argument repair, which keeps what is below")
         }
-        OpenError::Replay { .. } => anyhow!(
-            "{place}: {error}; run the program that stored it, or this one with the argument repair to drop it"
-        ),
+        OpenError::Replay { .. } => anyhow!("{place}: {error}; run the program that stored it"),
         _ => anyhow!("{place}: {error}"),
     }
 }

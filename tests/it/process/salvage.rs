@@ -32,6 +32,16 @@ async fn assert_named(start: &Start, height: u64, what: &str) {
     let error = start.fails(&["verify"]).await;
     let names = [format!("block {height}: "), format!("damaged at height {height}: ")];
     assert!(names.iter().any(|name| error.contains(name)), "{what} {height}: {error}");
+    assert_one_remedy(&error);
+}
+
+/// A repair is the only remedy that `verify` names.
+#[track_caller]
+fn assert_one_remedy(error: &str) {
+    assert!(error.contains("repair"), "{error}");
+    for other in ["restore", "remove", "the program that stored it"] {
+        assert!(!error.contains(other), "{other}: {error}");
+    }
 }
 
 #[tokio::test]
@@ -93,6 +103,7 @@ async fn bytes_behind_the_end_are_named_and_dropped() {
     fs::write(&file, [bytes, vec![0; 5_000]].concat()).unwrap();
     let error = start.fails(&["verify"]).await;
     assert!(error.contains("its end is missing, or something follows it"), "{error}");
+    assert_one_remedy(&error);
     let repaired = start.succeeds(&["repair"]).await;
     assert!(repaired.ends_with(&format!("the chain ends at height {BLOCKS}\n")), "{repaired}");
     assert_eq!(start.succeeds(&["verify"]).await, format!("verified the blocks 0 to {BLOCKS}\n"));
