@@ -90,6 +90,10 @@ pub(crate) struct Options {
           help_heading = "Chain")]
     block_interval: Duration,
 
+    /// Keep the difficulty as it is at the beginning, for blocks that are mined on demand; peers must do the same.
+    #[arg(long, env, value_parser = flag, global = true, help_heading = "Chain")]
+    on_demand: bool,
+
     /// Directory in which the chain is kept; one node at a time uses it. Default: `hashloom-data/<P2P_PORT>`.
     #[arg(long, env, value_name = "DIR", global = true, help_heading = "Chain", hide = !cfg!(feature = "redb"))]
     data_dir: Option<PathBuf>,
@@ -249,7 +253,9 @@ impl Options {
     }
 
     pub(crate) fn spec(&self) -> Result<ChainSpec> {
-        let spec = ChainSpec::builder(&self.chain).block_interval(self.block_interval).build();
+        let builder =
+            if self.on_demand { ChainSpec::on_demand(&self.chain) } else { ChainSpec::builder(&self.chain) };
+        let spec = builder.block_interval(self.block_interval).build();
         spec.context("CHAIN and BLOCK_INTERVAL make no chain")
     }
 

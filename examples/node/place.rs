@@ -192,7 +192,9 @@ pub(crate) fn explain(directory: &Path, error: &OpenError) -> Error {
         }
         // These name the file.
         OpenError::Store(_) => anyhow!("{error}"),
-        OpenError::OtherChain { .. } => anyhow!("{place}: {error} (DATA_DIR, CHAIN, BLOCK_INTERVAL)"),
+        OpenError::OtherChain { .. } => {
+            anyhow!("{place}: {error} (DATA_DIR, CHAIN, BLOCK_INTERVAL, ON_DEMAND)")
+        }
         OpenError::Damaged { .. } => {
             anyhow!("{place}: {error}: run this program with the argument repair, which keeps what is below")
         }

@@ -16,6 +16,7 @@ mod headers;
 mod identity;
 mod invariants;
 mod model;
+mod on_demand;
 mod proofs;
 mod pruning;
 mod reopen;

@@ -65,6 +65,28 @@ impl ChainSpec {
         ChainSpecBuilder { rules: Rules { name: name.into(), ..Rules::default() } }
     }
 
+    /// Starts from the defaults for a chain that is mined only when there is something to record: with
+    /// [`Retarget::Fixed`], at [`Target::FOUR_HEX_ZEROS`]. Every block takes about 65,536 attempts, however fast blocks
+    /// follow each other. With the default rule, a long loop of mined blocks raises the difficulty until each of them takes
+    /// the [block interval](Self::block_interval).
+    ///
+    /// Proof of work does not protect this chain. One computer mines thousands of its blocks in a minute, so any peer can
+    /// replace the end of the chain with a longer one. Connect to known peers only (`Tls`, with a secret or certificates),
+    /// set a [`finality_depth`](ChainSpecBuilder::finality_depth), and let `apply` check who may write what. The records
+    /// are still linked: anybody who knows the hash of a later block detects a change.
+    ///
+    /// The name alone does not select the rules: with the same name, [`builder`](Self::builder) makes another chain.
+    ///
+    /// ```
+    /// # use hashloom::{ChainSpec, Retarget};
+    /// let spec = ChainSpec::on_demand("inventory").finality_depth(Some(100)).build()?;
+    /// assert_eq!(spec.retarget(), Retarget::Fixed);
+    /// # Ok::<(), hashloom::SpecError>(())
+    /// ```
+    pub fn on_demand(name: impl Into<String>) -> ChainSpecBuilder {
+        Self::builder(name).retarget(Retarget::Fixed)
+    }
+
     /// The chain's name.
     pub fn name(&self) -> &str {
         &self.rules.name

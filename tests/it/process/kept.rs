@@ -70,6 +70,7 @@ async fn a_second_process_in_the_directory_is_refused_by_name(#[case] arguments:
 #[rstest]
 #[case::name("CHAIN", "another")]
 #[case::rules("BLOCK_INTERVAL", "11s")]
+#[case::on_demand("ON_DEMAND", "true")]
 #[tokio::test]
 async fn another_chain_is_refused_by_name(#[case] variable: &'static str, #[case] value: &str) {
     let node = Start::new("json").run().await;

@@ -6,7 +6,7 @@ use super::program::Start;
 
 /// Each variable that the node reads.
 #[cfg(unix)]
-const VARIABLES: [&str; 23] = [
+const VARIABLES: [&str; 24] = [
     "HTTP_PORT",
     "HTTP_BIND",
     "ALLOW_HOST",
@@ -26,6 +26,7 @@ const VARIABLES: [&str; 23] = [
     "MINER",
     "CHAIN",
     "BLOCK_INTERVAL",
+    "ON_DEMAND",
     "DATA_DIR",
     "EPHEMERAL",
     "KEEP_BODIES",
