@@ -87,6 +87,9 @@ mod server;
 mod view;
 
 pub use config::{HttpConfig, RoutesConfig};
+/// Re-exported for its `Request` and `Response`, which [`routes`] and [`serve`] take and return: an application's own
+/// handler then has the matching version.
+pub use rouille;
 pub use server::{HttpServer, serve};
 
 use std::io;
