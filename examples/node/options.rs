@@ -31,6 +31,7 @@ use crate::values::{List, duration, flag, hosts, list, miner, threads, trimmed};
 /// Every option is also read from the environment; a flag comes first, and an empty variable is as if not set.
 #[derive(Debug, Parser)]
 #[command(name = "node", version, after_help = example(), max_term_width = 100)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct Options {
     /// Port of the HTTP interface; 0 for any that is free.
     #[arg(long, env, value_name = "PORT", value_parser = trimmed::<u16>, default_value_t = 3001, help_heading = "HTTP")]

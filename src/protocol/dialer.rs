@@ -304,7 +304,7 @@ mod tests {
         let (mut dialer, address) = dialer();
         dialer.connected(&address, PeerId(1));
         dialer.disconnected_from_other_chain(PeerId(1), NOW);
-        let wait = dialer.deadline().unwrap() - NOW;
+        let wait = dialer.deadline().unwrap().saturating_sub(NOW);
         let full = limits::OTHER_CHAIN_BACKOFF;
         assert!((full / 2..=full).contains(&wait), "{wait:?} of {full:?}");
         // A failed dial says nothing about the chain, so it waits as usual.

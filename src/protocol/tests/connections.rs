@@ -89,7 +89,7 @@ fn nodes_of_different_chains_refuse_each_other_by_name() {
     }
     assert!(network.nodes.iter().all(|node| node.protocol.peers().is_empty()));
     // Dialled again after half of the wait at the earliest, and after the whole at the latest.
-    network.run_for(limits::OTHER_CHAIN_BACKOFF / 2 - LATENCY * 10);
+    network.run_for((limits::OTHER_CHAIN_BACKOFF / 2).saturating_sub(LATENCY * 10));
     assert_eq!(network.nodes[0].dialled.len(), 1);
     network.run_for(limits::OTHER_CHAIN_BACKOFF);
     assert!((2..=3).contains(&network.nodes[0].dialled.len()));
