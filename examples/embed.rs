@@ -1,12 +1,12 @@
-//! An application of its own on a chain: an audit log in which nobody can drop, repeat or change a record.
+//! A custom application on a chain: an audit log in which no record can be dropped, repeated or changed.
 //!
 //! ```sh
 //! cargo run --example embed --no-default-features -- [FILE]
 //! ```
 //!
-//! Reads records from a text file (`examples/audit.log` unless told), mines them into blocks, proves one of
-//! them, and shows what happens to somebody who cheats. Uses the chain and the miner alone: no network, no
-//! runtime, no clock. So the same file gives the same blocks everywhere.
+//! Reads records from a text file (default: `examples/audit.log`), mines them into blocks, proves one of
+//! them, and shows that invalid records and forged blocks are refused. Uses only the chain and the miner: no
+//! network, no async runtime, no clock. So the blocks of a file are the same on every machine.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -35,12 +35,12 @@ struct Options {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Record {
     author: String,
-    /// Counts the author's records from 1, without a gap.
+    /// The number of the record among the author's records, from 1 without a gap.
     sequence: u64,
     action: String,
 }
 
-/// What the records add up to: the last number of each author.
+/// The application's state: the last number of each author.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Authors {
     last: BTreeMap<String, u64>,
@@ -60,14 +60,15 @@ impl Transaction for Record {
         Ok(())
     }
 
-    /// Every header commits to the numbers, so two programs that count differently notice at the first block.
+    /// Every header commits to the state, so two programs that compute different states disagree at the first
+    /// block.
     fn state_root(state: &Authors) -> Hash {
         let leaf = |(author, last): (&String, &u64)| merkle::leaf_hash(format!("{author} {last}").as_bytes());
         merkle::root(&state.last.iter().map(leaf).collect::<Vec<_>>())
     }
 }
 
-/// Records in one block.
+/// The number of records in a block.
 const BLOCK_RECORDS: usize = 3;
 
 fn main() -> ExitCode {
@@ -114,9 +115,9 @@ fn parse(line: &str) -> Result<Record> {
     Ok(Record { author: author.to_owned(), sequence: number, action: action.trim_start().to_owned() })
 }
 
-/// Mines one block and takes it in.
+/// Mines one block and imports it.
 fn mine(chain: &mut Blockchain<Record>, lines: &[(usize, Record)], file: &Path) -> Result<()> {
-    // A block every interval, on paper: whoever has a clock passes the time of day.
+    // Simulates a block at every interval. A program with a clock passes the current time.
     let now = chain.tip().header().timestamp.saturating_add(chain.spec().block_interval());
     let records = lines.iter().map(|(_, record)| record.clone()).collect();
     let template = match chain.template(records, now) {
@@ -144,7 +145,7 @@ fn show(chain: &Blockchain<Record>) -> Result<()> {
     Ok(())
 }
 
-/// What somebody can check who holds nothing but headers.
+/// What a client can verify that has nothing but the headers.
 fn prove(chain: &Blockchain<Record>) -> Result<()> {
     println!("\nProofs:");
     let (tip, first) = (chain.tip(), chain.block_at(1)?.context("nothing was mined")?);
@@ -170,7 +171,7 @@ fn prove(chain: &Blockchain<Record>) -> Result<()> {
     Ok(())
 }
 
-/// The application's own rule: no number is left out.
+/// Shows the application's own rule: a record number may not be skipped.
 fn refuse_a_jump(chain: &Blockchain<Record>) -> Result<()> {
     println!("\nRefused:");
     let (author, last) = chain.state().last.iter().next().context("nobody wrote anything")?;
@@ -188,7 +189,7 @@ fn refuse_a_jump(chain: &Blockchain<Record>) -> Result<()> {
     }
 }
 
-/// The chain's rules: another party, who has all blocks but the last, is sent forged ones.
+/// Shows the chain's rules: another chain, which has all blocks but the last, receives forged ones.
 fn refuse_a_forgery(chain: &Blockchain<Record>) -> Result<()> {
     let now = chain.tip().header().timestamp;
     let mut party = Blockchain::new(chain.spec().clone());

@@ -7,8 +7,8 @@
 //! curl localhost:3001/blocks
 //! ```
 //!
-//! The chain stays in `hashloom-data/<P2P_PORT>`, or where `DATA_DIR` says. While the node is stopped, the same
-//! program checks the chain, copies it to a file and back, and repairs it:
+//! The chain is stored in `hashloom-data/<P2P_PORT>`, or in `DATA_DIR`. While the node is stopped, the
+//! program can also verify, export, import and repair the chain:
 //!
 //! ```sh
 //! cargo run --example node --features http,ws-json -- verify
@@ -16,9 +16,10 @@
 //! P2P_PORT=5002 cargo run --example node --features http,ws-json -- import blocks.archive
 //! ```
 //!
-//! All that it does itself is to read options, to log, to show progress, and to stop when it is told to.
+//! The program itself only reads options, logs, shows progress, and stops on a signal. The library does
+//! everything else.
 
-// Cargo would take files beside this one for examples of their own.
+// Cargo would compile files beside this one as examples of their own.
 #[path = "node/environment.rs"]
 mod environment;
 #[path = "node/options.rs"]
@@ -60,7 +61,7 @@ fn main() -> ExitCode {
         (terminal, runtime) => {
             let causes = [terminal.err(), runtime.err().map(Into::into)];
             let causes: Vec<_> = causes.into_iter().flatten().map(|error| format!("{error:#}")).collect();
-            // The exit code says it too.
+            // A failed write is ignored: the exit code reports the error, too.
             let _ = writeln!(io::stderr(), "error: {}", causes.join(", "));
             return ExitCode::FAILURE;
         }
@@ -69,7 +70,7 @@ fn main() -> ExitCode {
         terminal.say(&format!("error: {error:#}"));
         ExitCode::FAILURE
     });
-    // Dropping it would wait for the look-up of a host name, which may take 20 s and cannot be cancelled.
+    // Dropping the runtime would wait for host name look-ups, which may take 20 s and cannot be cancelled.
     runtime.shutdown_background();
     terminal.finish();
     exit_code
@@ -82,7 +83,7 @@ async fn run(options: Options, terminal: &Terminal) -> Result<ExitCode> {
     if let Some(command) = options.command.clone() {
         return work::run(command, &options, terminal, stop);
     }
-    // The port first: when it is taken, nothing has been started yet.
+    // The port is bound first: if it is taken, nothing has been started yet.
     let listener = bind_http(options.http_address()).await?;
     let node = start_node(&options, listener.local_addr()?).await?;
     let config = RoutesConfig::default().with_allowed_hosts(options.allowed_hosts());
@@ -90,7 +91,7 @@ async fn run(options: Options, terminal: &Terminal) -> Result<ExitCode> {
     tracing::info!("HTTP at http://{}", server.local_addr());
     let progress = terminal.show_progress(node.clone());
 
-    // What ends by itself ends the program, so that a supervisor starts it again.
+    // If the node or the server ends by itself, the program ends, so that a supervisor can restart it.
     let outcome = tokio::select! {
         () = stop => Ok(ExitCode::SUCCESS),
         ended = node.closed() => match ended {
@@ -102,7 +103,7 @@ async fn run(options: Options, terminal: &Terminal) -> Result<ExitCode> {
     tokio::spawn(exit_at_second_ctrl_c());
     drop(progress);
     tracing::info!("stopping; Ctrl-C again to exit at once");
-    // Both at once: HTTP takes no more requests, and those that wait for a block end with the node.
+    // Concurrently: HTTP accepts no more requests, and requests that wait for a block end with the node.
     tokio::join!(server.shutdown(), node.shutdown());
     tracing::info!("stopped");
     outcome
@@ -149,20 +150,20 @@ async fn start_node(options: &Options, http: SocketAddr) -> Result<NodeHandle> {
     Ok(node)
 }
 
-/// Has a write beyond the limit on the size of a file (`ulimit -f`) fail like one on a full disk, from which a node
-/// recovers. Unless somebody listens for the signal SIGXFSZ, it ends the process.
+/// Makes a write beyond the file size limit (`ulimit -f`) fail like a write to a full disk, from which a node
+/// recovers. Without a handler, the signal SIGXFSZ ends the process.
 fn outlive_file_size_limit() -> Result<()> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
         let file_size = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
-        // The handler stays when what listens is dropped.
+        // The handler stays installed after the stream is dropped.
         drop(signal(file_size).context("cannot listen for SIGXFSZ")?);
     }
     Ok(())
 }
 
-/// A future that ends with the first Ctrl-C, SIGTERM or SIGHUP from now on.
+/// A future that completes at the first Ctrl-C, SIGTERM or SIGHUP after this call.
 fn stop_signal() -> Result<impl Future<Output = ()>> {
     #[cfg(unix)]
     let (mut terminate, mut hang_up) = {
@@ -190,10 +191,11 @@ fn stop_signal() -> Result<impl Future<Output = ()>> {
     })
 }
 
-/// Whether the program was started with SIGHUP ignored, as by `nohup`: it shall outlive its terminal. Only Linux says.
+/// Whether the program was started with SIGHUP ignored, as by `nohup`, and should outlive its terminal. Known
+/// on Linux only.
 #[cfg(unix)]
 fn ignores_hang_up() -> bool {
-    /// Of SIGHUP, signal number 1.
+    /// The bit of SIGHUP, signal number 1, in the mask.
     const BIT: u64 = 1;
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -202,7 +204,7 @@ fn ignores_hang_up() -> bool {
 
 async fn exit_at_second_ctrl_c() {
     if tokio::signal::ctrl_c().await.is_ok() {
-        // What a shell reports of a program that Ctrl-C ended.
+        // The exit code that a shell reports for a program that Ctrl-C ended.
         std::process::exit(130);
     }
 }

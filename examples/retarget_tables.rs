@@ -4,9 +4,9 @@
 //! cargo run --example retarget_tables --no-default-features
 //! ```
 //!
-//! Times are in units of the wanted interval. Solve times are exponentially distributed and the seeds are
-//! fixed. A hash rate of 1 finds a block of the easiest target in one interval on average, so the right
-//! difficulty for a hash rate is that same number.
+//! Times are in units of the target block interval. Solve times are exponentially distributed, with fixed
+//! seeds. A hash rate of 1 finds a block of the easiest target in one interval on average, so the right
+//! difficulty for a hash rate is the hash rate itself.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -24,25 +24,25 @@ use std::time::Duration;
 use hashloom::retarget::Sample;
 use hashloom::{Difficulty, Retarget, Target, Timestamp};
 
-/// The wanted interval.
+/// The target block interval.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// The hash rate that the scenarios start from: an easiest block every 10 ms.
+/// The initial hash rate of the scenarios: a block of the easiest target every 10 ms.
 const RATE: f64 = 1_000.0;
 
-/// Runs per rule and scenario, each with its own seed.
+/// Runs for each rule and scenario, each with its own seed.
 const RUNS: usize = 10;
 
-/// Blocks after which every rule that settles at all has settled: six of Bitcoin's windows.
+/// Blocks after which every rule that settles has settled: six windows of Bitcoin's rule.
 const WARM_UP: usize = 12_096;
 
-/// Blocks after which a rule counts as never settling.
+/// The number of blocks after which a rule counts as not settling.
 const GIVE_UP: usize = 250_000;
 
 /// Idle time before each burst of on-demand mining.
 const GAP: f64 = 1_000.0;
 
-/// Without `Fixed`, of which there is nothing to measure.
+/// All rules except `Fixed`, which never changes the target.
 const RULES: [(&str, Retarget); 9] = [
     ("Step", Retarget::Step),
     ("Window 2016", Retarget::Window { blocks: 2_016 }),
@@ -66,7 +66,7 @@ fn main() {
     attacks::lowered();
 }
 
-/// From the easiest target to a constant hash rate, and what it is like there.
+/// From the easiest target to a constant hash rate, and the block intervals after settling.
 fn steady() {
     let columns = ["blocks to settle", "time to settle", "mean interval", "longest", "difficulty wobble"];
     table("Steady hash rate", &columns, |rule, seed| {
@@ -85,7 +85,7 @@ fn steady() {
     });
 }
 
-/// Ten times the hash rate at once, and a tenth of it.
+/// The hash rate rises tenfold, or falls to a tenth.
 fn jumps() {
     let columns = [
         "up: blocks to settle",
@@ -110,7 +110,7 @@ fn jumps() {
     });
 }
 
-/// Ten times the hash rate for 100 intervals, then the plain one for 100, twenty times over.
+/// Ten times the hash rate for 100 intervals, then the normal hash rate for 100 intervals, twenty times.
 fn on_off() {
     const PHASE: f64 = 100.0;
     let columns = ["mean interval", "interval while on", "interval while off", "longest"];
@@ -121,7 +121,7 @@ fn on_off() {
         let (mut on, mut off) = (0.0, 0.0);
         while chain.now < start + 40.0 * PHASE {
             chain.mine_while(|now| {
-                // A hair later, because the end of a phase is not an exact number.
+                // Slightly later, because of rounding errors at the end of a phase.
                 let phase = (now + 1e-6 - start).div_euclid(PHASE);
                 let is_on = phase.rem_euclid(2.0) < 0.5;
                 (if is_on { RATE * 10.0 } else { RATE }, start + (phase + 1.0) * PHASE)
@@ -138,7 +138,7 @@ fn on_off() {
     });
 }
 
-/// A young chain that only ever sees bursts after long gaps, and is then mined all the time.
+/// A new chain that is mined only in bursts after long gaps, and then continuously.
 fn on_demand() {
     let columns = [
         "bursts of 5: mean wait",
@@ -162,7 +162,7 @@ fn on_demand() {
     });
 }
 
-/// A chain that was mined all the time, then only on demand by somebody with a tenth of the hash rate.
+/// A chain that was mined continuously, then only on demand with a tenth of the hash rate.
 fn left_alone() {
     let columns = ["burst 1: mean wait", "burst 2", "burst 5", "burst 10", "burst 20", "longest wait"];
     table("Left to on-demand mining by a tenth of the hash rate, bursts of 5", &columns, |rule, seed| {
@@ -176,8 +176,7 @@ fn left_alone() {
     });
 }
 
-/// A third of the blocks carry a timestamp six intervals ahead, which is as far as a solve time counts in
-/// LWMA.
+/// A third of the blocks have a timestamp six intervals ahead, the upper limit of a solve time in LWMA.
 fn forged() {
     let columns = ["mean interval", "longest", "difficulty wobble"];
     table("A third of the blocks stamped 6 T ahead, steady hash rate", &columns, |rule, seed| {
@@ -196,18 +195,18 @@ fn forged() {
     });
 }
 
-/// A chain of headers without hashes, on simulated time.
+/// A chain of headers without hashes, in simulated time.
 #[derive(Clone)]
 struct Chain {
     rule: Retarget,
     easiest: Target,
     blocks: Vec<Sample>,
     difficulties: Vec<f64>,
-    /// How long each block was mined for, idle time not counted.
+    /// How long each block was mined for, without idle time.
     waits: Vec<f64>,
-    /// Intervals since the chain's first day.
+    /// Intervals since the start of the chain.
     now: f64,
-    /// By how many intervals the next block's timestamp is in the future.
+    /// How far the next block's timestamp is in the future, in intervals.
     ahead: f64,
     random: fastrand::Rng,
 }
@@ -228,8 +227,8 @@ impl Chain {
         }
     }
 
-    /// Mines a block at a hash rate that may change with time; returns how long it took. `phase` gives the
-    /// hash rate at a time and when it ends.
+    /// Mines a block at a hash rate that may change with time, and returns how long that took. `phase`
+    /// returns the hash rate at a time, and the time until which it lasts.
     fn mine_while(&mut self, phase: impl Fn(f64) -> (f64, f64)) -> f64 {
         let start = self.now;
         let parent = self.blocks.len() as u64 - 1;
@@ -248,7 +247,7 @@ impl Chain {
             work -= rate * (end - self.now);
             self.now = end;
         }
-        // Years after genesis, which no rule may notice.
+        // Years after genesis, which must not influence any rule.
         let timestamp = Timestamp::from_millis(
             1_700_000_000_000 + ((self.now + self.ahead) * INTERVAL.as_secs_f64() * 1_000.0) as u64,
         );
@@ -272,7 +271,7 @@ impl Chain {
     }
 
     /// Mines until the mean difficulty of the last 20 blocks is within 20 % of the right one for the hash
-    /// rate; returns the blocks and the time that took.
+    /// rate. Returns the blocks and the time that this took.
     fn settle(&mut self, rate: f64) -> (f64, f64) {
         let start = self.now;
         for mined in 1..=GIVE_UP {
@@ -290,7 +289,7 @@ impl Chain {
     }
 }
 
-/// A result of one run, and how those of several runs become one.
+/// A result of one run, and how the results of several runs are combined.
 #[derive(Clone, Copy)]
 enum Cell {
     Mean(f64),
@@ -343,7 +342,7 @@ fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / count(values.len())
 }
 
-/// The standard deviation as a part of the mean.
+/// The standard deviation divided by the mean.
 fn wobble(difficulties: &[f64]) -> f64 {
     let mean = mean(difficulties);
     let variance = difficulties.iter().map(|d| (d - mean).powi(2)).sum::<f64>() / count(difficulties.len());

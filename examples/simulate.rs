@@ -1,5 +1,5 @@
-//! Simulates a network of miners and prints how many blocks are lost to forks, and how fast blocks spread, for
-//! several block intervals and message delays: the table of `docs/simulation.md`.
+//! Simulates a network of miners and prints how many blocks become stale because of forks, and how fast
+//! blocks propagate, for several block intervals and message delays: the table of `docs/simulation.md`.
 //!
 //! ```sh
 //! cargo run --example simulate --features test-utils -- --chart forks.svg
@@ -52,17 +52,17 @@ struct Options {
     chart: Option<PathBuf>,
 }
 
-/// What one run came to.
+/// The result of one run.
 #[derive(Clone, Copy, Debug)]
 struct Row {
     interval: f64,
     /// The mean delay of one message, in seconds.
     delay: f64,
-    /// The part of all blocks that is not on the best chain in the end.
+    /// The share of all blocks that are not on the best chain at the end.
     stale: f64,
-    /// What the formula says.
+    /// The share that the formula predicts.
     formula: f64,
-    /// How long a block takes to half, nine tenths and 99 of 100 of the other nodes, in seconds.
+    /// How long a block takes to reach half, nine tenths and 99 % of the other nodes, in seconds.
     percentiles: [f64; 3],
 }
 
@@ -89,7 +89,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// A bar, or nothing where standard error is no terminal.
+/// A progress bar, which draws nothing if standard error is not a terminal.
 fn progress(blocks: u64) -> ProgressBar {
     let bar = ProgressBar::new(blocks);
     let style = ProgressStyle::with_template("{msg} {wide_bar} {human_pos} of {human_len} blocks, {eta}");
@@ -105,7 +105,7 @@ fn run(options: &Options, interval: f64, delay: Duration, progress: &ProgressBar
         .with_block_interval(None)
         .with_replay("HASHLOOM_SEED={seed} cargo run --example simulate --features test-utils -- …");
     let mut network = Simulation::new(config)?;
-    // The nodes get to know each other before the first block.
+    // The nodes complete their handshakes before the first block.
     network.run_for(delay * 20)?;
     network.set_block_interval(Some(Duration::try_from_secs_f64(interval)?));
     let wanted = options.blocks as usize;
@@ -140,8 +140,8 @@ fn evaluate(network: &Simulation, interval: f64, delay: f64) -> Row {
     }
 }
 
-/// The delay of the formula: for how long an average part of the hash rate does not know of a block. The miner
-/// itself knows it at once.
+/// The delay in the formula: how long an average share of the hash rate does not have a new block. The delay
+/// of the miner itself is zero.
 fn mean_ignorance(measured: &Measurements, nodes: usize) -> f64 {
     let delays = measured.delays();
     let sum: f64 = delays.iter().map(Duration::as_secs_f64).sum();

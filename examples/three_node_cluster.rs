@@ -1,12 +1,12 @@
-//! Three nodes in one process: they mine together, one is cut off, both sides go on, the cut heals, and all
-//! three have one chain again.
+//! Three nodes in one process: they mine together, one is disconnected, both sides continue, the partition
+//! heals, and all three agree on one chain.
 //!
 //! ```sh
 //! cargo run --example three_node_cluster -- --wire json
 //! ```
 //!
-//! Draws the fork and how it resolved from what the nodes reported, and exits with 1 where anything is not as
-//! it should be. Every wait has a deadline. `RUST_LOG=info` shows what the nodes log.
+//! Draws the fork and its resolution from the events of the nodes, and exits with 1 if a check fails. Every
+//! wait has a deadline. `RUST_LOG=info` shows the log of the nodes.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -47,7 +47,7 @@ enum Wire {
     Memory,
 }
 
-/// How long anything may take that is waited for.
+/// The deadline of every wait.
 const DEADLINE: Duration = Duration::from_secs(20);
 
 #[tokio::main]
@@ -109,20 +109,20 @@ async fn run(wire: Wire) -> Result<()> {
     Ok(())
 }
 
-/// A node, and what the example needs to play with it.
+/// A node with what the example records about it.
 struct Member {
     name: char,
     node: NodeHandle,
     switch: Switch,
-    /// Everything that the node has reported since it started.
+    /// All events of the node since it started.
     events: Events,
-    /// What it has mined, in order: A1, A2 and so on.
+    /// The labels of the blocks that the node has mined, in order: A1, A2 and so on.
     labels: Vec<String>,
 }
 
-/// Starts three nodes that are connected to each other, as far as their formats allow.
+/// Starts three nodes and connects each to the others, as far as their wire formats allow.
 async fn start(wire: Wire) -> Result<Vec<Member>> {
-    // At a fixed difficulty three blocks are more work than two, however fast they were found.
+    // At a fixed difficulty three blocks have more work than two, however fast they were found.
     let spec = ChainSpec::builder("three-nodes").retarget(Retarget::Fixed).build()?;
     let network = Memory::new();
     let any = if wire == Wire::Memory { "memory://" } else { "ws://127.0.0.1:0" };
@@ -146,7 +146,7 @@ async fn start(wire: Wire) -> Result<Vec<Member>> {
     Ok(members)
 }
 
-/// How the node with this name reaches the others.
+/// The transport of the node with this name.
 #[cfg_attr(
     all(feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard"),
     expect(clippy::unnecessary_wraps, reason = "fails where a format is not built in")
@@ -171,7 +171,7 @@ fn switch(wire: Wire, name: char, network: &Memory) -> Result<Switch> {
     }
 }
 
-/// The features that a wire needs and this build lacks, as Cargo takes them.
+/// The features that a wire option needs and this build lacks, separated as Cargo expects them.
 #[cfg(not(all(feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard")))]
 fn missing_features(wire: Wire) -> String {
     let json = ("ws-json", cfg!(feature = "ws-json"));
@@ -189,14 +189,14 @@ fn missing_features(wire: Wire) -> String {
     missing.join(",")
 }
 
-/// The address that stands in the blocks of the node with this name.
+/// The miner address in the blocks of the node with this name.
 fn address(name: char) -> Address {
     let mut bytes = [0; Address::LEN];
     name.encode_utf8(&mut bytes);
     Address::from_bytes(bytes)
 }
 
-/// Lets one node mine a block with a transaction that says whose and which it is.
+/// Lets one node mine a block with a transaction that names the node and numbers the block.
 async fn mine(members: &mut [Member], name: char) -> Result<()> {
     let member = members.iter_mut().find(|member| member.name == name).context("nobody has that name")?;
     let label = format!("{name}{}", member.labels.len() + 1);
@@ -205,7 +205,7 @@ async fn mine(members: &mut [Member], name: char) -> Result<()> {
     Ok(())
 }
 
-/// Waits until all have the tip of the one whose chain has the most work.
+/// Waits until all nodes have the tip of the node whose chain has the most work.
 async fn agree(members: &[Member]) -> Result<()> {
     let best = members.iter().map(|member| member.node.status()).max_by_key(|status| status.work);
     let tip = best.context("there are no nodes")?.tip;
@@ -233,7 +233,7 @@ fn print_tips(members: &[Member]) {
     }
 }
 
-/// Draws every block that a node ever held to be part of the best chain.
+/// Draws every block that was ever on the best chain of a node.
 fn draw(members: &mut [Member]) -> Result<()> {
     let mut blocks: BTreeMap<u64, BTreeMap<Hash, Arc<Block>>> = BTreeMap::new();
     let mut notes = Vec::new();
@@ -276,7 +276,7 @@ fn draw(members: &mut [Member]) -> Result<()> {
     Ok(())
 }
 
-/// One chain, with everything in it that anybody ever mined, once.
+/// Checks that all nodes have one chain, with every transaction that any node mined exactly once.
 fn check(members: &[Member]) -> Result<()> {
     let blocks = members[0].node.blocks(..)?;
     for Member { name, node, .. } in members {
@@ -291,7 +291,7 @@ fn check(members: &[Member]) -> Result<()> {
     Ok(())
 }
 
-/// Enough of a hash to tell blocks apart; the first four digits are zeros.
+/// Enough of a hash to tell blocks apart. The first four digits are zeros.
 fn short(hash: &Hash) -> String {
     hash.to_string().chars().take(10).collect()
 }

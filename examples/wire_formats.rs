@@ -1,11 +1,11 @@
-//! Which wire format suits your transactions: how large a block of them is in each, and how long it takes to write and
-//! to read. Put your own type in the place of `Entry`.
+//! Compares the wire formats for a transaction type: the size of a block in each format, and how long
+//! encoding and decoding take. Replace `Entry` by another type to compare the formats for it.
 //!
 //! ```sh
 //! cargo run --release --example wire_formats --features ws-json,ws-bincode,ws-postcard -- --svg formats.svg
 //! ```
 //!
-//! What formats cost over sockets and in a synchronisation is measured by `cargo bench --bench wire_formats`.
+//! `cargo bench --bench wire_formats` measures the formats over sockets and in a synchronisation.
 
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
 #![expect(clippy::disallowed_methods, reason = "measures time")]
@@ -72,7 +72,7 @@ enum Action {
 }
 
 impl Entry {
-    /// One of many different entries.
+    /// An entry that differs for each number.
     fn example(number: u64) -> Self {
         Self {
             actor: format!("user-{}", number % 97),
@@ -96,7 +96,7 @@ impl Transaction for Entry {
     }
 }
 
-/// Blocks in one message: as many as a peer asks for at once.
+/// Blocks in one message: as many as a peer requests at once.
 const BLOCKS: u64 = 64;
 
 fn main() -> Result<()> {
@@ -105,7 +105,7 @@ fn main() -> Result<()> {
     let blocks = (0..BLOCKS).map(|block| {
         let first = block * options.transactions;
         let data = (first..first + options.transactions).map(Entry::example).collect();
-        // Nothing here looks at proof of work.
+        // The proof of work is not checked here.
         Arc::new(Block::new(Header::from_bytes(&[7; Header::LEN]), data))
     });
     let item = format!("block of {} entries", options.transactions);

@@ -1,4 +1,4 @@
-//! The flags and the environment of the node, and what they say in terms of the library.
+//! The command line and environment of the node, and their conversion to types of the library.
 
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
@@ -153,7 +153,7 @@ pub(crate) struct Heights {
 }
 
 impl Heights {
-    /// The heights in a chain of this height, where `lowest` is meant unless another is named.
+    /// The heights in a chain of this height. `lowest` replaces a missing lower bound.
     pub(crate) fn in_chain(self, height: u64, lowest: u64) -> Result<RangeInclusive<u64>> {
         let (from, to) = (self.from.unwrap_or(lowest.min(height)), self.to.unwrap_or(height));
         ensure!(from <= height && to <= height, "the chain ends at height {height}");
@@ -162,7 +162,7 @@ impl Heights {
     }
 }
 
-/// What the help ends with: of a chain on disk only if it can be kept there.
+/// The end of the help. Examples of a chain on disk appear only if the build can store one.
 fn example() -> String {
     let kept = if cfg!(feature = "redb") { KEPT_EXAMPLE } else { "" };
     format!("{EXAMPLE}{kept}\n\nRUST_LOG says what is logged, such as RUST_LOG=hashloom=debug.")
@@ -181,15 +181,15 @@ The first node's chain into a file, while the node is stopped, and checked:
   node export blocks.archive
   node verify";
 
-/// Reads the command line and the environment. Where there is nothing to run, says why, a mistake in one line,
-/// and returns the exit code.
+/// Reads the command line and the environment. If there is nothing to run, prints the help or the mistake in
+/// one line, and returns the exit code.
 pub(crate) fn read() -> Result<Options, ExitCode> {
     let command = Options::command();
     let is_work = environment::is_work(command.clone());
     let parsed = environment::applicable(command.clone(), is_work).try_get_matches();
     parsed.and_then(|matches| Options::from_arg_matches(&matches)).map_err(|error| {
         if !error.use_stderr() {
-            // Nobody reads the help: not worth more words.
+            // A failed write of the help is ignored.
             let _ = error.print();
             return ExitCode::SUCCESS;
         }
@@ -201,21 +201,21 @@ pub(crate) fn read() -> Result<Options, ExitCode> {
             return ExitCode::from(2);
         }
         let text = error.to_string();
-        // The blocks of clap's message are separated by empty lines; the last ones are about usage.
+        // clap separates the parts of its message by empty lines; the last parts are about usage.
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         let lines = lines.take_while(|line| !is_about_usage(line));
-        // Without it, an argument cannot be shown.
+        // Arguments can be formatted only after `build`.
         let mut command = command;
         command.build();
         let message: Vec<_> = lines.map(|line| environment::name_variables(&command, line)).collect();
-        // The exit code says it too.
+        // A failed write is ignored: the exit code reports the error, too.
         let _ = writeln!(io::stderr(), "{}; --help shows all options", message.join(", "));
         ExitCode::from(2)
     })
 }
 
-/// The flag that a subcommand does not know because only a running node reads it. The parser would advise to take
-/// another one that is spelled alike.
+/// The flag of a running node that a subcommand does not accept. clap would suggest a flag with a similar
+/// spelling.
 fn of_running_node(command: &clap::Command, error: &clap::Error) -> Option<String> {
     if error.kind() != ErrorKind::UnknownArgument {
         return None;
@@ -239,7 +239,7 @@ impl Options {
         Ok(format!("{scheme}://{address}").parse()?)
     }
 
-    /// The peers, each of which this transport dials.
+    /// The configured peers. Fails if the transport cannot dial one of them.
     pub(crate) fn peers(&self, transport: &WsMulti) -> Result<Vec<PeerAddr>> {
         let peers: Vec<PeerAddr> = self.peers.iter().flat_map(|list| &list.0).cloned().collect();
         for address in &peers {
@@ -248,7 +248,7 @@ impl Options {
         Ok(peers)
     }
 
-    /// By which names HTTP may be called.
+    /// The host names by which the HTTP interface may be called.
     pub(crate) fn allowed_hosts(&self) -> impl Iterator<Item = String> {
         self.allow_host.iter().flat_map(|list| &list.0).cloned()
     }
@@ -264,18 +264,19 @@ impl Options {
         ChainConfig::default().with_keep_bodies(self.keep_bodies.map(NonZeroU64::get))
     }
 
-    /// Where the chain is kept.
+    /// Where the chain is stored.
     pub(crate) fn place(&self) -> Place {
         match &self.data_dir {
             _ if self.ephemeral => Place::Memory,
             Some(directory) => Place::Directory(directory.clone()),
-            // A build that cannot keep a chain still makes a node.
+            // A build without a store on disk can still run a node.
             None if !cfg!(feature = "redb") => Place::Memory,
             None => Place::Directory(PathBuf::from(format!("hashloom-data/{}", self.p2p_port))),
         }
     }
 
-    /// All formats that are built in, the wanted one first, with TLS where that is asked for.
+    /// A transport with all formats of this build, the preferred one first, and with TLS if the options ask
+    /// for it.
     pub(crate) fn transport(&self, http: SocketAddr) -> Result<WsMulti> {
         let port = http.port();
         let config = WebSocketConfig::default().with_http_hint(format!("HTTP is at port {port}"));
@@ -283,7 +284,7 @@ impl Options {
     }
 }
 
-/// A wire format that is built in.
+/// A wire format of this build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Wire {
     #[cfg(feature = "ws-json")]
@@ -309,7 +310,7 @@ impl Wire {
         format!("Format to ask peers for, of {}; each of these is understood", names.join(", "))
     }
 
-    /// All formats that are built in, this one first.
+    /// A transport with all formats of this build, this one first.
     fn transport(self) -> WsMulti {
         let others = Self::value_variants().iter().copied().filter(|wire| *wire != self);
         others.fold(self.add_to(None), |transport, wire| wire.add_to(Some(transport)))
@@ -346,7 +347,8 @@ fn peers(text: &str) -> Result<List<PeerAddr>, String> {
     list(text, peer)
 }
 
-/// Asks a transport, as it does when it dials, so that a slip is seen at once. Whether TLS is set up is known later.
+/// Parses an address and checks it as a transport does before it dials, so that a mistake is reported at
+/// start. Whether TLS is configured is checked later.
 fn peer(text: &str) -> Result<PeerAddr, String> {
     let address: PeerAddr =
         text.parse().map_err(|error| format!("{text:?}: {error}, expected ws://host:port"))?;

@@ -1,4 +1,5 @@
-//! A file that a command writes: it ends up where its name leads, complete or not at all, whatever is there before.
+//! A file that a command writes. It appears under its name when it is complete, or not at all; an existing
+//! file is replaced atomically.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -10,20 +11,20 @@ use tempfile::NamedTempFile;
 
 use crate::work::BUFFER_BYTES;
 
-/// What is written to.
+/// The destination of a command.
 #[derive(Debug)]
 pub(crate) enum Output {
-    /// A file beside the one that it will become, which goes away unless it is finished.
+    /// A temporary file beside the destination, which is deleted unless it is finished.
     File { part: BufWriter<NamedTempFile>, path: PathBuf, replaces: bool },
-    /// A pipe, a device, or what this process got from the one that started it.
+    /// A pipe, a device, or a descriptor that the parent process opened.
     Stream(BufWriter<File>),
 }
 
-/// More links than a system follows.
+/// More symbolic links than an operating system follows.
 const MAX_LINKS: usize = 40;
 
 impl Output {
-    /// Prepares to write where a name leads. A symbolic link is followed, also one to a file that is not there yet.
+    /// Prepares to write to a path. Follows symbolic links, even to a file that does not exist.
     pub(crate) fn open(path: &Path, force: bool) -> Result<Self> {
         let shown = path.display();
         let cannot_write = || format!("cannot write {shown}");
@@ -53,12 +54,12 @@ impl Output {
         Self::Stream(BufWriter::with_capacity(BUFFER_BYTES, file))
     }
 
-    /// Whether all of it or nothing is written.
+    /// Whether the output is written completely or not at all.
     pub(crate) const fn is_file(&self) -> bool {
         matches!(self, Self::File { .. })
     }
 
-    /// Gives the file its name, when all of it is on the disk.
+    /// Renames the file to its final name after all its data is durable.
     pub(crate) fn finish(self) -> io::Result<()> {
         let (part, path, replaces) = match self {
             Self::Stream(mut stream) => return stream.flush(),
@@ -67,7 +68,7 @@ impl Output {
         part.as_file().sync_all()?;
         let named = if replaces { part.persist(&path) } else { part.persist_noclobber(&path) };
         named.map_err(|error| error.error)?;
-        // The name has to last too; elsewhere a directory cannot be opened like this.
+        // The directory entry must be durable, too. Only Unix can open a directory as a file.
         #[cfg(unix)]
         File::open(directory_of(&path))?.sync_all()?;
         Ok(())
@@ -91,10 +92,10 @@ impl Write for Output {
     }
 }
 
-/// Begins the file that will have this path, with the owner and the permissions of the one that it replaces.
+/// Creates the temporary file for a path, with the owner and the permissions of the file that it replaces.
 fn begin(path: &Path, replaced: Option<&fs::Metadata>) -> io::Result<NamedTempFile> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
-    // Always the same for a path, so that the next export removes what one that was killed has left.
+    // A function of the path, so that the next export removes the leftover of one that was killed.
     let digest = Hash::digest(name.as_encoded_bytes()).to_string();
     let name = format!(".export-{}.part", &digest[..16]);
     let directory = directory_of(path);
@@ -104,17 +105,17 @@ fn begin(path: &Path, replaced: Option<&fs::Metadata>) -> io::Result<NamedTempFi
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        // As of any new file: the umask takes its part away.
+        // The permissions of any new file, which the umask restricts.
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
     let file = builder.tempfile_in(directory)?;
-    // By the lock another export knows that this one goes on.
+    // The lock tells another export that this one is still running.
     file.as_file().try_lock()?;
     if let Some(replaced) = replaced {
         #[cfg(unix)]
         {
             use std::os::unix::fs::{MetadataExt, fchown};
-            // Only the superuser gives files away.
+            // Only the superuser can change the owner.
             let _ = fchown(file.as_file(), Some(replaced.uid()), Some(replaced.gid()));
         }
         file.as_file().set_permissions(replaced.permissions())?;
@@ -122,10 +123,10 @@ fn begin(path: &Path, replaced: Option<&fs::Metadata>) -> io::Result<NamedTempFi
     Ok(file)
 }
 
-/// Removes what an export has left that was killed.
+/// Removes the leftover of an export that was killed.
 fn remove_stale(part: &Path) -> io::Result<()> {
     if !fs::symlink_metadata(part).is_ok_and(|part| part.is_file()) {
-        // Where something else is in the way, creating the file says so.
+        // If something other than a file has the name, creating the file reports the error.
         return Ok(());
     }
     match File::open(part)?.try_lock() {
@@ -137,28 +138,29 @@ fn remove_stale(part: &Path) -> io::Result<()> {
     }
 }
 
-/// Where a path leads, which need not be there.
+/// Resolves symbolic links. The destination need not exist.
 fn followed(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_owned();
     for _ in 0..MAX_LINKS {
         match fs::read_link(&path) {
             Ok(target) => path = directory_of(&path).join(target),
-            // No link, or nothing at all.
+            // Not a symbolic link, or nothing exists there.
             Err(_) => return Ok(path),
         }
     }
     Err(io::Error::other("too many symbolic links"))
 }
 
-/// Whether the path is a name of a descriptor of this process, which may be a file that a shell has opened: written to
-/// where it is, and not replaced.
+/// Whether the path names a descriptor of this process, which may be a file that a shell has opened. The
+/// output is written to the open file, which is not replaced.
 fn is_descriptor(path: &Path) -> bool {
     let is_in = |directory| path.strip_prefix(directory).is_ok_and(|number| number.components().count() == 1);
     let names = ["/dev/stdout", "/dev/stderr"].map(Path::new);
     cfg!(unix) && (names.contains(&path) || is_in("/dev/fd") || is_in("/proc/self/fd"))
 }
 
-/// The descriptor of this name. That of standard output goes on where a shell or another program has left it.
+/// Opens the descriptor with this name. Standard output continues at the position where a shell or another
+/// program left it.
 fn descriptor(path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     {

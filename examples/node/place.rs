@@ -1,4 +1,4 @@
-//! Where the chain is kept, and in the node's own words what to do when it cannot be opened.
+//! Where the chain is stored, and error messages that say what to do if it cannot be opened.
 
 use std::path::{Path, PathBuf};
 
@@ -8,18 +8,18 @@ use hashloom::{Blockchain, OpenError};
 
 use crate::options::Options;
 
-/// Where a chain is kept.
+/// Where a chain is stored.
 #[derive(Clone, Debug)]
 pub(crate) enum Place {
     Memory,
     Directory(PathBuf),
 }
 
-/// The file that a store makes in its directory.
+/// The name of the store's file in its directory.
 const FILE_NAME: &str = "chain.redb";
 
 impl Place {
-    /// The store for a node, made where it is missing.
+    /// Opens the store for a node, and creates it if it does not exist.
     pub(crate) fn open(&self) -> Result<Box<dyn Store>> {
         match self {
             Self::Memory => Ok(Box::new(Memory::new())),
@@ -27,7 +27,7 @@ impl Place {
         }
     }
 
-    /// The directory, for work on the chain in it.
+    /// The directory of the chain. Fails for a chain in memory, on which no command can work.
     pub(crate) fn directory(self) -> Result<PathBuf> {
         match self {
             Self::Directory(directory) => Ok(directory),
@@ -38,7 +38,7 @@ impl Place {
         }
     }
 
-    /// Why a node cannot go on with the chain.
+    /// Why a node cannot continue with the chain.
     pub(crate) fn explain(&self, error: &OpenError) -> Error {
         match self {
             Self::Memory => anyhow!("{error}"),
@@ -46,7 +46,7 @@ impl Place {
         }
     }
 
-    /// Says at the start what will be left at the end.
+    /// Logs at start where the chain is stored, and therefore what remains after the node ends.
     pub(crate) fn log(&self, chain: &Blockchain) {
         let height = chain.height();
         match self {
@@ -64,23 +64,23 @@ impl Place {
     }
 }
 
-/// The chain in a directory, for work on it without a node; made where it is missing.
+/// Opens the chain in a directory for a command, without a node. Creates it if it does not exist.
 pub(crate) fn open_chain(directory: &Path, options: &Options) -> Result<Blockchain> {
     let store = open_store(directory)?;
     Blockchain::open(options.spec()?, options.chain_config(), store)
         .map_err(|error| explain(directory, &error))
 }
 
-/// How a chain is read that nothing is written to.
+/// How a chain is opened for reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reading {
-    /// Damage of the file makes all unreadable that is near it.
+    /// Checksums of the file are verified: damage makes everything in its neighbourhood unreadable.
     Checked,
-    /// Damage is noticed by the value that it is in.
+    /// Checksums of the file are ignored: only the damaged value itself is detected.
     Unchecked,
 }
 
-/// The chain in a directory, to read it.
+/// Opens the chain in a directory for reading.
 pub(crate) fn read_chain(
     directory: &Path,
     options: &Options,
@@ -107,7 +107,7 @@ pub(crate) fn read_chain(
 pub(crate) struct Unread {
     /// The lowest height that is known to be wrong.
     pub(crate) height: Option<u64>,
-    /// Whether something is not what was written.
+    /// Whether the cause is corrupted data.
     pub(crate) is_damage: bool,
     pub(crate) error: Error,
 }
@@ -118,7 +118,7 @@ impl From<Error> for Unread {
     }
 }
 
-/// The store in a directory, to repair the chain in it.
+/// Opens the store in a directory for a repair.
 pub(crate) fn open_damaged_store(directory: &Path) -> Result<Box<dyn Store>> {
     ensure_chain(directory)?;
     #[cfg(feature = "redb")]
@@ -137,7 +137,7 @@ fn ensure_chain(directory: &Path) -> Result<()> {
         directory.display()
     );
     ensure!(
-        // A file without contents is what is left of a start that did not get further.
+        // An empty file is the leftover of a start that did not finish.
         directory.join(FILE_NAME).metadata().is_ok_and(|file| file.len() > 0),
         "{} holds no chain: name the right directory with DATA_DIR (or --data-dir)",
         directory.display()
@@ -178,7 +178,7 @@ fn needs_feature() -> Error {
     anyhow!("to keep one on disk, build with --features redb")
 }
 
-/// One line that says what is wrong and what to do. The texts of the library say most of it.
+/// One line that says what is wrong and what to do, mostly in the words of the library's error.
 pub(crate) fn explain(directory: &Path, error: &OpenError) -> Error {
     let place = directory.display();
     match error {
@@ -190,7 +190,7 @@ pub(crate) fn explain(directory: &Path, error: &OpenError) -> Error {
         OpenError::Store(StoreError::Damaged(cause)) => {
             anyhow!("the store is damaged: {cause}: run this program with the argument repair")
         }
-        // These name the file.
+        // The error itself names the file.
         OpenError::Store(_) => anyhow!("{error}"),
         OpenError::OtherChain { .. } => {
             anyhow!("{place}: {error} (DATA_DIR, CHAIN, BLOCK_INTERVAL, ON_DEMAND)")
@@ -203,7 +203,8 @@ pub(crate) fn explain(directory: &Path, error: &OpenError) -> Error {
     }
 }
 
-/// One line about a store that `repair` could not mend. Unlike [`explain`], it does not advise to repair.
+/// One line about a store that `repair` could not repair. Unlike [`explain`], it does not advise to run
+/// `repair`.
 pub(crate) fn explain_unrepairable(directory: &Path, error: &OpenError) -> Error {
     const ADVICE: &str = "this cannot be repaired: restore the directory from a copy, or remove it and let the peers send the chain again";
     let place = directory.display();

@@ -1,5 +1,5 @@
-//! The options about TLS, and what they say in terms of the library. A build without it refuses the options, so that
-//! nobody believes in a protection that is not there, and leaves them out of the help.
+//! The TLS options and their conversion to types of the library. A build without TLS refuses these options,
+//! so that no operator relies on missing protection, and hides them from the help.
 
 use std::path::PathBuf;
 
@@ -39,12 +39,12 @@ pub(crate) struct Security {
 }
 
 impl Security {
-    /// What the address begins with that the node listens at.
+    /// The scheme of the node's own address.
     pub(crate) fn scheme(&self) -> &'static str {
         if self.tls_cert.is_some() { "wss" } else { "ws" }
     }
 
-    /// The transport, as secure as the options ask for.
+    /// The transport, secured as the options require.
     #[cfg(feature = "tls")]
     pub(crate) fn secure(&self, transport: WsMulti, config: WebSocketConfig) -> Result<WsMulti> {
         use anyhow::{Context, anyhow, bail};
@@ -68,7 +68,7 @@ impl Security {
             tls = tls.allow(allowed.collect::<Result<Vec<_>, TlsError>>().context("TLS_ALLOW")?);
         }
         if let Some(path) = &self.peer_secret_file {
-            // An editor ends a file with a line break that is no part of the secret.
+            // The line break at the end of a text file is not part of the secret.
             let secret = Secret::new(read(path)?.trim_ascii_end());
             tls = tls.secret(secret.with_context(|| path.display().to_string())?);
         }
@@ -91,7 +91,7 @@ impl Security {
         Ok(transport.with_config(config.with_tls(tls)))
     }
 
-    /// The transport, where nothing else is asked for.
+    /// Returns the transport unchanged. Fails if a TLS option is set.
     #[cfg(not(feature = "tls"))]
     pub(crate) fn secure(&self, transport: WsMulti, config: WebSocketConfig) -> Result<WsMulti> {
         anyhow::ensure!(

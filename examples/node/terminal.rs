@@ -1,5 +1,5 @@
-//! What the node writes to standard error: log lines and, on a terminal, progress below them. Whatever becomes of them,
-//! a disk that is full, a reader that is gone or one that has stopped reading, the program goes on.
+//! What the node writes to standard error: log lines and, on a terminal, progress below them. The program
+//! continues if the disk is full, or if the reader is gone or has stopped reading.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, IsTerminal, Write};
@@ -14,19 +14,19 @@ use hashloom::{NodeHandle, Status};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tracing_subscriber::EnvFilter;
 
-/// How often the line of progress changes.
+/// The refresh interval of the progress line.
 const REFRESH: Duration = Duration::from_millis(200);
 
-/// What is logged where `RUST_LOG` does not say.
+/// The log filter if `RUST_LOG` is not set.
 const DEFAULT_LOG: &str = "warn,hashloom=info,node=info";
 
-/// Lines that wait for standard error to take them. Further ones are dropped and counted.
+/// The queue limit for lines that wait for standard error. Further lines are dropped and counted.
 const MAX_WAITING: usize = 4096;
 
-/// How long the end of the program waits for the last lines to be written.
+/// How long the program waits at its end for the last lines to be written.
 const FINISH_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Standard error, shared by the log and the progress. A thread of its own writes what is logged.
+/// Standard error, shared by the log and the progress. A separate thread writes the log lines.
 #[derive(Clone, Debug)]
 pub(crate) struct Terminal {
     screen: Screen,
@@ -34,10 +34,10 @@ pub(crate) struct Terminal {
     counts: Arc<Counts>,
 }
 
-/// What is drawn and written, one at a time.
+/// The terminal's screen. The lock serialises drawing and writing.
 #[derive(Clone, Debug, Default)]
 struct Screen {
-    /// Draws nothing where standard error is no terminal.
+    /// Draws nothing if standard error is not a terminal.
     bars: MultiProgress,
     busy: Arc<Mutex<()>>,
 }
@@ -50,7 +50,7 @@ struct Counts {
 
 enum Line {
     Text(Vec<u8>),
-    /// Answered when all lines before are written.
+    /// Answered after all earlier lines were written.
     Flush(mpsc::Sender<()>),
 }
 
@@ -66,7 +66,7 @@ impl Terminal {
         Ok(Self { screen, lines, counts })
     }
 
-    /// Logs to here from now on, panics too.
+    /// Sends all log lines and panic messages of the process here.
     pub(crate) fn log(&self) -> Result<()> {
         let filter = match std::env::var("RUST_LOG") {
             Ok(text) if !text.is_empty() => {
@@ -79,10 +79,11 @@ impl Terminal {
             .with_env_filter(filter)
             .with_ansi(io::stderr().is_terminal() && !is_colorless())
             .with_writer(move || terminal.clone())
-            // It would tell of them with `eprintln!`, which panics.
+            // The subscriber would report internal errors with `eprintln!`, which panics if standard error is
+            // closed.
             .log_internal_errors(false)
             .init();
-        // The default hook writes to standard error itself, and waits for it.
+        // The default hook writes to standard error itself, and may block.
         std::panic::set_hook(Box::new(|panic| {
             let backtrace = Backtrace::capture();
             if backtrace.status() == BacktraceStatus::Captured {
@@ -94,26 +95,27 @@ impl Terminal {
         Ok(())
     }
 
-    /// Writes a line that is no log line.
+    /// Writes a line that is not a log line.
     pub(crate) fn say(&self, text: &str) {
         self.queue(format!("{text}\n").into_bytes());
     }
 
-    /// Waits for a moment until all that was logged is written.
+    /// Waits for [`FINISH_TIMEOUT`] at most until all lines are written.
     pub(crate) fn finish(&self) {
         let (written, all) = mpsc::channel();
         if self.lines.send(Line::Flush(written)).is_ok() {
-            // What standard error does not take by then is lost.
+            // Lines that standard error has not accepted by then are lost.
             let _ = all.recv_timeout(FINISH_TIMEOUT);
         }
     }
 
-    /// Shows what the node mines or fetches, until what is returned is dropped.
+    /// Shows the progress of mining and synchronisation until the returned value is dropped.
     pub(crate) fn show_progress(&self, node: NodeHandle) -> Shown {
         let (shown, ended) = mpsc::channel();
         if !self.screen.bars.is_hidden() {
             let screen = self.screen.clone();
-            // A thread, because a terminal may keep who draws on it waiting. Without it nothing is missing but the line.
+            // A thread, because a terminal may block the writer. Without the thread only the progress line is
+            // missing.
             let _ = thread::Builder::new().name("progress".to_owned()).spawn(move || {
                 let mut line = ProgressLine { bar: None, screen };
                 let mut rate = 0.0;
@@ -127,7 +129,7 @@ impl Terminal {
 
     fn queue(&self, text: Vec<u8>) {
         if self.counts.waiting.fetch_add(1, Ordering::Relaxed) < MAX_WAITING {
-            // The thread ends after the last sender.
+            // The writer thread ends only after the last sender is dropped.
             let _ = self.lines.send(Line::Text(text));
         } else {
             self.counts.waiting.fetch_sub(1, Ordering::Relaxed);
@@ -136,7 +138,7 @@ impl Terminal {
     }
 }
 
-/// The progress of a node that is being shown. Dropping it ends that.
+/// Keeps the progress of a node on the screen until it is dropped.
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct Shown(
@@ -162,12 +164,12 @@ fn write_lines(lines: &mpsc::Receiver<Line>, screen: &Screen, counts: &Counts) {
 }
 
 impl Screen {
-    /// Takes the progress away and writes. What draws it draws it again at its next turn.
+    /// Clears the progress and writes. The progress reappears at its next refresh.
     fn write(&self, text: &[u8]) {
         let _busy = self.lock();
-        // Not `suspend`, which panics where the terminal is gone.
+        // Not `suspend`, which panics if the terminal is gone.
         let _ = self.bars.clear();
-        // Nothing and nobody depends on it.
+        // A failed write is ignored: nothing depends on it.
         let _ = io::stderr().write_all(text);
     }
 
@@ -177,8 +179,8 @@ impl Screen {
 }
 
 impl Terminal {
-    /// Shows how far a piece of work has come that is done block by block: a bar, or where standard error is no
-    /// terminal a line now and then.
+    /// Shows the progress of work that advances block by block: a bar, or occasional lines if standard error
+    /// is not a terminal.
     pub(crate) fn show_steps(&self, doing: &'static str, total: u64) -> Steps {
         let bar = (!self.screen.bars.is_hidden()).then(|| {
             let style = ProgressStyle::with_template(
@@ -191,19 +193,19 @@ impl Terminal {
     }
 }
 
-/// A piece of work under way. Dropping it takes its bar away.
+/// Work in progress. Dropping it removes its bar.
 #[derive(Debug)]
 pub(crate) struct Steps {
     terminal: Terminal,
     doing: &'static str,
     total: u64,
     bar: Option<ProgressBar>,
-    /// Of the total, that were written as a line.
+    /// The tenths of the total that were written as a line.
     tenths: u64,
 }
 
 impl Steps {
-    /// So many blocks are done.
+    /// Reports the number of finished blocks.
     pub(crate) fn show(&mut self, done: u64) {
         if let Some(bar) = &self.bar {
             let _busy = self.terminal.screen.lock();
@@ -226,12 +228,12 @@ impl Drop for Steps {
     }
 }
 
-/// Whether the user wants no colors: <https://no-color.org>.
+/// Whether the user has disabled colours: <https://no-color.org>.
 fn is_colorless() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
-/// Never fails, and never waits.
+/// Never fails and never blocks.
 impl Write for Terminal {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
         self.queue(text.to_vec());
@@ -243,14 +245,14 @@ impl Write for Terminal {
     }
 }
 
-/// The line of progress. Dropping it takes it away.
+/// The progress line. Dropping it clears the line.
 struct ProgressLine {
     screen: Screen,
     bar: Option<ProgressBar>,
 }
 
 impl ProgressLine {
-    /// Shows the text, or nothing.
+    /// Shows a text, or clears the line.
     fn show(&mut self, text: Option<String>) {
         let Some(text) = text else {
             self.clear();
@@ -280,8 +282,8 @@ impl Drop for ProgressLine {
     }
 }
 
-/// What there is to say of a node that is halted, synchronises or mines. `rate` is the last hash rate that was measured
-/// over long enough to mean something.
+/// The progress of a node that is halted, synchronises or mines. `rate` is the last hash rate that was
+/// measured over a meaningful time.
 fn progress(status: &Status, rate: &mut f64) -> Option<String> {
     if let Some(error) = status.store_error.as_ref().filter(|_| status.halted) {
         return Some(format!("halted at block {}: {error}", status.height));

@@ -1,5 +1,5 @@
-//! How the values of options are read: leniently in form, since people write them by hand and templates put blanks and
-//! line breaks around them, and strictly in meaning. Knows no option by name.
+//! Parsers for option values: lenient in form, because people write values by hand and templates add blanks
+//! and line breaks, and strict in meaning. Does not know which option a value belongs to.
 
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use hashloom::{Address, PeerHost};
 
-/// The values of one option, which stand between commas, blanks and line breaks. None in an empty text, which is how a
-/// script says that there are none.
+/// The values of one option, separated by commas, blanks or line breaks. An empty text is an empty list,
+/// which is how a script passes no values.
 #[derive(Clone, Debug)]
 pub(crate) struct List<T>(pub(crate) Vec<T>);
 
@@ -18,7 +18,7 @@ pub(crate) fn list<T>(text: &str, parse: impl Fn(&str) -> Result<T, String>) -> 
     entries.map(parse).collect::<Result<_, _>>().map(List)
 }
 
-/// Anything that has a form of its own as text.
+/// Parses any type with a textual form, and ignores surrounding blanks.
 pub(crate) fn trimmed<T: FromStr>(text: &str) -> Result<T, T::Err> {
     text.trim().parse()
 }
@@ -32,10 +32,10 @@ pub(crate) fn flag(text: &str) -> Result<bool, String> {
     }
 }
 
-/// Names of hosts without a port, as in the header `Host`.
+/// Host names without a port, as in the header `Host`.
 pub(crate) fn hosts(text: &str) -> Result<List<String>, String> {
     list(text, |text| {
-        // Always allowed, so that a list may name it.
+        // IP addresses are always allowed, so a list may contain them.
         if text.parse::<IpAddr>().is_ok() {
             return Ok(text.to_owned());
         }
@@ -46,7 +46,7 @@ pub(crate) fn hosts(text: &str) -> Result<List<String>, String> {
     })
 }
 
-/// Texts whose form is another's to judge.
+/// Words that another function validates.
 pub(crate) fn words(text: &str) -> Result<List<String>, String> {
     list(text, |word| Ok(word.to_owned()))
 }
@@ -58,7 +58,7 @@ pub(crate) fn miner(text: &str) -> Result<Address, String> {
     digits.parse().map_err(|error| format!("{error}"))
 }
 
-/// More threads than any machine has cores for are a slip.
+/// The upper limit of threads. More than any machine has cores is a typing mistake.
 const MAX_THREADS: usize = 1024;
 
 pub(crate) fn threads(text: &str) -> Result<NonZeroUsize, String> {
@@ -66,7 +66,7 @@ pub(crate) fn threads(text: &str) -> Result<NonZeroUsize, String> {
     threads.ok_or_else(|| format!("expected 1 to {MAX_THREADS} threads"))
 }
 
-/// Seconds, with a decimal point and an `s` where wanted, or milliseconds with `ms`.
+/// Seconds, with an optional fraction and an optional `s`, or milliseconds with `ms`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let text = text.trim().to_ascii_lowercase();
     let (number, unit) = match text.strip_suffix("ms") {
@@ -75,7 +75,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     };
     let seconds = number.trim().parse().ok().map(|number: f64| number * unit);
     let duration = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    // A chain counts in milliseconds.
+    // Chain timestamps have millisecond resolution.
     let duration = duration.filter(|duration| duration.subsec_nanos() % 1_000_000 == 0);
     duration.ok_or_else(|| "expected seconds or whole milliseconds, such as 10s, 2.5 or 500ms".to_owned())
 }

@@ -1,5 +1,5 @@
-//! Work on a kept chain while no node runs there: verify, export, import, repair. Each goes step by step, shows
-//! how far it has come, and can be stopped between two steps.
+//! Commands on a stored chain while no node runs on it: verify, export, import, repair. Each works in steps,
+//! shows its progress, and can be stopped between two steps.
 
 use std::fs::File;
 use std::io::{self, BufReader, Write};
@@ -21,20 +21,20 @@ use crate::place::{
 };
 use crate::terminal::Terminal;
 
-/// Blocks in one step: few enough for a stop at once, and enough to be made durable together.
+/// Blocks in one step: few enough to stop quickly, and enough for one durable commit.
 const STEP_BLOCKS: u64 = 500;
 
-/// Bytes of an archive that are read or written at once.
+/// The buffer size for reading and writing an archive.
 pub(crate) const BUFFER_BYTES: usize = 1 << 20;
 
-/// How a piece of work ended.
+/// How a command ended.
 enum Ended {
     Complete,
-    /// By Ctrl-C. The text says how to go on.
+    /// Stopped by Ctrl-C. The text says how to continue.
     Stopped(String),
 }
 
-/// Does the work until it is done, or until `stop` is.
+/// Runs the command until it is done or until `stop` completes.
 pub(crate) fn run(
     command: Command,
     options: &Options,
@@ -63,7 +63,7 @@ pub(crate) fn run(
         Ended::Complete => Ok(ExitCode::SUCCESS),
         Ended::Stopped(how) => {
             terminal.say(&format!("stopped: {how}"));
-            // What a shell reports of a program that Ctrl-C ended.
+            // The exit code that a shell reports for a program that Ctrl-C ended.
             Ok(ExitCode::from(130))
         }
     }
@@ -143,7 +143,7 @@ impl Work<'_> {
         if is_file {
             say(&done);
         } else {
-            // Standard output may be where the blocks went.
+            // Not standard output, to which the blocks may have been exported.
             self.terminal.say(&done);
         }
         Ok(Ended::Complete)
@@ -159,7 +159,7 @@ impl Work<'_> {
         let total = importer.progress().total;
         let ended = self.advance("importing", total, || importer.step(&mut chain, STEP_BLOCKS, now()));
         let done = importer.progress().done;
-        // Where the store has failed, the next opening has more to replay, and that is all.
+        // If the checkpoint fails, the next opening only has more blocks to replay.
         let closed = chain.checkpoint();
         let kept = format!(
             "{done} of {total} blocks are good and kept, the chain ends at height {}",
@@ -212,7 +212,7 @@ impl Work<'_> {
         self.advance("verifying", total, || verifier.step(chain, STEP_BLOCKS))
     }
 
-    /// Steps until all is done. Returns whether it is.
+    /// Runs steps until all are done or the command is stopped. Returns whether all are done.
     fn advance<E>(
         &self,
         doing: &'static str,
@@ -233,13 +233,14 @@ impl Work<'_> {
     }
 }
 
-/// A result, for people and scripts. What was done is done, even if it cannot be told; the exit code tells it too.
+/// Prints a result for people and scripts. A failed write is ignored, because the exit code reports the
+/// result, too.
 fn say(text: &str) {
     let _ = writeln!(io::stdout(), "{text}");
 }
 
-/// The height up to which a chain is good that has failed to verify. None where nothing is good, and where the
-/// disk may be at fault and not what is on it.
+/// The height up to which a chain that failed verification is valid. `None` if no block is valid, or if the
+/// disk may be at fault and not the data.
 fn last_good(error: &VerifyError) -> Option<u64> {
     match error {
         VerifyError::Block { height, .. }
@@ -249,7 +250,7 @@ fn last_good(error: &VerifyError) -> Option<u64> {
     }
 }
 
-/// What was wrong with the block from which on an opening dropped the chain.
+/// What was wrong with the block at which opening truncated the chain.
 fn cause(found: &OpenError) -> String {
     match found {
         OpenError::Damaged { height, error } => format!("block {height}: {error}"),

@@ -1,29 +1,33 @@
-//! Two attacks with chosen timestamps: a private fork that raises its own difficulty, and a miner that lowers it.
+//! Two attacks with manipulated timestamps: a private fork that raises its own difficulty, and a miner that
+//! lowers the difficulty.
 
 use hashloom::retarget::Sample;
 use hashloom::{Difficulty, Retarget, Target, Timestamp};
 
 use crate::{INTERVAL, RULES};
 
-/// By how much a timestamp has to be later than the median: those of a fork may hardly move.
+/// By how much a timestamp must exceed the median. The timestamps of a fork that stands still advance by this
+/// much.
 const STILL_MS: u64 = 1;
 
-/// How far ahead of the clock a timestamp may be, in intervals: the default drift over the default interval.
+/// How far a timestamp may be ahead of the clock, in intervals: the default drift divided by the default
+/// interval.
 const DRIFT: f64 = 12.0;
 
-/// How many intervals a solve time counts for at most in LWMA.
+/// The upper limit of a solve time in LWMA, in intervals.
 const LONGEST: f64 = 6.0;
 
 /// A week in intervals of ten seconds.
 const WEEK: f64 = 60_480.0;
 
-/// Trials for each strategy.
+/// Trials of each strategy.
 const TRIALS: usize = 10_000;
 
-/// How many blocks claim no time before the rest claim the wanted interval. The best strategy counts.
+/// The number of blocks that claim no time. The remaining blocks claim the target interval. The best strategy
+/// counts.
 const STRATEGIES: [usize; 3] = [40, 100, usize::MAX];
 
-/// Blocks before an attack, on time; two of Bitcoin's windows.
+/// Blocks before an attack, all on time: two windows of Bitcoin's rule.
 const BEFORE: u64 = 4_032;
 
 /// A private fork whose timestamps stand still.
@@ -41,7 +45,7 @@ pub(crate) fn raised() {
     println!();
 }
 
-/// The last one of the forks is the one whose timestamps always stand still.
+/// The last of the forks is the one whose timestamps always stand still.
 fn row(name: &str, forks: &[Vec<f64>]) {
     print!("| {name} |");
     let still = forks.last().map_or(&[][..], Vec::as_slice);
@@ -56,7 +60,7 @@ fn row(name: &str, forks: &[Vec<f64>]) {
     println!();
 }
 
-/// A miner of all blocks at a difficulty of 57 that wants it at 1.
+/// A miner with all of the hash rate that lowers the difficulty from 57 to 1.
 pub(crate) fn lowered() {
     println!("### A miner of all blocks that lowers the difficulty from 57\n");
     println!(
@@ -79,15 +83,16 @@ pub(crate) fn lowered() {
     println!();
 }
 
-/// The difficulties of a fork from a chain at a difficulty of 1,000, as multiples of it, up to 10,000 times, beyond
-/// which a week is too short. The first `still` blocks claim a millisecond each, the others an interval.
+/// The difficulties of a fork from a chain at a difficulty of 1,000, as multiples of that difficulty. Ends at
+/// 10,000 times the difficulty, because a week is too short beyond that. The first `still` blocks claim a
+/// millisecond each, the others an interval.
 fn fork(rule: Retarget, still: usize) -> Vec<f64> {
     let mut chain = Headers::on_time(rule, 1_000);
     let mut difficulties = Vec::new();
     loop {
         let times = chain.next() / 1_000.0;
         difficulties.push(times);
-        // Whatever follows has the difficulty of the last one.
+        // All later blocks have the difficulty of the last one.
         let is_over = difficulties.len() >= still.saturating_add(300) || difficulties.len() == 3_000;
         if is_over || times > 10_000.0 {
             return difficulties;
@@ -97,8 +102,8 @@ fn fork(rule: Retarget, still: usize) -> Vec<f64> {
     }
 }
 
-/// How often a fork by a part of the work gets ahead of the chain within a week. It begins `lead` blocks behind, and
-/// success counts once the chain has mined `depth` blocks meanwhile.
+/// The probability that a fork with a share of the hash rate overtakes the chain within a week. The fork
+/// starts `lead` blocks behind, and success counts once the chain has mined `depth` blocks in the meantime.
 fn chance(fork: &[f64], share: f64, lead: u32, depth: u32) -> f64 {
     let mut random = fastrand::Rng::with_seed(1);
     let successes = (0..TRIALS).filter(|_| replaces(fork, share, lead, depth, &mut random)).count();
@@ -120,7 +125,7 @@ fn replaces(fork: &[f64], share: f64, lead: u32, depth: u32, random: &mut fastra
         if behind < 0.0 && mined >= f64::from(depth) {
             return true;
         }
-        // A fork at a constant difficulty comes back from here once in millions of weeks.
+        // From here, a fork at a constant difficulty catches up once in millions of weeks.
         if index >= fork.len() && behind > 40.0 * difficulty {
             return false;
         }
@@ -128,8 +133,9 @@ fn replaces(fork: &[f64], share: f64, lead: u32, depth: u32, random: &mut fastra
     false
 }
 
-/// The difficulties of 1,000 blocks by a miner of all blocks, whose hash rate is right for a difficulty of 57. Each
-/// timestamp is as late as counts, and as the clock allows, which is `gap` intervals ahead of the chain.
+/// The difficulties of 1,000 blocks by a miner with all of the hash rate, which is right for a difficulty of
+/// 57. Each timestamp is as late as the rule counts and as the clock allows, which is `gap` intervals ahead
+/// of the chain.
 fn lowest(rule: Retarget, gap: f64) -> Vec<f64> {
     let mut chain = Headers::on_time(rule, 57);
     let mut random = fastrand::Rng::with_seed(1);
@@ -146,7 +152,7 @@ fn lowest(rule: Retarget, gap: f64) -> Vec<f64> {
     difficulties
 }
 
-/// Headers without hashes, whose timestamps are chosen.
+/// Headers without hashes and with chosen timestamps.
 struct Headers {
     rule: Retarget,
     blocks: Vec<Sample>,
@@ -194,7 +200,7 @@ fn exponential(random: &mut fastrand::Rng) -> f64 {
     -(1.0 - random.f64()).ln()
 }
 
-/// How many blocks come while `mean` of them are expected; by the normal distribution where there are many.
+/// A Poisson-distributed number of blocks with this mean. Uses the normal distribution for large means.
 fn poisson(mean: f64, random: &mut fastrand::Rng) -> f64 {
     if mean > 100.0 {
         let normal = (2.0 * exponential(random)).sqrt() * (std::f64::consts::TAU * random.f64()).cos();

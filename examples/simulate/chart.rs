@@ -8,14 +8,14 @@ const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 440.0;
 const MARGIN: f64 = 60.0;
 
-/// The bounds of both axes: the interval in delays, and the part of blocks that is stale.
+/// The bounds of both axes: the block interval divided by the delay, and the share of stale blocks.
 const X: (f64, f64) = (1.0, 10_000.0);
 const Y: (f64, f64) = (0.000_1, 1.0);
 
-/// One colour for each delay; more than these begin anew. They differ in brightness too.
+/// One colour for each delay; they repeat if there are more delays. The colours also differ in brightness.
 const COLOURS: [&str; 5] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9"];
 
-/// The runs as points, with what the formula says of each as a small cross.
+/// The runs as points, with a small cross for the prediction of the formula.
 pub(crate) fn svg(rows: &[Row]) -> String {
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\" \
@@ -85,7 +85,7 @@ fn axes(svg: &mut String) {
     );
 }
 
-/// Where a value lies on a logarithmic axis; at the edge, where it lies outside.
+/// The position of a value on a logarithmic axis. Values outside the axis are at its edge.
 fn place(value: f64, (min, max): (f64, f64), from: f64, to: f64) -> f64 {
     let part = (value.clamp(min, max) / min).ln() / (max / min).ln();
     from + part * (to - from)
