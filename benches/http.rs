@@ -1,14 +1,14 @@
-//! How fast the HTTP routes are, as ratios in one run: against a bare axum server that answers bytes of the same
-//! size.
+//! Measures the HTTP routes as ratios within one run, compared with a bare axum server that answers with as
+//! many bytes.
 //!
 //! ```sh
 //! cargo bench --features http --bench http
 //! cargo bench --features http --bench http -- --rounds 101 --turn-ms 300
 //! ```
 //!
-//! Client and servers share one process and its processors, so the client's own work is in both figures and brings
-//! a ratio closer to 1. The servers take turns, a short while each, and a ratio is the median over the turns. It
-//! prints Markdown tables; `docs/benchmarks.md` shows those of one run.
+//! Client and servers share one process and its processors, so both figures include the client's own work,
+//! which brings a ratio closer to 1. The servers alternate in short turns, and a ratio is the median over the
+//! turns. Prints Markdown tables; `docs/benchmarks.md` shows those of one run.
 
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
 #![expect(clippy::disallowed_methods, reason = "measures time")]
@@ -58,16 +58,17 @@ struct Options {
     bench: bool,
 }
 
-/// Blocks of the chain that is read.
+/// The length of the chain that is read.
 const BLOCKS: u64 = 100;
 
-/// What a read has to reach of what axum does.
+/// The target for a read, as a part of axum's rate.
 const LEAST_RATIO: f64 = 0.8;
 
-/// How much slower the others may become beside connections that stall, before it is more than noise.
+/// How much the rate of other clients may fall while connections stall. Above this ratio the difference is
+/// noise.
 const LEAST_BESIDE_STALLED: f64 = 0.9;
 
-/// Transactions of a block, and the bytes of each.
+/// The transactions of a block, and the bytes of each.
 const TRANSACTIONS: usize = 4;
 const TRANSACTION_BYTES: usize = 150;
 
@@ -114,7 +115,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// The servers of one comparison.
+/// A server of one comparison.
 struct Server {
     address: SocketAddr,
     request: String,
@@ -128,10 +129,11 @@ impl Server {
 
 /// A node with a chain to read.
 struct Served {
-    /// Its routes by `serve_node`, and by `serve`, which gives a thread to every request.
+    /// The address of its routes under `serve_node`, and under `serve`, which uses a thread for every
+    /// request.
     node: SocketAddr,
     threads: SocketAddr,
-    /// The hash of one of its blocks.
+    /// The hash of one of the node's blocks.
     hash: String,
 }
 
@@ -148,19 +150,19 @@ async fn node(options: &Options) -> Result<Served> {
     let config = HttpConfig::default()
         .with_max_connections(places)
         .with_max_connections_per_address(places)
-        // A connection waits while the other server has its turn, and the stalled ones to the end.
+        // A connection is idle during the turns of other servers, and a stalled one until the end.
         .with_head_timeout(Duration::from_secs(3600));
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let server = serve_node(listener, node.clone(), RoutesConfig::default(), config.clone())?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let on_threads = serve(listener, routes(node.clone(), RoutesConfig::default()), config)?;
     let addresses = Served { node: server.local_addr(), threads: on_threads.local_addr(), hash };
-    // They run until the process ends.
+    // The servers run until the process ends.
     core::mem::forget((server, on_threads, node));
     Ok(addresses)
 }
 
-/// axum, with these bytes as its only answer.
+/// An axum server whose only answer is these bytes.
 async fn bare(body: Vec<u8>) -> io::Result<SocketAddr> {
     let body = axum::body::Bytes::from(body);
     let answer = move || async move { ([(CONTENT_TYPE, "application/json")], body) };
@@ -170,7 +172,7 @@ async fn bare(body: Vec<u8>) -> io::Result<SocketAddr> {
     Ok(address)
 }
 
-/// Requests a second, turn by turn, of each server.
+/// The requests per second of each server, turn by turn.
 fn take_turns<const N: usize>(
     client: &Runtime,
     options: &Options,
@@ -188,7 +190,7 @@ fn take_turns<const N: usize>(
             }
             connected.push((connections, head.len() + body.len()));
         }
-        // The first turn only warms up.
+        // The first turn is a warm-up.
         for round in 0..=options.rounds {
             for ((server, (connections, bytes)), rates) in servers.iter().zip(&mut connected).zip(&mut rates)
             {
@@ -203,7 +205,7 @@ fn take_turns<const N: usize>(
     })
 }
 
-/// Requests a second over these connections, which come back for the next turn.
+/// The requests per second over these connections, which are returned for the next turn.
 async fn ask(
     connections: Vec<TcpStream>,
     returned: &mut Vec<TcpStream>,
@@ -235,7 +237,7 @@ async fn ask(
     Ok(answers as f64 / start.elapsed().as_secs_f64())
 }
 
-/// One answer on a connection of its own: its head and its body.
+/// Head and body of one answer, on a connection of its own.
 async fn answer(address: SocketAddr, request: &str) -> Result<(String, Vec<u8>)> {
     let mut stream = TcpStream::connect(address).await?;
     stream.write_all(request.as_bytes()).await?;
@@ -251,7 +253,8 @@ async fn answer(address: SocketAddr, request: &str) -> Result<(String, Vec<u8>)>
     Ok((head, body))
 }
 
-/// The first rates are the base. A ratio is of two turns of the same round. Returns the median of the second rates'.
+/// Prints a row. The first rates are the base, and a ratio compares two turns of one round. Returns the
+/// median ratio of the second rates.
 fn row(name: &str, bytes: usize, [base, rates, on_threads]: &[Vec<f64>; 3]) -> f64 {
     let ratios = |rates: &[f64]| quartiles(rates.iter().zip(base).map(|(rate, base)| rate / base));
     let ([low, middle, high], [_, threads, _]) = (ratios(rates), ratios(on_threads));
@@ -262,7 +265,8 @@ fn row(name: &str, bytes: usize, [base, rates, on_threads]: &[Vec<f64>; 3]) -> f
     middle
 }
 
-/// What connections that send half a request cost the others; as two lines for the targets.
+/// Measures what connections that send half a request cost other clients. Returns two lines for the table of
+/// targets.
 fn stalled(options: &Options, client: &Runtime, node: SocketAddr) -> Result<[(String, String, bool); 2]> {
     let request = "GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let measure = || -> Result<(f64, Option<u64>)> {
@@ -303,7 +307,7 @@ fn stalled(options: &Options, client: &Runtime, node: SocketAddr) -> Result<[(St
     ])
 }
 
-/// The threads of this process, where the system says.
+/// The number of threads of this process, if the system reports it.
 fn threads() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     status.lines().find_map(|line| line.strip_prefix("Threads:")?.trim().parse().ok())

@@ -1,15 +1,16 @@
-//! How many instructions the hot paths take, against the numbers in `benches/instructions.txt`. Unlike times they are
-//! the same on a busy machine, so that a test can tell a change for the worse.
+//! Counts the instructions of the hot paths and compares them with `benches/instructions.txt`. Unlike times,
+//! these counts do not depend on the load of the machine, so that a test can detect a regression.
 //!
 //! ```sh
 //! cargo bench --no-default-features --features ws-json,ws-bincode,ws-postcard --bench instructions
 //! ```
 //!
-//! Needs valgrind, whose callgrind does the counting. It shows every program the same processor, one with AVX2 and
-//! with neither AVX-512 nor SHA instructions, whichever the machine has: `sha2` takes its portable code there, and a
-//! kernel for mining is named. Everything is counted on one thread, in a process of its own for each row.
+//! Needs valgrind, whose callgrind counts the instructions. Valgrind emulates the same processor on every
+//! machine, with AVX2 and without AVX-512 and SHA instructions: `sha2` uses its portable code there, and a
+//! row for mining names its kernel. Each row is counted on one thread, in a process of its own.
 //!
-//! What a byte of a peer costs is written into `docs/attacks.md` too, and may not cost more than stands there.
+//! The cost of a byte that a peer sends is also written to `docs/attacks.md`, and must not exceed the
+//! documented cost.
 
 #[path = "common/forge.rs"]
 mod forge;
@@ -44,39 +45,39 @@ struct Options {
     bench: bool,
 }
 
-/// The numbers in git.
+/// The file with the counts that are in git.
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/instructions.txt");
 
-/// What the names of rows begin with that say what a byte of a peer costs.
+/// The prefix of rows that count the cost of a byte from a peer.
 const BYTE: &str = "byte: ";
 
-/// Where those are documented, and between which lines.
+/// The document with those costs, and the lines around its table.
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/attacks.md");
 const BEGIN: &str = "<!-- costs: written by benches/instructions.rs -->\n";
 const END: &str = "<!-- end of costs -->\n";
 
-/// How far a number may be from the one in git, in percent. Memory that the system lays out differently from run to
-/// run, and the compilers and C libraries of different machines, stay within it.
+/// How far a count may be from the one in git, in percent. Differences between memory layouts, compilers and
+/// C libraries stay within this.
 const TOLERANCE: f64 = 2.0;
 
-/// Writes the numbers of this run in place of those in git.
+/// The command that replaces the counts in git by those of a run.
 const BLESS: &str = "HASHLOOM_BLESS=1 cargo bench --no-default-features --features ws-json,ws-bincode,ws-postcard \
                      --bench instructions";
 
-/// How often a row does what it counts, to be divided by; the more, the less the first time stands out. A message has
-/// no more blocks than this.
+/// How often a row repeats its work, by which the count is divided; the more repetitions, the less a first
+/// time weighs. A message has at most `BLOCKS` blocks.
 const HEADERS: u64 = 1_000;
 const BLOCKS: u64 = 64;
 const NONCES: u64 = 64 << 10;
 
-/// Transactions of a block, and the bytes of each.
+/// The transactions of a block, and the bytes of each.
 const TRANSACTIONS: usize = 4;
 const TRANSACTION_BYTES: usize = 150;
 
-/// Prepares, has [`counted_part`] called once, and says how often that did its work.
+/// Prepares the work of a row, calls [`counted_part`] once, and returns the number of repetitions.
 type Run = Box<dyn Fn() -> Result<u64>>;
 
-/// The rows by their names.
+/// The rows by name.
 fn rows() -> BTreeMap<String, Run> {
     let mut rows = BTreeMap::<String, Run>::new();
     rows.insert("header: hash".to_owned(), Box::new(header_hash));
@@ -105,7 +106,7 @@ fn main() -> Result<()> {
     }
 }
 
-/// The function that valgrind is told to count in, by its name.
+/// The function to which valgrind restricts the count, by its name.
 #[inline(never)]
 fn counted_part<R>(work: impl FnOnce() -> R) -> R {
     black_box(work())
@@ -151,7 +152,7 @@ fn decode(format: Format) -> Result<u64> {
 
 fn nonces(kernel: MiningKernel) -> Result<u64> {
     let mut header = *Forge::new()?.next::<String>(|_| Vec::new())?.header();
-    // One, which no hash is below.
+    // A target of 1: no hash is below it.
     header.target = CompactTarget::from_bits(0x0300_0001);
     let mut miner = Miner::<String>::new(Template::new(header, Vec::new()))?.with_kernel(kernel)?;
     let found = counted_part(|| miner.search(NONCES));
@@ -167,7 +168,7 @@ fn blocks() -> Result<Vec<Arc<Block>>> {
         .collect()
 }
 
-/// Counts all rows, and fails where one is not what it was.
+/// Counts all rows, and fails if a count differs from the one in git.
 fn compare() -> Result<()> {
     ensure!(
         cfg!(all(target_arch = "x86_64", target_os = "linux")),
@@ -218,7 +219,7 @@ fn compare() -> Result<()> {
     )
 }
 
-/// The instructions of one row, for one of what it does.
+/// The instructions of one row, divided by its repetitions.
 fn count(name: &str) -> Result<f64> {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--toggle-collect=*counted_part*"])
@@ -240,7 +241,7 @@ fn count(name: &str) -> Result<f64> {
     Ok(collected as f64 / times as f64)
 }
 
-/// The document around its table of what bytes cost, and that table.
+/// The document before, in and after its table of byte costs.
 fn documented() -> Result<(String, String, String)> {
     let text = fs::read_to_string(DOCUMENT).with_context(|| format!("cannot read {DOCUMENT}"))?;
     let parts = text.split_once(BEGIN).and_then(|(before, rest)| {
@@ -250,7 +251,7 @@ fn documented() -> Result<(String, String, String)> {
     parts.with_context(|| format!("{DOCUMENT} has no {BEGIN}"))
 }
 
-/// Writes what bytes cost into the document, rounded up to two digits and whole instructions.
+/// Writes the byte costs to the document, rounded up to two digits and whole instructions.
 fn document(rows: &[(String, f64)]) -> Result<()> {
     let (before, _, after) = documented()?;
     let mut table = "| message | instructions for a byte, at most |\n| --- | ---: |\n".to_owned();
@@ -263,7 +264,7 @@ fn document(rows: &[(String, f64)]) -> Result<()> {
         .with_context(|| format!("cannot write {DOCUMENT}"))
 }
 
-/// The rows in which a byte costs more than is documented, or of which nothing is.
+/// The rows whose byte cost exceeds the documented one, or is not documented.
 fn undocumented(rows: &[(String, f64)]) -> Result<Vec<String>> {
     let (_, table, _) = documented()?;
     let limit = |name: &str| -> Option<f64> {
@@ -281,7 +282,7 @@ fn undocumented(rows: &[(String, f64)]) -> Result<Vec<String>> {
     Ok(rows.iter().filter_map(too_much).collect())
 }
 
-/// Like `rustc 1.90.0`; without the date and the hash, which say no more.
+/// The compiler version, such as `rustc 1.90.0`, without date and hash.
 fn rustc() -> String {
     let output = Command::new("rustc").arg("--version").output();
     let version = output.ok().and_then(|output| String::from_utf8(output.stdout).ok()).unwrap_or_default();

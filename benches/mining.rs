@@ -1,14 +1,13 @@
-//! How fast the kernels are, as ratios in one run: against the `sha2` crate's block function, called from a
-//! midstate for one nonce after another.
+//! Measures the mining kernels as ratios within one run, compared with the block function of the `sha2`
+//! crate, called from a midstate for one nonce after another.
 //!
 //! ```sh
 //! cargo bench --no-default-features --bench mining
 //! cargo bench --no-default-features --bench mining -- --rounds 2001 --jobs 401
 //! ```
 //!
-//! The ways to mine take turns, a short while each, and a ratio is the median over the turns: what else the
-//! machine does in between meets them all. It prints Markdown tables; `docs/benchmarks.md` shows those of one
-//! run.
+//! The ways to mine alternate in short turns, and a ratio is the median over the turns, so that other load on
+//! the machine affects all of them. Prints Markdown tables; `docs/benchmarks.md` shows those of one run.
 
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
 #![expect(clippy::disallowed_methods, reason = "measures time")]
@@ -30,7 +29,7 @@ use hashloom::{
 use sha2::{Digest, Sha256};
 use turns::{median, quartiles};
 
-/// How many attempts a mining thread makes before it looks whether to go on.
+/// The attempts of a mining thread between two checks of its stop flag.
 const PORTION: u64 = 4096;
 
 /// Measures mining.
@@ -61,10 +60,10 @@ struct Options {
 /// One way to mine.
 struct Way {
     name: String,
-    /// Attempts of a turn.
+    /// The attempts of a turn.
     hashes: u64,
     run: Box<dyn FnMut(u64) -> Result<Duration>>,
-    /// Attempts a second, turn by turn.
+    /// Attempts per second, turn by turn.
     rates: Vec<f64>,
 }
 
@@ -117,7 +116,7 @@ fn take_turns(ways: &mut [Way], rounds: usize) -> Result<()> {
     Ok(())
 }
 
-/// The first way is the base. A ratio is of two turns that followed each other closely.
+/// Prints a table. The first way is the base. A ratio compares two turns in close succession.
 fn table(title: &str, ways: &[Way]) {
     println!("\n### {title}\n");
     println!("| | million a second | ratio | middle half of the ratios | ratio of the fastest turns |");
@@ -132,7 +131,7 @@ fn table(title: &str, ways: &[Way]) {
     }
 }
 
-/// The target is 1, so that nothing is found.
+/// A header with a target of 1, for which no nonce is found.
 fn header() -> Header {
     let mut header = Header::from_bytes(&[7; Header::LEN]);
     header.target = CompactTarget::from_bits(0x0300_0001);
@@ -144,7 +143,7 @@ fn miner() -> Result<Miner> {
     Ok(Miner::new(Template::new(header(), Vec::new()))?)
 }
 
-/// A search that is told its whole budget at once calls its kernel once.
+/// A search with its whole budget at once, which calls its kernel once.
 fn bare(kernel: MiningKernel, hashes: u64) -> Result<Duration> {
     let mut miner = miner()?.with_kernel(kernel)?;
     let start = Instant::now();
@@ -152,7 +151,7 @@ fn bare(kernel: MiningKernel, hashes: u64) -> Result<Duration> {
     Ok(start.elapsed())
 }
 
-/// What a mining thread does between its start and its end, on this one.
+/// The loop of a mining thread, on the calling thread.
 fn in_portions(hashes: u64) -> Result<Duration> {
     let mut miner = miner()?;
     let (stop, progress) = black_box((AtomicBool::new(false), AtomicU64::new(0)));
@@ -168,7 +167,7 @@ fn in_portions(hashes: u64) -> Result<Duration> {
     Ok(elapsed)
 }
 
-/// As by a node: on threads, until the last nonce at the last timestamp.
+/// A mining job as a node runs it: on threads, until the last nonce at the last timestamp.
 fn job(threads: usize, hashes: u64) -> Result<Duration> {
     let mut header = header();
     header.timestamp = Timestamp::from_millis(u64::MAX);
@@ -196,7 +195,8 @@ fn whole_header(hashes: u64) -> Result<Duration> {
     Ok(start.elapsed())
 }
 
-/// How tutorials do it: the block as text, with the nonce in it, hashed anew each time.
+/// The way of many tutorials: the block as JSON text, with the nonce in it, hashed from the start for each
+/// attempt.
 fn json(hashes: u64) -> Result<Duration> {
     let mut header = header();
     let start = Instant::now();
@@ -208,7 +208,7 @@ fn json(hashes: u64) -> Result<Duration> {
     Ok(start.elapsed())
 }
 
-/// From the stop to the end of the last thread.
+/// The time from the stop to the end of the last thread.
 fn stop(rounds: usize) -> Result<()> {
     let mut times = Vec::new();
     for _ in 0..rounds {

@@ -1,12 +1,12 @@
-//! What keeping a chain on disk costs, as ratios in one run: against a bare append-only file with the same syncs,
-//! and against the store without the chain on top.
+//! Measures a chain on disk as ratios within one run, compared with a bare append-only file with as many
+//! syncs, and with the store without a chain.
 //!
 //! ```sh
 //! cargo bench --bench store --features redb
 //! cargo bench --bench store --features redb -- --blocks 1000000
 //! ```
 //!
-//! It prints Markdown tables; `docs/storage.md` shows those of one run.
+//! Prints Markdown tables; `docs/storage.md` shows those of one run.
 
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
 #![expect(clippy::disallowed_methods, reason = "measures time")]
@@ -66,13 +66,13 @@ fn main() -> Result<()> {
     if let Some(directory) = &options.build {
         return build(directory, options.blocks, options.abort);
     }
-    // Beside the build, because a directory for temporary files may be in memory.
+    // In the target directory, because a directory for temporary files may be in memory.
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     append_and_read(directory.path(), &options)?;
     open(directory.path(), &options)
 }
 
-/// A table's row: what was measured, and how it compares with the first row.
+/// A row of a table: a measurement, and its ratio to the first row.
 fn row(name: &str, per_block: Duration, base: Duration) {
     let micros = per_block.as_secs_f64() * 1e6;
     println!("| {name} | {micros:.1} | {:.2} |", per_block.as_secs_f64() / base.as_secs_f64());
@@ -174,7 +174,7 @@ fn import_all(chain: &mut Blockchain, blocks: &[Arc<Block>], batch: usize) -> Re
     Ok(())
 }
 
-/// Opens a short chain and a long one, after a clean stop and after none.
+/// Opens a short chain and a long one, after a clean shutdown and after an abort.
 fn open(directory: &Path, options: &Options) -> Result<()> {
     println!("\n### Opening, and memory, with small blocks\n");
     println!("| blocks | stop | open, ms | file, bytes a block | resident, bytes a block |");
@@ -206,7 +206,7 @@ fn open(directory: &Path, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Builds a chain, prints how many bytes of memory that took, and ends one way or the other.
+/// Builds a chain, prints the memory that it takes, and ends cleanly or aborts.
 fn build(directory: &Path, blocks: u64, abort: bool) -> Result<()> {
     let mut chain = chain::open(directory, ChainConfig::default())?;
     let before = resident()?;

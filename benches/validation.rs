@@ -1,13 +1,14 @@
-//! How fast headers and blocks are checked and taken in, as ratios in one run: against the compressions of SHA-256
-//! without which no header or block can be checked, called bare.
+//! Measures the validation and import of headers and blocks as ratios within one run, compared with the
+//! SHA-256 compressions that every validation needs, called on their own.
 //!
 //! ```sh
 //! cargo bench --no-default-features --bench validation
 //! cargo bench --no-default-features --bench validation -- --quick
 //! ```
 //!
-//! The ways take turns of a millisecond or less, and a ratio is of turns that followed each other, so what else the
-//! machine does meets them all. It prints Markdown tables; `docs/benchmarks.md` shows those of one run.
+//! The ways alternate in turns of a millisecond or less, and a ratio compares turns in close succession, so
+//! that other load on the machine affects all of them. Prints Markdown tables; `docs/benchmarks.md` shows
+//! those of one run.
 
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
 #![expect(clippy::disallowed_methods, reason = "measures time")]
@@ -71,7 +72,7 @@ struct Options {
     resident: Option<Kind>,
 }
 
-/// The height of the shorter of the two chains that go on growing.
+/// The height of the shorter of the two chains whose growth is compared.
 const SHORT: u64 = 1_000;
 
 fn main() -> Result<()> {

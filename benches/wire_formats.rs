@@ -1,5 +1,6 @@
-//! json, bincode and postcard on the wire: sizes, time to write and to read, messages a second over a socket, full
-//! synchronisation, propagation through a mesh, and processor time, as ratios in one run.
+//! Compares JSON, bincode and postcard on the wire: sizes, times to encode and decode, messages per second
+//! over a socket, full synchronisation, propagation through a mesh, and processor time, as ratios within one
+//! run.
 //!
 //! ```sh
 //! cargo bench --bench wire_formats --features ws-json,ws-bincode,ws-postcard
@@ -8,8 +9,9 @@
 //! cargo bench --bench wire_formats --features ws-json,ws-bincode,ws-postcard -- --only sync --ways bincode,memory
 //! ```
 //!
-//! The formats take turns, and a ratio is the median over the turns: what else the machine does in between meets them
-//! all. It prints Markdown tables; `docs/benchmarks.md` shows those of one run. `--quick` only shows that it works.
+//! The formats alternate in turns, and a ratio is the median over the turns, so that other load on the
+//! machine affects all of them. Prints Markdown tables; `docs/benchmarks.md` shows those of one run.
+//! `--quick` only checks that everything works.
 
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
 #![expect(clippy::disallowed_methods, reason = "measures time")]
@@ -108,7 +110,7 @@ struct Options {
     bench: bool,
 }
 
-/// What is measured.
+/// The sections of the benchmark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Section {
     /// Bytes of messages, and the time to write and to read them.
@@ -148,7 +150,7 @@ const CRATES: [&str; 6] = ["serde_json", "bincode", "postcard", "serde", "tokio"
 
 fn main() -> Result<()> {
     let options = Options::parse().shortened();
-    // Before the benchmark itself is the load.
+    // Described first, because later the benchmark itself is load.
     let environment = environment::describe(&CRATES);
     let results = measure(&options)?;
     let mut markdown = environment;
@@ -210,7 +212,7 @@ fn measure(options: &Options) -> Result<Results> {
     Ok(results)
 }
 
-/// How often something is done that ends with a tick.
+/// The number of ticks of the progress bar.
 fn steps(options: &Options) -> usize {
     let parts = [
         (Section::Codecs, 5 * options.rounds),
@@ -222,13 +224,13 @@ fn steps(options: &Options) -> usize {
     steps + meshes(options).count() * options.mesh_rounds
 }
 
-/// The meshes, and the length of the texts in the blocks that spread through each.
+/// The meshes, each with the length of the texts in the blocks that propagate through it.
 fn meshes(options: &Options) -> impl Iterator<Item = (usize, usize)> {
     let characters = MESH_BLOCKS.into_iter().filter(|_| options.measures(Section::Mesh));
     characters.flat_map(|characters| options.meshes.iter().map(move |nodes| (characters, *nodes)))
 }
 
-/// The lengths of the four texts in the blocks that spread through a mesh: a small block and a large one.
+/// The length of the four texts in a block that propagates through a mesh: a small block and a large one.
 const MESH_BLOCKS: [usize; 2] = [shapes::LONG_TEXT, 16 << 10];
 
 fn progress(steps: u64) -> Result<ProgressBar> {

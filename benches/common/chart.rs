@@ -1,29 +1,29 @@
-//! Bars side by side as SVG text.
+//! Bar charts as SVG text.
 
 use std::fmt::Write as _;
 
 /// Groups of bars under a heading, on a scale of their own that begins at 0.
 pub(crate) struct Panel {
     pub(crate) title: String,
-    /// For each group its name and a value for each series.
+    /// For each group, its name and a value for each series.
     pub(crate) groups: Vec<(String, Vec<f64>)>,
 }
 
 const WIDTH: f64 = 860.0;
 const MARGIN: f64 = 24.0;
-/// Where the bars begin; left of it stands the name of a group.
+/// The left end of the bars, right of the group names.
 const LEFT: f64 = 260.0;
-/// Right of the longest bar stands its value.
+/// The right end of the longest bar, left of its value.
 const RIGHT: f64 = WIDTH - 90.0;
 const BAR: f64 = 12.0;
 const GAP: f64 = 10.0;
 const TITLE: f64 = 30.0;
 const HEAD: f64 = 64.0;
 
-/// One colour for each series. They differ in brightness too.
+/// One colour for each series. The colours also differ in brightness.
 const COLOURS: [&str; 5] = ["#d55e00", "#56b4e9", "#0072b2", "#009e73", "#cc79a7"];
 
-/// Draws the panels below each other. `value` writes a value beside its bar.
+/// Draws the panels below each other. `value` formats the label of a bar.
 pub(crate) fn svg(title: &str, series: &[&str], panels: &[Panel], value: impl Fn(f64) -> String) -> String {
     let mut body = String::new();
     let mut y = HEAD;

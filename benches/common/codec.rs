@@ -1,4 +1,4 @@
-//! How large a message is in each format, and how long it takes to write and to read.
+//! The size of a message in each format, and the time to encode and decode it.
 
 use core::hint::black_box;
 use std::sync::Arc;
@@ -13,9 +13,9 @@ use super::turns::{median, quartiles};
 /// One kind of payload in all formats.
 #[derive(Debug)]
 pub(crate) struct Codecs {
-    /// What an item is.
+    /// The name of an item.
     pub(crate) item: String,
-    /// The canonical bytes of one item, which no format can do without.
+    /// The canonical bytes of one item, a lower bound for every format.
     pub(crate) raw: f64,
     /// In the order of [`Format::ALL`].
     pub(crate) formats: Vec<Codec>,
@@ -33,13 +33,13 @@ pub(crate) struct Codec {
 
 #[derive(Debug)]
 pub(crate) struct Timing {
-    /// For one item.
+    /// The median time for one item, in microseconds.
     pub(crate) micros: f64,
-    /// How many times as fast as the first format: the quarter points of the turns.
+    /// The speed relative to the first format: the quartiles over the turns.
     pub(crate) speed: [f64; 3],
 }
 
-/// A message that is measured, with the number of items in it and their canonical bytes together.
+/// A message to measure, with the number of its items and the sum of their canonical bytes.
 pub(crate) struct Sample<T> {
     pub(crate) item: String,
     pub(crate) message: Message<T>,
@@ -57,7 +57,7 @@ impl<T: Transaction> Sample<T> {
         Ok(Self { item: item.into(), items: blocks.len(), message: Message::Blocks(blocks), raw })
     }
 
-    /// Measures it; the formats take turns, and `tick` is called after each of their rounds.
+    /// Measures the message. The formats alternate, and `tick` is called after each round.
     pub(crate) fn measure(&self, rounds: usize, mut tick: impl FnMut()) -> Result<Codecs> {
         let mut frames = Vec::new();
         for format in Format::ALL {

@@ -1,4 +1,4 @@
-//! How the formats write and read, as tables and as panels of a chart.
+//! The encode and decode times of the formats, as tables and as panels of a chart.
 
 use super::chart::Panel;
 use super::codec::{Codec, Codecs};
@@ -60,7 +60,7 @@ pub(crate) fn panels(all: &[Codecs]) -> Vec<Panel> {
     ]
 }
 
-/// A median, and the middle half of the turns.
+/// Formats a median and the middle half of the turns.
 pub(crate) fn spread([low, middle, high]: [f64; 3]) -> String {
     format!("{} ({} to {})", figure(middle), figure(low), figure(high))
 }

@@ -1,10 +1,10 @@
-//! On what the figures were taken: machine and versions, as far as the system tells.
+//! The environment of a run: machine and versions, as far as the system reports them.
 
 use std::fs;
 use std::process::Command;
 use std::thread::available_parallelism;
 
-/// What Cargo has resolved; the versions of the formats' crates stand in it.
+/// The lock file, which has the versions of the formats' crates.
 const LOCK: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.lock"));
 
 /// A paragraph about the machine, the system and the versions of these crates.
@@ -57,7 +57,7 @@ fn load() -> String {
     load.split(' ').next().filter(|load| !load.is_empty()).unwrap_or("?").to_owned()
 }
 
-/// The compiler that is at hand, which is most likely the one that built this.
+/// The version of the compiler in the path, most likely the one that built this benchmark.
 fn rustc() -> String {
     let output = Command::new("rustc").arg("--version").output();
     let version = output.ok().filter(|output| output.status.success());

@@ -1,4 +1,4 @@
-//! Chains to measure: with hardly any proof of work, which would be all that is seen.
+//! Chains for measurements. They have hardly any proof of work, which would dominate every measurement.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,17 +11,17 @@ use hashloom::{
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// A chain on which every second nonce or so will do.
+/// A spec for which every second nonce or so is a solution.
 pub(crate) fn spec() -> Result<ChainSpec> {
     let easiest = Target::MAX.to_compact();
     let builder = ChainSpec::builder("bench").easiest_target(easiest).retarget(Retarget::Fixed);
     Ok(builder.block_interval(INTERVAL).build()?)
 }
 
-/// A clock that no block is ahead of.
+/// A clock that is later than every block.
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(u64::MAX >> 1);
 
-/// Makes blocks without keeping them, from height 1 on.
+/// Produces consecutive blocks from height 1 on, without storing them.
 pub(crate) struct Forge {
     tip: Header,
     hash: Hash,
@@ -35,7 +35,7 @@ impl Forge {
         Ok(Self { tip: *genesis.header(), hash: *genesis.hash(), history })
     }
 
-    /// The block after the last one, with what `data` makes of its height.
+    /// The next block, with the transactions that `data` returns for its height.
     pub(crate) fn next<T: Transaction>(&mut self, data: impl FnOnce(u64) -> Vec<T>) -> Result<Arc<Block<T>>> {
         let height = self.tip.height + 1;
         let data = data(height);

@@ -14,7 +14,7 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// All of them; the first is what the others are compared with.
+    /// All formats. The others are compared with the first.
     pub(crate) const ALL: [Self; 3] = [Self::Json, Self::Bincode, Self::Postcard];
 
     pub(crate) const fn name(self) -> &'static str {

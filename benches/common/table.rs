@@ -1,13 +1,13 @@
-//! Tables in Markdown, for a terminal and for a page.
+//! Markdown tables, for a terminal and for a page.
 
 use std::fmt::Write as _;
 
-/// A table under a heading. The first column is text, the others are figures.
+/// A table under a heading. The first column is text, all others are figures.
 pub(crate) struct Table {
     title: String,
     columns: Vec<String>,
     rows: Vec<Vec<String>>,
-    /// What has to be known to read it.
+    /// What a reader has to know about the table.
     note: String,
 }
 
@@ -41,7 +41,7 @@ impl Table {
     }
 }
 
-/// A figure with three or four digits that count, thousands apart.
+/// A figure with three or four significant digits and thousands separators.
 pub(crate) fn figure(value: f64) -> String {
     match value.abs() {
         size if size < 10.0 => return format!("{value:.2}"),

@@ -1,6 +1,6 @@
-//! What many turns come to.
+//! Statistics over turns.
 
-/// The quarter points of some values, of which there is at least one; the second is the median.
+/// The quartiles of some values, of which there must be at least one. The second is the median.
 pub(crate) fn quartiles(values: impl Iterator<Item = f64>) -> [f64; 3] {
     let mut values: Vec<_> = values.collect();
     values.sort_by(f64::total_cmp);

@@ -1,5 +1,6 @@
-//! What a byte that a peer sends or receives costs the node: reading the message, handling it, and writing the answer.
-//! The node has as many peers as it may, all of them with something that it looks for.
+//! The cost to the node of a byte that a peer sends or receives: decoding the message, handling it, and
+//! encoding the answer. The node has the maximum number of peers, and all of them advertise a block that it
+//! does not have.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,23 +16,23 @@ use super::forge::{Forge, NOW, spec};
 use super::format::Format;
 use super::{Run, counted_part};
 
-/// Blocks of the node's chain: as many as there are headers in an answer.
+/// The blocks of the node's chain: as many as the headers of an answer.
 const CHAIN: u64 = limits::MAX_HEADERS as u64;
 
 /// Pending transactions: as many as one request may ask for.
 const PENDING: u64 = limits::MAX_TRANSACTIONS as u64;
 
-/// How often a message comes that is small.
+/// How often a small message is repeated.
 const TIMES: usize = 100;
 
-/// Bytes of a WebSocket frame beside its payload, where that is small: one that a peer sends is masked.
+/// The header bytes of a small WebSocket frame. Frames from a peer are longer because they are masked.
 const HEAD_IN: usize = 6;
 const HEAD_OUT: usize = 2;
 
-/// The dense format, so that a byte costs most.
+/// The densest format, in which a byte costs most.
 const FORMAT: Format = Format::Postcard;
 
-/// The rows by their names.
+/// The rows by name.
 pub(super) fn rows() -> BTreeMap<&'static str, Run> {
     let mut rows = BTreeMap::<_, Run>::new();
     let mut row = |name, messages: fn(&mut Stage) -> Result<Vec<Message>>| {
@@ -100,14 +101,14 @@ pub(super) fn rows() -> BTreeMap<&'static str, Run> {
     rows
 }
 
-/// A node, and what messages are made of.
+/// A node, and the material for messages.
 struct Stage {
     node: Protocol,
     now: Now,
     blocks: Vec<Arc<Block>>,
     pending: Vec<Hash>,
     next_peer: u64,
-    /// Whether the peer says that its chain has more work, so that it is asked for headers.
+    /// Whether the peer claims a chain with more work, so that the node requests headers from it.
     is_ahead: bool,
 }
 
@@ -116,7 +117,7 @@ fn cost(messages: fn(&mut Stage) -> Result<Vec<Message>>) -> Result<u64> {
     let messages = messages(&mut stage)?;
     let frames = messages.iter().map(|message| FORMAT.encode(message)).collect::<Result<Vec<_>>>()?;
     let work = if stage.is_ahead { Work::from_uint(hashloom::U256::MAX) } else { Work::ZERO };
-    // First, so that it is asked for headers before the others are.
+    // The peer joins first, so that the node requests headers from it and not from others.
     let peer = stage.join(work)?;
     stage.crowd()?;
     let mut bytes = frames.iter().map(|frame| HEAD_IN + frame.as_bytes().len()).sum::<usize>();
@@ -156,7 +157,7 @@ impl Stage {
         Ok(Self { node, now, blocks, pending, next_peer: 0, is_ahead: false })
     }
 
-    /// As many peers as there may be, each of which claims a block that is not known.
+    /// Fills the inbound slots with peers, each of which claims an unknown block.
     fn crowd(&mut self) -> Result<()> {
         while self.node.peer_count() < limits::MAX_INBOUND {
             let peer = self.join(Work::ZERO)?;
@@ -168,7 +169,7 @@ impl Stage {
         Ok(())
     }
 
-    /// A peer that has completed the handshake.
+    /// Connects a peer that completes the handshake.
     fn join(&mut self, work: Work) -> Result<PeerId> {
         let peer = PeerId(self.next_peer);
         self.next_peer += 1;
@@ -189,7 +190,7 @@ impl Stage {
         Ok(peer)
     }
 
-    /// Handles an input as a driver does. Returns the bytes of what is sent to `peer`.
+    /// Handles an input as the driver does. Returns the number of bytes that are sent to `peer`.
     fn handle(&mut self, input: Input, peer: Option<PeerId>) -> Result<usize> {
         self.node.handle(input, self.now);
         let mut sent = 0;
@@ -214,7 +215,7 @@ fn unknown(count: usize) -> Vec<Hash> {
     (0..count).map(|number| Hash::digest(&number.to_be_bytes())).collect()
 }
 
-/// As many headers as a message may have, on top of this one, that follow each other and have no work.
+/// The maximum number of headers of a message: a chain that extends this header, without proof of work.
 fn without_work(mut header: Header) -> Vec<Header> {
     let after = |_| {
         (header.previous_hash, header.height) = (header.hash(), header.height + 1);

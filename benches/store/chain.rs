@@ -1,4 +1,4 @@
-//! Chains on disk and in memory, and blocks for them.
+//! Chains on disk and in memory, and the blocks for them.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub(crate) fn blocks(count: usize, bytes: usize) -> Result<Vec<Arc<Block>>> {
     take(&mut Forge::new()?, count, bytes)
 }
 
-/// Lets an empty chain grow by small blocks, which are made durable in batches.
+/// Extends an empty chain with small blocks, which are committed in batches.
 pub(crate) fn grow(chain: &mut Blockchain, count: u64, batch: usize) -> Result<()> {
     let mut forge = Forge::new()?;
     while chain.height() < count {

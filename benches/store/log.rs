@@ -1,4 +1,4 @@
-//! The floor: an append-only file of records with a length and a checksum, and an index in memory.
+//! The lower bound: an append-only file of records with length and checksum, and an index in memory.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 #[derive(Debug)]
 pub(crate) struct Log {
     file: BufWriter<File>,
-    /// Where each record begins, and its length.
+    /// The offset and the length of each record.
     index: Vec<(u64, usize)>,
     end: u64,
 }
@@ -43,7 +43,7 @@ impl Log {
         Ok(())
     }
 
-    /// Reads these records and checks them.
+    /// Reads these records and verifies their checksums.
     pub(crate) fn read_all(&self, order: &[usize]) -> Result<()> {
         let mut bytes = Vec::new();
         for index in order {

@@ -1,4 +1,4 @@
-//! Full blocks, taken in one by one and in batches, with and without decoding them, and the pieces of that.
+//! Full blocks, imported one by one and in batches, with and without decoding, and the parts of an import.
 
 use core::hint::black_box;
 use std::sync::Arc;
@@ -13,20 +13,20 @@ use super::table::Table;
 use super::ways::{self, Way};
 use super::{floor, headers};
 
-/// Blocks of a turn, and of a batch.
+/// The blocks of a turn and of a batch.
 const TURN: usize = 100;
 
-/// Texts of a block, and bytes of a text.
+/// The texts of a block, and the bytes of a text.
 pub(crate) const TEXTS: usize = 4;
 pub(crate) const TEXT: usize = 150;
 
 pub(crate) struct Blocks {
     pub(crate) tables: [Table; 2],
-    /// Blocks a second, by way.
+    /// Blocks per second, by way.
     pub(crate) rates: Vec<(&'static str, f64)>,
 }
 
-/// The block after the last one, full of texts.
+/// The next block, full of texts.
 pub(crate) fn next(forge: &mut Forge) -> Result<Arc<Block>> {
     forge.next(|height| (0..TEXTS).map(|index| format!("{height:0>width$}", width = TEXT - index)).collect())
 }
@@ -117,7 +117,7 @@ pub(crate) fn measure(count: usize, rounds: usize) -> Result<Blocks> {
     Ok(Blocks { tables, rates: rates.map(|(name, way)| (name, way.rate())).into() })
 }
 
-/// What an import is made of.
+/// The parts of an import.
 struct Pieces {
     decode: Way,
     digest: Way,
@@ -137,12 +137,12 @@ impl Pieces {
         }
     }
 
-    /// Begins the chain anew.
+    /// Starts a new chain.
     fn begin(&mut self, genesis: &Block) {
         self.history = [merkle::leaf_hash(genesis.hash().as_bytes())].into_iter().collect();
     }
 
-    /// A turn with these blocks, and their bytes.
+    /// Measures a turn with these blocks and their bytes.
     fn measure(&mut self, blocks: &[Arc<Block>], bytes: &[Vec<u8>]) -> Result<()> {
         let len = blocks.len();
         self.decode.note(
@@ -200,7 +200,7 @@ fn timed(run: impl FnOnce() -> Result<()>) -> Result<Duration> {
 }
 
 fn compressions(block: &Block) -> u32 {
-    // Postcard writes the length of such a text in two bytes.
+    // Postcard encodes the length of a text of this size in two bytes.
     let leaves = block.data().iter().map(|text| 2 + text.len());
     floor::of_header(block.header()) + floor::of_body(leaves)
 }

@@ -1,4 +1,4 @@
-//! The compressions of SHA-256 without which a header or a block cannot be checked.
+//! The SHA-256 compressions without which a header or a block cannot be validated.
 
 use core::hint::black_box;
 use core::slice;
@@ -7,26 +7,27 @@ use std::time::{Duration, Instant};
 use hashloom::Header;
 use sha2::block_api::compress256;
 
-/// Of 180 bytes and their padding.
+/// Compressions for 180 bytes and their padding.
 const HEADER: u32 = 3;
-/// Of a hash behind the prefix of a leaf.
+/// Compressions for a hash with the prefix of a leaf.
 const HISTORY_LEAF: u32 = 1;
-/// Of two hashes behind the prefix of an inner node.
+/// Compressions for two hashes with the prefix of an inner node.
 const NODE: u32 = 2;
 
-/// What a header asks for whatever its height is, where each leaf completes one subtree on average: the roots over
-/// subtrees of other sizes are left out.
+/// The part of a header's compressions that does not depend on its height: each leaf completes one subtree on
+/// average, and roots over subtrees of different sizes are not counted.
 pub(crate) const CONSTANT: u32 = HEADER + HISTORY_LEAF + NODE;
 
-/// What a header asks for: its hash, and the root over the hashes before it. No two such roots share a node but those
-/// of perfect subtrees, so one more leaf asks for as many nodes as there are ones in the number of leaves before.
+/// The compressions of a header: its hash, and the root over the hashes before it. Two such roots share only
+/// the nodes of perfect subtrees, so one more leaf needs as many nodes as there are ones in the binary number
+/// of earlier leaves.
 pub(crate) fn of_header(header: &Header) -> u32 {
     HEADER + HISTORY_LEAF + NODE * header.height.saturating_sub(1).count_ones()
 }
 
-/// What the body asks for: its leaves, of so many bytes, and the nodes above them.
+/// The compressions of a body: its leaves, of these lengths, and the nodes above them.
 pub(crate) fn of_body(leaves: impl IntoIterator<Item = usize>) -> u32 {
-    /// The prefix, one bit and the length.
+    /// The prefix, one bit, and the length.
     const PADDING: usize = 1 + 1 + 8;
     let mut compressions = 0;
     let mut count = 0;
@@ -37,7 +38,7 @@ pub(crate) fn of_body(leaves: impl IntoIterator<Item = usize>) -> u32 {
     compressions + NODE * u32::saturating_sub(count, 1)
 }
 
-/// How long so many compressions take, one after the other.
+/// The duration of this many compressions in sequence.
 pub(crate) fn compress(count: u32) -> Duration {
     let block = black_box([7; 64]);
     let mut state = black_box([1; 8]);

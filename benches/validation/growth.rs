@@ -1,4 +1,4 @@
-//! What one more block costs on a short chain and on a long one.
+//! The cost of one more block on a short chain and on a long one.
 
 use core::hint::black_box;
 use std::time::{Duration, Instant};
@@ -10,16 +10,16 @@ use super::forge::{Forge, NOW, spec};
 use super::table::Table;
 use super::ways::{self, Way};
 
-/// Turns of each chain, and blocks of a turn.
+/// The turns of each chain, and the blocks of a turn.
 const TURNS: usize = 200;
 const TURN: usize = 10;
 
-/// Blocks that are taken in at once while a chain is made.
+/// The blocks of a batch while a chain is built.
 const BATCH: u64 = 1_000;
 
 pub(crate) struct Growth {
     pub(crate) table: Table,
-    /// How many times as much the long chain takes.
+    /// The time on the long chain divided by the time on the short one.
     pub(crate) ratios: [(&'static str, f64); 2],
 }
 
@@ -56,7 +56,7 @@ pub(crate) fn measure(short: u64, tall: u64) -> Result<Growth> {
     Ok(Growth { table: ways::table(&title, "µs a block", &ways), ratios })
 }
 
-/// A chain of so many small blocks.
+/// A chain with this many small blocks.
 fn chain(blocks: u64) -> Result<Blockchain> {
     let mut forge = Forge::new()?;
     let mut chain = Blockchain::new(spec()?);

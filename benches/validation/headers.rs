@@ -1,4 +1,4 @@
-//! Headers of a chain, taken in one by one ahead of their blocks.
+//! Headers of a chain, imported one by one before their blocks.
 
 use std::time::Instant;
 
@@ -10,12 +10,12 @@ use super::forge::{Forge, NOW, spec};
 use super::table::Table;
 use super::ways::{self, Way};
 
-/// Headers of a turn: a millisecond or less.
+/// The headers of a turn, which take a millisecond or less.
 const TURN: usize = 500;
 
 pub(crate) struct Headers {
     pub(crate) table: Table,
-    /// Headers a second.
+    /// Headers per second.
     pub(crate) rate: f64,
 }
 
@@ -46,7 +46,7 @@ pub(crate) fn measure(count: usize, rounds: usize) -> Result<Headers> {
     Ok(Headers { table, rate: import.rate() })
 }
 
-/// A chain with room for so many headers whose blocks are still to come.
+/// An empty chain that accepts this many headers without their blocks.
 pub(crate) fn empty(headers: usize) -> Result<Blockchain> {
     let config = ChainConfig::default().with_max_side_headers(headers + 1);
     Ok(Blockchain::with_config(spec()?, config))

@@ -1,5 +1,6 @@
-//! What headers and blocks take in memory. Each is measured in a process of its own, as the system counts it: what
-//! the allocator does not give back counts too, and an allocator that counts would slow down what is measured.
+//! The memory of headers and blocks. Each kind is measured in a process of its own, by the resident memory
+//! that the system reports: memory that the allocator keeps counts too, and a counting allocator would slow
+//! down the measured code.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -11,12 +12,12 @@ use super::forge::{Forge, NOW};
 use super::table::{Table, figure};
 use super::{Options, blocks, headers};
 
-/// What is kept.
+/// The kinds of items whose memory is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Kind {
-    /// Headers ahead of their blocks.
+    /// Headers without their blocks.
     Headers,
-    /// Blocks of one small text.
+    /// Blocks with one small text.
     Small,
     /// Blocks full of texts.
     Full,
@@ -31,7 +32,7 @@ impl Kind {
         }
     }
 
-    /// Its bytes where nothing is added to them.
+    /// The canonical bytes of an item.
     const fn raw(self) -> usize {
         match self {
             Self::Headers => 180,
@@ -65,7 +66,7 @@ pub(crate) fn measure(options: &Options) -> Result<Table> {
     Ok(table)
 }
 
-/// As many headers as the taller chain is high, and a tenth of that of blocks.
+/// As many headers as the height of the taller chain, and a tenth as many blocks.
 fn count(kind: Kind, options: &Options) -> u64 {
     match kind {
         Kind::Headers => options.tall,
@@ -73,7 +74,7 @@ fn count(kind: Kind, options: &Options) -> u64 {
     }
 }
 
-/// Builds them, and prints by how much that made this process larger.
+/// Builds the items, and prints by how much the resident memory grew.
 pub(crate) fn report(kind: Kind, options: &Options) -> Result<()> {
     let count = count(kind, options);
     let mut forge = Forge::new()?;

@@ -1,14 +1,14 @@
-//! Several ways to do the same for the next few of a list, in turns.
+//! Several ways to process the next items of a list, measured in turns.
 
 use std::time::Duration;
 
 use super::table::{Table, figure};
 use super::turns::{median, quartiles};
 
-/// One way, and what its turns came to.
+/// One way, and the results of its turns.
 pub(crate) struct Way {
     name: &'static str,
-    /// Seconds for each item, turn by turn.
+    /// Seconds per item, turn by turn.
     pub(crate) turns: Vec<f64>,
 }
 
@@ -17,17 +17,17 @@ impl Way {
         Self { name, turns: Vec::new() }
     }
 
-    /// Notes a turn with so many items.
+    /// Records a turn with this many items.
     pub(crate) fn note(&mut self, elapsed: Duration, items: usize) {
         self.turns.push(elapsed.as_secs_f64() / items as f64);
     }
 
-    /// Items a second.
+    /// Items per second.
     pub(crate) fn rate(&self) -> f64 {
         1.0 / median(self.turns.iter().copied())
     }
 
-    /// The ratios of the time of its turns to those of another way beside them.
+    /// The ratios of the times of the turns to those of another way in the same round.
     pub(crate) fn ratios(&self, base: &Self) -> [f64; 3] {
         quartiles(self.turns.iter().zip(&base.turns).map(|(turn, base)| turn / base))
     }
@@ -37,7 +37,7 @@ impl Way {
     }
 }
 
-/// A table of ways. Ratios are of time, to the first way.
+/// A table of ways. Ratios are of time, relative to the first way.
 pub(crate) fn table(title: &str, of: &str, ways: &[&Way]) -> Table {
     let columns =
         ["", of, "a second", "times the first row", "middle half", "of all the time", "of the fastest turns"];

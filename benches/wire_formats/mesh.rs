@@ -1,4 +1,4 @@
-//! One block on its way through a mesh in which every node is connected to every other.
+//! The propagation of one block through a mesh in which every node is connected to every other.
 
 use std::time::{Duration, Instant};
 
@@ -10,24 +10,25 @@ use super::forge::spec;
 use super::format::Format;
 use super::traffic::Traffic;
 
-/// How long anything may take that is waited for.
+/// The deadline of every wait.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// What one block took in one format.
+/// The propagation of blocks in one format.
 pub(crate) struct Propagation {
     pub(crate) format: Format,
     pub(crate) nodes: usize,
     /// Canonical bytes of a block.
     pub(crate) raw: usize,
-    /// From the first node's new tip to the last one's, in milliseconds, block by block.
+    /// Milliseconds from the first node's new tip to the last node's, block by block.
     pub(crate) millis: Vec<f64>,
     /// Bytes that all nodes read for one block.
     pub(crate) bytes: f64,
-    /// Bytes of one body for each node but the first.
+    /// The lower bound of the bytes: one body for each node but the first.
     pub(crate) floor: f64,
 }
 
-/// Lets so many blocks with these transactions cross a mesh of so many nodes, in every format.
+/// Measures the propagation of blocks with these transactions through a mesh of `nodes` nodes, in every
+/// format.
 pub(crate) async fn measure(
     nodes: usize,
     data: &[String],
@@ -76,7 +77,7 @@ impl Mesh {
             let node = Node::builder(spec()?)
                 .transport(traffic.transport(format))
                 .listen("ws://127.0.0.1:0".parse()?)
-                // All of them are on one host.
+                // All nodes are on one host.
                 .protocol(ProtocolConfig::default().with_max_inbound_per_host(count))
                 .peers(peers)
                 .start()
@@ -112,7 +113,7 @@ impl Mesh {
         Ok(last.duration_since(*first))
     }
 
-    /// Waits until nothing more is said.
+    /// Waits until no more bytes are read.
     async fn settle(&self) {
         let mut before = None;
         while before != Some(self.traffic.bytes()) {

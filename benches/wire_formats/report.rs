@@ -1,4 +1,4 @@
-//! What was measured as tables and as a chart, and against the targets.
+//! The results as tables and as a chart, and their comparison with the targets.
 
 use super::chart::{self, Panel};
 use super::codec::{Codec, Codecs};
@@ -10,11 +10,11 @@ use super::sync::{Synced, Way};
 use super::table::{Table, figure};
 use super::turns::{median, quartiles};
 
-/// Everything that one run has measured.
+/// All results of one run.
 pub(crate) struct Results {
-    /// Blocks of a full synchronisation.
+    /// The number of blocks of a full synchronisation.
     pub(crate) blocks: u64,
-    /// Raw bytes of the blocks that are sent over a socket and synchronised.
+    /// The raw bytes of the blocks that are sent over a socket and synchronised.
     pub(crate) raw: f64,
     pub(crate) codecs: Vec<Codecs>,
     pub(crate) throughput: Vec<Throughput>,
@@ -116,7 +116,7 @@ impl Results {
         )
     }
 
-    /// What the crate set out to reach.
+    /// The targets of the crate, and whether they are met.
     fn targets(&self) -> Table {
         let mut table = Table::new("Targets", ["target", "here", ""]);
         let mut row = |target: &str, here: String, is_met: bool| {
@@ -176,7 +176,7 @@ impl Results {
         self.codecs.iter().filter(|codecs| codecs.item.starts_with("block"))
     }
 
-    /// Milliseconds for a megabyte of raw blocks.
+    /// Milliseconds of processor time per megabyte of raw blocks.
     fn cpu_of(&self, throughput: &Throughput) -> f64 {
         throughput.cpu.as_secs_f64() * 1e3 / (throughput.messages as f64 * self.raw / 1e6)
     }
@@ -187,7 +187,7 @@ fn codec(codecs: &Codecs, format: Format) -> &Codec {
     &codecs.formats[index]
 }
 
-/// The quarter points of the ratios of turns that followed each other closely.
+/// The quartiles of the ratios of turns in close succession.
 fn ratios(values: &[f64], base: &[f64]) -> [f64; 3] {
     quartiles(values.iter().zip(base).map(|(value, base)| value / base))
 }

@@ -1,4 +1,4 @@
-//! What blocks may carry: the payloads that the formats are compared on.
+//! The payloads on which the formats are compared.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::codec::Sample;
 use super::forge::Forge;
 
-/// Blocks in one message, at most; as many as a peer asks for at once.
+/// The maximum number of blocks in one message: as many as a peer requests at once.
 const BLOCKS: usize = 64;
 
-/// A report of a device: mostly numbers.
+/// A reading of a device: mostly numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Reading {
     device: u32,
@@ -23,7 +23,7 @@ pub(crate) struct Reading {
     is_final: bool,
 }
 
-/// Bytes without a structure, as a list of numbers like any `Vec<u8>`.
+/// Bytes without structure, encoded as a list of numbers like any `Vec<u8>`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Blob(Vec<u8>);
 
@@ -42,12 +42,12 @@ macro_rules! without_rules {
 without_rules!(Reading);
 without_rules!(Blob);
 
-/// Four texts of so many characters, different ones at each height.
+/// Four texts of this many characters, different at each height.
 pub(crate) fn texts(height: u64, characters: usize) -> Vec<String> {
     (0..4).map(|index| format!("{:0>characters$}", height * 4 + index)).collect()
 }
 
-/// The text of a transaction of 150 canonical bytes: postcard writes its length in two.
+/// The text of a transaction of 150 canonical bytes: postcard encodes its length in two bytes.
 pub(crate) const LONG_TEXT: usize = 148;
 
 pub(crate) fn short_texts() -> Result<Sample<String>> {
@@ -76,7 +76,7 @@ pub(crate) fn readings() -> Result<Sample<Reading>> {
 
 pub(crate) fn blobs() -> Result<Sample<Blob>> {
     let mut random = fastrand::Rng::with_seed(2);
-    // So many that they fill a message of a mebibyte.
+    // Enough blocks to fill a message of a mebibyte.
     let blocks = forge(16, |_| vec![Blob(core::iter::repeat_with(|| random.u8(..)).take(65_536).collect())])?;
     Sample::blocks("block of 1 blob of 64 KiB", blocks)
 }
@@ -94,7 +94,7 @@ pub(crate) fn headers() -> Result<Sample<String>> {
     })
 }
 
-/// Blocks that follow each other, with what `data` makes of their heights.
+/// Consecutive blocks, with the transactions that `data` returns for their heights.
 pub(crate) fn forge<T: Transaction>(
     count: usize,
     mut data: impl FnMut(u64) -> Vec<T>,

@@ -1,4 +1,5 @@
-//! Messages over a socket: one end of a connection sends blocks as fast as it can, the other reads them.
+//! Messages over a socket: one end of a connection sends blocks as fast as it can, and the other end reads
+//! them.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,21 +11,21 @@ use hashloom::{Block, Message, Reach, Transport};
 use super::format::Format;
 use super::traffic::{Traffic, cpu_time};
 
-/// Messages between two flushes: what a busy connection has waiting.
+/// The messages between two flushes: a typical queue of a busy connection.
 const IN_A_FLUSH: usize = 64;
 
-/// What a format reached, turn by turn.
+/// The throughput of a format, turn by turn.
 pub(crate) struct Throughput {
     pub(crate) format: Format,
-    /// Messages a second.
+    /// Messages per second.
     pub(crate) rates: Vec<f64>,
-    /// Processor time of both ends, for all turns.
+    /// Processor time of both ends, over all turns.
     pub(crate) cpu: Duration,
-    /// Messages of all turns.
+    /// The number of messages over all turns.
     pub(crate) messages: usize,
 }
 
-/// Sends so many blocks, each in a message of its own, in every format, so many times.
+/// Sends `messages` blocks, each in a message of its own, in every format, for each round.
 pub(crate) async fn measure(
     blocks: &[Arc<Block>],
     messages: usize,
@@ -52,7 +53,7 @@ pub(crate) async fn measure(
     Ok(ways.into_iter().map(|(throughput, _)| throughput).collect())
 }
 
-/// The sending half of one end and the receiving half of the other; each is taken while it is in use.
+/// The sending half of one end and the receiving half of the other. Each is `None` while it is in use.
 type Ends = (Option<Box<dyn Sender>>, Option<Box<dyn Receiver>>);
 
 async fn connect(format: Format) -> Result<Ends> {
@@ -71,7 +72,7 @@ async fn send(
     messages: usize,
 ) -> Result<Box<dyn Sender>> {
     for (sent, block) in (1..=messages).zip(blocks.iter().cycle()) {
-        // A message of its own each time, so that each is encoded.
+        // A new message for each block, so that each is encoded.
         sender.feed(&Outgoing::new(Message::NewBlock(Arc::clone(block)))).await?;
         if sent % IN_A_FLUSH == 0 || sent == messages {
             sender.flush().await?;

@@ -1,5 +1,5 @@
-//! A full synchronisation: a node with nothing gets a whole chain from another one. Beside it, what reading the same
-//! messages and importing their blocks takes without nodes and sockets.
+//! A full synchronisation: an empty node fetches a whole chain from another one. For comparison, the time to
+//! decode the same messages and import their blocks without nodes and sockets.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,14 +18,14 @@ use super::format::Format;
 use super::shapes::{LONG_TEXT, texts};
 use super::traffic::{Traffic, cpu_time};
 
-/// How long one synchronisation may take.
+/// The deadline of one synchronisation.
 const DEADLINE: Duration = Duration::from_secs(600);
 
-/// A way that blocks can take from node to node.
+/// How blocks travel from node to node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
     Wire(Format),
-    /// Values, without a codec or a socket.
+    /// As values, without a codec or a socket.
     Memory,
 }
 
@@ -48,20 +48,20 @@ impl ValueEnum for Way {
     }
 }
 
-/// What one way reached, turn by turn.
+/// The results of one way, turn by turn.
 pub(crate) struct Synced {
     pub(crate) way: Way,
-    /// Blocks a second from node to node.
+    /// Blocks per second from node to node.
     pub(crate) rates: Vec<f64>,
-    /// Blocks a second through decoding and import, on one thread.
+    /// Blocks per second through decoding and import, on one thread.
     pub(crate) alone: Vec<f64>,
-    /// Bytes that the two nodes read, in all turns.
+    /// Bytes that the two nodes read, over all turns.
     pub(crate) bytes: u64,
-    /// Processor time of both nodes, in all turns.
+    /// Processor time of both nodes, over all turns.
     pub(crate) cpu: Duration,
 }
 
-/// Synchronises so many blocks over each of these ways, so many times.
+/// Synchronises `blocks` blocks over each of these ways, for each round.
 pub(crate) async fn measure(
     ways: &[Way],
     blocks: u64,
@@ -100,7 +100,7 @@ struct Source {
     node: NodeHandle,
     transport: Arc<dyn Transport>,
     address: PeerAddr,
-    /// What it and the others that use its transport have read.
+    /// The bytes that this node and the others on its transport have read.
     traffic: Traffic,
 }
 
@@ -117,7 +117,7 @@ impl Source {
         Ok(Self { node, transport, address, traffic })
     }
 
-    /// The time that a new node takes to get the whole chain, from its start on.
+    /// The time that a new node needs to fetch the whole chain, including its start.
     async fn sync(&self, blocks: u64) -> Result<Duration> {
         let start = Instant::now();
         let node = Node::<String>::builder(spec()?).shared_transport(Arc::clone(&self.transport));
@@ -130,8 +130,7 @@ impl Source {
     }
 }
 
-/// The time to decode and import the chain, in messages as they arrive in a synchronisation. Encoding them is not part
-/// of it.
+/// The time to decode and import the chain, in messages of the size of a synchronisation. Excludes encoding.
 fn import_alone(way: Way, chain: &Shared, blocks: u64) -> Result<Duration> {
     let source = Blockchain::<String>::open(spec()?, ChainConfig::default(), Box::new(chain.clone()))?;
     let mut target = Blockchain::new(spec()?);
@@ -173,7 +172,8 @@ fn grow(blocks: u64) -> Result<Shared> {
     Ok(store)
 }
 
-/// A store in memory that several chains share. Once it is filled they only read it, and write what is there.
+/// A store in memory that several chains share. Once the chain is built, they read it and rewrite existing
+/// values only.
 #[derive(Clone, Debug, Default)]
 struct Shared(Arc<Mutex<Memory>>);
 

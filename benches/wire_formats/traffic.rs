@@ -1,4 +1,4 @@
-//! Counts what nodes read from the network, and the processor time that the process takes.
+//! Counts the bytes that nodes read from the network, and measures the processor time of the process.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,17 +13,17 @@ use serde::de::DeserializeOwned;
 
 use super::format::Format;
 
-/// What was read. Clones count together.
+/// A counter of bytes. Clones share the counter.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Traffic(Arc<AtomicU64>);
 
 impl Traffic {
-    /// Bytes of all messages that were read, without what WebSocket adds: 2 to 14 bytes for each.
+    /// The bytes of all messages that were read, without the WebSocket frame headers of 2 to 14 bytes.
     pub(crate) fn bytes(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// A transport in one format that counts here.
+    /// A transport in one format that counts its bytes here.
     pub(crate) fn transport(&self, format: Format) -> WsMulti {
         let traffic = self.clone();
         match format {
@@ -34,7 +34,7 @@ impl Traffic {
     }
 }
 
-/// A format that counts the bytes that it reads.
+/// A format that counts the bytes that it decodes.
 #[derive(Debug)]
 struct Counted<F> {
     format: F,
@@ -54,7 +54,7 @@ impl<F: WireFormat> WireFormat for Counted<F> {
     }
 }
 
-/// The processor time that this process has taken, on all its threads.
+/// The processor time of this process, over all its threads.
 pub(crate) fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     let part = |part: i64| u64::try_from(part).unwrap_or_default();
