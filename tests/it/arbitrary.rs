@@ -1,4 +1,4 @@
-//! Any message that a peer may send, for property tests.
+//! Strategies for arbitrary messages of a peer, for property tests.
 
 use std::sync::Arc;
 

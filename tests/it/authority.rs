@@ -1,4 +1,4 @@
-//! Certificates, made while a test runs.
+//! Certificates that are created while a test runs.
 
 use hashloom::transport::{Fingerprint, TlsBuilder};
 use rcgen::{
@@ -6,10 +6,10 @@ use rcgen::{
     KeyUsagePurpose, date_time_ymd,
 };
 
-/// Somebody who signs certificates.
+/// A certificate authority.
 pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
-/// A certificate and its key.
+/// A certificate chain and its private key.
 pub(crate) struct Identity {
     pub(crate) chain: String,
     pub(crate) key: String,
@@ -69,7 +69,7 @@ impl Authority {
 }
 
 impl Identity {
-    /// Somebody with this certificate who trusts an authority.
+    /// A configuration with this certificate that trusts an authority.
     pub(crate) fn trusting(&self, authority: &Authority) -> TlsBuilder {
         hashloom::transport::Tls::builder()
             .identity(self.chain.as_str(), self.key.as_str())

@@ -1,4 +1,4 @@
-//! The behaviour of a few nodes together, the same over every transport.
+//! The behaviour of a few nodes together, over every transport.
 
 #[cfg(any(feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard"))]
 mod discovery;
@@ -9,7 +9,7 @@ mod partition;
 mod refusals;
 mod sync;
 
-/// Runs each test over every transport that is built in.
+/// Runs each test over every transport of this build.
 macro_rules! over_every_transport {
     ($($test:ident),+ $(,)?) => {
         over_every_transport!(@ memory Memory $($test)+);

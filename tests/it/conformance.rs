@@ -1,9 +1,9 @@
-//! What crosses the wire, frozen over thousands of messages: for each kind and format one hash, kept in
-//! `tests/golden/conformance.txt`. Where it changes, old and new peers misunderstand each other.
+//! Freezes the wire encodings with thousands of messages: `tests/golden/conformance.txt` has one hash for
+//! each kind and format. If a hash changes, old and new peers do not understand each other.
 //!
-//! A new kind has a line of its own, and changes no other: `HASHLOOM_BLESS=1 cargo test --all-features --test it
-//! conformance`. And a decoder in another language, `tests/node/decode.mjs`, which knows only `docs/protocol.md`, has to
-//! read the golden messages and a sample of the others.
+//! A new kind of message adds a line and changes no other: `HASHLOOM_BLESS=1 cargo test --all-features --test
+//! it conformance`. In addition, a decoder in another language, `tests/node/decode.mjs`, which is written
+//! from `docs/protocol.md` alone, decodes the golden messages and a sample of the others.
 
 pub(crate) mod generate;
 
@@ -20,7 +20,7 @@ use hashloom::{Hash, Message, WireFormat};
 use super::golden_chain::check;
 use generate::Source;
 
-/// Every kind of message, by its name, in the order of their numbers.
+/// The names of all message kinds, in the order of their numbers.
 pub(crate) const KINDS: &[&str] = &[
     "hello",
     "ping",
@@ -40,10 +40,10 @@ pub(crate) const KINDS: &[&str] = &[
     "peers",
 ];
 
-/// Messages of each kind behind a hash.
+/// The number of messages of each kind in a hash.
 const FROZEN: u64 = 2_000;
 
-/// Those of them that the other decoder reads.
+/// How many of them the other decoder reads.
 const SAMPLE: u64 = 100;
 
 #[test]
@@ -59,7 +59,7 @@ fn wire_bytes_are_frozen() {
     check("conformance.txt", &title, &lines);
 }
 
-/// The hash over the frames of one kind, each of which is read back.
+/// The hash over the frames of one kind. Each frame is decoded and compared, too.
 fn frozen<F: WireFormat>(kind: &str, format: &F) -> String {
     let mut running = Hash::digest(&[]);
     for number in 0..FROZEN {
@@ -77,8 +77,8 @@ fn message(kind: &str, number: u64) -> Message {
     message
 }
 
-/// A kind that is not in the list would be frozen by nobody. Serde names all that there are to whoever asks for
-/// another.
+/// A kind that is missing in the list would not be frozen. Serde's error for an unknown kind lists all
+/// existing ones.
 #[test]
 fn no_kind_is_left_out() {
     let error = serde_json::from_str::<Message>(r#"{"no such kind": 0}"#).unwrap_err().to_string();
@@ -126,7 +126,7 @@ fn a_decoder_in_another_language_reads_the_same() {
     }
 }
 
-/// Writes messages as the golden files have them.
+/// Writes messages in the format of the golden files.
 fn write_sample(directory: &Path, format: &str, show: impl Fn(&Message) -> String) {
     let mut lines = String::new();
     for kind in KINDS {
@@ -137,8 +137,8 @@ fn write_sample(directory: &Path, format: &str, show: impl Fn(&Message) -> Strin
     fs::write(directory.join(format!("message.{format}.txt")), lines).unwrap();
 }
 
-/// Says that this machine cannot run the test, where nobody insists that it does. Not through a macro, whose output the
-/// test harness keeps to itself.
+/// Reports that the test cannot run on this machine. Fails if `HASHLOOM_NO_SKIP=1`. Writes to stderr
+/// directly, because the test harness captures the output of macros.
 fn skip(reason: &str) {
     assert!(env::var_os("HASHLOOM_NO_SKIP").is_none_or(|value| value != "1"), "cannot run here: {reason}");
     let warning = format!("\nWARNING: SKIPPED conformance, no decoder in another language: {reason}\n");

@@ -1,5 +1,5 @@
-//! The bytes on the wire, frozen: a change that would make old and new peers misunderstand each other fails
-//! here. One that is meant is blessed with `HASHLOOM_BLESS=1 cargo test`, and needs new subprotocol names.
+//! Freezes the bytes on the wire: a change after which old and new peers do not understand each other fails
+//! here. `HASHLOOM_BLESS=1 cargo test` records an intended change, which needs new subprotocol names.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -41,7 +41,7 @@ fn postcard() {
     );
 }
 
-/// Compares what is written today with the file, and reads what was written then.
+/// Compares the encoding with the golden file, and decodes the golden file.
 fn check<F: WireFormat>(
     file: &str,
     format: &F,
@@ -76,7 +76,7 @@ fn check<F: WireFormat>(
     }
 }
 
-/// One message of each kind, none of whose fields could be mistaken for another.
+/// One message of each kind, with a different value in each field.
 fn messages() -> Vec<Message> {
     let hash = |byte| Hash::from_bytes([byte; 32]);
     let header = Header {

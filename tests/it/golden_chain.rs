@@ -1,6 +1,6 @@
-//! What a chain is made of, frozen: a change that gives a chain another genesis block, or a block other bytes,
-//! fails here. One that is meant is blessed with `HASHLOOM_BLESS=1 cargo test --test it golden_chain`, and
-//! makes every chain of before another chain.
+//! Freezes the bytes of a chain: a change of the genesis block or of a block's canonical bytes fails here.
+//! `HASHLOOM_BLESS=1 cargo test --test it golden_chain` records an intended change, which makes every
+//! existing chain incompatible.
 
 use std::fmt::{Display, Write};
 use std::fs;
@@ -22,7 +22,7 @@ fn default_spec() {
     );
 }
 
-/// The values are those of `docs/consensus.md` and `tests/node/decode.mjs`.
+/// `docs/consensus.md` and `tests/node/decode.mjs` have these values, too.
 #[test]
 fn spec_that_differs_from_the_default_in_every_field_but_the_genesis_data() {
     let spec = ChainSpec::builder("Vereinschronik Übersee")
@@ -39,7 +39,7 @@ fn spec_that_differs_from_the_default_in_every_field_but_the_genesis_data() {
     check("spec.txt", "The rules of another chain and what follows from them.", &rules_of::<String>(&spec));
 }
 
-/// Takes any genesis data and does not commit to its state.
+/// Accepts any genesis data and has no commitment to its state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Open;
 
@@ -55,7 +55,7 @@ impl Transaction for Open {
     }
 }
 
-/// The values are those of `docs/consensus.md` and `tests/node/decode.mjs`.
+/// `docs/consensus.md` and `tests/node/decode.mjs` have these values, too.
 #[test]
 fn spec_with_genesis_data() {
     let spec = ChainSpec::builder("genesis data").genesis_data([0xa5; 200]).build().unwrap();
@@ -126,7 +126,7 @@ pub(crate) fn spec() -> ChainSpec {
         .unwrap()
 }
 
-/// What was written once is still a block with proof of work.
+/// The golden block is still valid and still has proof of work.
 fn read_back() {
     let value = |name: &str| frozen_value("mined_block.txt", name);
     let bytes: [u8; Header::LEN] = hex::decode(value("header")).unwrap().try_into().unwrap();
@@ -136,7 +136,7 @@ fn read_back() {
     let mut headers = HeaderChain::new::<String>(spec()).unwrap();
     assert_eq!(headers.push(&header, header.timestamp), Ok(()));
     assert_eq!(headers.tip_hash().to_string(), value("hash"));
-    // Two blocks of this target, each of 2^256 / (0xffff * 2^232 + 1) hashes, rounded down.
+    // The work of two blocks with this target: 2^256 / (0xffff * 2^232 + 1) each, rounded down.
     assert_eq!(headers.work(), Work::from_uint(U256::from(512)));
     let block: Block = serde_json::from_str(&value("block in JSON")).unwrap();
     assert_eq!(*block.header(), header);
@@ -144,7 +144,7 @@ fn read_back() {
     assert_eq!(again, block);
 }
 
-/// Compares what comes out today with the file, line by line.
+/// Compares the lines with the golden file.
 pub(crate) fn check(file: &str, title: &str, lines: &[(impl Display, String)]) {
     let mut today = format!("# {title}\n");
     for (name, value) in lines {
@@ -160,7 +160,7 @@ pub(crate) fn check(file: &str, title: &str, lines: &[(impl Display, String)]) {
     );
 }
 
-/// The value that stands under this name in a golden file.
+/// The value with this name in a golden file.
 fn frozen_value(file: &str, name: &str) -> String {
     let frozen = fs::read_to_string(path(file)).unwrap();
     let value = frozen.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));

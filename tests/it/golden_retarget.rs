@@ -1,5 +1,5 @@
-//! The targets that every retargeting rule gives on a chain with fast, slow and forged blocks, and the work of targets,
-//! frozen: a change splits every chain that has the rule.
+//! Freezes the targets that every retargeting rule computes on a chain with fast, slow and forged blocks, and
+//! the work of targets: a change would split every chain with the rule.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::golden_chain::check;
 
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// Enough for two averages of the longest rule.
+/// Enough blocks for two averages of the longest rule.
 const BLOCKS: u64 = 200;
 
 const RULES: [Retarget; 8] = [
@@ -24,8 +24,8 @@ const RULES: [Retarget; 8] = [
     Retarget::BoundedLwma { blocks: 5 },
 ];
 
-/// The timestamp in milliseconds of the block at a height: first fast blocks, then slow ones, then fast ones, with an
-/// idle gap, and each seventh is ahead of its time, so that the next one is earlier.
+/// The timestamp of a block in milliseconds: fast blocks, then slow ones, then fast ones, with an idle gap.
+/// Every seventh timestamp is too late, so that the next one is earlier.
 fn timestamp(height: u64) -> u64 {
     let mut at = 1_767_225_600_000;
     for height in 1..=height {

@@ -1,5 +1,5 @@
-//! What a chain and its node write into a store, frozen value by value: format version 1. A change here is a new
-//! version, with a file of its own beside this one, because stores in the field have to be opened.
+//! Freezes every value that a chain and its node write to a store: format version 1. A change needs a new
+//! version with a golden file of its own, because existing stores must stay readable.
 
 use std::fs;
 use std::sync::{Arc, Mutex};
@@ -19,7 +19,7 @@ const FILE: &str = "store-v1.txt";
 const PEERS_FILE: &str = "store-v1.peers.txt";
 const NOW: Now = Now { elapsed: Duration::ZERO, wall: Timestamp::from_millis(1_767_225_700_000) };
 
-/// A text; the state is how many there were, and the last of them.
+/// A text. The state is the number of texts and the last one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Line(String);
 
@@ -36,7 +36,7 @@ fn line(text: &str) -> Line {
     Line(text.to_owned())
 }
 
-/// A store that the test can look into.
+/// A store that the test can inspect.
 #[derive(Clone, Debug, Default)]
 struct Shared(Arc<Mutex<Memory>>);
 
@@ -67,7 +67,7 @@ impl Shared {
             .collect()
     }
 
-    /// A store with what the golden file has.
+    /// A store with the entries of the golden file.
     fn frozen(file: &str) -> Self {
         let mut batch = Batch::new();
         let file = fs::read_to_string(path(file)).unwrap();
@@ -83,12 +83,12 @@ impl Shared {
     }
 }
 
-/// Without the bodies of blocks that are older than two, as far as the state allows.
+/// Prunes the bodies of all but the last two blocks, as far as the state snapshots allow.
 fn config() -> ChainConfig {
     ChainConfig::default().with_keep_bodies(Some(2))
 }
 
-/// Six blocks, and one beside the fifth.
+/// Six blocks, and a side branch of one block at the height of the fifth.
 fn blocks() -> (Vec<Arc<Block<Line>>>, Arc<Block<Line>>) {
     let mut chain = Blockchain::new(spec());
     let mut beside = None;
@@ -108,7 +108,7 @@ fn blocks() -> (Vec<Arc<Block<Line>>>, Arc<Block<Line>>) {
     (best, beside.unwrap())
 }
 
-/// A node that is stopped cleanly, with transactions that wait and a peer that it reached.
+/// A node that shuts down cleanly, with pending transactions and a peer that it has reached.
 fn write(store: &Shared) {
     let mut chain = Blockchain::open(spec(), config(), Box::new(store.clone())).unwrap();
     let (best, beside) = blocks();
@@ -183,7 +183,8 @@ fn the_values_of_format_version_1_are_read() {
     assert_eq!(store.lines(), before, "reading changes nothing");
 }
 
-/// A node with discovery, which has reached one peer, heard of another address from it, and banned two hosts.
+/// A node with discovery that has reached one peer, has received another address from it, and has banned two
+/// hosts.
 fn write_peers(store: &Shared) {
     let config = ProtocolConfig::default().with_discovery(true);
     let chain = Blockchain::open(spec(), ChainConfig::default(), Box::new(store.clone())).unwrap();

@@ -1,4 +1,4 @@
-//! The HTTP server over real sockets: its limits, and that it goes on after each of them.
+//! The HTTP server over real sockets: its limits, and that it still serves after each of them is reached.
 
 mod gone;
 
@@ -16,11 +16,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
-/// Far more than any answer takes, and an end to a test that would hang.
+/// Far more time than any answer takes. Ends a test that would hang.
 const PATIENCE: Duration = Duration::from_secs(20);
 const SHORT: Duration = Duration::from_millis(100);
 
-/// Says what it got.
+/// Answers with what the server parsed.
 fn echo(request: &Request) -> Response {
     let mut body = String::new();
     request.data().unwrap().read_to_string(&mut body).unwrap();
@@ -53,7 +53,7 @@ impl Client {
         self.0.write_all(text.as_ref()).await.unwrap();
     }
 
-    /// One answer: its head, and as much body as it says it has.
+    /// Reads one answer: its head, and a body of the announced length.
     async fn answer(&mut self) -> (String, String) {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
@@ -67,7 +67,7 @@ impl Client {
         (head, String::from_utf8(body).unwrap())
     }
 
-    /// All that comes until the server closes.
+    /// Reads until the server closes the connection.
     async fn rest(&mut self) -> String {
         let mut rest = Vec::new();
         within(self.0.read_to_end(&mut rest)).await.unwrap();
@@ -75,8 +75,8 @@ impl Client {
     }
 }
 
-/// Connects until the server has a place and answers with success. A connection without a place may be reset
-/// while it is written to.
+/// Reconnects until the server has a free slot and answers with success. A connection without a slot may be
+/// reset during a write.
 async fn find_a_place(server: &HttpServer) {
     let attempts = async {
         loop {
@@ -92,7 +92,7 @@ async fn find_a_place(server: &HttpServer) {
     within(attempts).await;
 }
 
-/// A fresh connection still gets an answer.
+/// Checks that a new connection gets an answer.
 async fn assert_serves(server: &HttpServer) {
     let mut client = Client::connect(server).await;
     client.send("GET /alive HTTP/1.1\r\nHost: a\r\n\r\n").await;

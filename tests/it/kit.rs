@@ -1,4 +1,4 @@
-//! Nodes in one process for the other tests: how to start, connect and compare them over each transport.
+//! Helpers of the other tests: starts, connects and compares nodes in one process, over each transport.
 
 use core::ops::Deref;
 use std::future::Future;
@@ -11,10 +11,10 @@ use hashloom::{
     PeerAddr, PeerId, Retarget, Transport,
 };
 
-/// Far more than anything here takes, and an end to a test that would hang.
+/// Far more time than any step takes. Ends a test that would hang.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Waits, and fails where it takes too long.
+/// Waits for a future, and fails after [`PATIENCE`].
 #[track_caller]
 pub(crate) fn within<F: Future>(future: F) -> impl Future<Output = F::Output> {
     let caller = core::panic::Location::caller();
@@ -24,7 +24,7 @@ pub(crate) fn within<F: Future>(future: F) -> impl Future<Output = F::Output> {
     }
 }
 
-/// Looks again and again until the condition holds: for what changes without an event.
+/// Polls a condition until it holds, for changes that have no event.
 #[track_caller]
 pub(crate) fn until(condition: impl Fn() -> bool) -> impl Future<Output = ()> {
     within(async move {
@@ -44,7 +44,7 @@ pub(crate) fn easy_spec(name: &str) -> ChainSpec {
         .unwrap()
 }
 
-/// A chain on which nobody will ever find a block.
+/// A chain whose target no hash will ever meet.
 pub(crate) fn hopeless_spec() -> ChainSpec {
     ChainSpec::builder("hopeless")
         .easiest_target(CompactTarget::from_bits(0x0101_0000))
@@ -53,7 +53,7 @@ pub(crate) fn hopeless_spec() -> ChainSpec {
         .unwrap()
 }
 
-/// How the nodes of a network talk.
+/// The transport between the nodes of a network.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Wire {
     Memory,
@@ -63,12 +63,12 @@ pub(crate) enum Wire {
     Bincode,
     #[cfg(feature = "ws-postcard")]
     Postcard,
-    /// The first node speaks both formats, the others one of them, in turn.
+    /// The first node speaks both formats, the others one of them, alternately.
     #[cfg(all(feature = "ws-json", feature = "ws-bincode"))]
     Mixed,
 }
 
-/// Where nodes find each other.
+/// A network in which nodes are started and connected.
 #[derive(Debug)]
 pub(crate) struct Network {
     wire: Wire,
@@ -76,7 +76,7 @@ pub(crate) struct Network {
     started: usize,
 }
 
-/// A node that can be cut off.
+/// A node that can be disconnected from the network.
 #[derive(Debug)]
 pub(crate) struct Member {
     pub(crate) handle: NodeHandle,
@@ -88,17 +88,17 @@ impl Network {
         Self { wire, memory: Memory::new(), started: 0 }
     }
 
-    /// The same network, where the next node is again the first.
+    /// The network as it was before its first node started.
     pub(crate) fn again(self) -> Self {
         Self { started: 0, ..self }
     }
 
-    /// An address that is free, for a listener.
+    /// An address at which a listener gets any free port.
     pub(crate) fn free_address(&self) -> PeerAddr {
         if matches!(self.wire, Wire::Memory) { "memory://" } else { "ws://127.0.0.1:0" }.parse().unwrap()
     }
 
-    /// How the next node reaches others. In a mixed network only the first reaches all.
+    /// The transport of the next node. In a mixed network only the first node reaches all others.
     pub(crate) fn transport(&mut self) -> Arc<dyn Transport> {
         self.started += 1;
         match self.wire {
@@ -121,7 +121,7 @@ impl Network {
         }
     }
 
-    /// Starts a node that keeps a connection to each of these.
+    /// Starts a node that keeps a connection to each of these nodes.
     pub(crate) async fn start(&mut self, peers: &[&Member]) -> Member {
         let peers = peers.iter().map(|peer| peer.address()).collect::<Vec<_>>();
         let address = self.free_address();
@@ -133,7 +133,7 @@ impl Network {
         self.start_with(easy_spec("cluster"), address, |builder| builder.peers(peers)).await
     }
 
-    /// Starts a node of another make.
+    /// Starts a node with another spec or configuration.
     pub(crate) async fn start_with(
         &mut self,
         spec: ChainSpec,
@@ -165,12 +165,12 @@ impl Member {
         within(self.wait_for_peers(count)).await.unwrap();
     }
 
-    /// Waits until the chain ends here.
+    /// Waits until this block is the tip.
     pub(crate) async fn has_tip(&self, tip: Hash) {
         within(self.wait_for(|chain| *chain.tip().hash() == tip)).await.unwrap();
     }
 
-    /// The transactions of every block after the genesis.
+    /// The transactions of every block after genesis.
     pub(crate) fn contents(&self) -> Vec<Vec<String>> {
         self.blocks(1..).unwrap().iter().map(|block| block.data().to_vec()).collect()
     }
@@ -184,7 +184,7 @@ impl Deref for Member {
     }
 }
 
-/// Waits until all chains end with this block, and compares every block of them.
+/// Waits until all chains have this tip, and compares every block.
 pub(crate) async fn assert_agree(members: &[&Member], tip: &Block) {
     let mut all = Vec::new();
     for member in members {
@@ -197,7 +197,7 @@ pub(crate) async fn assert_agree(members: &[&Member], tip: &Block) {
     }
 }
 
-/// Waits for the end of a connection.
+/// Waits until a connection ends.
 pub(crate) async fn disconnected(events: &mut Events) -> (PeerId, CloseReason) {
     loop {
         if let Event::PeerDisconnected { peer, reason, .. } = within(events.recv()).await.unwrap() {

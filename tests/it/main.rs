@@ -1,4 +1,4 @@
-//! Tests through the public interface, as one binary.
+//! Tests of the public interface, in one binary.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests, which fail by panicking")]
 

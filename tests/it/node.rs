@@ -1,4 +1,4 @@
-//! One node and its handles: what mining, reading, subscribing and stopping promise.
+//! One node and its handles: mining, reading, subscribing and shutdown.
 
 mod clock;
 mod equal;

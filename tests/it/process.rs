@@ -1,4 +1,4 @@
-//! The node of `examples/node.rs` as processes of its own: what a user sees on the command line and over HTTP.
+//! The program `examples/node.rs` as processes: what a user sees on the command line and over HTTP.
 
 #[cfg(feature = "redb")]
 mod crash;
@@ -39,7 +39,7 @@ use program::{Start, assert_equal_blocks};
 #[cfg_attr(feature = "ws-postcard", case::postcard("postcard"))]
 #[tokio::test]
 async fn three_processes_keep_one_chain(#[case] wire: &str) {
-    // In reverse: the second and third dial a first that is not up yet.
+    // In reverse order: the second and third node dial a first one that is not running yet.
     let first = Start::new(wire);
     let second = Start::new(wire).peers(&[&first]);
     let third = Start::new(wire).peers(&[&first, &second]);
@@ -86,7 +86,7 @@ async fn a_fork_heals_when_the_two_meet() {
     assert_eq!(status, 202);
     assert_equal_blocks(&[&short, &long], &won).await;
 
-    // What lost waits to be mined again.
+    // The transactions of the losing branch are pending again.
     let (status, again) = short.post("/mine", &json!({})).await;
     assert_eq!((status, &again["data"]), (201, &json!(["lost"])));
     assert_equal_blocks(&[&short, &long], &again).await;
@@ -155,7 +155,7 @@ async fn a_bad_peers_variable_is_one_line_on_stderr() {
     assert_eq!((refused.exit_code, refused.stderr.lines().count()), (Some(2), 1), "{refused:?}");
 }
 
-/// As templates, compose files and files with line ends of another system pass them.
+/// The forms in which templates, compose files and files with line ends of other systems pass values.
 #[tokio::test]
 async fn values_are_read_in_the_forms_in_which_people_write_them() {
     let first = Start::new("json").run().await;

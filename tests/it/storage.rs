@@ -1,4 +1,4 @@
-//! Chains on disk, through the public interface: files that are damaged, files of an earlier version, restarts.
+//! Chains on disk through the public interface: damaged files, files of an earlier version, restarts.
 
 mod damage;
 mod fixture;
@@ -14,7 +14,7 @@ use hashloom::{
 };
 use serde::{Deserialize, Serialize};
 
-/// A text; the state is how many there were, and the last of them.
+/// A text. The state is the number of texts and the last one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Line(String);
 
@@ -34,13 +34,13 @@ fn spec() -> ChainSpec {
     builder.retarget(Retarget::Fixed).build().unwrap()
 }
 
-/// Opens without a cache, so that every block is read from the file.
+/// Opens a chain without a cache, so that every block is read from the file.
 fn open(directory: &Path) -> Result<Blockchain<Line>, OpenError> {
     let config = ChainConfig::default().with_max_cached_bytes(0);
     Blockchain::open(spec(), config, Box::new(Redb::open(directory)?))
 }
 
-/// One more block on the chain, a second after the last.
+/// Extends the chain by one block, a second after its parent.
 fn extend(chain: &mut Blockchain<Line>, text: &str) -> Arc<Block<Line>> {
     let time = chain.tip().header().timestamp.saturating_add(Duration::from_secs(1));
     let block = Arc::new(chain.template(vec![Line(text.to_owned())], time).unwrap().mine().unwrap());

@@ -1,4 +1,4 @@
-//! The transports: the public suite over each of them, and what only shows on a real socket.
+//! Runs the public suite over each transport, and tests what only real sockets show.
 
 mod frames;
 #[cfg(feature = "tls")]
@@ -46,7 +46,7 @@ async fn suite_passes(#[case] transport: impl Transport, #[case] address: &str) 
     suite(&transport, &addr(address)).await;
 }
 
-/// A type that is no text.
+/// A transaction type that is not a text.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 struct Point {
     x: i64,
@@ -106,7 +106,7 @@ async fn tcp(address: &PeerAddr) -> TcpStream {
     TcpStream::connect(address.as_str().strip_prefix("ws://").unwrap()).await.unwrap()
 }
 
-/// A client that does not know this crate, and the other end of its connection.
+/// A client that does not use this crate, and the other end of its connection.
 async fn foreign_client(
     listener: &mut dyn Listener,
     subprotocol: &str,
@@ -134,19 +134,19 @@ async fn a_peer_without_a_shared_format_is_refused_by_name_at_both_ends() {
     assert!(logged.contains(": ours hashloom.v1.json, theirs hashloom.v1.bincode"), "{logged}");
 }
 
-/// Where a test reads what was logged.
+/// The log output of a test.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    /// One that takes what this thread logs, as long as the guard is there.
+    /// Collects the log output of this thread while the guard exists.
     fn collect() -> (Self, tracing::subscriber::DefaultGuard) {
         let log = Self::default();
         let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
         (log, tracing::subscriber::set_default(subscriber))
     }
 
-    /// All of it, once a listener has refused a connection.
+    /// Waits until a listener has refused a connection, and returns all output.
     async fn refusal(&self) -> String {
         loop {
             let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
@@ -263,16 +263,16 @@ async fn one_address_does_not_take_all_places_in_handshakes() {
     let (mut listener, address) = listen(&WsJson::default().with_config(config)).await;
     let mut first = tcp(&address).await;
     let _silent = [tcp(&address).await, tcp(&address).await];
-    // Closed at once, long before its deadline.
+    // Evicted at once, long before its deadline.
     let read = while_accepting(listener.as_mut(), first.read(&mut [0])).await;
     assert!(read.is_err() || read.is_ok_and(|bytes| bytes == 0));
 }
 
-/// From several addresses of this machine, which Linux has without setting them up.
+/// Uses several loopback addresses, which Linux provides without configuration.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn half_open_handshakes_of_a_few_addresses_keep_nobody_out() {
-    // Only a place that another one takes ends a handshake here.
+    // With this timeout, only eviction ends a handshake.
     let config = WebSocketConfig::default().with_handshake_timeout(Duration::from_secs(3_600));
     let (mut listener, address) = listen(&WsJson::default().with_config(config)).await;
     let remote = address.as_str().strip_prefix("ws://").unwrap().parse().unwrap();
@@ -400,7 +400,7 @@ async fn a_server_that_is_no_peer_is_quoted() {
     let address = addr(&format!("ws://{}", server.local_addr().unwrap()));
     let answer = async {
         let (mut tcp, _) = server.accept().await.unwrap();
-        // Reads the request, so that closing the socket does not reset it.
+        // Reads the request, so that closing the socket does not reset the connection.
         let mut request = Vec::new();
         while !request.ends_with(b"\r\n\r\n") {
             request.push(tcp.read_u8().await.unwrap());
@@ -435,7 +435,7 @@ async fn a_switch_cuts_and_heals(#[case] transport: impl Transport, #[case] any_
     let mut listener = node.listen(&addr(any_address)).await.unwrap();
     let address = listener.local_addr().clone();
     let (dialled, accepted) = tokio::join!(transport.dial(&address, Reach::ANY), listener.accept());
-    // One half of the node is at work when the switch is thrown, the other idle.
+    // At the cut, one half of the node is reading and the other is idle.
     let ((_peer_out, mut peer_in), (mut out, mut incoming)) =
         (dialled.unwrap().split(), accepted.unwrap().split());
     let (received, ()) = tokio::join!(incoming.recv(), async { switch.cut() });

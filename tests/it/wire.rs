@@ -1,4 +1,4 @@
-//! The wire formats: nothing is lost in them, and nothing but a message is taken for one.
+//! The wire formats: encoding loses nothing, and only valid messages are decoded.
 
 mod mutated;
 mod one_encoding;
@@ -73,7 +73,7 @@ proptest! {
     }
 }
 
-/// Encodes and decodes in each format.
+/// Encodes and decodes a message in each format.
 fn for_each_format<E: Debug>(
     message: &Message,
     mut check: impl FnMut(&Frame, Result<Message, String>) -> Result<(), E>,
@@ -98,7 +98,7 @@ fn a_frame_of_the_other_kind_is_refused_by_name() {
     assert_eq!(error.to_string(), "hashloom.v1.json uses text frames, got a binary frame");
 }
 
-/// The variant of a message, then a length that the message does not have.
+/// The variant number of a message, then a length that exceeds the message.
 #[rstest]
 #[case::headers(4, u64::MAX)]
 #[case::blocks(6, 1 << 40)]
@@ -124,18 +124,18 @@ fn deep_nesting_is_refused_and_does_not_overflow_the_stack() {
 
 #[test]
 fn floats_keep_every_bit_in_json() {
-    // Two that a parser without correct rounding gets wrong, and the extremes.
+    // Two values that a parser without correct rounding decodes wrongly, and the extremes.
     for float in [2.638_344_616_030_823e-256, 5e-324, f64::MAX, -0.0, 0.1 + 0.2] {
         let decoded: f64 = Json.decode(&Json.encode(&float).unwrap()).unwrap();
         assert_eq!(decoded.to_bits(), float.to_bits());
     }
 }
 
-/// The worst transaction type: as deep as the peer likes.
+/// The worst transaction type: nested as deeply as the peer chooses.
 #[derive(Debug, serde::Deserialize)]
 struct Tree(#[expect(dead_code, reason = "only its depth counts")] Vec<Tree>);
 
-/// The library quotes what it read, and what it read is the peer's.
+/// The parser quotes its input in errors, and a peer controls the input.
 #[test]
 fn an_error_keeps_little_of_what_a_peer_wrote_and_no_control_characters() {
     let forged = format!("{{\"\\u001b[2J\\nINFO all is well{}\": 1}}", "x".repeat(1 << 20));

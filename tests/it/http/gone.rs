@@ -1,4 +1,4 @@
-//! Clients that leave before they have an answer.
+//! Clients that disconnect before they have an answer.
 
 use hashloom::NodeHandle;
 use tokio::task::JoinSet;
@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 use super::*;
 use crate::kit::{hopeless_spec, until};
 
-/// A node on which no search ends, and a server with so many places for requests to mine.
+/// A node on which no search ends, and a server with `max_mining` slots for requests that mine.
 async fn serve_hopeless(max_mining: usize) -> (NodeHandle, HttpServer) {
     let node = Node::<String>::builder(hopeless_spec()).start().await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -32,7 +32,7 @@ async fn the_search_ends_and_its_place_is_free(#[case] places: usize) {
         let mut client = ask_to_mine(&server).await;
         clients.spawn(async move { client.answer().await });
     }
-    // The one that found no place; the others wait.
+    // The request without a slot was answered; the others wait.
     let (_, body) = within(clients.join_next()).await.unwrap().unwrap();
     assert_eq!(code(&body), "busy");
     until(|| node.status().mining.is_some()).await;
@@ -43,7 +43,7 @@ async fn the_search_ends_and_its_place_is_free(#[case] places: usize) {
         loop {
             let mut client = ask_to_mine(&server).await;
             tokio::select! {
-                // The place is free a moment after the search has ended.
+                // The slot is released shortly after the search has ended.
                 (_, body) = client.answer() => assert_eq!(code(&body), "busy"),
                 () = until(|| node.status().mining.is_some()) => return,
             }

@@ -1,4 +1,4 @@
-//! A clock that is set, back and forward, while a node runs.
+//! The system clock is set forward or back while a node runs.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
@@ -11,7 +11,7 @@ use crate::kit::{easy_spec, within};
 const HOUR: u64 = 3_600_000;
 const NOON: u64 = 1_800_000_000_000;
 
-/// A node whose last eleven blocks are of an hour ahead of its clock.
+/// A node whose last eleven blocks are an hour ahead of its clock.
 async fn start() -> (NodeHandle, Arc<AtomicU64>) {
     let clock = Arc::new(AtomicU64::new(NOON + HOUR));
     let wall = Arc::clone(&clock);
@@ -32,7 +32,7 @@ async fn start() -> (NodeHandle, Arc<AtomicU64>) {
 async fn nothing_is_mined_by_a_clock_that_is_behind_the_chain() {
     let (node, clock) = start().await;
     let drift = node.chain().spec().max_future_drift();
-    // The blocks have timestamps that rise by a millisecond once the median has caught up with the clock.
+    // Once the median has caught up with the clock, the timestamps of the blocks rise by a millisecond each.
     let behind = Duration::from_millis(HOUR)..Duration::from_millis(HOUR + 20);
     let error = within(node.mine(vec!["b".to_owned()])).await.unwrap_err();
     let MineError::ClockBehind { retry_in } = error else { panic!("{error}") };
@@ -50,7 +50,7 @@ async fn continuous_mining_waits_says_so_once_and_goes_on_when_the_clock_is_set(
     let (node, clock) = start().await;
     let mut events = node.subscribe();
     node.mine_continuously(true).await.unwrap();
-    // Any input makes the driver look for what to mine.
+    // Any input makes the driver check what to mine.
     for text in 0..50 {
         within(node.submit(text.to_string())).await.unwrap();
     }

@@ -1,4 +1,4 @@
-//! Records that are equal.
+//! Transactions that are equal.
 
 use hashloom::transport::Memory;
 use hashloom::{Event, MempoolError, Node, SubmitError, transaction_id};
@@ -32,7 +32,7 @@ async fn an_equal_record_is_refused_on_every_node_and_one_that_differs_is_mined_
     within(second.wait_for_pending(1)).await.unwrap();
     let block = within(second.mine_pending()).await.unwrap();
     assert_eq!(transaction_id(&block.data()[0]), Ok(next));
-    // Data of one's own is mined as it is.
+    // `mine` accepts equal transactions, unlike `submit`.
     let block = within(first.mine(vec!["paid".to_owned()])).await.unwrap();
     assert_eq!(block.data(), ["paid"]);
 }

@@ -1,4 +1,4 @@
-//! A node that ends without being asked to says so to all who look.
+//! A node that ends by itself reports that to all callers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -57,7 +57,7 @@ async fn a_node_that_was_shut_down_has_not_failed() {
     assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("shutting_down"), "{answer}");
 }
 
-/// Listens until it is told not to.
+/// A listener whose `accept` fails at once, with an error or with a panic.
 #[derive(Debug)]
 struct Deaf {
     address: PeerAddr,

@@ -1,4 +1,4 @@
-//! Reading, subscribing and calling from threads.
+//! Reading, subscribing, and blocking calls from threads.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -70,7 +70,7 @@ async fn a_ban_may_last_for_ever() {
     let builder = Node::<String>::builder(easy_spec("a")).transport(Memory::new());
     let node = builder.peers([peer.clone()]).start().await.unwrap();
     within(node.ban(PeerHost::from(&peer), Duration::MAX)).await.unwrap();
-    // Past the next attempt to reach it.
+    // Later than the next attempt to reach the peer.
     tokio::time::pause();
     tokio::time::advance(Duration::from_secs(60)).await;
     tokio::time::resume();
@@ -91,7 +91,8 @@ async fn the_blocking_twins_work_from_a_thread() {
         let node = node.clone();
         move || {
             node.connect_blocking(address.clone()).unwrap();
-            // What is mined before the two have met is not pushed, and a node that is gone is not asked for it.
+            // A block that is mined before the nodes are connected is not announced, and a node that has
+            // ended cannot be asked for it.
             runtime.block_on(node.wait_for_peers(1)).unwrap();
             let error = node.connect_blocking(address.clone()).unwrap_err();
             let PeerError::Connect(error) = error else { panic!("{error}") };
@@ -123,7 +124,7 @@ async fn a_connection_needs_a_transport() {
     assert_eq!(node.status().unconnected, []);
 }
 
-/// Takes as long as the test wants it to.
+/// A transaction whose application blocks as long as the test wants.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Slow;
 
@@ -150,7 +151,7 @@ async fn reads_do_not_wait_for_the_driver() {
         async move { node.mine(vec![Slow]).await }
     });
     until(|| ENTERED.load(Ordering::SeqCst)).await;
-    // The driver is in the middle of it, for as long as the gate is shut.
+    // The driver is applying the transaction and blocks until the gate opens.
     assert_eq!(node.status().height, 0);
     assert_eq!((node.tip().height(), node.blocks(..).unwrap().len(), node.pending(1).len()), (0, 1, 0));
     assert!(!mine.is_finished());

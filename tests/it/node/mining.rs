@@ -1,4 +1,4 @@
-//! Mining on request and without.
+//! Mining on request and continuous mining.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -60,13 +60,13 @@ async fn what_the_application_refuses_is_not_mined() {
     let error = within(node.mine(vec![Count(2), Count(4)])).await.unwrap_err();
     let MineError::Refused(BlockError::Transaction { index: 1, reason }) = error else { panic!("{error}") };
     assert_eq!((reason.rule(), reason.detail()), ("count", "got 4, expected 3"));
-    // Nothing of it was kept, and the next one finds its turn.
+    // The failed request has changed nothing, and the next one succeeds.
     assert_eq!((node.state(), node.status().height), (1, 1));
     within(node.mine(vec![Count(2)])).await.unwrap();
     assert_eq!(node.state(), 2);
 }
 
-/// What was good when it was asked for, and is not when its turn comes.
+/// The transaction is valid at the time of the request and invalid when the node starts to mine it.
 #[tokio::test]
 async fn a_request_is_judged_when_its_turn_comes() {
     let node = Node::<Count>::builder(easy_spec("count")).start().await.unwrap();
@@ -103,7 +103,7 @@ async fn dropping_the_future_stops_the_search() {
     until(|| node.status().mining.is_none()).await;
 }
 
-/// One whose turn has not come is forgotten as well.
+/// Also cancels a request that is still queued.
 #[tokio::test]
 async fn dropping_a_waiting_future_frees_its_place() {
     let node = start(hopeless_spec()).await;
@@ -112,7 +112,7 @@ async fn dropping_a_waiting_future_frees_its_place() {
         let node = node.clone();
         searches.spawn(async move { node.mine(Vec::new()).await });
     }
-    // One is at work and 64 wait.
+    // One request is being mined and 64 are queued.
     until(|| node.status().mining.is_some()).await;
     let busy = within(node.mine(Vec::new())).await.unwrap_err();
     assert!(matches!(busy, MineError::Busy { limit: 64 }), "{busy}");
@@ -128,7 +128,7 @@ async fn dropping_a_waiting_future_frees_its_place() {
     until(|| node.status().mining.is_none()).await;
 }
 
-/// Another node's block comes while one is being mined.
+/// A block from another node arrives during a search.
 #[tokio::test]
 async fn a_block_that_comes_first_is_built_upon() {
     let spec = ChainSpec::builder("hard")
@@ -150,7 +150,7 @@ async fn a_block_that_comes_first_is_built_upon() {
         within(node.connect(other.listen_addr().unwrap().clone())).await.unwrap();
         let block = within(mine).await.unwrap().unwrap();
         assert_eq!((block.data(), node.tip()), (&["second".to_owned()][..], Arc::clone(&block)));
-        // Once in a few hundred times the search is over before the block is there.
+        // Once in a few hundred runs, the search ends before the other block arrives.
         if block.height() == 1 {
             continue;
         }
@@ -168,12 +168,12 @@ async fn continuous_mining_can_be_turned_on_and_off() {
     within(node.submit("pending".to_owned())).await.unwrap();
     let has_it = |block: &Arc<hashloom::Block>| block.data() == ["pending"];
     within(node.wait_for(|chain| chain.blocks(..).any(|block| has_it(&block.unwrap())))).await.unwrap();
-    // Requests have their turn in between.
+    // Continuous mining lets requests pass.
     let requested = within(node.mine(vec!["requested".to_owned()])).await.unwrap();
     assert_eq!(requested.data(), ["requested"]);
 
     node.mine_continuously(false).await.unwrap();
-    // Whatever is answered now was asked after.
+    // Answered only after all earlier inputs were handled.
     within(node.submit("later".to_owned())).await.unwrap();
     assert_eq!(node.status().mining, None);
     let height = node.status().height;
@@ -189,7 +189,7 @@ async fn continuous_mining_from_the_start_gives_way_to_requests() {
     until(|| node.status().mining.is_none()).await;
 }
 
-/// Every byte of the text takes six in JSON.
+/// Every byte of the text takes six bytes in JSON.
 #[cfg(feature = "ws-json")]
 #[tokio::test]
 async fn a_block_that_no_frame_holds_is_not_mined() {

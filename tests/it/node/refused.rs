@@ -1,4 +1,4 @@
-//! A branch with more work that a node refuses, as its owner sees it.
+//! A branch with more work that a node refuses, and the events that report it.
 
 use hashloom::transport::Memory;
 use hashloom::{ChainSpec, Event, Node, Retarget, Timestamp};
@@ -17,7 +17,7 @@ async fn the_status_says_that_peers_have_more_work_on_a_branch_that_is_final() {
     let builder = || Node::<String>::builder(spec.clone()).transport(network.clone()).wall_clock(|| NOW);
     let theirs = builder().listen("memory://".parse().unwrap()).start().await.unwrap();
     let ours = builder().start().await.unwrap();
-    // With the same data and timestamps both would mine the same blocks, and there would be no branch.
+    // With equal data and timestamps both nodes would mine equal blocks, and there would be no fork.
     for (node, owner, blocks) in [(&theirs, "theirs", 6), (&ours, "ours", 4)] {
         for number in 0..blocks {
             within(node.mine(vec![format!("{owner} {number}")])).await.unwrap();

@@ -1,4 +1,4 @@
-//! The store of a node that has ended is free, whoever still has a handle.
+//! A node that has ended closes its store, even if handles to the node still exist.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ fn builder(directory: &Path) -> NodeBuilder {
     Node::builder(easy_spec("released")).store(Redb::open(directory).unwrap())
 }
 
-/// What a handle answers from memory, and what it cannot read any more.
+/// Checks what a handle answers from memory, and what it cannot read any more.
 fn assert_answers(node: &NodeHandle, height: u64) {
     assert_eq!((node.status().height, node.tip().height()), (height, height));
     assert_eq!(node.pending(10).len(), node.status().pending);
@@ -59,7 +59,7 @@ async fn a_store_is_free_at_once_after_a_shutdown_while_others_read() {
                 })
             })
             .collect();
-        // The follower is sent the first blocks, and asks for more.
+        // The follower receives the first blocks, and requests more.
         within(follower.wait_for(|chain| chain.height() > 0)).await.unwrap();
         until(|| answers.load(Ordering::Relaxed) > 0).await;
         within(node.shutdown()).await;

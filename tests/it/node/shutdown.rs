@@ -1,4 +1,4 @@
-//! The end of a node: nothing hangs, nothing is left.
+//! The shutdown of a node: nothing hangs, and no task or port is left.
 
 use async_trait::async_trait;
 use hashloom::transport::{Connection, Listener, Memory, Outgoing, Receiver, Sender, TransportError};
@@ -30,7 +30,7 @@ async fn whoever_waits_is_told() {
     assert_eq!(within(node.subscribe().recv()).await.err(), Some(EventError::Stopped));
     assert_eq!(node.status().mining, None);
 
-    // What is known can still be read, and stopping again is no mistake.
+    // Data in memory can still be read, and a second shutdown succeeds.
     assert_eq!(node.status().height, 0);
     within(node.shutdown()).await;
     assert!(node.wait_for(|chain| chain.height() == 0).await.is_ok());
@@ -51,7 +51,7 @@ async fn dropping_the_last_handle_stops_the_node() {
     let mut events = node.subscribe();
     let other = node.clone();
     drop(node);
-    // One is left.
+    // One handle is left.
     assert_eq!(other.status().height, 0);
     assert!(matches!(start().await.unwrap_err(), StartError::Transport(TransportError::AddressInUse { .. })));
     drop(other);
@@ -66,7 +66,7 @@ async fn the_port_is_free_at_once(wire: Wire) {
     let _peer = network.start(&[&node]).await;
     node.has_peers(1).await;
     for _ in 0..5 {
-        // However many ask for the end of a node, each of them sees it.
+        // Several concurrent shutdowns all complete.
         let mut asking: Vec<_> = (0..3).map(|_| tokio::spawn(shut_down(node.handle.clone()))).collect();
         within(asking.swap_remove(1)).await.unwrap();
         node = network.start_at(address.clone(), Vec::new()).await;
@@ -104,7 +104,7 @@ async fn no_task_is_left() {
     until(|| Handle::current().metrics().num_alive_tasks() == before).await;
 }
 
-/// A transport whose connections take nothing: the other end does not read.
+/// A transport whose connections accept no data, as if the other end did not read.
 #[derive(Debug)]
 struct Stuck(Memory);
 
@@ -116,7 +116,7 @@ struct StuckConnection(Box<dyn Connection>);
 
 #[derive(Debug)]
 struct StuckSender {
-    /// Dropped with this, so that a test sees that nothing of the connection is left.
+    /// Dropped with this value, so that a test sees that nothing of the connection is left.
     _inner: Box<dyn Sender>,
 }
 
@@ -172,7 +172,7 @@ impl Sender for StuckSender {
     }
 }
 
-/// The clock is tokio's own and jumps as soon as everybody waits.
+/// tokio's clock is paused and advances when all tasks are idle.
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_does_not_read_delays_the_end_for_three_seconds_and_keeps_nothing() {
     let before = Handle::current().metrics().num_alive_tasks();
@@ -192,7 +192,7 @@ async fn a_peer_that_does_not_read_delays_the_end_for_three_seconds_and_keeps_no
     assert!(matches!(receiver.recv().await, Err(TransportError::Vanished)));
 }
 
-/// Connections that are refused and not read from are few at a time, however many come.
+/// The number of refused connections that linger because they are not read is limited.
 #[tokio::test(start_paused = true)]
 async fn refused_connections_that_linger_are_bounded() {
     let memory = Memory::new();
@@ -220,7 +220,7 @@ async fn receive_all(mut receiver: Box<dyn Receiver>) {
     while let Ok(Some(_)) = receiver.recv().await {}
 }
 
-/// What waits for a peer is bounded in bytes of memory.
+/// The send queue of a peer is limited in bytes of memory.
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_does_not_read_its_answers_is_closed() {
     let memory = Memory::new();
@@ -248,7 +248,7 @@ async fn a_peer_that_does_not_read_its_answers_is_closed() {
         reason.to_string(),
         "peer reads too slowly: messages of 2097152 bytes of memory are waiting for it"
     );
-    // It is gone at once, not when it has read what it does not read.
+    // The connection ends at once, and does not wait for the peer to read.
     assert!(matches!(receiver.recv().await, Err(TransportError::Vanished)));
     assert_eq!(node.status().peers, 0);
 }

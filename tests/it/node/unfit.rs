@@ -1,5 +1,5 @@
-//! Types that break the contract of `Transaction`, and values that no peer or no store could read back: each is refused
-//! by name, and none of them keeps a block from being mined.
+//! Types that break the contract of `Transaction`, and values that a peer or a store could not decode: each
+//! is refused with an error that names the cause, and none prevents a block from being mined.
 
 use hashloom::{
     BlockError, Context, Event, MempoolError, MineError, Node, NodeHandle, Rejected, RemovalReason,
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::kit::{easy_spec, within};
 
-/// A type with attributes of serde that not every format can carry.
+/// A type with serde attributes that not every format can encode.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 enum Entry {
     Plain(String),
@@ -70,7 +70,7 @@ async fn start() -> NodeHandle<Entry> {
     Node::builder(easy_spec("unfit")).start().await.unwrap()
 }
 
-/// Values that do not read back, and the cause that is named for each.
+/// Values that do not survive a round trip, and the cause that is named for each.
 fn unreadable() -> [(Entry, &'static str); 5] {
     let flattened = Flattened { inner: Skips { text: String::new(), author: None } };
     [
@@ -97,7 +97,7 @@ async fn what_does_not_read_back_is_refused_with_the_likely_cause(#[values(0, 1,
     assert_eq!(within(node.mine_pending()).await.unwrap().data(), [plain("a")]);
 }
 
-/// What an embedder's own test says of the types above.
+/// The public check reports a cause for each of the types above.
 #[cfg(feature = "test-utils")]
 #[rstest]
 fn the_check_for_embedders_names_the_likely_cause(#[values(0, 1, 2, 3, 4)] case: usize) {
@@ -154,7 +154,7 @@ mod formats {
     use super::*;
     use crate::kit::until;
 
-    /// What JSON cannot carry: its names are texts.
+    /// A type that JSON cannot encode: its keys are not texts.
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     struct Table(BTreeMap<(u8, u8), String>);
 
@@ -197,7 +197,7 @@ mod formats {
         assert_eq!(within(node.mine_pending()).await.unwrap().data(), [good()]);
     }
 
-    /// The node in the middle reads from one peer what it cannot tell the other.
+    /// The node in the middle decodes from one peer what it cannot encode for the other.
     #[tokio::test]
     async fn what_cannot_be_passed_on_ends_no_connection_and_keeps_no_block_from_being_mined() {
         let middle = builder().transport(WsMulti::new(Bincode).and(Json)).start().await.unwrap();
@@ -220,7 +220,8 @@ mod formats {
         let block = within(middle.mine_pending()).await.unwrap();
         within(text.wait_for(|chain| chain.tip() == &block)).await.unwrap();
 
-        // A block with it is for those who can read it. The others are told that it is not here.
+        // A block with it reaches only peers that can decode it. The node answers all others that it does not
+        // have the block.
         let beyond = within(binary.mine(vec![bad()])).await.unwrap();
         within(middle.wait_for(|chain| chain.tip() == &beyond)).await.unwrap();
         until(|| text.status().header_height == 2).await;

@@ -1,4 +1,4 @@
-//! A store from which something cannot be read: whoever reads it first, the operator is told.
+//! A store with unreadable values: the operator is notified, whichever call reads them first.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -76,7 +76,7 @@ async fn damage_that_a_handle_meets_is_reported_once(#[case] read: fn(&NodeHandl
     assert_eq!(node.status().store_error, Some(error.to_string()));
     assert!(!node.status().halted, "the rest goes on");
 
-    // Everything that was asked before it is done when this is.
+    // Completes only after all earlier inputs were handled.
     node.submit("a marker".to_owned()).await.unwrap();
     let mut failures = Vec::new();
     while let Some(event) = events.try_recv().unwrap() {
