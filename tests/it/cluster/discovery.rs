@@ -1,5 +1,5 @@
-//! Nodes that find each other over a common one, and go on without it. Over WebSocket, where a node sees from which
-//! host a caller comes.
+//! Nodes that find each other through a common peer, and stay connected without it. Over WebSocket, because
+//! there a node sees the host of an inbound peer.
 
 use super::over_every_transport;
 use crate::kit::{Member, Network, assert_agree, easy_spec, until, within};
@@ -27,7 +27,8 @@ async fn nodes_with_one_in_common_end_up_connected_to_each_other(mut network: Ne
     }
     hub.has_peers(5).await;
     for leaf in &leaves {
-        // The hub and the other leaves; where two have dialled each other, one ends the connection that is too much.
+        // The hub and the other leaves. If two leaves have dialled each other, one of them closes the
+        // redundant connection.
         until(|| leaf.status().unconnected.is_empty() && leaf.status().peers == 4).await;
     }
     assert_eq!((private.status().peers, private.addresses().len()), (1, 0), "it has no discovery");

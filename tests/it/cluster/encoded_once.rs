@@ -1,4 +1,4 @@
-//! A message that goes to many peers is encoded once.
+//! A message that is sent to many peers is encoded once.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::kit::{easy_spec, within};
 
-/// JSON that keeps what it has written.
+/// JSON that records the frames that it encodes.
 #[derive(Clone, Debug, Default)]
 struct Noting(Arc<Mutex<Vec<Frame>>>);
 
@@ -29,7 +29,7 @@ impl WireFormat for Noting {
 }
 
 impl Noting {
-    /// How many messages of this kind were written.
+    /// How many messages of this kind were encoded.
     fn count(&self, kind: &str) -> usize {
         let start = format!("{{\"{kind}\":");
         self.0.lock().unwrap().iter().filter(|frame| frame.as_bytes().starts_with(start.as_bytes())).count()
@@ -58,7 +58,7 @@ async fn for_all_peers() {
     for peer in &peers {
         within(peer.wait_for(|chain| chain.tip().hash() == block.hash())).await.unwrap();
     }
-    // Once before it is mined, to see that it fits into a frame, and once for all peers.
+    // Once before the block is mined, to check that it fits into a frame, and once for all peers.
     assert_eq!(format.count("new_block"), 2);
 
     let block = peers[0].mine(vec!["from a peer".to_owned()]).await.unwrap();
@@ -66,6 +66,6 @@ async fn for_all_peers() {
         within(peer.wait_for(|chain| chain.tip().hash() == block.hash())).await.unwrap();
     }
     assert_eq!(format.count("announce"), 1);
-    // Once before the hub mined, to see that its block fits, and once for each peer that asked.
+    // Once before the hub mined, to check that its block fits, and once for each peer that requested it.
     assert_eq!(format.count("blocks"), 1 + (PEERS - 1));
 }

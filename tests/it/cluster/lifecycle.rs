@@ -1,4 +1,4 @@
-//! Nodes that come and go, in whatever order.
+//! Nodes that start and stop in any order.
 
 use super::over_every_transport;
 use crate::kit::{Network, assert_agree, easy_spec, within};
@@ -12,7 +12,7 @@ over_every_transport!(
 );
 
 async fn a_node_that_is_not_up_yet_is_found(mut network: Network) {
-    // An address where somebody was a moment ago, so that it is free now.
+    // The address of a node that has just ended, so that it is free.
     let gone = network.start(&[]).await;
     let address = gone.address();
     within(gone.shutdown()).await;
@@ -46,7 +46,7 @@ async fn two_that_dial_each_other_keep_one_connection(mut network: Network) {
     let (one, two) = tokio::join!(hub.connect(other.address()), other.connect(hub.address()));
     one.unwrap();
     two.unwrap();
-    // Each end sees two connections, and the end of one of them unless it was never made.
+    // Each end sees two connections, and the end of one of them unless it was never established.
     for events in [&mut hub_events, &mut other_events] {
         let _ = crate::kit::disconnected(events).await;
     }

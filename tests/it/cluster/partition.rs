@@ -1,4 +1,4 @@
-//! A network that falls apart and comes together again.
+//! A network that splits and heals.
 
 use super::over_every_transport;
 use crate::kit::{Member, Network, assert_agree, within};
@@ -48,7 +48,7 @@ async fn the_heavier_side_of_a_partition_wins(mut network: Network) {
     assert_eq!(history[..4], [('-', 3), ('-', 2), ('+', 2), ('+', 3)]);
     assert_eq!(history.last(), Some(&('+', 4)));
 
-    // What was undone waits to be mined again, by anybody.
+    // The disconnected transactions are pending again, and any node can mine them.
     let back: Vec<_> = alone.pending(9).into_iter().map(|(_, text)| text).collect();
     assert_eq!(back, ["only the loser has it", "nor this"]);
     let again = within(alone.mine_pending()).await.unwrap();
@@ -65,7 +65,7 @@ async fn the_heavier_side_of_a_partition_wins(mut network: Network) {
     );
 }
 
-/// Both branches are longer than a window of downloads.
+/// Both branches are longer than a download window.
 async fn a_long_fork_heals(mut network: Network) {
     let hub = network.start(&[]).await;
     let alone = network.start(&[&hub]).await;

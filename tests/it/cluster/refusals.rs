@@ -1,5 +1,5 @@
-//! Honest nodes that are no peers of each other: refused by name, on both sides, while both go on. Those that are not
-//! honest are in `tests/attacks`.
+//! Honest nodes that cannot be peers: both sides refuse with a specific reason, and both continue.
+//! `tests/attacks` has the hostile ones.
 
 use hashloom::CloseReason;
 
@@ -27,7 +27,7 @@ async fn another_chain_is_refused_by_name(mut network: Network) {
     ];
     let (_, at_hub) = disconnected(&mut hub_events).await;
     let (_, at_stranger) = disconnected(&mut events).await;
-    // Each looks at the other's hello by itself, or hears first what the other made of its own.
+    // Each end either checks the other's hello itself, or receives the other's refusal first.
     let bye = |text: &str| format!("peer closed the connection: {text}");
     assert!([expected[0].clone(), bye(&expected[1])].contains(&at_hub.to_string()), "{at_hub}");
     assert!([expected[1].clone(), bye(&expected[0])].contains(&at_stranger.to_string()), "{at_stranger}");

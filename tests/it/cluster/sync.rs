@@ -1,4 +1,4 @@
-//! Blocks and transactions reach everybody.
+//! Blocks and transactions reach all nodes.
 
 use super::over_every_transport;
 use crate::kit::{Network, assert_agree, within};
@@ -24,7 +24,7 @@ async fn a_block_from_anybody_reaches_all(mut network: Network) {
     assert_eq!(hub.contents(), [["block 1"], ["block 2"], ["block 3"], ["block 4"]]);
 }
 
-/// More blocks than are in flight at a time, or fit into the download window.
+/// More blocks than may be in flight at a time and than fit into the download window.
 async fn a_late_joiner_catches_up(mut network: Network) {
     const BLOCKS: u64 = 1_200;
     let hub = network.start(&[]).await;
@@ -36,7 +36,7 @@ async fn a_late_joiner_catches_up(mut network: Network) {
     let expected: Vec<_> = (1..=BLOCKS).map(|height| vec![height.to_string()]).collect();
     assert_eq!(direct.contents(), expected);
 
-    // And goes on from there like everybody else.
+    // The node that has caught up also follows new blocks.
     let block = direct.mine_one("and on").await;
     assert_agree(&[&hub, &direct], &block).await;
 }
@@ -80,7 +80,7 @@ async fn transactions_reach_a_late_joiner(mut network: Network) {
     assert_eq!(late.pending(9), expected);
 }
 
-/// Forks all the time, and one chain in the end.
+/// Forks occur all the time, and one chain remains at the end.
 async fn all_mine_at_once(mut network: Network) {
     let hub = network.start(&[]).await;
     let left = network.start(&[&hub]).await;
@@ -92,7 +92,7 @@ async fn all_mine_at_once(mut network: Network) {
         }
     };
     tokio::join!(mine("hub", &hub), mine("left", &left), mine("right", &right));
-    // Whoever is on top of the best chain settles what is still a tie.
+    // The node with the best chain resolves a remaining tie.
     let best = [&hub, &left, &right].into_iter().max_by_key(|member| member.chain().work()).unwrap();
     let last = best.mine_one("last").await;
     assert_agree(&[&hub, &left, &right], &last).await;

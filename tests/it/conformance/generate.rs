@@ -1,5 +1,5 @@
-//! Messages from a seed. The numbers are SHA-256 over the seed and a counter, so that no library decides what the golden
-//! hashes are of.
+//! Messages from a seed. The random numbers are SHA-256 over the seed and a counter, so that the golden
+//! hashes do not depend on a library.
 
 use std::sync::Arc;
 
@@ -7,7 +7,8 @@ use hashloom::{
     Address, Block, CompactTarget, Hash, Header, Hello, Message, PeerAddr, Timestamp, Tip, U256, Work,
 };
 
-/// Characters that formats may treat in their own way: quoted, controls, two, three and four bytes long.
+/// Characters that formats may treat differently: quotes, controls, and characters of two, three and four
+/// bytes.
 const CHARACTERS: [char; 16] = [
     'a',
     'Z',
@@ -30,16 +31,16 @@ const CHARACTERS: [char; 16] = [
 /// The characters of an address: printable ASCII.
 const GRAPHIC: std::ops::RangeInclusive<u8> = b'!'..=b'~';
 
-/// Numbers that are drawn more often than by chance: at the edges of what formats write in another length.
+/// Numbers that are drawn more often than at random: those at which the length of an encoding changes.
 const EDGES: [u64; 10] = [0, 1, 127, 128, 255, 256, 1 << 32, 1 << 53, u64::MAX - 1, u64::MAX];
 
-/// The most items of a list.
+/// The maximum number of items of a list.
 const MAX_ITEMS: u64 = 4;
 
-/// The most characters of a text.
+/// The maximum number of characters of a text.
 const MAX_CHARACTERS: u64 = 20;
 
-/// Draws values, always the same for a seed.
+/// A deterministic generator of values.
 pub(crate) struct Source {
     seed: Hash,
     counter: u64,
@@ -50,7 +51,7 @@ impl Source {
         Self { seed: Hash::digest(seed.as_bytes()), counter: 0 }
     }
 
-    /// A message of the kind of this name.
+    /// A message of the kind with this name.
     pub(crate) fn message(&mut self, kind: &str) -> Message {
         match kind {
             "hello" => Message::Hello(self.hello()),
@@ -108,7 +109,7 @@ impl Source {
     }
 
     fn work(&mut self) -> Work {
-        // Of any size, not only of 256 bits.
+        // A value of any bit length, not almost always 256 bits.
         let shift = usize::try_from(self.below(256)).unwrap();
         Work::from_uint(U256::from_be_bytes(self.bytes()) >> shift)
     }
@@ -135,7 +136,7 @@ impl Source {
         self.flag().then(|| value(self))
     }
 
-    /// A number of any length in bits, or one at an edge.
+    /// A number of any bit length, or an edge case.
     fn number(&mut self) -> u64 {
         match self.below(4) {
             0 => EDGES[usize::try_from(self.below(EDGES.len() as u64)).unwrap()],
@@ -143,7 +144,7 @@ impl Source {
         }
     }
 
-    /// The same in 32 bits.
+    /// A number of 32 bits, drawn like [`Source::number`].
     fn small_number(&mut self) -> u32 {
         u32::from_be_bytes(self.number().to_be_bytes()[4..].try_into().unwrap())
     }
@@ -156,7 +157,7 @@ impl Source {
         Hash::from_bytes(self.bytes())
     }
 
-    /// Not quite evenly, which nothing here needs.
+    /// Slightly biased, which does not matter here.
     fn below(&mut self, bound: u64) -> u64 {
         self.any() % bound
     }

@@ -1,12 +1,14 @@
-//! Three nodes that mine all the time, and `kill -9` at random moments: nothing that was answered is lost.
+//! Three nodes that mine continuously while `kill -9` hits them at random moments: no block that a node
+//! answered with is lost.
 //!
-//! `HASHLOOM_KILLS` says how many times, 200 where it does not. A thousand, by hand, with a seed of a failure:
+//! `HASHLOOM_KILLS` is the number of kills, 200 by default. A thousand kills, with the seed of a failure:
 //!
 //! ```sh
 //! HASHLOOM_KILLS=1000 HASHLOOM_SEED=42 cargo test --all-features --test it process::crash -- --nocapture
 //! ```
 //!
-//! The seed decides who is killed and when. What the nodes do at that moment is up to the machine.
+//! The seed determines which node is killed and when. What the nodes do at that moment depends on the
+//! machine.
 
 use std::env;
 use std::sync::Arc;
@@ -28,29 +30,30 @@ const NODES: usize = 3;
 
 const DEFAULT_KILLS: usize = 200;
 
-/// After so many kills the whole chain of the killed node is verified.
+/// The number of kills after which the whole chain of the killed node is verified.
 const KILLS_IN_A_ROUND: usize = 20;
 
-/// How many blocks at the end of the chain are verified after each kill.
+/// The number of blocks at the end of the chain that are verified after each kill.
 const VERIFIED_BLOCKS: u64 = 50;
 
-/// So easy that blocks are on their way at any moment, and so hard that the nodes agree again and again.
+/// Short enough for blocks to be in flight at any moment, and long enough for the nodes to agree again and
+/// again.
 const BLOCK_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The longest time between two kills. Short enough for some that hit a node on its way up.
+/// The longest time between two kills. Short enough for some kills to hit a node during its start.
 const MAX_PAUSE: Duration = Duration::from_millis(600);
 
-/// A node, and the blocks that it said it has.
+/// A node, and the blocks that it answered with.
 struct Node {
     start: Start,
     child: Child,
-    /// Locked while a request is under way.
+    /// Locked while a request is outstanding.
     answered: Arc<Mutex<Vec<Answered>>>,
     /// How many of them were found in the directory after a kill.
     found: usize,
 }
 
-/// A block that a node answered `/mine` with.
+/// A block with which a node answered `/mine`.
 #[derive(Clone, Debug)]
 struct Answered {
     height: u64,
@@ -97,7 +100,8 @@ async fn no_answered_block_is_lost_when_nodes_are_killed() {
     assert!(answered >= kills, "{answered} blocks answered between {kills} kills");
 }
 
-/// Verifies what the crashes left, lets the nodes agree without mining on, and compares all that they say.
+/// Verifies the chains after the crashes, lets the nodes agree without continuous mining, and compares all
+/// their blocks.
 async fn settle(mut nodes: Vec<Node>) -> Vec<Node> {
     for node in &mut nodes {
         node.verify().await;
@@ -108,7 +112,7 @@ async fn settle(mut nodes: Vec<Node>) -> Vec<Node> {
         node.is_up().await;
     }
     within(async {
-        // Two branches of the same work stand beside each other until one grows.
+        // Two branches with equal work remain until one is extended.
         while !agree(&nodes).await {
             let _ = request(nodes[0].start.http, "POST", "/mine", "{}").await;
             sleep(Duration::from_millis(200)).await;
@@ -149,7 +153,7 @@ fn start_all() -> Vec<Node> {
     nodes.collect()
 }
 
-/// Mines block after block, and notes those that are answered.
+/// Mines block after block, and records those that the node answers with.
 async fn keep_mining(number: usize, port: u16, answered: Arc<Mutex<Vec<Answered>>>, stop: Arc<AtomicBool>) {
     for count in 0.. {
         if stop.load(Ordering::Relaxed) {
@@ -164,7 +168,7 @@ async fn keep_mining(number: usize, port: u16, answered: Arc<Mutex<Vec<Answered>
                 answered.push(Answered { height, hash });
             }
             Some((status, error)) => panic!("node {number} answers {status}: {error}"),
-            // It is down at the moment.
+            // The node is down at the moment.
             None => {
                 drop(answered);
                 sleep(Duration::from_millis(5)).await;
@@ -174,8 +178,8 @@ async fn keep_mining(number: usize, port: u16, answered: Arc<Mutex<Vec<Answered>
 }
 
 impl Node {
-    /// Ends it without a warning. It must not have ended by itself, unless somebody else had its port, or a child
-    /// of this process its file, at the moment when it was started.
+    /// Kills the node. The node must not have ended by itself, unless another process had its port, or a
+    /// child of this process its file, when it was started.
     async fn kill(&mut self) {
         if let Some(status) = self.child.try_wait().unwrap() {
             let log = std::fs::read_to_string(self.start.log()).unwrap();
@@ -200,9 +204,9 @@ impl Node {
         .await;
     }
 
-    /// Looks into the directory of a killed node, before a peer can bring back what it may have lost.
+    /// Opens the directory of a killed node, before the node can fetch lost blocks from a peer.
     async fn keeps_answered_blocks(&mut self) {
-        // Its client has seen the end of its last request by then.
+        // The client has seen its last request fail by then.
         let answered = within(self.answered.lock()).await;
         let spec = ChainSpec::builder("hashloom").block_interval(BLOCK_INTERVAL).build().unwrap();
         let store = Redb::open(self.start.data()).unwrap();
@@ -215,7 +219,7 @@ impl Node {
         chain.verify(chain.height().saturating_sub(VERIFIED_BLOCKS)..).unwrap();
     }
 
-    /// Asks for every block that it answered, on its best chain or beside it.
+    /// Requests every block that the node answered with, on its best chain or on a side branch.
     async fn serves_answered_blocks(&self) {
         for Answered { height, hash } in within(self.answered.lock()).await.iter() {
             let block = self.get(&format!("/blocks/{hash}")).await.unwrap();
@@ -223,7 +227,7 @@ impl Node {
         }
     }
 
-    /// All blocks of its best chain.
+    /// All blocks of the node's best chain.
     async fn blocks(&self) -> Vec<Value> {
         let mut blocks = Vec::new();
         loop {

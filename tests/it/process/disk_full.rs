@@ -1,4 +1,4 @@
-//! A disk without room, by way of the largest file that a process may write: Linux only.
+//! A full disk, simulated by a file size limit: Linux only.
 
 use serde_json::json;
 use tokio::process::Command;
@@ -17,13 +17,13 @@ async fn a_node_without_room_goes_on_answering_and_recovers() {
     let mut start = node.terminate().await;
     let file = start.data().join("chain.redb");
     let room = std::fs::metadata(&file).unwrap().len();
-    // A write beyond the limit also sends SIGXFSZ, which must not end the node.
+    // A write beyond the limit also raises SIGXFSZ, which must not end the node.
     let limit = format!("--fsize={room}:");
     start.through = ["prlimit", &limit].map(str::to_owned).into();
     let node = start.run().await;
     let blocks = node.blocks().await;
 
-    // More than the file has free pages for, so it would have to grow.
+    // Larger than the free pages of the file, so that the file would have to grow.
     let filler = "x".repeat(600_000);
     assert!(filler.len() as u64 > room, "the file has {room} bytes already");
     refuses_to_mine(&node, &filler).await;
@@ -32,7 +32,7 @@ async fn a_node_without_room_goes_on_answering_and_recovers() {
     assert_eq!((&status["halted"], &status["height"]), (&json!(true), &json!(1)), "{status}");
     assert!(status["store_error"].as_str().unwrap().starts_with("no room to write: "), "{status}");
     assert_eq!(std::fs::metadata(&file).unwrap().len(), room);
-    // Not even what would fit, as long as it does not know.
+    // A node that is halted refuses even a block that would fit.
     refuses_to_mine(&node, "small").await;
     assert_eq!(request(node.start.http, "GET", "/blocks/1", "").await.unwrap(), (200, blocks[1].clone()));
 

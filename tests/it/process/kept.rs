@@ -9,7 +9,7 @@ use super::program::Start;
 async fn a_restart_keeps_the_chain_and_what_is_pending() {
     let node = Start::new("json").run().await;
     node.mine("before").await;
-    // No warning, and no peer that it could be fetched from: what was answered has to be on the disk.
+    // After a kill, and without a peer that has the blocks: what the node answered with must be on disk.
     let blocks = node.blocks().await;
     let node = node.kill().await.run().await;
     assert_eq!(node.blocks().await, blocks);
@@ -33,7 +33,7 @@ async fn a_directory_is_the_default_and_ephemeral_forgets() {
     let mut start = named.terminate().await;
     assert!(start.directory().join("hashloom-data/named/chain.redb").exists());
 
-    // As a user starts it who names no directory.
+    // Without a configured directory.
     start.through = ["env", "--unset=DATA_DIR"].map(str::to_owned).into();
     let node = start.run().await;
     node.has("height", &json!(0)).await;
@@ -85,7 +85,8 @@ async fn another_chain_is_refused_by_name(#[case] variable: &'static str, #[case
 #[tokio::test]
 async fn old_contents_can_be_given_up() {
     let node = Start::new("json").with("KEEP_BODIES", "2").run().await;
-    // A megabyte of blocks and more: so often a state is written up to which old contents can go.
+    // More than a megabyte of blocks: after that a state snapshot is written, up to which old bodies can be
+    // pruned.
     let filler = "x".repeat(400_000);
     for height in 1..=9 {
         let block = node.mine(&format!("{height} {filler}")).await;

@@ -1,7 +1,7 @@
-//! A network of namespaces of this kernel: a machine for each node, two switches, and cables that can be moved.
+//! A network of Linux network namespaces: one machine per node, two switches, and cables that can be moved.
 //!
-//! Everything is inside namespaces whose names no other process has, so nothing of this machine's own network is
-//! touched, and all is gone when they are.
+//! Everything is inside namespaces with names that no other process uses, so the machine's own network is
+//! unchanged, and nothing is left when the namespaces are deleted.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -11,29 +11,29 @@ use serde_json::Value;
 
 use super::program::{read_answer, write_request};
 
-/// What is on a machine's way to the others.
+/// Where a machine's cable is plugged in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cable {
-    /// In the switch of this number, 0 or 1.
+    /// In the switch with this number, 0 or 1.
     Switch(usize),
-    /// Out.
+    /// In no switch.
     Pulled,
 }
 
-/// Switches. What is in one does not reach what is in the other.
+/// The number of switches. Machines on different switches cannot reach each other.
 const SWITCHES: usize = 2;
 
-/// Machines that are connected by their first switch.
+/// Machines that are all connected to the first switch.
 #[derive(Debug)]
 pub(super) struct Network {
     ip: PathBuf,
-    /// The namespace with the switches.
+    /// The namespace of the switches.
     hub: String,
     machines: Vec<String>,
 }
 
 impl Network {
-    /// Sets the network up. Fails where this process may not, and says why.
+    /// Creates the network. Fails with the reason if this process lacks a program or a permission.
     pub(super) fn new(machines: usize) -> Result<Self, String> {
         let ip = find_ip().ok_or("there is no program `ip` (package iproute2)")?;
         let name = |end: &str| format!("hashloom-{}-{end}", std::process::id());
@@ -42,7 +42,7 @@ impl Network {
             hub: name("hub"),
             machines: (0..machines).map(|number| name(&number.to_string())).collect(),
         };
-        // From here on `drop` cleans up, whatever has been made.
+        // From here on `drop` deletes whatever has been created.
         for namespace in network.namespaces() {
             network.run(&["netns", "add", namespace])?;
         }
@@ -60,13 +60,13 @@ impl Network {
         Ok(network)
     }
 
-    /// The address at which the others reach a machine.
+    /// The IP address of a machine.
     pub(super) fn address(&self, machine: usize) -> String {
         assert!(machine < self.machines.len());
         format!("10.77.0.{}", machine + 1)
     }
 
-    /// What starts a program on a machine.
+    /// The command prefix that runs a program on a machine.
     pub(super) fn on(&self, machine: usize) -> Vec<String> {
         let ip = self.ip.to_str().unwrap();
         [ip, "netns", "exec", &self.machines[machine]].map(str::to_owned).to_vec()
@@ -109,13 +109,13 @@ impl Network {
 impl Drop for Network {
     fn drop(&mut self) {
         for namespace in self.namespaces() {
-            // One that could not be made is not there.
+            // A namespace that was not created cannot be deleted, which is harmless.
             let _ = self.run(&["netns", "delete", namespace]);
         }
     }
 }
 
-/// Runs a program that has to go well.
+/// Runs a program that must succeed.
 fn finish(mut command: Command, input: &str) -> Result<(), String> {
     let shown = format!("{command:?}");
     let failed = |error: &dyn std::fmt::Display| format!("{shown}: {error}");
@@ -129,16 +129,16 @@ fn finish(mut command: Command, input: &str) -> Result<(), String> {
     Err(failed(&String::from_utf8_lossy(&output.stderr).trim()))
 }
 
-/// Ordinary users have no directory of system programs in their path.
+/// The path of ordinary users lacks the directories of system programs.
 fn find_ip() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let system = ["/usr/sbin", "/sbin"].map(PathBuf::from);
     std::env::split_paths(&path).chain(system).map(|directory| directory.join("ip")).find(|ip| ip.exists())
 }
 
-/// One HTTP request, made on the machine of the node that it asks. `None` where nobody answers.
+/// Sends one HTTP request on the machine of the node that it is for. `None` if the node does not answer.
 ///
-/// The shell opens the connection, because a program has to be started in the other namespace and one is enough.
+/// The shell opens the connection, because a process must be started in the other namespace anyway.
 pub(super) async fn ask(
     on: &[String],
     port: u16,

@@ -1,4 +1,4 @@
-//! Where the file of an export ends up, whatever is at its path before.
+//! Where the file of an export ends up, depending on what exists at its path.
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -13,7 +13,7 @@ fn is_archive(path: &Path) -> bool {
     fs::read(path).unwrap().starts_with(b"\x89HLA")
 }
 
-/// Has a shell start the node.
+/// Starts the node through a shell.
 fn through(start: &mut Start, script: &str) {
     start.through = ["sh", "-c", script].map(str::to_owned).into();
 }

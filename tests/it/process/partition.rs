@@ -1,16 +1,15 @@
-//! Five nodes on which clients mine, each in a network namespace of its own, while cables are pulled and moved: within
-//! ten seconds of healing all have one tip, and no answered block is lost.
+//! Five nodes on which clients mine, each in a network namespace of its own, while cables are pulled and
+//! moved: within ten seconds of healing all have one tip, and no block that a node answered with is lost.
 //!
-//! `HASHLOOM_ROUNDS` says how often, 8 where it does not. By hand, with a seed of a failure:
+//! `HASHLOOM_ROUNDS` is the number of rounds, 8 by default. More rounds, with the seed of a failure:
 //!
 //! ```sh
 //! HASHLOOM_ROUNDS=200 HASHLOOM_SEED=42 cargo test --all-features --test it process::partition -- --nocapture
 //! ```
 //!
-//! The seed decides who is cut off from whom and for how long, and when clients mine. What the nodes make of it is up to
-//! the machine.
-//! Needs a right to make namespaces, which root has. Where that is missing the test says on stderr that it skips
-//! itself, or fails where `HASHLOOM_NO_SKIP=1`.
+//! The seed determines which nodes are disconnected and for how long, and when clients mine. The reaction of
+//! the nodes depends on the machine. The test needs the permission to create namespaces, which root has.
+//! Without it, the test reports on stderr that it is skipped, or fails if `HASHLOOM_NO_SKIP=1`.
 
 use std::env;
 use std::io::Write;
@@ -31,19 +30,19 @@ const NODES: usize = 5;
 
 const DEFAULT_ROUNDS: usize = 8;
 
-/// Within what time after healing all nodes have the same tip.
+/// The time after healing within which all nodes must have one tip.
 const HEAL_TIME: Duration = Duration::from_secs(10);
 
-/// The longest time for which nodes are cut off, but for what it takes until they disagree. Until then the kernel has
-/// repeated what was lost so often that it waits about as long before it repeats it again.
+/// The longest partition, not counting the time until the nodes disagree. After a partition the kernel waits
+/// for about as long as it lasted before it retransmits lost packets.
 const MAX_CUT: Duration = Duration::from_secs(3);
 
-/// How long it takes on average until a client mines on one of the nodes: so short that every cut splits the chain, and so
-/// long that the nodes agree most of the time. It is the chain's interval too, so that the difficulty stays where a new
-/// chain begins, and a block is found as soon as it is asked for.
+/// The mean time until a client mines on one of the nodes: short enough for every partition to fork the
+/// chain, and long enough for the nodes to agree most of the time. It is also the chain's block interval, so
+/// that the difficulty stays at its initial value and a block is found as soon as a client requests it.
 const BLOCK_INTERVAL: Duration = Duration::from_millis(500);
 
-/// How often the nodes are asked for their tips.
+/// The interval at which the nodes are asked for their tips.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// A node in its namespace.
@@ -53,7 +52,7 @@ struct Node {
     child: Child,
 }
 
-/// A block that a node answered `/mine` with.
+/// A block with which a node answered `/mine`.
 #[derive(Clone, Debug)]
 struct Answered {
     node: usize,
@@ -108,8 +107,8 @@ async fn nodes_agree_within_ten_seconds_of_healing() {
     assert_nothing_lost(&nodes, &blocks, &answered).await;
 }
 
-/// Says that this machine cannot run the test, where nobody insists that it does. Not through a macro, whose output the
-/// test harness keeps to itself.
+/// Reports that the test cannot run on this machine. Fails if `HASHLOOM_NO_SKIP=1`. Writes to stderr
+/// directly, because the test harness captures the output of macros.
 fn skip(reason: &str) {
     assert!(env::var_os("HASHLOOM_NO_SKIP").is_none_or(|value| value != "1"), "cannot run here: {reason}");
     let warning = format!("\nWARNING: SKIPPED process::partition, no network namespaces: {reason}\n");
@@ -138,7 +137,7 @@ fn start_all(network: &Network) -> Vec<Node> {
     nodes.collect()
 }
 
-/// Where the cables are in a network that has fallen apart.
+/// Random positions of the cables that partition the network.
 fn draw_cut(rng: &mut fastrand::Rng) -> [Cable; NODES] {
     loop {
         let cables = [(); NODES].map(|()| match rng.usize(..3) {
@@ -156,7 +155,7 @@ fn is_cut_off(one: Cable, other: Cable) -> bool {
     one != other || one == Cable::Pulled
 }
 
-/// Waits until all nodes have one tip, as of one round of questions.
+/// Waits until all nodes have one tip in one round of requests.
 async fn agreement(nodes: &[Node]) -> Value {
     let mut looks = tokio::time::interval(LOOK);
     loop {
@@ -181,7 +180,7 @@ async fn disagreement(nodes: &[Node], cables: &[Cable]) {
     }
 }
 
-/// Where each chain ends, asked for at the same time; `None` for a node that does not answer.
+/// The tips of all nodes, requested concurrently. `None` for a node that does not answer.
 async fn tips(nodes: &[Node]) -> Vec<Option<Value>> {
     let mut questions = JoinSet::new();
     for (number, node) in nodes.iter().enumerate() {
@@ -195,7 +194,7 @@ async fn tips(nodes: &[Node]) -> Vec<Option<Value>> {
     tips
 }
 
-/// Mines block after block at random intervals, and notes those that are answered.
+/// Mines blocks at random intervals, and records those that the node answers with.
 async fn keep_mining(
     node: usize,
     on: Vec<String>,
@@ -218,14 +217,14 @@ async fn keep_mining(
                 answered.push(Answered { node, height, hash });
             }
             Some((status, error)) => panic!("node {node} answers {status}: {error}"),
-            // It is not up yet, or no more.
+            // The node is not running.
             None => {}
         }
     }
     answered
 }
 
-/// Kills all nodes, and starts them again.
+/// Kills and restarts all nodes.
 async fn restart(nodes: &mut [Node]) {
     for node in &mut *nodes {
         let ended = node.child.try_wait().unwrap();
@@ -238,10 +237,10 @@ async fn restart(nodes: &mut [Node]) {
     }
 }
 
-/// Lets the nodes agree, and returns the chain that all of them have.
+/// Lets the nodes agree, and returns their common chain.
 async fn settle(nodes: &[Node]) -> Vec<Value> {
     let first = &nodes[0];
-    // Two branches of the same work stand beside each other until one grows.
+    // Two branches with equal work remain until one is extended.
     while timeout(HEAL_TIME / 5, agreement(nodes)).await.is_err() {
         ask(&first.start.through, first.start.http, "POST", "/mine", "{}").await;
     }
@@ -255,7 +254,7 @@ async fn settle(nodes: &[Node]) -> Vec<Value> {
     blocks
 }
 
-/// Every answered block is in the chain, or beside it on a branch that lost.
+/// Checks that every answered block is on the best chain or on a side branch.
 async fn assert_nothing_lost(nodes: &[Node], blocks: &[Value], answered: &[Answered]) {
     let mut lost = 0;
     for Answered { node, height, hash } in answered {
@@ -278,7 +277,7 @@ impl Node {
         body
     }
 
-    /// All blocks of its best chain.
+    /// All blocks of the node's best chain.
     async fn blocks(&self) -> Vec<Value> {
         let mut blocks = Vec::new();
         loop {

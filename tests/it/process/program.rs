@@ -1,4 +1,4 @@
-//! Starting the node as a process, and a client for its HTTP interface.
+//! Starts the node as a process, and calls its HTTP interface.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -14,21 +14,21 @@ use tokio::process::{Child, Command};
 
 use crate::kit::within;
 
-/// What a node is started with. Its ports and its directory stay the same when it is started again.
+/// How a node is started. Ports and directory stay the same over restarts.
 #[derive(Debug)]
 pub(super) struct Start {
     wire: String,
     pub(super) http: u16,
     pub(super) p2p: u16,
     pub(super) peers: String,
-    /// More of its environment.
+    /// Further environment variables.
     pub(super) variables: Vec<(&'static str, String)>,
-    /// A program that starts it, with arguments.
+    /// A program, with arguments, through which the node is started.
     pub(super) through: Vec<String>,
     directory: TempDir,
 }
 
-/// What is left of a process.
+/// The results of a process that has ended.
 #[derive(Debug)]
 pub(super) struct Finished {
     pub(super) exit_code: Option<i32>,
@@ -36,15 +36,16 @@ pub(super) struct Finished {
     pub(super) stderr: String,
 }
 
-/// A node that runs, until this is dropped.
+/// A running node. Dropping this kills it.
 #[derive(Debug)]
 pub(super) struct Program {
     pub(super) start: Start,
     child: Child,
 }
 
-/// A port that is free and that no other test gets. Not one that the system chose for a listener of ours: once
-/// that is closed, the system gives the port to the next who asks, before the node has it or while it is down.
+/// A free port that no other test uses. A port that the system assigned to a temporary listener is not safe:
+/// once that listener is closed, the system may assign the port to another process before the node binds it,
+/// or while the node is down.
 fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let offset = u16::try_from(std::process::id() % 1_000 * 17).unwrap();
@@ -69,18 +70,18 @@ impl Start {
         }
     }
 
-    /// Adds to its environment.
+    /// Adds an environment variable.
     pub(super) fn with(mut self, variable: &'static str, value: impl Into<String>) -> Self {
         self.variables.push((variable, value.into()));
         self
     }
 
-    /// The directory in which it runs, and which goes away with this.
+    /// The working directory of the node, which is deleted when this is dropped.
     pub(super) fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// Where it keeps its chain, unless its environment says otherwise.
+    /// The data directory, unless the environment names another.
     pub(super) fn data(&self) -> PathBuf {
         self.directory().join("data")
     }
@@ -105,7 +106,7 @@ impl Start {
             .env("WIRE", &self.wire)
             .env("HTTP_PORT", self.http.to_string())
             .env("P2P_PORT", self.p2p.to_string())
-            // Set even where it is empty, which means none.
+            // Set even if it is empty, which means no peers.
             .env("PEERS", &self.peers)
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
@@ -115,19 +116,19 @@ impl Start {
         command
     }
 
-    /// Starts the node, whether or not it comes up.
+    /// Starts the node without waiting until it serves.
     pub(super) fn spawn(&self) -> Child {
         let log = File::options().create(true).append(true).open(self.log()).unwrap();
         self.command().stderr(log).spawn().unwrap()
     }
 
-    /// What it has written to stderr, in all its lives.
+    /// The file with the stderr of all runs.
     pub(super) fn log(&self) -> PathBuf {
         self.directory().join("log")
     }
 
-    /// Starts the node and waits until it answers. A process has no other way to say that it is up, so it is
-    /// asked again and again; and it is started again where somebody else has its port for a moment.
+    /// Starts the node and waits until it answers. A process does not report that it is ready, so it is
+    /// polled. The start is repeated if another process has the port for a moment.
     pub(super) async fn run(self) -> Program {
         let spawn = || self.spawn();
         let child = within(async {
@@ -145,7 +146,7 @@ impl Start {
         Program { start: self, child }
     }
 
-    /// Starts it with arguments with which it ends by itself, and waits until it does.
+    /// Runs the program with arguments with which it ends by itself, and waits for its end.
     pub(super) async fn finish(&self, arguments: &[&str]) -> Finished {
         let output = within(self.command().stdout(Stdio::piped()).args(arguments).output()).await.unwrap();
         Finished {
@@ -155,14 +156,14 @@ impl Start {
         }
     }
 
-    /// The same, where all has to go well. Returns what it says on stdout.
+    /// Runs the program, which must succeed. Returns its stdout.
     pub(super) async fn succeeds(&self, arguments: &[&str]) -> String {
         let finished = self.finish(arguments).await;
         assert_eq!(finished.exit_code, Some(0), "{finished:?}");
         finished.stdout
     }
 
-    /// The same, where it has to end with one line that says why it fails. Returns that line.
+    /// Runs the program, which must fail with one line that says why. Returns that line.
     pub(super) async fn fails(&self, arguments: &[&str]) -> String {
         let finished = self.finish(arguments).await;
         let errors: Vec<_> = finished.stderr.lines().filter(|line| line.starts_with("error: ")).collect();
@@ -202,7 +203,7 @@ impl Program {
         self.has("peers", &json!(count)).await;
     }
 
-    /// Asks for the status until it says this.
+    /// Polls the status until a field has this value.
     pub(super) async fn has(&self, field: &str, value: &Value) {
         within(async {
             let mut looks = looks();
@@ -213,13 +214,13 @@ impl Program {
         .await;
     }
 
-    /// Ends it without a warning.
+    /// Kills the node.
     pub(super) async fn kill(mut self) -> Start {
         within(self.child.kill()).await.unwrap();
         self.start
     }
 
-    /// Asks it to end, as a service manager does, and sees that it does.
+    /// Sends SIGTERM, as a service manager does, and waits until the node ends.
     pub(super) async fn terminate(self) -> Start {
         let id = self.id().to_string();
         let sent = within(Command::new("kill").args(["-TERM", &id]).status()).await.unwrap();
@@ -227,14 +228,14 @@ impl Program {
         self.ends_with(0).await
     }
 
-    /// Waits for its end.
+    /// Waits until the node ends, and checks its exit code.
     pub(super) async fn ends_with(mut self, exit_code: i32) -> Start {
         assert_eq!(within(self.child.wait()).await.unwrap().code(), Some(exit_code));
         self.start
     }
 }
 
-/// Waits until all chains end with this block, and compares all that they say of every block.
+/// Waits until all chains have this tip, and compares every block over HTTP.
 pub(super) async fn assert_equal_blocks(programs: &[&Program], tip: &Value) {
     let mut all = Vec::new();
     for program in programs {
@@ -247,12 +248,12 @@ pub(super) async fn assert_equal_blocks(programs: &[&Program], tip: &Value) {
     }
 }
 
-/// The pace at which a process is asked for what it does not tell by itself.
+/// The interval at which a process is polled.
 fn looks() -> tokio::time::Interval {
     tokio::time::interval(Duration::from_millis(20))
 }
 
-/// One request on a connection of its own. `None` where nobody answers.
+/// One request on a connection of its own. `None` if no server answers.
 pub(super) async fn request(port: u16, method: &str, path: &str, body: &str) -> Option<(u16, Value)> {
     let mut tcp = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
     tcp.write_all(write_request(port, method, path, body).as_bytes()).await.ok()?;
@@ -261,7 +262,7 @@ pub(super) async fn request(port: u16, method: &str, path: &str, body: &str) -> 
     read_answer(&answer)
 }
 
-/// A request after whose answer the connection ends.
+/// A request that makes the server close the connection after its answer.
 pub(super) fn write_request(port: u16, method: &str, path: &str, body: &str) -> String {
     format!(
         "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\
@@ -270,7 +271,7 @@ pub(super) fn write_request(port: u16, method: &str, path: &str, body: &str) -> 
     )
 }
 
-/// The status and the body of an answer. `None` where it is none, or not all of one.
+/// The status and the body of an answer. `None` if the answer is malformed or truncated.
 pub(super) fn read_answer(answer: &str) -> Option<(u16, Value)> {
     let (head, body) = answer.split_once("\r\n\r\n")?;
     let status = head.split(' ').nth(1)?.parse().ok()?;

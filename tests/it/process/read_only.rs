@@ -1,4 +1,4 @@
-//! Commands that only read a chain, where nothing can be written.
+//! Commands that only read a chain, on a directory that cannot be written.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -35,7 +35,7 @@ async fn a_chain_is_verified_and_exported_without_a_write(#[case] is_killed: boo
     fs::set_permissions(data.join("chain.redb"), Permissions::from_mode(0o444)).unwrap();
     fs::set_permissions(&data, Permissions::from_mode(0o555)).unwrap();
     let before = picture(&data);
-    // The superuser may write all the same, but not to a file system that is read-only.
+    // File permissions do not stop the superuser, but a read-only file system does.
     let mut ways = vec![Vec::new()];
     let mount = format!("mount --bind {0} {0} && mount -o remount,bind,ro {0}", data.display());
     let mounted = ["unshare", "-m", "sh", "-c", &format!("{mount} && exec \"$0\" \"$@\"")].map(str::to_owned);

@@ -12,7 +12,7 @@ async fn a_moved_directory_halts_the_node_until_it_is_back() {
     let kept = node.mine("kept").await;
     let (data, aside) = (node.start.data(), node.start.directory().join("aside"));
     fs::rename(&data, &aside).unwrap();
-    // Refused at once, not after the next check of an idle node.
+    // Refused at once, without waiting for the next check of an idle node.
     refuses_to_mine(&node).await;
     is_halted_at_1(&node).await;
     assert_eq!(node.get("/blocks/1").await, kept);
@@ -36,7 +36,7 @@ async fn an_idle_node_notices_that_its_directory_was_deleted() {
     is_halted_at_1(&node).await;
     refuses_to_mine(&node).await;
     assert_eq!(node.get("/blocks/1").await, kept);
-    // The directory is not made again by a node that has lost its own.
+    // A node whose directory was removed does not create it again.
     let start = node.terminate().await;
     assert!(!start.data().exists());
 }

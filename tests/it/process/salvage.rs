@@ -1,4 +1,4 @@
-//! A file that is damaged or cut off: `verify` names the first height that is wrong, and `repair` keeps what is below.
+//! A damaged or truncated file: `verify` names the lowest wrong height, and `repair` keeps the blocks below.
 
 use std::fs;
 use std::path::Path;
@@ -10,14 +10,14 @@ use super::work::chain_of;
 
 const BLOCKS: u64 = 6;
 
-/// The rows of the chain and the entries that lead to its blocks.
+/// The rows of the chain table, and the entries that locate its blocks.
 fn rows(data: &Path) -> Vec<Vec<u8>> {
     let store = Redb::open(data).unwrap();
     let entries = store.scan(Table::Chain, ALL_KEYS, Order::Ascending, usize::MAX).unwrap();
     entries.into_iter().map(|(_, row)| row).collect()
 }
 
-/// Flips a bit in the last byte of each of these.
+/// Flips a bit in the last byte of each occurrence.
 fn damage(bytes: &mut [u8], sought: &[u8]) {
     let places: Vec<_> =
         bytes.windows(sought.len()).enumerate().filter(|(_, found)| *found == sought).collect();
@@ -35,7 +35,7 @@ async fn assert_named(start: &Start, height: u64, what: &str) {
     assert_one_remedy(&error);
 }
 
-/// A repair is the only remedy that `verify` names.
+/// Checks that `verify` recommends a repair and nothing else.
 #[track_caller]
 fn assert_one_remedy(error: &str) {
     assert!(error.contains("repair"), "{error}");

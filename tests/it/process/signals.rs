@@ -1,4 +1,4 @@
-//! How the program ends when it is asked to.
+//! How the program ends on a signal.
 
 use std::process::{ExitStatus, Stdio};
 
@@ -22,7 +22,7 @@ async fn a_closed_terminal_stops_it_as_cleanly_as_sigterm() {
         return;
     }
     let mut start = Start::new("json");
-    // Whatever the tests were started with.
+    // The tests may have been started with SIGHUP ignored.
     start.through = ["env", "--default-signal=HUP"].map(str::to_owned).into();
     let node = start.run().await;
     node.mine("kept").await;
@@ -57,15 +57,15 @@ async fn a_client_that_reads_nothing_does_not_keep_it_waiting() {
     let mut client = TcpStream::connect(("127.0.0.1", node.start.http)).await.unwrap();
     let request = format!("GET /blocks HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n\r\n", node.start.http);
     client.write_all(request.as_bytes()).await.unwrap();
-    // The answer has begun.
+    // The server has started its answer.
     within(client.readable()).await.unwrap();
     let asked = tokio::time::Instant::now();
     node.terminate().await;
-    // A service manager gives it 10 s; the shutdown itself takes 3.
+    // A service manager waits for 10 s; the shutdown itself takes 3 s.
     assert!(asked.elapsed().as_secs() < 8, "{:?}", asked.elapsed());
 }
 
-/// A name server that answers nothing keeps a look-up waiting for 20 s or so.
+/// A look-up at a name server that does not answer takes about 20 s.
 #[tokio::test]
 async fn a_look_up_of_a_name_does_not_keep_it_waiting() {
     let Some((server, mut start)) = with_silent_name_server().await else {

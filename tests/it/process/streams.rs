@@ -1,5 +1,5 @@
-//! Standard output and standard error that cannot be written to: a full disk, a reader that is gone, one that has
-//! stopped reading. None of them may change what the program does.
+//! Standard output and standard error that cannot be written: a full disk, a reader that is gone, and one
+//! that has stopped reading. None of them may change the behaviour of the program.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -11,7 +11,7 @@ use tokio::process::Command;
 use super::program::{Program, Start};
 use crate::kit::within;
 
-/// The node with its standard error, and its standard output, redirected by a shell. `exec` keeps its process id.
+/// Starts the node with its output streams redirected by a shell. `exec` keeps the process id.
 fn with_streams(mut start: Start, redirection: &str) -> Start {
     start.through = ["sh", "-c", &format!(r#"exec "$0" "$@" {redirection}"#)].map(str::to_owned).into();
     start
@@ -40,7 +40,8 @@ async fn a_log_that_cannot_be_written_changes_nothing(#[case] redirection: &str)
     node.terminate().await;
 }
 
-/// Its standard error is a pipe, as of `node 2>&1 | head -1`, whose reader goes away once the node is up.
+/// The standard error of the node is a pipe, as in `node 2>&1 | head -1`, whose reader ends once the node is
+/// running.
 async fn without_reader(start: Start) -> Program {
     let pipe = start.directory().join("gone");
     make_pipe(&pipe).await;
@@ -56,12 +57,12 @@ async fn a_log_that_nothing_reads_keeps_nothing_waiting() {
         println!("SKIPPED: needs to open a named pipe for reading and writing");
         return;
     }
-    // Open for reading too, so that it stays open, and fills up.
+    // Opened for reading, too, so that the pipe stays open and fills up.
     let start = with_streams(Start::new("json"), "2<>stuck").with("RUST_LOG", "trace");
     let pipe = start.directory().join("stuck");
     make_pipe(&pipe).await;
     let node = start.run().await;
-    // Each block is logged, with what the store and the sockets have to say of it: the pipe holds 64 KiB.
+    // Each block is logged, together with the traces of store and sockets. The pipe holds 64 KiB.
     for height in 1..=150 {
         let block = node.mine("x").await;
         assert_eq!(block["height"], height);

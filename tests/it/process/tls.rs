@@ -1,4 +1,4 @@
-//! Nodes of known parties as processes: what the options about TLS do, and how a slip in them is told.
+//! Nodes with TLS as processes: the effect of the TLS options, and the errors for mistakes in them.
 
 use rstest::rstest;
 
@@ -15,7 +15,7 @@ fn file(start: &Start, name: &str, text: &str) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-/// A node with a certificate, as its operator would start it.
+/// A node with a certificate, configured as an operator would do it.
 #[cfg(feature = "tls")]
 fn party(authority: &Authority, identity: &Identity, secret: &str, peers: &[&Start]) -> Start {
     let mut start = Start::new("json");

@@ -1,10 +1,10 @@
-//! What the node makes of its environment.
+//! How the node uses its environment.
 
 use rstest::rstest;
 
 use super::program::Start;
 
-/// Each variable that the node reads.
+/// Every environment variable that the node reads.
 #[cfg(unix)]
 const VARIABLES: [&str; 24] = [
     "HTTP_PORT",
@@ -37,7 +37,7 @@ const VARIABLES: [&str; 24] = [
 #[tokio::test]
 async fn empty_variables_are_as_if_not_set() {
     let mut start = VARIABLES.into_iter().fold(Start::new("json"), |start, name| start.with(name, ""));
-    // Not the default ports, which another node may have.
+    // Other ports than the default ones, which another node may use.
     let script = format!("exec \"$0\" --http-port {} --p2p-port {}", start.http, start.p2p);
     start.through = ["sh", "-c", &script].map(str::to_owned).to_vec();
     let node = start.run().await;
@@ -90,7 +90,7 @@ async fn commands_ignore_the_variables_of_a_running_node() {
         .into_iter()
         .fold(start, |start, name| start.with(name, "x"));
     assert_eq!(start.succeeds(&["verify"]).await, "verified the blocks 0 to 0\n");
-    // Where the chain is kept concerns the commands too.
+    // The location of the chain applies to commands, too.
     let ephemeral = start.with("EPHEMERAL", "1");
     let says = ephemeral.fails(&["verify"]).await;
     assert!(says.contains("a chain in memory ends with its node"), "{says}");

@@ -1,4 +1,4 @@
-//! The commands for a kept chain: verify, export, import, repair.
+//! The commands for a stored chain: verify, export, import, repair.
 
 use std::fs;
 use std::path::Path;
@@ -53,7 +53,7 @@ async fn an_export_replaces_a_file_only_when_told_to() {
 
     let error = start.fails(&["export", "no-such-directory/blocks.archive"]).await;
     assert!(error.contains("cannot write no-such-directory/blocks.archive"), "{error}");
-    // Nothing unfinished is left behind.
+    // No temporary file is left.
     let names = fs::read_dir(start.directory()).unwrap().map(|entry| entry.unwrap().file_name());
     let mut names: Vec<_> = names.collect();
     names.sort();
@@ -112,7 +112,7 @@ async fn a_forged_file_keeps_what_comes_before_the_forgery() {
     refused_at_4(&file, "merkle root is ").await;
 }
 
-/// Imports a file whose fourth block of five is bad, and another time goes on with what is good.
+/// Imports a file whose fourth block of five is invalid, and verifies that the blocks before it were kept.
 async fn refused_at_4(file: &Path, says: &str) {
     let start = Start::new("json");
     let error = start.fails(&["import", file.to_str().unwrap()]).await;
@@ -149,7 +149,7 @@ async fn a_damaged_chain_is_named_and_repaired() {
     assert_eq!(node.mine("goes on").await["height"], 3);
 }
 
-/// Where the records of an archive are, by the format in `docs/architecture.md`.
+/// The byte ranges of the records of an archive, in the format of `docs/architecture.md`.
 fn records(bytes: &[u8]) -> Vec<std::ops::Range<usize>> {
     let mut at = head_len(bytes) + 8;
     let mut records = Vec::new();
@@ -167,7 +167,7 @@ fn head_len(bytes: &[u8]) -> usize {
     61 + usize::from(bytes[60])
 }
 
-/// Computes all checksums anew, as a forger can.
+/// Recomputes all checksums, as a forger can.
 fn seal(bytes: &mut [u8]) {
     let mut running = Hash::digest(&bytes[..head_len(bytes)]);
     for record in records(bytes) {

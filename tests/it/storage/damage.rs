@@ -1,5 +1,5 @@
-//! A file in which bits are flipped, or of which the end is missing: it opens and gives nothing but right blocks, or
-//! it is refused by name.
+//! A file with flipped bits or without its end: it opens and returns only correct blocks, or is refused with
+//! an error that names the damage.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ use rstest::rstest;
 
 use super::{Line, NOW, extend, open, spec};
 
-/// The file of a chain with blocks of several sizes, and its blocks.
+/// The file of a chain with blocks of several sizes, and the blocks.
 fn original(directory: &Path) -> (Vec<u8>, Vec<Arc<Block<Line>>>) {
     let mut chain = open(directory).unwrap();
     let mut blocks = vec![Arc::clone(chain.genesis())];
@@ -24,7 +24,7 @@ fn original(directory: &Path) -> (Vec<u8>, Vec<Arc<Block<Line>>>) {
     (fs::read(directory.join("chain.redb")).unwrap(), blocks)
 }
 
-/// What became of a damaged file.
+/// How often damaged files were read, repaired or refused.
 #[derive(Debug, Default)]
 struct Tally {
     whole: usize,
@@ -33,7 +33,7 @@ struct Tally {
 }
 
 impl Tally {
-    /// Opens the file, reads all that it has, and has it repaired where it is damaged.
+    /// Opens the file, reads all blocks, and repairs the file if it is damaged.
     fn look(&mut self, directory: &Path, bytes: &[u8], blocks: &[Arc<Block<Line>>], what: &str) {
         let _ = fs::remove_dir_all(directory);
         fs::create_dir_all(directory).unwrap();
@@ -53,7 +53,8 @@ impl Tally {
             for block in [chain.block_at(height as u64), chain.block(expected.hash())] {
                 match block {
                     Ok(Some(block)) => assert_eq!(block, *expected, "{what}: a wrong block at {height}"),
-                    // The file may have gone back to an earlier commit, which peers make up for.
+                    // The file may have been rolled back to an earlier commit; a node would fetch the missing
+                    // blocks from its peers.
                     Ok(None) => failed += 1,
                     Err(error) => {
                         assert!(error.to_string().contains("damaged"), "{what}: {error}");
@@ -82,7 +83,7 @@ fn flipped_bits_never_give_a_wrong_block() {
     let mut tally = Tally::default();
     for round in 0..500 {
         let mut damaged = bytes.clone();
-        // Most of a file that has just grown is empty, and a flip there shows nothing.
+        // Most of a file that has just grown is empty, and a flip there has no effect.
         let at = used[random.usize(..used.len())];
         let bit = random.u8(..8);
         damaged[at] ^= 1 << bit;
@@ -93,7 +94,7 @@ fn flipped_bits_never_give_a_wrong_block() {
     assert!(tally.refused + tally.partly > 50, "the damage was not noticed: {tally:?}");
 }
 
-/// The places of the bytes that are part of a page with something in it.
+/// The offsets of the bytes that belong to a non-empty page.
 fn used_bytes(bytes: &[u8]) -> Vec<usize> {
     let pages = bytes.chunks(4_096).enumerate().filter(|(_, page)| page.iter().any(|byte| *byte != 0));
     pages.flat_map(|(index, page)| (0..page.len()).map(move |at| index * 4_096 + at)).collect()
@@ -142,12 +143,12 @@ fn a_repair_keeps_what_is_before_a_cut() {
             Err(error) => assert!(error.to_string().contains("damaged"), "{what}: {error}"),
         }
     }
-    // Of a leaf that was overwritten in part, all bytes of a block may be left to which nothing leads.
+    // A partly overwritten leaf may still contain all bytes of a block to which no entry refers.
     println!("{kept} of {all} blocks kept");
     assert!(kept * 4 >= all * 3 && all > 100, "{kept} of {all}");
 }
 
-/// Up to which height each block is in these bytes without a gap, and each of their rows.
+/// The height up to which these bytes contain all blocks and their rows without a gap.
 fn present(bytes: &[u8], blocks: &[Arc<Block<Line>>]) -> u64 {
     let is_present = |block: &&Arc<Block<Line>>| {
         let header = block.header().to_bytes();
@@ -155,20 +156,21 @@ fn present(bytes: &[u8], blocks: &[Arc<Block<Line>>]) -> u64 {
         let text = &block.data()[0].0;
         let text = text.as_bytes();
         let finds = |sought: &[u8]| bytes.windows(sought.len()).any(|window| window == sought);
-        // A row has the work behind the header, which begins with zeros.
+        // In a row the header is followed by the cumulative work, which begins with zeros.
         finds(&[&header[..], &[0; 8]].concat()) && finds(&body) && (text.is_empty() || finds(text))
     };
     blocks[1..].iter().take_while(is_present).count() as u64
 }
 
-/// Where to flip a bit, and the height that is found damaged.
+/// The height at which a bit is flipped, and the height that is reported as damaged.
 #[rstest]
 #[case::deep(40)]
 #[case::after_the_last_state(61)]
 fn a_repaired_chain_takes_the_rest_again(#[case] height: usize) {
     let directory = tempfile::tempdir().unwrap();
     let (mut bytes, blocks) = original(&directory.path().join("original"));
-    // The header of the block, which is also in a row of the chain: the one whose transactions follow.
+    // The header is also in a row of the chain table. The transactions follow the one that belongs to the
+    // block.
     let target = [&blocks[height].header().to_bytes()[..], &[1]].concat();
     let at = bytes.windows(target.len()).position(|window| window == target).unwrap();
     bytes[at + target.len() + 4] ^= 1;
@@ -228,7 +230,7 @@ fn a_repair_and_peers_bring_back_all_that_a_flipped_bit_took() {
                 assert_eq!(found, blocks, "seed {seed}, round {round}: byte {at}");
                 brought_back += 1;
             }
-            // The first block, or the list of the tables: nothing is left to build on.
+            // The first block or the list of tables is damaged: nothing is left to recover.
             Err(error) => assert!(error.to_string().contains("damaged"), "byte {at}: {error}"),
         }
     }

@@ -1,7 +1,8 @@
-//! A store that version 1 of the format wrote, kept for ever: every later version has to open it.
+//! A store in version 1 of the format, which every later version must be able to open.
 //!
-//! It was made by the same steps that the test compares it with. A new one is written only for a new version of the
-//! format, beside this one: `HASHLOOM_BLESS=1 cargo test --test it fixture` makes it where there is none.
+//! The test compares the store with the results of the steps that created it. A new fixture is added only for
+//! a new version of the format: `HASHLOOM_BLESS=1 cargo test --test it fixture` creates it if it does not
+//! exist.
 
 use std::fs;
 use std::path::PathBuf;
@@ -19,7 +20,7 @@ fn fixture() -> PathBuf {
         .join(format!("store-v{FORMAT_VERSION}.redb"))
 }
 
-/// Twelve blocks, a branch of two beside them, and two transactions that wait.
+/// Twelve blocks, a side branch of two blocks, and two pending transactions.
 struct Contents {
     best: Vec<Arc<Block<Line>>>,
     branch: Vec<Arc<Block<Line>>>,
@@ -77,7 +78,7 @@ fn a_store_of_this_format_is_opened_by_every_later_version() {
     let mut node = Protocol::with_chain(chain, ProtocolConfig::default(), NOW).unwrap();
     assert!(node.mempool().iter().map(|(_, line)| line).eq(&pending));
 
-    // It goes on: a block with what was pending, and the branch may still win.
+    // The chain continues: a block with the pending transactions is mined, and the side branch may still win.
     let now = Now { elapsed: Duration::ZERO, wall: NOW };
     let block = node.template(None, hashloom::Address::ZERO, NOW).unwrap().mine().unwrap();
     assert_eq!(block.data(), pending);

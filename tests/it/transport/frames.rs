@@ -1,4 +1,4 @@
-//! Frames that a transport refuses: rubbish, frames of the wrong kind, and such as are too large.
+//! Frames that a transport refuses: garbage, frames of the wrong type, and oversized frames.
 
 use hashloom::wire::WireError;
 
@@ -78,7 +78,7 @@ async fn fragments_count_together() {
     );
 }
 
-/// Only the first message has to be as small as a `Hello`, whichever end reads it.
+/// The limit of a `Hello` applies to the first message only, at both ends.
 #[tokio::test]
 async fn the_first_message_has_a_limit_of_its_own() {
     let limit = hashloom::limits::MAX_HELLO_BYTES;
@@ -95,7 +95,7 @@ async fn the_first_message_has_a_limit_of_its_own() {
                 core::mem::swap(&mut reader, &mut writer);
             }
             if begins_small {
-                // Both at once, so that they come in one piece.
+                // Sent together, so that they arrive in one piece.
                 writer.0.feed(&ping(1)).await.unwrap();
             }
             writer.0.send(&large).await.unwrap();

@@ -1,4 +1,4 @@
-//! TLS: the public suite over it, and who is refused, by which end and in which words.
+//! TLS: runs the public suite over it, and checks who is refused, by which end, and with which message.
 
 use hashloom::transport::{AddressProblem, Secret, Tls, TlsBuilder, TlsError, TlsPart, TlsProblem};
 use hashloom::{Event, Node, NodeHandle, Reach};
@@ -25,7 +25,8 @@ async fn listen_tls(transport: &dyn Transport) -> (Box<dyn Listener>, PeerAddr) 
     (listener, address)
 }
 
-/// Who takes part in a case, and how: two nodes of one authority that ask for no more than that.
+/// The parties of a case and their configurations: by default, two nodes with certificates of one authority
+/// and no further requirements.
 struct Pair {
     authority: Authority,
     stranger: Authority,
@@ -71,7 +72,7 @@ async fn suite_passes_over_tls_in_every_format() {
     suite(&WsMulti::new(Bincode).and(Json).with_config(config), &addr("wss://localhost:0")).await;
 }
 
-/// What each end says of a dial that fails: the dialer's error, and what the listener logs.
+/// The two reports of a failed dial: the dialer's error, and the listener's log.
 async fn refusal(
     dialer: &dyn Transport,
     listener: &dyn Transport,
@@ -82,7 +83,7 @@ async fn refusal(
     let port = listener.local_addr().as_str().rsplit_once(':').unwrap().1.to_owned();
     let scheme = if address.starts_with("wss") { "wss" } else { "ws" };
     let dialled = format!("{scheme}://127.0.0.1:{port}");
-    // Over the other scheme where the dialer cannot speak this one.
+    // With the other scheme if the dialer does not support this one.
     let dialled = match dialer.check_address(&addr(&dialled)) {
         Ok(()) => addr(&dialled),
         Err(_) => addr(&format!("{}://127.0.0.1:{port}", if scheme == "ws" { "wss" } else { "ws" })),
@@ -203,7 +204,7 @@ async fn a_listener_without_the_secret_is_not_talked_to() {
     assert!(received.is_err(), "the connection is dropped before anything is said: {received:?}");
 }
 
-/// The text up to the empty line that ends a head of HTTP.
+/// Reads up to the empty line at the end of an HTTP head.
 async fn head(stream: &mut (impl AsyncReadExt + Unpin)) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -212,8 +213,8 @@ async fn head(stream: &mut (impl AsyncReadExt + Unpin)) -> String {
     String::from_utf8(head).unwrap()
 }
 
-/// A party with a good certificate and without the secret, whom one that has it happens to dial: it passes on what it
-/// is told, word for word.
+/// A party with a valid certificate but without the secret is dialled by one that has the secret, and relays
+/// the proof that it receives word for word.
 #[tokio::test]
 async fn a_proof_is_worth_nothing_to_the_one_who_gets_it() {
     use tokio_rustls::rustls::pki_types::pem::PemObject;
@@ -256,7 +257,7 @@ async fn a_proof_is_worth_nothing_to_the_one_who_gets_it() {
     assert!(!answer.contains("authentication-info"), "{answer}");
     dialled.unwrap_err();
 
-    // The same words from the one who may say them.
+    // The relayed bytes are accepted from the party that may send them.
     let (dialled, accepted) =
         within(async { tokio::join!(dialer.dial(&address, Reach::ANY), listener.accept()) }).await;
     dialled.unwrap();
@@ -285,7 +286,7 @@ async fn plain_and_tls_find_out_that_they_do_not_match() {
     assert!(matches!(error, TransportError::TlsRequired { .. }), "{error}");
     assert!(logged.contains("the peer does not speak TLS"), "{logged}");
 
-    // One that has to know its peers dials nothing but TLS.
+    // A dialer that must authenticate its peers dials with TLS only.
     let closed = json(pair.listener.require_certificates());
     let (error, logged) = refusal(&closed, &WsJson::default(), ANY_PORT).await;
     assert!(matches!(error, TransportError::Tls { problem: TlsProblem::NotTls, .. }), "{error}");
@@ -325,7 +326,7 @@ async fn a_peer_that_falls_silent_in_the_handshake_is_closed_at_its_deadline(#[c
     silent.write_all(first).await.unwrap();
     let read = within(while_accepting(listener.as_mut(), silent.read(&mut [0]))).await;
     assert!(read.is_err() || read.is_ok_and(|bytes| bytes == 0), "closed");
-    // Its place is free again.
+    // The slot is free again.
     let dialer: &dyn Transport = &json(pair.dialer);
     let (dialled, accepted) =
         within(async { tokio::join!(dialer.dial(&address, Reach::ANY), listener.accept()) }).await;
@@ -361,7 +362,7 @@ async fn a_node_that_has_to_know_its_peers_uses_no_plain_address() {
             );
         }
     }
-    // One that lets in anybody does.
+    // A transport without that requirement does.
     let transport: &dyn Transport = &json(Pair::new().dialer);
     transport.check_address(&addr("ws://localhost:5001")).unwrap();
 }

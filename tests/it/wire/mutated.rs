@@ -1,5 +1,6 @@
-//! Messages of every kind in every format, changed at random. What is still read has to be written as it was read: byte
-//! for byte in a binary format, as an equal value in JSON, which has spaces and escapes that mean nothing.
+//! Messages of every kind in every format, mutated at random. If a mutated message is accepted, encoding it
+//! again must return the input: byte for byte in a binary format, and as an equal value in JSON, in which
+//! spaces and escapes have no meaning.
 
 use fastrand::Rng;
 use hashloom::wire::{Bincode, Frame, Json, Postcard};
@@ -9,10 +10,10 @@ use serde_json::{Value, json};
 use crate::conformance::KINDS;
 use crate::conformance::generate::Source;
 
-/// Messages of each kind in each format, each of them changed in other places.
+/// The number of messages of each kind in each format. Each is mutated at other positions.
 const MESSAGES: usize = 1_000;
 
-/// The most changes to one message.
+/// The maximum number of mutations of one message.
 const MAX_CHANGES: usize = 3;
 
 #[test]
@@ -36,7 +37,8 @@ fn what_is_read_of_mutated_json_is_written_as_an_equal_value() {
     });
 }
 
-/// Changes of the text can do what changes of the value cannot: repeat a field, or write a number in another form.
+/// Mutations of the text can repeat a field or change the notation of a number, which mutations of the value
+/// cannot.
 #[test]
 fn what_is_read_of_mutated_text_is_written_as_an_equal_value() {
     check("text", |message, rng| {
@@ -48,7 +50,8 @@ fn what_is_read_of_mutated_text_is_written_as_an_equal_value() {
     });
 }
 
-/// Runs `is_read`, which changes a message and asserts the property of what is read, for messages of every kind.
+/// Runs `is_read` for messages of every kind. `is_read` mutates a message and asserts the property of an
+/// accepted one.
 fn check(name: &str, is_read: impl Fn(&Message, &mut Rng) -> bool) {
     let seed = fastrand::u64(..);
     println!("seed {seed}");
@@ -88,7 +91,7 @@ fn mutate_bytes(bytes: &mut Vec<u8>, rng: &mut Rng) {
         (0, Some(place)) => *place = byte,
         (1, Some(place)) => *place ^= 1 << rng.u8(..8),
         (2, Some(_)) => drop(bytes.remove(at)),
-        // What pads a number of postcard.
+        // Pads a number of postcard.
         (3 | 4, Some(place)) => {
             *place |= 0x80;
             bytes.insert(at + 1, if rng.bool() { 0 } else { byte });
@@ -105,7 +108,7 @@ fn mutate_text(text: &mut Vec<u8>, rng: &mut Rng) {
             drop(text.splice(at..(at + 1).min(text.len()), digit));
         }
         1 => drop(text.splice(at..at, rng.choice(b" \"\\,:.-0eE[]{}".to_owned()))),
-        // Puts a field there twice, or an item.
+        // Duplicates a field or an item.
         2 => {
             let commas: Vec<_> = (0..text.len()).filter(|at| text[*at] == b',').collect();
             if let [first, .., last] = *commas {
@@ -114,7 +117,7 @@ fn mutate_text(text: &mut Vec<u8>, rng: &mut Rng) {
                 drop(text.splice(from..from, part));
             }
         }
-        // Gives a number another form.
+        // Changes the notation of a number.
         _ => {
             let ends: Vec<_> = (1..text.len()).filter(|at| text[at - 1].is_ascii_digit()).collect();
             let ends: Vec<_> = ends.into_iter().filter(|at| b",]}".contains(&text[*at])).collect();
@@ -126,7 +129,7 @@ fn mutate_text(text: &mut Vec<u8>, rng: &mut Rng) {
     }
 }
 
-/// Changes one value of the tree.
+/// Mutates one value of the tree.
 fn mutate_value(root: &mut Value, rng: &mut Rng) {
     let mut pointers = Vec::new();
     list(root, String::new(), &mut pointers);
@@ -179,7 +182,7 @@ fn mutate_value(root: &mut Value, rng: &mut Rng) {
     }
 }
 
-/// The places of all values below this one, and its own.
+/// Collects the paths of this value and of all values below it.
 fn list(value: &Value, at: String, pointers: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {

@@ -1,4 +1,5 @@
-//! What means a message and is not how one is written: refused by name, one example for each way.
+//! Non-canonical encodings of a message are refused with a specific error; one example for each kind of
+//! deviation.
 
 use hashloom::wire::{Bincode, Json, Postcard};
 use hashloom::{Message, WireFormat};
@@ -8,7 +9,7 @@ const HASH: &str = "aa0000000000000000000000000000000000000000000000000000000000
 const HEADER: &str = r#"{"version":1,"height":0,"previous_hash":"H","merkle_root":"H","history_root":"H","state_root":"H","timestamp":0,"target":"207fffff","miner":"bb00000000000000000000000000000000000000","nonce":0}"#;
 const HELLO: &str = r#"{"hello":{"protocol":1,"genesis":"H","nonce":2,"tip":{"hash":"H","height":0,"work":"H"},"agent":"","listen":null,"wants_new_blocks":true,"keeps_bodies":null}}"#;
 
-/// Replaces a part that has to be there, and says what the result is refused for.
+/// Replaces a part of a valid message, and returns the error for the result.
 fn refusal(message: &str, part: &str, instead: &str) -> String {
     let valid = message.replace("HEADER", HEADER).replace('H', HASH);
     Json.decode_message::<String>(&valid.clone().into()).unwrap();
@@ -111,7 +112,7 @@ fn a_value_has_one_form(#[case] part: &str, #[case] instead: &str, #[case] expec
     assert!(error.contains(expected), "{error}");
 }
 
-/// Spaces and escapes are JSON's own, and the order of the fields.
+/// Spaces, escapes and the order of fields are free in JSON.
 #[test]
 fn what_json_says_is_equal_is_equal() {
     for text in [
