@@ -1,4 +1,4 @@
-//! An attacker that speaks in messages, over whatever transport.
+//! An attacker that exchanges messages, over any transport.
 
 use std::sync::Arc;
 
@@ -11,18 +11,18 @@ use crate::stage::Stage;
 pub(crate) struct Caller {
     sender: Box<dyn Sender<Entry>>,
     receiver: Box<dyn Receiver<Entry>>,
-    /// What an honest peer would say first.
+    /// The `Hello` that an honest peer would send.
     pub(crate) hello: Hello,
 }
 
 impl Caller {
-    /// Opens a connection, and reads who the node is.
+    /// Opens a connection, and reads the node's `Hello`.
     pub(crate) async fn connect(stage: &mut Stage) -> Self {
         let connection = stage.transport.dial(&stage.address(), Reach::ANY).await.unwrap();
         Self::meet(stage, connection).await
     }
 
-    /// Has the node open a connection, to a place where nobody listens afterwards.
+    /// Makes the node dial the attacker, at an address that does not listen afterwards.
     pub(crate) async fn called(stage: &mut Stage) -> Self {
         let mut listener = stage.transport.listen(&stage.carrier.anywhere()).await.unwrap();
         stage.node.connect(listener.local_addr().clone()).await.unwrap();
@@ -45,7 +45,7 @@ impl Caller {
         Self { sender, receiver, hello }
     }
 
-    /// Opens a connection that the node does not want. Returns what it says.
+    /// Opens a connection that the node refuses. Returns the reason that the node sends.
     pub(crate) async fn refused(stage: &mut Stage) -> String {
         let (_sender, mut receiver) =
             stage.transport.dial(&stage.address(), Reach::ANY).await.unwrap().split();
@@ -54,14 +54,15 @@ impl Caller {
         reason
     }
 
-    /// A peer that has introduced itself, and knows all that the node knows.
+    /// A peer that has completed the handshake, and has all of the node's blocks.
     pub(crate) async fn introduced(stage: &mut Stage) -> Self {
         let mut caller = Self::connect(stage).await;
         caller.introduce().await;
         caller
     }
 
-    /// A peer that says it has more work than anybody, and was asked for headers. Returns how many are wanted, too.
+    /// A peer that claims more work than any other, so that the node has requested headers from it. Also
+    /// returns the requested number of headers.
     pub(crate) async fn ahead(stage: &mut Stage) -> (Self, u32) {
         let mut caller = Self::connect(stage).await;
         caller.hello.tip = Tip { hash: Hash::digest(b"ahead"), height: 9, work: Work::from_uint(U256::MAX) };
@@ -70,7 +71,7 @@ impl Caller {
         (caller, limit)
     }
 
-    /// A peer that the node has called, and has asked for the addresses of others.
+    /// A peer that the node has dialled and asked for addresses.
     pub(crate) async fn asked_for_peers(stage: &mut Stage) -> Self {
         let mut caller = Self::called(stage).await;
         caller.introduce().await;
@@ -82,13 +83,13 @@ impl Caller {
         caller
     }
 
-    /// Says hello, unless the node does not want to hear it.
+    /// Sends a `Hello`. The node may have closed the connection.
     pub(crate) async fn introduce(&mut self) {
         let hello = Message::Hello(self.hello.clone());
         self.say(hello).await;
     }
 
-    /// Says something, which the node need not want to hear.
+    /// Sends a message. The node may have closed the connection.
     pub(crate) async fn say(&mut self, message: Message<Entry>) {
         let _ = self.try_say(message).await;
     }
@@ -97,9 +98,9 @@ impl Caller {
         self.sender.send(&Outgoing::new(message)).await
     }
 
-    /// Says the same again and again without reading anything, until the connection is gone.
+    /// Sends a message again and again without reading, until the connection is closed.
     pub(crate) async fn say_until_closed(&mut self, message: Message<Entry>) {
-        /// Written together.
+        /// Messages between two flushes.
         const BATCH: usize = 256;
         let message = Outgoing::new(message);
         loop {
@@ -114,12 +115,12 @@ impl Caller {
         }
     }
 
-    /// The next message of the node's.
+    /// The next message from the node.
     pub(crate) async fn hear(&mut self) -> Message<Entry> {
         self.receiver.recv().await.unwrap().expect("the node goes on talking")
     }
 
-    /// Reads until the node says something of this kind.
+    /// Reads until the node sends a message of this kind.
     pub(crate) async fn hear_of<R>(&mut self, wanted: impl Fn(Message<Entry>) -> Option<R>) -> R {
         loop {
             let message = self.hear().await;
@@ -132,7 +133,7 @@ impl Caller {
         }
     }
 
-    /// Waits until the node asks for headers. Returns how many it wants.
+    /// Waits until the node requests headers. Returns the requested number.
     pub(crate) async fn asked_for_headers(&mut self) -> u32 {
         self.hear_of(|message| match message {
             Message::GetHeaders { limit, .. } => Some(limit),
@@ -141,7 +142,7 @@ impl Caller {
         .await
     }
 
-    /// Waits until the node asks for blocks. Returns which.
+    /// Waits until the node requests blocks. Returns their hashes.
     pub(crate) async fn asked_for_blocks(&mut self) -> Vec<Hash> {
         self.hear_of(|message| match message {
             Message::GetBlocks { hashes } => Some(hashes),
@@ -150,7 +151,7 @@ impl Caller {
         .await
     }
 
-    /// Waits until the node asks for transactions. Returns how many.
+    /// Waits until the node requests transactions. Returns their number.
     pub(crate) async fn asked_for_transactions(&mut self) -> usize {
         self.hear_of(|message| match message {
             Message::GetTransactions { ids } => Some(ids.len()),
@@ -159,9 +160,9 @@ impl Caller {
         .await
     }
 
-    /// Waits until the node has taken in all that was said. Returns what it said in the meantime.
+    /// Waits until the node has handled all messages so far. Returns what it sent in the meantime.
     pub(crate) async fn is_heard(&mut self) -> Vec<Message<Entry>> {
-        /// Told from the number of another ping by nobody else.
+        /// A number that no other ping has.
         const MARK: u64 = 0x1dea;
         self.say(Message::Ping(MARK)).await;
         let mut said = Vec::new();
@@ -174,7 +175,7 @@ impl Caller {
         }
     }
 
-    /// Reads to the end. Returns the node's last word.
+    /// Reads until the connection ends. Returns the reason of the node's `Bye`.
     pub(crate) async fn last_word(&mut self) -> Option<String> {
         let mut told = None;
         while let Ok(Some(message)) = self.receiver.recv().await {
@@ -187,7 +188,7 @@ impl Caller {
     }
 }
 
-/// A block as a miner would send it.
+/// The message in which a miner announces a block.
 pub(crate) fn new_block(block: &Arc<Block<Entry>>) -> Message<Entry> {
     Message::NewBlock(Arc::clone(block))
 }

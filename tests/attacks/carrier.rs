@@ -1,4 +1,4 @@
-//! The transports that every row runs over. One more is one more line in [`CARRIERS`].
+//! The transports over which the rows run. A new transport is one more entry of [`CARRIERS`].
 
 use std::sync::Arc;
 
@@ -12,24 +12,24 @@ use crate::table::Over;
 /// A transport under attack.
 #[derive(Debug)]
 pub(crate) struct Carrier {
-    /// As it stands in the name of a trial.
+    /// The name of the transport in the name of a trial.
     pub(crate) name: &'static str,
-    /// Makes it. The node, its honest peer and the attacker share what this returns.
+    /// Creates the transport, which the node, its honest peer and the attacker share.
     pub(crate) make: fn() -> Arc<dyn Transport<Entry>>,
-    /// An address at which it listens wherever there is room.
+    /// An address at which a listener gets any free port.
     pub(crate) anywhere: &'static str,
-    /// Bytes on the way that count as memory of the process, which the system's own buffers do not.
+    /// Bytes in flight that count as memory of the process. The operating system's buffers do not count.
     pub(crate) on_the_way: usize,
-    /// What stands in its frames, where there is one format and an attacker can write bytes of its own to a plain socket.
+    /// The format of the frames, if there is only one and an attacker can write bytes to a plain socket.
     pub(crate) format: Option<Format>,
-    /// The rows that are played over it.
+    /// The kinds of rows that run over the transport.
     pub(crate) plays: &'static [Over],
 }
 
 const ANY_PORT: &str = "ws://127.0.0.1:0";
 
 pub(crate) const CARRIERS: &[Carrier] = &[
-    // 64 messages wait in a connection, and few are larger than an offer of 1,000 transactions.
+    // A connection queues 64 messages, few of which are larger than an offer of 1,000 transactions.
     Carrier {
         name: "memory",
         make: || Arc::new(Memory::new()),
@@ -62,7 +62,7 @@ pub(crate) const CARRIERS: &[Carrier] = &[
         format: Some(Format::Postcard),
         plays: &[Over::All, Over::Sockets, Over::Binary],
     },
-    // What is below the messages is played over plain sockets.
+    // Attacks below the messages run over plain sockets only.
     #[cfg(feature = "tls")]
     Carrier {
         name: "wss_json",
@@ -72,7 +72,7 @@ pub(crate) const CARRIERS: &[Carrier] = &[
         format: None,
         plays: &[Over::All],
     },
-    // The rows that are messages are played in each format alone.
+    // Attacks with messages run in each format on its own.
     Carrier {
         name: "ws_two",
         make: || Arc::new(WsMulti::new(Bincode).and(Json)),
@@ -83,7 +83,7 @@ pub(crate) const CARRIERS: &[Carrier] = &[
     },
 ];
 
-/// A certificate for this machine, which all who share this trust.
+/// A certificate for this machine, which all parties with this configuration share.
 #[cfg(feature = "tls")]
 fn with_tls() -> hashloom::transport::WebSocketConfig {
     let own = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
@@ -92,7 +92,7 @@ fn with_tls() -> hashloom::transport::WebSocketConfig {
     hashloom::transport::WebSocketConfig::default().with_tls(tls.build().unwrap())
 }
 
-/// What an attacker with a socket of its own writes.
+/// The format in which an attacker writes to a plain socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     Json,
@@ -106,12 +106,12 @@ impl Carrier {
         self.anywhere.parse().unwrap()
     }
 
-    /// The format, in a row that runs over sockets alone.
+    /// The format. Only for rows that run over sockets.
     pub(crate) fn format(&self) -> Format {
         self.format.expect("this row is for transports with frames")
     }
 
-    /// Whether messages are parsed on their way, and not moved as values.
+    /// Whether the transport encodes and decodes messages. In memory, messages are moved as values.
     pub(crate) fn parses(&self) -> bool {
         !self.anywhere.starts_with("memory")
     }
@@ -147,7 +147,7 @@ impl Format {
         .unwrap()
     }
 
-    /// The number of a WebSocket frame of this format.
+    /// The WebSocket opcode of frames in this format.
     pub(crate) const fn opcode(self) -> u8 {
         match self {
             Self::Json => TEXT,
@@ -155,7 +155,7 @@ impl Format {
         }
     }
 
-    /// The other number.
+    /// The opcode of the other frame type.
     pub(crate) const fn wrong_opcode(self) -> u8 {
         match self {
             Self::Json => BINARY,

@@ -1,4 +1,4 @@
-//! The chain under attack, and blocks of it that are wrong in one way.
+//! The chain under attack, and invalid blocks that break one rule each.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,12 +9,13 @@ use hashloom::{
 };
 use serde::{Deserialize, Serialize};
 
-/// A text that the application takes, unless it is [`REFUSED`]. It counts them, so that there is a state to commit to.
+/// A text that the application accepts unless it is [`REFUSED`]. The state is the number of texts, so that
+/// headers have a state to commit to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Entry(pub(crate) String);
 
-/// What the application does not take.
+/// The text that the application refuses.
 pub(crate) const REFUSED: &str = "refused";
 
 impl Transaction for Entry {
@@ -37,17 +38,17 @@ pub(crate) fn entries(texts: &[&str]) -> Vec<Entry> {
     texts.iter().map(|text| Entry((*text).to_owned())).collect()
 }
 
-/// The target of a chain on which every second hash is a block.
+/// A target that every second hash meets.
 const EASIEST: CompactTarget = CompactTarget::from_bits(0x207f_ffff);
 
-/// Small enough to be filled in no time.
+/// Small enough to fill quickly.
 pub(crate) const MAX_BLOCK_BYTES: usize = 64 << 10;
 
-/// As few as fit into a small frame in every format.
+/// Small enough to fit into a small frame in every format.
 pub(crate) const MAX_BLOCK_TRANSACTIONS: usize = 1_000;
 
-/// Blocks that come faster than this get harder, one by one, and slower ones easier. So a long chain may have less
-/// work than a short one.
+/// Blocks that arrive faster than this raise the difficulty with each block, and slower ones lower it. So a
+/// long chain may have less work than a short one.
 pub(crate) const INTERVAL: Duration = Duration::from_secs(10);
 
 pub(crate) fn spec() -> ChainSpec {
@@ -61,31 +62,31 @@ pub(crate) fn spec() -> ChainSpec {
         .unwrap()
 }
 
-/// The time of day, which stands still: long after genesis, so that there is room for long chains between them.
+/// The wall clock, which stands still: long enough after genesis for long chains in between.
 pub(crate) fn noon() -> Timestamp {
     spec().genesis_time().saturating_add(Duration::from_secs(1_000_000))
 }
 
-/// What follows a chain, with these transactions: right in everything.
+/// A valid next block with these transactions.
 pub(crate) fn next(chain: &Blockchain<Entry>, data: &[&str]) -> Block<Entry> {
     chain.template_for(Address::ZERO, entries(data), noon()).unwrap().mine().unwrap()
 }
 
-/// What follows a chain, with a header that was changed and then mined.
+/// A next block whose header was changed and then mined.
 pub(crate) fn forged(chain: &Blockchain<Entry>, change: impl FnOnce(&mut Header)) -> Arc<Block<Entry>> {
     let (mut header, data) = next(chain, &["forged"]).into_parts();
     change(&mut header);
     Arc::new(Template::new(header, data).mine().unwrap())
 }
 
-/// What follows a chain, with these transactions, whatever the rules say of them.
+/// A next block with these transactions, even if they break rules.
 pub(crate) fn with_data(chain: &Blockchain<Entry>, data: Vec<Entry>) -> Arc<Block<Entry>> {
     let merkle_root = BodyDigest::of(&data).unwrap().merkle_root();
     let (header, _) = next(chain, &[]).into_parts();
     Arc::new(Template::new(Header { merkle_root, ..header }, data).mine().unwrap())
 }
 
-/// What follows a chain, but for its proof of work.
+/// A next block that is valid except for its proof of work.
 pub(crate) fn without_work(chain: &Blockchain<Entry>) -> Arc<Block<Entry>> {
     let (mut header, data) = next(chain, &["cheap"]).into_parts();
     while Target::try_from(header.target).unwrap().is_met_by(&header.hash()) {
@@ -94,7 +95,7 @@ pub(crate) fn without_work(chain: &Blockchain<Entry>) -> Arc<Block<Entry>> {
     Arc::new(Block::new(header, data))
 }
 
-/// A block with proof of work on top of one that nobody has.
+/// An orphan with proof of work, whose parent does not exist.
 pub(crate) fn orphan(chain: &Blockchain<Entry>, number: u64, text: &str) -> Arc<Block<Entry>> {
     let data = entries(&[text]);
     let merkle_root = BodyDigest::of(&data).unwrap().merkle_root();
@@ -103,7 +104,7 @@ pub(crate) fn orphan(chain: &Blockchain<Entry>, number: u64, text: &str) -> Arc<
     Arc::new(Template::new(Header { height: header.height + 2, ..header }, data).mine().unwrap())
 }
 
-/// A chain that an attacker mined for itself: that of the node, up to a height, and blocks of its own.
+/// An attacker's chain: the node's chain up to a height, and the attacker's own blocks.
 #[derive(Debug)]
 pub(crate) struct Fork {
     chain: Blockchain<Entry>,
@@ -111,7 +112,7 @@ pub(crate) struct Fork {
 }
 
 impl Fork {
-    /// That of the node, up to and including `height`.
+    /// The node's chain up to and including `height`.
     pub(crate) fn of(chain: &Blockchain<Entry>, height: u64) -> Self {
         let mut fork = Blockchain::new(spec());
         for block in chain.blocks(1..=height) {
@@ -120,7 +121,7 @@ impl Fork {
         Self { chain: fork, from: height }
     }
 
-    /// Mines blocks so fast after each other that they get harder.
+    /// Mines blocks in such quick succession that the difficulty rises.
     pub(crate) fn mine_fast(mut self, blocks: u64) -> Self {
         for number in 0..blocks {
             let block = next(&self.chain, &[&format!("fork {number}")]);
@@ -129,7 +130,7 @@ impl Fork {
         self
     }
 
-    /// Mines blocks that are as easy as any, one an interval.
+    /// Mines blocks at the lowest difficulty, one per interval.
     pub(crate) fn mine_slowly(mut self, blocks: u64) -> Self {
         for _ in 0..blocks {
             let time = self.chain.tip().header().timestamp.saturating_add(INTERVAL);
@@ -143,12 +144,12 @@ impl Fork {
         &self.chain
     }
 
-    /// The blocks of its own.
+    /// The attacker's own blocks.
     pub(crate) fn blocks(&self) -> Vec<Arc<Block<Entry>>> {
         self.chain.blocks(self.from + 1..).map(Result::unwrap).collect()
     }
 
-    /// Their headers.
+    /// The headers of the attacker's own blocks.
     pub(crate) fn headers(&self) -> Vec<Header> {
         self.blocks().iter().map(|block| *block.header()).collect()
     }

@@ -1,5 +1,5 @@
-//! The table as people read it, in `docs/attacks.md`. One that has changed is written again with
-//! `HASHLOOM_BLESS=1 cargo test --all-features --test attacks`.
+//! The table in `docs/attacks.md`. `HASHLOOM_BLESS=1 cargo test --all-features --test attacks` updates the
+//! document.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -13,7 +13,7 @@ use crate::table::{Discovery, Over, Row};
 const BEGIN: &str = "<!-- attacks: written by tests/attacks -->\n";
 const END: &str = "<!-- end of attacks -->\n";
 
-/// Compares the page with the rows.
+/// Compares the document with the rows.
 pub(crate) fn check() -> Result<(), Failed> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/attacks.md");
     let page = std::fs::read_to_string(&path).unwrap();
@@ -30,7 +30,8 @@ pub(crate) fn check() -> Result<(), Failed> {
     Err("the table in docs/attacks.md is not that of tests/attacks; HASHLOOM_BLESS=1 writes it".into())
 }
 
-/// One line for each attack; those that end alike are together, in the order in which the rows come to them.
+/// One line for each attack, grouped by how they end. The groups are in the order in which the rows first
+/// reach them.
 fn table() -> String {
     let mut order = Vec::new();
     let mut groups: BTreeMap<(String, u64), Vec<&Row>> = BTreeMap::new();

@@ -1,9 +1,9 @@
-//! The attack corpus: what a hostile peer may do, as a table over every transport. Each row has a node of its own
-//! with an honest peer, and says how the attack ends, when at the latest, and how much memory it may take; afterwards
-//! the node still mines and answers.
+//! The attack corpus: what a hostile peer may do, as a table, over every transport. Each row has a node of
+//! its own with an honest peer, and defines how the attack ends, when at the latest, and how much memory it
+//! may take. Afterwards the node must still mine and answer.
 //!
-//! A process of its own, because the allocator that counts counts for all of it, and the rows run one after the
-//! other for the same reason.
+//! A separate binary, because the counting allocator counts the whole process. The rows run one after the
+//! other for this reason.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests, which fail by panicking")]
 
@@ -31,8 +31,8 @@ use crate::table::Row;
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
-/// Far more than a row takes on a busy machine, and an end to one that hangs. Of real time; the rows run on a clock
-/// that stands still unless they advance it.
+/// Far more real time than a row takes on a busy machine. Ends a row that hangs. The rows themselves use a
+/// paused clock, which they advance explicitly.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 fn main() -> ExitCode {
@@ -51,7 +51,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// Runs one row in a thread of its own, which is left behind where it hangs.
+/// Runs one row in a thread of its own, which is abandoned if it hangs.
 fn play(row: &'static Row, carrier: &'static Carrier, discovery: bool) -> Result<(), Failed> {
     let (ending, ended) = channel::<()>();
     let thread = thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! The rows, by what they are made of.
+//! The rows, by kind of attack.
 
 mod bombs;
 mod bytes;

@@ -1,4 +1,4 @@
-//! An attacker with a plain socket, who writes bytes.
+//! An attacker that writes bytes to a plain socket.
 
 use futures_util::StreamExt;
 use hashloom::{Hello, Message};
@@ -18,7 +18,7 @@ pub(crate) async fn tcp(stage: &Stage) -> TcpStream {
     TcpStream::connect(address.as_str().trim_start_matches("ws://")).await.unwrap()
 }
 
-/// Whether the other end has closed the connection, by now.
+/// Whether the other end has already closed the connection.
 pub(crate) fn is_closed(tcp: &TcpStream) -> bool {
     let mut bytes = [0; 1 << 10];
     loop {
@@ -30,30 +30,30 @@ pub(crate) fn is_closed(tcp: &TcpStream) -> bool {
     }
 }
 
-/// Reads all that the other end has to say until it closes the connection.
+/// Reads until the other end closes the connection.
 pub(crate) async fn read_to_end(tcp: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
-    // A reset is an end like another.
+    // A reset ends the connection like a close.
     let _ = tcp.read_to_end(&mut bytes).await;
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// A WebSocket whose handshake is done.
+/// A WebSocket that has completed the upgrade.
 pub(crate) struct Socket {
     stream: WebSocketStream<TcpStream>,
     format: Format,
-    /// What an honest peer would say first.
+    /// The `Hello` that an honest peer would send.
     pub(crate) hello: Hello,
 }
 
 impl Socket {
-    /// Connects, and reads who the node is.
+    /// Connects, and reads the node's `Hello`.
     pub(crate) async fn connect(stage: &mut Stage) -> Self {
         let format = stage.carrier.format();
         Self::offering(stage, &[format.subprotocol()], format).await
     }
 
-    /// The same with an offer of formats, and the one that has to be agreed on.
+    /// Connects with an offer of subprotocols, and checks that the node selects this format.
     pub(crate) async fn offering(stage: &mut Stage, offer: &[&str], format: Format) -> Self {
         let mut request = stage.address().as_str().into_client_request().unwrap();
         request.headers_mut().insert("Sec-WebSocket-Protocol", offer.join(", ").parse().unwrap());
@@ -69,7 +69,7 @@ impl Socket {
         Self { stream, format, hello }
     }
 
-    /// The same, and has introduced itself.
+    /// Connects and completes the handshake.
     pub(crate) async fn introduced(stage: &mut Stage) -> Self {
         let mut socket = Self::connect(stage).await;
         socket.introduce().await;
@@ -84,7 +84,7 @@ impl Socket {
 
     /// Waits until the node has answered a ping.
     pub(crate) async fn is_answered(&mut self) {
-        /// Told from the number of another ping by nobody else.
+        /// A number that no other ping has.
         const MARK: u64 = 0x1dea;
         self.say(&Message::Ping(MARK)).await;
         loop {
@@ -107,17 +107,17 @@ impl Socket {
         let _ = self.stream.get_mut().write_all(bytes).await;
     }
 
-    /// The same, and returns whether all were written.
+    /// Writes bytes below the WebSocket. Returns whether all were written.
     pub(crate) async fn try_write(&mut self, bytes: &[u8]) -> bool {
         self.stream.get_mut().write_all(bytes).await.is_ok()
     }
 
-    /// Writes a message of one frame in the connection's format.
+    /// Writes a message as one frame in the connection's format.
     pub(crate) async fn write_payload(&mut self, payload: &[u8]) {
         self.write(&frame(true, self.format.opcode(), payload)).await;
     }
 
-    /// Reads until the node closes the connection. Returns its last word.
+    /// Reads until the node closes the connection. Returns the reason of its `Bye`.
     pub(crate) async fn last_word(&mut self) -> Option<String> {
         let mut told = None;
         while let Some(Ok(frame)) = self.stream.next().await {
@@ -131,14 +131,14 @@ impl Socket {
     }
 }
 
-/// A frame as a client writes it, under a mask of zeros.
+/// A client's frame, with a mask of zeros.
 pub(crate) fn frame(is_final: bool, opcode: u8, payload: &[u8]) -> Vec<u8> {
     let mut bytes = head(is_final, opcode, payload.len() as u64);
     bytes.extend(payload);
     bytes
 }
 
-/// What stands before the payload.
+/// The head of a frame, which precedes the payload.
 pub(crate) fn head(is_final: bool, opcode: u8, length: u64) -> Vec<u8> {
     const MASKED: u8 = 0x80;
     let mut bytes = vec![if is_final { 0x80 | opcode } else { opcode }];

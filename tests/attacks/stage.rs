@@ -1,7 +1,7 @@
-//! Where a row is played: a node, an honest peer of it, and a clock that stands still until the row advances it.
+//! The environment of a row: a node, an honest peer, and a paused clock that only the row advances.
 //!
-//! Sockets work in real time all the same. What is asserted "at once" happens without a tick of the clock, and a
-//! deadline is met to the millisecond.
+//! Sockets nevertheless work in real time. Whatever is asserted "at once" happens without a tick of the
+//! clock, and deadlines are met to the millisecond.
 
 use std::any::Any;
 use std::io;
@@ -24,40 +24,40 @@ use crate::chain::{self, Entry, entries};
 use crate::socket::{Socket, is_closed};
 use crate::table::{Ends, Row};
 
-/// How often the sockets are looked at before something is taken not to happen: of all that has to, the most is done
-/// after the first few times.
+/// How often the sockets are polled before an event counts as missing. Almost every expected event occurs
+/// within the first few polls.
 const PATIENCE: usize = 2_000;
 
-/// Timers have this resolution.
+/// The resolution of timers.
 const TICK: Duration = Duration::from_millis(1);
 
-/// Blocks of the chain before the attack. Each is twice as hard as the one before, so that it takes a chain of more
-/// than five hundred of the easiest to have as much work.
+/// The blocks of the chain before the attack. Each is twice as hard as its parent, so that a chain of more
+/// than five hundred blocks at the lowest difficulty is needed for as much work.
 pub(crate) const HEIGHT: u64 = 10;
 
-/// Bytes of the text in the last of them.
+/// The length of the text in the last of these blocks.
 pub(crate) const LARGE_TEXT: usize = 60_000;
 
-/// Headers beside the best chain.
+/// The limit of headers on side branches.
 pub(crate) const MAX_SIDE_HEADERS: usize = 1_200;
 
-/// Pending transactions.
+/// The limit of pending transactions.
 pub(crate) const MAX_PENDING: usize = 2_000;
 
 pub(crate) struct Stage {
     pub(crate) carrier: &'static Carrier,
     pub(crate) transport: Arc<dyn Transport<Entry>>,
     pub(crate) node: NodeHandle<Entry>,
-    /// How many attackers there have been.
+    /// The number of attackers so far.
     pub(crate) callers: u64,
-    /// The attacker whose end is looked at.
+    /// The attacker whose connection is checked at the end.
     pub(crate) caller: Option<Caller>,
     pub(crate) socket: Option<Socket>,
-    /// Connections below the WebSocket. Where the node refuses them, it closes them.
+    /// Connections below the WebSocket. If the node refuses them, it closes them.
     pub(crate) connections: Vec<TcpStream>,
-    /// What is only kept open.
+    /// Values that only keep connections open.
     pub(crate) kept: Vec<Box<dyn Any>>,
-    /// A block that has to be taken in afterwards.
+    /// A block that the node must import after the attack.
     pub(crate) good: Option<Arc<Block<Entry>>>,
     honest: NodeHandle<Entry>,
     honest_id: PeerId,
@@ -68,7 +68,7 @@ pub(crate) struct Stage {
     _frozen: Frozen,
 }
 
-/// Plays a row over a transport, against a node with discovery or without.
+/// Runs a row over a transport, against a node with or without discovery.
 pub(crate) fn play(row: &Row, carrier: &'static Carrier, discovery: bool) {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
@@ -138,14 +138,14 @@ impl Stage {
         self.node.listen_addr().unwrap().clone()
     }
 
-    /// The attack begins now: time and memory count from here.
+    /// Marks the beginning of the attack, from which time and memory count.
     pub(crate) fn begins(&mut self) {
         ALLOCATOR.reset_peak_usage();
         self.memory_before = ALLOCATOR.current_usage();
         self.began = Instant::now();
     }
 
-    /// Lets time pass, in steps in which honest peers can answer each other.
+    /// Advances the clock, in steps in which honest peers can answer each other.
     pub(crate) async fn pass(&mut self, mut time: Duration) {
         let longest = limits::REQUEST_TIMEOUT / 4;
         while !time.is_zero() {
@@ -156,12 +156,12 @@ impl Stage {
         }
     }
 
-    /// Gives the sockets the chance to be looked at, and the driver to take in what came.
+    /// Lets the runtime poll its sockets, and the driver handle what has arrived.
     pub(crate) async fn settle(&self) {
         for _ in 0..4 {
-            // Without anything else to do, the runtime looks at its sockets.
+            // The runtime polls its sockets when all other tasks are idle.
             spawn_blocking(|| ()).await.unwrap();
-            // The driver takes one thing at a time, in any order.
+            // A round trip through the driver, which handles one input at a time, in any order.
             self.node.unban("nobody".parse().unwrap()).await.unwrap();
         }
     }
@@ -170,7 +170,7 @@ impl Stage {
         self.node.wait_for_peers(count).await.unwrap();
     }
 
-    /// Waits until the node has closed a connection of an attacker's.
+    /// Waits until the node has closed a connection of an attacker.
     pub(crate) async fn closed(&mut self) -> CloseReason {
         for _ in 0..PATIENCE {
             if let Some(reason) = self.closed_by_now() {
@@ -181,7 +181,7 @@ impl Stage {
         panic!("the node closes no connection");
     }
 
-    /// The same, if it has by now.
+    /// The reason, if the node has already closed a connection of an attacker.
     fn closed_by_now(&mut self) -> Option<CloseReason> {
         loop {
             let event = self.events.try_recv().transpose()?;
@@ -198,12 +198,12 @@ impl Stage {
                 Some(reason)
             }
             Err(EventError::Stopped) => panic!("the node has stopped"),
-            // What is missed in a flood is not the end of it: nothing follows that.
+            // Events that are lost in a flood do not include the close, after which no event follows.
             Ok(_) | Err(_) => None,
         }
     }
 
-    /// Waits until a dial of the node's has failed. Returns what the transport says.
+    /// Waits until a dial of the node has failed. Returns the transport's error.
     async fn not_reached(&mut self) -> String {
         for _ in 0..PATIENCE {
             while let Some(event) = self.events.try_recv().transpose() {
@@ -216,7 +216,7 @@ impl Stage {
         panic!("the node reaches whom it called");
     }
 
-    /// Compares the end with what the row says of it, and its time.
+    /// Compares the end of the attack and its time with the row.
     async fn ends(&mut self, row: &Row) {
         let left = row.after.saturating_sub(self.began.elapsed());
         if !left.is_zero() {
@@ -257,7 +257,7 @@ impl Stage {
         }
     }
 
-    /// The peer is told why, unless it does not read.
+    /// Checks that the node sent the reason to the peer, unless the peer does not read.
     async fn was_told(&mut self, reason: &CloseReason) {
         let told = match (&mut self.caller, &mut self.socket) {
             (Some(caller), _) => caller.last_word().await,
@@ -281,7 +281,7 @@ impl Stage {
         assert!(is_cut || told == reason, "{told:?} is not {reason:?}");
     }
 
-    /// The attacker's connection is open and of use.
+    /// Checks that the attacker's connection is open and working.
     async fn stays(&mut self) {
         if let Some(caller) = &mut self.caller {
             caller.is_heard().await;
@@ -291,7 +291,7 @@ impl Stage {
         assert!(early.is_none(), "closed: {early:?}");
     }
 
-    /// The node mines, answers, and its honest peer has what it has.
+    /// Checks that the node mines and answers, and that its honest peer follows.
     async fn goes_on(&mut self) {
         let ids: Vec<PeerId> = self.node.peers().iter().map(|peer| peer.id).collect();
         assert!(ids.contains(&self.honest_id), "the honest peer is still there");
@@ -303,7 +303,7 @@ impl Stage {
         let status = self.node.status();
         assert_eq!((status.height, status.tip), (height + 2, *answer.hash()));
         assert_eq!(status.store_error, None);
-        // A newcomer is served, too.
+        // A new peer is served, too.
         self.kept.clear();
         self.connections.clear();
         (self.caller, self.socket) = (None, None);
@@ -327,13 +327,13 @@ impl Stage {
         assert_eq!(self.node.state(), self.honest.state());
     }
 
-    /// Waits until both honest nodes have this block on their chains.
+    /// Waits until both honest nodes have this block on their best chains.
     pub(crate) async fn is_taken_in(&self, block: &Block<Entry>) {
         self.agree(block).await;
     }
 }
 
-/// Bounds that are reached in no time, so that the floods need not be long.
+/// Small limits, so that the floods can be short.
 fn config() -> ProtocolConfig {
     let mempool = MempoolConfig::default().with_max_transactions(MAX_PENDING).with_max_bytes(1 << 20);
     let chain = hashloom::ChainConfig::default()
@@ -344,8 +344,8 @@ fn config() -> ProtocolConfig {
     ProtocolConfig::default().with_chain(chain).with_mempool(mempool)
 }
 
-/// Keeps the paused clock from running ahead by itself whenever only sockets are waited for, which it does not while
-/// the runtime has blocking work to do.
+/// Keeps the paused clock from advancing automatically while only sockets are awaited. The runtime does not
+/// advance it while blocking work is in progress.
 struct Frozen {
     _until: Sender<()>,
 }
@@ -358,7 +358,7 @@ impl Frozen {
     }
 }
 
-/// What listeners say of those that they refused.
+/// The log of listeners about refused connections.
 #[derive(Clone, Debug, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -367,7 +367,7 @@ impl Log {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 
-    /// Waits until something is there.
+    /// Waits until the log is not empty.
     async fn wait(&self, stage: &Stage) -> String {
         for _ in 0..PATIENCE {
             stage.settle().await;

@@ -1,4 +1,4 @@
-//! What a row says.
+//! The definition of a row.
 
 use core::future::Future;
 use core::pin::Pin;
@@ -9,28 +9,28 @@ use hashloom::CloseReason;
 use crate::carrier::Carrier;
 use crate::stage::Stage;
 
-/// One hostile input.
+/// One attack.
 pub(crate) struct Row {
-    /// As it stands in the name of a trial.
+    /// The name of the row in the name of a trial.
     pub(crate) name: &'static str,
-    /// What the attacker does, as it stands in the documentation.
+    /// What the attacker does, in the words of the documentation.
     pub(crate) does: &'static str,
     pub(crate) over: Over,
     pub(crate) discovery: Discovery,
     pub(crate) ends: Ends,
-    /// How long after the beginning it ends; not before, and not later.
+    /// The time from the beginning of the attack to its end, neither earlier nor later.
     pub(crate) after: Duration,
-    /// The most bytes that the process may have allocated at a time beyond what it had at the beginning. Those count
-    /// too that the attacker itself holds, whose end of the connection is in this process.
+    /// The most bytes that the process may have allocated at once beyond those at the beginning. The
+    /// attacker's end of the connection is in this process and counts, too.
     pub(crate) memory: usize,
     pub(crate) attack: Attack,
-    /// What has to be possible when it is over, beside what always has.
+    /// What must be possible after the attack, in addition to what always must.
     pub(crate) then: Option<Attack>,
 }
 
 pub(crate) type Attack = for<'a> fn(&'a mut Stage) -> Pin<Box<dyn Future<Output = ()> + 'a>>;
 
-/// What most rows have in common; each names the rest.
+/// The defaults of a row.
 pub(crate) const ROW: Row = Row {
     name: "",
     does: "",
@@ -45,47 +45,46 @@ pub(crate) const ROW: Row = Row {
 
 pub(crate) const AT_ONCE: Duration = Duration::ZERO;
 
-/// What one connection costs with a few messages on it: the buffers of both its ends, a task, a peer's books.
+/// The memory of one connection with a few messages: the buffers of both ends, a task, and the peer's state.
 pub(crate) const SMALL: usize = 512 << 10;
 
-/// All that a node remembers of one peer, of its offers and of the headers that it shows, or a message of a megabyte at
-/// both ends.
+/// All state of one peer, with its offers and its headers, or a message of a megabyte at both ends.
 pub(crate) const BOOKS: usize = 4 << 20;
 
-/// A full queue, and a message of a megabyte, which is there in several forms while it is on its way.
+/// A full queue, and a message of a megabyte, which exists in several forms while it is in flight.
 pub(crate) const QUEUE: usize = 8 << 20;
 
-/// The largest frame, which is there twice for a moment when it grows while it is taken in, and what a peer costs.
+/// The largest frame, which exists twice for a moment when its buffer grows, and the state of a peer.
 pub(crate) const FRAMES: usize = 2 * hashloom::wire::DEFAULT_MAX_FRAME_BYTES + BOOKS;
 
-/// Where an attack is possible.
+/// The transports on which an attack is possible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Over {
-    /// Everywhere: it is made of messages.
+    /// All transports: the attack consists of messages.
     All,
-    /// Where messages are values, and every caller has a host of its own.
+    /// The transport in memory, which moves messages as values and on which every peer has a host of its own.
     Memory,
-    /// Where there are frames and bytes.
+    /// Transports with frames and bytes.
     Sockets,
-    /// Where messages are JSON.
+    /// Transports with messages in JSON.
     Json,
-    /// Where lengths stand before what they count.
+    /// Transports with length prefixes.
     Binary,
-    /// Where one port speaks bincode and JSON.
+    /// A transport with bincode and JSON at one port.
     TwoFormats,
 }
 
-/// Whether the node looks for peers beyond those that it was given, and tells of them.
+/// Whether the node searches for more peers than the configured ones, and advertises addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Discovery {
     Off,
     On,
-    /// It makes no difference: the row is played with it and without.
+    /// Discovery makes no difference: the row runs with and without it.
     Either,
 }
 
 impl Discovery {
-    /// A node for each of these.
+    /// The settings with which the row runs, each with a node of its own.
     pub(crate) const fn settings(self) -> &'static [bool] {
         match self {
             Self::Off => &[false],
@@ -98,30 +97,30 @@ impl Discovery {
 /// How an attack ends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Ends {
-    /// The node closes the connection, for a reason of this kind.
+    /// The node closes the connection with a reason of this kind.
     Closed(&'static str, fn(&CloseReason) -> bool),
     /// The block or header breaks this rule.
     Invalid(&'static str),
-    /// It is no message.
+    /// The message is malformed.
     Malformed,
-    /// More items than the message may have; where it is parsed, it is no message.
+    /// The list has too many items. A decoder refuses the message as malformed.
     TooManyItems,
-    /// A text that is too long; where the length is a limit of the parser or the frame, it is no message.
+    /// A text is too long. If the decoder or the frame has the limit, the message is malformed.
     TooLong,
-    /// Nobody asked for it.
+    /// The message was not requested.
     Unsolicited(&'static str),
-    /// This is not answered.
+    /// The peer does not answer a request of this kind from the node.
     Unanswered(&'static str),
-    /// Before there is a connection: the listener says this in its log.
+    /// The listener refuses the connection, with this line in its log.
     Refused(&'static str),
-    /// It was the node that called: it says that it came to nothing, and why.
+    /// The node dialled the attacker, and reports that the dial failed with this error.
     NotReached(&'static str),
-    /// Not at all: the connection goes on, and nothing comes of it.
+    /// The connection stays open, and the attack has no effect.
     Harmless,
 }
 
 impl Ends {
-    /// Whether this is the reason that was expected.
+    /// Whether this is the expected reason.
     pub(crate) fn fits(&self, reason: &CloseReason, carrier: &Carrier) -> bool {
         let is_malformed = matches!(reason, CloseReason::Malformed(_));
         match self {
@@ -145,7 +144,8 @@ impl Ends {
         }
     }
 
-    /// Whether no honest peer does that, so that the host is thought less of; where the reason alone tells.
+    /// Whether the reason alone shows that the peer is not honest, so that its host's score falls. `None` if
+    /// the reason does not decide it.
     pub(crate) const fn is_offence(&self) -> Option<bool> {
         match self {
             Self::Invalid(_)
@@ -158,7 +158,7 @@ impl Ends {
         }
     }
 
-    /// As it stands in the documentation.
+    /// The end of the attack in the words of the documentation.
     pub(crate) fn documented(&self) -> String {
         match self {
             Self::Closed(name, _) => format!("`{name}`"),
@@ -175,7 +175,7 @@ impl Ends {
     }
 }
 
-/// The reason of a close by its variant.
+/// A close reason by its variant.
 macro_rules! closed {
     ($variant:ident) => {
         $crate::table::Ends::Closed(stringify!($variant), |reason| {
@@ -185,7 +185,7 @@ macro_rules! closed {
 }
 pub(crate) use closed;
 
-/// An attack that is an asynchronous function.
+/// An attack from an asynchronous function.
 macro_rules! attack {
     ($function:expr) => {
         |stage| Box::pin($function(stage))

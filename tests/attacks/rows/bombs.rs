@@ -1,4 +1,4 @@
-//! Lengths that promise more than there is, for every list and every text of every message.
+//! Length prefixes that exceed the data, for every list and every text of every message.
 
 use hashloom::{Block, Hash, Header, Hello, Message, limits};
 
@@ -8,8 +8,8 @@ use crate::socket::Socket;
 use crate::stage::Stage;
 use crate::table::{Ends, Over, ROW, Row};
 
-/// Expands to a row for each collection: what it is of, and messages that differ in its length alone, with one item
-/// and with several.
+/// Expands to a row for each collection: its description, and messages that differ only in its length, with
+/// one item and with several.
 macro_rules! bombs {
     ($($name:ident: $what:literal, $message:expr;)+) => {
         pub(crate) const ROWS: &[Row] = &[$(
@@ -46,10 +46,11 @@ bombs! {
     address: "bytes of an address", |_, n| Message::Peers { addresses: vec![text(n).parse().unwrap()] };
 }
 
-/// One connection for each length, each of which is more than there is; all but the last have ended.
+/// Uses one connection for each length, all of which exceed the data. All connections but the last have
+/// ended.
 async fn promises(stage: &mut Stage, message: fn(Hello, usize) -> Message<Entry>) {
     let format = stage.carrier.format();
-    // The last one is allowed for most lists, and by far too long for the frame.
+    // The last length is within the limit of most lists, and far longer than the frame.
     for length in [u64::MAX, u64::from(u32::MAX), 1 << 20, limits::MAX_BLOCKS_IN_FLIGHT as u64] {
         if let Some(mut ended) = stage.socket.take() {
             let reason = stage.closed().await;
@@ -58,7 +59,7 @@ async fn promises(stage: &mut Stage, message: fn(Hello, usize) -> Message<Entry>
         }
         let mut socket = Socket::connect(stage).await;
         let [one, several] = [1, 3].map(|n| format.encode(&message(socket.hello.clone(), n)));
-        // Lengths come first, and in both formats the low byte of a number does.
+        // Lengths come first, and both formats write the low byte of a number first.
         let at = one.iter().zip(&several).position(|(one, several)| one != several).unwrap();
         assert_eq!((one[at], several[at]), (1, 3), "the length is what differs");
         let mut bytes = one[..at].to_vec();

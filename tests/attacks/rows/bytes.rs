@@ -1,4 +1,4 @@
-//! Bytes in a frame that are no message.
+//! Frames whose bytes are not a message.
 
 use crate::carrier::Format;
 use crate::socket::{Socket, frame};
@@ -192,7 +192,7 @@ fn ping(format: Format) -> Vec<u8> {
     format.encode(&Message::Ping(7))
 }
 
-/// Writes a frame of the connection's format before anything else.
+/// Writes a frame of the connection's format in place of the first message.
 async fn writes(stage: &mut Stage, payload: impl FnOnce(Format) -> Vec<u8>) {
     let payload = payload(stage.carrier.format());
     let mut socket = Socket::connect(stage).await;
@@ -200,7 +200,7 @@ async fn writes(stage: &mut Stage, payload: impl FnOnce(Format) -> Vec<u8>) {
     stage.socket = Some(socket);
 }
 
-/// Announces a good header in whose text something was replaced.
+/// Announces a valid header with one part of its text replaced.
 async fn writes_header(stage: &mut Stage, what: &str, by: &str) {
     let announcement = stage.carrier.format().encode(&Message::Announce(*stage.node.tip().header()));
     let text = String::from_utf8(announcement).unwrap();

@@ -1,4 +1,4 @@
-//! What answers where the node calls.
+//! Hostile answers to a dial of the node.
 
 use std::time::Duration;
 
@@ -99,7 +99,7 @@ pub(crate) const ROWS: &[Row] = &[
                 upgrades(stage, Some(format.subprotocol())).await;
                 let tcp = stage.connections.last_mut().unwrap();
                 let mut bytes = frame(true, format.opcode(), b"{}");
-                // A mask that changes something.
+                // A mask that is not zero.
                 bytes[2..6].copy_from_slice(&[1, 2, 3, 4]);
                 tcp.write_all(&bytes).await.unwrap();
             })
@@ -118,7 +118,7 @@ async fn is_called(stage: &mut Stage) -> TcpStream {
     listener.accept().await.unwrap().0
 }
 
-/// Reads the node's question and gives this answer.
+/// Reads the node's request and sends this answer.
 async fn answers(stage: &mut Stage, bytes: &[u8]) {
     let mut tcp = is_called(stage).await;
     reads_request(&mut tcp).await;
@@ -148,7 +148,7 @@ async fn answers_without_end(stage: &mut Stage) {
     while tcp.write_all(&b"X-Again: and again and again\r\n".repeat(100)).await.is_ok() {}
 }
 
-/// Agrees to a WebSocket with this format, and keeps the connection below it.
+/// Completes the upgrade with this format, and keeps the TCP connection below the WebSocket.
 pub(super) async fn upgrades(stage: &mut Stage, format: Option<&'static str>) {
     let tcp = is_called(stage).await;
     #[expect(clippy::result_large_err, reason = "the WebSocket library's signature")]

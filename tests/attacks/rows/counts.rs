@@ -1,4 +1,4 @@
-//! Lists with more items than a message may have, all of them there.
+//! Complete lists with more items than a message may have.
 
 use std::sync::Arc;
 
@@ -84,7 +84,7 @@ pub(crate) const ROWS: &[Row] = &[
 
 const TOO_MANY: Row = Row { ends: Ends::TooManyItems, memory: BOOKS, ..ROW };
 
-/// One more than `limit`.
+/// One hash more than `limit`.
 fn hashes(limit: usize) -> Vec<Hash> {
     vec![Hash::ZERO; limit + 1]
 }

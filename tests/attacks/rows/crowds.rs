@@ -1,4 +1,4 @@
-//! More connections than there are places.
+//! More connections than there are slots.
 
 use hashloom::{CloseReason, limits};
 
@@ -43,11 +43,11 @@ pub(crate) const ROWS: &[Row] = &[
     },
 ];
 
-/// One connection after the other.
+/// The number of consecutive connections.
 const VISITS: usize = 300;
 
 async fn calls_from_one_host(stage: &mut Stage) {
-    // The honest peer is from the same host.
+    // The honest peer is from this host, too.
     for _ in 1..limits::MAX_INBOUND_PER_HOST {
         let caller = Caller::introduced(stage).await;
         stage.kept.push(Box::new(caller));

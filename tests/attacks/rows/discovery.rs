@@ -1,4 +1,5 @@
-//! Addresses of peers: told unasked, too many, made up, or of the node itself; and questions for them without end.
+//! Addresses of peers: unsolicited, too many, invented, or of the node itself; and endless requests for
+//! addresses.
 
 use std::time::Duration;
 
@@ -188,37 +189,37 @@ const UNASKED: Row = Row { ends: Ends::Unsolicited("peers"), ..EITHER };
 const MALFORMED: Row = Row { over: Over::Sockets, ends: Ends::Malformed, ..EITHER };
 const HARMLESS: Row = Row { discovery: Discovery::On, ends: Ends::Harmless, ..ROW };
 
-/// Not for what is in it, which the binary formats would refuse, too.
+/// Refused for its size and not for its content, which the binary formats would refuse, too.
 const OVERSIZE: Ends = Ends::Closed("Malformed", |reason| {
     matches!(reason, CloseReason::Malformed(_)) && reason.to_string().contains("bytes, at most")
 });
 
-/// Where nobody listens.
+/// A port on which no program listens.
 const NO_PORT: u16 = 1;
 
-/// What one source may fill: its buckets, two of which may be the same one.
+/// The places that one source may fill: those of its buckets, two of which may coincide.
 #[expect(clippy::cast_possible_truncation, reason = "a small constant")]
 const PLACES_OF_ONE_SOURCE: usize = limits::NEW_BUCKETS_PER_SOURCE as usize * limits::BUCKET_SIZE;
 
-/// An address at which the transport may be dialled.
+/// An address that the transport can dial.
 fn address(stage: &Stage, port: u16, path: &str) -> PeerAddr {
     let place = stage.carrier.anywhere.trim_end_matches('0');
     format!("{place}{port}/{path}").parse().unwrap()
 }
 
-/// As many different addresses, all of one host.
+/// This many different addresses on one host.
 fn peers(stage: &Stage, port: u16, count: usize) -> Message<Entry> {
     Message::Peers { addresses: (0..count).map(|number| address(stage, port, &number.to_string())).collect() }
 }
 
-/// A host that accepts TCP and says nothing.
+/// A host that accepts TCP connections and sends nothing.
 async fn silent() -> (TcpListener, u16) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     (listener, port)
 }
 
-/// The connections that wait there, or came and went.
+/// The connections that were made to the listener, including closed ones.
 fn accepted(listener: &TcpListener) -> Vec<tokio::net::TcpStream> {
     core::iter::from_fn(|| listener.accept().now_or_never()).map(|accepted| accepted.unwrap().0).collect()
 }
@@ -250,7 +251,7 @@ async fn opens_with(stage: &mut Stage, message: Message<Entry>) {
     stage.caller = Some(caller);
 }
 
-/// Writes a message with blanks behind it.
+/// Writes a message followed by blanks.
 async fn is_oversize(stage: &mut Stage, message: Message<Entry>, kind: MessageKind) {
     let mut bytes = stage.carrier.format().encode(&message);
     bytes.resize(limits::max_frame_bytes(kind).unwrap() + 1, b' ');
@@ -259,7 +260,7 @@ async fn is_oversize(stage: &mut Stage, message: Message<Entry>, kind: MessageKi
     stage.socket = Some(socket);
 }
 
-/// Tells an address that cannot be made of this text.
+/// Advertises a text that is not an address.
 async fn writes_address(stage: &mut Stage, text: &str) {
     assert!(text.parse::<PeerAddr>().is_err());
     let format = stage.carrier.format();
@@ -270,7 +271,7 @@ async fn writes_address(stage: &mut Stage, text: &str) {
     stage.socket = Some(socket);
 }
 
-/// The bytes of a message whose addresses are these texts.
+/// The bytes of a message with these texts as addresses.
 fn peers_of_texts(format: Format, addresses: &[&str]) -> Vec<u8> {
     #[derive(Serialize)]
     struct Named<'a> {
@@ -292,7 +293,7 @@ async fn tells_the_longest(stage: &mut Stage) {
     let (listener, port) = silent().await;
     let longest = |number: usize| {
         let start = address(stage, port, &format!("{number:02}"));
-        // JSON writes two bytes for each of these.
+        // JSON writes two bytes for each of these characters.
         let rest = "\"".repeat(PeerAddr::MAX_LEN - start.as_str().len());
         format!("{start}{rest}").parse().unwrap()
     };
@@ -303,7 +304,7 @@ async fn tells_the_longest(stage: &mut Stage) {
     stage.caller = Some(caller);
 }
 
-/// A called peer that answers so when it is asked for addresses, and is heard.
+/// A dialled peer that sends this answer to a request for addresses, and waits until the node has handled it.
 async fn tells(stage: &mut Stage, answer: Message<Entry>) -> Caller {
     let mut caller = Caller::asked_for_peers(stage).await;
     caller.say(answer).await;
@@ -345,7 +346,7 @@ async fn spreads_rumours(stage: &mut Stage) {
     stage.caller = Some(caller);
 }
 
-/// What was told of addresses among all that was said.
+/// The lists of addresses among these messages.
 fn answers(said: &[Message<Entry>]) -> Vec<&[PeerAddr]> {
     let addresses = said.iter().filter_map(|message| match message {
         Message::Peers { addresses } => Some(addresses.as_slice()),
@@ -370,7 +371,7 @@ async fn tells_its_own_by_another_name(stage: &mut Stage) {
         assert!(matches!(reason, CloseReason::SelfConnection | CloseReason::Bye { .. }), "{reason:?}");
     }
     assert_eq!(stage.node.addresses(), []);
-    // It is not dialled again.
+    // The address is not dialled again.
     stage.pass(limits::MIN_DISCOVERED_BACKOFF * 2).await;
     stage.caller = Some(caller);
 }
@@ -425,7 +426,7 @@ async fn asks_without_end(stage: &mut Stage) {
         assert_eq!(answers(&caller.is_heard().await), [&[]; 1]);
         let mut silence = limits::ANSWER_PEERS_INTERVAL;
         while !silence.is_zero() {
-            // Not so long that the node asks whether it is still there.
+            // Shorter than the silence after which the node sends a ping.
             stage.pass(PATIENCE).await;
             assert_eq!(answers(&caller.is_heard().await), [&[]; 0]);
             silence -= PATIENCE;

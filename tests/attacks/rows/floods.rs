@@ -1,5 +1,5 @@
-//! More of everything than a node wants: what it keeps of it is bounded, and so is what it owes a peer that does not
-//! read.
+//! More data of every kind than a node accepts: both the retained data and the outstanding answers to a peer
+//! that does not read are limited.
 
 use hashloom::{Hash, Message, limits, transaction_id};
 
@@ -132,11 +132,11 @@ pub(crate) const ROWS: &[Row] = &[
 
 const UNREAD: Row = Row { ends: closed!(QueueFull), memory: BOOKS, ..ROW };
 
-/// What is remembered of one peer's offers, in sets of which one id can be removed without a look at the others, and
-/// no more than two offers on their way: each takes 32 KB.
+/// The record of one peer's offers, in sets from which an id can be removed without a scan, and at most two
+/// offers in flight: each takes 32 KB.
 const OFFERS: usize = 3_900 << 10;
 
-/// Far more than there are places for.
+/// Far more than the limit of orphans.
 const ORPHANS: u64 = 300;
 
 async fn reads_nothing(stage: &mut Stage, question: impl FnOnce(&Stage) -> Message<Entry>) {
@@ -162,7 +162,7 @@ async fn reads_no_large_blocks(stage: &mut Stage) {
     stage.kept.push(Box::new(caller));
 }
 
-/// Asks for more megabytes than any system keeps on the way.
+/// Requests more megabytes than any operating system buffers.
 async fn stops_reading(stage: &mut Stage) {
     const REQUESTS: usize = 18;
     let (mut caller, hashes) = large_blocks(stage).await;
@@ -171,7 +171,7 @@ async fn stops_reading(stage: &mut Stage) {
             caller.say(Message::GetBlocks { hashes: hashes.clone() }).await;
         }
     } else {
-        // Messages count there, not bytes.
+        // The queue of the transport in memory counts messages and not bytes.
         for number in 0..100 {
             caller.say(Message::Ping(number)).await;
         }
@@ -180,7 +180,8 @@ async fn stops_reading(stage: &mut Stage) {
     stage.kept.push(Box::new(caller));
 }
 
-/// A caller of a node that keeps the largest blocks on side branches, for each hash is answered once in an answer.
+/// A peer of a node that stores the largest blocks on side branches. Several blocks are needed because an
+/// answer contains each hash once.
 async fn large_blocks(stage: &mut Stage) -> (Caller, Vec<Hash>) {
     const LARGE_BLOCKS: usize = 16;
     let blocks: Vec<_> = {
@@ -226,7 +227,7 @@ async fn sends_orphans(stage: &mut Stage) {
     let text = "x".repeat(20_000);
     let mut caller = Caller::introduced(stage).await;
     for number in 0..ORPHANS {
-        // Made when it is sent: one that lay ready would leave as much room as it takes up at the node.
+        // Created when it is sent: a prepared block would release as much memory as the node allocates.
         let orphan = orphan(&stage.node.chain(), number, &text);
         caller.say(new_block(&orphan)).await;
     }

@@ -1,4 +1,4 @@
-//! Blocks and headers that are wrong in one way each.
+//! Blocks and headers that break one rule each.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +32,7 @@ pub(crate) const ROWS: &[Row] = &[
         attack: |stage| {
             Box::pin(announces(stage, |chain| {
                 let (header, _) = chain::next(chain, &["200"]).into_parts();
-                // 7 bytes of 32.
+                // A target of 7 of 32 bytes.
                 Header { target: CompactTarget::from_bits(0x0700_ffff), ..header }
             }))
         },
@@ -257,12 +257,12 @@ async fn announces(stage: &mut Stage, make: impl FnOnce(&Chain) -> Header) {
     stage.caller = Some(caller);
 }
 
-/// A block with its own proof of work.
+/// A block with proof of work for its own target.
 fn with_target(chain: &Chain, bits: u32) -> Arc<Block<Entry>> {
     forged(chain, |header| header.target = CompactTarget::from_bits(bits))
 }
 
-/// One that the application refuses, and the node has refused. Returns it.
+/// Sends a block that the application refuses, and returns it after the node has refused it.
 async fn is_refused(stage: &mut Stage) -> Arc<Block<Entry>> {
     let block = with_data(&stage.node.chain(), entries(&[REFUSED]));
     let mut caller = Caller::introduced(stage).await;
@@ -290,7 +290,7 @@ async fn builds_on_refused(stage: &mut Stage) {
     .await;
 }
 
-/// Announces a good block, and sends another body when it is asked for.
+/// Announces a valid block, and answers the request for it with another body.
 async fn mutates(stage: &mut Stage, change: impl FnOnce(&Block<Entry>) -> Vec<Entry>) {
     let good = Arc::new(chain::next(&stage.node.chain(), &["a", "b", "c"]));
     let other = Arc::new(Block::new(*good.header(), change(&good)));

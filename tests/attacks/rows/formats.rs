@@ -1,4 +1,4 @@
-//! Two formats at one port: what is offered, what is agreed on, and what is spoken then.
+//! Two formats at one port: the offer, the selected format, and the format of the messages.
 
 use hashloom::{CloseReason, Message};
 use tokio::io::AsyncWriteExt;
@@ -134,7 +134,7 @@ pub(crate) const ROWS: &[Row] = &[
             Box::pin(async {
                 upgrades(stage, Some(BINCODE)).await;
                 let tcp = stage.connections.last_mut().unwrap();
-                // A server's frames have no mask.
+                // Frames of a server are not masked.
                 tcp.write_all(&[0x80 | Format::Json.opcode(), 2, b'{', b'}']).await.unwrap();
             })
         },
@@ -145,7 +145,7 @@ pub(crate) const ROWS: &[Row] = &[
 const TWO: Row = Row { over: Over::TwoFormats, ..ROW };
 const REFUSED: Row = Row { ends: Ends::Refused("no wire format in common"), ..TWO };
 
-/// For the frame that it is in, not for what is in it.
+/// Refused for the type of the frame and not for its content.
 const OTHER_FRAME: Row = Row {
     ends: Ends::Closed("Malformed", |reason| {
         matches!(reason, CloseReason::Malformed(_)) && reason.to_string().contains("frames, got a")
@@ -156,13 +156,13 @@ const OTHER_FRAME: Row = Row {
 const BINCODE: &str = Format::Bincode.subprotocol();
 const JSON: &str = Format::Json.subprotocol();
 
-/// Nobody's.
+/// A subprotocol that no node supports.
 const MORSE: &str = "hashloom.v1.morse";
 
-/// Names in an offer that a node looks at.
+/// The number of names in an offer that a node examines.
 const LOOKED_AT: usize = 16;
 
-/// Is a peer like any other, in the format that follows from the offer.
+/// Acts as an ordinary peer, in the format that the node selects from the offer.
 async fn speaks(stage: &mut Stage, offer: &[&str], format: Format) {
     let mut socket = Socket::offering(stage, offer, format).await;
     socket.introduce().await;
@@ -170,7 +170,7 @@ async fn speaks(stage: &mut Stage, offer: &[&str], format: Format) {
     stage.kept.push(Box::new(socket));
 }
 
-/// Is told which formats there are.
+/// Is refused with the list of supported formats.
 async fn is_refused(stage: &mut Stage, offer: &[&str]) {
     let offer = if offer.is_empty() {
         String::new()
@@ -186,12 +186,12 @@ async fn is_refused(stage: &mut Stage, offer: &[&str]) {
     stage.connections.push(tcp);
 }
 
-/// Introduces itself in the format that was agreed on, and goes on with a message of one format in a frame of one.
+/// Completes the handshake in the selected format, then sends a message of one format in a frame of one.
 async fn puts(stage: &mut Stage, agreed: Format, message: Format, in_frame_of: Format) {
     let mut socket = Socket::offering(stage, &[agreed.subprotocol()], agreed).await;
     socket.introduce().await;
     socket.is_answered().await;
-    // All bytes of it are ASCII, those of bincode too.
+    // All bytes of the message are ASCII, in bincode, too.
     let ping = message.encode(&Message::Ping(7));
     socket.write(&frame(true, in_frame_of.opcode(), &ping)).await;
     stage.socket = Some(socket);

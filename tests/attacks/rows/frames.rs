@@ -1,4 +1,4 @@
-//! Frames that break the rules of the WebSocket (RFC 6455), and such as never end.
+//! Frames that break the rules of WebSocket (RFC 6455), and frames that never end.
 
 use hashloom::wire::DEFAULT_MAX_FRAME_BYTES;
 use hashloom::{Message, MessageKind, limits};
@@ -199,13 +199,13 @@ pub(crate) const ROWS: &[Row] = &[
 
 const BROKEN: Row = Row { over: Over::Sockets, ends: Ends::Malformed, ..ROW };
 
-/// Tens of thousands of frames, which the attacker has ready.
+/// Tens of thousands of frames, which the attacker prepares.
 const TRAFFIC: usize = 4 << 20;
 
 const CLOSE: u8 = 8;
 const PING: u8 = 9;
 
-/// Writes these bytes below the WebSocket, made with the opcode of the connection's format.
+/// Writes these bytes below the WebSocket. `bytes` gets the opcode of the connection's format.
 async fn writes(stage: &mut Stage, bytes: impl FnOnce(u8) -> Vec<u8>) {
     let opcode = stage.carrier.format().opcode();
     assert!([TEXT, BINARY].contains(&opcode));
@@ -215,7 +215,7 @@ async fn writes(stage: &mut Stage, bytes: impl FnOnce(u8) -> Vec<u8>) {
     stage.socket = Some(socket);
 }
 
-/// Writes until the node reads no more.
+/// Writes until the node stops reading.
 async fn writes_fragments(stage: &mut Stage) {
     let opcode = stage.carrier.format().opcode();
     let mut socket = Socket::introduced(stage).await;

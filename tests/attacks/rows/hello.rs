@@ -1,4 +1,4 @@
-//! Introductions, and what comes in their place.
+//! Hostile handshakes, and other messages in place of a `Hello`.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ pub(crate) const ROWS: &[Row] = &[
         does: "a hello with the node's own nonce",
         ends: closed!(SelfConnection),
         attack: |stage| {
-            // The first caller's nonce differs from the node's in its lowest bit.
+            // The nonce of the first attacker differs from the node's in the lowest bit.
             Box::pin(says_hello(stage, |hello| hello.nonce ^= 1))
         },
         ..ROW

@@ -1,4 +1,4 @@
-//! Answers to what the node asks, and answers to what it did not ask.
+//! Answers to the node's requests, and answers without a request.
 
 use std::sync::Arc;
 
@@ -163,7 +163,7 @@ pub(crate) const ROWS: &[Row] = &[
     },
 ];
 
-/// Blocks of a branch that has more work than the node's chain.
+/// The blocks of a branch with more work than the node's chain.
 const BRANCH: u64 = 3;
 
 async fn says(stage: &mut Stage, message: impl FnOnce(&Stage) -> Message<Entry>) {
@@ -181,7 +181,7 @@ async fn answers_with_another_transaction(stage: &mut Stage) {
     stage.caller = Some(caller);
 }
 
-/// Is asked for headers, and answers with some that are made of a good branch.
+/// Answers a request for headers with headers that are derived from a valid branch.
 async fn answers(stage: &mut Stage, headers: impl FnOnce(&Fork) -> Vec<Header>) {
     let fork = Fork::of(&stage.node.chain(), HEIGHT - 1).mine_fast(BRANCH);
     let (mut caller, _) = Caller::ahead(stage).await;
@@ -237,7 +237,7 @@ async fn shows_a_longer_chain_with_less_work(stage: &mut Stage) {
     stage.caller = Some(caller);
 }
 
-/// Shows headers that have more work than the node's chain. Returns what it is asked for.
+/// Sends headers with more work than the node's chain. Returns the node's request for blocks.
 async fn shows_a_better_chain(stage: &mut Stage) -> (Caller, Fork, Vec<Hash>) {
     let fork = Fork::of(&stage.node.chain(), HEIGHT - 1).mine_fast(BRANCH);
     let (mut caller, _) = Caller::ahead(stage).await;
@@ -258,7 +258,7 @@ async fn finds_no_bodies(stage: &mut Stage) {
     stage.caller = Some(caller);
 }
 
-/// Is asked for bodies, and delivers these.
+/// Answers a request for bodies with these blocks.
 async fn delivers(stage: &mut Stage, blocks: impl FnOnce(&Stage, &Fork) -> Vec<Arc<Block<Entry>>>) {
     let (mut caller, fork, _) = shows_a_better_chain(stage).await;
     caller.say(Message::Blocks(blocks(stage, &fork))).await;

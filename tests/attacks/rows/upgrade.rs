@@ -1,4 +1,4 @@
-//! Before there is a WebSocket: connections that say nothing, too little, or something else.
+//! Attacks before the WebSocket upgrade: connections that send nothing, too little, or something else.
 
 use std::time::Duration;
 
@@ -131,13 +131,13 @@ const SLOW: Row = Row { ends: Ends::Refused("took longer than 10 s"), after: HAN
 /// `WebSocketConfig::default().handshake_timeout`.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
-/// How long a listener waits for a peer to close that it has told why it is refused.
+/// How long a listener waits until a refused peer has read the reason and closes.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Handshakes with one address at a time, by default.
+/// The default limit of concurrent handshakes from one address.
 const PLACES: usize = 8;
 
-/// Writes these bytes, and waits.
+/// Writes these bytes and waits.
 async fn opens(stage: &mut Stage, bytes: &[u8]) {
     let mut tcp = tcp(stage).await;
     tcp.write_all(bytes).await.unwrap();
@@ -150,7 +150,7 @@ async fn asks(stage: &mut Stage, line: &str, rest: &str) {
     opens(stage, request.as_bytes()).await;
 }
 
-/// A request for a WebSocket.
+/// An upgrade request.
 pub(super) fn request(line: &str, rest: &str) -> String {
     format!(
         "{line}\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
@@ -188,7 +188,7 @@ async fn opens_many(stage: &mut Stage) {
     assert_eq!(closed(&stage.connections), CROWD - PLACES);
 }
 
-/// Writes until the node reads no more.
+/// Writes until the node stops reading.
 async fn writes_headers(stage: &mut Stage) {
     let mut tcp = tcp(stage).await;
     tcp.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
