@@ -1,5 +1,5 @@
-//! Blocks and archives, good, changed and forged, into a chain with narrow bounds: never a panic, never less work,
-//! and whatever is kept passes every check again.
+//! Imports valid, mutated and forged blocks and archives into a chain with small limits: it never panics, its
+//! work never decreases, and everything that it stores passes verification.
 #![no_main]
 
 use arbitrary::Arbitrary;
@@ -23,13 +23,13 @@ enum Step {
     Block(SomeBlock),
     Blocks(Vec<SomeBlock>),
     Header(SomeBlock),
-    /// A block in postcard, as it stands in an archive and in a store.
+    /// The bytes of a block in postcard, as in an archive and in a store.
     Bytes(Vec<u8>),
-    /// A whole file.
+    /// The bytes of a file.
     File(Vec<u8>),
-    /// A file under right checksums, so many blocks at a time.
+    /// A file with correct checksums, and the number of blocks per batch.
     Forgery(Forgery, u8),
-    /// What an export writes, into the chain that it came from.
+    /// An export of the chain itself.
     Own,
 }
 

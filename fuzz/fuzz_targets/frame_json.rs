@@ -1,4 +1,5 @@
-//! Bytes to a message in JSON: never a panic, bounded memory, and what is read is written as an equal value of JSON.
+//! Decodes bytes as JSON: never panics, uses bounded memory, and every message is encoded as an equal JSON
+//! value.
 #![no_main]
 
 use hashloom::wire::Json;
@@ -8,7 +9,7 @@ use serde_json::Value;
 
 fuzz_target!(|text: &str| {
     if let Some((message, written)) = frame::check(&Json, &text.to_owned().into(), frame::JSON) {
-        // Spaces, escapes and the order of the fields mean nothing.
+        // Spaces, escapes and the order of fields have no meaning.
         assert_eq!(value(written.as_bytes()), value(text.as_bytes()), "a second form of {message:?}");
     }
 });

@@ -1,4 +1,4 @@
-//! Bytes to a message in postcard: never a panic, bounded memory, and every message has one encoding only.
+//! Decodes bytes as postcard: never panics, uses bounded memory, and every message has only one encoding.
 #![no_main]
 
 use hashloom::wire::Postcard;

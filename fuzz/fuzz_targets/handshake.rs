@@ -1,5 +1,5 @@
-//! What comes before and around the first message: frames in bincode, introductions good and bad, from several
-//! peers. Nobody is taken in without a good introduction, and nothing but a `Hello` or a `Bye` is said before it.
+//! The handshake with several peers: frames in bincode, and valid and invalid `Hello` messages. Without a
+//! valid `Hello` no peer is accepted, and before it the node sends nothing but a `Hello` or a `Bye`.
 #![no_main]
 
 use core::time::Duration;
@@ -12,7 +12,7 @@ use libfuzzer_sys::fuzz_target;
 
 const MAX_STEPS: usize = 64;
 
-/// More than the node takes.
+/// More peers than the node accepts.
 const PEERS: u8 = 5;
 
 #[derive(Debug, Arbitrary)]
@@ -20,7 +20,7 @@ enum Step {
     Open(u8, bool),
     Connect(u8),
     Greet(u8, Greeting),
-    /// A frame as it may come from a stranger.
+    /// A frame of arbitrary bytes.
     Frame(u8, Vec<u8>),
     Say(u8, Speech),
     Disconnect(u8),

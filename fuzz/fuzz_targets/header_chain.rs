@@ -1,4 +1,4 @@
-//! Headers, good and bad, in any order: a chain takes exactly those that follow the rules.
+//! Valid and invalid headers in any order: a chain accepts exactly those that follow the rules.
 #![no_main]
 
 use core::time::Duration;
@@ -10,7 +10,7 @@ use hashloom_fuzz::model::Model;
 use hashloom_fuzz::mutation::{Edits, pick};
 use libfuzzer_sys::fuzz_target;
 
-/// Headers in one run. The model walks to genesis for each.
+/// The maximum number of headers of a run. For each header the model walks to genesis.
 const MAX_STEPS: usize = 64;
 
 #[derive(Debug, Arbitrary)]
@@ -33,9 +33,9 @@ enum Rule {
 enum Step {
     /// A header of the fixture, edited.
     Mined(u8, Edits),
-    /// A header on top of an accepted one, edited.
+    /// A child of an accepted header, edited.
     Child(u8, Edits),
-    /// The clock goes on, or back.
+    /// Moves the clock forward or back.
     Clock(i16),
 }
 
@@ -73,7 +73,7 @@ fuzz_target!(|run: Run| {
                 assert_eq!(fault, None, "accepted: {header:?}");
                 model.insert(header);
             }
-            // What a moving target has to be the model does not say.
+            // The model does not compute adjusted targets.
             Err(BlockError::Target { .. }) if retarget != Retarget::Fixed => {}
             Err(error) => assert!(fault.is_some(), "refused for {error}: {header:?}"),
         }

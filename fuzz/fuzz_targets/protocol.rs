@@ -1,5 +1,5 @@
-//! Anything that can happen to a node, in any order, with time passing: nothing panics, nothing is sent where
-//! nothing is open, everything is bounded, and the chain is good at the end.
+//! Any inputs of a node in any order, with time passing: it never panics, never sends to a closed connection,
+//! keeps all state within its limits, and has a valid chain at the end.
 #![no_main]
 
 use core::time::Duration;
@@ -12,17 +12,17 @@ use libfuzzer_sys::fuzz_target;
 
 const MAX_STEPS: usize = 128;
 
-/// Peers that a run speaks of; some are never connected.
+/// The number of peers in a run, some of which are never connected.
 const PEERS: u8 = 6;
 
 #[derive(Debug, Arbitrary)]
 enum Step {
     Open(u8, bool),
-    /// Opens a connection and introduces itself, so that most of a run lies behind the handshake.
+    /// Opens a connection and completes the handshake, so that most of a run is after the handshake.
     Join(u8, bool, Greeting),
     Greet(u8, Greeting),
     Say(u8, Speech),
-    /// Answers what the node asked this peer last.
+    /// Answers the node's last request to this peer.
     Answer(u8),
     Malformed(u8),
     Disconnect(u8),

@@ -1,4 +1,4 @@
-//! An allocator that counts, so that a target can say how much memory decoding took.
+//! A counting allocator, with which a target measures the memory of decoding.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -10,16 +10,16 @@ static LIVE: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 static TOTAL: AtomicUsize = AtomicUsize::new(0);
 
-/// What was allocated while something ran.
+/// The allocations during a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Allocated {
-    /// The most bytes that were live at once, beyond those that were live at the start.
+    /// The peak of live bytes, beyond those that were live at the start.
     pub peak: usize,
-    /// The bytes of all allocations, those included that were freed again.
+    /// The bytes of all allocations, including freed ones.
     pub total: usize,
 }
 
-/// Runs `work` and says what it allocated. Counts the whole process, so nothing else may run beside it.
+/// Runs `work` and measures its allocations. Counts the whole process, so no other work may run concurrently.
 pub fn measure<R>(work: impl FnOnce() -> R) -> (R, Allocated) {
     let (live, total) = (LIVE.load(Relaxed), TOTAL.load(Relaxed));
     PEAK.store(live, Relaxed);
@@ -54,7 +54,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        // As if it always moved: both are live for a moment then.
+        // Counted as if the allocation always moved: old and new memory are live together for a moment.
         add(new_size);
         LIVE.fetch_sub(layout.size(), Relaxed);
         // SAFETY: the pointer came from `System`, with this layout.

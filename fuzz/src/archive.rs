@@ -1,4 +1,4 @@
-//! Archives as a forger writes them: any blocks and any head, under checksums that are right.
+//! Forged archives: any blocks and any head, with correct checksums.
 
 use arbitrary::Arbitrary;
 use hashloom::{Blockchain, Hash};
@@ -9,16 +9,16 @@ use crate::mutation::SomeBlock;
 const MAGIC: [u8; 8] = *b"\x89HLA\r\n\x1a\n";
 const CHECKSUM_LEN: usize = 8;
 
-/// What a file says, and what is done to its bytes afterwards.
+/// The content of a file, and the damage to its bytes.
 #[derive(Debug, Arbitrary)]
 pub struct Forgery {
     first: u8,
     records: Vec<Record>,
-    /// The number of blocks that the head claims, where it is another one.
+    /// The number of blocks that the head claims, if it differs from the real one.
     count: Option<u64>,
-    /// The name that it claims.
+    /// The chain name that the head claims.
     name: String,
-    /// Bytes that are flipped: how far from the end, and how.
+    /// Bytes to change: the distance from the end, and the mask.
     damage: Vec<(u16, u8)>,
     tail: Vec<u8>,
 }
@@ -30,7 +30,7 @@ enum Record {
 }
 
 impl Forgery {
-    /// The file.
+    /// The bytes of the file.
     pub fn build(&self, chain: &Blockchain<Note>) -> Vec<u8> {
         let mut name = self.name.as_str();
         while name.len() > u8::MAX.into() {

@@ -1,5 +1,5 @@
-//! What the targets draw from: a transaction type with a rule, a chain on which every second hash is a block,
-//! and blocks of every sort, mined once for each process.
+//! The material of the targets: a transaction type with a rule, a chain with a target that every second hash
+//! meets, and blocks of every kind, mined once per process.
 
 use core::time::Duration;
 use std::sync::{Arc, LazyLock};
@@ -10,15 +10,15 @@ use hashloom::{
 };
 use serde::{Deserialize, Serialize};
 
-/// A text that the application refuses where it reads [`REFUSED`].
+/// A text that the application refuses if it is [`REFUSED`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Note(pub String);
 
-/// What no block may hold.
+/// The text that the application refuses.
 pub const REFUSED: &str = "refused";
 
 impl Transaction for Note {
-    /// How many notes there are.
+    /// The number of notes.
     type State = u64;
 
     fn apply(&self, count: &mut u64, _context: &Context<'_>) -> Result<(), Rejected> {
@@ -27,18 +27,18 @@ impl Transaction for Note {
     }
 }
 
-/// When every run begins: a day after the default genesis.
+/// The start of every run: a day after the default genesis.
 pub const START: Timestamp = Timestamp::from_millis(1_767_312_000_000);
 
-/// Blocks that a node of the targets has before it hears of the first peer.
+/// The blocks that a node has before its first peer connects.
 pub const KNOWN: usize = 4;
 
-/// Every second hash is a block, and the target stays as it is.
+/// A spec with a fixed target that every second hash meets.
 pub fn spec() -> ChainSpec {
     spec_with(Retarget::Fixed)
 }
 
-/// The same with another way to adjust the target.
+/// [`spec`] with another retargeting rule.
 pub fn spec_with(retarget: Retarget) -> ChainSpec {
     ChainSpec::builder("fuzz")
         .easiest_target(CompactTarget::from_bits(0x207f_ffff))
@@ -48,9 +48,9 @@ pub fn spec_with(retarget: Retarget) -> ChainSpec {
         .expect("these rules make sense")
 }
 
-/// The blocks of [`spec`]'s chain: twelve on top of genesis; a branch of twelve above the third; one with a
-/// refused note; one with the notes of another block; one from the future; one that claims the greatest
-/// height; and two whose ancestors are unknown.
+/// The blocks of [`spec`]'s chain: twelve that extend genesis; a branch of twelve that extends the third; one
+/// with a refused note; one with the notes of another block; one from the future; one that claims the
+/// greatest height; and two orphans.
 pub fn blocks() -> &'static [Arc<Block<Note>>] {
     &BLOCKS
 }
@@ -78,7 +78,7 @@ pub fn chain_of(blocks: &[Arc<Block<Note>>], config: ChainConfig) -> Blockchain<
     chain
 }
 
-/// Mines blocks on top of a chain, a second apart, by a clock that is not behind the chain.
+/// Mines blocks that extend a chain, a second apart, with a clock that is not behind the chain.
 pub fn extend(chain: &mut Blockchain<Note>, len: u64, label: &str) -> Vec<Arc<Block<Note>>> {
     let mut mined = Vec::new();
     for index in 0..len {
@@ -92,13 +92,14 @@ pub fn extend(chain: &mut Blockchain<Note>, len: u64, label: &str) -> Vec<Arc<Bl
     mined
 }
 
-/// The block with this header and these transactions, once its Merkle root and its nonce are right.
+/// A block with this header and these transactions, with the correct Merkle root and, if one is found, a
+/// valid nonce.
 pub fn block(header: Header, data: Vec<Note>) -> Arc<Block<Note>> {
     let merkle_root = BodyDigest::of(&data).map_or(header.merkle_root, |digest| digest.merkle_root());
     Arc::new(Block::new(sealed(Header { merkle_root, ..header }), data))
 }
 
-/// The header with a nonce that meets its target, where one is found soon.
+/// The header with a nonce that meets its target, if one of 64 does.
 pub fn sealed(mut header: Header) -> Header {
     let Ok(target) = Target::try_from(header.target) else { return header };
     for nonce in 0..64 {

@@ -1,4 +1,4 @@
-//! What holds for every frame, whatever is in it: bounded memory, and a value that survives the way back.
+//! Properties of every frame, whatever its content: bounded memory, and a lossless round trip.
 
 use core::fmt::Debug;
 
@@ -7,43 +7,44 @@ use hashloom::{Block, Message, wire};
 
 use crate::allocations::{Allocated, measure};
 
-/// How much memory a format may take to decode a frame: so many times its length, and [`SLACK_BYTES`].
+/// The memory that a format may use to decode a frame: multiples of the frame's length, plus [`SLACK_BYTES`].
 #[derive(Clone, Copy, Debug)]
 pub struct Bound {
-    /// Of the bytes that are live at once.
+    /// The multiple for the bytes that are live at once.
     pub peak: usize,
-    /// Of all allocations together.
+    /// The multiple for all allocations together.
     pub total: usize,
 }
 
-/// What a frame may cost however short it is: a list that grows has up to 16 KiB of room for items that may not come,
-/// and so has one whose length claims them; an error has a text.
+/// The fixed cost of a frame, however short: a growing list has up to 16 KiB of unused capacity, and so has a
+/// list whose length prefix claims more items than there are; an error has a text.
 pub const SLACK_BYTES: usize = 40 << 10;
 
 /// The bound for JSON.
 ///
-/// The dearest value is an empty text in a block: three bytes (`"",`) that become the 24 of a `String`. Once all are
-/// there, they move to a list of the right length: 2 * 24 / 3 = 16. An error quotes no more than 256 bytes.
+/// The value with the highest cost is an empty text in a block: three bytes (`"",`) become the 24 bytes of a
+/// `String`. After the last item, all move to a list of the right length: 2 * 24 / 3 = 16. An error quotes no
+/// more than 256 bytes.
 pub const JSON: Bound = Bound { peak: 17, total: 17 };
 
 /// The bound for bincode.
 ///
-/// The dearest value is an empty text in a block: the eight bytes of its length become the 24 of a `String`,
-/// which makes 6 by the same count as for JSON.
+/// The value with the highest cost is an empty text in a block: the eight bytes of its length become the 24
+/// bytes of a `String`. Calculated as for JSON, that makes 6.
 pub const BINCODE: Bound = Bound { peak: 7, total: 7 };
 
 /// The bound for postcard.
 ///
-/// The dearest value is an empty text in a block: the one byte of its length becomes the 24 of a `String`, which
-/// makes 48 by the same count as for JSON.
+/// The value with the highest cost is an empty text in a block: the one byte of its length becomes the 24
+/// bytes of a `String`. Calculated as for JSON, that makes 48.
 pub const POSTCARD: Bound = Bound { peak: 49, total: 49 };
 
-/// What a frame may cost in any format beside its texts, however long it is: two blocks of as many transactions as one
-/// may have, each of 24 bytes, twice while the second list is copied.
+/// The limit of a frame's cost in any format, without its texts and however long it is: two blocks with the
+/// maximum number of transactions, each of 24 bytes, and a copy of the second list.
 pub const MOST_BYTES: usize = 3 * Block::<String>::MAX_TRANSACTIONS * size_of::<String>();
 
 impl Bound {
-    /// Asserts that a frame of `len` bytes did not cost more.
+    /// Asserts that a frame of `len` bytes stayed within the bound.
     pub fn assert(self, len: usize, allocated: Allocated) {
         let Allocated { peak, total } = allocated;
         assert!(peak <= self.peak * len + SLACK_BYTES, "{peak} bytes at once for a frame of {len}");
@@ -53,9 +54,8 @@ impl Bound {
     }
 }
 
-/// Decodes a frame within the bound. What it holds must survive being written and read again; it is returned,
-/// with the frame that is written for it. `None` for what is no message, or longer than a transport lets
-/// through.
+/// Decodes a frame within the bound. The message must survive a round trip; returns the message and its
+/// frame. `None` if the input is not a message, or is longer than a transport accepts.
 pub fn check<F: WireFormat>(format: &F, frame: &Frame, bound: Bound) -> Option<(Message, Frame)> {
     let len = frame.as_bytes().len();
     if len > DEFAULT_MAX_FRAME_BYTES {
@@ -94,7 +94,7 @@ mod tests {
         Json.decode(&block_of_empty_texts(empty_texts).into()).expect("a block")
     }
 
-    /// One test, since the allocator counts the whole process.
+    /// A single test, since the allocator counts the whole process.
     #[test]
     fn the_dearest_frames_keep_the_bounds_and_nearly_reach_them() {
         let frame: Frame = block_of_empty_texts((1 << 15) + 1).into();
@@ -124,7 +124,7 @@ mod tests {
             let len = json.len();
             let (message, allocated) = decode(&Json, &json.into(), JSON);
             message.expect_err("a text in the wrong place");
-            // The text without its escapes, which grows by doubling.
+            // The text without its escapes, in a buffer that doubles as it grows.
             assert!(allocated.total <= 5 * len, "{allocated:?} for {len} bytes");
         }
 

@@ -1,5 +1,5 @@
-//! What the fuzz targets share: a counting allocator, a mined chain to draw from, and a node whose every
-//! output is checked. A target itself is a few lines in `fuzz_targets/`.
+//! Shared by the fuzz targets: a counting allocator, a mined chain, and a node whose every output is checked.
+//! A target itself is a few lines in `fuzz_targets/`.
 
 pub mod allocations;
 pub mod archive;

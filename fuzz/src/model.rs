@@ -1,35 +1,35 @@
-//! The rules of a header once more, written down plainly over a tree that keeps everything: what a chain
-//! accepts has to be what this accepts.
+//! A second implementation of the header rules, written plainly over a tree that keeps every header: a chain
+//! must accept exactly the headers that the model accepts.
 
 use std::collections::BTreeMap;
 
 use hashloom::{ChainSpec, CompactTarget, Hash, Header, Retarget, Target, Timestamp, merkle};
 
-/// Blocks whose timestamps the median is taken over.
+/// The number of blocks in the median of timestamps.
 const MEDIAN_SPAN: usize = 11;
 
-/// Every header that was accepted, under its hash.
+/// Every accepted header, by hash.
 #[derive(Debug)]
 pub struct Model {
     spec: ChainSpec,
     headers: BTreeMap<Hash, Header>,
-    /// The hashes in the order in which they came, genesis first.
+    /// The hashes in the order of acceptance, genesis first.
     order: Vec<Hash>,
 }
 
 impl Model {
-    /// The model of a chain that has its genesis block only.
+    /// The model of a chain that has only its genesis block.
     pub fn new(spec: ChainSpec, genesis: Header) -> Self {
         let hash = genesis.hash();
         Self { spec, headers: BTreeMap::from([(hash, genesis)]), order: vec![hash] }
     }
 
-    /// Every accepted hash, in order.
+    /// The hashes of all accepted headers, in order.
     pub fn order(&self) -> &[Hash] {
         &self.order
     }
 
-    /// Adds a header that was accepted.
+    /// Adds an accepted header.
     pub fn insert(&mut self, header: Header) {
         let hash = header.hash();
         if self.headers.insert(hash, header).is_none() {
@@ -37,13 +37,13 @@ impl Model {
         }
     }
 
-    /// Whether the header is known.
+    /// Whether the header was accepted.
     pub fn contains(&self, hash: &Hash) -> bool {
         self.headers.contains_key(hash)
     }
 
-    /// A good header on top of an accepted one, but for its proof of work, and for its target where that
-    /// moves.
+    /// A header that extends an accepted one and is valid except for its proof of work, and for its target if
+    /// the rule adjusts it.
     pub fn child(&self, parent: &Hash) -> Header {
         let header = self.headers[parent];
         Header {
@@ -56,8 +56,8 @@ impl Model {
         }
     }
 
-    /// The rule that the header breaks, by a word of its own. Whether its target is the one that follows from
-    /// its ancestors is asked only where the target never moves.
+    /// A keyword for the rule that the header breaks, if any. The model checks the target against the
+    /// ancestors only for a fixed target.
     pub fn fault(&self, header: &Header, now: Timestamp) -> Option<&'static str> {
         let Ok(target) = Target::try_from(header.target) else { return Some("no target") };
         let easiest = Target::try_from(self.spec.easiest_target()).expect("the spec was checked");
@@ -80,7 +80,7 @@ impl Model {
         self.spec.retarget() != Retarget::Fixed || target == self.spec.easiest_target()
     }
 
-    /// The root over the hashes of a header and all its ancestors.
+    /// The Merkle root over the hashes of a header and all its ancestors.
     fn history_root(&self, hash: &Hash) -> Hash {
         let mut leaves: Vec<Hash> =
             self.line(hash).map(|header| merkle::leaf_hash(header.hash().as_bytes())).collect();

@@ -1,4 +1,4 @@
-//! How the fuzzer changes what is good: a field of a header, the notes of a block, bytes.
+//! Mutations of valid input: fields of a header, the notes of a block, bytes.
 
 use std::sync::Arc;
 
@@ -16,24 +16,24 @@ pub enum Edit {
     Height(u64),
     /// The hash of one of the fixture's blocks.
     Parent(u8),
-    /// A bit of one of the four hashes.
+    /// A flipped bit in one of the four hashes.
     Flip {
-        /// Which hash.
+        /// The number of the hash.
         field: u8,
-        /// Which bit.
+        /// The number of the bit.
         bit: u8,
     },
-    /// A timestamp this many seconds from the old one.
+    /// A timestamp this many seconds after the old one, or before it.
     Later(i16),
     /// Any timestamp.
     Timestamp(u64),
     /// Any target.
     Target(u32),
-    /// One mantissa beside the old target.
+    /// A target whose compact form is this much less than the old one.
     Harder(u8),
     /// Any nonce.
     Nonce(u64),
-    /// Another miner, so that the hash is another one.
+    /// Another miner, which changes the hash.
     Miner(u8),
 }
 
@@ -73,7 +73,7 @@ impl Edit {
 #[derive(Clone, Debug, Arbitrary)]
 pub struct Edits {
     edits: Vec<Edit>,
-    /// Whether the proof of work is done again afterwards.
+    /// Whether the header is mined again after the edits.
     seal: bool,
 }
 
@@ -87,25 +87,25 @@ impl Edits {
     }
 }
 
-/// One of the fixture's blocks, or something like it.
+/// A block of the fixture, possibly mutated.
 #[derive(Clone, Debug, Arbitrary)]
 pub struct SomeBlock {
     index: u8,
-    /// What is changed; mostly nothing.
+    /// The mutation; none in most cases.
     change: Option<Change>,
 }
 
 #[derive(Clone, Debug, Arbitrary)]
 enum Change {
     Header(Edits),
-    /// Other notes under the same header.
+    /// Other notes with an unchanged header.
     Notes(Vec<u8>),
     /// Other notes, and a header that commits to them.
     Committed(Vec<u8>, Edits),
 }
 
 impl SomeBlock {
-    /// The block.
+    /// The mutated block.
     pub fn build(&self) -> Arc<Block<Note>> {
         let block = pick(fixture::blocks(), self.index);
         match &self.change {
@@ -122,13 +122,13 @@ impl SomeBlock {
     }
 }
 
-/// A note for each number. One of them is refused, one too large for a block, and one of them is in a block
-/// already.
+/// A note for each number. One of the possible notes is refused, one is too large for a block, and one is
+/// already in a block.
 pub fn notes(numbers: &[u8]) -> Vec<Note> {
     numbers.iter().take(64).copied().map(note).collect()
 }
 
-/// The note of a number.
+/// The note for a number.
 pub fn note(number: u8) -> Note {
     Note(match number {
         0 => fixture::REFUSED.to_owned(),
@@ -138,7 +138,7 @@ pub fn note(number: u8) -> Note {
     })
 }
 
-/// The item that an index of any size stands for.
+/// The item for an index of any size.
 pub fn pick<T>(items: &[T], index: u8) -> &T {
     &items[usize::from(index) % items.len()]
 }

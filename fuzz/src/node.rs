@@ -1,5 +1,5 @@
-//! A node whose driver believes nothing: every output is checked against which connections are open, every
-//! deadline against the clock, and everything that a peer can make grow against its bound.
+//! A node with a driver that verifies everything: outputs against the open connections, deadlines against the
+//! clock, and all state that a peer can grow against its limit.
 
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +12,7 @@ use hashloom::{
 
 use crate::fixture::{self, KNOWN, Note, START};
 
-/// Small, so that a short run meets the bounds.
+/// Small limits, so that a short run reaches them.
 const MAX_INBOUND: usize = 3;
 const MAX_OUTBOUND: usize = 2;
 const MAX_DISCOVERED: usize = 2;
@@ -20,32 +20,32 @@ const MAX_PENDING: usize = 4;
 const MAX_PENDING_BYTES: usize = 128;
 const MAX_ORPHANS: usize = 4;
 
-/// Outputs that one input may cause, for the few peers, blocks and notes that there are here.
+/// The maximum number of outputs for one input, given the few peers, blocks and notes of a run.
 const MAX_OUTPUTS: usize = 400;
 
-/// After this long everybody who stays silent is gone.
+/// After this time without messages every peer is disconnected.
 const SILENCE: Duration = Duration::from_mins(2);
 
-/// The node, and what its driver knows.
+/// The node, and the state of its driver.
 #[derive(Debug)]
 pub struct TestNode {
     node: Protocol<Note>,
     now: Now,
-    /// The open connection to each address.
+    /// The open connection for each address.
     open: BTreeMap<PeerAddr, PeerId>,
     dialled: BTreeSet<PeerAddr>,
-    /// What each open peer was asked last.
+    /// The last request to each open peer.
     asked: BTreeMap<PeerId, Message<Note>>,
-    /// The peers whose introduction the node took.
+    /// The peers that have completed the handshake.
     introduced: BTreeSet<PeerId>,
     next_peer: u64,
     work: Work,
-    /// The node's own nonce, as its first `Hello` tells.
+    /// The node's own nonce, from its first `Hello`.
     nonce: Option<u64>,
 }
 
 impl TestNode {
-    /// A node that has the first [`KNOWN`] blocks of the fixture, and no peer.
+    /// A node with the first [`KNOWN`] blocks of the fixture and without peers.
     pub fn new() -> Self {
         let chain = ChainConfig::default()
             .with_max_orphans(MAX_ORPHANS)
@@ -77,17 +77,17 @@ impl TestNode {
         }
     }
 
-    /// The node itself.
+    /// The protocol state of the node.
     pub const fn protocol(&self) -> &Protocol<Note> {
         &self.node
     }
 
-    /// The time.
+    /// The current time.
     pub const fn now(&self) -> Now {
         self.now
     }
 
-    /// The node's nonce, once it has said hello to somebody.
+    /// The node's nonce, after it has sent its first `Hello`.
     pub const fn nonce(&self) -> Option<u64> {
         self.nonce
     }
@@ -97,22 +97,22 @@ impl TestNode {
         format!("test://{peer}").parse().expect("an address")
     }
 
-    /// The connection to a peer; one that was never opened where there is none.
+    /// The connection to a peer, or an id that was never used if there is none.
     pub fn id(&self, peer: u8) -> PeerId {
         self.open.get(&Self::address(peer)).copied().unwrap_or(PeerId(u64::MAX))
     }
 
-    /// Whether the peer's introduction was taken and its connection is still open.
+    /// Whether the peer has completed the handshake and its connection is open.
     pub fn is_introduced(&self, peer: u8) -> bool {
         self.introduced.contains(&self.id(peer))
     }
 
-    /// What the node asked this peer last, once.
+    /// Removes and returns the last request to this peer.
     pub fn take_asked(&mut self, peer: u8) -> Option<Message<Note>> {
         self.asked.remove(&self.id(peer))
     }
 
-    /// An introduction that the node takes, from a peer that has a branch with more work.
+    /// A valid `Hello` from a peer that has a branch with more work.
     pub fn hello(&self) -> Hello {
         let chain = self.node.chain();
         Hello {
@@ -145,7 +145,7 @@ impl TestNode {
         self.handle(Input::Connected { peer: id, direction, address });
     }
 
-    /// A message arrives.
+    /// Delivers a message to the node.
     pub fn receive(&mut self, peer: u8, message: Message<Note>) {
         let id = self.id(peer);
         let taken = self.introduced.contains(&id);
@@ -163,34 +163,34 @@ impl TestNode {
         }
     }
 
-    /// Bytes arrive that are no message.
+    /// Delivers malformed bytes to the node.
     pub fn malformed(&mut self, peer: u8) {
         let peer = self.id(peer);
         self.handle(Input::Malformed { peer, error: Arc::new(PeerAddrError::Empty) });
         assert!(!self.open.values().any(|open| *open == peer), "malformed, and still open");
     }
 
-    /// A connection breaks.
+    /// Closes a connection from the peer's side.
     pub fn disconnect(&mut self, peer: u8) {
         let id = self.id(peer);
         self.forget(id);
         self.handle(Input::Disconnected { peer: id, reason: CloseReason::Ended });
     }
 
-    /// The application wants a connection.
+    /// The application requests a connection.
     pub fn connect(&mut self, peer: u8) {
         let _ = self.node.connect(Self::address(peer), self.now);
         self.follow();
     }
 
-    /// An address cannot be reached.
+    /// Reports that a dial has failed.
     pub fn dial_failed(&mut self, peer: u8) {
         let address = Self::address(peer);
         self.dialled.remove(&address);
         self.handle(Input::DialFailed { address, error: Arc::new(PeerAddrError::Empty) });
     }
 
-    /// The application has a transaction.
+    /// The application submits a transaction.
     pub fn submit(&mut self, note: Note) {
         let _ = self.node.submit(note, self.now);
         self.follow();
@@ -204,7 +204,7 @@ impl TestNode {
         self.follow();
     }
 
-    /// The clock goes on, with every timeout at its time.
+    /// Advances the clock, with every timeout at its time.
     pub fn pass(&mut self, duration: Duration) {
         let end = self.now.elapsed + duration;
         while let Some(at) = self.node.poll_timeout().filter(|at| *at <= end) {
@@ -214,13 +214,14 @@ impl TestNode {
         self.set_clock(end);
     }
 
-    /// The clock jumps, as after a sleep of the machine, and the timeout comes late.
+    /// Moves the clock forward at once, as after the machine was suspended, so that the timeout is late.
     pub fn sleep(&mut self, duration: Duration) {
         self.set_clock(self.now.elapsed + duration);
         self.time_out();
     }
 
-    /// Whatever happened: everybody who is silent is forgotten, the chain is good, and a newcomer is served.
+    /// Checks the end of every run: silent peers are disconnected, the chain is valid, and a new peer is
+    /// served.
     pub fn finish(&mut self) {
         self.pass(SILENCE);
         assert!(self.open.is_empty(), "silent, and still open: {:?}", self.open);
@@ -247,7 +248,7 @@ impl TestNode {
         self.follow();
     }
 
-    /// Does what the node says, and checks it.
+    /// Executes and checks the node's outputs.
     fn follow(&mut self) {
         let outputs: Vec<_> = core::iter::from_fn(|| self.node.poll_output()).collect();
         assert!(outputs.len() <= MAX_OUTPUTS, "{} outputs", outputs.len());
@@ -303,7 +304,7 @@ impl TestNode {
         assert!(items <= limit, "{items} items, at most {limit} are allowed: {message:?}");
     }
 
-    /// Takes a connection off the list; says whether it was there.
+    /// Removes a connection. Returns whether it was open.
     fn forget(&mut self, peer: PeerId) -> bool {
         let before = self.open.len();
         self.open.retain(|_, open| *open != peer);

@@ -1,4 +1,4 @@
-//! What peers say, as the fuzzer draws it: introductions and messages that are mostly good.
+//! Messages of peers, as the fuzzer generates them: handshakes and messages that are mostly valid.
 
 use arbitrary::Arbitrary;
 use hashloom::{Hash, Hello, Message, PeerAddr, Tip, Work, transaction_id};
@@ -7,10 +7,10 @@ use crate::fixture::{self, Note};
 use crate::mutation::{Edits, SomeBlock, notes, pick};
 use crate::node::TestNode;
 
-/// An introduction: a good one, but for what is drawn here.
+/// A `Hello` that is valid except for these fields.
 #[derive(Debug, Arbitrary)]
 pub struct Greeting {
-    /// Few nonces, so that one node comes twice.
+    /// A small range of nonces, so that a node connects twice.
     nonce: u8,
     tip: u8,
     work: Option<u64>,
@@ -30,7 +30,7 @@ enum Fault {
 }
 
 impl Greeting {
-    /// The introduction, to this node.
+    /// The `Hello` for this node.
     pub fn build(&self, node: &TestNode) -> Message<Note> {
         let tip = pick(fixture::blocks(), self.tip);
         let work = self.work.map_or(hashloom::U256::MAX, hashloom::U256::from);
@@ -54,7 +54,7 @@ impl Greeting {
     }
 }
 
-/// A message other than an introduction.
+/// A message other than a `Hello`.
 #[derive(Debug, Arbitrary)]
 pub enum Speech {
     Ping(u64),
@@ -71,14 +71,14 @@ pub enum Speech {
     Offer(Vec<u8>),
     GetTransactions(Vec<u8>),
     Transactions(Vec<u8>),
-    /// As many hashes as a message may hold, and one more.
+    /// One hash more than a message may have.
     TooMany,
     Bye(String),
     GetPeers(u32),
     Peers(Vec<u8>),
 }
 
-/// Neighbours among the fixture's blocks.
+/// Consecutive blocks of the fixture.
 #[derive(Debug, Arbitrary)]
 pub struct Run {
     from: u8,
@@ -132,7 +132,7 @@ impl Speech {
     }
 }
 
-/// What an honest peer that has all of the fixture's blocks says to a request.
+/// The answer of an honest peer that has all blocks of the fixture.
 pub fn answer(request: &Message<Note>) -> Option<Message<Note>> {
     let blocks = fixture::blocks();
     match request {
@@ -155,7 +155,7 @@ pub fn answer(request: &Message<Note>) -> Option<Message<Note>> {
     }
 }
 
-/// The address of a peer, or another place.
+/// The address of a peer, or another address.
 fn address(number: u8) -> PeerAddr {
     match number {
         0..16 => TestNode::address(number),

@@ -1,4 +1,5 @@
-//! What the wire formats of this crate allocate for a frame, and that the suite finds a format that allocates too much.
+//! The memory that this crate's wire formats allocate for a frame, and a check that the suite detects a
+//! format that allocates too much.
 
 use std::panic::catch_unwind;
 
@@ -43,7 +44,7 @@ fn fails<F: WireFormat + std::panic::RefUnwindSafe>(format: &F, expected: &str) 
     assert!(message.contains(expected), "{message}");
 }
 
-/// Postcard with a buffer of a thousand times the frame.
+/// Postcard with a buffer of a thousand times the frame's length.
 #[derive(Debug)]
 struct Wasteful;
 
@@ -61,7 +62,7 @@ impl WireFormat for Wasteful {
     }
 }
 
-/// Postcard behind its length, which is allocated before it is compared.
+/// Postcard with a length prefix, for which memory is allocated before the length is verified.
 #[derive(Debug)]
 struct Credulous;
 

@@ -1,9 +1,9 @@
-//! How much memory the limits in bytes of memory let a chain and a mempool take, for transactions that take many times
-//! their canonical bytes. `ChainConfig` and `MempoolConfig` promise at most three times the limit. And how much a wire
-//! format takes to decode a frame.
+//! The memory of a chain and a mempool under limits in bytes of memory, for transactions that take many times
+//! their canonical bytes. `ChainConfig` and `MempoolConfig` promise at most three times the limit. Also the
+//! memory that a wire format allocates to decode a frame.
 //!
-//! A process of its own, because the allocator that counts counts for all of it, and the trials run one after the
-//! other for the same reason.
+//! A separate binary, because the counting allocator counts the whole process. The trials run one after the
+//! other for this reason.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests, which fail by panicking")]
 
@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
-/// What the documents promise: resident memory is at most so many times a limit.
+/// The documented factor: resident memory is at most this many times a limit.
 const FACTOR: usize = 3;
 
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
@@ -33,7 +33,7 @@ const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 /// Canonical bytes of the transactions of a block.
 const BLOCK_BYTES: usize = 4 << 10;
 
-/// An application's own type.
+/// A transaction type of an application.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Record {
     author: String,
@@ -53,9 +53,9 @@ impl Transaction for Record {
 /// Transactions of one kind.
 struct Shape<T> {
     name: &'static str,
-    /// One that differs from others by the number, if so many bytes allow it.
+    /// Makes a transaction. The number makes it unique, if it is long enough for that.
     make: fn(usize) -> T,
-    /// The lengths of the pieces that it holds on the heap.
+    /// The lengths of its heap allocations.
     pieces: fn(&T) -> Vec<usize>,
 }
 
@@ -86,8 +86,8 @@ fn records() -> Vec<Shape<Record>> {
 }
 
 impl<T: Transaction> Shape<T> {
-    /// What bytes that are counted are in resident memory, as a common allocator has it: a piece takes eight bytes
-    /// more, in multiples of 16, and 32 at least.
+    /// Converts counted bytes to resident memory, for a common allocator: an allocation takes eight
+    /// additional bytes, in multiples of 16, and at least 32.
     fn resident(&self, counted: usize) -> usize {
         let transaction = (self.make)(0xabc);
         let pieces = (self.pieces)(&transaction);
@@ -101,7 +101,7 @@ impl<T: Transaction> Shape<T> {
         assert!(counted >= limit / 4, "{what} of {} do not fill the limit", self.name);
     }
 
-    /// The bytes of so many blocks, each on top of the one before.
+    /// The encodings of `count` consecutive blocks.
     fn blocks(&self, count: usize) -> Vec<Vec<u8>> {
         let mut chain = Blockchain::new(spec());
         let mut len = Vec::new();
@@ -142,7 +142,7 @@ fn read<T: Transaction>(bytes: &[u8]) -> Arc<Block<T>> {
 
 const LIMIT: usize = 512 << 10;
 
-/// More blocks than fit, even where they take no more than their canonical bytes.
+/// More blocks than fit, even if they take no more memory than their canonical bytes.
 const MANY: usize = 2 * LIMIT / BLOCK_BYTES;
 
 fn orphans<T: Transaction>(shape: &Shape<T>) {
@@ -167,11 +167,11 @@ fn waiting_bodies<T: Transaction>(shape: &Shape<T>) {
     }
     let before = ALLOCATOR.current_usage();
     for bytes in &blocks[1..] {
-        // Those that find no room are refused.
+        // Bodies beyond the limit are refused.
         let _ = chain.import(read(bytes), NOW);
     }
     shape.assert_bounded("bodies that wait", ALLOCATOR.current_usage() - before, LIMIT);
-    // Whatever waits, the lowest one is taken, and the rest after it.
+    // Whatever is pending, the lowest block is imported, and all blocks after it.
     for bytes in &blocks {
         let _ = chain.import(read(bytes), NOW).unwrap();
     }
@@ -204,8 +204,8 @@ fn pending_transactions<T: Transaction>(shape: &Shape<T>) {
     shape.assert_bounded("pending transactions", ALLOCATOR.current_usage() - before, LIMIT);
 }
 
-/// What a node that starts, a verification, an export and an import of all blocks have at most at once: the cache,
-/// and some blocks with their digests.
+/// The peak memory of a node's start, a verification, an export and an import of all blocks: the cache, and
+/// some blocks with their digests.
 fn passes_over_a_chain<T: Transaction>(shape: &Shape<T>) {
     let blocks = shape.blocks(MANY);
     let store = stored::<T>(&blocks);
@@ -223,14 +223,14 @@ fn passes_over_a_chain<T: Transaction>(shape: &Shape<T>) {
     let mut archive = Vec::with_capacity(4 * MANY * BLOCK_BYTES);
     let export = peak(&mut || assert_eq!(open().export(.., &mut archive).unwrap(), MANY as u64));
     shape.assert_at_most("an export of blocks", export, limit);
-    // A batch of an import has a megabyte and a block.
+    // A batch of an import has a megabyte and one block.
     let mut chain = Blockchain::<T>::open(spec(), config.clone(), Box::new(Shared::default())).unwrap();
     let import = peak(&mut || assert_eq!(chain.import_archive(&*archive, NOW).unwrap(), MANY as u64));
     let stored = blocks.iter().map(Vec::len).sum::<usize>();
     shape.assert_at_most("an import of blocks", import.saturating_sub(stored), limit + (1 << 20));
 }
 
-/// The most bytes that are allocated at once while it runs, beyond those that were allocated before.
+/// The peak of allocated bytes during the call, beyond those that were allocated before.
 fn peak(pass: &mut dyn FnMut()) -> usize {
     let before = ALLOCATOR.current_usage();
     ALLOCATOR.reset_peak_usage();
@@ -238,7 +238,7 @@ fn peak(pass: &mut dyn FnMut()) -> usize {
     ALLOCATOR.peak_usage() - before
 }
 
-/// A store that has these blocks.
+/// A store with these blocks.
 fn stored<T: Transaction>(blocks: &[Vec<u8>]) -> Shared {
     let store = Shared::default();
     let mut chain = Blockchain::<T>::open(spec(), ChainConfig::default(), Box::new(store.clone())).unwrap();
@@ -279,7 +279,7 @@ fn trials<T: Transaction>(shapes: fn() -> Vec<Shape<T>>) -> Vec<Trial> {
     let mut trials = Vec::new();
     for (what, check) in limits {
         for (index, shape) in shapes().into_iter().enumerate() {
-            // In a mempool each transaction is another one.
+            // A mempool has no equal transactions, so a shape without unique values cannot fill it.
             if what == "pending_transactions" && index < 2 && shapes().len() > 1 {
                 continue;
             }
