@@ -118,7 +118,7 @@ async fn requests_follow_each_other_on_a_connection() {
     client.send(format!("POST / HTTP/1.1\r\nHost: two\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}")).await;
     assert_eq!(client.answer().await.1, "POST / two [hello]");
 
-    // Two at once; the host of an absolute URI wins.
+    // Two requests at once. The host of an absolute URI takes precedence.
     client.send("GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET http://b/2 HTTP/1.1\r\nHost: a\r\n\r\n").await;
     assert_eq!(client.answer().await.1, "GET /1 a []");
     assert_eq!(client.answer().await.1, "GET /2 b []");
@@ -134,7 +134,7 @@ async fn head_has_the_length_of_get_and_no_body() {
     assert!(head.ends_with("\r\n\r\n"), "{head}");
 }
 
-/// A length would be taken for that of the body which the client keeps.
+/// A client would take a length for that of the body in its cache.
 #[tokio::test]
 async fn not_modified_has_neither_body_nor_length() {
     let server = start(|_: &Request| Response::text("").with_status_code(304), HttpConfig::default()).await;
@@ -147,7 +147,7 @@ async fn not_modified_has_neither_body_nor_length() {
     assert!(client.rest().await.starts_with("HTTP/1.1 304 Not Modified\r\n"));
 }
 
-/// What is wrong with the request itself.
+/// Errors in the request itself.
 #[rstest]
 #[case("garbage\r\n\r\n", 400, None)]
 #[case("\x16\x03\x01\x02\x00\x01\x00\x01\x03\x03", 400, None)]
@@ -254,12 +254,12 @@ async fn an_address_has_sixteen_connections() {
     assert_eq!(code(&body), "busy");
     assert_eq!(beyond.rest().await, "");
 
-    // The place of a client that has gone is free again.
+    // The slot of a client that has disconnected is free again.
     drop(clients.pop());
     find_a_place(&server).await;
 }
 
-/// A handler that holds each `POST` until it is told to go on, and says when one has come.
+/// A handler that blocks each `POST` until the test releases it, and reports each arrival.
 fn gate() -> (
     impl Fn(&Request) -> Response + Send + Sync + 'static,
     tokio::sync::mpsc::UnboundedReceiver<()>,
@@ -340,7 +340,7 @@ async fn what_does_not_finish_is_cut_off(#[case] graceful: bool) {
         drop(server);
     }
     assert_eq!(busy.rest().await, "");
-    // The thread is waited for at the end of the runtime.
+    // The runtime waits for the thread at its end.
     open.send(()).unwrap();
 }
 
@@ -351,7 +351,7 @@ async fn a_client_that_does_not_read_is_cut_off() {
     let server = start(routes, HttpConfig::default().with_write_timeout(SHORT).with_max_connections(1)).await;
     let mut slow = Client::connect(&server).await;
     slow.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
-    // Its place is free again though it has not read a byte.
+    // The slot is free again although the client has not read a byte.
     find_a_place(&server).await;
     let mut got = Vec::new();
     let _ = within(slow.0.read_to_end(&mut got)).await;
@@ -387,7 +387,7 @@ async fn a_handler_that_fails_is_a_500(#[case] path: &str, #[case] status: u16, 
     assert_serves(&server).await;
 }
 
-/// Whether a request that finds no thread is answered, by its path.
+/// Whether a request that finds no free thread is answered, by its path.
 #[rstest]
 #[case("/status", true)]
 #[case("/blocks/0", true)]

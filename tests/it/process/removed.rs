@@ -1,4 +1,5 @@
-//! The data directory is deleted, moved or replaced under a running node, as by a clean-up or a mistaken `rm`.
+//! The data directory is deleted, moved or replaced under a running node, for example by a clean-up or a
+//! mistaken `rm`.
 
 use std::fs;
 
