@@ -72,8 +72,9 @@ pub trait Store: Debug + Send + Sync + 'static {
         Ok(())
     }
 
-    /// Whether no call does disk I/O. Before a node calls a store that may block, it lets other tasks of its
-    /// thread move to another one, which takes some microseconds for each call.
+    /// Whether no call does disk I/O. Before a node on a multi-threaded runtime calls a store that may block,
+    /// it lets the other tasks of its thread move to another thread, which takes some microseconds for each
+    /// call.
     ///
     /// The default implementation returns `false`.
     fn is_in_memory(&self) -> bool {

@@ -1,6 +1,6 @@
 //! The cost to the node of a byte that a peer sends or receives: decoding the message, handling it, and
-//! encoding the answer. The node has the maximum number of peers, and all of them advertise a block that it
-//! does not have.
+//! encoding the answer. The node has the maximum number of inbound peers, each of which claims an unknown
+//! block.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -46,6 +46,7 @@ impl Store for Memory {
             return Ok(Vec::new());
         }
         if table == Table::Heights {
+            // The hash map has no order, so the matching entries are sorted.
             let is_asked_for = |key: &Key| RangeBounds::<[u8]>::contains::<[u8]>(&keys, key);
             let mut entries: Vec<_> = self.heights.iter().filter(|(key, _)| is_asked_for(key)).collect();
             entries.sort_unstable_by_key(|(key, _)| *key);

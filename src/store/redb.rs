@@ -159,6 +159,7 @@ impl Redb {
             Err(damage @ StoreError::Damaged(_)) => damage,
             Err(error) => return Err(error),
         };
+        // The damaged file stays in place until every readable entry has been copied.
         let new = file::open_new(directory)?;
         let place = new.place();
         let salvaged = salvage(&path, file, new).and_then(|session| {

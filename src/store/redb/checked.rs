@@ -186,6 +186,7 @@ impl<B: StorageBackend> StorageBackend for Checked<B> {
                 "it has a length that was never written: its end is missing, or something follows it",
             ));
         }
+        // After the head, each group of sectors follows the sector with its checksums.
         let body = len / SECTOR as u64 - 1;
         let sectors = body / (GROUP + 1) * GROUP + (body % (GROUP + 1)).saturating_sub(1);
         Ok(sectors * SECTOR as u64)

@@ -57,6 +57,7 @@ fn read(file: &impl StorageBackend, offset: u64, len: u64, sector: &[u8]) -> Opt
     let count = count(sector)?;
     let available = usize::try_from(len - offset).unwrap_or(MAX_LEAF).min(MAX_LEAF);
     let ends = extend(file, offset, sector, (HEAD + 2 * END * count).min(available));
+    // The end of the last value is the end of the leaf.
     let last = end(&ends, 2 * count - 1)?;
     Some(extend(file, offset, sector, last.min(available)))
 }

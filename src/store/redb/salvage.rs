@@ -49,6 +49,7 @@ pub(super) fn copy(
         }
     }
     copy.commit()?;
+    // The scan may find entries to which no intact inner node refers.
     if incomplete.iter().any(|table| leaves::TABLES.contains(table)) {
         leaves::each(&file, |table, key, value| {
             if incomplete.contains(&table) { copy.add_found(table, key, value) } else { Ok(()) }

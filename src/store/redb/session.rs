@@ -95,6 +95,7 @@ impl Session {
         if batch.is_empty() {
             return Ok(());
         }
+        // The disk may have free space again, or work again.
         if self.is_view || self.has_failed() {
             self.reopen()?;
         }
