@@ -1,5 +1,6 @@
-//! L2: the chain. Validates what arrives, follows the branch with the most work, keeps blocks in a store and the
-//! application's state at the tip. No clock, and no I/O but the store's: time comes as an argument.
+//! L2: the chain. Validates headers and blocks, follows the branch with the most work, stores blocks, and
+//! keeps the application's state at the tip. Has no clock, and does no I/O but that of its store: time comes
+//! as an argument.
 
 mod ancestry;
 mod config;
@@ -47,10 +48,11 @@ pub use verify::{Verifier, VerifyError};
 
 /// A proof-of-work blockchain.
 ///
-/// It follows the branch with the most accumulated work, the first seen of equals, and can be given blocks in
-/// any order and any number of times. Blocks, headers and some states are kept in a [`Store`](crate::Store); in
-/// memory are the end of the chain, what stands beside it, and a bounded number of blocks that were used lately.
-/// What an import reports is durable, and after an error of the store the chain is as it was before the import.
+/// The best chain is the branch with the most accumulated work; of branches with equal work, the one seen
+/// first. Blocks can be imported in any order and any number of times. Blocks, headers and some states are
+/// kept in a [`Store`](crate::Store). Memory holds the last rows of the best chain, the side branches, and a
+/// bounded cache of recently used blocks. What an import reports is durable, and after a store error the
+/// chain is as it was before the import.
 ///
 /// ```
 /// use hashloom::{Blockchain, ChainSpec, Imported, Timestamp};
@@ -70,17 +72,17 @@ pub struct Blockchain<T: Transaction = String> {
     genesis: Genesis<T>,
     tip: Arc<Block<T>>,
     tree: Tree<T>,
-    /// Those of the blocks beside the best chain that the store has.
+    /// The side branch blocks that are in the store.
     stored_branches: BTreeSet<Hash>,
     /// The frontier of the tree whose leaves are the hashes of the best chain.
     history: CompactRange,
-    /// The ends of recently extended branches, newest last.
+    /// The ends of recently extended branches, most recent last.
     branch_ends: Vec<BranchEnd>,
     snapshots: Snapshots<T::State>,
     orphans: Orphans<T>,
     upkeep: Upkeep,
     next: Next,
-    /// How the best chain has changed in the import under way.
+    /// How the current import has changed the best chain.
     moves: Moves<T>,
     ids: Ids,
 }

@@ -1,5 +1,5 @@
-//! L2: transactions that wait to be mined, in the order in which they came. Always a sequence that applies on
-//! top of the tip, so that a template is a prefix of it. No clock, no I/O.
+//! L2: pending transactions in order of arrival. They always apply one after the other on top of the tip, so
+//! a template is a prefix of them. Has no clock and does no I/O.
 
 mod error;
 mod recent;
@@ -23,7 +23,7 @@ pub use removal::RemovalReason;
 use shares::{Amount, Origin, Shares};
 use trial::Trial;
 
-/// Pending transactions: first come, first mined.
+/// Pending transactions, mined in order of arrival.
 #[derive(Clone, Debug)]
 pub struct Mempool<T: Transaction = String> {
     config: MempoolConfig,
@@ -35,13 +35,15 @@ pub struct Mempool<T: Transaction = String> {
     /// The state after the tip and all pending transactions.
     state: T::State,
     mined: RecentSet,
-    /// What was removed, so that no peer brings it back.
+    /// Ids of removed transactions, which are refused from peers.
     removed: RecentSet,
-    /// What the last call that changed something removed without its being mined or asked for, in the order of arrival.
+    /// The transactions that the last change removed, neither mined nor removed on request, in order of
+    /// arrival.
     lost: Vec<(Hash, RemovalReason)>,
     shares: Shares,
-    /// Whether room could not be made without losing what this node itself submitted. It is not tried again before
-    /// the chain has moved on, as each try applies everything anew.
+    /// Whether eviction failed because it would have removed a transaction that this node submitted. Not
+    /// tried again before the chain changes or a transaction is removed, because each try applies all
+    /// transactions again.
     is_stuck: bool,
 }
 
@@ -57,8 +59,8 @@ struct Pending<T> {
 }
 
 impl<T: Transaction> Pending<T> {
-    /// What a pending transaction takes without what it holds on its heap: its entries in the queue, in the places and
-    /// in the share of its source, twice, since the nodes of a B-tree may be half empty.
+    /// The fixed memory cost of a pending transaction, without its heap: its entries in the queue, the index
+    /// of places and the share of its source, times two, since the nodes of a B-tree may be half empty.
     const FIXED_SIZE: usize =
         2 * (size_of::<(u64, Self)>() + size_of::<(Hash, u64)>() + size_of::<(u64, usize)>());
 
@@ -68,7 +70,7 @@ impl<T: Transaction> Pending<T> {
     }
 }
 
-/// How much a mempool keeps.
+/// The limits of a mempool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MempoolConfig {
@@ -115,18 +117,18 @@ impl MempoolConfig {
 /// Ids of removed transactions that are remembered.
 const MAX_REMOVED_IDS: usize = 10_000;
 
-/// Who brings a transaction.
+/// The source of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Source<'a> {
-    /// The application itself: what it submits is never evicted in favour of what peers send.
+    /// The application itself. Its transactions are never evicted in favour of transactions from peers.
     Local,
-    /// The store, from before a restart: nobody knows any more who brought it.
+    /// The store, from before a restart: the original source is unknown.
     Store,
     /// A peer.
     Peer {
-        /// Where it comes from. Once the mempool is full, whoever holds most of it gives way to those that hold
-        /// less.
+        /// The host of the peer. In a full mempool, transactions of the host with the largest share are
+        /// evicted in favour of hosts with smaller shares.
         host: &'a str,
     },
 }
@@ -149,16 +151,17 @@ impl<T: Transaction> Mempool<T> {
         }
     }
 
-    /// Takes in a transaction behind those that are pending, and returns its id.
+    /// Adds a transaction behind all pending ones, and returns its id.
     ///
-    /// In a full mempool, one from whoever holds less than a fair share, which is the bounds divided by those that
-    /// hold anything, takes the place of the youngest of whoever holds most. What depended on that goes with it; all
-    /// that goes may come again. What [`Source::Local`] submitted stays.
+    /// In a full mempool, a transaction from a source that holds less than a fair share (the limits divided
+    /// by the number of sources) evicts the youngest transactions of the source that holds most, and all that
+    /// depend on those. Evicted transactions may be submitted again. Transactions of [`Source::Local`] are
+    /// not evicted.
     ///
     /// # Errors
     ///
-    /// [`MempoolError`]; the transaction is not taken in then. Room that was made for one that turned out to depend
-    /// on what gave way stays free.
+    /// [`MempoolError`]; the transaction is not added then. If it turns out to depend on an evicted one, the
+    /// evictions stay in effect.
     pub fn submit(
         &mut self,
         transaction: T,
@@ -216,8 +219,8 @@ impl<T: Transaction> Mempool<T> {
         Ok(id)
     }
 
-    /// Follows the chain after an import: drops what was mined, takes back what left the best chain, and
-    /// drops what no longer applies.
+    /// Updates the mempool after an import: removes mined transactions, adds those of disconnected blocks
+    /// again, and removes those that do not apply on top of the tip.
     pub fn update(&mut self, imported: &Imported<T>, chain: &Blockchain<T>, now: Timestamp) {
         match imported {
             Imported::Extended { connected } => self.follow(&[], connected, chain, now),
@@ -228,8 +231,8 @@ impl<T: Transaction> Mempool<T> {
         }
     }
 
-    /// The same after several blocks were imported together: what left the best chain, highest first, and what
-    /// joined it, lowest first.
+    /// [`update`](Self::update) after several blocks were imported together. `disconnected` are the blocks
+    /// that left the best chain, highest first; `connected` are those that joined it, lowest first.
     pub fn follow(
         &mut self,
         disconnected: &[Arc<Block<T>>],
@@ -279,17 +282,17 @@ impl<T: Transaction> Mempool<T> {
     }
 
     /// The transactions that the last call of [`submit`](Self::submit), [`update`](Self::update) or
-    /// [`follow`](Self::follow) removed although they were not mined, and those of blocks that left the best chain which
-    /// did not become pending again. No more than were pending, and in those blocks.
+    /// [`follow`](Self::follow) removed although they were not mined, and those of disconnected blocks that
+    /// did not become pending again. At most as many as were pending and in the disconnected blocks.
     pub(crate) fn take_lost(&mut self) -> Vec<(Hash, RemovalReason)> {
         core::mem::take(&mut self.lost)
     }
 
-    /// The next block with as many of the pending transactions as fit, all but its nonce.
+    /// The template of the next block, filled with as many of the pending transactions as fit.
     ///
     /// # Errors
     ///
-    /// [`BlockError`], where the application refuses what it accepted a moment ago.
+    /// [`BlockError`] if the application refuses a transaction that it accepted before.
     pub fn template(
         &self,
         chain: &Blockchain<T>,
@@ -323,9 +326,9 @@ impl<T: Transaction> Mempool<T> {
         chain.template_for(miner, data, now)
     }
 
-    /// Removes a pending transaction, and those that no longer apply without it. Returns their ids, the removed one first,
-    /// or none if it is not pending. Peers cannot bring it back while its id is among the last 10,000 that were removed;
-    /// the application can submit it again.
+    /// Removes a pending transaction and all that do not apply without it. Returns their ids in order of
+    /// arrival, the removed one first, or none if it is not pending. The id is refused from peers while it is
+    /// among the last 10,000 removed ones; the application can submit the transaction again.
     pub fn remove(&mut self, id: &Hash, chain: &Blockchain<T>, now: Timestamp) -> Vec<Hash> {
         self.remove_all(&BTreeSet::from([*id]), chain, now)
     }
@@ -349,12 +352,13 @@ impl<T: Transaction> Mempool<T> {
         taken.into_iter().map(|(_, id)| id).collect()
     }
 
-    /// Takes this transaction from no peer.
+    /// Refuses this transaction from peers.
     pub(crate) fn refuse(&mut self, id: Hash) {
         self.removed.insert(id);
     }
 
-    /// Whether a peer may be asked for this transaction: it is not pending, and was neither mined nor removed lately.
+    /// Whether to request this transaction from a peer: it is not pending, and was neither mined nor removed
+    /// recently.
     pub(crate) fn wants(&self, id: &Hash) -> bool {
         !self.contains(id) && !self.was_mined(id) && !self.removed.contains(id)
     }
@@ -379,7 +383,7 @@ impl<T: Transaction> Mempool<T> {
         self.places.contains_key(id)
     }
 
-    /// Whether this transaction was mined lately.
+    /// Whether this transaction is among the last mined ones.
     pub fn was_mined(&self, id: &Hash) -> bool {
         self.mined.contains(id) && !flaw!(MinesTwice)
     }
@@ -394,7 +398,7 @@ impl<T: Transaction> Mempool<T> {
         self.queue.values().map(|pending| (&pending.id, &pending.transaction))
     }
 
-    /// Notes transactions that were mined before this mempool was made.
+    /// Records transactions that were mined before this mempool was created.
     pub(crate) fn remember_mined(&mut self, ids: impl IntoIterator<Item = Hash>) {
         for id in ids {
             self.mined.insert(id);
@@ -406,7 +410,7 @@ impl<T: Transaction> Mempool<T> {
         self.queue.get(self.places.get(id)?).map(|pending| pending.size)
     }
 
-    /// How many of the candidates are within the bounds.
+    /// How many of the candidates, from the first on, are within the limits.
     fn fitting(&self, candidates: &[Pending<T>]) -> usize {
         let mut bytes = 0;
         let within = |pending: &&Pending<T>| {
@@ -416,9 +420,9 @@ impl<T: Transaction> Mempool<T> {
         candidates.iter().take(self.config.max_transactions).take_while(within).count()
     }
 
-    /// Removes the transactions at these places and those that do not apply without them, and returns their places and
-    /// ids. If
-    /// `spares_own` and this node itself submitted some of what does not apply, it changes nothing and returns `None`.
+    /// Removes the transactions at these places and all that do not apply without them, and returns their
+    /// places and ids. If `spares_own` is set and this would remove a dependent transaction that this node
+    /// submitted, nothing changes and the result is `None`.
     fn take_out(
         &mut self,
         places: &BTreeSet<u64>,
@@ -456,7 +460,7 @@ impl<T: Transaction> Mempool<T> {
         MempoolError::Full { transactions: self.queue.len(), bytes: self.bytes }
     }
 
-    /// Takes out all that is pending.
+    /// Empties the queue and returns it.
     fn take_queue(&mut self) -> BTreeMap<u64, Pending<T>> {
         self.places.clear();
         self.shares.clear();
@@ -473,7 +477,8 @@ impl<T: Transaction> Mempool<T> {
     }
 }
 
-/// The transactions of a block with their ids and canonical sizes. What was imported has an encoding.
+/// The transactions of a block with their ids and canonical sizes. Skips transactions that cannot be encoded;
+/// an imported block has none.
 fn measured<T: Transaction>(block: &Block<T>) -> impl Iterator<Item = (Hash, usize, &T)> {
     let mut bytes = Vec::new();
     block.data().iter().filter_map(move |transaction| {

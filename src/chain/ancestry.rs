@@ -1,4 +1,4 @@
-//! What the ancestors of a header ask of it, and the states that they lead to.
+//! The rules that a header's ancestors set for it, and the states after a chain of blocks.
 
 use core::cell::{Cell, RefCell};
 use std::collections::VecDeque;

@@ -1,4 +1,4 @@
-//! Taking in headers and blocks: validation, fork choice, reorganisation.
+//! Import of headers and blocks: validation, fork choice, reorganisation.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::consensus::headers::BranchEnd;
 use crate::primitives::{Block, BodyDigest, Hash, Header, Timestamp, Transaction};
 use crate::store::StoreError;
 
-/// How many ends of branches are remembered.
+/// How many branch ends are cached.
 const MAX_BRANCH_ENDS: usize = 8;
 
 impl<T: Transaction> Blockchain<T> {
@@ -22,12 +22,13 @@ impl<T: Transaction> Blockchain<T> {
     ///
     /// # Errors
     ///
-    /// The rule that the header breaks, as far as a header alone can tell. Nothing changes then.
+    /// The rule that the header breaks, as far as a header without its body can be checked. An error changes
+    /// nothing.
     pub fn import_header(&mut self, header: &Header, now: Timestamp) -> Result<bool, BlockError> {
         self.import_hashed_header(header.hash(), header, now)
     }
 
-    /// The same for a header whose hash is known.
+    /// [`import_header`](Self::import_header) for a header whose hash is known.
     pub(crate) fn import_hashed_header(
         &mut self,
         hash: Hash,
@@ -47,12 +48,12 @@ impl<T: Transaction> Blockchain<T> {
         Ok(true)
     }
 
-    /// Validates a block and adds it; the best chain and the state follow the branch with the most work.
+    /// Validates a block and adds it. The best chain and the state follow the branch with the most work.
     ///
     /// # Errors
     ///
-    /// The rule that the block breaks. The best chain and the state stay as they were then, and a block that
-    /// is wrong for ever is remembered as such. [`BlockError::Store`], where the store fails.
+    /// The rule that the block breaks. The best chain and the state do not change then, and a block that is
+    /// permanently invalid is remembered as such. [`BlockError::Store`] if the store fails.
     pub fn import(&mut self, block: Arc<Block<T>>, now: Timestamp) -> Result<Imported<T>, BlockError> {
         let ImportedAll { mut verdicts, disconnected, connected } = self.import_all([block], now)?;
         let verdict = verdicts.pop().unwrap_or(Ok(Verdict::Duplicate))?;
@@ -65,14 +66,14 @@ impl<T: Transaction> Blockchain<T> {
         })
     }
 
-    /// Imports blocks one after the other, like [`import`](Self::import), and makes them durable together: much
-    /// faster than one by one where the store is a disk. A block that breaks a rule does not stop those that
-    /// follow.
+    /// Imports blocks one after the other, like [`import`](Self::import), and makes them durable in one
+    /// commit, which is much faster on a disk than one commit per block. A block that breaks a rule does not
+    /// stop the import of the blocks after it.
     ///
     /// # Errors
     ///
-    /// [`StoreError`], after which the chain is as it was before the first of them, except that it has forgotten
-    /// what no store has: headers without blocks, verdicts, and some of the blocks that waited for an ancestor.
+    /// [`StoreError`]. The chain is then as it was before the first of the blocks, except that everything
+    /// that was only in memory is lost: headers without bodies, verdicts, and some of the pending blocks.
     pub fn import_all(
         &mut self,
         blocks: impl IntoIterator<Item = Arc<Block<T>>>,
@@ -97,8 +98,8 @@ impl<T: Transaction> Blockchain<T> {
                 return Err(error);
             }
             self.forget_final_forks();
-            // Adopted orphans, the old branch after a reorganisation and a bad block on the tip went aside
-            // unasked.
+            // Adopted orphans, the branch that a reorganisation disconnected and an invalid block on the tip
+            // all enter the side branches without a check of the limits.
             let (headers, bytes) =
                 (self.config.max_side_headers.saturating_add(1), self.config.max_side_bytes);
             let keep = verdict.is_ok().then_some(hash);
@@ -123,7 +124,7 @@ impl<T: Transaction> Blockchain<T> {
                 return Ok(Verdict::Duplicate);
             }
             None => {
-                // First, so that nobody has the store read for nothing.
+                // Checked first, so that a peer without proof of work cannot cause store reads.
                 check::proof_of_work(block.header(), &hash, &self.spec)?;
                 if self.records.row_at(block.height(), &hash)?.is_some() {
                     return Ok(Verdict::Duplicate);
@@ -133,7 +134,7 @@ impl<T: Transaction> Blockchain<T> {
         let BodyDigest { ids, size } =
             check::body(&block, &self.spec).inspect_err(|error| self.remember(&hash, error))?;
         self.ids.keep(hash, ids);
-        // Whether it can be kept is known before it is kept anywhere.
+        // Encoded before anything is inserted, because a block that cannot be encoded cannot be stored.
         let bytes = Records::encode_block(&block, size)?;
         if let Some(extension) = self.extension(&block, now)? {
             let verdict = self.extend(block, size, bytes, extension);
@@ -149,7 +150,7 @@ impl<T: Transaction> Blockchain<T> {
                 self.orphans.insert(block);
                 return Ok(Verdict::Orphan { missing });
             }
-            // What extends the tip leaves the side at once, so it needs no room there.
+            // A block on the tip joins the best chain at once, so it counts against no side branch limit.
             let room = |chain: &mut Self| {
                 if missing == chain.tree.tip().hash { Ok(()) } else { chain.make_header_room(&[missing]) }
             };
@@ -169,7 +170,7 @@ impl<T: Transaction> Blockchain<T> {
         }
         let waits = match self.tree.node(&hash).map(|node| &node.body) {
             Some(body) => matches!(body, Body::Waiting(..)),
-            // A branch that it stood on was damaged.
+            // A damaged ancestor was forgotten, and this block with it.
             None => self.records.row_at(height, &hash)?.is_none(),
         };
         if waits {
@@ -178,7 +179,7 @@ impl<T: Transaction> Blockchain<T> {
         Ok(Verdict::Kept)
     }
 
-    /// Hands blocks that became complete to the store; `known` are the bytes of one of them.
+    /// Writes blocks that became complete to the store. `known` are the canonical bytes of one of them.
     fn store_completed(&mut self, mut known: Option<(Hash, Vec<u8>)>) -> Result<(), BlockError> {
         for block in self.tree.take_completed() {
             let size = block.size();
@@ -191,23 +192,26 @@ impl<T: Transaction> Blockchain<T> {
         Ok(())
     }
 
-    /// Follows `candidate` if it has the most work. A branch that turns out bad is given up for the best of
-    /// the others; that is an error only where `imported`, at this height, is bad for it.
+    /// Makes `candidate` the tip if it has the most work. If a block of its branch is invalid, the next best
+    /// complete branch is tried. Returns an error only if `imported`, the block at this height, was refused
+    /// for that.
     fn follow(&mut self, candidate: Hash, height: u64, imported: &Hash) -> Result<(), BlockError> {
         let mut outcome = Ok(());
         let mut candidate = Some(candidate);
         while let Some(next) = candidate.filter(|hash| self.wins(hash)) {
-            // The candidate had the most work, so a success leaves nothing better to look for.
+            // The candidate had the most work of all complete blocks, so no better one is left after a
+            // success.
             let Err((bad, error)) = self.connect(&next) else { break };
             match error {
-                // It has to be brought again. One on the best chain is for a repair to drop.
+                // A damaged side branch body has to be fetched again. Damage on the best chain is for a
+                // repair to handle.
                 BlockError::Store(error) if error.is_damage() && self.is_damaged_beside(&bad) => {
                     self.tree.forget(&bad);
                     candidate = self.tree.best_complete();
                     continue;
                 }
                 BlockError::Replay { .. } | BlockError::Store(_) => return Err(error),
-                // Good blocks that came too late: nobody is to blame for what stands on them.
+                // These blocks break no rule but came too late, so their descendants are not marked invalid.
                 BlockError::Finality { .. } | BlockError::Pruned { .. } => self.tree.forget(&bad),
                 _ => self.tree.condemn(&bad),
             }
@@ -234,15 +238,15 @@ impl<T: Transaction> Blockchain<T> {
         candidate.work > tip.work || flaw!(FollowsTheLast) && candidate.work == tip.work
     }
 
-    /// Whether the body of a block beside the best chain is not what was written.
+    /// Whether the stored body of a side branch block is damaged or missing.
     fn is_damaged_beside(&self, hash: &Hash) -> bool {
         let height = self.tree.node(hash).filter(|node| node.is_complete()).map(|node| node.header.height);
         let read = height.map(|height| self.records.block(height, hash));
         read.is_some_and(|read| read.map_or_else(|error| error.is_damage(), |block| block.is_none()))
     }
 
-    /// Forgets the best headers while their branch leaves the best chain below its final part: no body can
-    /// make them the best chain any more.
+    /// Forgets the path to the best header while it forks off below the final part of the best chain or below
+    /// the kept bodies, because it can never become the best chain.
     fn forget_final_forks(&mut self) {
         while let Some(first) = self.tree.ahead().front().copied() {
             if self.check_final(|| self.tree.fork_height(&first)).is_ok() {
@@ -252,8 +256,9 @@ impl<T: Transaction> Blockchain<T> {
         }
     }
 
-    /// Makes the branch that ends at `tip` the best chain, or says which of its blocks is bad. Blocks on top of
-    /// the present tip are connected one by one; another branch as a whole or not at all.
+    /// Makes the branch that ends at `tip` the best chain, or returns the block that failed and its error.
+    /// Blocks on top of the current tip are connected one by one; a reorganisation connects its whole branch
+    /// or nothing.
     fn connect(&mut self, tip: &Hash) -> Result<(), (Hash, BlockError)> {
         let path: Vec<Hash> = self.tree.path_from_best(tip).into();
         let Some(first) = path.first() else { return Ok(()) };
@@ -279,7 +284,7 @@ impl<T: Transaction> Blockchain<T> {
         self.switch(fork_height, &path).map_err(|error| at_first(error.into()))
     }
 
-    /// Makes `path`, whose blocks have been applied, the end of the best chain above `fork_height`.
+    /// Replaces the best chain above `fork_height` by `path`, whose blocks have been applied.
     fn switch(&mut self, fork_height: u64, path: &[Hash]) -> Result<(), StoreError> {
         let replaced = self.records.truncate(fork_height)?;
         for row in replaced.iter().rev() {
@@ -301,13 +306,14 @@ impl<T: Transaction> Blockchain<T> {
         Ok(())
     }
 
-    /// The state after a block beside the best chain, from the state after its parent.
+    /// The state after a side branch block, computed from the state after its parent.
     fn applied_beside(&self, hash: &Hash, state: T::State) -> Result<T::State, (Hash, BlockError)> {
         let height = self.tree.known(hash).header.height;
         self.records.applied_block(height, hash, state).map_err(|error| (*hash, error))
     }
 
-    /// The first block from `next`, below `height`, downwards that is neither in the chain nor waits for its parent.
+    /// Walks down from `next`, which is below `height`, to the first block whose body is unknown: it is
+    /// neither in the chain nor pending nor an orphan.
     fn nearest_missing(&self, mut height: u64, mut next: Hash) -> Result<Hash, StoreError> {
         loop {
             height = height.saturating_sub(1);
@@ -325,8 +331,8 @@ impl<T: Transaction> Blockchain<T> {
         }
     }
 
-    /// Checks a header whose proof of work is good against its ancestors, and adds it to the tree once `room`
-    /// has been made for it.
+    /// Checks a header whose proof of work is valid against its ancestors, calls `room` to make space for it,
+    /// and adds it to the tree.
     fn insert_header(
         &mut self,
         hash: Hash,
@@ -364,7 +370,7 @@ impl<T: Transaction> Blockchain<T> {
         accepted
     }
 
-    /// Checks a header against its ancestors, the last of which is the end of this branch.
+    /// Checks a header against its ancestors. `end` is the branch end at its parent.
     fn check_header(
         &self,
         header: &Header,
@@ -376,8 +382,8 @@ impl<T: Transaction> Blockchain<T> {
         check::header_in_chain(header, &expected, &self.spec, now)
     }
 
-    /// Refuses a branch that leaves the best chain below its final part, or below the bodies that are kept. Asks
-    /// for the height at which it does only where there is such a part, because that may take a walk.
+    /// Refuses a branch that forks off below the final part of the best chain, or below the kept bodies.
+    /// `fork_height` may walk the tree, so it is called only if there is a finality depth or a pruned part.
     fn check_final(&self, fork_height: impl FnOnce() -> Option<u64>) -> Result<(), BlockError> {
         let depth = self.spec.finality_depth();
         let base = self.upkeep.base();
@@ -395,8 +401,8 @@ impl<T: Transaction> Blockchain<T> {
         Ok(())
     }
 
-    /// Adds the orphans that stand on `hash`, and those that stand on them, the oldest first. Returns the best
-    /// of `best` and the blocks that this completes.
+    /// Adds the orphans that descend from `hash`, parents before children. Returns the best of `best` and the
+    /// blocks that became complete.
     fn adopt_orphans(
         &mut self,
         hash: Hash,
@@ -411,7 +417,7 @@ impl<T: Transaction> Blockchain<T> {
             for orphan in self.orphans.take_children(&parent) {
                 let hash = *orphan.hash();
                 let adoptable = match self.tree.node(&hash).map(|node| &node.body) {
-                    // Its header came while it waited.
+                    // Its header was imported after the block became an orphan.
                     Some(Body::Missing) => true,
                     Some(_) => false,
                     None => {
@@ -419,7 +425,8 @@ impl<T: Transaction> Blockchain<T> {
                         let room = |chain: &mut Self| chain.make_header_room(&keep);
                         match self.insert_header(hash, orphan.header(), now, room) {
                             Err(error @ BlockError::Store(_)) => return Err(error),
-                            // A bad orphan is dropped in silence: its sender may be long gone.
+                            // An invalid orphan is dropped without an error: the peer that sent it may have
+                            // disconnected.
                             inserted => inserted.is_ok(),
                         }
                     }
@@ -442,7 +449,7 @@ impl<T: Transaction> Blockchain<T> {
         }
     }
 
-    /// Makes room for one more header beside the best chain, without the ways to `keep`.
+    /// Evicts side branches until one more header fits. Keeps the paths to the headers in `keep`.
     fn make_header_room(&mut self, keep: &[Hash]) -> Result<(), BlockError> {
         let limit = self.config.max_side_headers;
         if !self.tree.make_room(limit, usize::MAX, 0, keep) {

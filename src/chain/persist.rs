@@ -1,5 +1,5 @@
-//! Keeping the store in step with the chain: what has changed goes into one batch, with a state now and then, and
-//! without the bodies that are to be kept no longer.
+//! Writing the chain to its store: all changes of an import go into one batch, with a state from time to
+//! time, and pruned bodies are deleted.
 
 use super::Blockchain;
 use super::records::{Fact, heights_to_bytes};
@@ -8,31 +8,34 @@ use super::tree::Node;
 use crate::primitives::Transaction;
 use crate::store::{Batch, Store, StoreError};
 
-/// What is in the store beside blocks.
+/// What the store holds in addition to blocks, and how far it is pruned.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Upkeep {
-    /// The heights of the states in the store, ascending. Genesis, whose state is no secret, is not among them.
+    /// The heights of the states in the store, ascending. Genesis is not among them, because its state is
+    /// computed from the spec.
     pub(super) states: Vec<u64>,
-    /// The size of the last of them in bytes.
+    /// The size of the last stored state in bytes.
     pub(super) state_bytes: usize,
-    /// Canonical bytes of the blocks above it.
+    /// Canonical bytes of the blocks above the last stored state.
     pub(super) replay_bytes: usize,
-    /// The bodies from height 1 up to this one are gone.
+    /// The bodies from height 1 up to this height have been pruned.
     pub(super) pruned: u64,
-    /// The height of a state that was read to see whether it can be.
+    /// The height of a state that was read back successfully before pruning.
     pub(super) readable: Option<u64>,
-    /// Whether memory is ahead of the store: a commit failed, and so did going back.
+    /// Whether memory differs from the store: a commit failed, and so did the reload after it.
     pub(super) is_stale: bool,
 }
 
-/// How many bytes of blocks are replayed at most when a chain is opened, where the state is not larger itself.
+/// How many canonical bytes of blocks are replayed at most when a chain is opened, unless the state is
+/// larger.
 const MAX_REPLAY_BYTES: usize = 1 << 20;
 
-/// How many bodies one commit removes at most, so that a chain which is pruned for the first time is not held up.
+/// How many bodies one commit removes at most, so that the first pruning of a long chain does not delay an
+/// import.
 const MAX_PRUNED_AT_ONCE: u64 = 256;
 
 impl Upkeep {
-    /// The lowest height to whose state the chain can go back.
+    /// The lowest height whose state the chain can restore.
     pub(super) fn base(&self) -> u64 {
         if self.pruned == 0 {
             return 0;
@@ -42,38 +45,39 @@ impl Upkeep {
 }
 
 impl<T: Transaction> Blockchain<T> {
-    /// Where the chain is kept.
+    /// The store of this chain.
     pub(crate) fn store(&self) -> &dyn Store {
         self.records.store()
     }
 
-    /// Takes the store away. What is in memory still answers, and reads of blocks fail with [`StoreError::Closed`].
+    /// Closes the chain and returns its store. Queries of memory still work; reads of blocks fail with
+    /// [`StoreError::Closed`].
     #[cfg(feature = "node")]
     pub(crate) fn close_store(&mut self) -> Box<dyn Store> {
         self.records.close()
     }
 
-    /// Writes changes that have nothing to do with the chain.
+    /// Commits changes that do not concern the chain.
     pub(crate) fn commit_aside(&mut self, batch: &Batch) -> Result<(), StoreError> {
         self.records.commit_aside(batch)
     }
 
-    /// Tries whether the store can be written to again after it could not, and goes on from what it has.
+    /// Probes a store that failed, and reloads the chain from it.
     ///
     /// # Errors
     ///
-    /// [`StoreError`], where it still cannot.
+    /// [`StoreError`] if the store still fails.
     pub fn recover(&mut self) -> Result<(), StoreError> {
         self.records.probe()?;
         self.reload()
     }
 
-    /// Writes the state at the tip, so that the next opening has nothing to replay. For a clean stop; a chain
-    /// that is not stopped cleanly is opened just as well.
+    /// Writes the state at the tip, so that the next opening has nothing to replay. Meant for a clean stop; a
+    /// chain that was not stopped cleanly opens too, after a replay.
     ///
     /// # Errors
     ///
-    /// [`StoreError`], where the store fails.
+    /// [`StoreError`] if the store fails.
     pub fn checkpoint(&mut self) -> Result<(), StoreError> {
         self.recover_if_stale()?;
         if self.upkeep.replay_bytes == 0 {
@@ -82,7 +86,7 @@ impl<T: Transaction> Blockchain<T> {
         self.put_state().and_then(|()| self.records.commit()).inspect_err(|_| self.roll_back())
     }
 
-    /// Makes durable what has changed.
+    /// Commits all changes to the store.
     pub(super) fn commit(&mut self) -> Result<(), StoreError> {
         let changes = self.tree.take_changes();
         for (height, hash) in changes.dropped {
@@ -110,17 +114,17 @@ impl<T: Transaction> Blockchain<T> {
         if flaw!(TellsFirst) { Ok(()) } else { self.records.commit() }
     }
 
-    /// Goes back to what the store has after something failed on the way.
+    /// Reloads the chain from the store after an error.
     pub(super) fn roll_back(&mut self) {
         self.upkeep.is_stale = self.reload().is_err();
     }
 
-    /// Brings memory back in step, where it could not be done when it got out of step.
+    /// Reloads the chain from the store if an earlier reload failed.
     pub(super) fn recover_if_stale(&mut self) -> Result<(), StoreError> {
         if self.upkeep.is_stale { self.reload() } else { Ok(()) }
     }
 
-    /// Forgets the states of blocks that left the best chain, which ends at `height` now.
+    /// Deletes the states above `height`, at which the best chain ends, from the store.
     pub(super) fn forget_states_above(&mut self, height: u64) -> Result<(), StoreError> {
         let kept = self.upkeep.states.partition_point(|at| *at <= height);
         for at in self.upkeep.states.split_off(kept) {
@@ -141,7 +145,7 @@ impl<T: Transaction> Blockchain<T> {
         self.upkeep.replay_bytes = 0;
         let base = self.upkeep.base();
         let superfluous = superfluous(&self.upkeep.states, height);
-        // Below the base there are bodies missing that would have to be replayed.
+        // A state below the base is useless for a replay, because the bodies above it are pruned.
         let goes = |at: &u64| *at < base || (superfluous.contains(at) && *at != base);
         for at in self.upkeep.states.extract_if(.., |at| goes(at)) {
             self.records.delete_state(at);
@@ -151,18 +155,18 @@ impl<T: Transaction> Blockchain<T> {
         Ok(())
     }
 
-    /// Removes bodies that are to be kept no longer. The state above the last of them stays, so that the chain can
-    /// go back to it.
+    /// Deletes the bodies that the config does not keep. Prunes only up to a stored state, which stays, so
+    /// that the chain can restore it.
     fn prune(&mut self) -> Result<(), StoreError> {
         let Some(keep) = self.config.keep_bodies else { return Ok(()) };
-        // The tip is loaded with the chain.
+        // The tip keeps its body, which opening a chain reads.
         let limit = self.height().saturating_sub(keep.max(1));
         let Some(floor) = self.upkeep.states.iter().copied().rfind(|height| *height <= limit) else {
             return Ok(());
         };
         let end = floor.min(self.upkeep.pruned + MAX_PRUNED_AT_ONCE);
         if end > self.upkeep.pruned && self.upkeep.readable != Some(floor) {
-            // Without it the bodies below would still be needed.
+            // If that state cannot be read, the bodies below it are still needed for a replay.
             if self.records.stored_state(&[floor], floor - 1, floor)?.is_none() {
                 self.upkeep.states.retain(|height| *height != floor);
                 self.records.delete_state(floor);
@@ -174,7 +178,7 @@ impl<T: Transaction> Blockchain<T> {
         for height in self.upkeep.pruned + 1..=end {
             match self.records.row_below_tip(height) {
                 Ok(row) => self.records.delete_block(height, &row.hash),
-                // Its body takes up room and does no harm.
+                // Without a readable row the body cannot be found. It stays in the store, which does no harm.
                 Err(error) if error.is_damage() => {}
                 Err(error) => return Err(error),
             }

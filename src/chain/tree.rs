@@ -1,5 +1,6 @@
-//! The header tree beside the best chain: side branches, headers whose bodies are still to come, and the path to
-//! the best known header. Knows links and work; judges no block, applies no state and reads no store.
+//! The header tree of everything off the best chain: side branches, headers whose bodies are missing, and the
+//! path to the best known header. Knows links and work only: validates no block, applies no state and reads
+//! no store.
 
 mod children;
 #[cfg(test)]
@@ -18,7 +19,7 @@ use children::Children;
 #[derive(Clone, Debug)]
 pub(super) struct Node<T> {
     pub(super) header: Header,
-    /// The work of the chain that ends here.
+    /// The accumulated work of the chain up to and including this header.
     pub(super) work: Work,
     /// How many headers were seen before this one.
     pub(super) seen: u64,
@@ -30,11 +31,11 @@ pub(super) struct Node<T> {
 pub(super) enum Body<T> {
     /// The header alone.
     Missing,
-    /// The body waits in memory for that of an ancestor.
+    /// The body is pending in memory, because the body of an ancestor is missing.
     Waiting(Arc<Block<T>>),
-    /// The body, of this canonical size, is in the store, and so are those of all ancestors.
+    /// The body, of this canonical size in bytes, is in the store, and so are the bodies of all ancestors.
     Complete(usize),
-    /// The block breaks a rule, or stands on one that does.
+    /// The block or one of its ancestors breaks a rule.
     Invalid,
 }
 
@@ -43,7 +44,7 @@ impl<T: Transaction> Node<T> {
         Self { header: row.header, work: row.work, seen: row.seen, body: Body::Complete(row.size) }
     }
 
-    /// What is kept of it, where it is complete.
+    /// The row to store for a complete block; `None` for any other.
     pub(super) fn to_row(&self) -> Option<BranchRow> {
         let Body::Complete(size) = self.body else { return None };
         Some(BranchRow { header: self.header, work: self.work, seen: self.seen, size })
@@ -53,7 +54,7 @@ impl<T: Transaction> Node<T> {
         matches!(self.body, Body::Waiting(..) | Body::Complete(_))
     }
 
-    /// What the body takes where it is: in memory while it waits, then in the store.
+    /// The size of the body: bytes of memory while it is pending, canonical bytes once it is in the store.
     fn body_bytes(&self) -> usize {
         match &self.body {
             Body::Waiting(block) => block.memory_size(),
@@ -62,7 +63,7 @@ impl<T: Transaction> Node<T> {
         }
     }
 
-    /// What fork choice compares: the most work, and the first seen of equals.
+    /// The order of fork choice: more work first, then seen earlier.
     pub(super) const fn rank(&self) -> (Work, Reverse<u64>) {
         (self.work, Reverse(self.seen))
     }
@@ -87,30 +88,30 @@ pub(super) struct Tip {
 #[derive(Clone, Debug)]
 pub(super) struct Tree<T> {
     tip: Tip,
-    /// In boxes, so that they stay where they are while the map grows.
+    /// Boxed, so that growing the map does not move the nodes.
     nodes: ByHash<Box<Node<T>>>,
-    /// By parent, which may be on the best chain: the children that are not.
+    /// The headers off the best chain by parent. The parent may be on the best chain.
     children: Children,
-    /// How many headers were seen, forgotten ones included.
+    /// How many headers were seen, including forgotten ones.
     seen: u64,
-    /// The path from the best chain to the best known header: the header with the most work that is not
-    /// known to be invalid. Empty where that is the tip.
+    /// The path from the best chain to the best known header: the header with the most work that is not known
+    /// to be invalid. Empty if the tip is the best header.
     ahead: VecDeque<Hash>,
-    /// Of the bodies: memory of those that wait, canonical bytes of those in the store.
+    /// Total size of the bodies: bytes of memory of pending ones, canonical bytes of stored ones.
     side_bytes: usize,
-    /// Height and hash of the bodies that wait.
+    /// Height and hash of the pending bodies.
     waiting: BTreeSet<(u64, Hash)>,
     changes: Changes<T>,
 }
 
-/// What became of bodies and has to be told to the store.
+/// Changes to bodies and nodes that have to be written to the store.
 #[derive(Clone, Debug)]
 pub(super) struct Changes<T> {
     /// Blocks that became complete.
     pub(super) completed: Vec<Arc<Block<T>>>,
     /// Complete blocks that were dropped, by height and hash.
     pub(super) dropped: Vec<(u64, Hash)>,
-    /// Nodes that became complete, or went, or came from the best chain or joined it.
+    /// Nodes that became complete, were removed, or moved to or from the best chain.
     pub(super) touched: BTreeSet<Hash>,
 }
 
@@ -121,7 +122,7 @@ impl<T> Default for Changes<T> {
 }
 
 impl<T: Transaction> Tree<T> {
-    /// A tree with nothing beside the best chain. `seen` is more than any header was given.
+    /// A tree without side branches. `seen` is greater than the arrival number of any known header.
     pub(super) fn new(tip: Tip, seen: u64) -> Self {
         Self {
             tip,
@@ -135,12 +136,12 @@ impl<T: Transaction> Tree<T> {
         }
     }
 
-    /// A header beside the best chain.
+    /// The node of a header off the best chain.
     pub(super) fn node(&self, hash: &Hash) -> Option<&Node<T>> {
         self.nodes.get(hash).map(|node| &**node)
     }
 
-    /// The node of a hash that the tree itself handed out.
+    /// The node of a hash that this tree returned; panics for any other hash.
     pub(super) fn known(&self, hash: &Hash) -> &Node<T> {
         &self.nodes[hash]
     }
@@ -153,7 +154,7 @@ impl<T: Transaction> Tree<T> {
         &self.ahead
     }
 
-    /// The known header with the most work, first seen of equals.
+    /// The known header with the most work; of equals, the one seen first.
     pub(super) fn best_header(&self) -> (&Hash, &Header) {
         match self.ahead.back() {
             Some(hash) => (hash, &self.known(hash).header),
@@ -170,23 +171,25 @@ impl<T: Transaction> Tree<T> {
         self.nodes.len()
     }
 
-    /// Bytes of the bodies that are not on the best chain: of memory while they wait, canonical ones in the store.
+    /// Size of the bodies off the best chain: bytes of memory of pending ones, canonical bytes of stored
+    /// ones.
     pub(super) const fn side_bytes(&self) -> usize {
         self.side_bytes
     }
 
-    /// The blocks that became complete since this was last called.
+    /// The blocks that became complete since the last call of this function or of
+    /// [`take_changes`](Self::take_changes).
     pub(super) fn take_completed(&mut self) -> Vec<Arc<Block<T>>> {
         core::mem::take(&mut self.changes.completed)
     }
 
-    /// What else has happened since this was last called.
+    /// All changes since the last call, without completed blocks that were taken before.
     pub(super) fn take_changes(&mut self) -> Changes<T> {
         core::mem::take(&mut self.changes)
     }
 
-    /// The ancestor of `from` at `height`, which may be `from` itself; `None` where it is on the best chain, or
-    /// there is none. Walks only where `from` is not on the path to the best header.
+    /// The ancestor of `from` at `height`, which may be `from` itself. `None` if that ancestor is on the best
+    /// chain or does not exist. Walks the links only if `from` is not on the path to the best header.
     pub(super) fn ancestor(&self, from: &Hash, height: u64) -> Option<&Hash> {
         let (mut hash, mut node) = self.nodes.get_key_value(from)?;
         if height > node.header.height {
@@ -203,13 +206,13 @@ impl<T: Transaction> Tree<T> {
         }
     }
 
-    /// What the path to the best header has at this height.
+    /// The header at this height on the path to the best header.
     pub(super) fn ahead_at(&self, height: u64) -> Option<&Hash> {
         let first = self.known(self.ahead.front()?).header.height;
         self.ahead.get(usize::try_from(height.checked_sub(first)?).ok()?)
     }
 
-    /// The path to `hash` from the best chain, lowest first, without the block on the best chain.
+    /// The path from the best chain to `hash`, lowest first, without the block on the best chain.
     pub(super) fn path_from_best(&self, hash: &Hash) -> VecDeque<Hash> {
         let mut path = VecDeque::new();
         let mut next = *hash;
@@ -220,8 +223,8 @@ impl<T: Transaction> Tree<T> {
         path
     }
 
-    /// The height of the last block that the branch of a header beside the best chain shares with it; `None`
-    /// where the header is not beside it. Walks only where it is not on the path to the best header.
+    /// The height of the last block that the best chain shares with the branch of `from`; `None` if `from` is
+    /// not in this tree. Walks the links only if `from` is not on the path to the best header.
     pub(super) fn fork_height(&self, from: &Hash) -> Option<u64> {
         let (mut hash, mut node) = self.nodes.get_key_value(from)?;
         loop {
@@ -244,8 +247,8 @@ impl<T: Transaction> Tree<T> {
         self.adopt(hash, node);
     }
 
-    /// Adds a block that was complete when it was stored, unless its parent is neither complete nor, as
-    /// `is_best` says, on the best chain.
+    /// Adds a block that was complete when it was stored. Returns false, and adds nothing, if its parent is
+    /// neither complete nor on the best chain; `is_best` says whether it is on the best chain.
     pub(super) fn restore(&mut self, hash: Hash, row: &BranchRow, is_best: bool) -> bool {
         if !is_best && !self.node(&row.header.previous_hash).is_some_and(Node::is_complete) {
             return false;
@@ -256,8 +259,9 @@ impl<T: Transaction> Tree<T> {
         true
     }
 
-    /// Whether a block on the tip can become the tip without a stay here: it is new, or the next of those whose headers
-    /// came ahead, nothing better is known than what leads to it, and no other body waits for its own.
+    /// Whether a block on the tip can become the tip without being inserted into this tree: it is new or the
+    /// next one on the path to the best header, that path leads through it, and no child of it has a pending
+    /// body.
     pub(super) fn is_next(&self, hash: &Hash) -> bool {
         let waits = |child: &Hash| self.known(child).has_body();
         match self.node(hash).map(|node| &node.body) {
@@ -269,7 +273,8 @@ impl<T: Transaction> Tree<T> {
         }
     }
 
-    /// Makes a block that [is next](Self::is_next) the tip, and returns its turn among all that were seen.
+    /// Makes a block that [is next](Self::is_next) the tip, and returns its arrival number among all headers
+    /// seen.
     pub(super) fn advance(&mut self, tip: Tip) -> u64 {
         let seen = if let Some(node) = self.take(&tip.hash) {
             self.ahead.pop_front();
@@ -282,7 +287,7 @@ impl<T: Transaction> Tree<T> {
         seen
     }
 
-    /// Has the store forget a block that is not in the tree, and its body where its height is known.
+    /// Deletes a block that is not in the tree from the store, and its body if its height is known.
     pub(super) fn discard(&mut self, hash: Hash, height: Option<u64>) {
         self.changes.dropped.extend(height.map(|height| (height, hash)));
         self.changes.touched.insert(hash);
@@ -328,12 +333,12 @@ impl<T: Transaction> Tree<T> {
         best.map(|(_, hash)| hash)
     }
 
-    /// Whether the bodies of all ancestors of a block are here.
+    /// Whether the bodies of all ancestors of a block are in the store.
     fn completes(&self, block: &Block<T>) -> bool {
         self.node(&block.header().previous_hash).is_none_or(Node::is_complete)
     }
 
-    /// Condemns a header that is not on the best chain, and all that stand on it.
+    /// Marks a header that is not on the best chain, and all its descendants, as invalid.
     pub(super) fn condemn(&mut self, hash: &Hash) {
         let mut open = vec![*hash];
         while let Some(hash) = open.pop() {
@@ -348,7 +353,7 @@ impl<T: Transaction> Tree<T> {
         self.find_best_header();
     }
 
-    /// Forgets a header that is not on the best chain, and all that stand on it.
+    /// Removes a header that is not on the best chain, and all its descendants.
     pub(super) fn forget(&mut self, hash: &Hash) {
         let mut open = vec![*hash];
         while let Some(hash) = open.pop() {
@@ -358,12 +363,13 @@ impl<T: Transaction> Tree<T> {
         self.find_best_header();
     }
 
-    /// The complete block with the most work, where that is more than the tip's.
+    /// The complete block with the most work, if it has more than the tip.
     pub(super) fn best_complete(&self) -> Option<Hash> {
         self.best_of(Node::is_complete)
     }
 
-    /// Makes `path` the end of the best chain in the place of `replaced`, and returns what it was here.
+    /// Replaces `replaced` by `path` at the end of the best chain, and returns the nodes that `path` had in
+    /// this tree.
     pub(super) fn switch(&mut self, path: &[Hash], replaced: &[(Hash, BranchRow)]) -> Vec<Node<T>> {
         let Some(tip) = path.last() else { return Vec::new() };
         let node = self.known(tip);
@@ -384,9 +390,9 @@ impl<T: Transaction> Tree<T> {
         joined
     }
 
-    /// Forgets branches, bad ones first, then the one with the least work, until there is room for one more
-    /// header and `bytes` more of bodies. Never touches the path to the best header, nor those to `keep`.
-    /// Returns whether there is room now.
+    /// Evicts branches, invalid ones first, then the one with the least work, until one more header and
+    /// `bytes` more of bodies fit. Keeps the path to the best header and the paths to the headers in `keep`.
+    /// Returns whether there is room.
     pub(super) fn make_room(
         &mut self,
         max_headers: usize,
@@ -402,7 +408,7 @@ impl<T: Transaction> Tree<T> {
             return false;
         }
         let protected: BTreeSet<Hash> = keep.iter().flat_map(|hash| self.path_from_best(hash)).collect();
-        // Bad blocks first: their verdict is worth less than a good branch.
+        // Invalid blocks first: a remembered verdict is worth less than a valid branch.
         let mut leaves: Vec<(bool, Work, Hash)> = self
             .nodes
             .iter()
@@ -437,7 +443,7 @@ impl<T: Transaction> Tree<T> {
         node.header.previous_hash
     }
 
-    /// Takes a node out, for another place or for none.
+    /// Removes a node and returns it, without a deletion from the store.
     fn take(&mut self, hash: &Hash) -> Option<Node<T>> {
         let node = self.nodes.remove(hash)?;
         self.side_bytes -= node.body_bytes();
@@ -449,7 +455,7 @@ impl<T: Transaction> Tree<T> {
         Some(*node)
     }
 
-    /// Notes that the store may forget a body.
+    /// Records that the store may delete a body.
     fn dropped(&mut self, hash: Hash, height: u64, body: &Body<T>) {
         if let Body::Complete(_) = body {
             self.changes.dropped.push((height, hash));

@@ -25,7 +25,7 @@ impl RecentSet {
         self.members.contains_key(hash)
     }
 
-    /// Returns whether it was new.
+    /// Adds a hash, and returns whether it was new.
     pub(crate) fn insert(&mut self, hash: Hash) -> bool {
         if self.limit == 0 || self.members.contains_key(&hash) {
             return false;
@@ -46,7 +46,7 @@ impl RecentSet {
         true
     }
 
-    /// Returns whether it was a member.
+    /// Removes a hash, and returns whether it was a member.
     pub(crate) fn remove(&mut self, hash: &Hash) -> bool {
         self.members.remove(hash).is_some()
     }

@@ -1,5 +1,5 @@
-//! How much of the mempool each source takes up, and who gives way for whom once it is full. Knows places and
-//! sizes, not transactions.
+//! The share of the mempool that each source holds, and which transactions to evict once it is full. Knows
+//! places and sizes, not transactions.
 
 use core::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,16 +7,16 @@ use std::sync::Arc;
 
 use super::{MempoolConfig, Source};
 
-/// Once a new transaction needs room, as large a part of the bounds is made free, as far as it is taken from those
-/// that hold more than is fair: what stands behind an evicted transaction has to be applied anew, and not for each
-/// newcomer again.
+/// An eviction frees this part (1/64) of the limits, as far as it comes from sources above their fair share.
+/// All transactions behind an evicted one have to be applied again, which must not happen for every new
+/// transaction.
 const SPARE_PART: usize = 64;
 
-/// Who brought a pending transaction.
+/// The source of a pending transaction.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Origin {
     Own,
-    /// It was pending before a restart, or came back from a branch that lost.
+    /// The transaction was pending before a restart, or returned from a disconnected block.
     Unknown,
     Host(Arc<str>),
 }
@@ -31,10 +31,10 @@ impl From<Source<'_>> for Origin {
     }
 }
 
-/// What is pending, by who brought it.
+/// The pending transactions by source.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Shares {
-    /// None of them is empty, so there are no more than pending transactions.
+    /// No share is empty, so there are no more shares than pending transactions.
     by_origin: BTreeMap<Origin, Share>,
 }
 
@@ -65,7 +65,8 @@ impl Amount {
         self.transactions <= config.max_transactions && self.bytes <= config.max_bytes
     }
 
-    /// The part of the bounds that this is, by number or by bytes, whichever is more; all of it is [`whole`].
+    /// The fraction of the limits that this amount is, by number or by bytes, whichever is larger; the full
+    /// limits are [`whole`].
     fn part(self, config: &MempoolConfig) -> u128 {
         let by_number = self.transactions as u128 * config.max_bytes as u128;
         by_number.max(self.bytes as u128 * config.max_transactions as u128)
@@ -87,12 +88,12 @@ impl Shares {
         self.by_origin.clear();
     }
 
-    /// The places that have to be given up for a transaction of `size` bytes from `origin`, where `used` is all
-    /// that is pending; `None` where nobody gives way for it.
+    /// The places to evict for a transaction of `size` bytes from `origin`, if `used` is the amount of all
+    /// pending ones; `None` if nothing may be evicted for it.
     ///
-    /// For whoever would hold no more than a fair share, which is the bounds divided by those that hold anything,
-    /// the one that holds most gives up its youngest, as long as it holds more. What this node itself submitted is
-    /// never given up.
+    /// If `origin` would hold at most a fair share, the limits divided by the number of sources, the source
+    /// that holds most loses its youngest transactions while it holds more. Transactions that this node
+    /// submitted are never evicted.
     pub(super) fn make_room(
         &self,
         origin: &Origin,

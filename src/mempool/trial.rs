@@ -3,8 +3,9 @@
 use crate::primitives::application::{self, ApplyError};
 use crate::primitives::{Context, Transaction};
 
-/// A state that transactions are tried on. A refused one leaves no trace, whatever its `apply` did before it
-/// gave up, and no clone is taken per transaction: a refusal goes back to the last checkpoint.
+/// A state that transactions are tried on. A refused transaction leaves no changes, even if its `apply`
+/// changed the state before it failed. No clone is taken per transaction: after a refusal the state is
+/// rebuilt from the last checkpoint.
 pub(super) struct Trial<'a, T: Transaction> {
     context: Context<'a>,
     state: T::State,
@@ -31,7 +32,7 @@ impl<'a, T: Transaction> Trial<'a, T> {
         } else {
             self.state = self.checkpoint.clone();
             for accepted in &self.since {
-                // It was accepted on the same state before, and `apply` is deterministic.
+                // This transaction was accepted on an equal state before, and `apply` is deterministic.
                 let _ = application::apply(*accepted, &mut self.state, &self.context);
             }
         }
