@@ -1,5 +1,5 @@
-//! L1: the rules. What a chain agrees on before it starts, and whether a block follows it. Pure functions of
-//! their arguments: no stored chain, no clock.
+//! L1: the consensus rules: the spec of a chain, and the checks of its blocks. Pure functions of their
+//! arguments, without a stored chain or a clock.
 
 pub(crate) mod check;
 mod error;

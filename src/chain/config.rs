@@ -1,31 +1,31 @@
-//! How much a chain keeps.
+//! The limits of a chain.
 
-/// How much a chain keeps, and where its bounds are.
+/// The limits of a chain: what it keeps in memory and in its store.
 ///
-/// Bytes of memory are those of [`Block::memory_size`](crate::Block::memory_size): blocks, their transactions and what
-/// [`Transaction::heap_size`](crate::Transaction::heap_size) says of them. What an allocator adds to a small piece is
-/// not counted. With it, what is kept takes at most three times the limit of resident memory; it is the most for
-/// transactions of a text of one byte, and close to the limit for long ones.
+/// Bytes of memory are those of [`Block::memory_size`](crate::Block::memory_size): blocks, their
+/// transactions, and the [`Transaction::heap_size`](crate::Transaction::heap_size) of each. Allocator
+/// overhead is not counted; with it, resident memory is at most three times the limit. The worst case is
+/// transactions of one byte of text; for long texts, resident memory is close to the limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ChainConfig {
-    /// Blocks that wait for an unknown parent. Default: 64.
+    /// The most orphans: blocks with an unknown parent. Default: 64.
     pub max_orphans: usize,
-    /// Bytes of memory of all blocks that wait for an unknown parent. Default: 16 MiB.
+    /// Bytes of memory of all orphans. Default: 16 MiB.
     pub max_orphan_bytes: usize,
-    /// Headers that are not on the best chain: side branches, and headers whose bodies are still to come. A
-    /// fork longer than this cannot be overcome. Default: 65,536, about 35 MiB.
+    /// Headers that are not on the best chain: side branches, and headers whose bodies are missing. The chain
+    /// cannot switch to a fork that is longer. Default: 65,536, about 35 MiB.
     pub max_side_headers: usize,
-    /// Bytes of the bodies that are not on the best chain: of memory for those that wait for an ancestor's body,
-    /// canonical ones for those in the store. A fork with more canonical bytes cannot be overcome; bodies that
-    /// wait are forgotten for the one that they wait for, and when no connected peer leads to them. Default:
-    /// 256 MiB.
+    /// Size of the bodies that are not on the best chain: bytes of memory of pending bodies, which lack the
+    /// body of an ancestor; canonical bytes of those in the store. The chain cannot switch to a fork with
+    /// more canonical bytes. Pending bodies are dropped for the missing body itself, and if no connected peer
+    /// leads to them. Default: 256 MiB.
     pub max_side_bytes: usize,
-    /// Bytes of memory of the blocks that are kept because they were used lately. Default: 32 MiB.
+    /// Bytes of memory of the cache of recently used blocks. Default: 32 MiB.
     pub max_cached_bytes: usize,
-    /// Keeps the bodies of this many blocks at the end of the best chain, of the last one in any case, and of some
-    /// more where the state needs them; older ones are removed, while all headers stay. A reorganisation that begins below what is kept is
-    /// refused. Default: `None`, which keeps every body.
+    /// Keeps the bodies of this many blocks at the end of the best chain (at least that of the tip), and of
+    /// some more if the state needs them. Older bodies are deleted, while all headers stay. A reorganisation
+    /// that begins below the kept bodies is refused. Default: `None`, which keeps every body.
     pub keep_bodies: Option<u64>,
 }
 

@@ -1,4 +1,4 @@
-//! Why a chain cannot be opened, or a proof not be made.
+//! Errors of opening a chain and of making proofs.
 
 use crate::consensus::{BlockError, GenesisError};
 use crate::primitives::Hash;
@@ -14,10 +14,10 @@ pub enum OpenError {
     /// The store fails, or is damaged as a whole.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The rules make no genesis block for this application.
+    /// The spec gives no genesis block for this application.
     #[error(transparent)]
     Genesis(#[from] GenesisError),
-    /// The store holds another chain, or this one by other rules.
+    /// The store holds another chain, or the chain of this name with other rules.
     #[error(
         "the store holds chain {name:?} with genesis {got}, expected {expected}; {differs} differs: \
          choose another directory, or the rules by which it was made"
@@ -41,7 +41,7 @@ pub enum OpenError {
         /// The version in the store.
         got: u32,
     },
-    /// A block at the end of the best chain, or its state, is not what was written. What is below is good.
+    /// A block at the end of the best chain, or its state, is damaged. Blocks below it are intact.
     #[error("the chain is damaged at height {height}: {error}")]
     Damaged {
         /// The lowest height that is known to be damaged.
@@ -50,19 +50,19 @@ pub enum OpenError {
         #[source]
         error: StoreError,
     },
-    /// A block that was good when it was stored does not apply now: `apply` is not deterministic, or the program
-    /// has other rules than the one that stored it.
+    /// A block that was valid when it was stored does not apply: `apply` is not deterministic, or the program
+    /// has other rules than the one that stored the block.
     #[error("block {height} cannot be applied again: {error}")]
     Replay {
         /// The height of the block.
         height: u64,
-        /// The rule that it breaks now.
+        /// The rule that the block breaks.
         #[source]
         error: Box<BlockError>,
     },
 }
 
-/// Why there is no proof.
+/// Why a proof cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProveError {

@@ -1,5 +1,6 @@
-//! The common way of a block: onto the tip, without a stay beside the best chain. A block that cannot go it takes the
-//! long way, which also says what is wrong with it.
+//! The fast path of an import: a block that extends the tip becomes the tip without entering the header tree.
+//! Any other block, and any block that fails here, takes the general path, which also finds out which rule it
+//! breaks.
 
 use std::sync::Arc;
 
@@ -11,18 +12,18 @@ use crate::consensus::check::{self, Expected};
 use crate::primitives::{Block, Hash, Header, Timestamp, Transaction, Work};
 use crate::store::StoreError;
 
-/// What a block makes of the chain whose tip it becomes.
+/// The work and the state of the chain after a block that extends the tip.
 #[derive(Debug)]
 pub(super) struct Extension<T: Transaction> {
     /// The work up to the block.
     work: Work,
-    /// The state after it.
+    /// The state after the block.
     state: T::State,
 }
 
 impl<T: Transaction> Blockchain<T> {
-    /// What a block makes of the chain that it extends; `None` where it does not stand on the tip, breaks a rule, or
-    /// there are others to be compared with it. Its proof of work and its body were checked before.
+    /// The work and the state after a block whose proof of work and body were checked. `None` if the block
+    /// does not extend the tip, breaks a rule, or has to be compared with other branches.
     pub(super) fn extension(
         &mut self,
         block: &Block<T>,
@@ -34,7 +35,7 @@ impl<T: Transaction> Blockchain<T> {
             return Ok(None);
         }
         let work = if let Some(node) = self.tree.node(hash) {
-            // Its header was checked when it came, ahead of the block.
+            // The header was checked when it was imported, ahead of its block.
             node.work
         } else {
             let height = tip.header.height + 1;
@@ -61,7 +62,7 @@ impl<T: Transaction> Blockchain<T> {
         Ok(Some(Extension { work, state }))
     }
 
-    /// Makes a block of this canonical size, whose bytes for the store these are, the tip.
+    /// Makes a block the tip. `size` is its canonical size, `bytes` its encoding for the store.
     pub(super) fn extend(
         &mut self,
         block: Arc<Block<T>>,

@@ -1,9 +1,10 @@
-//! The ids of the transactions that the last import read: the mempool, which follows it, need not hash them again.
+//! The transaction ids of the blocks of the last import, kept so that the mempool does not hash the
+//! transactions again.
 
 use super::Blockchain;
 use crate::primitives::{ByHash, Hash, Transaction};
 
-/// How many ids are kept at most, of 32 bytes each. What more there are is hashed again.
+/// The most ids that are kept, 32 bytes each. The mempool computes the others again.
 const MAX_IDS: usize = 1 << 14;
 
 #[derive(Debug, Default)]
@@ -28,7 +29,7 @@ impl Ids {
 }
 
 impl<T: Transaction> Blockchain<T> {
-    /// The ids of the transactions of a block, in order, where the last import was of it.
+    /// The transaction ids of a block, in order, if they were kept in the last import.
     pub(crate) fn ids_of(&self, block: &Hash) -> Option<&[Hash]> {
         self.ids.by_block.get(block).map(Vec::as_slice)
     }

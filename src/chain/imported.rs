@@ -1,28 +1,28 @@
-//! What an import comes to.
+//! The results of an import.
 
 use std::sync::Arc;
 
 use crate::consensus::BlockError;
 use crate::primitives::{Block, Hash};
 
-/// What became of a block that breaks no rule.
+/// The result of importing a valid block.
 #[derive(Clone, Debug, PartialEq)]
 #[must_use]
 #[non_exhaustive]
 pub enum Imported<T = String> {
-    /// It, and blocks that had waited for it, became the end of the best chain.
+    /// The block, and orphans or pending blocks that descend from it, extended the best chain.
     Extended {
         /// The new blocks of the best chain, lowest first.
         connected: Vec<Arc<Block<T>>>,
     },
-    /// It gave another branch the most work.
+    /// The block gave another branch the most work, and the chain reorganised to it.
     Reorged {
         /// The blocks that left the best chain, highest first.
         disconnected: Vec<Arc<Block<T>>>,
         /// The blocks that joined it, lowest first.
         connected: Vec<Arc<Block<T>>>,
     },
-    /// It is kept on a branch that does not have the most work.
+    /// The block is stored on a side branch.
     SideBranch,
     /// It is kept until an ancestor arrives.
     Orphan {
@@ -33,12 +33,12 @@ pub enum Imported<T = String> {
     Duplicate,
 }
 
-/// What became of several blocks that were imported together.
+/// The result of importing several blocks together.
 #[derive(Clone, Debug, PartialEq)]
 #[must_use]
 #[non_exhaustive]
 pub struct ImportedAll<T = String> {
-    /// What became of each, in the order in which they were given.
+    /// The verdict on each block, in the order of the input.
     pub verdicts: Vec<Result<Verdict, BlockError>>,
     /// The blocks that left the best chain, highest first.
     pub disconnected: Vec<Arc<Block<T>>>,
@@ -46,11 +46,11 @@ pub struct ImportedAll<T = String> {
     pub connected: Vec<Arc<Block<T>>>,
 }
 
-/// What became of one of several blocks.
+/// The verdict on one of several blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// It is kept, on the best chain or beside it.
+    /// The block is stored, on the best chain or on a side branch.
     Kept,
     /// It is kept until an ancestor arrives.
     Orphan {
@@ -61,7 +61,7 @@ pub enum Verdict {
     Duplicate,
 }
 
-/// How the best chain changed in several steps, taken as one.
+/// The net change of the best chain over several steps.
 #[derive(Debug)]
 pub(super) struct Moves<T> {
     pub(super) disconnected: Vec<Arc<Block<T>>>,

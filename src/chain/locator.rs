@@ -1,4 +1,4 @@
-//! Block locators: a few hashes by which two nodes find where their chains part.
+//! Block locators: a few hashes from which a peer finds the fork point of two chains.
 
 /// The heights of a locator for a chain whose tip is at `tip`: the last ten one by one, then at doubling
 /// distances, and genesis last. The scheme of Bitcoin's `CBlockLocator`.

@@ -1,4 +1,4 @@
-//! Blocks whose parent is not known yet. Bounded by count and by memory; the oldest goes first.
+//! Orphans: blocks whose parent is unknown. Limited by count and by memory; the oldest is evicted first.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -28,13 +28,14 @@ impl<T: Transaction> Orphans<T> {
         self.blocks.iter().any(|block| block.hash() == hash)
     }
 
-    /// The parent of a block that waits here.
+    /// The parent hash of an orphan.
     pub(super) fn parent_of(&self, hash: &Hash) -> Option<Hash> {
         let block = self.blocks.iter().find(|block| block.hash() == hash)?;
         Some(block.header().previous_hash)
     }
 
-    /// Keeps a block, unless it is larger than all that may be kept: it would drive out the others for nothing.
+    /// Adds an orphan, unless it is larger than the limit for all of them: it would evict the others and
+    /// still not fit.
     pub(super) fn insert(&mut self, block: Arc<Block<T>>) {
         if block.memory_size() > self.max_bytes {
             return;
@@ -47,7 +48,7 @@ impl<T: Transaction> Orphans<T> {
         }
     }
 
-    /// Takes out the blocks that stand on `parent`, oldest first.
+    /// Removes and returns the orphans whose parent is `parent`, oldest first.
     pub(super) fn take_children(&mut self, parent: &Hash) -> VecDeque<Arc<Block<T>>> {
         let (children, rest): (VecDeque<_>, _) = core::mem::take(&mut self.blocks)
             .into_iter()

@@ -1,16 +1,16 @@
-//! How far a task has come that its caller advances step by step.
+//! The progress of a task that its caller advances step by step.
 
-/// How far verifying, exporting or importing has come.
+/// The progress of verifying, exporting or importing a chain.
 ///
-/// Such a task has no thread, clock or callback of its own: each step does as many blocks as it is asked to, so
-/// its caller sets the pace, shows the progress, and stops whenever it likes.
+/// These tasks have no thread, clock or callback: each step handles as many blocks as the caller asks for, so
+/// the caller sets the pace, displays the progress, and may stop at any time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 #[non_exhaustive]
 pub struct Progress {
-    /// Blocks that are done.
+    /// The number of blocks that are done.
     pub done: u64,
-    /// Blocks in all. In an import this is what the file says, and proven only by its end.
+    /// The total number of blocks. In an import, the number that the file claims, proven only at its end.
     pub total: u64,
     /// Whether nothing is left to do, the file's end included.
     pub is_complete: bool,

@@ -19,7 +19,7 @@ impl<S> Snapshots<S> {
         &self.tip.1
     }
 
-    /// The highest state at or below `height`, and its height; `None` where the first state is higher.
+    /// The highest state at or below `height`, and its height; `None` if all states are higher.
     pub(super) fn at_or_below(&self, height: u64) -> Option<(u64, &S)> {
         if self.tip.0 <= height {
             return Some((self.tip.0, &self.tip.1));
@@ -38,7 +38,7 @@ impl<S> Snapshots<S> {
 }
 
 impl<S: Clone> Snapshots<S> {
-    /// The snapshots of a chain that ends at `height` with `state`, and is the same as this one below.
+    /// These snapshots up to `height`, for a chain that ends there with `state`.
     pub(super) fn rewound(&self, height: u64, state: S) -> Self {
         let below = self.below.iter().filter(|(at, _)| *at < height).cloned().collect();
         Self { below, tip: (height, state) }

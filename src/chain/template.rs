@@ -1,4 +1,4 @@
-//! Preparing the next block.
+//! Templates: the next block without its nonce.
 
 use core::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::primitives::serde_form::check_serde_form;
 use crate::primitives::{Address, BodyDigest, Hash, Header, Timestamp, Transaction};
 
 impl<T: Transaction> Blockchain<T> {
-    /// The next block with these transactions, all but its nonce, claimed by nobody.
+    /// A template of the next block with these transactions and without a miner address.
     ///
     /// # Errors
     ///
@@ -21,7 +21,7 @@ impl<T: Transaction> Blockchain<T> {
         self.template_for(Address::ZERO, data, now)
     }
 
-    /// The next block with these transactions, all but its nonce, claimed by `miner`.
+    /// A template of the next block with these transactions, mined by `miner`.
     ///
     /// # Errors
     ///
@@ -33,7 +33,7 @@ impl<T: Transaction> Blockchain<T> {
         now: Timestamp,
     ) -> Result<Template<T>, BlockError> {
         check::count(data.len(), &self.spec)?;
-        // Whether a store can keep it, before it takes work.
+        // Checked before mining, because a block that does not read back from the store would waste its work.
         data.iter().try_for_each(check_serde_form)?;
         let (got, limit) = (self.next_timestamp(now), now.saturating_add(self.spec.max_future_drift()));
         if got > limit {
@@ -56,7 +56,8 @@ impl<T: Transaction> Blockchain<T> {
         self.next_timestamp(now).saturating_since(now.saturating_add(self.spec.max_future_drift()))
     }
 
-    /// The timestamp of the next block: now, or as soon after the median as a block may be, if the clock is behind.
+    /// The timestamp of the next block: `now`, or the lowest one after the median if the clock is behind
+    /// that.
     fn next_timestamp(&self, now: Timestamp) -> Timestamp {
         now.max(Timestamp::from_millis(self.next.median.as_millis().saturating_add(1)))
     }

@@ -1,16 +1,16 @@
-//! The consensus checks. Each takes what it needs and knows no chain.
+//! The consensus checks. Each is a function of its arguments and knows no chain.
 
 use super::error::BlockError;
 use super::spec::ChainSpec;
 use crate::primitives::application::{self, ApplyError};
 use crate::primitives::{Block, BodyDigest, CompactTarget, Hash, Header, Target, Timestamp, Transaction};
 
-/// What the ancestors of a header ask of it.
+/// The values that a header must have because of its ancestors.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Expected {
-    /// The parent's height and one.
+    /// The parent's height plus one.
     pub(crate) height: u64,
-    /// What retargeting gives.
+    /// The target that retargeting computes.
     pub(crate) target: CompactTarget,
     /// The median of the last [`MEDIAN_SPAN`] timestamps.
     pub(crate) median: Timestamp,
@@ -21,9 +21,9 @@ pub(crate) struct Expected {
 /// How many timestamps the median is taken over, as in Bitcoin (`nMedianTimeSpan`).
 pub(crate) const MEDIAN_SPAN: usize = 11;
 
-/// The checks that need nothing but the header, the cheapest way to tell work from noise: its version, its
-/// nonce, and a hash at or below the target that it claims. A target that is easier than the chain ever allows
-/// is no claim: it would be free to meet.
+/// The checks that need only the header: its version, its nonce, and a hash at or below its claimed target.
+/// They are the cheapest filter against spam. A target easier than the chain's easiest one is refused,
+/// because it would cost no work to meet.
 pub(crate) fn proof_of_work(header: &Header, hash: &Hash, spec: &ChainSpec) -> Result<(), BlockError> {
     if header.version != Header::VERSION {
         return Err(BlockError::version(header));
@@ -60,7 +60,8 @@ pub(crate) fn header_in_chain(
     if header.history_root != expected.history_root {
         return Err(BlockError::HistoryRoot { got: header.history_root, expected: expected.history_root });
     }
-    // Last, because it is the one verdict that time can change: nothing else is wrong with such a header.
+    // Checked last, because it is the only rule whose verdict changes with time: a header that fails here
+    // breaks no other one of these rules.
     let limit = now.saturating_add(spec.max_future_drift());
     if header.timestamp > limit && !flaw!(TakesAnyTime) {
         return Err(BlockError::TimestampTooLate { got: header.timestamp, limit });
@@ -68,7 +69,7 @@ pub(crate) fn header_in_chain(
     Ok(())
 }
 
-/// The check of the number of transactions, which costs nothing.
+/// Checks the number of transactions, without hashing any of them.
 pub(crate) fn count(transactions: usize, spec: &ChainSpec) -> Result<(), BlockError> {
     let limit = spec.max_block_transactions();
     if transactions > limit {
@@ -77,8 +78,8 @@ pub(crate) fn count(transactions: usize, spec: &ChainSpec) -> Result<(), BlockEr
     Ok(())
 }
 
-/// The checks of a body against its header. The number of transactions comes first, before each of them is hashed.
-/// Then the Merkle root: a body that does not belong to the header says nothing about the block.
+/// Checks a body against its header. The number of transactions is checked before any of them is hashed. The
+/// Merkle root comes next: a body that does not match the header is no evidence against the block.
 pub(crate) fn body<T: Transaction>(block: &Block<T>, spec: &ChainSpec) -> Result<BodyDigest, BlockError> {
     count(block.data().len(), spec)?;
     let digest = block.digest()?;
@@ -92,8 +93,8 @@ pub(crate) fn body<T: Transaction>(block: &Block<T>, spec: &ChainSpec) -> Result
     Ok(digest)
 }
 
-/// Applies a block to the state after its parent. On an error the state is half changed and has to be thrown
-/// away.
+/// Applies a block to the state after its parent. After an error the state is partly changed and must be
+/// discarded.
 pub(crate) fn apply<T: Transaction>(
     header: &Header,
     data: &[T],
@@ -107,7 +108,7 @@ pub(crate) fn apply<T: Transaction>(
     Ok(())
 }
 
-/// Applies a block's transactions alone, whatever its state root is.
+/// Applies a block's transactions without checking its state root.
 pub(crate) fn apply_all<T: Transaction>(
     header: &Header,
     data: &[T],
@@ -123,9 +124,9 @@ pub(crate) fn apply_all<T: Transaction>(
     Ok(())
 }
 
-/// The median of the timestamps, which come in any order; the upper one of an even number, as in Bitcoin.
+/// The median of timestamps in any order; of an even number the upper one, as in Bitcoin.
 ///
-/// Of more than [`MEDIAN_SPAN`] the first ones count.
+/// Only the first [`MEDIAN_SPAN`] timestamps count.
 pub(crate) fn median(timestamps: impl Iterator<Item = Timestamp>) -> Timestamp {
     let mut sorted = [Timestamp::default(); MEDIAN_SPAN];
     let mut count = 0;

@@ -1,4 +1,4 @@
-//! Why a block is refused: one variant per rule, each with what it got and what the rule asks for.
+//! Block validation errors: one variant per rule, with the value found and the value or limit required.
 
 use crate::primitives::{
     CompactTarget, CompactTargetError, EncodeError, Hash, Header, Panicked, Rejected, Span, Timestamp,
@@ -9,7 +9,7 @@ use crate::store::StoreError;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BlockError {
-    /// The header has a version that these rules do not know.
+    /// The header has an unsupported version.
     #[error("version is {got}, expected {expected}")]
     Version {
         /// The header's version.
@@ -33,7 +33,8 @@ pub enum BlockError {
         /// [`Header::NONCE_LIMIT`].
         limit: u64,
     },
-    /// The target is not the one that retargeting gives at this height, or easier than any block's may be.
+    /// The target is not the one that retargeting computes at this height, or it is easier than the chain's
+    /// easiest target.
     #[error("target is {got}, expected {expected}")]
     Target {
         /// The header's target.
@@ -41,7 +42,7 @@ pub enum BlockError {
         /// The target that retargeting gives, or the easiest one.
         expected: CompactTarget,
     },
-    /// The target stands for no number.
+    /// The compact target encodes no valid target.
     #[error(transparent)]
     CompactTarget(#[from] CompactTargetError),
     /// The hash is above the target: there is no proof of work.
@@ -74,7 +75,7 @@ pub enum BlockError {
         /// The time now and the allowed drift.
         limit: Timestamp,
     },
-    /// The header commits to another history than its ancestors are.
+    /// The header's history root does not match its ancestors.
     #[error("history root is {got}, expected {expected}")]
     HistoryRoot {
         /// The header's history root.
@@ -82,7 +83,7 @@ pub enum BlockError {
         /// The root over the hashes of all blocks before.
         expected: Hash,
     },
-    /// The body does not belong to the header.
+    /// The body does not match the header.
     #[error("merkle root is {got}, expected {expected}")]
     MerkleRoot {
         /// The root over the transactions that came with the block.
@@ -101,7 +102,7 @@ pub enum BlockError {
     /// The block has more transactions than the spec allows.
     #[error("block has {got} transactions, expected at most {limit}")]
     Count {
-        /// How many transactions.
+        /// The number of transactions.
         got: usize,
         /// The spec's `max_block_transactions`.
         limit: usize,
@@ -131,8 +132,8 @@ pub enum BlockError {
     /// The application's [`state_root`](crate::Transaction::state_root) panicked on the state after the block.
     #[error("no state root: {0}")]
     StateRootPanicked(#[from] Panicked),
-    /// The application's state after the block is not what the header commits to: `apply` is not
-    /// deterministic, or the miner lied.
+    /// The application's state after the block does not match the header's state root: `apply` is not
+    /// deterministic, or the miner committed to a wrong root.
     #[error("state root is {got}, expected {expected}")]
     StateRoot {
         /// The root of the state after applying the block.
@@ -140,22 +141,22 @@ pub enum BlockError {
         /// The root that the header commits to.
         expected: Hash,
     },
-    /// The block stands on one that was refused.
+    /// The parent is a refused block.
     #[error("parent {parent} was refused")]
     InvalidParent {
         /// The hash of the refused block.
         parent: Hash,
     },
-    /// The block stands on one that turned out to break a rule now that its turn came to be applied.
+    /// An ancestor of the block broke a rule when it was applied.
     #[error("ancestor {ancestor} is refused: {error}")]
     InvalidAncestor {
-        /// The hash of the bad block.
+        /// The hash of the invalid ancestor.
         ancestor: Hash,
         /// The rule that it breaks.
         #[source]
         error: Box<BlockError>,
     },
-    /// The header stands on one that is not known. Not a verdict on the header: the parent may arrive yet.
+    /// The parent is unknown. Not a verdict on the header: the parent may still arrive.
     #[error("parent {parent} is not known")]
     UnknownParent {
         /// The hash of the missing block.
@@ -167,7 +168,7 @@ pub enum BlockError {
         /// The hash of the block.
         hash: Hash,
     },
-    /// The branch leaves the best chain below the last block that may still be undone.
+    /// The branch forks off below the final part of the best chain.
     #[error("branch leaves the best chain at height {fork_height}, which is final up to {final_height}")]
     Finality {
         /// The height of the last common block.
@@ -175,8 +176,8 @@ pub enum BlockError {
         /// The height up to which the best chain is final.
         final_height: u64,
     },
-    /// A block that was good when it arrived is not when it is applied again, on the way back to a fork:
-    /// `apply` is not deterministic.
+    /// A block of the best chain that was valid when it was imported fails when it is replayed to restore a
+    /// state for a reorganisation: `apply` is not deterministic.
     #[error("block {height} of the best chain cannot be replayed: {error}")]
     Replay {
         /// The height of the block.
@@ -185,42 +186,43 @@ pub enum BlockError {
         #[source]
         error: Box<BlockError>,
     },
-    /// The branch leaves the best chain below the blocks whose bodies are kept, so that the state there is not
-    /// known any more.
+    /// The branch forks off below the blocks whose bodies are kept, so the state at the fork cannot be
+    /// restored.
     #[error("branch leaves the best chain at height {fork_height}, bodies are kept from height {base} on")]
     Pruned {
         /// The height of the last common block.
         fork_height: u64,
-        /// The lowest height to whose state the chain can go back.
+        /// The lowest height whose state the chain can restore.
         base: u64,
     },
     /// The store of the chain fails. Not a verdict on the block.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// There is no room for another block beside the best chain. Not a verdict on the block.
+    /// The limit of side branch headers is reached. Not a verdict on the block.
     #[error("no room beside the best chain: {got} headers are kept, at most {limit} are")]
     SideBranchesFull {
-        /// Headers kept beside the best chain.
+        /// The number of headers off the best chain.
         got: usize,
         /// The most that are kept.
         limit: usize,
     },
-    /// There is no room for another body beside the best chain. Not a verdict on the block.
+    /// The limit of side branch bodies is reached. Not a verdict on the block.
     #[error("no room beside the best chain: {got} bytes of blocks are kept, at most {limit} are")]
     SideBytesFull {
-        /// Bytes of blocks kept beside the best chain.
+        /// The size in bytes of the bodies off the best chain.
         got: usize,
         /// The most that are kept.
         limit: usize,
     },
 }
 
-/// Whose doing a refusal is.
+/// Whether the peer is to blame for a refused block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// No honest peer sends this.
+    /// The peer is: no honest peer sends such a block.
     Peer,
-    /// An honest peer may send this: its clock, its knowledge or our limits differ.
+    /// The peer is not: an honest peer may send such a block, because its clock, its knowledge or its limits
+    /// differ from those of this node.
     Nobody,
 }
 
@@ -272,9 +274,9 @@ impl BlockError {
         }
     }
 
-    /// Whether the verdict is on the header itself and stays the same for ever, so that its hash may be
-    /// remembered as bad. A body that does not belong to the header says nothing about the header, and whether one with
-    /// too many transactions does is not known, because they are counted before they are hashed.
+    /// Whether the hash of the block may be remembered as invalid, because the verdict is permanent. A body
+    /// that does not match the header says nothing about the header. Nor does a body with too many
+    /// transactions, which are counted before they are hashed.
     pub(crate) const fn condemns_header(&self) -> bool {
         matches!(
             self,
@@ -286,7 +288,7 @@ impl BlockError {
         )
     }
 
-    /// Whether the verdict is on the transactions of a block, so that a block of others may be good.
+    /// Whether the verdict is on the transactions, so that a block with other transactions may be valid.
     pub(crate) const fn blames_body(&self) -> bool {
         matches!(self, Self::Encode(_) | Self::MerkleRoot { .. } | Self::Count { .. })
             || self.condemns_header()

@@ -1,4 +1,5 @@
-//! How hard the next block has to be: a choice of published rules, each a pure function over past blocks.
+//! Retargeting: the target of the next block. A choice of published rules, each a pure function over past
+//! blocks.
 //!
 //! Exact integers only, so that every node on every platform comes to the same 32 bits. A rule reads
 //! timestamps and targets of ancestors and nothing else; which blocks are valid is not decided here.
@@ -10,7 +11,7 @@
 //! - The interval between genesis and block 1 never counts. Genesis is written into the source and may be
 //!   years older than the first mined block. Heights 0 and 1 have the easiest target.
 //!
-//! How the rules fare against each other is measured in `docs/retargeting.md`.
+//! `docs/retargeting.md` compares the rules by measurements.
 
 mod asert;
 mod lwma;
@@ -66,7 +67,7 @@ pub enum Retarget {
     },
 }
 
-/// Why the parameters of a [`Retarget`] make no rule.
+/// Why the parameters of a [`Retarget`] are invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RetargetError {
@@ -207,7 +208,7 @@ impl Default for Retarget {
     }
 }
 
-/// What a rule reads of one past block.
+/// The fields of a past block that a rule reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {
     /// Its height.
@@ -245,7 +246,7 @@ impl Past {
     }
 }
 
-/// What a chain asks of its rule: the interval between blocks, and the easiest target to reach it with.
+/// The parameters that a chain gives to its rule: the interval between blocks, and the easiest target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
     /// Never zero.
@@ -285,17 +286,17 @@ impl Pace {
         Target::from_uint(target.to::<U256>()).to_compact()
     }
 
-    /// The target of `sample` once more.
+    /// The target of `sample`, unchanged.
     fn keep(&self, sample: &Sample) -> CompactTarget {
         self.write(U512::from(self.read(sample)))
     }
 }
 
-/// The easiest target, for ever: for tests, and for chains that want the log and not the race.
+/// Always the easiest target: for tests, and for chains that need a log and no competition of miners.
 #[must_use]
 pub fn fixed(pace: &Pace) -> CompactTarget {
     pace.write(U512::from(pace.easiest))
 }
 
-/// The lowest block whose timestamp was set by a miner's clock and not by whoever wrote the genesis block.
+/// The lowest height whose timestamp was set by a miner's clock and not by the author of the genesis block.
 const FIRST_MINED: u64 = 1;

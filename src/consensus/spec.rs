@@ -1,4 +1,4 @@
-//! What the nodes of one chain agree on before it starts.
+//! The spec: the rules that all nodes of a chain share.
 
 mod genesis;
 
@@ -129,10 +129,10 @@ impl ChainSpec {
         Duration::from_millis(self.rules.max_future_drift_ms)
     }
 
-    /// How many blocks at the end of the best chain may still be undone; no limit where it is `None`.
+    /// How many blocks at the end of the best chain a reorganisation may disconnect; `None` means no limit.
     ///
-    /// A limit protects an old log from being rewritten by someone with more hash rate; its price is that
-    /// nodes which were cut off from each other for more blocks than that stay apart.
+    /// A limit protects old blocks from being rewritten by a miner with more hash rate. Its price: nodes that
+    /// were partitioned for more blocks than that stay split.
     pub const fn finality_depth(&self) -> Option<u64> {
         self.rules.finality_depth
     }
@@ -243,7 +243,7 @@ impl ChainSpecBuilder {
         self
     }
 
-    /// Sets how many blocks at the end of the best chain may be undone. Default: no limit.
+    /// Sets how many blocks at the end of the best chain a reorganisation may disconnect. Default: no limit.
     pub fn finality_depth(mut self, blocks: Option<u64>) -> Self {
         self.rules.finality_depth = blocks;
         self
@@ -261,7 +261,7 @@ impl ChainSpecBuilder {
     ///
     /// # Errors
     ///
-    /// [`SpecError`], naming the rule that makes no sense.
+    /// [`SpecError`], which names the invalid rule.
     pub fn build(self) -> Result<ChainSpec, SpecError> {
         let rules = self.rules;
         let name = rules.name.len();
@@ -317,7 +317,7 @@ fn check_interval(rule: &'static str, min_ms: u64, got_ms: u64) -> Result<(), Sp
     }
 }
 
-/// Why rules make no chain.
+/// Why a spec is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpecError {
@@ -330,10 +330,10 @@ pub enum SpecError {
     /// The name holds a control character.
     #[error("chain name holds {0:?}, expected no control characters")]
     NameCharacter(char),
-    /// The easiest target stands for no number.
+    /// The easiest target encodes no valid target.
     #[error("easiest target: {0}")]
     CompactTarget(#[from] CompactTargetError),
-    /// The easiest target is written in another way than blocks will write it.
+    /// The easiest target is not in the normal compact form that headers use.
     #[error("easiest target is {got}, expected its normal form {expected}")]
     EasiestTarget {
         /// The target as given.
@@ -353,22 +353,23 @@ pub enum SpecError {
         /// The longest allowed, in milliseconds.
         max_ms: u64,
     },
-    /// The parameters of the retargeting rule make no sense.
+    /// The parameters of the retargeting rule are invalid.
     #[error("retargeting: {0}")]
     Retarget(#[from] RetargetError),
-    /// The block size cannot hold a header, or not be sent.
+    /// The block size is too small for a header, or too large to be sent.
     #[error("max_block_bytes is {got}, expected {} to {}", Header::LEN, ChainSpec::MAX_BLOCK_BYTES)]
     MaxBlockBytes {
         /// The size as given, in bytes.
         got: u64,
     },
-    /// A block could carry nothing, or more transactions than a decoder accepts.
+    /// Blocks could carry no transactions, or more than a decoder accepts.
     #[error("max_block_transactions is {got}, expected 1 to {}", Block::<()>::MAX_TRANSACTIONS)]
     MaxBlockTransactions {
         /// The number as given.
         got: u64,
     },
-    /// Nothing could ever be undone, so two blocks found at the same time would split the chain for good.
+    /// No block could be disconnected, so two blocks found at about the same time would split the chain
+    /// permanently.
     #[error("finality depth is 0, expected at least 1 or none")]
     FinalityDepth,
     /// The genesis data is too large.

@@ -42,7 +42,7 @@ pub enum MempoolError {
         /// The largest size of a transaction in bytes: that of a block without its header.
         limit: usize,
     },
-    /// The mempool is full, and no source holds enough more than this one to evict from.
+    /// The mempool is full, and nothing may be evicted in favour of this transaction.
     #[error("mempool is full: {transactions} transactions with {bytes} bytes are pending")]
     Full {
         /// Pending transactions.

@@ -1,4 +1,4 @@
-//! Which headers stand on which. Nearly every one has a single child, for which there is no list.
+//! The children of each header. Nearly every header has a single child, for which no list is allocated.
 
 use core::slice;
 use std::collections::hash_map::Entry;

@@ -1,4 +1,4 @@
-//! What has to hold of a tree after every call, computed anew from its nodes.
+//! The invariants of a tree after every call, computed anew from its nodes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use super::super::records::BranchRow;
 use super::super::work_of;
 
 impl<T: Transaction> Tree<T> {
-    /// Checks the tree. `best` tells of a block of the best chain its height and the work up to it.
+    /// Checks the tree. `best` gives the height of a block of the best chain, and the work up to it.
     pub(in super::super) fn check_invariants(&self, best: impl Fn(&Hash) -> Option<(u64, Work)>) {
         let tip = &self.tip;
         assert_eq!(tip.hash, tip.header.hash());
@@ -24,12 +24,12 @@ impl<T: Transaction> Tree<T> {
         (self.ahead.len(), self.ahead.iter().map(|hash| self.nodes[hash].body_bytes()).sum())
     }
 
-    /// The complete blocks, as the store is to have them.
+    /// The complete blocks, as they have to be in the store.
     pub(in super::super) fn complete_rows(&self) -> BTreeMap<Hash, BranchRow> {
         self.nodes.iter().filter_map(|(hash, node)| Some((*hash, node.to_row()?))).collect()
     }
 
-    /// What has changed and was not told to the store yet.
+    /// The changes that are not written to the store yet.
     pub(in super::super) const fn pending(&self) -> &Changes<T> {
         &self.changes
     }

@@ -1,5 +1,5 @@
-//! Bodies that wait in memory for that of an ancestor. They can be sent again, so they are forgotten when there is no
-//! room for a better one, or no peer that leads to them.
+//! Pending bodies, held in memory until the body of an ancestor arrives. Peers can send them again, so they
+//! are dropped if a better body needs the room, or if no peer leads to them.
 
 use std::collections::BTreeSet;
 
@@ -7,8 +7,8 @@ use super::{Body, Tree};
 use crate::primitives::{Block, Hash, Transaction};
 
 impl<T: Transaction> Tree<T> {
-    /// Makes room for the body of a block whose header is in the tree: [forgets branches](Self::make_room), and
-    /// bodies that wait, of use only once this one is here. Returns whether there is room now.
+    /// Makes room for the body of a block whose header is in the tree: [evicts branches](Self::make_room),
+    /// then pending bodies above the block, which are useless without it. Returns whether there is room.
     pub(in super::super) fn make_body_room(&mut self, block: &Block<T>, max_bytes: usize) -> bool {
         let completes = self.completes(block);
         let bytes = if completes { block.size() } else { block.memory_size() };
@@ -19,8 +19,8 @@ impl<T: Transaction> Tree<T> {
         bytes <= max_bytes && self.trim_waiting(max_bytes - bytes, above)
     }
 
-    /// Forgets bodies that wait above a height, the highest first, as it is of use last and a peer may send it again,
-    /// until the bodies have at most `max_bytes`. Returns whether they have.
+    /// Drops pending bodies above a height, the highest first because it is needed last, until all bodies off
+    /// the best chain take at most `max_bytes`. Returns whether they do.
     pub(in super::super) fn trim_waiting(&mut self, max_bytes: usize, above: u64) -> bool {
         while self.side_bytes > max_bytes
             && let Some((height, hash)) = self.waiting.last().copied()
@@ -31,8 +31,8 @@ impl<T: Transaction> Tree<T> {
         self.side_bytes <= max_bytes
     }
 
-    /// Keeps the bodies that wait for an ancestor on the path to one of these headers, and forgets the others; headers
-    /// stay.
+    /// Drops all pending bodies except those on the path to one of these headers and those that descend from
+    /// such a path without a gap. Headers stay.
     pub(in super::super) fn keep_waiting(&mut self, leads: impl IntoIterator<Item = Hash>) {
         if self.waiting.is_empty() {
             return;
@@ -44,7 +44,7 @@ impl<T: Transaction> Tree<T> {
             }
         }
         let mut gone = Vec::new();
-        // Lowest first, so that the verdict on a parent is there before its children are looked at.
+        // Lowest first, so that the decision on a parent precedes the one on its children.
         for (_, hash) in &self.waiting {
             let parent = self.nodes.get(hash).map(|node| node.header.previous_hash);
             if kept.contains(hash) || parent.is_some_and(|parent| kept.contains(&parent)) {
@@ -58,7 +58,7 @@ impl<T: Transaction> Tree<T> {
         }
     }
 
-    /// Forgets a body that waits.
+    /// Drops a pending body; its header stays.
     fn forget_waiting(&mut self, hash: &Hash) {
         let Some(node) = self.nodes.get_mut(hash) else { return };
         self.waiting.remove(&(node.header.height, *hash));

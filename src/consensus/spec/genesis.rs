@@ -1,4 +1,4 @@
-//! What a chain begins with: the genesis block, and the application's state before any transaction.
+//! The start of a chain: the genesis block, and the application's state before any transaction.
 
 use core::fmt;
 use std::sync::Arc;
@@ -101,7 +101,7 @@ impl ChainSpec {
     }
 }
 
-/// Why a spec makes no genesis block for an application.
+/// Why no genesis block can be built from a spec for an application.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum GenesisError {
