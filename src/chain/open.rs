@@ -1,6 +1,6 @@
-//! Opening a chain from its store, for the first time or again: the end of the best chain, the branches beside it,
-//! the last state that was written, and a replay of what came after. What lies deeper is not looked at until it is
-//! asked for, so opening costs the same however long the chain is.
+//! Opening a chain from its store: the end of the best chain, the side branches, the last stored state, and a
+//! replay of the blocks above it. Deeper data is read only on demand, so the cost of opening does not depend
+//! on the length of the chain.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,10 +19,10 @@ use crate::primitives::merkle::CompactRange;
 use crate::primitives::{Block, Hash, Header, Transaction};
 use crate::store::{Memory, Store, StoreError, Table};
 
-/// The version of what a chain writes into its store, and the newest that it reads.
+/// The version of the store's format that a chain writes, and the newest that it reads.
 pub const FORMAT_VERSION: u32 = 1;
 
-/// What a chain begins with.
+/// The genesis block and the first state.
 #[derive(Debug)]
 pub(super) struct Genesis<T: Transaction> {
     pub(super) block: Arc<Block<T>>,
@@ -37,7 +37,7 @@ impl<T: Transaction> Genesis<T> {
     }
 }
 
-/// What is in memory of what is in the store.
+/// The parts of the store that are loaded into memory.
 struct Loaded<T: Transaction> {
     tip: Arc<Block<T>>,
     tree: Tree<T>,
@@ -76,7 +76,7 @@ impl<T: Transaction> Blockchain<T> {
         }
     }
 
-    /// The chain that `store` holds; a new one, with the genesis block of `spec`, where the store is empty.
+    /// The chain that `store` holds, or a new one with the genesis block of `spec` if the store is empty.
     ///
     /// ```
     /// use hashloom::{Blockchain, ChainConfig, ChainSpec, store};
@@ -89,7 +89,7 @@ impl<T: Transaction> Blockchain<T> {
     ///
     /// # Errors
     ///
-    /// [`OpenError`], which says what to do. The store is left as it is then.
+    /// [`OpenError`], which says what to do. The store is not changed then.
     pub fn open(spec: ChainSpec, config: ChainConfig, store: Box<dyn Store>) -> Result<Self, OpenError> {
         let genesis = Genesis::of(&spec)?;
         let mut records = Records::new(store, config.max_cached_bytes);
@@ -100,14 +100,14 @@ impl<T: Transaction> Blockchain<T> {
         Self::from_parts(spec, config, records, genesis, loaded)
     }
 
-    /// Opens a chain like [`open`](Self::open), also where its end is damaged: drops the blocks from the damage on,
-    /// to be fetched from peers again, and returns what was wrong. On a chain without older bodies that may be all
-    /// blocks, because there is no state to go on from. Damage that lies deeper is found by
-    /// [`verify`](Self::verify) and dropped by [`drop_above`](Self::drop_above).
+    /// Opens a chain like [`open`](Self::open), even if its end is damaged: drops the blocks from the damage
+    /// on, to be fetched from peers again, and returns what was wrong. On a pruned chain that may be all
+    /// blocks, because there is no state to replay from. Deeper damage is found by [`verify`](Self::verify)
+    /// and dropped by [`drop_above`](Self::drop_above).
     ///
     /// # Errors
     ///
-    /// [`OpenError`], for a store that cannot be read at all or holds another chain.
+    /// [`OpenError`] if the store cannot be read at all or holds another chain.
     pub fn repair(
         spec: ChainSpec,
         config: ChainConfig,
@@ -146,16 +146,16 @@ impl<T: Transaction> Blockchain<T> {
         Ok((Self::from_parts(spec, config, records, genesis, loaded)?, found))
     }
 
-    /// Drops the blocks of the best chain above `height`, and all branches. They may be imported again. Of a chain
-    /// without older bodies all blocks are dropped where there is no state to go back to.
+    /// Drops the blocks of the best chain above `height`, and all side branches. They may be imported again.
+    /// On a pruned chain, all blocks are dropped if there is no state to replay from.
     ///
     /// # Errors
     ///
-    /// [`OpenError`], where the store fails, or what is left cannot be opened.
+    /// [`OpenError`] if the store fails, or if the remaining chain cannot be opened.
     pub fn drop_above(&mut self, height: u64) -> Result<(), OpenError> {
         let height = cut_height(height, &self.upkeep);
         let cut = self.records.cut(height).map_err(OpenError::from).and_then(|()| self.reload_all());
-        // Some of it may be gone already.
+        // Part of the blocks may have been deleted before the error.
         cut.inspect_err(|_| self.upkeep.is_stale = true)
     }
 
@@ -192,7 +192,7 @@ impl<T: Transaction> Blockchain<T> {
         Ok(chain)
     }
 
-    /// Forgets what is in memory and not in the store.
+    /// Discards everything that is only in memory, and loads the chain from the store.
     pub(super) fn reload(&mut self) -> Result<(), StoreError> {
         self.reload_all().map_err(|error| match error {
             OpenError::Store(error) | OpenError::Damaged { error, .. } => error,
@@ -228,7 +228,7 @@ impl<T: Transaction> Blockchain<T> {
     }
 }
 
-/// Writes the genesis block, and what the store is.
+/// Initialises a store: writes the genesis block and the metadata.
 fn create<T: Transaction>(
     records: &mut Records<T>,
     spec: &ChainSpec,
@@ -239,7 +239,7 @@ fn create<T: Transaction>(
     }
     put_identity(records, spec, &genesis.block);
     records.push_row(genesis_row(spec, &genesis.block));
-    // A state that cannot be written is refused before there is anything to lose.
+    // Checked before anything is written, so that no chain starts with a state that cannot be stored.
     Records::<T>::check_state(&genesis.state)?;
     Ok(records.commit()?)
 }
@@ -284,7 +284,7 @@ fn load<T: Transaction>(
     Ok(Loaded { tip, tree, stored_branches, history, snapshots, upkeep })
 }
 
-/// Says at which height a row is damaged that lies deeper than those at the end.
+/// Adds the height to an error of a damaged row of the best chain.
 fn located(error: StoreError) -> OpenError {
     match &error {
         StoreError::DamagedValue { table: Table::Chain, key, .. } => match key.parse() {
@@ -349,14 +349,14 @@ fn difference<T: Transaction>(records: &Records<T>, got: &Hash, given: &Header) 
     }
 }
 
-/// What the store says of states and removed bodies.
+/// Loads the heights of stored states and of pruned bodies.
 fn load_upkeep<T: Transaction>(records: &Records<T>) -> Result<Upkeep, OpenError> {
     let states = records.heights(Fact::States)?.unwrap_or_default();
     let pruned = records.heights(Fact::Pruned)?.and_then(|heights| heights.first().copied()).unwrap_or(0);
     Ok(Upkeep { states, pruned, ..Upkeep::default() })
 }
 
-/// The state at the tip, from the last one that was written.
+/// The state at the tip, replayed from the last stored one.
 fn replay<T: Transaction>(
     records: &Records<T>,
     upkeep: &mut Upkeep,
@@ -379,8 +379,8 @@ fn replay<T: Transaction>(
     Ok(snapshots)
 }
 
-/// Puts the branches back beside the best chain. A block that is damaged or has lost its parent is left out, and
-/// goes with the next commit; a peer may bring it again.
+/// Loads the side branches into the tree. A block that is damaged or whose parent is missing is left out and
+/// deleted with the next commit; a peer may send it again.
 fn load_branches<T: Transaction>(
     records: &Records<T>,
     config: &ChainConfig,
@@ -400,7 +400,7 @@ fn load_branches<T: Transaction>(
             tree.discard(hash, Some(header.height));
         }
     }
-    // There may have been more room when they were stored.
+    // The limits may have been higher when the branches were stored.
     tree.make_room(config.max_side_headers.saturating_add(1), config.max_side_bytes, 0, &[]);
     Ok(stored)
 }

@@ -1,4 +1,4 @@
-//! Reading the chain: blocks, headers, proofs, and what synchronisation asks of it.
+//! Queries of the chain: blocks, headers, proofs, and what synchronisation needs.
 
 use core::ops::{Bound, Range, RangeBounds};
 use std::collections::VecDeque;
@@ -43,7 +43,7 @@ impl<T: Transaction> Blockchain<T> {
         self.snapshots.tip()
     }
 
-    /// The target that the next block has to have.
+    /// The target of the next block.
     pub const fn next_target(&self) -> CompactTarget {
         self.next.target
     }
@@ -54,7 +54,7 @@ impl<T: Transaction> Blockchain<T> {
         Difficulty::new(number(self.spec.easiest_target()), number(target))
     }
 
-    /// The block with this hash, on whichever branch; `None` where it is unknown or was pruned.
+    /// The block with this hash, on any branch; `None` if it is unknown or was pruned.
     ///
     /// # Errors
     ///
@@ -79,8 +79,8 @@ impl<T: Transaction> Blockchain<T> {
         Ok(self.kept_block(height, hash)?.map(|block| (block, size)))
     }
 
-    /// The same for a block that stands at this height if it is what it says. Then it takes one look into the store,
-    /// where a hash alone leads to a height, that to a row, and both to the block.
+    /// [`block_and_size`](Self::block_and_size) for a block whose claimed height is known. That takes one
+    /// read of the store; a hash alone takes three: its height, the row and the block.
     pub(crate) fn block_and_size_near(
         &self,
         height: u64,
@@ -94,7 +94,7 @@ impl<T: Transaction> Blockchain<T> {
         self.block_and_size(hash)
     }
 
-    /// The block that is or was kept under this height and hash; `None` where it was pruned.
+    /// The stored block of this height and hash; `None` if it was pruned.
     pub(super) fn kept_block(&self, height: u64, hash: &Hash) -> Result<Option<Arc<Block<T>>>, StoreError> {
         if height == 0 {
             return Ok(Some(Arc::clone(&self.genesis.block)));
@@ -107,7 +107,7 @@ impl<T: Transaction> Blockchain<T> {
         }
     }
 
-    /// The block of the best chain at this height; `None` above the tip, and where it was pruned.
+    /// The block of the best chain at this height; `None` above the tip, and if it was pruned.
     ///
     /// # Errors
     ///
@@ -117,8 +117,8 @@ impl<T: Transaction> Blockchain<T> {
         self.kept_block(height, &row.hash)
     }
 
-    /// [`block_at`](Self::block_at), as far as that takes nothing from the store: among the last two thousand blocks,
-    /// if it was used lately and has at most so many canonical bytes.
+    /// [`block_at`](Self::block_at) from memory alone, without a read of the store: only among the last two
+    /// thousand blocks, if the block is cached and has at most this many canonical bytes.
     #[cfg(feature = "http")]
     pub(crate) fn cached_block_at(&self, height: u64, max_bytes: usize) -> Option<Arc<Block<T>>> {
         match height {
@@ -127,7 +127,7 @@ impl<T: Transaction> Blockchain<T> {
         }
     }
 
-    /// [`block`](Self::block), on the same terms.
+    /// [`block`](Self::block) from memory alone, like [`cached_block_at`](Self::cached_block_at).
     #[cfg(feature = "http")]
     pub(crate) fn cached_block(&self, hash: &Hash, max_bytes: usize) -> Option<Arc<Block<T>>> {
         match self.tree.node(hash).map(|node| &node.body) {
@@ -138,10 +138,10 @@ impl<T: Transaction> Blockchain<T> {
         }
     }
 
-    /// The blocks of the best chain at these heights, lowest first, read one by one. What is below
-    /// [`first_body`](Self::first_body) is left out.
+    /// The blocks of the best chain at these heights, lowest first, read one by one. Blocks below
+    /// [`first_body`](Self::first_body) are skipped.
     ///
-    /// Each item is the block, or the [`StoreError`] that stands in its place.
+    /// Each item is the block, or the [`StoreError`] of reading it.
     pub fn blocks(
         &self,
         heights: impl RangeBounds<u64>,
@@ -150,7 +150,7 @@ impl<T: Transaction> Blockchain<T> {
         (start.max(self.first_body())..end).filter_map(|height| self.block_at(height).transpose())
     }
 
-    /// The header with this hash, on whichever branch, whether or not its block is here.
+    /// The header with this hash, on any branch, with or without its body.
     ///
     /// # Errors
     ///
@@ -177,12 +177,12 @@ impl<T: Transaction> Blockchain<T> {
         Ok(self.tree.node(hash).is_none() && self.records.row_of(hash)?.is_some())
     }
 
-    /// Whether the header with this hash is known and was refused.
+    /// Whether the header with this hash is known to be invalid.
     pub fn is_invalid(&self, hash: &Hash) -> bool {
         self.tree.node(hash).is_some_and(Node::is_invalid)
     }
 
-    /// The work of the chain that ends at this header.
+    /// The accumulated work of the chain up to and including this header.
     ///
     /// # Errors
     ///
@@ -191,21 +191,23 @@ impl<T: Transaction> Blockchain<T> {
         Ok(self.known(hash)?.map(|known| known.work))
     }
 
-    /// The lowest height from which on every body of the best chain is here: 0, unless bodies are pruned.
+    /// The lowest height from which every body of the best chain is in the store: 0, unless bodies are
+    /// pruned.
     pub const fn first_body(&self) -> u64 {
         if self.upkeep.pruned == 0 { 0 } else { self.upkeep.pruned + 1 }
     }
 
-    /// Of how many blocks at the end of the best chain the bodies are kept, at least; `None` for all of them.
+    /// The number of blocks at the end of the best chain whose bodies are kept, at least; `None` for all of
+    /// them.
     pub fn keeps_bodies(&self) -> Option<u64> {
         match (self.config.keep_bodies, self.upkeep.pruned) {
             (keep, 0) => keep,
-            // It may have kept fewer before.
+            // An earlier config may have kept fewer bodies.
             (keep, pruned) => Some((self.height() - pruned).min(keep.unwrap_or(u64::MAX))),
         }
     }
 
-    /// Blocks that wait for an unknown parent.
+    /// The number of orphans: blocks whose parent is unknown.
     pub fn orphan_count(&self) -> usize {
         self.orphans.len()
     }
@@ -215,8 +217,8 @@ impl<T: Transaction> Blockchain<T> {
         self.tree.best_header()
     }
 
-    /// Proves that a transaction stands in a block: its id against the block's `merkle_root`. `None` where the
-    /// block is unknown or was pruned.
+    /// Proves that a block contains a transaction: an inclusion proof of its id against the block's
+    /// `merkle_root`. `None` if the block is unknown or was pruned.
     ///
     /// # Errors
     ///
@@ -227,14 +229,14 @@ impl<T: Transaction> Blockchain<T> {
         index: usize,
     ) -> Result<Option<InclusionProof>, ProveError> {
         let Some(block) = self.block(block)? else { return Ok(None) };
-        // What was imported has an encoding.
+        // An imported block always has an encoding.
         let Ok(digest) = block.digest() else { return Ok(None) };
         Ok(Some(InclusionProof::new(&digest.ids, index)?))
     }
 
-    /// Proves that the block at height `ancestor` stands before the block of the best chain at height
-    /// `descendant`: the leaf of its hash against the `history_root` of the latter. The next block, which is
-    /// still to be mined, may be the descendant too.
+    /// Proves that the block at height `ancestor` is an ancestor of the block of the best chain at height
+    /// `descendant`: an inclusion proof of its hash against the `history_root` of the latter. The descendant
+    /// may also be the next block, which is not mined yet.
     ///
     /// # Errors
     ///
@@ -244,8 +246,8 @@ impl<T: Transaction> Blockchain<T> {
         self.records.prove_inclusion(ancestor, descendant)
     }
 
-    /// Proves that the history below the block of the best chain at height `older` is the beginning of the
-    /// history below the one at height `newer`: one `history_root` against the other.
+    /// Proves that the history below the block of the best chain at height `older` is a prefix of the history
+    /// below the one at height `newer`: a consistency proof between their `history_root`s.
     ///
     /// # Errors
     ///
@@ -254,7 +256,7 @@ impl<T: Transaction> Blockchain<T> {
         self.records.prove_consistency(older, newer)
     }
 
-    /// Hashes by which a peer finds where its chain parts from the best known headers.
+    /// A locator of the best known headers, by which a peer finds the last block in common.
     ///
     /// # Errors
     ///
@@ -263,8 +265,7 @@ impl<T: Transaction> Blockchain<T> {
         self.locator_from(self.best_header().0)
     }
 
-    /// Hashes by which a peer finds where its chain parts from the one that ends at `tip`, or from the best
-    /// known headers where that is not known.
+    /// A locator of the chain that ends at `tip`, or of the best known headers if `tip` is unknown.
     ///
     /// # Errors
     ///
@@ -298,31 +299,31 @@ impl<T: Transaction> Blockchain<T> {
         (start..end).map(|height| Ok(self.records.row_below_tip(height)?.header)).collect()
     }
 
-    /// Headers that are kept beside the best chain.
+    /// The number of headers off the best chain.
     #[cfg(test)]
     pub(crate) fn side_header_count(&self) -> usize {
         self.tree.side_len()
     }
 
-    /// Forgets the bodies of side branches that are kept in memory until those of their ancestors come, unless
-    /// they wait for one on the path to one of these headers.
+    /// Drops pending bodies, except those that can be completed on the path to one of these headers.
     pub(crate) fn keep_waiting(&mut self, leads: impl IntoIterator<Item = Hash>) {
         self.tree.keep_waiting(leads);
     }
 
-    /// The height of a header beside the best chain.
+    /// The height of a header off the best chain.
     pub(crate) fn side_height(&self, hash: &Hash) -> Option<u64> {
         self.tree.node(hash).map(|node| node.header.height)
     }
 
-    /// The hashes of blocks without a body on the way to `toward`, lowest first, out of `window` blocks from
-    /// the first such one on. A branch that is longer than the window is complete before it has more work than
-    /// the best chain, so what it has already must not take up the window.
+    /// The hashes of blocks without a body on the path to `toward`, lowest first, within a window of `window`
+    /// blocks that begins at the first of them. Bodies below it do not count: a branch longer than the window
+    /// has many before it has more work than the best chain, and they must not fill the window.
     pub fn missing_bodies(&self, toward: &Hash, window: usize) -> Vec<Hash> {
         self.missing_on_way(toward, window).collect()
     }
 
-    /// The same one by one, for who needs only the first of them.
+    /// [`missing_bodies`](Self::missing_bodies) as an iterator, for a caller that needs only the first of
+    /// them.
     pub(crate) fn missing_on_way<'a>(
         &'a self,
         toward: &Hash,
@@ -340,7 +341,7 @@ impl<T: Transaction> Blockchain<T> {
         };
         let len = index.map_or(0, |index| index + 1);
         let is_complete = |hash: &Hash| self.tree.known(hash).is_complete();
-        // What is complete is the beginning of a way, and mostly there is none of it.
+        // The complete blocks are a prefix of the path, and usually there are none.
         let complete = |way: &VecDeque<Hash>| {
             if way.front().is_some_and(is_complete) { way.partition_point(is_complete) } else { 0 }
         };
@@ -349,13 +350,13 @@ impl<T: Transaction> Blockchain<T> {
         way.take(window).filter(|hash| !self.tree.known(hash).has_body())
     }
 
-    /// Whether the header of this hash, which has this height, is on the way from the tip's chain to the best known
+    /// Whether the header of this hash and height is on the path from the best chain to the best known
     /// header, without being on the best chain.
     pub(crate) fn is_ahead(&self, hash: &Hash, height: u64) -> bool {
         self.tree.ahead_at(height) == Some(hash)
     }
 
-    /// Those of these heights that the best chain has.
+    /// The part of these heights that the best chain has.
     pub(crate) fn clip(&self, heights: impl RangeBounds<u64>) -> Range<u64> {
         let len = self.height() + 1;
         let start = match heights.start_bound() {

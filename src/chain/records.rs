@@ -1,5 +1,6 @@
-//! What the chain keeps in its store, in the chain's own terms: rows of the best chain, blocks, branches, states.
-//! Collects changes until they are committed together, and sees them already. Checks every value that it reads.
+//! The chain's typed access to its store: rows of the best chain, blocks, branches, states. Collects changes
+//! in a batch until they are committed, and already answers reads with them. Checks every value that it
+//! reads.
 
 mod bodies;
 #[cfg(feature = "http")]
@@ -26,13 +27,13 @@ pub(super) use codec::{BranchRow, Row, heights_to_bytes};
 #[cfg(test)]
 pub(super) use invariants::Aside;
 
-/// A chain's store, and what of it is in memory.
+/// A chain's store, with its uncommitted changes and a cache.
 #[derive(Debug)]
 pub(super) struct Records<T: Transaction> {
     store: Box<dyn Store>,
-    /// What has changed and is not committed yet.
+    /// The uncommitted changes.
     batch: Batch,
-    /// The end of the best chain without a gap. Empty only before it is loaded.
+    /// The last rows of the best chain, without a gap. Empty only before they are loaded.
     recent: VecDeque<Arc<Row>>,
     bodies: Bodies<T>,
 }
@@ -40,8 +41,8 @@ pub(super) struct Records<T: Transaction> {
 /// A block and its canonical size in bytes.
 pub(super) type Measured<T> = (Arc<Block<T>>, usize);
 
-/// How many rows at the end of the best chain are in memory, under 400 bytes each: what the longest
-/// retargeting average asks for, twice.
+/// The number of rows at the end of the best chain that are cached, under 400 bytes each: twice what the
+/// longest retargeting average reads.
 pub(super) const RECENT_ROWS: usize = 2_048;
 
 impl<T: Transaction> Records<T> {
@@ -53,7 +54,7 @@ impl<T: Transaction> Records<T> {
         &*self.store
     }
 
-    /// Replaces the store by one that fails, and drops what is cached of it. Returns the store.
+    /// Replaces the store by one that fails, drops the cache, and returns the store.
     #[cfg(feature = "node")]
     pub(super) fn close(&mut self) -> Box<dyn Store> {
         self.batch = Batch::new();
@@ -61,7 +62,7 @@ impl<T: Transaction> Records<T> {
         core::mem::replace(&mut self.store, Box::new(crate::store::Closed))
     }
 
-    /// Writes what has changed.
+    /// Commits the changes.
     pub(super) fn commit(&mut self) -> Result<(), StoreError> {
         if !self.batch.is_empty() {
             self.store.commit(&self.batch)?;
@@ -70,17 +71,17 @@ impl<T: Transaction> Records<T> {
         Ok(())
     }
 
-    /// Writes changes that have nothing to do with the chain, at once.
+    /// Commits changes that do not concern the chain, at once.
     pub(super) fn commit_aside(&mut self, batch: &Batch) -> Result<(), StoreError> {
         self.store.commit(batch)
     }
 
-    /// Takes out what is not committed, so that only what is committed is seen.
+    /// Removes and returns the uncommitted changes, so that reads see only committed data.
     pub(super) fn take_changes(&mut self) -> (Batch, VecDeque<Arc<Row>>) {
         (core::mem::take(&mut self.batch), core::mem::take(&mut self.recent))
     }
 
-    /// Takes [`take_changes`](Self::take_changes) back.
+    /// Undoes [`take_changes`](Self::take_changes).
     pub(super) fn restore_changes(&mut self, (batch, recent): (Batch, VecDeque<Arc<Row>>)) {
         self.batch = batch;
         self.recent = recent;
@@ -100,13 +101,13 @@ impl<T: Transaction> Records<T> {
         }
     }
 
-    /// The row of the best chain at this height, if it is in memory.
+    /// The row of the best chain at this height, if it is cached.
     fn recent_row(&self, height: u64) -> Option<&Arc<Row>> {
         let first = self.recent.front()?.header.height;
         self.recent.get(usize::try_from(height.checked_sub(first)?).ok()?)
     }
 
-    /// The row of the best chain at this height, which it has.
+    /// The row of the best chain at this height, which must not be above the tip.
     pub(super) fn row_below_tip(&self, height: u64) -> Result<Arc<Row>, StoreError> {
         self.row(height)?.ok_or_else(|| missing_row(height))
     }
@@ -121,7 +122,7 @@ impl<T: Transaction> Records<T> {
         row.map(Some).ok_or_else(|| StoreError::damaged(Table::Heights, hash, "leads to another block"))
     }
 
-    /// Checks that a row of the best chain is found by its hash.
+    /// Checks that the index by hash leads to this row of the best chain.
     pub(super) fn check_found(&self, row: &Row) -> Result<(), StoreError> {
         let value = self.get(Table::Heights, row.hash.as_bytes())?;
         match value.as_deref().map(codec::height_of_key) {
@@ -131,8 +132,8 @@ impl<T: Transaction> Records<T> {
         }
     }
 
-    /// The row of the best chain with this hash, which stands at this height if it is what it says, so that it is
-    /// mostly found in memory.
+    /// The row of the best chain with this hash, which is first looked for at its claimed height, mostly in
+    /// the cache.
     pub(super) fn row_near(&self, height: u64, hash: &Hash) -> Result<Option<Arc<Row>>, StoreError> {
         match self.row_at(height, hash)? {
             None => self.row_of(hash),
@@ -140,7 +141,7 @@ impl<T: Transaction> Records<T> {
         }
     }
 
-    /// The row of the best chain with this hash, which can only stand at this height.
+    /// The row of the best chain with this hash, if it is at this height.
     pub(super) fn row_at(&self, height: u64, hash: &Hash) -> Result<Option<Arc<Row>>, StoreError> {
         Ok(self.row(height)?.filter(|row| row.hash == *hash))
     }
@@ -154,7 +155,8 @@ impl<T: Transaction> Records<T> {
         }
     }
 
-    /// Cuts off the best chain above `height`, which it has, and returns what it cut off, lowest first.
+    /// Removes the rows of the best chain above `height`, which must not be above the tip, and returns them,
+    /// lowest first.
     pub(super) fn truncate(&mut self, height: u64) -> Result<Vec<Arc<Row>>, StoreError> {
         let tip = self.tip().header.height;
         let cut = (height + 1..=tip).map(|at| self.row_below_tip(at)).collect::<Result<Vec<_>, _>>()?;
@@ -170,19 +172,19 @@ impl<T: Transaction> Records<T> {
         Ok(cut)
     }
 
-    /// The rows of the best chain that are in memory, ascending.
+    /// The cached rows of the best chain, ascending.
     pub(super) fn recent_rows(&self) -> impl Iterator<Item = &Row> {
         self.recent.iter().map(|row| &**row)
     }
 
-    /// The timestamps that the median after the tip, at this height, is taken over; `None` where not all of their rows
-    /// are in memory.
+    /// The timestamps for the median after the tip, which is at this height; `None` if not all of their rows
+    /// are cached.
     pub(super) fn last_timestamps(&self, height: u64) -> Option<impl Iterator<Item = Timestamp>> {
         let is_known = self.recent.len() >= MEDIAN_SPAN || self.recent.len() as u64 > height;
         is_known.then(|| self.recent.iter().rev().take(MEDIAN_SPAN).map(|row| row.header.timestamp))
     }
 
-    /// Loads the last rows of the best chain into memory.
+    /// Loads the last rows of the best chain into the cache.
     pub(super) fn load_recent(&mut self) -> Result<(), OpenError> {
         self.recent.clear();
         let mut rows = VecDeque::new();
@@ -213,18 +215,18 @@ impl<T: Transaction> Records<T> {
         Ok(())
     }
 
-    /// The height of the last row, whatever state it is in.
+    /// The height of the last row, even if the row is damaged.
     pub(super) fn last_height(&self) -> Result<Option<u64>, StoreError> {
         let last = self.store.scan(Table::Chain, ALL_KEYS, Order::Descending, 1)?;
         Ok(last.first().and_then(|(key, _)| codec::height_of_key(key)))
     }
 
-    /// The block with this hash at this height, on whichever branch.
+    /// The block with this hash at this height, on any branch.
     pub(super) fn block(&self, height: u64, hash: &Hash) -> Result<Option<Arc<Block<T>>>, StoreError> {
         Ok(self.block_and_size(height, hash)?.map(|(block, _)| block))
     }
 
-    /// The same with the block's canonical size in bytes.
+    /// [`block`](Self::block) with the block's canonical size in bytes.
     pub(super) fn block_and_size(&self, height: u64, hash: &Hash) -> Result<Option<Measured<T>>, StoreError> {
         if let Some(block) = self.bodies.get(hash) {
             let size = block.size();
@@ -237,14 +239,14 @@ impl<T: Transaction> Records<T> {
         Ok(Some((block, size)))
     }
 
-    /// Keeps a block; `bytes` are what [`encode_block`](Self::encode_block) makes of it.
+    /// Adds a block to the changes; `bytes` are the result of [`encode_block`](Self::encode_block).
     pub(super) fn put_block(&mut self, block: &Arc<Block<T>>, bytes: Vec<u8>) {
         self.bodies.insert(*block.hash(), block);
         self.batch.set(Table::Blocks, &codec::block_key(block.height(), block.hash()), bytes);
     }
 
-    /// The bytes of a block, once it is sure that they read back as the same block: not every serde form does in
-    /// every format. `size` is the block's canonical size, which is about that of the bytes.
+    /// The bytes of a block for the store, after a check that they decode to an equal block: not every serde
+    /// form does in every format. `size` is the block's canonical size, an estimate of the number of bytes.
     pub(super) fn encode_block(block: &Block<T>, size: usize) -> Result<Vec<u8>, EncodeError> {
         if let Some(bytes) = codec::block_bytes(block, size) {
             return Ok(bytes);
@@ -259,7 +261,7 @@ impl<T: Transaction> Records<T> {
         self.batch.delete(Table::Blocks, codec::block_key(height, hash));
     }
 
-    /// The blocks beside the best chain; without a row where that is damaged.
+    /// The side branch blocks in the store; `None` for a damaged row.
     pub(super) fn branches(&self) -> Result<Vec<(Hash, Option<BranchRow>)>, StoreError> {
         let entries = self.store.scan(Table::Branches, ALL_KEYS, Order::Ascending, usize::MAX)?;
         let branch = |(key, value): &(Vec<u8>, Vec<u8>)| {
@@ -283,8 +285,8 @@ impl<T: Transaction> Records<T> {
         codec::read_state(height, &row.hash, &value).map(Some)
     }
 
-    /// The highest of these states above one height and up to another that can be read, and its height. One that
-    /// is damaged costs a longer replay, nothing else.
+    /// The highest readable one of these states above one height and up to another, and its height. A damaged
+    /// state only costs a longer replay.
     pub(super) fn stored_state(
         &self,
         heights: &[u64],
@@ -302,7 +304,8 @@ impl<T: Transaction> Records<T> {
         Ok(None)
     }
 
-    /// Keeps the state after the block of the best chain at this height, and returns its size in bytes.
+    /// Adds the state after the block of the best chain at this height to the changes, and returns its size
+    /// in bytes.
     pub(super) fn put_state(
         &mut self,
         height: u64,
@@ -351,7 +354,7 @@ impl<T: Transaction> Records<T> {
         self.block(height, hash)?.ok_or_else(missing)
     }
 
-    /// A single fact about the chain.
+    /// Reads a metadata entry.
     pub(super) fn fact(&self, fact: Fact) -> Result<Option<Vec<u8>>, StoreError> {
         let key = fact.key();
         let Some(value) = self.get(Table::Meta, key)? else { return Ok(None) };
@@ -359,7 +362,7 @@ impl<T: Transaction> Records<T> {
         value.map(|value| Some(value.to_vec())).ok_or_else(|| fact.damaged())
     }
 
-    /// A fact that is a list of heights.
+    /// Reads a metadata entry that is a list of heights.
     pub(super) fn heights(&self, fact: Fact) -> Result<Option<Vec<u64>>, StoreError> {
         let Some(bytes) = self.fact(fact)? else { return Ok(None) };
         codec::heights_from_bytes(&bytes).map(Some).ok_or_else(|| fact.damaged())
@@ -369,7 +372,7 @@ impl<T: Transaction> Records<T> {
         self.batch.put(Table::Meta, fact.key(), seal(Table::Meta, fact.key(), value));
     }
 
-    /// Tries whether the store can be written to.
+    /// Checks that the store can be written to.
     pub(super) fn probe(&mut self) -> Result<(), StoreError> {
         let mut batch = Batch::new();
         batch.put(Table::Meta, *b"probe", []);
@@ -419,16 +422,16 @@ impl<T: Transaction> Subtrees for Records<T> {
     }
 }
 
-/// A single fact about the chain, under a key of its own.
+/// The metadata entries of the store, each under a key of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fact {
-    /// The version of what stands in the store.
+    /// The version of the store's format.
     Format,
     /// The genesis hash, and the name of the chain.
     Genesis,
     /// The heights of the states.
     States,
-    /// Up to which height bodies have been removed.
+    /// The height up to which bodies have been pruned.
     Pruned,
 }
 
@@ -448,16 +451,16 @@ impl Fact {
 }
 
 impl Row {
-    /// The row as a block beside the best chain.
+    /// The row as that of a side branch block.
     pub(super) fn to_branch(&self) -> BranchRow {
         BranchRow { header: self.header, work: self.work, seen: self.seen, size: self.size }
     }
 }
 
-/// The header and the work of a known block, wherever it is.
+/// The header and the accumulated work of a known block, on any branch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Known {
     pub(crate) header: Header,
-    /// The work of the chain that ends here.
+    /// The accumulated work of the chain up to and including this block.
     pub(crate) work: Work,
 }

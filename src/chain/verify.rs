@@ -1,5 +1,5 @@
-//! Checking a chain again: every rule that an import checks, over blocks that are already there. Changes
-//! nothing, and believes nothing that was computed when the blocks came.
+//! Verification of a stored chain: every rule that an import checks. Changes nothing, and trusts no value
+//! that was computed when the blocks were imported.
 
 use core::ops::{Range, RangeBounds};
 
@@ -12,9 +12,9 @@ use crate::primitives::merkle::CompactRange;
 use crate::primitives::{Hash, Timestamp, Transaction};
 use crate::store::{StoreError, Table};
 
-/// Checks the best chain once more, a few blocks at a time; made by [`Blockchain::verifier`].
+/// Verifies the best chain, a few blocks at a time; created by [`Blockchain::verifier`].
 ///
-/// It does not borrow the chain, which may grow, and be locked and unlocked, between two steps.
+/// A verifier does not borrow the chain, which may grow, and be locked and unlocked, between two steps.
 ///
 /// ```
 /// # use hashloom::{Blockchain, ChainSpec, Timestamp};
@@ -41,14 +41,14 @@ pub struct Verifier<T: Transaction = String> {
     end: u64,
     /// The hash of the block below `next`; zeros below genesis.
     parent: Hash,
-    /// The history below `next`.
+    /// The history tree of all blocks below `next`.
     history: CompactRange,
-    /// The state below `next`, where it is known.
+    /// The state after the block below `next`, if it is known.
     state: Option<T::State>,
     failed: Option<VerifyError>,
 }
 
-/// The first thing that is wrong with a chain.
+/// The lowest fault of a chain.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
@@ -61,17 +61,17 @@ pub enum VerifyError {
         #[source]
         error: BlockError,
     },
-    /// A block is not the one that the chain takes it for.
+    /// A block's header does not hash to the block's hash.
     #[error("block {height} hashes to {got}, expected {expected}")]
     Hash {
         /// Its height on the best chain.
         height: u64,
         /// What its header hashes to.
         got: Hash,
-        /// The hash that the chain keeps it under; at height 0, that of the genesis block of its spec.
+        /// The hash under which the chain stores it; at height 0, that of the genesis block of its spec.
         expected: Hash,
     },
-    /// The store fails, or what it has is not what was written.
+    /// The store fails, or is damaged.
     #[error("block {height}: {error}")]
     Store {
         /// The height of the block that was to be verified.
@@ -80,8 +80,8 @@ pub enum VerifyError {
         #[source]
         error: StoreError,
     },
-    /// Since the last step, a block that was verified left the best chain. Nothing is wrong with either
-    /// branch; verify again from a lower height.
+    /// A verified block left the best chain since the last step. Neither branch is at fault; verify again
+    /// from a lower height.
     #[error("block {height} left the best chain while it was verified")]
     Reorganised {
         /// The height up to which the old branch was verified.
@@ -90,7 +90,7 @@ pub enum VerifyError {
 }
 
 impl VerifyError {
-    /// The height of the block that it names.
+    /// The height of the block that the error names.
     pub const fn height(&self) -> u64 {
         match self {
             Self::Block { height, .. }
@@ -102,8 +102,8 @@ impl VerifyError {
 }
 
 impl<T: Transaction> Blockchain<T> {
-    /// Checks the blocks of the best chain at these heights once more, all at once; see
-    /// [`verifier`](Self::verifier) for what is checked.
+    /// Verifies the blocks of the best chain at these heights in one call; see [`verifier`](Self::verifier)
+    /// for what is checked.
     ///
     /// # Errors
     ///
@@ -112,8 +112,8 @@ impl<T: Transaction> Blockchain<T> {
         self.verifier(heights)?.step(self, u64::MAX).map(|_| ())
     }
 
-    /// Prepares to check the blocks of the best chain at these heights once more. Heights above the present
-    /// tip are left out.
+    /// Creates a verifier of the blocks of the best chain at these heights. Heights above the tip are left
+    /// out.
     ///
     /// Everything that an [`import`](Self::import) checks is computed anew: the hash, the proof of work, the
     /// link to the parent, height, target, median of timestamps, history root, Merkle root and size, and from
@@ -122,11 +122,11 @@ impl<T: Transaction> Blockchain<T> {
     /// [given](Verifier::with_state). Whether a timestamp was ahead of the clock is a question for the moment of
     /// its arrival, and not asked again.
     ///
-    /// Of a block whose body was pruned the header is verified; the state is left aside from there on.
+    /// If a body was pruned, only the block's header is verified, and no state from there on.
     ///
     /// # Errors
     ///
-    /// [`VerifyError::Store`], where what stands below the range cannot be read.
+    /// [`VerifyError::Store`] if the blocks below the range cannot be read.
     pub fn verifier(&self, heights: impl RangeBounds<u64>) -> Result<Verifier<T>, VerifyError> {
         let Range { start, end } = self.clip(heights);
         let failed = |error| VerifyError::Store { height: start.saturating_sub(1), error };
@@ -147,7 +147,7 @@ impl<T: Transaction> Blockchain<T> {
 }
 
 impl<T: Transaction> Verifier<T> {
-    /// Verifies the state too, from `state` on: the state after the block below the next one.
+    /// Verifies the state too. `state` is the state after the block below the next one.
     pub fn with_state(mut self, state: T::State) -> Self {
         self.state = Some(state);
         self
@@ -169,7 +169,7 @@ impl<T: Transaction> Verifier<T> {
         Ok(self.progress())
     }
 
-    /// How far it has come.
+    /// The progress so far.
     pub const fn progress(&self) -> Progress {
         let (done, total) = (self.next - self.start, self.end - self.start);
         Progress { done, total, is_complete: done == total }
@@ -180,8 +180,8 @@ impl<T: Transaction> Verifier<T> {
         self.next
     }
 
-    /// The state below the next block, where it is known. With it another verifier goes on from here, even in
-    /// another process. After an error it is of no use.
+    /// The state after the block below the next one, if it is known. Another verifier can continue with it,
+    /// even in another process. Not valid after an error.
     pub const fn state(&self) -> Option<&T::State> {
         self.state.as_ref()
     }
