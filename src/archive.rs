@@ -1,6 +1,6 @@
-//! L2: a chain in a file: exporting blocks, and importing them with all checks. The one place below the node
-//! that reads and writes bytes, and only through a reader and a writer that the caller brings; it opens no file
-//! and knows no path.
+//! L2: archives: exporting the blocks of a chain, and importing them with all checks. The only module below
+//! the node that reads and writes bytes, and only through a reader and a writer of the caller; it opens no
+//! file and knows no path.
 //!
 //! # Format
 //!
@@ -23,12 +23,12 @@
 //! | | 8 | number of blocks |
 //! | | 32 | total |
 //!
-//! A running SHA-256 goes through the file: over the head at first, then for each part over the hash so far and
-//! the part's bytes, without its checksum. A checksum is the first 8 bytes of the running hash, the total is all
-//! of it. So damage is noticed in the record that it is in, records cannot be swapped, and a file that was cut
-//! off has no end. That is no protection from a forger, who can compute hashes too: forged blocks are refused by
-//! the rules of the chain, which every block of a file has to follow like a stranger's. The genesis block is
-//! never in a file that is written, as it follows from the spec.
+//! A running SHA-256 covers the file: first it hashes the head, then for each part the hash so far and the
+//! part's bytes, without its checksum. A checksum is the first 8 bytes of the running hash; the total is all
+//! of it. So damage is detected in its record, records cannot be swapped, and a truncated file has no end.
+//! The checksums do not protect against a forger, who can compute hashes too: forged blocks are refused by
+//! the consensus rules, which apply to every block of a file as to a block from a peer. An exported file
+//! never contains the genesis block, because it follows from the spec.
 
 mod error;
 mod export;

@@ -1,5 +1,5 @@
-//! L2: finding the nonce that makes a template a block. Has no clock and opens nothing; knows neither chain
-//! nor peers. What to mine and when to stop is the caller's business.
+//! L2: the search for the nonce that makes a template a block. Has no clock and opens no file or connection;
+//! knows neither chain nor peers. The caller decides what to mine and when to stop.
 
 mod kernel;
 mod search;

@@ -1,4 +1,4 @@
-//! Why an export or an import comes to its end too early.
+//! Errors of exports and imports.
 
 use core::fmt;
 use std::io;
@@ -8,7 +8,7 @@ use crate::consensus::BlockError;
 use crate::primitives::{EncodeError, Hash};
 use crate::store::StoreError;
 
-/// Why no archive could be written.
+/// Why an export failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExportError {
@@ -18,7 +18,7 @@ pub enum ExportError {
     /// The store of the chain failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The chain has removed the bodies of its older blocks.
+    /// The chain has pruned the bodies of its older blocks.
     #[error("block {height} was pruned, blocks are kept from height {kept_from} on")]
     Pruned {
         /// The height of the first block to export.
@@ -35,7 +35,7 @@ pub enum ExportError {
         #[source]
         error: EncodeError,
     },
-    /// The serde form of a block is so much longer than its canonical bytes that no import would take it.
+    /// The serde form of a block is so much longer than its canonical bytes that no import would accept it.
     #[error("block {height} has {got} bytes in an archive, expected at most {limit}")]
     RecordLength {
         /// Its height.
@@ -45,18 +45,18 @@ pub enum ExportError {
         /// [`max_record_bytes`](crate::max_record_bytes).
         limit: usize,
     },
-    /// Since the last step, a block that was written left the best chain. Export again.
+    /// A block that was written left the best chain since the last step. Export again.
     #[error("block {height} left the best chain while it was exported")]
     Reorganised {
         /// The height up to which the old branch was written.
         height: u64,
     },
-    /// It has failed before, so what was written cannot be continued.
+    /// The export failed before, so the archive cannot be continued.
     #[error("the export has failed before")]
     Failed,
 }
 
-/// Where in an archive something stands.
+/// A position in an archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ArchivePosition {
@@ -72,7 +72,7 @@ impl fmt::Display for ArchivePosition {
     }
 }
 
-/// Why an archive was not imported to its end. What came before stays in the chain.
+/// Why an import failed. Blocks before the error stay in the chain.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImportError {
@@ -82,19 +82,19 @@ pub enum ImportError {
     /// The store of the chain failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// It is no archive, or a copy in text mode damaged it.
+    /// The file is no archive, or a copy in text mode damaged it.
     #[error("not an archive of a chain: it begins with {}", hex::encode(.got))]
     Magic {
         /// Its first bytes.
         got: [u8; 8],
     },
-    /// It is written in a version that this software does not know; a newer one may.
+    /// The archive has a format version that this crate does not support; a newer one may.
     #[error("archive has format version {got}, expected {ARCHIVE_VERSION}")]
     Version {
         /// Its version.
         got: u32,
     },
-    /// It is an archive of another chain.
+    /// The archive is of another chain.
     #[error("archive is of the chain {name:?} with genesis {got}, expected {expected}")]
     OtherChain {
         /// The name of its chain.
@@ -104,19 +104,19 @@ pub enum ImportError {
         /// The hash of our genesis block.
         expected: Hash,
     },
-    /// It ends before its end: it was cut off, or is still being written.
+    /// The archive is truncated, or is still being written.
     #[error("archive is cut off in {at}")]
     Truncated {
-        /// What is not whole.
+        /// The record that is incomplete.
         at: ArchivePosition,
     },
-    /// It is damaged.
+    /// A checksum does not match: the archive is damaged.
     #[error("checksum does not fit {at}")]
     Checksum {
         /// Where the damage is.
         at: ArchivePosition,
     },
-    /// A record is longer than any block of the chain: damage, or malice.
+    /// A record is longer than any block of the chain may be: the archive is damaged or forged.
     #[error("{at} has {got} bytes, expected at most {limit}")]
     RecordLength {
         /// The record.
@@ -126,12 +126,12 @@ pub enum ImportError {
         /// [`max_record_bytes`](crate::max_record_bytes).
         limit: usize,
     },
-    /// It has fewer or more records than it promises: damage, or malice.
+    /// The archive has fewer or more records than its head claims: it is damaged or forged.
     #[error("{at} contradicts the head, which says that there are {expected} blocks")]
     Count {
         /// The end that comes too early, or the record in its place, or the end with another number.
         at: ArchivePosition,
-        /// The number of blocks that the head promises.
+        /// The number of blocks that the head claims.
         expected: u64,
     },
     /// A record holds no block of this transaction type.
@@ -143,7 +143,7 @@ pub enum ImportError {
         #[source]
         error: Box<dyn core::error::Error + Send + Sync>,
     },
-    /// A record holds a block and something after it.
+    /// A record holds a block and trailing bytes.
     #[error("{at} has {got} bytes after its block, expected none")]
     RecordTail {
         /// The record.
@@ -151,13 +151,13 @@ pub enum ImportError {
         /// How many.
         got: usize,
     },
-    /// There is something after the end.
+    /// There are bytes after the end of the archive.
     #[error("archive goes on after its end at byte {offset}")]
     TrailingBytes {
         /// Bytes of the file up to its end.
         offset: u64,
     },
-    /// The archive begins higher than the chain reaches, or on a branch that the chain does not know.
+    /// The archive begins above the tip, or on a branch that the chain does not know.
     #[error(
         "block {height} in {at} stands on {missing}, which is not known; import the blocks before it first"
     )]
@@ -169,7 +169,7 @@ pub enum ImportError {
         /// The hash of the nearest ancestor that is missing.
         missing: Hash,
     },
-    /// A block breaks a rule, or finds no room beside the best chain.
+    /// A block breaks a rule, or a limit of the side branches is reached.
     #[error("block {height} in {at}: {error}")]
     Block {
         /// The block's record.
@@ -180,7 +180,7 @@ pub enum ImportError {
         #[source]
         error: BlockError,
     },
-    /// It has failed before. Blocks that are in the chain are skipped, so another import may begin anew.
+    /// The import failed before. Blocks that are in the chain are skipped, so a new import may start over.
     #[error("the import has failed before")]
     Failed,
 }

@@ -1,4 +1,4 @@
-//! Writing blocks of the best chain into an archive.
+//! Export of blocks of the best chain into an archive.
 
 use core::ops::RangeBounds;
 use std::io::Write;
@@ -10,8 +10,8 @@ use crate::primitives::{Block, EncodeError, Hash, Transaction};
 
 /// Writes blocks of the best chain into an archive, a few at a time.
 ///
-/// It does not borrow the chain, which may grow, and be locked and unlocked, between two steps. It makes one
-/// write for each block and keeps no more than one block in memory.
+/// An exporter does not borrow the chain, which may grow, and be locked and unlocked, between two steps. It
+/// makes one write per block and keeps at most one block in memory.
 ///
 /// ```
 /// # use hashloom::{Blockchain, ChainSpec, Exporter};
@@ -35,7 +35,7 @@ pub struct Exporter<W> {
     parent: Hash,
     limit: usize,
     running: RunningHash,
-    /// One record; kept for its memory.
+    /// The buffer of a record, reused.
     record: Vec<u8>,
     stage: Stage,
 }
@@ -62,20 +62,20 @@ impl<T: Transaction> Blockchain<T> {
     ///
     /// # Errors
     ///
-    /// [`ExportError`], when the writer fails or a block has no form in which it could be read back. What was
-    /// written is an archive that is cut off.
+    /// [`ExportError`] if the writer fails or a block has no serde form that reads back. The output is a
+    /// truncated archive then.
     pub fn export(&self, heights: impl RangeBounds<u64>, writer: impl Write) -> Result<u64, ExportError> {
         Ok(Exporter::new(self, heights, writer)?.step(self, u64::MAX)?.done)
     }
 }
 
 impl<W: Write> Exporter<W> {
-    /// Begins an archive of the blocks of the best chain at these heights. Heights above the present tip are
-    /// left out, and genesis.
+    /// Begins an archive of the blocks of the best chain at these heights. Heights above the tip and genesis
+    /// are left out.
     ///
     /// # Errors
     ///
-    /// [`ExportError::Io`], when the writer fails.
+    /// [`ExportError::Io`] if the writer fails.
     pub fn new<T: Transaction>(
         chain: &Blockchain<T>,
         heights: impl RangeBounds<u64>,
@@ -115,7 +115,7 @@ impl<W: Write> Exporter<W> {
     ///
     /// # Errors
     ///
-    /// [`ExportError`]. The archive is cut off then, and further steps write nothing.
+    /// [`ExportError`]. The archive is truncated then, and further steps write nothing.
     pub fn step<T: Transaction>(
         &mut self,
         chain: &Blockchain<T>,
@@ -129,7 +129,7 @@ impl<W: Write> Exporter<W> {
         Ok(self.progress())
     }
 
-    /// How far it has come.
+    /// The progress so far.
     pub fn progress(&self) -> Progress {
         let is_complete = self.stage == Stage::Ended;
         Progress { done: self.next - self.start, total: self.end - self.start, is_complete }

@@ -24,16 +24,16 @@ pub const fn max_record_bytes(spec: &ChainSpec) -> usize {
     2 * spec.max_block_bytes() + (4 << 10)
 }
 
-/// How far an export or an import has come.
+/// The state of an export or an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     Blocks,
     Ended,
-    /// After an error: what comes next would not be what it seems.
+    /// After an error, which no step can continue from.
     Failed,
 }
 
-/// What the head says.
+/// The fields of the head.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Head {
     pub(super) genesis: Hash,
@@ -57,7 +57,8 @@ impl Head {
         bytes
     }
 
-    /// The head with these facts and this name. Every input is some head; a name that is not text is patched up.
+    /// The head with these fields and this name. Any input decodes to a head; invalid UTF-8 in the name is
+    /// replaced.
     pub(super) fn from_parts(facts: &[u8; FACTS_LEN], name: &[u8]) -> Self {
         let integer = |at: usize| facts[at..at + 8].iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
         let mut genesis = [0; 32];
@@ -71,7 +72,7 @@ impl Head {
     }
 }
 
-/// The hash that runs through an archive.
+/// The running hash of an archive.
 #[derive(Clone, Debug)]
 pub(super) struct RunningHash(Hash);
 
@@ -81,7 +82,7 @@ impl RunningHash {
         Self(Hash::digest(bytes))
     }
 
-    /// Goes on over the next part, given in pieces.
+    /// Hashes the next part, given in pieces.
     pub(super) fn extend(&mut self, first: &[u8], second: &[u8]) {
         self.0 = Hash::digest_parts(&[self.0.as_bytes(), first, second]);
     }

@@ -1,5 +1,5 @@
-//! Feeding an archive to a chain. Believes nothing of the file: lengths are bounded, and every block has to
-//! pass the checks that a stranger's has to.
+//! Import of an archive into a chain. Trusts nothing in the file: lengths are bounded, and every block has to
+//! pass the checks of a block from a peer.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use crate::primitives::{Block, Timestamp, Transaction};
 
 /// Imports the blocks of an archive, a few at a time.
 ///
-/// Blocks that the chain has are skipped, so an import that was broken off is resumed by another one over the
-/// same file. A file of another branch is imported beside the best chain, within the bounds of
+/// Blocks that the chain has are skipped, so an interrupted import is resumed by another one over the same
+/// file. A file of another branch is imported as a side branch, within the limits of
 /// [`ChainConfig`](crate::ChainConfig), and becomes the best chain once it has more work.
 ///
 /// It reads in small pieces: give it a [`BufReader`](std::io::BufReader). It keeps about a megabyte of blocks in
@@ -42,7 +42,7 @@ pub struct Importer<R> {
     limit: usize,
     running: RunningHash,
     done: u64,
-    /// The block of one record; kept for its memory.
+    /// The buffer of a record, reused.
     record: Vec<u8>,
     stage: Stage,
 }
@@ -54,19 +54,19 @@ impl<T: Transaction> Blockchain<T> {
     ///
     /// # Errors
     ///
-    /// [`ImportError`], for a damaged file and at the first block that breaks a rule. What came before it is
-    /// part of the chain.
+    /// [`ImportError`] for a damaged file, and at the first block that breaks a rule. The blocks before it
+    /// are in the chain.
     pub fn import_archive(&mut self, reader: impl Read, now: Timestamp) -> Result<u64, ImportError> {
         Ok(Importer::new(self, reader)?.step(self, u64::MAX, now)?.done)
     }
 }
 
 impl<R: Read> Importer<R> {
-    /// Reads the head of an archive and compares it with the chain that is to take its blocks.
+    /// Reads the head of an archive and compares it with the chain that is to import it.
     ///
     /// # Errors
     ///
-    /// [`ImportError`], for what is no archive, one in a newer format, one of another chain, or a damaged one.
+    /// [`ImportError`] if the input is no archive, has a newer format, is of another chain, or is damaged.
     pub fn new<T: Transaction>(chain: &Blockchain<T>, reader: R) -> Result<Self, ImportError> {
         let at = ArchivePosition { record: 0, offset: 0 };
         let mut source = Source { reader, at, offset: 0 };
@@ -112,7 +112,7 @@ impl<R: Read> Importer<R> {
         Ok(self.progress())
     }
 
-    /// How far it has come.
+    /// The progress so far.
     pub fn progress(&self) -> Progress {
         let is_complete = self.stage == Stage::Ended;
         Progress { done: self.done, total: self.head.count, is_complete }
@@ -133,7 +133,8 @@ impl<R: Read> Importer<R> {
         while self.done < pause {
             let mut batch = Batch::default();
             let read = self.read_batch(chain, pause - self.done, &mut batch);
-            // What comes before a bad record is good until the chain says otherwise.
+            // The blocks before a bad record are still imported: their checksums match, and the chain checks
+            // them.
             self.import(chain, batch, now)?;
             read?;
         }
@@ -181,7 +182,8 @@ impl<R: Read> Importer<R> {
                 return Err(ImportError::Block { at, height, error });
             }
             let follows = batch.blocks.last().is_some_and(|(_, last)| *last.hash() == parent);
-            // It would only be kept as an orphan. Genesis, whose parent is no block, is here already.
+            // Such a block would only become an orphan. Genesis, which has no parent block, is already in the
+            // chain.
             if !follows && chain.header(&parent)?.is_none() && chain.header(block.hash())?.is_none() {
                 return Err(ImportError::MissingParent { at, height, missing: parent });
             }
@@ -234,7 +236,7 @@ impl<R: Read> Importer<R> {
     }
 }
 
-/// Blocks that are imported, and made durable, together.
+/// A batch: blocks that are imported, and made durable, together.
 #[derive(Debug)]
 struct Batch<T> {
     blocks: Vec<(ArchivePosition, Arc<Block<T>>)>,
@@ -251,10 +253,10 @@ impl<T> Default for Batch<T> {
 /// The most blocks that are made durable together.
 const MAX_BATCH_BLOCKS: u64 = 1_000;
 
-/// The bytes of memory after which no more is added to a batch.
+/// The size of a batch in bytes of memory above which no block is added.
 const MAX_BATCH_BYTES: usize = 1 << 20;
 
-/// A reader that knows where it is.
+/// A reader that tracks its position.
 #[derive(Debug)]
 struct Source<R> {
     reader: R,
@@ -280,7 +282,7 @@ impl<R: Read> Source<R> {
         Ok(bytes)
     }
 
-    /// Replaces `bytes` by the next `len` ones. Memory is taken as they arrive, not as they are promised.
+    /// Replaces `bytes` by the next `len` ones. Allocates as bytes arrive, not for the claimed length.
     fn bytes(&mut self, len: usize, bytes: &mut Vec<u8>) -> Result<(), ImportError> {
         bytes.clear();
         if self.reader.by_ref().take(len as u64).read_to_end(bytes)? < len {

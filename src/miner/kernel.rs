@@ -16,7 +16,7 @@ pub use name::{MiningKernel, MiningKernelError};
 use crate::{Header, Target};
 use attempt::Attempt;
 
-/// A header that is being searched, and how.
+/// The header of a search, prepared for a kernel.
 #[derive(Clone, Debug)]
 pub(super) struct Kernel {
     attempt: Attempt,
@@ -36,20 +36,20 @@ enum Engine {
 }
 
 impl Kernel {
-    /// By the fastest kernel that this processor can run.
+    /// Prepares a search with the fastest kernel that this processor can run.
     pub(super) fn new(header: &Header, target: Target) -> Self {
         let attempt = Attempt::new(header, target);
         let engine = MiningKernel::by_speed().find_map(|kernel| Engine::new(kernel, &attempt));
         Self { attempt, engine: engine.unwrap_or(Engine::Sha2) }
     }
 
-    /// The same search by this kernel, where the processor can run it.
+    /// Switches the search to this kernel, if the processor can run it.
     pub(super) fn with(self, kernel: MiningKernel) -> Result<Self, MiningKernelError> {
         let engine = Engine::new(kernel, &self.attempt).ok_or(MiningKernelError::Unavailable { kernel })?;
         Ok(Self { engine, ..self })
     }
 
-    /// The same kernel for another header.
+    /// Prepares another header for the kernel of this search.
     pub(super) fn renewed(&self, header: &Header, target: Target) -> Self {
         let attempt = Attempt::new(header, target);
         let engine = Engine::new(self.kernel(), &attempt);
@@ -84,7 +84,7 @@ impl Kernel {
 }
 
 impl Engine {
-    /// `None` where this processor cannot run it.
+    /// `None` if this processor cannot run the kernel.
     #[cfg_attr(
         not(target_arch = "x86_64"),
         expect(unused_variables, reason = "only vectors compute something in advance")

@@ -33,7 +33,7 @@ pub struct Miner<T = String> {
 #[expect(clippy::large_enum_variant, reason = "it is matched where it is returned, and kept nowhere")]
 #[non_exhaustive]
 pub enum Search<T = String> {
-    /// A block that meets its target. The next call goes on behind it, for another block of the same
+    /// A block that meets its target. The next call continues after its nonce, for another block of the same
     /// template.
     Found(Block<T>),
     /// The budget is spent.
@@ -58,7 +58,7 @@ impl<T: Clone> Miner<T> {
         Ok(Self { template, target, kernel, nonces: 0..Header::NONCE_LIMIT, next: 0, hashes: 0 })
     }
 
-    /// Leaves out every nonce that is not in `nonces`. What has been tried stays tried.
+    /// Limits the search to `nonces`. Nonces that have been tried are not tried again.
     #[must_use]
     pub fn with_nonces(mut self, nonces: Range<u64>) -> Self {
         let start = self.nonces.start.max(nonces.start);
@@ -68,11 +68,11 @@ impl<T: Clone> Miner<T> {
         self
     }
 
-    /// Searches by this kernel instead of the fastest one: for tests, and for comparisons.
+    /// Uses this kernel instead of the fastest one: for tests and comparisons.
     ///
     /// # Errors
     ///
-    /// [`MiningKernelError::Unavailable`], where this processor cannot run it.
+    /// [`MiningKernelError::Unavailable`] if this processor cannot run the kernel.
     pub fn with_kernel(mut self, kernel: MiningKernel) -> Result<Self, MiningKernelError> {
         self.kernel = self.kernel.with(kernel)?;
         Ok(self)
@@ -112,7 +112,7 @@ impl<T: Clone> Miner<T> {
             left -= hashes;
             if let Some(nonce) = found {
                 let block = self.template.clone().into_block(nonce);
-                // The block has hashed itself on another path, and whoever takes it checks it again.
+                // The block computed its hash on another code path, and an import checks it again.
                 debug_assert!(self.target.is_met_by(block.hash()), "the kernel found {:?}", block.header());
                 return Search::Found(block);
             }
@@ -135,7 +135,7 @@ impl<T: Clone> Miner<T> {
         self.hashes
     }
 
-    /// Begins anew with the next millisecond, if there are nonces and there is one.
+    /// Restarts the nonces at the next millisecond, if there are nonces and a later timestamp.
     fn roll(&mut self) -> bool {
         if self.nonces.is_empty() {
             return false;

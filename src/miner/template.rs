@@ -1,5 +1,5 @@
-//! A block that lacks only its nonce. Judges nothing: whether the header is a good one, and commits to the
-//! transactions, is for whoever puts the two together.
+//! Templates: blocks that lack only their nonce. Validates nothing: the code that combines header and
+//! transactions is responsible for a valid header that commits to them.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ pub struct Template<T = String> {
 }
 
 impl<T> Template<T> {
-    /// Puts a header and transactions together. The header's nonce is set to zero.
+    /// Combines a header and transactions. The header's nonce is set to zero.
     pub fn new(header: Header, data: Vec<T>) -> Self {
         Self { header: Header { nonce: 0, ..header }, data: Arc::new(data) }
     }
@@ -39,18 +39,17 @@ impl<T> Template<T> {
 }
 
 impl<T: Clone> Template<T> {
-    /// The block with this nonce, found by whatever means. Copies the transactions only where a clone of the
-    /// template still shares them.
+    /// The block with this nonce. Copies the transactions only if a clone of the template shares them.
     pub fn into_block(self, nonce: u64) -> Block<T> {
         Block::new(Header { nonce, ..self.header }, Arc::unwrap_or_clone(self.data))
     }
 
-    /// Searches on the calling thread until a block is found: for tests, and for programs that have nothing
-    /// else to do. Takes as long as the target asks for, and cannot be stopped; a [`Miner`] can.
+    /// Searches on the calling thread until a block is found: for tests, and for programs that do nothing
+    /// else. The time depends on the target, and the search cannot be stopped; that of a [`Miner`] can.
     ///
     /// # Errors
     ///
-    /// [`SearchError`], for a header whose target no hash can meet, and for a search that has come to its end.
+    /// [`SearchError`] if no hash can meet the header's target, or if the search is exhausted.
     pub fn mine(self) -> Result<Block<T>, SearchError> {
         let mut miner = Miner::new(self)?;
         loop {
@@ -67,7 +66,7 @@ impl<T: Clone> Template<T> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SearchError {
-    /// The header's compact target stands for no target.
+    /// The header's compact target encodes no valid target.
     #[error(transparent)]
     Target(#[from] CompactTargetError),
     /// Every nonce was tried at every timestamp from the header's on.

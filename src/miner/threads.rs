@@ -1,5 +1,5 @@
-//! Mining on OS threads: one lane each, one result for all. The only file of the core that starts threads; it
-//! owns no clock, so whoever wants a hash rate divides the hashes by its own time.
+//! Mining on OS threads: one lane per thread, one result for all. The only file of the core that starts
+//! threads; it has no clock, so a caller that wants a hash rate divides the hashes by its own time.
 
 use core::num::NonZeroUsize;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -31,7 +31,7 @@ pub enum MiningOutcome<T = String> {
     Found(Block<T>),
     /// The job was stopped, and all its threads have ended their search.
     Stopped,
-    /// Every thread came to the end of its lane; see [`Search::Exhausted`].
+    /// Every thread exhausted its lane; see [`Search::Exhausted`].
     Exhausted,
 }
 
@@ -40,25 +40,25 @@ pub enum MiningOutcome<T = String> {
 #[error("could start {started} of {threads} mining threads: {source}")]
 #[non_exhaustive]
 pub struct MiningThreadError {
-    /// The threads that did start, and were stopped again.
+    /// The number of threads that were started, and stopped again.
     pub started: usize,
-    /// The threads that were asked for.
+    /// The number of threads that were requested.
     pub threads: NonZeroUsize,
-    /// What the operating system said.
+    /// The error of the operating system.
     pub source: io::Error,
 }
 
 impl MiningJob {
     /// Starts a search on `threads` threads, each with a lane of `miner` (see [`Miner::split`]).
     ///
-    /// `on_end` is called once, on one of those threads, and ought to do no more than hand the outcome on: to
-    /// the sender of a channel, whichever kind the receiver likes to wait for. A block that is found at the
-    /// very moment of [`stop`](Self::stop) is still handed over. `on_end` is dropped uncalled where this
-    /// function fails, and may be where cloning a transaction panics, which ends the thread that does it.
+    /// `on_end` is called once, on one of those threads, and should only forward the outcome, for example to
+    /// the sender of a channel. A block that is found at the moment of [`stop`](Self::stop) is still
+    /// delivered. `on_end` is dropped without a call if this function fails, and may be if cloning a
+    /// transaction panics, which ends the thread that does it.
     ///
     /// # Errors
     ///
-    /// [`MiningThreadError`], where a thread cannot be started. Those that were are stopped.
+    /// [`MiningThreadError`] if a thread cannot be started. Threads that were started are stopped.
     pub fn start<T, F>(miner: Miner<T>, threads: NonZeroUsize, on_end: F) -> Result<Self, MiningThreadError>
     where
         T: Clone + Send + Sync + 'static,
@@ -77,8 +77,8 @@ impl MiningJob {
         self.kernel
     }
 
-    /// Tells the threads to stop. Does not wait for them; the outcome says when they have. Nothing happens
-    /// where the job has ended already.
+    /// Signals the threads to stop, without waiting for them; the outcome reports when they have. Has no
+    /// effect if the job has ended.
     pub fn stop(&self) {
         self.progress.stop();
     }
@@ -95,10 +95,10 @@ impl MiningJob {
     {
         let ending = Ending { running: threads.get(), stopped: false, on_end: Some(on_end) };
         let lanes = Arc::new(Lanes { progress: Arc::default(), ending: Mutex::new(ending) });
-        // On failure it is dropped here, which stops the threads that were started.
+        // On failure the job is dropped here, which stops the threads that were started.
         let job = Self { progress: Arc::clone(&lanes.progress), kernel: miner.kernel() };
-        // Held until every thread runs: one that is done sooner waits, so none reports on a job that fails
-        // to start.
+        // Held until every thread runs: a thread that ends sooner waits, so no thread reports on a job that
+        // fails to start.
         let mut ending = lanes.lock();
         for (index, miner) in miner.split(threads).enumerate() {
             let lane = Arc::clone(&lanes);
@@ -120,7 +120,7 @@ impl Drop for MiningJob {
     }
 }
 
-/// What the job and its threads tell each other while they run.
+/// The state that the job and its threads share while they run.
 #[derive(Debug, Default)]
 struct Progress {
     stop: AtomicBool,
@@ -128,7 +128,7 @@ struct Progress {
 }
 
 impl Progress {
-    /// Relaxed, as nothing else is published with the flag: what ends a job goes through the mutex.
+    /// Relaxed, because the flag publishes no other data: the outcome of a job goes through the mutex.
     fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
     }
@@ -138,13 +138,13 @@ impl Progress {
     }
 }
 
-/// What the threads of one job share.
+/// The shared state of the threads of one job.
 struct Lanes<F> {
     progress: Arc<Progress>,
     ending: Mutex<Ending<F>>,
 }
 
-/// How far a job has ended.
+/// The progress of a job's end.
 struct Ending<F> {
     /// The lanes that have not ended yet.
     running: usize,
@@ -200,13 +200,14 @@ impl<F> Lanes<F> {
     }
 }
 
-/// The thread ends by itself; nobody joins it.
+/// The thread ends by itself and is not joined.
 fn spawn_thread(index: usize, run: Box<dyn FnOnce() + Send>) -> io::Result<()> {
     thread::Builder::new().name(format!("miner-{index}")).spawn(run).map(drop)
 }
 
-/// How many attempts a thread makes before it looks whether to go on: less than a tenth of a millisecond by the
-/// fastest kernel, which begins anew each time and must not notice; about one where SHA-256 is plain code.
+/// How many attempts a thread makes between two looks at the stop flag: less than a tenth of a millisecond
+/// with the fastest kernel, which restarts each time at a cost that must stay negligible; about one
+/// millisecond without SHA-256 instructions.
 const HASHES_BETWEEN_LOOKS: u64 = 4096;
 
 #[cfg(test)]

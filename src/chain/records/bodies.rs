@@ -1,4 +1,4 @@
-//! Blocks that were read or written lately, within a bound of memory.
+//! The cache of recently read or written blocks, limited in memory.
 
 use core::fmt;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::primitives::{Block, Hash, Transaction};
 
 pub(super) struct Bodies<T: Transaction>(Cache<Hash, Arc<Block<T>>, Size>);
 
-/// What the cache keeps for each block beside it, roughly.
+/// The approximate overhead of the cache per block.
 const OVERHEAD: usize = 128;
 
 #[derive(Clone)]
@@ -28,7 +28,7 @@ impl<T: Transaction> Bodies<T> {
         // Only a first guess of how many blocks that will be.
         let blocks = max_bytes / 4_096;
         let mut options = OptionsBuilder::new();
-        // A shard takes nothing that is larger than its part of the whole.
+        // A shard caches no block that is larger than its part of the limit.
         options.shards(1).estimated_items_capacity(blocks).weight_capacity(max_bytes as u64);
         match options.build() {
             Ok(options) => Self(Cache::with_options(

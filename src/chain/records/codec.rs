@@ -19,7 +19,7 @@ use crate::store::{CHECKSUM_LEN, Cause, StoreError, Table, seal, unseal};
 pub(in super::super) struct Row {
     pub(in super::super) hash: Hash,
     pub(in super::super) header: Header,
-    /// The work of the chain that ends here.
+    /// The accumulated work of the chain up to and including this block.
     pub(in super::super) work: Work,
     /// How many headers were seen before this one.
     pub(in super::super) seen: u64,
@@ -29,7 +29,7 @@ pub(in super::super) struct Row {
     pub(in super::super) subtrees: Vec<Hash>,
 }
 
-/// A block beside the best chain, without its body.
+/// A side branch block, without its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in super::super) struct BranchRow {
     pub(in super::super) header: Header,
@@ -101,7 +101,7 @@ impl BranchRow {
     }
 }
 
-/// Blocks lie in order of height, so that a growing chain appends and pruning cuts off a front.
+/// The keys of blocks are ordered by height, so a growing chain appends and pruning deletes a front.
 pub(super) fn block_key(height: u64, hash: &Hash) -> [u8; 8 + Hash::LEN] {
     let mut key = [0; 8 + Hash::LEN];
     key[..8].copy_from_slice(&height.to_be_bytes());
@@ -122,7 +122,7 @@ pub(in super::super) fn heights_from_bytes(bytes: &[u8]) -> Option<Vec<u64>> {
     rest.is_empty().then(|| heights.iter().map(|bytes| u64::from_be_bytes(*bytes)).collect())
 }
 
-/// What a block takes beside its canonical size: the number of its transactions.
+/// The bytes of a stored block beyond its canonical size: the number of its transactions.
 const MAX_COUNT_LEN: usize = 10;
 
 /// The bytes of a block, its serde form in postcard, if they read back as the same block. `size` is about how many they
@@ -152,7 +152,7 @@ fn reads_back<T: Transaction>(bytes: &[u8], data: &[T]) -> bool {
     len == data.len() && rest.is_empty()
 }
 
-/// The block that is kept under this hash, and its canonical size. Hashes it anew, header and body.
+/// The stored block of this hash, and its canonical size. Verifies the hashes of header and body.
 pub(super) fn read_block<T: Transaction>(
     height: u64,
     hash: &Hash,
@@ -191,12 +191,12 @@ pub(super) fn state_bytes<S: Serialize + DeserializeOwned>(
     };
     let written = guarded("Serialize::serialize", || postcard::to_extend(state, hash.as_bytes().to_vec()));
     let bytes = written.map_err(|panic| unwritable(&panic))?.map_err(of_postcard)?;
-    // Found out now, and not by a replay from genesis at some later start.
+    // Checked when the state is written, and not first by a replay from genesis at a later start.
     let written = &bytes[Hash::LEN..];
     let reads_back = guarded("Deserialize::deserialize", || match postcard::take_from_bytes::<S>(written) {
         // The bytes themselves may differ: a hash map has another order each time.
         Ok((read, [])) => postcard::to_allocvec(&read).map(|again| again.len() == written.len()),
-        // Something is read in the place of something else.
+        // The value decodes to another one.
         Ok(_) | Err(postcard::Error::DeserializeUnexpectedEnd) => Ok(false),
         Err(error) => Err(error),
     });

@@ -1,4 +1,4 @@
-//! What has to hold of the store after every commit, computed anew from its bytes.
+//! The invariants of the store after every commit, computed anew from its bytes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::store::{ALL_KEYS, Entries, Order, Table};
 use super::super::persist::Upkeep;
 use super::super::{history_leaf, work_of};
 
-/// The blocks beside the best chain as the tree knows them.
+/// The side branch blocks as the tree knows them.
 pub(in super::super) struct Aside {
     /// What the store is to have.
     pub(in super::super) complete: BTreeMap<Hash, BranchRow>,

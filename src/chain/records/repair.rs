@@ -1,5 +1,5 @@
-//! Taking out of the store what is damaged, so that what is left is a chain again. Goes by the keys, and believes no
-//! value.
+//! Repair of a store: deletes what is damaged, so that the rest is a valid chain. Works from the keys, and
+//! trusts no value.
 
 use core::ops::Bound;
 
@@ -8,12 +8,12 @@ use super::{Fact, Records, Row, heights_to_bytes, missing_row};
 use crate::primitives::{Hash, Header, Transaction};
 use crate::store::{ALL_KEYS, Batch, Entries, Keys, Order, StoreError, Table};
 
-/// How many blocks are cut off in one commit, whose bodies are in memory for that.
+/// How many blocks one commit of a truncation deletes at most; their bodies are in memory for that commit.
 const CUT_AT_ONCE: usize = 64;
 
 impl<T: Transaction> Records<T> {
-    /// Removes the best chain above `height` and all branches, whatever state they are in, and what was not committed.
-    /// Goes from the top down in steps, each of which leaves a shorter chain.
+    /// Deletes the best chain above `height` and all side branches, even damaged ones, and discards
+    /// uncommitted changes. Works from the top down in steps, each of which leaves a shorter chain.
     pub(in super::super) fn cut(&mut self, height: u64) -> Result<(), StoreError> {
         self.batch = Batch::new();
         self.cut_branches()?;
@@ -34,7 +34,7 @@ impl<T: Transaction> Records<T> {
             let keys = (Bound::Included(&lowest[..]), Bound::Unbounded);
             // Those of branches too.
             for (key, _) in self.store.scan(Table::Blocks, keys, Order::Ascending, usize::MAX)? {
-                // A row that is damaged does not tell its hash.
+                // A damaged row does not give the hash of its block.
                 batch.delete(Table::Heights, &key[8.min(key.len())..]);
                 batch.delete(Table::Blocks, key);
             }
@@ -81,14 +81,15 @@ impl<T: Transaction> Records<T> {
         Ok(found)
     }
 
-    /// Whether the first rows say that the chain begins with this block.
+    /// Whether the first rows show that the chain begins with this block.
     pub(in super::super) fn begin_with(&self, genesis: &Hash) -> Result<bool, StoreError> {
         let first = damage_of(self.load_row(0))?.ok().flatten().is_some_and(|row| row.hash == *genesis);
         let second = damage_of(self.load_row(1))?.ok().flatten();
         Ok(first || second.is_some_and(|row| row.header.previous_hash == *genesis))
     }
 
-    /// Has each block of the best chain found by its hash again. Returns what was wrong with one of them.
+    /// Repairs the index by hash, so that each block of the best chain is found by its hash. Returns one of
+    /// the errors found.
     fn mend_heights(&mut self) -> Result<Option<StoreError>, StoreError> {
         let mut found = None;
         let mut next = 0;
@@ -184,7 +185,7 @@ impl<T: Transaction> Records<T> {
         Ok(())
     }
 
-    /// Removes the blocks under these keys, and what says at which height they stand.
+    /// Deletes the blocks under these keys, and their entries in the index by hash.
     fn clear_blocks(&mut self, keys: Keys<'_>) -> Result<(), StoreError> {
         loop {
             let mut batch = Batch::new();
@@ -200,7 +201,7 @@ impl<T: Transaction> Records<T> {
     }
 }
 
-/// Tells a value that is damaged from a store that fails.
+/// Distinguishes a damaged value from a failing store.
 fn damage_of<R>(result: Result<R, StoreError>) -> Result<Result<R, StoreError>, StoreError> {
     match result {
         Err(error) if error.is_damage() => Ok(Err(error)),
