@@ -1,5 +1,5 @@
-//! Calls of an application's own code. Each ends in a value or an error: a panic in there would otherwise end the task
-//! that runs the chain while everything else goes on as if nothing had happened.
+//! Calls of the application's code. A panic becomes an error, because it would otherwise end the task that
+//! runs the chain while the rest of the node goes on.
 
 use core::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::hash::Hash;
 use super::transaction::{Context, EncodeError, Rejected, Transaction};
 
-/// The application's own code panicked. What it was changing is discarded.
+/// The application's code panicked. The value that it was changing is discarded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the application's `{call}` panicked: {message}")]
 #[non_exhaustive]
@@ -19,7 +19,7 @@ pub struct Panicked {
 }
 
 impl Panicked {
-    /// The most bytes of a panic's message that are kept: it may quote what a peer sent.
+    /// The most bytes of a panic's message that are kept, because it may quote data from a peer.
     pub const MAX_MESSAGE_BYTES: usize = 256;
 
     fn new(call: &'static str, payload: &(dyn Any + Send)) -> Self {
@@ -37,14 +37,15 @@ impl Panicked {
     }
 }
 
-/// Why a transaction is not applied, or the state before any transaction not made.
+/// Why a transaction cannot be applied, or the state before any transaction cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ApplyError {
     Rejected(Rejected),
     Panicked(Panicked),
 }
 
-/// Runs a call of the application's code. Whatever the call was changing has to be discarded after an error.
+/// Runs a call of the application's code. After an error, the caller must discard whatever the call was
+/// changing.
 pub(crate) fn guarded<R>(call: &'static str, run: impl FnOnce() -> R) -> Result<R, Panicked> {
     // The payload of a panic is dropped outside of the call; one whose own drop panics is not caught.
     catch_unwind(AssertUnwindSafe(run)).map_err(|payload| Panicked::new(call, &*payload))
@@ -78,7 +79,7 @@ pub(crate) fn encode<T: Transaction>(transaction: &T, bytes: &mut Vec<u8>) -> Re
         .unwrap_or_else(|panic| Err(EncodeError::new(panic.to_string())))
 }
 
-/// The same, and what the transaction holds on the heap, by [`Transaction::heap_size`].
+/// [`encode`], and the bytes that the transaction holds on the heap, by [`Transaction::heap_size`].
 pub(crate) fn encode_and_measure<T: Transaction>(
     transaction: &T,
     bytes: &mut Vec<u8>,
@@ -87,7 +88,7 @@ pub(crate) fn encode_and_measure<T: Transaction>(
         .unwrap_or_else(|panic| Err(EncodeError::new(panic.to_string())))
 }
 
-/// [`Transaction::heap_size`]; the canonical size where that panics.
+/// [`Transaction::heap_size`], or the canonical size if that panics.
 pub(crate) fn heap_size<T: Transaction>(transaction: &T, encoded_len: usize) -> usize {
     guarded("Transaction::heap_size", || transaction.heap_size(encoded_len)).unwrap_or(encoded_len)
 }

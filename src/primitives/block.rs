@@ -1,5 +1,5 @@
-//! Blocks: a header and the transactions that it commits to. A block knows its hash; whether it is a good
-//! block is for the consensus checks.
+//! Blocks: a header and the transactions that it commits to. A block knows its hash; the consensus checks
+//! decide whether it is valid.
 
 use core::fmt;
 use std::sync::OnceLock;
@@ -32,18 +32,18 @@ pub struct Block<T = String> {
 /// How large a block is.
 #[derive(Clone, Copy, Debug)]
 struct Measure {
-    /// In canonical bytes. What has no canonical bytes does not count.
+    /// In canonical bytes. Transactions without canonical bytes count as zero.
     size: usize,
     /// In bytes of memory.
     memory: usize,
 }
 
 impl<T> Block<T> {
-    /// More transactions than this in one block are refused while parsing, before they take memory: a type
-    /// without bytes of its own would otherwise let a short message claim billions.
+    /// The most transactions of a block. More are refused while parsing, before they take memory: with a type
+    /// that encodes to no bytes, a short message could otherwise claim billions.
     pub const MAX_TRANSACTIONS: usize = 1 << 20;
 
-    /// Puts a header and transactions together and hashes the header.
+    /// Combines a header and transactions, and hashes the header.
     pub fn new(header: Header, data: Vec<T>) -> Self {
         Self { hash: header.hash(), header, data, digest: OnceLock::new(), measure: OnceLock::new() }
     }
@@ -89,7 +89,7 @@ impl<T: Transaction> Block<T> {
         Ok(digest)
     }
 
-    /// The canonical size in bytes. What has no canonical bytes does not count.
+    /// The canonical size in bytes. Transactions without canonical bytes count as zero.
     pub(crate) fn size(&self) -> usize {
         self.measure().size
     }
@@ -132,11 +132,11 @@ impl<T: Transaction> Block<T> {
         if self.digest.get().is_some() {
             return;
         }
-        // What has no canonical bytes is refused by who asks for the digest.
+        // A transaction without canonical bytes is refused by the caller that requests the digest.
         let Ok((digest, heap)) = digest_of(&self.data) else { return };
         let size = digest.size;
         if digest.ids.len() * Hash::LEN <= size {
-            // Of two threads that compute it one comes first.
+            // Of two threads that compute the digest, the first one stores it.
             let _ = self.digest.set(digest);
         }
         self.measure.get_or_init(|| self.measured(size, heap));
@@ -161,7 +161,7 @@ impl<T: fmt::Debug> fmt::Debug for Block<T> {
     }
 }
 
-/// A body reduced to what consensus looks at.
+/// The digest of a body: the values that the consensus checks need.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BodyDigest {

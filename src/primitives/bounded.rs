@@ -1,4 +1,4 @@
-//! Lists from untrusted bytes: bounded in number, and in the memory that they take while they grow.
+//! Lists decoded from untrusted bytes: limited in length, and in the memory that they take while they grow.
 
 use core::fmt;
 use core::marker::PhantomData;

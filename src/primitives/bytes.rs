@@ -18,7 +18,7 @@ pub enum ParseHexError {
     Digit {
         /// Bytes of the text before it.
         at: usize,
-        /// What stands there.
+        /// The character that is not a hex digit.
         got: char,
     },
 }

@@ -15,7 +15,7 @@ pub struct Hash([u8; 32]);
 fixed_bytes!(Hash, 32);
 
 impl Hash {
-    /// All bytes zero: the "nothing" of a field that must hold a hash.
+    /// All bytes zero: the value of a hash field that is not set.
     pub const ZERO: Self = Self([0; 32]);
 
     /// SHA-256 of `bytes`.
@@ -23,7 +23,7 @@ impl Hash {
         Self::digest_behind([], bytes)
     }
 
-    /// SHA-256 of a short prefix and what follows it.
+    /// SHA-256 of a short prefix and the bytes after it.
     pub(super) fn digest_behind<const N: usize>(prefix: [u8; N], bytes: &[u8]) -> Self {
         Self(sha256::digest_behind(prefix, bytes))
     }

@@ -1,4 +1,4 @@
-//! The header: 180 bytes that commit to everything else. Fixes the layout; judges nothing.
+//! The header: 180 bytes that commit to the whole block. Defines the layout; validates nothing.
 
 use core::fmt;
 
@@ -42,15 +42,15 @@ pub struct Header {
     pub merkle_root: Hash,
     /// RFC 6962 tree hash over the hashes of all blocks before this one.
     pub history_root: Hash,
-    /// What the application says its state is after this block; zeros where it says nothing.
+    /// The application's state root after this block; zeros if it does not commit to its state.
     pub state_root: Hash,
-    /// When the miner says that it made the block.
+    /// The time of the block, as claimed by its miner.
     pub timestamp: Timestamp,
     /// The target that the hash has to meet.
     pub target: CompactTarget,
-    /// Who mined the block.
+    /// The miner's address.
     pub miner: Address,
-    /// What the miner varies; below [`Header::NONCE_LIMIT`].
+    /// The value that the miner varies; below [`Header::NONCE_LIMIT`].
     pub nonce: u64,
 }
 
@@ -67,7 +67,7 @@ impl Header {
         Hash::digest(&self.to_bytes())
     }
 
-    /// What a transaction sees of the block with this header. A chain calls
+    /// The context that the transactions of this block are applied in. A chain calls
     /// [`Transaction::apply`](crate::Transaction::apply) with it, and so can the tests of an `apply`.
     pub const fn context(&self) -> Context<'_> {
         Context {
@@ -94,7 +94,8 @@ impl Header {
         bytes
     }
 
-    /// Reads the 180 bytes. Every input is some header; whether it is a good one is for the consensus checks.
+    /// Decodes the 180 bytes. Every input decodes to a header; the consensus checks decide whether it is
+    /// valid.
     pub fn from_bytes(bytes: &[u8; Self::LEN]) -> Self {
         Self {
             version: u32::from_be_bytes(field(bytes, 0)),

@@ -6,7 +6,7 @@ use core::fmt;
 use super::application::guarded;
 use super::transaction::{EncodeError, Transaction};
 
-/// Why a value does not come back from its serde form.
+/// Why a value does not read back from its serde form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SerdeFlaw {
     /// The type asks the format what comes next, which only a format that describes itself can say.
@@ -15,7 +15,7 @@ pub(crate) enum SerdeFlaw {
     UnknownLength,
     /// The value does not even equal itself.
     NotEqualToItself,
-    /// Something else is read than was written.
+    /// The value that is read differs from the one that was written.
     ReadsDifferently,
 }
 

@@ -1,5 +1,6 @@
-//! SHA-256 of input that is at hand as a whole, by the `sha2` crate's block function: most of what is hashed here is
-//! a few blocks long, and a buffer that collects input costs as much as one of them. Knows nothing of hashes' uses.
+//! SHA-256 of input that is completely in memory, by the `sha2` crate's block function. Most inputs here are
+//! a few blocks long, and a buffer that collects input costs as much as hashing one of them. Knows nothing of
+//! what the hashes are for.
 
 use core::slice;
 
@@ -14,7 +15,7 @@ const LENGTH: usize = BLOCK - 8;
 pub(crate) const INITIAL_STATE: [u32; 8] =
     [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
 
-/// SHA-256 of a prefix, which is shorter than a block, and what follows it.
+/// SHA-256 of a prefix, which is shorter than a block, and the bytes after it.
 pub(super) fn digest_behind<const N: usize>(prefix: [u8; N], bytes: &[u8]) -> [u8; 32] {
     const { assert!(N < BLOCK, "the prefix is to leave room in the first block") };
     let mut state = INITIAL_STATE;

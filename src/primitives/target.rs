@@ -1,5 +1,5 @@
-//! How hard a block is to find: the 256-bit target, its 32-bit compact form, and the difficulty shown to
-//! people. Knows nothing of how the target of a block comes about; that is retargeting.
+//! The difficulty of finding a block: the 256-bit target, its 32-bit compact form, and the difficulty for
+//! display. Retargeting, which computes the target of a block, is elsewhere.
 
 use core::fmt;
 use core::str::FromStr;
@@ -15,7 +15,7 @@ use super::hash::Hash;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Target(U256);
 
-/// Why a [`CompactTarget`] stands for no target.
+/// Why a [`CompactTarget`] encodes no valid target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CompactTargetError {

@@ -1,4 +1,4 @@
-//! What an application puts into blocks: the one trait that an embedder implements.
+//! Transactions: the one trait that an embedding application implements.
 
 use core::fmt::Debug;
 use std::borrow::Cow;
@@ -10,7 +10,7 @@ use super::hash::Hash;
 use super::serde_form::SerdeFlaw;
 use super::units::{Address, Timestamp};
 
-/// What a block carries.
+/// The content of a block: a transaction of the application.
 ///
 /// Implement it for your own type, or use `String` for plain text.
 ///
@@ -48,7 +48,7 @@ use super::units::{Address, Timestamp};
 pub trait Transaction:
     Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static
 {
-    /// What the chain adds up to (balances, an index), or `()`.
+    /// The application's state, the result of all transactions (balances, an index), or `()`.
     ///
     /// It is cloned about once per block and once per pending transaction, so a large one should share
     /// structure between its clones: an `Arc` or a persistent collection.
@@ -143,7 +143,7 @@ pub struct Context<'a> {
     pub height: u64,
     /// The block's timestamp.
     pub timestamp: Timestamp,
-    /// Who mines the block.
+    /// The address of the block's miner.
     pub miner: Address,
     /// The hash of the block's parent.
     pub previous_hash: &'a Hash,
@@ -168,7 +168,7 @@ impl Rejected {
         &self.rule
     }
 
-    /// What the rule found.
+    /// The details of the violation, for people.
     pub fn detail(&self) -> &str {
         &self.detail
     }
@@ -192,7 +192,7 @@ impl EncodeError {
         &self.reason
     }
 
-    /// What postcard says, with the likely cause if there is one.
+    /// The error of postcard, with the likely cause if there is one.
     pub(crate) fn of_postcard(error: &postcard::Error) -> Self {
         Self::new(SerdeFlaw::of_postcard(error).map_or_else(|| error.to_string(), |flaw| flaw.to_string()))
     }

@@ -32,7 +32,7 @@ impl Timestamp {
         Self(self.0.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
     }
 
-    /// How much later `self` is than `earlier`; zero where it is not later.
+    /// How much later `self` is than `earlier`; zero if it is not later.
     pub const fn saturating_since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
@@ -70,14 +70,14 @@ impl fmt::Display for Span {
     }
 }
 
-/// Who mined a block: 20 bytes that the application gives a meaning. All zeros where nobody claims it.
+/// The address of a miner: 20 bytes with a meaning that the application defines. All zeros if there is none.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address([u8; 20]);
 
 fixed_bytes!(Address, 20);
 
 impl Address {
-    /// Nobody.
+    /// The address of no miner.
     pub const ZERO: Self = Self([0; 20]);
 }
 

@@ -1,4 +1,4 @@
-//! Accumulated work: what fork choice compares.
+//! Accumulated work, which fork choice compares.
 
 use core::fmt;
 use core::iter::Sum;
@@ -28,7 +28,7 @@ impl Work {
         self.0
     }
 
-    /// The work of `self` beyond `other`; zero where there is none.
+    /// The work of `self` beyond that of `other`; zero if there is none.
     #[must_use]
     pub fn saturating_sub(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))

@@ -9,7 +9,7 @@ use sha2::block_api::compress256;
 use crate::primitives::sha256::INITIAL_STATE;
 use crate::{Header, Target};
 
-/// A header reduced to what an attempt needs.
+/// A header prepared for attempts.
 ///
 /// The header's 180 bytes and SHA-256's padding are three blocks of 64 bytes. The first two do not hold the
 /// nonce, so they are compressed once, into the midstate; the third holds it in bytes 44..52.
@@ -39,7 +39,7 @@ impl Attempt {
         Self { midstate, last_block, target }
     }
 
-    /// What the attempts with this high half of the nonce share.
+    /// The values that all attempts with this high half of the nonce share.
     #[cfg(target_arch = "x86_64")]
     pub(super) fn rounds(&self, nonce: u64) -> super::rounds::Rounds {
         let mut block = self.last_block;
@@ -93,5 +93,5 @@ impl Attempt {
     }
 }
 
-/// Where the nonce stands in the last block.
+/// The position of the nonce in the last block.
 const NONCE: Range<usize> = 44..52;

@@ -20,7 +20,7 @@ pub enum MiningKernel {
     Avx512,
 }
 
-/// There is no such kernel, or not here.
+/// The kernel does not exist, or this processor cannot run it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MiningKernelError {
@@ -44,7 +44,7 @@ impl MiningKernel {
         Self::by_speed().filter(|kernel| kernel.is_available())
     }
 
-    /// Whether this processor can run it.
+    /// Whether this processor can run the kernel.
     #[must_use]
     pub fn is_available(self) -> bool {
         match self {

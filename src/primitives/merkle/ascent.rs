@@ -1,5 +1,5 @@
-//! The shape of a tree: which nodes stand beside the way from a node up to the root. Proofs are written and
-//! read along the same walk. No hashes here.
+//! The shape of a tree: the siblings along the path from a node to the root. Proofs are made and verified
+//! along this path. Computes no hashes.
 
 /// The place of a subtree: the `index`-th run of `2^level` leaves, the last of which may be cut short by the
 /// end of the tree.

@@ -41,8 +41,8 @@ impl CompactRange {
         self.push_with(leaf_hash, |_| ());
     }
 
-    /// Appends a leaf, and hands over the roots of the perfect subtrees that it completes, the smallest, of two
-    /// leaves, first.
+    /// Appends a leaf, and passes on the roots of the perfect subtrees that it completes, the smallest, of
+    /// two leaves, first.
     pub(crate) fn push_with(&mut self, leaf_hash: Hash, mut completed: impl FnMut(Hash)) {
         // As in a binary counter: each trailing one is a subtree that the new leaf completes to a larger one.
         let complete = self.peaks.len() - self.len.trailing_ones() as usize;

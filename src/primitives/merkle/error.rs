@@ -6,7 +6,7 @@ use super::super::hash::Hash;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProofError {
-    /// The index does not lie in the tree.
+    /// The index is not in the tree.
     #[error("no leaf {index} in a tree of {tree_size} leaves")]
     IndexOutOfRange {
         /// The index asked for or claimed.
@@ -30,36 +30,36 @@ pub enum ProofError {
         /// The size of the new tree.
         new_size: u64,
     },
-    /// The path has another length than trees of these sizes ask for.
+    /// The path does not have the length that these positions and sizes require.
     #[error("a path of {got} hashes where the tree asks for {expected}")]
     PathLength {
         /// Hashes in the path.
         got: usize,
-        /// Hashes that the place and the sizes ask for.
+        /// The number of hashes that the position and the sizes require.
         expected: usize,
     },
-    /// The leaf and the path lead to another root.
+    /// The leaf and the path do not lead to the expected root.
     #[error("the proof leads to the root {got}, not to {expected}")]
     Root {
         /// The root that follows from the proof.
         got: Hash,
-        /// The root that was to be reached.
+        /// The expected root.
         expected: Hash,
     },
-    /// The path leads to another root of the old tree.
+    /// The path does not lead to the expected root of the old tree.
     #[error("the proof leads to the old root {got}, not to {expected}")]
     OldRoot {
         /// The old root that follows from the proof.
         got: Hash,
-        /// The old root that was to be reached.
+        /// The expected old root.
         expected: Hash,
     },
-    /// The path leads from the old tree to another root of the new tree.
+    /// The path does not lead from the old tree to the expected root of the new tree.
     #[error("the proof leads to the new root {got}, not to {expected}")]
     NewRoot {
         /// The new root that follows from the proof.
         got: Hash,
-        /// The new root that was to be reached.
+        /// The expected new root.
         expected: Hash,
     },
 }

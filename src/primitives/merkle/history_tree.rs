@@ -1,4 +1,4 @@
-//! The tree that remembers: it grows, can be cut back, and proves things about every size that it has had.
+//! The history tree: it grows, can be truncated, and makes proofs for every size that it has had.
 
 use core::fmt;
 
@@ -59,7 +59,7 @@ impl HistoryTree {
         self.levels.push(vec![hash]);
     }
 
-    /// Cuts the tree back to its first `len` leaves, in O(log n). Does nothing when there are no more.
+    /// Truncates the tree to its first `len` leaves, in O(log n). Does nothing if it has no more.
     pub fn truncate(&mut self, len: u64) {
         for (level, nodes) in self.levels.iter_mut().enumerate() {
             nodes.truncate(usize::try_from(len >> level).unwrap_or(usize::MAX));

@@ -1,4 +1,4 @@
-//! Inclusion proofs: that a leaf stands at an index of a tree. Proofs from a tree that grows are made by
+//! Inclusion proofs: a leaf is at an index of a tree. Proofs from a growing tree are made by
 //! [`HistoryTree`](super::HistoryTree).
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -15,11 +15,11 @@ use super::{ProofError, node_hash, root};
 /// size that goes with the root, and `index` with the place that you ask about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InclusionProof {
-    /// The place of the leaf, counted from 0.
+    /// The index of the leaf, from 0.
     pub index: u64,
     /// The number of leaves of the tree.
     pub tree_size: u64,
-    /// The siblings on the way from the leaf to the root.
+    /// The siblings on the path from the leaf to the root.
     #[serde(deserialize_with = "path")]
     pub path: Vec<Hash>,
 }

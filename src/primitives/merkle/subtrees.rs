@@ -1,5 +1,5 @@
-//! What can be told of a tree whose perfect subtrees can be looked up, wherever they are kept: roots and proofs
-//! of every size that it has had.
+//! Roots and proofs of a tree whose perfect subtrees can be looked up, wherever they are stored, for every
+//! size that it has had.
 
 use super::super::hash::Hash;
 use super::ascent::Node;
@@ -74,7 +74,7 @@ pub(crate) trait Subtrees {
 /// More levels than a tree can have.
 const LEVELS: usize = u64::BITS as usize;
 
-/// The hashes beside the way from `node` to the root over the first `size` leaves.
+/// The sibling hashes on the path from `node` to the root over the first `size` leaves.
 fn siblings<S: Subtrees + ?Sized>(
     tree: &S,
     node: Node,
