@@ -18,9 +18,10 @@ use crate::primitives::{Block, Timestamp, Transaction};
 /// file. A file of another branch is imported as a side branch, within the limits of
 /// [`ChainConfig`](crate::ChainConfig), and becomes the best chain once it has more work.
 ///
-/// It reads in small pieces: give it a [`BufReader`](std::io::BufReader). It keeps about a megabyte of blocks in
-/// memory, which it makes durable together, and none of more than [`max_record_bytes`] bytes. A transaction type that contains itself has to bound its depth when
-/// it is deserialised, as for every format without such a bound.
+/// The importer reads in small pieces: give it a [`BufReader`](std::io::BufReader). It keeps about a megabyte
+/// of blocks in memory, which it makes durable together, and none of more than [`max_record_bytes`] bytes. A
+/// recursive transaction type has to limit its depth when it is deserialised, as for every format without
+/// such a limit.
 ///
 /// ```
 /// # use hashloom::{Blockchain, ChainSpec, Importer, Timestamp};

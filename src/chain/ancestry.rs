@@ -14,7 +14,7 @@ use crate::primitives::merkle::{CompactRange, Subtrees};
 use crate::primitives::{CompactTarget, Hash, Header, Timestamp, Transaction};
 use crate::store::{StoreError, Table};
 
-/// What the chain asks of the block after its tip.
+/// The requirements for the block after the tip.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Next {
     /// The tip.
@@ -25,7 +25,7 @@ pub(super) struct Next {
 }
 
 impl<T: Transaction> Blockchain<T> {
-    /// What the chain asks of the block after its tip.
+    /// Computes the requirements for the block after the tip.
     pub(super) fn look_ahead(&self) -> Result<Next, StoreError> {
         let Tip { hash, header, .. } = self.tree.tip();
         let median = match self.records.last_timestamps(header.height) {
@@ -35,7 +35,7 @@ impl<T: Transaction> Blockchain<T> {
         Ok(Next { parent: *hash, target: self.target_after(hash, header)?, median })
     }
 
-    /// The same, for the chain's own use while it takes in blocks: not again for the same tip.
+    /// Updates `next` by [`look_ahead`](Self::look_ahead), unless the tip is unchanged since the last time.
     pub(super) fn look_ahead_once(&mut self) -> Result<(), StoreError> {
         if self.next.parent != self.tree.tip().hash {
             self.next = self.look_ahead()?;
@@ -43,7 +43,7 @@ impl<T: Transaction> Blockchain<T> {
         Ok(())
     }
 
-    /// A known header, wherever it is.
+    /// A known header and its work, on any branch.
     pub(crate) fn known(&self, hash: &Hash) -> Result<Option<Known>, StoreError> {
         if let Some(node) = self.tree.node(hash) {
             return Ok(Some(Known { header: node.header, work: node.work }));
@@ -52,7 +52,7 @@ impl<T: Transaction> Blockchain<T> {
         Ok(row.map(|row| Known { header: row.header, work: row.work }))
     }
 
-    /// The same for a header that stands at this height if it is what it says, which is mostly found in memory.
+    /// [`known`](Self::known) for a header whose claimed height is known, mostly answered from the cache.
     pub(crate) fn known_near(&self, height: u64, hash: &Hash) -> Result<Option<Known>, StoreError> {
         if let Some(node) = self.tree.node(hash) {
             return Ok(Some(Known { header: node.header, work: node.work }));
@@ -61,18 +61,18 @@ impl<T: Transaction> Blockchain<T> {
         Ok(row.map(|row| Known { header: row.header, work: row.work }))
     }
 
-    /// The parent of a header, wherever it is.
+    /// The parent of a header, on any branch.
     pub(super) fn parent_of(&self, header: &Header) -> Result<Option<Known>, StoreError> {
         self.known_near(header.height.saturating_sub(1), &header.previous_hash)
     }
 
-    /// The target that a block on top of `parent` has to have.
+    /// The required target of a block on top of `parent`.
     pub(super) fn target_after(
         &self,
         parent_hash: &Hash,
         parent: &Header,
     ) -> Result<CompactTarget, StoreError> {
-        // Look-ups that descend go on from the last one, so each costs one step on a side branch too.
+        // Descending look-ups continue from the last one, so each costs one step on a side branch too.
         let last = Cell::new((*parent_hash, parent.height));
         let failure = RefCell::new(None);
         let past = |height: u64| {
@@ -101,7 +101,7 @@ impl<T: Transaction> Blockchain<T> {
         Ok(check::median(self.last_timestamps(parent)?.into_iter()))
     }
 
-    /// The timestamps up to that of `last`, oldest first, as many as a median is taken over.
+    /// The timestamps up to and including that of `last`, oldest first, as many as the median is taken over.
     fn last_timestamps(&self, last: &Header) -> Result<VecDeque<Timestamp>, StoreError> {
         let mut header = *last;
         let mut timestamps = VecDeque::from([header.timestamp]);
@@ -115,7 +115,7 @@ impl<T: Transaction> Blockchain<T> {
         Ok(timestamps)
     }
 
-    /// The branch that ends with this header, found anew.
+    /// Computes the branch end at this header.
     pub(super) fn branch_end(&self, hash: &Hash, header: &Header) -> Result<BranchEnd, StoreError> {
         let history = if *hash == self.tree.tip().hash {
             self.history.clone()
@@ -148,7 +148,7 @@ impl<T: Transaction> Blockchain<T> {
     }
 }
 
-/// The history of the first `len` blocks of the best chain, which has as many.
+/// The frontier of the history tree over the first `len` blocks of the best chain, which must have as many.
 pub(super) fn frontier<T: Transaction>(records: &Records<T>, len: u64) -> Result<CompactRange, StoreError> {
     records.frontier(len).map_err(|error| match error {
         ProveError::Store(error) => error,

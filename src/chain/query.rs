@@ -58,7 +58,7 @@ impl<T: Transaction> Blockchain<T> {
     ///
     /// # Errors
     ///
-    /// [`StoreError`], where the store fails or the block is not what was written.
+    /// [`StoreError`] if the store fails or the block is damaged.
     pub fn block(&self, hash: &Hash) -> Result<Option<Arc<Block<T>>>, StoreError> {
         Ok(self.block_and_size(hash)?.map(|(block, _)| block))
     }
@@ -111,7 +111,7 @@ impl<T: Transaction> Blockchain<T> {
     ///
     /// # Errors
     ///
-    /// [`StoreError`], where the store fails or the block is not what was written.
+    /// [`StoreError`] if the store fails or the block is damaged.
     pub fn block_at(&self, height: u64) -> Result<Option<Arc<Block<T>>>, StoreError> {
         let Some(row) = self.records.row(height)? else { return Ok(None) };
         self.kept_block(height, &row.hash)
@@ -154,7 +154,7 @@ impl<T: Transaction> Blockchain<T> {
     ///
     /// # Errors
     ///
-    /// [`StoreError`], where the store fails or the header is not what was written.
+    /// [`StoreError`] if the store fails or the header is damaged.
     pub fn header(&self, hash: &Hash) -> Result<Option<Header>, StoreError> {
         Ok(self.known(hash)?.map(|known| known.header))
     }
@@ -163,7 +163,7 @@ impl<T: Transaction> Blockchain<T> {
     ///
     /// # Errors
     ///
-    /// [`StoreError`], where the store fails or the header is not what was written.
+    /// [`StoreError`] if the store fails or the header is damaged.
     pub fn header_at(&self, height: u64) -> Result<Option<Header>, StoreError> {
         Ok(self.records.row(height)?.map(|row| row.header))
     }
@@ -172,7 +172,7 @@ impl<T: Transaction> Blockchain<T> {
     ///
     /// # Errors
     ///
-    /// [`StoreError`], where the store fails.
+    /// [`StoreError`] if the store fails.
     pub fn is_best(&self, hash: &Hash) -> Result<bool, StoreError> {
         Ok(self.tree.node(hash).is_none() && self.records.row_of(hash)?.is_some())
     }
@@ -186,7 +186,7 @@ impl<T: Transaction> Blockchain<T> {
     ///
     /// # Errors
     ///
-    /// [`StoreError`], where the store fails or the header is not what was written.
+    /// [`StoreError`] if the store fails or the header is damaged.
     pub fn work_at(&self, hash: &Hash) -> Result<Option<Work>, StoreError> {
         Ok(self.known(hash)?.map(|known| known.work))
     }
@@ -260,7 +260,7 @@ impl<T: Transaction> Blockchain<T> {
     ///
     /// # Errors
     ///
-    /// [`StoreError`], where the store fails.
+    /// [`StoreError`] if the store fails.
     pub fn locator(&self) -> Result<Vec<Hash>, StoreError> {
         self.locator_from(self.best_header().0)
     }
@@ -269,7 +269,7 @@ impl<T: Transaction> Blockchain<T> {
     ///
     /// # Errors
     ///
-    /// [`StoreError`], where the store fails.
+    /// [`StoreError`] if the store fails.
     pub fn locator_from(&self, tip: &Hash) -> Result<Vec<Hash>, StoreError> {
         let (tip, height) = match self.known(tip)? {
             Some(known) => (tip, known.header.height),
@@ -286,7 +286,7 @@ impl<T: Transaction> Blockchain<T> {
     ///
     /// # Errors
     ///
-    /// [`StoreError`], where the store fails.
+    /// [`StoreError`] if the store fails.
     pub fn headers_after(&self, locator: &[Hash], limit: usize) -> Result<Vec<Header>, StoreError> {
         let mut start = 1;
         for hash in locator {

@@ -52,9 +52,9 @@ const fn is_kept(height: u64, tip: u64) -> bool {
     depth == 0 || height.is_multiple_of(1 << depth.ilog2().saturating_sub(1))
 }
 
-/// Which of these heights, ascending and all below `tip`, may go so that of every three neighbours that are left
-/// the outer depths differ by more than a factor of two. As the tip grows, going back `d` blocks from it goes on
-/// to cost in the order of `d`, or of the distance at which states are written, and few are left.
+/// The heights to drop, out of these ascending ones below `tip`, so that of every three remaining neighbours
+/// the outer depths differ by more than a factor of two. As the tip grows, going back `d` blocks keeps a cost
+/// in the order of `d`, or of the distance at which states are written, and few states remain.
 pub(super) fn superfluous(heights: &[u64], tip: u64) -> Vec<u64> {
     let mut dropped = Vec::new();
     let mut next_kept = tip;

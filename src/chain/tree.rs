@@ -468,7 +468,7 @@ impl<T: Transaction> Tree<T> {
         self.ahead = best.map(|best| self.path_from_best(&best)).unwrap_or_default();
     }
 
-    /// The best of such nodes, where it has more work than the tip, which stays where others only equal it.
+    /// The best node that passes the filter, if it has more work than the tip; with equal work the tip stays.
     fn best_of(&self, such: impl Fn(&Node<T>) -> bool) -> Option<Hash> {
         let best = self.nodes.iter().filter(|(_, node)| such(node)).max_by_key(|(_, node)| node.rank());
         best.filter(|(_, node)| node.work > self.tip.work).map(|(hash, _)| *hash)

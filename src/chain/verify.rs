@@ -107,7 +107,7 @@ impl<T: Transaction> Blockchain<T> {
     ///
     /// # Errors
     ///
-    /// The lowest block that is not as it should be, and why.
+    /// The lowest faulty block, and its fault.
     pub fn verify(&self, heights: impl RangeBounds<u64>) -> Result<(), VerifyError> {
         self.verifier(heights)?.step(self, u64::MAX).map(|_| ())
     }
@@ -157,7 +157,7 @@ impl<T: Transaction> Verifier<T> {
     ///
     /// # Errors
     ///
-    /// The lowest block that is not as it should be, and why. Further steps say the same again.
+    /// The lowest faulty block, and its fault. Further steps return the same error.
     pub fn step(&mut self, chain: &Blockchain<T>, blocks: u64) -> Result<Progress, VerifyError> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
@@ -243,7 +243,7 @@ impl<T: Transaction> Verifier<T> {
         }
     }
 
-    /// Goes on to the history after this block, and compares what the row says of it.
+    /// Extends the history by this block, and compares the subtrees with those in its row.
     fn push_history(&mut self, row: &Row) -> Result<(), StoreError> {
         let mut subtrees = Vec::new();
         self.history.push_with(history_leaf(&row.hash), |root| subtrees.push(root));

@@ -86,10 +86,11 @@ pub enum RetargetError {
 }
 
 impl Retarget {
-    /// The longest average of [`Retarget::Lwma`] and [`Retarget::BoundedLwma`], because each new block costs that many look-ups.
+    /// The longest average of [`Retarget::Lwma`] and [`Retarget::BoundedLwma`], because each new block costs
+    /// that many look-ups.
     pub const MAX_LWMA_BLOCKS: u32 = 1_024;
 
-    /// Checks the parameters against the bounds that stand at their fields.
+    /// Checks the parameters against the bounds that are documented at their fields.
     ///
     /// # Errors
     ///
@@ -166,8 +167,8 @@ impl Retarget {
         }
     }
 
-    /// Whether [`next_target`](Self::next_target) may ask for the block at `height` when the parent is at `parent_height`
-    /// or higher.
+    /// Whether [`next_target`](Self::next_target) may read the block at `height` if the parent is at
+    /// `parent_height` or higher.
     const fn needs(&self, height: u64, parent_height: u64) -> bool {
         let age = parent_height.saturating_sub(height);
         if age == 0 || height == FIRST_MINED {
@@ -185,7 +186,7 @@ impl Retarget {
     }
 }
 
-/// The last `blocks + 1` blocks up to the parent, oldest first; fewer where the chain is younger.
+/// The last `blocks + 1` blocks up to the parent, oldest first; fewer if the chain is shorter.
 fn last_samples(blocks: u32, parent_height: u64, past: impl Fn(u64) -> Sample) -> Vec<Sample> {
     let blocks = blocks.clamp(1, Retarget::MAX_LWMA_BLOCKS);
     let first = parent_height.saturating_sub(u64::from(blocks)).max(FIRST_MINED);

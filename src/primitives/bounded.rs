@@ -17,7 +17,8 @@ pub(crate) fn bounded_vec<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer.deserialize_seq(Bounded { limit, weigh: |_| 0, max_weight: 1, item: PhantomData })
 }
 
-/// The same for items of different weight: none may follow once those before it weigh `max_weight` together.
+/// A sequence of items of different weight: no item may follow once the items before it weigh `max_weight`
+/// together.
 pub(crate) fn bounded_by_weight<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
     limit: usize,

@@ -25,26 +25,27 @@ use super::units::{Address, Timestamp};
 /// | `#[serde(flatten)]` | the value can be neither written nor read |
 /// | `#[serde(skip_serializing_if = "..")]` | the field is left out, and the next one is read in its place |
 ///
-/// Nor can every format carry every value: JSON writes a NaN as `null`, and takes nothing but texts, numbers and booleans
-/// as the keys of a map. A node refuses such a value by name when it is submitted, and does not take it from a peer.
-/// Check your own type in a test of yours with `hashloom::testing::transaction` (feature `test-utils`), one value for
-/// each shape that it has.
+/// Not every format can carry every value: JSON writes a NaN as `null`, and accepts only texts, numbers and
+/// booleans as the keys of a map. A node refuses such a value with a named error when it is submitted, and
+/// does not accept it from a peer. Test your own type with `hashloom::testing::transaction` (feature
+/// `test-utils`), with one value for each shape that it has.
 ///
 /// # Equal transactions
 ///
-/// The id of a transaction is the hash of its canonical bytes, so equal transactions have one id. A node refuses to submit
-/// or relay one of which an equal is pending or was
-/// [mined lately](crate::MempoolConfig::max_mined_ids): it cannot tell a second record from a late relay of the first.
-/// Where a record may occur twice, give it a field that tells the two apart: the author's sequence number, an order
-/// number, a time, or random bytes. Consensus does not forbid equal transactions: `apply` may, and
-/// [`NodeHandle::mine`](crate::NodeHandle::mine) with data of your own mines one again.
+/// The id of a transaction is the hash of its canonical bytes, so equal transactions have one id. A node
+/// refuses to submit or relay a transaction if an equal one is pending or was [mined
+/// recently](crate::MempoolConfig::max_mined_ids): it cannot tell a second record from a late relay of the
+/// first. If a record may occur twice, give it a field that tells the two apart: the author's sequence
+/// number, an order number, a time, or random bytes. Consensus does not forbid equal transactions: `apply`
+/// may, and [`NodeHandle::mine`](crate::NodeHandle::mine) with data of your own mines one again.
 ///
 /// # Panics in your code
 ///
 /// A panic in one of the methods below or in serde code is caught, if the program is built to unwind, and the
-/// transaction or the block is refused with an error that names it. The state that was being changed is discarded. So a
-/// panic is as much a verdict as a [`Rejected`] and has to be as deterministic: nodes whose code panics where that of
-/// others does not part from their chain. A panic in `clone`, `eq` or `drop` of the state is not caught and stops the node.
+/// transaction or the block is refused with an error that names the panic. The state that was being changed
+/// is discarded. A panic is therefore as much a verdict as a [`Rejected`] and has to be as deterministic:
+/// nodes whose code panics on a block that other nodes accept split from their chain. A panic in `clone`,
+/// `eq` or `drop` of the state is not caught and stops the node.
 pub trait Transaction:
     Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static
 {

@@ -14,11 +14,11 @@ use super::super::{history_leaf, work_of};
 
 /// The side branch blocks as the tree knows them.
 pub(in super::super) struct Aside {
-    /// What the store is to have.
+    /// The rows that the store has to have.
     pub(in super::super) complete: BTreeMap<Hash, BranchRow>,
-    /// Those of which it has not been told yet whether they are complete.
+    /// The blocks whose completion is not written to the store yet.
     pub(in super::super) touched: BTreeSet<Hash>,
-    /// Those of which it has not been told yet that they went, by height.
+    /// The blocks whose removal is not written to the store yet, by height.
     pub(in super::super) dropped: BTreeSet<(u64, Hash)>,
 }
 

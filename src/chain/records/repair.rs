@@ -40,12 +40,13 @@ impl<T: Transaction> Records<T> {
             }
             self.store.commit(&batch)?;
         }
-        // Those whose rows were missing.
+        // The blocks whose rows were missing.
         self.clear_blocks(above)
     }
 
-    /// Writes anew what follows from the rest: the row of the genesis block, the entries that lead from hashes to heights,
-    /// the list of the states, and up to where bodies were removed. Removes states and branches that are damaged. Returns what was wrong.
+    /// Rewrites what can be derived from the rest of the store: the row of the genesis block, the index from
+    /// hashes to heights, the list of states, and the height up to which bodies were pruned. Deletes damaged
+    /// states and side branches. Returns one of the errors found.
     pub(in super::super) fn mend(&mut self, genesis: &Row) -> Result<Option<StoreError>, StoreError> {
         let mut found = None;
         let row = damage_of(self.load_row(0))?;
@@ -133,7 +134,8 @@ impl<T: Transaction> Records<T> {
         Ok((heights, found))
     }
 
-    /// The height of the lowest block of the best chain whose body is kept; the tip's and one, where there is none.
+    /// The height of the lowest block of the best chain whose body is stored; the height above the tip if
+    /// there is none.
     fn first_best_body(&self) -> Result<u64, StoreError> {
         let mut last: Option<Vec<u8>> = None;
         while let Some(key) = self.next_entry(Table::Blocks, last.as_deref())?.pop().map(|(key, _)| key) {
