@@ -41,9 +41,9 @@ pub struct Exporter<W> {
 }
 
 impl<T: Transaction> Blockchain<T> {
-    /// Writes the blocks of the best chain at these heights into an archive, all at once, and returns how many
-    /// they are. Heights above the tip are left out, and genesis, which every chain has. An [`Exporter`] does
-    /// the same step by step; the format is described in `docs/architecture.md`.
+    /// Writes the blocks of the best chain at these heights into an archive in one call, and returns their
+    /// number. Heights above the tip are left out, and so is genesis, which every chain has. An [`Exporter`]
+    /// writes step by step; the format is described in `docs/architecture.md`.
     ///
     /// ```
     /// # use hashloom::{Blockchain, ChainSpec, Timestamp};

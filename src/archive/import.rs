@@ -49,9 +49,9 @@ pub struct Importer<R> {
 }
 
 impl<T: Transaction> Blockchain<T> {
-    /// Imports the blocks of an archive, all at once, and returns how many it holds, those included that were
-    /// here already. An [`Importer`] does the same step by step and says more about it. There is an example at
-    /// [`export`](Self::export).
+    /// Imports the blocks of an archive in one call, and returns the number of blocks in it, including those
+    /// that the chain already had. An [`Importer`] works step by step and returns more details. There is an
+    /// example at [`export`](Self::export).
     ///
     /// # Errors
     ///

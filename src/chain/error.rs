@@ -29,8 +29,9 @@ pub enum OpenError {
         got: Hash,
         /// The hash of the genesis block of the given rules.
         expected: Hash,
-        /// The first rule that differs, as far as the genesis block in the store tells: the name, the genesis time, the
-        /// easiest target, or the genesis data or initial state. The block commits to all other rules with one hash.
+        /// The first rule that differs, as far as the genesis block in the store shows: the name, the genesis
+        /// time, the easiest target, or the genesis data or initial state. The block commits to all other
+        /// rules with one hash.
         differs: &'static str,
     },
     /// The store was written by a newer version of this crate.

@@ -62,8 +62,8 @@ impl<T: Transaction> Blockchain<T> {
     ///
     /// # Panics
     ///
-    /// With the error that [`open`](Self::open) with a [store in memory](Memory) would return: if `T` makes no state of the
-    /// spec's genesis data, or its first state does not read back from postcard.
+    /// With the error that [`open`](Self::open) with a [store in memory](Memory) would return: if `T` makes
+    /// no state of the spec's genesis data, or its first state does not read back from postcard.
     #[track_caller]
     pub fn with_config(spec: ChainSpec, config: ChainConfig) -> Self {
         match Self::open(spec, config, Box::new(Memory::new())) {
@@ -255,8 +255,8 @@ fn genesis_row<T>(spec: &ChainSpec, genesis: &Block<T>) -> Row {
     Row { hash, header, work, seen: 0, size: Header::LEN, subtrees: Vec::new() }
 }
 
-/// Up to where a chain is kept that is to be cut above `height`: below its base there is neither a state to go back to
-/// nor are there bodies to make one from, and the tip has to have a body.
+/// The height at which a chain is truncated for a requested `height`. Below its base there is neither a state
+/// to restore nor are there bodies to replay one from, and the tip must have a body.
 fn cut_height(height: u64, upkeep: &Upkeep) -> u64 {
     if height < upkeep.base() || height <= upkeep.pruned { 0 } else { height }
 }

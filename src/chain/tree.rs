@@ -259,9 +259,9 @@ impl<T: Transaction> Tree<T> {
         true
     }
 
-    /// Whether a block on the tip can become the tip without being inserted into this tree: it is new or the
-    /// next one on the path to the best header, that path leads through it, and no child of it has a pending
-    /// body.
+    /// Whether a block on the tip can become the tip without being inserted into this tree: either it is new
+    /// and the tip is the best header, or it is the first one on the path to the best header and no child of
+    /// it has a body.
     pub(super) fn is_next(&self, hash: &Hash) -> bool {
         let waits = |child: &Hash| self.known(child).has_body();
         match self.node(hash).map(|node| &node.body) {

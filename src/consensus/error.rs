@@ -119,8 +119,8 @@ pub enum BlockError {
         #[source]
         reason: Rejected,
     },
-    /// The application's [`apply`](crate::Transaction::apply) panicked on a transaction, which is refused like one that
-    /// the application rejects.
+    /// The application's [`apply`](crate::Transaction::apply) panicked on a transaction. The transaction is
+    /// refused like one that the application rejects.
     #[error("transaction {index} cannot be applied: {panic}")]
     ApplyPanicked {
         /// Its place in the block, from 0.

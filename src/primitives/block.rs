@@ -21,10 +21,10 @@ pub struct Block<T = String> {
     data: Vec<T>,
     #[serde(skip)]
     hash: Hash,
-    /// Of `data`, where it was computed ahead of its use.
+    /// The digest of `data`, if it was computed ahead of its use.
     #[serde(skip)]
     digest: OnceLock<BodyDigest>,
-    /// Of the whole block, once it was asked for.
+    /// The size of the whole block, once it was requested.
     #[serde(skip)]
     measure: OnceLock<Measure>,
 }

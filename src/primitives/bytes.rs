@@ -115,8 +115,8 @@ macro_rules! fixed_bytes {
 }
 pub(crate) use fixed_bytes;
 
-/// Reads the `N` bytes of a type from hex in lower case, which is the only form that is written: a value has one serde
-/// form. [`parse_hex`] is for what people type, and takes either case.
+/// Reads the `N` bytes of a type from hex in lower case, the only form that is written, so that a value has
+/// one serde form. [`parse_hex`] is for input by people, and accepts either case.
 pub(crate) struct HexVisitor<const N: usize> {
     pub(crate) name: &'static str,
 }

@@ -49,7 +49,8 @@ impl Hash {
     }
 }
 
-/// Byte by byte, as derived, but in words: the first one nearly always decides, and maps by hash compare at every step.
+/// The derived order, byte by byte, but computed in words: the first word nearly always decides, and maps by
+/// hash compare at every step.
 impl Ord for Hash {
     fn cmp(&self, other: &Self) -> Ordering {
         self.words().cmp(&other.words())

@@ -1,5 +1,5 @@
-//! The serde form of a value, which the store, peers and HTTP clients read back: whether it keeps the value, and what in
-//! the type is likely to be the cause where it does not.
+//! The serde form of a value, which the store, peers and HTTP clients read back: whether it keeps the value,
+//! and if not, which part of the type is the likely cause.
 
 use core::fmt;
 

@@ -125,8 +125,8 @@ pub(in super::super) fn heights_from_bytes(bytes: &[u8]) -> Option<Vec<u64>> {
 /// The bytes of a stored block beyond its canonical size: the number of its transactions.
 const MAX_COUNT_LEN: usize = 10;
 
-/// The bytes of a block, its serde form in postcard, if they read back as the same block. `size` is about how many they
-/// will be.
+/// The bytes of a block, its serde form in postcard, if they decode to an equal block. `size` is an estimate
+/// of their number.
 pub(super) fn block_bytes<T: Transaction>(block: &Block<T>, size: usize) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(size.saturating_add(MAX_COUNT_LEN));
     // A header in postcard is its own bytes.

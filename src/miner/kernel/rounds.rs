@@ -1,5 +1,6 @@
-//! What the attempts on one block share, in terms of SHA-256's rounds: everything up to the word that changes
-//! from nonce to nonce, and the constant part of everything after it. Plain numbers; knows no vectors.
+//! The values that the attempts on one block share, in terms of SHA-256's rounds: everything up to the word
+//! that changes from nonce to nonce, and the constant part of everything after it. Plain numbers; knows no
+//! vectors.
 
 /// The word of the last block that holds the nonce's low half. The words before it are the same for all
 /// nonces with the same high half.
