@@ -28,7 +28,7 @@ use std::{env, fs};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
-use hashloom::{Block, Blockchain, CompactTarget, Message, Miner, MiningKernel, Search, Template};
+use hashloom::{Block, Blockchain, CompactTarget, Message, Miner, MiningKernel, SearchOutcome, Template};
 
 use forge::{Forge, NOW, spec};
 use format::Format;
@@ -156,7 +156,7 @@ fn nonces(kernel: MiningKernel) -> Result<u64> {
     header.target = CompactTarget::from_bits(0x0300_0001);
     let mut miner = Miner::<String>::new(Template::new(header, Vec::new()))?.with_kernel(kernel)?;
     let found = counted_part(|| miner.search(NONCES));
-    ensure!(matches!(found, Search::Continue { .. }), "{kernel} found a block");
+    ensure!(matches!(found, SearchOutcome::Continue { .. }), "{kernel} found a block");
     Ok(NONCES)
 }
 

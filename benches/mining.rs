@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use hashloom::{
-    CompactTarget, Header, Miner, MiningJob, MiningKernel, MiningOutcome, Search, Template, Timestamp,
+    CompactTarget, Header, Miner, MiningJob, MiningKernel, MiningOutcome, SearchOutcome, Template, Timestamp,
 };
 use sha2::{Digest, Sha256};
 use turns::{median, quartiles};
@@ -147,7 +147,7 @@ fn miner() -> Result<Miner> {
 fn bare(kernel: MiningKernel, hashes: u64) -> Result<Duration> {
     let mut miner = miner()?.with_kernel(kernel)?;
     let start = Instant::now();
-    ensure!(miner.search(hashes) == Search::Continue { hashes }, "found something");
+    ensure!(miner.search(hashes) == SearchOutcome::Continue { hashes }, "found something");
     Ok(start.elapsed())
 }
 
@@ -160,7 +160,7 @@ fn in_portions(hashes: u64) -> Result<Duration> {
         let before = miner.hashes();
         let search = miner.search(PORTION.min(hashes - before));
         progress.fetch_add(miner.hashes() - before, Ordering::Relaxed);
-        ensure!(matches!(search, Search::Continue { .. }), "found something");
+        ensure!(matches!(search, SearchOutcome::Continue { .. }), "found something");
     }
     let elapsed = start.elapsed();
     ensure!(progress.into_inner() == hashes, "another number of attempts");

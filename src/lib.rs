@@ -71,8 +71,8 @@ pub use chain::{
 };
 pub use mempool::{Mempool, MempoolConfig, MempoolError, RemovalReason, Source};
 pub use miner::{
-    Miner, MiningJob, MiningKernel, MiningKernelError, MiningOutcome, MiningThreadError, Search, SearchError,
-    Template,
+    Miner, MiningJob, MiningKernel, MiningKernelError, MiningOutcome, MiningThreadError, SearchError,
+    SearchOutcome, Template,
 };
 
 pub use protocol::{

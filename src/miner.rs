@@ -7,7 +7,7 @@ mod template;
 mod threads;
 
 pub use kernel::{MiningKernel, MiningKernelError};
-pub use search::{Miner, Search};
+pub use search::{Miner, SearchOutcome};
 pub use template::{SearchError, Template};
 pub use threads::{MiningJob, MiningOutcome, MiningThreadError};
 

@@ -338,7 +338,7 @@ impl<T: Transaction> Protocol<T> {
     fn receive(&mut self, id: PeerId, message: Message<T>, now: Now) -> Result<(), CloseReason> {
         // The message was in transit when the connection was closed.
         let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
-        peer.heard(&message, now);
+        peer.on_message(&message, now);
         if let Message::Bye { reason } = message {
             let reason = printable(&reason, limits::MAX_REASON_BYTES);
             return Err(CloseReason::Bye { reason });
@@ -454,7 +454,7 @@ impl<T: Transaction> Protocol<T> {
         // An inbound connection from the node of this peer replaces the ended one, so no redial follows.
         if let Some(double) = self.double_of(&peer) {
             if !self.is_alias(&peer.address, now) {
-                self.dialer.handed_over(&peer.address, id, double);
+                self.dialer.transfer(&peer.address, id, double);
             }
             self.released(id, &peer, &CloseReason::AlreadyConnected, lasted, now);
         } else {

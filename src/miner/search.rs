@@ -32,7 +32,7 @@ pub struct Miner<T = String> {
 #[must_use = "a found block is in here and nowhere else"]
 #[expect(clippy::large_enum_variant, reason = "it is matched where it is returned, and kept nowhere")]
 #[non_exhaustive]
-pub enum Search<T = String> {
+pub enum SearchOutcome<T = String> {
     /// A block that meets its target. The next call continues after its nonce, for another block of the same
     /// template.
     Found(Block<T>),
@@ -94,14 +94,14 @@ impl<T: Clone> Miner<T> {
 
     /// Makes up to `budget` attempts and stops at the first that succeeds. Whatever the budgets are, the same
     /// blocks are found in the same order.
-    pub fn search(&mut self, budget: u64) -> Search<T> {
+    pub fn search(&mut self, budget: u64) -> SearchOutcome<T> {
         let mut left = budget;
         loop {
             if self.next == self.nonces.end && !self.roll() {
-                return Search::Exhausted;
+                return SearchOutcome::Exhausted;
             }
             if left == 0 {
-                return Search::Continue { hashes: budget };
+                return SearchOutcome::Continue { hashes: budget };
             }
             let end = self.next + left.min(self.nonces.end - self.next);
             let found = self.kernel.find(self.next..end);
@@ -114,7 +114,7 @@ impl<T: Clone> Miner<T> {
                 let block = self.template.clone().into_block(nonce);
                 // The block computed its hash on another code path, and an import checks it again.
                 debug_assert!(self.target.is_met_by(block.hash()), "the kernel found {:?}", block.header());
-                return Search::Found(block);
+                return SearchOutcome::Found(block);
             }
         }
     }
@@ -167,11 +167,11 @@ mod tests {
         let mut found = Vec::new();
         loop {
             match miner.search(budgets.next().unwrap()) {
-                Search::Found(block) => {
+                SearchOutcome::Found(block) => {
                     found.push((block.header().timestamp.as_millis(), block.header().nonce));
                 }
-                Search::Continue { .. } => {}
-                Search::Exhausted => return found,
+                SearchOutcome::Continue { .. } => {}
+                SearchOutcome::Exhausted => return found,
             }
         }
     }
@@ -199,9 +199,9 @@ mod tests {
     #[test]
     fn a_budget_is_spent_to_the_hash() {
         let mut miner = miner(IMPOSSIBLE, 1);
-        assert_eq!(miner.search(0), Search::Continue { hashes: 0 });
-        assert_eq!(miner.search(1000), Search::Continue { hashes: 1000 });
-        assert_eq!(miner.search(234), Search::Continue { hashes: 234 });
+        assert_eq!(miner.search(0), SearchOutcome::Continue { hashes: 0 });
+        assert_eq!(miner.search(1000), SearchOutcome::Continue { hashes: 1000 });
+        assert_eq!(miner.search(234), SearchOutcome::Continue { hashes: 234 });
         assert_eq!((miner.hashes(), miner.next), (1234, 1234));
     }
 
@@ -217,11 +217,11 @@ mod tests {
     #[test]
     fn an_exhausted_search_stays_so() {
         let mut last = miner(IMPOSSIBLE, u64::MAX).with_nonces(0..10);
-        assert_eq!(last.search(10), Search::Exhausted);
-        assert_eq!(last.search(0), Search::Exhausted);
+        assert_eq!(last.search(10), SearchOutcome::Exhausted);
+        assert_eq!(last.search(0), SearchOutcome::Exhausted);
         assert_eq!(last.hashes(), 10);
         let mut none = miner(EVERY_SECOND, 1).with_nonces(10..10);
-        assert_eq!(none.search(u64::MAX), Search::Exhausted);
+        assert_eq!(none.search(u64::MAX), SearchOutcome::Exhausted);
         assert_eq!((none.hashes(), none.header().timestamp.as_millis()), (0, 1));
     }
 
@@ -229,15 +229,15 @@ mod tests {
     fn nonces_stay_below_the_limit() {
         let limit = Header::NONCE_LIMIT;
         let mut miner = miner(IMPOSSIBLE, 1).with_nonces(limit - 3..u64::MAX);
-        assert_eq!(miner.search(3), Search::Continue { hashes: 3 });
+        assert_eq!(miner.search(3), SearchOutcome::Continue { hashes: 3 });
         assert_eq!((miner.next, miner.header().timestamp.as_millis()), (limit - 3, 2));
-        assert_eq!(miner.with_nonces(limit..u64::MAX).search(1), Search::Exhausted);
+        assert_eq!(miner.with_nonces(limit..u64::MAX).search(1), SearchOutcome::Exhausted);
     }
 
     #[test]
     #[expect(clippy::reversed_empty_ranges, reason = "the range of a caller who mixes up its ends")]
     fn a_range_from_the_wrong_end_is_empty() {
-        assert_eq!(miner(EVERY_SECOND, 1).with_nonces(10..5).search(1), Search::Exhausted);
+        assert_eq!(miner(EVERY_SECOND, 1).with_nonces(10..5).search(1), SearchOutcome::Exhausted);
     }
 
     #[test]
@@ -270,7 +270,7 @@ mod tests {
         fn lanes_are_disjoint_and_complete(len in 0u64..60, lanes in 1usize..80, before in 0u64..60) {
             let mut whole = miner(EVERY_SECOND, u64::MAX).with_nonces(100..100 + len);
             let mut expected = all_naive(EVERY_SECOND, u64::MAX..=u64::MAX, &(100..100 + len));
-            if let Search::Found(block) = whole.search(before) {
+            if let SearchOutcome::Found(block) = whole.search(before) {
                 prop_assert_eq!(expected.remove(0), (u64::MAX, block.header().nonce));
             }
             let lanes = whole.split(NonZeroUsize::new(lanes).unwrap());

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::search::{Miner, Search};
+use super::search::{Miner, SearchOutcome};
 use crate::{Block, CompactTargetError, Header};
 
 /// A header without a nonce and the transactions under it: what a [`Miner`] works on.
@@ -54,9 +54,9 @@ impl<T: Clone> Template<T> {
         let mut miner = Miner::new(self)?;
         loop {
             match miner.search(u64::MAX) {
-                Search::Found(block) => return Ok(block),
-                Search::Continue { .. } => {}
-                Search::Exhausted => return Err(SearchError::Exhausted),
+                SearchOutcome::Found(block) => return Ok(block),
+                SearchOutcome::Continue { .. } => {}
+                SearchOutcome::Exhausted => return Err(SearchError::Exhausted),
             }
         }
     }

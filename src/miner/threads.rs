@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use super::kernel::MiningKernel;
-use super::search::{Miner, Search};
+use super::search::{Miner, SearchOutcome};
 use crate::Block;
 
 /// A search that runs on threads of its own until it finds a block, is exhausted, or is stopped.
@@ -31,7 +31,7 @@ pub enum MiningOutcome<T = String> {
     Found(Block<T>),
     /// The job was stopped, and all its threads have ended their search.
     Stopped,
-    /// Every thread exhausted its lane; see [`Search::Exhausted`].
+    /// Every thread exhausted its lane; see [`SearchOutcome::Exhausted`].
     Exhausted,
 }
 
@@ -163,9 +163,9 @@ impl<F> Lanes<F> {
             let search = miner.search(HASHES_BETWEEN_LOOKS);
             self.progress.hashes.fetch_add(miner.hashes() - before, Ordering::Relaxed);
             match search {
-                Search::Found(block) => return self.end(MiningOutcome::Found(block)),
-                Search::Continue { .. } => {}
-                Search::Exhausted => return self.end(MiningOutcome::Exhausted),
+                SearchOutcome::Found(block) => return self.end(MiningOutcome::Found(block)),
+                SearchOutcome::Continue { .. } => {}
+                SearchOutcome::Exhausted => return self.end(MiningOutcome::Exhausted),
             }
         }
         self.end(MiningOutcome::Stopped);
@@ -242,7 +242,7 @@ mod tests {
         };
         let lanes = miner(ONE_IN_64, 1).split(threads(3));
         let firsts = lanes.filter_map(|mut lane| match lane.search(u64::MAX) {
-            Search::Found(block) => Some(block),
+            SearchOutcome::Found(block) => Some(block),
             _ => None,
         });
         assert!(firsts.collect::<Vec<_>>().contains(&block), "{block:?}");

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use tokio::sync::{Semaphore, broadcast, mpsc, watch};
 
 use super::clock::{Clock, WallClock, system_time};
-use super::driver::{Driver, Outside};
+use super::driver::{Driver, Notifier};
 use super::handle::NodeHandle;
 use super::mining::MiningConfig;
 use super::{Events, Shared, blocking};
@@ -231,9 +231,9 @@ impl<T: Transaction> NodeBuilder<T> {
         });
         let (commands, calls) = mpsc::channel(MAX_COMMANDS);
         let handle = NodeHandle::new(Arc::clone(&shared), commands);
-        let outside = Outside { events, changes: changes.clone() };
+        let notifier = Notifier { events, changes: changes.clone() };
         let mut driver =
-            Driver::new(Arc::clone(&shared), outside, waits_for_disk, self.transport, self.mining, incoming);
+            Driver::new(Arc::clone(&shared), notifier, waits_for_disk, self.transport, self.mining, incoming);
         if let Some(listener) = listener {
             driver.accept(listener, max_inbound);
         }

@@ -34,7 +34,7 @@ const SPARE_CONNECTIONS: usize = 16;
 /// The driver's end of a connection. Dropping it sends what is queued, as far as the peer reads it in time,
 /// then says goodbye and closes the connection.
 #[derive(Debug)]
-pub(super) struct Link<T> {
+pub(super) struct PeerSender<T> {
     queue: Queue<T>,
     task: AbortHandle,
     /// Dropped with the link, which signals the task to close.
@@ -44,7 +44,7 @@ pub(super) struct Link<T> {
 /// The id of a transaction, and the reason why it cannot be sent.
 pub(super) type Unsendable = (Hash, Arc<TransportError>);
 
-impl<T: Transaction> Link<T> {
+impl<T: Transaction> PeerSender<T> {
     /// Queues a message without waiting. Returns whether it fits into the queue.
     pub(super) fn send(&self, item: Queued<T>) -> bool {
         self.queue.push(item)
@@ -70,7 +70,7 @@ pub(super) fn open<T: Transaction>(
     shared: &Arc<Shared<T>>,
     incoming: &mpsc::Sender<Incoming<T>>,
     tasks: &mut JoinSet<()>,
-) -> Link<T> {
+) -> PeerSender<T> {
     let (queue, queued) = Queue::new();
     let (open, dropped) = oneshot::channel();
     let (shared, incoming) = (Arc::clone(shared), incoming.clone());
@@ -78,7 +78,7 @@ pub(super) fn open<T: Transaction>(
         talk(peer, connection, transport.as_deref(), queued, dropped, &shared, &incoming).await;
         drop(place);
     });
-    Link { queue, task, _open: open }
+    PeerSender { queue, task, _open: open }
 }
 
 /// Runs both directions in one task, so that neither outlives the other.

@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 
-use super::connection::{self, Link, MAX_QUEUE_BYTES, Queued, Unsendable};
+use super::connection::{self, MAX_QUEUE_BYTES, PeerSender, Queued, Unsendable};
 use super::handle::{MineError, PeerError, SubmitError};
 use super::log::{Noted, warn_once};
 use super::mining::{Ended, Mining, MiningConfig};
@@ -118,22 +118,22 @@ pub(super) struct Driver<T: Transaction> {
     mining: Mining<T>,
     mining_ended: mpsc::UnboundedReceiver<Ended<T>>,
     incoming: mpsc::Sender<Incoming<T>>,
-    links: BTreeMap<PeerId, Link<T>>,
+    senders: BTreeMap<PeerId, PeerSender<T>>,
     next_peer: u64,
     noted: Noted,
     /// One task per connection.
-    talks: JoinSet<()>,
+    connections: JoinSet<()>,
     /// The task that accepts connections, if the node listens. The node ends with this task.
     accepting: JoinSet<TransportError>,
     /// Tasks that dial, and tasks that queue an input of the driver's own.
-    errands: JoinSet<()>,
+    background_tasks: JoinSet<()>,
     /// Last, so that it is dropped after all other fields.
-    outside: Outside<T>,
+    notifier: Notifier<T>,
 }
 
 /// Notifies handles and subscribers. Dropping it signals that the node has stopped.
 #[derive(Debug)]
-pub(super) struct Outside<T> {
+pub(super) struct Notifier<T> {
     pub(super) events: broadcast::Sender<Event<T>>,
     pub(super) changes: watch::Sender<()>,
 }
@@ -144,7 +144,7 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 impl<T: Transaction> Driver<T> {
     pub(super) fn new(
         shared: Arc<Shared<T>>,
-        outside: Outside<T>,
+        notifier: Notifier<T>,
         waits_for_disk: bool,
         transport: Option<Arc<dyn Transport<T>>>,
         mining: MiningConfig,
@@ -160,13 +160,13 @@ impl<T: Transaction> Driver<T> {
             waits_for_disk,
             transport,
             incoming,
-            links: BTreeMap::new(),
+            senders: BTreeMap::new(),
             next_peer: 0,
             noted: Noted::new(chain),
-            talks: JoinSet::new(),
+            connections: JoinSet::new(),
             accepting: JoinSet::new(),
-            errands: JoinSet::new(),
-            outside,
+            background_tasks: JoinSet::new(),
+            notifier,
         }
     }
 
@@ -201,16 +201,16 @@ impl<T: Transaction> Driver<T> {
                     if deadline.is_some() => self.handle(Input::Timeout),
                 Some(ended) = self.mining_ended.recv() => self.mined(ended),
                 () = self.mining.cancelled() => self.mining.cancel(&self.shared),
-                Some(ended) = self.talks.join_next_with_id() => {
+                Some(ended) = self.connections.join_next_with_id() => {
                     if let Err(error) = ended {
-                        self.talk_failed(error);
+                        self.connection_failed(error);
                     }
                 }
                 Some(ended) = self.accepting.join_next() => break Err(match ended {
                     Ok(error) => NodeFailure::Listener(Arc::new(error)),
                     Err(error) => error.into(),
                 }),
-                Some(_) = self.errands.join_next() => {}
+                Some(_) = self.background_tasks.join_next() => {}
                 _ = store_checks.tick(), if self.waits_for_disk => {
                     self.on_disk(|driver| driver.with_protocol(Protocol::check_store));
                 }
@@ -231,26 +231,26 @@ impl<T: Transaction> Driver<T> {
         self.mining.stop(&self.shared);
         // Releases the port.
         self.accepting.shutdown().await;
-        self.errands.shutdown().await;
+        self.background_tasks.shutdown().await;
         // Queues the goodbyes and updates the store.
         self.on_disk(|driver| driver.with_protocol(Protocol::shutdown));
         // A connection whose link is dropped writes what is queued and closes.
-        self.links.clear();
-        let goodbyes = async { while self.talks.join_next().await.is_some() {} };
+        self.senders.clear();
+        let goodbyes = async { while self.connections.join_next().await.is_some() {} };
         // A peer that does not read in time loses only the goodbye.
         let _ = timeout(SHUTDOWN_TIMEOUT, goodbyes).await;
-        self.talks.shutdown().await;
+        self.connections.shutdown().await;
     }
 
     /// Handles the end of a connection's task that did not return: it was aborted, which the protocol knows
     /// already, or it panicked in a transport or in the application's type. After a panic the peer is
     /// reported as disconnected.
-    fn talk_failed(&mut self, error: JoinError) {
-        let Some(peer) = self.links.iter().find(|(_, link)| link.is_of(error.id())).map(|(peer, _)| *peer)
+    fn connection_failed(&mut self, error: JoinError) {
+        let Some(peer) = self.senders.iter().find(|(_, link)| link.is_of(error.id())).map(|(peer, _)| *peer)
         else {
             return;
         };
-        self.links.remove(&peer);
+        self.senders.remove(&peer);
         self.handle(Input::Disconnected { peer, reason: CloseReason::Lost(Arc::new(error)) });
     }
 
@@ -266,9 +266,9 @@ impl<T: Transaction> Driver<T> {
                     self.transport.clone(),
                     &self.shared,
                     &self.incoming,
-                    &mut self.talks,
+                    &mut self.connections,
                 );
-                self.links.insert(peer, link);
+                self.senders.insert(peer, link);
                 self.handle(Input::Connected { peer, direction, address });
             }
             Incoming::DialFailed { address, error } => self.handle(Input::DialFailed { address, error }),
@@ -292,7 +292,7 @@ impl<T: Transaction> Driver<T> {
                 );
             }
             Incoming::Ended { peer, reason } => {
-                self.links.remove(&peer);
+                self.senders.remove(&peer);
                 self.handle(Input::Disconnected { peer, reason });
             }
         }
@@ -412,7 +412,7 @@ impl<T: Transaction> Driver<T> {
         for output in outputs {
             self.perform(output);
         }
-        self.outside.changes.send_replace(());
+        self.notifier.changes.send_replace(());
         result
     }
 
@@ -428,30 +428,30 @@ impl<T: Transaction> Driver<T> {
             Output::Dial { address, reach } => {
                 if let Some(transport) = &self.transport {
                     let dial = connection::dial(Arc::clone(transport), address, reach, self.incoming.clone());
-                    self.errands.spawn(dial);
+                    self.background_tasks.spawn(dial);
                 }
             }
             Output::Close { peer, .. } => {
-                self.links.remove(&peer);
+                self.senders.remove(&peer);
             }
             Output::Event(event) => {
                 self.noted.log(&event);
                 // An error means that there is no subscriber.
-                let _ = self.outside.events.send(event);
+                let _ = self.notifier.events.send(event);
             }
         }
     }
 
     fn send(&mut self, peer: PeerId, queued: Queued<T>) {
-        let Some(link) = self.links.get(&peer) else { return };
+        let Some(link) = self.senders.get(&peer) else { return };
         if !link.send(queued) {
             link.abort();
-            self.links.remove(&peer);
+            self.senders.remove(&peer);
             let reason = CloseReason::QueueFull { limit: MAX_QUEUE_BYTES };
             let incoming = self.incoming.clone();
             // Queued and not handled here, because the driver is in the middle of performing the protocol's
             // outputs.
-            self.errands.spawn(async move {
+            self.background_tasks.spawn(async move {
                 let _ = incoming.send(Incoming::Ended { peer, reason }).await;
             });
         }

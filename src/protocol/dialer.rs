@@ -199,7 +199,7 @@ impl Dialer {
 
     /// Transfers an address from one connection to another. An address that is not reached over `from` is
     /// unchanged: it may be being dialled, and that attempt ends on its own.
-    pub(super) fn handed_over(&mut self, address: &PeerAddr, from: PeerId, to: PeerId) {
+    pub(super) fn transfer(&mut self, address: &PeerAddr, from: PeerId, to: PeerId) {
         let line = self.addresses.get_mut(address);
         if let Some(line) = line.filter(|line| line.status == Status::Connected(from)) {
             line.status = Status::Connected(to);
@@ -316,11 +316,11 @@ mod tests {
         let (mut dialer, address) = dialer();
         let [first, second] = [PeerId(1), PeerId(2)];
         assert_eq!(dialer.take_due(NOW), std::slice::from_ref(&address));
-        dialer.handed_over(&address, first, second);
+        dialer.transfer(&address, first, second);
         dialer.disconnected(second, false, NOW);
         assert_eq!(dialer.deadline(), None, "it is still being dialled");
         dialer.connected(&address, first);
-        dialer.handed_over(&address, first, second);
+        dialer.transfer(&address, first, second);
         dialer.disconnected(first, false, NOW);
         assert_eq!(dialer.deadline(), None, "it is reached over the second");
         dialer.disconnected(second, false, NOW);

@@ -157,7 +157,7 @@ impl<T: Transaction> Protocol<T> {
     }
 
     /// Requests addresses from a new outbound peer, and learns the listen address of a new inbound peer.
-    pub(super) fn meet(&mut self, id: PeerId, now: Now) {
+    pub(super) fn on_peer_connected(&mut self, id: PeerId, now: Now) {
         let Some(peer) = self.peers.get_mut(&id).filter(|_| self.config.discovery) else { return };
         if peer.direction == Direction::Outbound {
             self.ask_for_peers(id, now);
@@ -173,7 +173,7 @@ impl<T: Transaction> Protocol<T> {
         if PeerHost::from(&listen) == peer.host() && Scope::of(&listen) != Scope::Nowhere {
             peer.exchange.listens = Some(listen.clone());
         }
-        self.hear(&listen, &from, now);
+        self.learn_address(&listen, &from, now);
     }
 
     /// Answers a `GetPeers`, at most once in [`limits::ANSWER_PEERS_INTERVAL`] per peer.
@@ -202,7 +202,7 @@ impl<T: Transaction> Protocol<T> {
         }
         let from = peer.address.clone();
         for address in addresses {
-            self.hear(&address, &from, now);
+            self.learn_address(&address, &from, now);
         }
         Ok(())
     }
@@ -351,11 +351,11 @@ impl<T: Transaction> Protocol<T> {
     }
 
     /// Adds an address from a peer to the book, if it is useful.
-    fn hear(&mut self, address: &PeerAddr, from: &PeerAddr, now: Now) {
+    fn learn_address(&mut self, address: &PeerAddr, from: &PeerAddr, now: Now) {
         let is_of_use = Scope::of(address).may_pass(Scope::of(from))
             && !self.is_own(address)
             && self.reputation.remaining(&PeerHost::from(address), now).is_none();
-        if is_of_use && self.discovery.book.hear(address, &PeerHost::from(from), now.wall) {
+        if is_of_use && self.discovery.book.learn(address, &PeerHost::from(from), now.wall) {
             self.plan_to_save(now);
             self.look_for_peers(now.elapsed);
         }

@@ -108,7 +108,7 @@ impl<T: Transaction> Protocol<T> {
         if direction == Direction::Outbound && hello.listen.is_some() {
             self.note_reached(&address, now);
         }
-        self.settle_double(id, direction, &address, &hello, now)?;
+        self.resolve_duplicate(id, direction, &address, &hello, now)?;
         self.event(Event::PeerConnected { peer: id, address, direction, agent: hello.agent.clone() });
         let (tip, theirs) = (hello.tip.hash, hello.tip.work);
         // Compares with the tip's work, not with the best header's, because the bodies of its headers may
@@ -129,7 +129,7 @@ impl<T: Transaction> Protocol<T> {
             self.announce_tip_to(|other| other == id);
         }
         self.offer_all(id);
-        self.meet(id, now);
+        self.on_peer_connected(id, now);
         self.plan_to_save(now);
         Ok(())
     }
@@ -138,7 +138,7 @@ impl<T: Transaction> Protocol<T> {
     /// that the node with the smaller nonce opened; that node closes the other one. Nonces are no secret, so
     /// this node never closes a connection that it opened in favour of an inbound one, and closes an inbound
     /// one only if it may come from the host of the other connection.
-    fn settle_double(
+    fn resolve_duplicate(
         &mut self,
         id: PeerId,
         direction: Direction,
@@ -153,7 +153,7 @@ impl<T: Transaction> Protocol<T> {
                         || !self.dialer.keeps(address) && self.may_be_one(&other_address, address);
                     if is_one {
                         if !self.is_alias(address, now) {
-                            self.dialer.handed_over(address, id, other);
+                            self.dialer.transfer(address, id, other);
                         }
                         return Err(CloseReason::AlreadyConnected);
                     }

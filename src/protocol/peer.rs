@@ -28,13 +28,13 @@ pub(super) struct Peer {
     pub(super) known: RecentSet,
     /// The header with the most work that the peer has sent or announced and that is in this node's header
     /// tree.
-    pub(super) best: Option<Shown>,
+    pub(super) best: Option<PeerTip>,
     /// A header that the peer claims to have and that is not in this node's header tree yet.
     pub(super) claimed: Option<Hash>,
     /// Whether the peer has headers that this node does not know.
     pub(super) wants_headers: bool,
     /// The header after which the next header request continues; from this node's best header if `None`.
-    pub(super) headers_from: Option<Shown>,
+    pub(super) headers_from: Option<PeerTip>,
     pub(super) headers_request: Option<Duration>,
     /// Whether to ignore the next answer, because it extends headers that were evicted since the request.
     pub(super) headers_void: bool,
@@ -77,7 +77,7 @@ pub(super) struct EarlyHeader {
 
 /// A header that a peer has and that is in this node's header tree.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Shown {
+pub(super) struct PeerTip {
     pub(super) hash: Hash,
     pub(super) height: u64,
     /// The total work of the chain up to this header.
@@ -212,7 +212,7 @@ impl Peer {
     }
 
     /// Notes the arrival of a message, before the message is processed.
-    pub(super) fn heard<T>(&mut self, message: &Message<T>, now: Now) {
+    pub(super) fn on_message<T>(&mut self, message: &Message<T>, now: Now) {
         self.last_received = now.elapsed;
         if let (Message::Pong(nonce), Some((expected, deadline))) = (message, self.ping)
             && *nonce == expected

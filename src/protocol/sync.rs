@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::io::{CloseReason, Event, Now, PeerId};
 use super::message::Message;
-use super::peer::{Peer, Shown};
+use super::peer::{Peer, PeerTip};
 use super::relay::work_of;
 use super::{Protocol, limits};
 use crate::chain::{ImportedAll, Known, Verdict};
@@ -336,7 +336,7 @@ impl<T: Transaction> Protocol<T> {
             peer.headers_asked = Some(now.elapsed);
             // The header may have been evicted.
             let is_kept =
-                |from: &Shown| matches!(self.chain.known_near(from.height, &from.hash), Ok(Some(_)));
+                |from: &PeerTip| matches!(self.chain.known_near(from.height, &from.hash), Ok(Some(_)));
             peer.headers_from = peer.headers_from.filter(is_kept);
             let locator = match self.chain.locator_from(&peer.headers_from.map_or(start, |from| from.hash)) {
                 Ok(locator) => locator,
@@ -354,14 +354,14 @@ impl<T: Transaction> Protocol<T> {
 
     /// Notes that the peer has a header that is in the header tree, and returns the header. `height` is the
     /// height that the header claims.
-    fn showed(&mut self, id: PeerId, height: u64, hash: &Hash) -> Option<Shown> {
+    fn showed(&mut self, id: PeerId, height: u64, hash: &Hash) -> Option<PeerTip> {
         let known = self.chain.known_near(height, hash);
         let shown = self.as_shown(hash, known)?;
         self.note_shown(id, shown);
         Some(shown)
     }
 
-    fn note_shown(&mut self, id: PeerId, shown: Shown) {
+    fn note_shown(&mut self, id: PeerId, shown: PeerTip) {
         if let Some(peer) = self.peers.get_mut(&id)
             && Some(shown.work) > work_of(&self.chain, peer)
         {
@@ -371,15 +371,15 @@ impl<T: Transaction> Protocol<T> {
     }
 
     /// Looks up a header in the header tree.
-    pub(super) fn known(&mut self, hash: &Hash) -> Option<Shown> {
+    pub(super) fn known(&mut self, hash: &Hash) -> Option<PeerTip> {
         let known = self.chain.known(hash);
         self.as_shown(hash, known)
     }
 
-    fn as_shown(&mut self, hash: &Hash, known: Result<Option<Known>, StoreError>) -> Option<Shown> {
+    fn as_shown(&mut self, hash: &Hash, known: Result<Option<Known>, StoreError>) -> Option<PeerTip> {
         match known {
             Ok(known) => {
-                known.map(|known| Shown { hash: *hash, height: known.header.height, work: known.work })
+                known.map(|known| PeerTip { hash: *hash, height: known.header.height, work: known.work })
             }
             Err(error) => {
                 self.read_failed(error);

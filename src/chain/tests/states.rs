@@ -265,7 +265,8 @@ fn a_state_that_cannot_be_written_is_refused_with_what_came_with_it() {
     let mined = blocks_above(&chain, 2, |_| vec![One]);
     let _ = chain.import(Arc::clone(&mined[0]), NOW).unwrap();
     let error = chain.checkpoint().unwrap_err();
-    assert_eq!(error.to_string(), "the state cannot be written: Serde Serialization Error");
+    let form = format!("the serde form of `{}` in postcard", core::any::type_name::<Odd>());
+    assert_eq!(error.to_string(), format!("the state cannot be written: {form}: Serde Serialization Error"));
     assert_eq!((chain.height(), chain.state()), (1, &Odd(1)), "the chain is as it was");
     chain.check_store();
     let _ = chain.import(Arc::clone(&mined[1]), NOW).unwrap();

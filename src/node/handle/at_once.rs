@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::NodeHandle;
-use crate::miner::{Miner, Search};
+use crate::miner::{Miner, SearchOutcome};
 use crate::node::driver::Command;
 use crate::primitives::{Address, Transaction};
 
@@ -14,7 +14,7 @@ impl<T: Transaction> NodeHandle<T> {
             let now = self.shared.clock.now();
             self.shared.read().template(data, Address::ZERO, now.wall).unwrap()
         };
-        let Search::Found(block) = Miner::new(template).unwrap().search(u64::MAX) else {
+        let SearchOutcome::Found(block) = Miner::new(template).unwrap().search(u64::MAX) else {
             panic!("every target can be met");
         };
         self.commands.send(Command::Mined(Arc::new(block))).await.unwrap();

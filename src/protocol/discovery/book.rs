@@ -40,7 +40,7 @@ pub(super) struct Record {
     /// The group of the source that advertised the address first.
     source: Box<str>,
     /// When the address was last advertised, to the day.
-    heard: Timestamp,
+    advertised: Timestamp,
     /// When a peer of this chain was last reached at the address.
     pub(super) reached: Option<Timestamp>,
     /// Consecutive failures since then.
@@ -72,15 +72,15 @@ impl AddressBook {
 
     /// Adds or updates an advertised address. Returns whether the book has changed: a full bucket accepts the
     /// address only if it can evict one that failed or is too old.
-    pub(super) fn hear(&mut self, address: &PeerAddr, source: &PeerHost, now: Timestamp) -> bool {
+    pub(super) fn learn(&mut self, address: &PeerAddr, source: &PeerHost, now: Timestamp) -> bool {
         if let Some(Entry { record, .. }) = self.entries.get_mut(address) {
-            let is_news = record.heard.saturating_add(HEARD_RESOLUTION) <= now;
+            let is_news = record.advertised.saturating_add(HEARD_RESOLUTION) <= now;
             if is_news {
-                record.heard = now;
+                record.advertised = now;
             }
             return is_news;
         }
-        let record = Record { source: group(source), heard: now, reached: None, failures: 0 };
+        let record = Record { source: group(source), advertised: now, reached: None, failures: 0 };
         self.insert_new(address, record, now)
     }
 
@@ -102,8 +102,8 @@ impl AddressBook {
     pub(super) fn reached(&mut self, address: &PeerAddr, now: Timestamp) {
         let before = self.entries.get(address).map(|entry| &entry.record);
         let source = before.map_or_else(|| group(&PeerHost::from(address)), |record| record.source.clone());
-        let heard = before.map_or(now, |record| record.heard);
-        let record = Record { source, heard, reached: Some(now), failures: 0 };
+        let advertised = before.map_or(now, |record| record.advertised);
+        let record = Record { source, advertised, reached: Some(now), failures: 0 };
         let bucket = self.tried_bucket(address);
         let was_tried = self.is_tried(address);
         self.take(address);
@@ -269,7 +269,7 @@ pub(super) fn leading_number(hash: &Hash) -> u64 {
 
 impl Record {
     fn last_heard(&self) -> Timestamp {
-        self.reached.map_or(self.heard, |reached| reached.max(self.heard))
+        self.reached.map_or(self.advertised, |reached| reached.max(self.advertised))
     }
 
     /// Whether the address may be evicted for another one.

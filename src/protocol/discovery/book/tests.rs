@@ -41,13 +41,13 @@ fn choices(book: &AddressBook, now: Duration) -> Vec<PeerAddr> {
 fn one_source_fills_no_more_than_its_part() {
     let mut book = book();
     for group in 0..5_000 {
-        book.hear(&at(group, 0), &host(&format!("10.0.0.{}", group % 200)), NOW);
+        book.learn(&at(group, 0), &host(&format!("10.0.0.{}", group % 200)), NOW);
     }
     let part = usize::try_from(limits::NEW_BUCKETS_PER_SOURCE).unwrap() * limits::BUCKET_SIZE;
     assert_eq!(book.records().count(), part, "hosts that are neighbours are one source");
     // Addresses from another source are accepted as before.
     let before = book.records().count();
-    assert!(book.hear(&address("ws://honest.example.org:1"), &host("192.0.2.1"), NOW));
+    assert!(book.learn(&address("ws://honest.example.org:1"), &host("192.0.2.1"), NOW));
     assert_eq!(book.records().count(), before + 1);
 }
 
@@ -55,7 +55,7 @@ fn one_source_fills_no_more_than_its_part() {
 fn all_sources_together_fill_no_more_than_the_table() {
     let mut book = book();
     for number in 0..20_000 {
-        book.hear(&at(number, 1), &PeerHost::from(&at(number % 1_000, 2)), NOW);
+        book.learn(&at(number, 1), &PeerHost::from(&at(number % 1_000, 2)), NOW);
     }
     let new = usize::try_from(limits::NEW_BUCKETS).unwrap() * limits::BUCKET_SIZE;
     assert_eq!(book.records().count(), new);
@@ -82,25 +82,25 @@ fn what_works_gives_way_to_nothing_and_what_failed_to_anything() {
     let source = host("10.0.0.1");
     let mut heard: Vec<PeerAddr> = Vec::new();
     for number in 0..5_000 {
-        if book.hear(&at(number, 0), &source, NOW) {
+        if book.learn(&at(number, 0), &source, NOW) {
             heard.push(at(number, 0));
         }
     }
     let before = texts(&book);
     for number in 5_000..9_000 {
-        assert!(!book.hear(&at(number, 0), &source, NOW));
+        assert!(!book.learn(&at(number, 0), &source, NOW));
     }
     assert_eq!(texts(&book), before);
 
     assert!(book.failed(&heard[3], true, START));
-    let newcomer = (9_000..20_000).map(|number| at(number, 0)).find(|next| book.hear(next, &source, NOW));
+    let newcomer = (9_000..20_000).map(|number| at(number, 0)).find(|next| book.learn(next, &source, NOW));
     assert!(newcomer.is_some());
     assert!(!texts(&book).contains(&heard[3].to_string()), "it is the one that gave way");
     assert_eq!(book.records().count(), before.len());
 
     // An address that is too old can be evicted too.
     let later = NOW.saturating_add(limits::MAX_ADDRESS_AGE + DAY);
-    assert!(book.hear(&at(20_001, 0), &source, later));
+    assert!(book.learn(&at(20_001, 0), &source, later));
     assert_eq!(book.records().count(), before.len());
 }
 
@@ -129,7 +129,7 @@ fn a_tried_address_is_displaced_only_after_it_failed_and_is_then_new_again() {
 fn failures_end_in_oblivion_sooner_where_nobody_ever_answered() {
     let mut book = book();
     let [new, tried] = [address("ws://192.0.2.1:1"), address("ws://192.0.2.2:1")];
-    book.hear(&new, &host("10.0.0.1"), NOW);
+    book.learn(&new, &host("10.0.0.1"), NOW);
     book.reached(&tried, NOW);
     let until_forgotten = |book: &mut AddressBook, address: &PeerAddr| {
         (1..100).find(|_| {
@@ -174,7 +174,7 @@ fn the_same_generator_chooses_the_same_and_each_address_once() {
     let filled = || {
         let mut book = book();
         for number in 0..100 {
-            book.hear(&at(number, 0), &PeerHost::from(&at(number / 10, 1)), NOW);
+            book.learn(&at(number, 0), &PeerHost::from(&at(number / 10, 1)), NOW);
             if number % 3 == 0 {
                 book.reached(&at(number, 0), NOW);
             }
@@ -198,11 +198,11 @@ fn the_same_generator_chooses_the_same_and_each_address_once() {
 fn a_full_bucket_is_chosen_no_more_often_than_one_with_a_single_address() {
     let mut book = book();
     for number in 0..500 {
-        book.hear(&at(1, number), &host("10.0.0.1"), NOW);
+        book.learn(&at(1, number), &host("10.0.0.1"), NOW);
     }
     assert_eq!(book.records().count(), limits::BUCKET_SIZE, "one source, one group: one bucket");
     let honest = (0..50).map(|number| at(300 + number, 0)).find(|honest| {
-        book.hear(honest, &host("192.0.2.1"), NOW);
+        book.learn(honest, &host("192.0.2.1"), NOW);
         book.buckets.values().filter(|bucket| !bucket.is_empty()).count() == 2
     });
     let honest = honest.unwrap();
@@ -216,7 +216,7 @@ fn a_full_bucket_is_chosen_no_more_often_than_one_with_a_single_address() {
 fn preferred_groups_come_first_and_the_others_where_there_is_none() {
     let mut book = book();
     for number in 0..10 {
-        book.hear(&at(number, 0), &host("10.0.0.1"), NOW);
+        book.learn(&at(number, 0), &host("10.0.0.1"), NOW);
     }
     let mut rng = Rng::with_seed(1);
     let next = book.choose(&mut rng, START, |_| true, |group| group == "1.7");
@@ -230,7 +230,7 @@ fn what_is_told_was_reached_and_works() {
     let mut book = book();
     let [heard, reached, failed] = [1, 2, 3].map(|group| at(group, 0));
     for address in [&heard, &reached, &failed] {
-        book.hear(address, &host("10.0.0.1"), NOW);
+        book.learn(address, &host("10.0.0.1"), NOW);
     }
     book.reached(&reached, NOW);
     book.reached(&failed, NOW);
@@ -244,7 +244,7 @@ fn what_is_told_was_reached_and_works() {
 fn a_host_is_forgotten_as_a_whole() {
     let mut book = book();
     for text in ["ws://192.0.2.1:1", "ws://192.0.2.1:2", "ws://192.0.2.2:1"] {
-        book.hear(&address(text), &host("10.0.0.1"), NOW);
+        book.learn(&address(text), &host("10.0.0.1"), NOW);
     }
     assert!(book.remove_host(&host("192.0.2.1")) && !book.remove_host(&host("192.0.2.1")));
     assert_eq!(texts(&book), ["ws://192.0.2.2:1"]);
@@ -254,7 +254,7 @@ fn a_host_is_forgotten_as_a_whole() {
 fn what_was_kept_finds_its_place_under_another_secret() {
     let mut before = book();
     for number in 0..100 {
-        before.hear(&at(number, 0), &PeerHost::from(&at(number, 1)), NOW);
+        before.learn(&at(number, 0), &PeerHost::from(&at(number, 1)), NOW);
         if number % 4 == 0 {
             before.reached(&at(number, 0), NOW);
         }
@@ -271,8 +271,8 @@ fn what_was_kept_finds_its_place_under_another_secret() {
 fn news_of_a_known_address_are_noted_once_a_day() {
     let mut book = book();
     let known = at(1, 0);
-    assert!(book.hear(&known, &host("10.0.0.1"), NOW));
-    assert!(!book.hear(&known, &host("10.9.0.1"), NOW.saturating_add(DAY / 2)));
-    assert!(book.hear(&known, &host("10.9.0.1"), NOW.saturating_add(DAY)));
+    assert!(book.learn(&known, &host("10.0.0.1"), NOW));
+    assert!(!book.learn(&known, &host("10.9.0.1"), NOW.saturating_add(DAY / 2)));
+    assert!(book.learn(&known, &host("10.9.0.1"), NOW.saturating_add(DAY)));
     assert_eq!(book.records().count(), 1);
 }
