@@ -29,19 +29,19 @@ use crate::consensus::headers::{BranchEnd, history_leaf, work_of};
 use crate::primitives::merkle::CompactRange;
 use crate::primitives::{Block, Hash, Transaction};
 
-use ancestry::Next;
+use ancestry::NextBlockRules;
 pub use config::ChainConfig;
 pub use error::{OpenError, ProveError};
 use ids::Ids;
-use imported::Moves;
+use imported::ChainUpdate;
 pub use imported::{Imported, ImportedAll, Verdict};
 pub use open::FORMAT_VERSION;
 use open::Genesis;
 use orphans::Orphans;
-use persist::Upkeep;
+use persist::Checkpoints;
 pub use progress::Progress;
 pub(crate) use records::Known;
-use records::Records;
+use records::ChainStore;
 use snapshots::Snapshots;
 use tree::Tree;
 pub use verify::{Verifier, VerifyError};
@@ -68,7 +68,7 @@ pub use verify::{Verifier, VerifyError};
 pub struct Blockchain<T: Transaction = String> {
     spec: ChainSpec,
     config: ChainConfig,
-    records: Records<T>,
+    records: ChainStore<T>,
     genesis: Genesis<T>,
     tip: Arc<Block<T>>,
     tree: Tree<T>,
@@ -80,10 +80,10 @@ pub struct Blockchain<T: Transaction = String> {
     branch_ends: Vec<BranchEnd>,
     snapshots: Snapshots<T::State>,
     orphans: Orphans<T>,
-    upkeep: Upkeep,
-    next: Next,
+    checkpoints: Checkpoints,
+    next: NextBlockRules,
     /// How the current import has changed the best chain.
-    moves: Moves<T>,
+    moves: ChainUpdate<T>,
     ids: Ids,
 }
 

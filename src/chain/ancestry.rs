@@ -3,7 +3,7 @@
 use core::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
-use super::records::{Known, Records};
+use super::records::{Known, ChainStore};
 use super::tree::Tip;
 use super::{Blockchain, ProveError, history_leaf};
 use crate::consensus::BlockError;
@@ -16,7 +16,7 @@ use crate::store::{StoreError, Table};
 
 /// The requirements for the block after the tip.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Next {
+pub(super) struct NextBlockRules {
     /// The tip.
     pub(super) parent: Hash,
     pub(super) target: CompactTarget,
@@ -26,13 +26,13 @@ pub(super) struct Next {
 
 impl<T: Transaction> Blockchain<T> {
     /// Computes the requirements for the block after the tip.
-    pub(super) fn look_ahead(&self) -> Result<Next, StoreError> {
+    pub(super) fn look_ahead(&self) -> Result<NextBlockRules, StoreError> {
         let Tip { hash, header, .. } = self.tree.tip();
         let median = match self.records.last_timestamps(header.height) {
             Some(timestamps) => check::median(timestamps),
             None => self.median_after(header)?,
         };
-        Ok(Next { parent: *hash, target: self.target_after(hash, header)?, median })
+        Ok(NextBlockRules { parent: *hash, target: self.target_after(hash, header)?, median })
     }
 
     /// Updates `next` by [`look_ahead`](Self::look_ahead), unless the tip is unchanged since the last time.
@@ -132,7 +132,7 @@ impl<T: Transaction> Blockchain<T> {
     pub(super) fn state_at(&self, height: u64) -> Result<T::State, BlockError> {
         let in_memory = self.snapshots.at_or_below(height);
         let above = in_memory.map_or(0, |(at, _)| at);
-        let stored = self.records.stored_state(&self.upkeep.states, above, height)?;
+        let stored = self.records.stored_state(&self.checkpoints.states, above, height)?;
         let (from, mut state) = stored.unwrap_or_else(|| {
             let (at, state) = in_memory.unwrap_or((0, &self.genesis.state));
             (at, state.clone())
@@ -149,7 +149,7 @@ impl<T: Transaction> Blockchain<T> {
 }
 
 /// The frontier of the history tree over the first `len` blocks of the best chain, which must have as many.
-pub(super) fn frontier<T: Transaction>(records: &Records<T>, len: u64) -> Result<CompactRange, StoreError> {
+pub(super) fn frontier<T: Transaction>(records: &ChainStore<T>, len: u64) -> Result<CompactRange, StoreError> {
     records.frontier(len).map_err(|error| match error {
         ProveError::Store(error) => error,
         ProveError::Proof(_) => StoreError::damaged(Table::Chain, len, "is above the tip"),

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::imported::Verdict;
-use super::records::Row;
+use super::records::ChainEntry;
 use super::tree::Tip;
 use super::{Blockchain, history_leaf, work_of};
 use crate::consensus::check::{self, Expected};
@@ -85,7 +85,7 @@ impl<T: Transaction> Blockchain<T> {
     pub(super) fn push_row(&mut self, hash: Hash, header: Header, work: Work, seen: u64, size: usize) {
         let mut subtrees = Vec::new();
         self.history.push_with(history_leaf(&hash), |root| subtrees.push(root));
-        self.records.push_row(Row { hash, header, work, seen, size, subtrees });
-        self.upkeep.replay_bytes += size;
+        self.records.push_row(ChainEntry { hash, header, work, seen, size, subtrees });
+        self.checkpoints.replay_bytes += size;
     }
 }

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::ancestry::frontier;
-use super::imported::{Imported, ImportedAll, Moves, Verdict};
-use super::records::Records;
+use super::imported::{Imported, ImportedAll, ChainUpdate, Verdict};
+use super::records::ChainStore;
 use super::tree::{Body, Node};
 use super::{Blockchain, work_of};
 use crate::consensus::BlockError;
@@ -80,7 +80,7 @@ impl<T: Transaction> Blockchain<T> {
         now: Timestamp,
     ) -> Result<ImportedAll<T>, StoreError> {
         self.recover_if_stale()?;
-        self.moves = Moves::default();
+        self.moves = ChainUpdate::default();
         self.ids.clear();
         self.import_and_commit(blocks, now).inspect_err(|_| self.roll_back())
     }
@@ -109,7 +109,7 @@ impl<T: Transaction> Blockchain<T> {
             verdicts.push(verdict);
         }
         self.commit()?;
-        let Moves { disconnected, connected } = core::mem::take(&mut self.moves);
+        let ChainUpdate { disconnected, connected } = core::mem::take(&mut self.moves);
         Ok(ImportedAll { verdicts, disconnected, connected })
     }
 
@@ -135,7 +135,7 @@ impl<T: Transaction> Blockchain<T> {
             check::body(&block, &self.spec).inspect_err(|error| self.remember(&hash, error))?;
         self.ids.keep(hash, ids);
         // Encoded before anything is inserted, because a block that cannot be encoded cannot be stored.
-        let bytes = Records::encode_block(&block, size)?;
+        let bytes = ChainStore::encode_block(&block, size)?;
         if let Some(extension) = self.extension(&block, now)? {
             let verdict = self.extend(block, size, bytes, extension);
             if let Some(candidate) = self.adopt_orphans(hash, None, now)? {
@@ -185,7 +185,7 @@ impl<T: Transaction> Blockchain<T> {
             let size = block.size();
             let bytes = match known.take_if(|(hash, _)| hash == block.hash()) {
                 Some((_, bytes)) => bytes,
-                None => Records::encode_block(&block, size)?,
+                None => ChainStore::encode_block(&block, size)?,
             };
             self.records.put_block(&block, bytes);
         }
@@ -386,7 +386,7 @@ impl<T: Transaction> Blockchain<T> {
     /// `fork_height` may walk the tree, so it is called only if there is a finality depth or a pruned part.
     fn check_final(&self, fork_height: impl FnOnce() -> Option<u64>) -> Result<(), BlockError> {
         let depth = self.spec.finality_depth();
-        let base = self.upkeep.base();
+        let base = self.checkpoints.base();
         if depth.is_none() && base == 0 {
             return Ok(());
         }

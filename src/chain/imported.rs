@@ -63,18 +63,18 @@ pub enum Verdict {
 
 /// The net change of the best chain over several steps.
 #[derive(Debug)]
-pub(super) struct Moves<T> {
+pub(super) struct ChainUpdate<T> {
     pub(super) disconnected: Vec<Arc<Block<T>>>,
     pub(super) connected: Vec<Arc<Block<T>>>,
 }
 
-impl<T> Default for Moves<T> {
+impl<T> Default for ChainUpdate<T> {
     fn default() -> Self {
         Self { disconnected: Vec::new(), connected: Vec::new() }
     }
 }
 
-impl<T> Moves<T> {
+impl<T> ChainUpdate<T> {
     pub(super) fn disconnect(&mut self, block: Arc<Block<T>>) {
         if self.connected.pop_if(|last| last.hash() == block.hash()).is_none() {
             self.disconnected.push(block);

@@ -5,12 +5,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::ancestry::{Next, frontier};
+use super::ancestry::{NextBlockRules, frontier};
 use super::ids::Ids;
-use super::imported::Moves;
+use super::imported::ChainUpdate;
 use super::orphans::Orphans;
-use super::persist::Upkeep;
-use super::records::{BranchRow, Fact, Records, Row};
+use super::persist::Checkpoints;
+use super::records::{SideEntry, MetaKey, ChainStore, ChainEntry};
 use super::snapshots::Snapshots;
 use super::tree::{Tip, Tree};
 use super::{Blockchain, ChainConfig, OpenError, work_of};
@@ -44,7 +44,7 @@ struct Loaded<T: Transaction> {
     stored_branches: BTreeSet<Hash>,
     history: CompactRange,
     snapshots: Snapshots<T::State>,
-    upkeep: Upkeep,
+    checkpoints: Checkpoints,
 }
 
 impl<T: Transaction> Blockchain<T> {
@@ -92,8 +92,8 @@ impl<T: Transaction> Blockchain<T> {
     /// [`OpenError`], which says what to do. The store is not changed then.
     pub fn open(spec: ChainSpec, config: ChainConfig, store: Box<dyn Store>) -> Result<Self, OpenError> {
         let genesis = Genesis::of(&spec)?;
-        let mut records = Records::new(store, config.max_cached_bytes);
-        if records.fact(Fact::Format)?.is_none() {
+        let mut records = ChainStore::new(store, config.max_cached_bytes);
+        if records.fact(MetaKey::Format)?.is_none() {
             create(&mut records, &spec, &genesis)?;
         }
         let loaded = load(&mut records, &spec, &config, &genesis)?;
@@ -114,9 +114,9 @@ impl<T: Transaction> Blockchain<T> {
         store: Box<dyn Store>,
     ) -> Result<(Self, Option<OpenError>), OpenError> {
         let genesis = Genesis::of(&spec)?;
-        let mut records = Records::<T>::new(store, config.max_cached_bytes);
+        let mut records = ChainStore::<T>::new(store, config.max_cached_bytes);
         let mut found = None;
-        for fact in [Fact::Format, Fact::Genesis] {
+        for fact in [MetaKey::Format, MetaKey::Genesis] {
             if records.fact(fact)?.is_some() {
                 continue;
             }
@@ -124,7 +124,7 @@ impl<T: Transaction> Blockchain<T> {
             if records.begin_with(genesis.block.hash())? {
                 put_identity(&mut records, &spec, &genesis.block);
                 found = Some(fact.damaged().into());
-            } else if fact == Fact::Format {
+            } else if fact == MetaKey::Format {
                 create(&mut records, &spec, &genesis)?;
             }
         }
@@ -136,8 +136,8 @@ impl<T: Transaction> Blockchain<T> {
                 Err(error @ (OpenError::Damaged { height, .. } | OpenError::Replay { height, .. }))
                     if height > 0 =>
                 {
-                    let upkeep = load_upkeep(&records)?;
-                    records.cut(cut_height(height - 1, &upkeep))?;
+                    let checkpoints = load_upkeep(&records)?;
+                    records.cut(cut_height(height - 1, &checkpoints))?;
                     found = Some(error);
                 }
                 Err(error) => return Err(error),
@@ -153,24 +153,24 @@ impl<T: Transaction> Blockchain<T> {
     ///
     /// [`OpenError`] if the store fails, or if the remaining chain cannot be opened.
     pub fn drop_above(&mut self, height: u64) -> Result<(), OpenError> {
-        let height = cut_height(height, &self.upkeep);
+        let height = cut_height(height, &self.checkpoints);
         let cut = self.records.cut(height).map_err(OpenError::from).and_then(|()| self.reload_all());
         // Part of the blocks may have been deleted before the error.
-        cut.inspect_err(|_| self.upkeep.is_stale = true)
+        cut.inspect_err(|_| self.checkpoints.is_stale = true)
     }
 
     fn from_parts(
         spec: ChainSpec,
         config: ChainConfig,
-        records: Records<T>,
+        records: ChainStore<T>,
         genesis: Genesis<T>,
         loaded: Loaded<T>,
     ) -> Result<Self, OpenError> {
-        let Loaded { tip, tree, stored_branches, history, snapshots, upkeep } = loaded;
+        let Loaded { tip, tree, stored_branches, history, snapshots, checkpoints } = loaded;
         let orphans = Orphans::new(config.max_orphans, config.max_orphan_bytes);
-        let (branch_ends, moves) = (Vec::new(), Moves::default());
+        let (branch_ends, moves) = (Vec::new(), ChainUpdate::default());
         let (target, median) = (spec.easiest_target(), genesis.block.header().timestamp);
-        let next = Next { parent: tree.tip().hash, target, median };
+        let next = NextBlockRules { parent: tree.tip().hash, target, median };
         let mut chain = Self {
             spec,
             config,
@@ -183,7 +183,7 @@ impl<T: Transaction> Blockchain<T> {
             branch_ends,
             snapshots,
             orphans,
-            upkeep,
+            checkpoints,
             next,
             moves,
             ids: Ids::default(),
@@ -197,7 +197,7 @@ impl<T: Transaction> Blockchain<T> {
         self.reload_all().map_err(|error| match error {
             OpenError::Store(error) | OpenError::Damaged { error, .. } => error,
             OpenError::Genesis(_) | OpenError::OtherChain { .. } | OpenError::NewerFormat { .. } => {
-                Fact::Genesis.damaged()
+                MetaKey::Genesis.damaged()
             }
             OpenError::Replay { height, .. } => {
                 StoreError::damaged(Table::Blocks, height, "cannot be applied again")
@@ -209,13 +209,13 @@ impl<T: Transaction> Blockchain<T> {
         let changes = self.records.take_changes();
         match load(&mut self.records, &self.spec, &self.config, &self.genesis) {
             Ok(loaded) => {
-                let Loaded { tip, tree, stored_branches, history, snapshots, upkeep } = loaded;
+                let Loaded { tip, tree, stored_branches, history, snapshots, checkpoints } = loaded;
                 self.tip = tip;
                 self.tree = tree;
                 self.stored_branches = stored_branches;
                 self.history = history;
                 self.snapshots = snapshots;
-                self.upkeep = upkeep;
+                self.checkpoints = checkpoints;
                 self.branch_ends.clear();
                 self.next = self.look_ahead()?;
                 Ok(())
@@ -230,39 +230,39 @@ impl<T: Transaction> Blockchain<T> {
 
 /// Initialises a store: writes the genesis block and the metadata.
 fn create<T: Transaction>(
-    records: &mut Records<T>,
+    records: &mut ChainStore<T>,
     spec: &ChainSpec,
     genesis: &Genesis<T>,
 ) -> Result<(), OpenError> {
     if records.last_height()?.is_some() {
-        return Err(Fact::Format.damaged().into());
+        return Err(MetaKey::Format.damaged().into());
     }
     put_identity(records, spec, &genesis.block);
     records.push_row(genesis_row(spec, &genesis.block));
     // Checked before anything is written, so that no chain starts with a state that cannot be stored.
-    Records::<T>::check_state(&genesis.state)?;
+    ChainStore::<T>::check_state(&genesis.state)?;
     Ok(records.commit()?)
 }
 
-fn put_identity<T: Transaction>(records: &mut Records<T>, spec: &ChainSpec, genesis: &Block<T>) {
-    records.put_fact(Fact::Format, FORMAT_VERSION.to_be_bytes().to_vec());
-    records.put_fact(Fact::Genesis, [genesis.hash().as_bytes(), spec.name().as_bytes()].concat());
+fn put_identity<T: Transaction>(records: &mut ChainStore<T>, spec: &ChainSpec, genesis: &Block<T>) {
+    records.put_fact(MetaKey::Format, FORMAT_VERSION.to_be_bytes().to_vec());
+    records.put_fact(MetaKey::Genesis, [genesis.hash().as_bytes(), spec.name().as_bytes()].concat());
 }
 
-fn genesis_row<T>(spec: &ChainSpec, genesis: &Block<T>) -> Row {
+fn genesis_row<T>(spec: &ChainSpec, genesis: &Block<T>) -> ChainEntry {
     let (hash, header) = (*genesis.hash(), *genesis.header());
     let work = work_of(spec.easiest_target());
-    Row { hash, header, work, seen: 0, size: Header::LEN, subtrees: Vec::new() }
+    ChainEntry { hash, header, work, seen: 0, size: Header::LEN, subtrees: Vec::new() }
 }
 
 /// The height at which a chain is truncated for a requested `height`. Below its base there is neither a state
 /// to restore nor are there bodies to replay one from, and the tip must have a body.
-fn cut_height(height: u64, upkeep: &Upkeep) -> u64 {
-    if height < upkeep.base() || height <= upkeep.pruned { 0 } else { height }
+fn cut_height(height: u64, checkpoints: &Checkpoints) -> u64 {
+    if height < checkpoints.base() || height <= checkpoints.pruned { 0 } else { height }
 }
 
 fn load<T: Transaction>(
-    records: &mut Records<T>,
+    records: &mut ChainStore<T>,
     spec: &ChainSpec,
     config: &ChainConfig,
     genesis: &Genesis<T>,
@@ -275,13 +275,13 @@ fn load<T: Transaction>(
         0 => Arc::clone(&genesis.block),
         _ => records.best_block(&row).map_err(|error| OpenError::Damaged { height, error })?,
     };
-    let mut upkeep = load_upkeep(records)?;
-    let snapshots = replay(records, &mut upkeep, &genesis.state)?;
+    let mut checkpoints = load_upkeep(records)?;
+    let snapshots = replay(records, &mut checkpoints, &genesis.state)?;
     let seen = records.recent_rows().map(|row| row.seen + 1).max().unwrap_or(1);
     let mut tree = Tree::new(Tip { hash: row.hash, header: row.header, work: row.work }, seen);
     let stored_branches = load_branches(records, config, &mut tree).map_err(relocated)?;
     let history = frontier(records, height + 1).map_err(located)?;
-    Ok(Loaded { tip, tree, stored_branches, history, snapshots, upkeep })
+    Ok(Loaded { tip, tree, stored_branches, history, snapshots, checkpoints })
 }
 
 /// Adds the height to an error of a damaged row of the best chain.
@@ -303,20 +303,20 @@ fn relocated(error: OpenError) -> OpenError {
 }
 
 fn check_identity<T: Transaction>(
-    records: &Records<T>,
+    records: &ChainStore<T>,
     spec: &ChainSpec,
     genesis: &Block<T>,
 ) -> Result<(), OpenError> {
     let format =
-        records.fact(Fact::Format)?.and_then(|bytes| Some(u32::from_be_bytes(bytes.try_into().ok()?)));
+        records.fact(MetaKey::Format)?.and_then(|bytes| Some(u32::from_be_bytes(bytes.try_into().ok()?)));
     match format {
         Some(FORMAT_VERSION) => {}
         Some(got) if got > FORMAT_VERSION => return Err(OpenError::NewerFormat { got }),
-        _ => return Err(Fact::Format.damaged().into()),
+        _ => return Err(MetaKey::Format.damaged().into()),
     }
-    let identity = records.fact(Fact::Genesis)?;
+    let identity = records.fact(MetaKey::Genesis)?;
     let Some((got, name)) = identity.as_ref().and_then(|bytes| bytes.split_first_chunk()) else {
-        return Err(Fact::Genesis.damaged().into());
+        return Err(MetaKey::Genesis.damaged().into());
     };
     let got = Hash::from_bytes(*got);
     if got != *genesis.hash() {
@@ -330,7 +330,7 @@ fn check_identity<T: Transaction>(
 
 /// What differs between the genesis block in the store and that of the given rules. Its `previous_hash` commits to all
 /// rules, so the fields that hold one rule alone come first.
-fn difference<T: Transaction>(records: &Records<T>, got: &Hash, given: &Header) -> &'static str {
+fn difference<T: Transaction>(records: &ChainStore<T>, got: &Hash, given: &Header) -> &'static str {
     match records.row(0) {
         Ok(Some(row)) if row.hash == *got => {
             let stored = &row.header;
@@ -350,20 +350,20 @@ fn difference<T: Transaction>(records: &Records<T>, got: &Hash, given: &Header) 
 }
 
 /// Loads the heights of stored states and of pruned bodies.
-fn load_upkeep<T: Transaction>(records: &Records<T>) -> Result<Upkeep, OpenError> {
-    let states = records.heights(Fact::States)?.unwrap_or_default();
-    let pruned = records.heights(Fact::Pruned)?.and_then(|heights| heights.first().copied()).unwrap_or(0);
-    Ok(Upkeep { states, pruned, ..Upkeep::default() })
+fn load_upkeep<T: Transaction>(records: &ChainStore<T>) -> Result<Checkpoints, OpenError> {
+    let states = records.heights(MetaKey::States)?.unwrap_or_default();
+    let pruned = records.heights(MetaKey::Pruned)?.and_then(|heights| heights.first().copied()).unwrap_or(0);
+    Ok(Checkpoints { states, pruned, ..Checkpoints::default() })
 }
 
 /// The state at the tip, replayed from the last stored one.
 fn replay<T: Transaction>(
-    records: &Records<T>,
-    upkeep: &mut Upkeep,
+    records: &ChainStore<T>,
+    checkpoints: &mut Checkpoints,
     first: &T::State,
 ) -> Result<Snapshots<T::State>, OpenError> {
     let tip = records.tip().header.height;
-    let stored = records.stored_state(&upkeep.states, 0, tip)?;
+    let stored = records.stored_state(&checkpoints.states, 0, tip)?;
     let (from, state) = stored.unwrap_or_else(|| (0, first.clone()));
     let mut snapshots = Snapshots::new(from, state);
     for height in from + 1..=tip {
@@ -373,7 +373,7 @@ fn replay<T: Transaction>(
             BlockError::Store(error) => damaged(error),
             error => OpenError::Replay { height, error: Box::new(error) },
         })?;
-        upkeep.replay_bytes += row.size;
+        checkpoints.replay_bytes += row.size;
         snapshots.push(state);
     }
     Ok(snapshots)
@@ -382,7 +382,7 @@ fn replay<T: Transaction>(
 /// Loads the side branches into the tree. A block that is damaged or whose parent is missing is left out and
 /// deleted with the next commit; a peer may send it again.
 fn load_branches<T: Transaction>(
-    records: &Records<T>,
+    records: &ChainStore<T>,
     config: &ChainConfig,
     tree: &mut Tree<T>,
 ) -> Result<BTreeSet<Hash>, OpenError> {
@@ -394,7 +394,7 @@ fn load_branches<T: Transaction>(
             tree.discard(hash, None);
             continue;
         };
-        let BranchRow { header, .. } = &row;
+        let SideEntry { header, .. } = &row;
         let on_best = records.row_at(header.height.saturating_sub(1), &header.previous_hash)?.is_some();
         if !tree.restore(hash, &row, on_best) {
             tree.discard(hash, Some(header.height));

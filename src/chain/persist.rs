@@ -2,7 +2,7 @@
 //! time, and pruned bodies are deleted.
 
 use super::Blockchain;
-use super::records::{Fact, heights_to_bytes};
+use super::records::{MetaKey, heights_to_bytes};
 use super::snapshots::superfluous;
 use super::tree::Node;
 use crate::primitives::Transaction;
@@ -10,7 +10,7 @@ use crate::store::{Batch, Store, StoreError};
 
 /// What the store holds in addition to blocks, and how far it is pruned.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Upkeep {
+pub(super) struct Checkpoints {
     /// The heights of the states in the store, ascending. Genesis is not among them, because its state is
     /// computed from the spec.
     pub(super) states: Vec<u64>,
@@ -34,7 +34,7 @@ const MAX_REPLAY_BYTES: usize = 1 << 20;
 /// import.
 const MAX_PRUNED_AT_ONCE: u64 = 256;
 
-impl Upkeep {
+impl Checkpoints {
     /// The lowest height whose state the chain can restore.
     pub(super) fn base(&self) -> u64 {
         if self.pruned == 0 {
@@ -80,7 +80,7 @@ impl<T: Transaction> Blockchain<T> {
     /// [`StoreError`] if the store fails.
     pub fn checkpoint(&mut self) -> Result<(), StoreError> {
         self.recover_if_stale()?;
-        if self.upkeep.replay_bytes == 0 {
+        if self.checkpoints.replay_bytes == 0 {
             return Ok(());
         }
         self.put_state().and_then(|()| self.records.commit()).inspect_err(|_| self.roll_back())
@@ -106,7 +106,7 @@ impl<T: Transaction> Blockchain<T> {
                 None => {}
             }
         }
-        if self.upkeep.replay_bytes >= self.upkeep.state_bytes.max(MAX_REPLAY_BYTES) {
+        if self.checkpoints.replay_bytes >= self.checkpoints.state_bytes.max(MAX_REPLAY_BYTES) {
             self.put_state()?;
         }
         self.prune()?;
@@ -116,42 +116,42 @@ impl<T: Transaction> Blockchain<T> {
 
     /// Reloads the chain from the store after an error.
     pub(super) fn roll_back(&mut self) {
-        self.upkeep.is_stale = self.reload().is_err();
+        self.checkpoints.is_stale = self.reload().is_err();
     }
 
     /// Reloads the chain from the store if an earlier reload failed.
     pub(super) fn recover_if_stale(&mut self) -> Result<(), StoreError> {
-        if self.upkeep.is_stale { self.reload() } else { Ok(()) }
+        if self.checkpoints.is_stale { self.reload() } else { Ok(()) }
     }
 
     /// Deletes the states above `height`, at which the best chain ends, from the store.
     pub(super) fn forget_states_above(&mut self, height: u64) -> Result<(), StoreError> {
-        let kept = self.upkeep.states.partition_point(|at| *at <= height);
-        for at in self.upkeep.states.split_off(kept) {
+        let kept = self.checkpoints.states.partition_point(|at| *at <= height);
+        for at in self.checkpoints.states.split_off(kept) {
             self.records.delete_state(at);
         }
-        self.records.put_fact(Fact::States, heights_to_bytes(&self.upkeep.states));
-        let last = self.upkeep.states.last().copied().unwrap_or(0);
-        self.upkeep.replay_bytes = 0;
+        self.records.put_fact(MetaKey::States, heights_to_bytes(&self.checkpoints.states));
+        let last = self.checkpoints.states.last().copied().unwrap_or(0);
+        self.checkpoints.replay_bytes = 0;
         for at in last + 1..=height {
-            self.upkeep.replay_bytes += self.records.row_below_tip(at)?.size;
+            self.checkpoints.replay_bytes += self.records.row_below_tip(at)?.size;
         }
         Ok(())
     }
 
     fn put_state(&mut self) -> Result<(), StoreError> {
         let (height, hash) = (self.height(), self.tree.tip().hash);
-        self.upkeep.state_bytes = self.records.put_state(height, &hash, self.snapshots.tip())?;
-        self.upkeep.replay_bytes = 0;
-        let base = self.upkeep.base();
-        let superfluous = superfluous(&self.upkeep.states, height);
+        self.checkpoints.state_bytes = self.records.put_state(height, &hash, self.snapshots.tip())?;
+        self.checkpoints.replay_bytes = 0;
+        let base = self.checkpoints.base();
+        let superfluous = superfluous(&self.checkpoints.states, height);
         // A state below the base is useless for a replay, because the bodies above it are pruned.
         let goes = |at: &u64| *at < base || (superfluous.contains(at) && *at != base);
-        for at in self.upkeep.states.extract_if(.., |at| goes(at)) {
+        for at in self.checkpoints.states.extract_if(.., |at| goes(at)) {
             self.records.delete_state(at);
         }
-        self.upkeep.states.push(height);
-        self.records.put_fact(Fact::States, heights_to_bytes(&self.upkeep.states));
+        self.checkpoints.states.push(height);
+        self.records.put_fact(MetaKey::States, heights_to_bytes(&self.checkpoints.states));
         Ok(())
     }
 
@@ -161,21 +161,21 @@ impl<T: Transaction> Blockchain<T> {
         let Some(keep) = self.config.keep_bodies else { return Ok(()) };
         // The tip keeps its body, which opening a chain reads.
         let limit = self.height().saturating_sub(keep.max(1));
-        let Some(floor) = self.upkeep.states.iter().copied().rfind(|height| *height <= limit) else {
+        let Some(floor) = self.checkpoints.states.iter().copied().rfind(|height| *height <= limit) else {
             return Ok(());
         };
-        let end = floor.min(self.upkeep.pruned + MAX_PRUNED_AT_ONCE);
-        if end > self.upkeep.pruned && self.upkeep.readable != Some(floor) {
+        let end = floor.min(self.checkpoints.pruned + MAX_PRUNED_AT_ONCE);
+        if end > self.checkpoints.pruned && self.checkpoints.readable != Some(floor) {
             // If that state cannot be read, the bodies below it are still needed for a replay.
             if self.records.stored_state(&[floor], floor - 1, floor)?.is_none() {
-                self.upkeep.states.retain(|height| *height != floor);
+                self.checkpoints.states.retain(|height| *height != floor);
                 self.records.delete_state(floor);
-                self.records.put_fact(Fact::States, heights_to_bytes(&self.upkeep.states));
+                self.records.put_fact(MetaKey::States, heights_to_bytes(&self.checkpoints.states));
                 return Ok(());
             }
-            self.upkeep.readable = Some(floor);
+            self.checkpoints.readable = Some(floor);
         }
-        for height in self.upkeep.pruned + 1..=end {
+        for height in self.checkpoints.pruned + 1..=end {
             match self.records.row_below_tip(height) {
                 Ok(row) => self.records.delete_block(height, &row.hash),
                 // Without a readable row the body cannot be found. It stays in the store, which does no harm.
@@ -183,9 +183,9 @@ impl<T: Transaction> Blockchain<T> {
                 Err(error) => return Err(error),
             }
         }
-        if end > self.upkeep.pruned {
-            self.upkeep.pruned = end;
-            self.records.put_fact(Fact::Pruned, heights_to_bytes(&[end]));
+        if end > self.checkpoints.pruned {
+            self.checkpoints.pruned = end;
+            self.records.put_fact(MetaKey::Pruned, heights_to_bytes(&[end]));
         }
         Ok(())
     }

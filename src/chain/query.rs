@@ -100,7 +100,7 @@ impl<T: Transaction> Blockchain<T> {
             return Ok(Some(Arc::clone(&self.genesis.block)));
         }
         match self.records.block(height, hash)? {
-            None if height > self.upkeep.pruned => {
+            None if height > self.checkpoints.pruned => {
                 Err(StoreError::damaged(Table::Blocks, format_args!("{height} {hash}"), "is missing"))
             }
             block => Ok(block),
@@ -194,13 +194,13 @@ impl<T: Transaction> Blockchain<T> {
     /// The lowest height from which every body of the best chain is in the store: 0, unless bodies are
     /// pruned.
     pub const fn first_body(&self) -> u64 {
-        if self.upkeep.pruned == 0 { 0 } else { self.upkeep.pruned + 1 }
+        if self.checkpoints.pruned == 0 { 0 } else { self.checkpoints.pruned + 1 }
     }
 
     /// The number of blocks at the end of the best chain whose bodies are kept, at least; `None` for all of
     /// them.
     pub fn keeps_bodies(&self) -> Option<u64> {
-        match (self.config.keep_bodies, self.upkeep.pruned) {
+        match (self.config.keep_bodies, self.checkpoints.pruned) {
             (keep, 0) => keep,
             // An earlier config may have kept fewer bodies.
             (keep, pruned) => Some((self.height() - pruned).min(keep.unwrap_or(u64::MAX))),

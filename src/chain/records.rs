@@ -23,18 +23,18 @@ use crate::store::{ALL_KEYS, Batch, Order, Store, StoreError, Table, seal, unsea
 
 use super::{OpenError, ProveError, history_leaf};
 use bodies::Bodies;
-pub(super) use codec::{BranchRow, Row, heights_to_bytes};
+pub(super) use codec::{SideEntry, ChainEntry, heights_to_bytes};
 #[cfg(test)]
 pub(super) use invariants::Aside;
 
 /// A chain's store, with its uncommitted changes and a cache.
 #[derive(Debug)]
-pub(super) struct Records<T: Transaction> {
+pub(super) struct ChainStore<T: Transaction> {
     store: Box<dyn Store>,
     /// The uncommitted changes.
     batch: Batch,
     /// The last rows of the best chain, without a gap. Empty only before they are loaded.
-    recent: VecDeque<Arc<Row>>,
+    recent: VecDeque<Arc<ChainEntry>>,
     bodies: Bodies<T>,
 }
 
@@ -45,7 +45,7 @@ pub(super) type Measured<T> = (Arc<Block<T>>, usize);
 /// longest retargeting average reads.
 pub(super) const RECENT_ROWS: usize = 2_048;
 
-impl<T: Transaction> Records<T> {
+impl<T: Transaction> ChainStore<T> {
     pub(super) fn new(store: Box<dyn Store>, max_cached_bytes: usize) -> Self {
         Self { store, batch: Batch::new(), recent: VecDeque::new(), bodies: Bodies::new(max_cached_bytes) }
     }
@@ -77,24 +77,24 @@ impl<T: Transaction> Records<T> {
     }
 
     /// Removes and returns the uncommitted changes, so that reads see only committed data.
-    pub(super) fn take_changes(&mut self) -> (Batch, VecDeque<Arc<Row>>) {
+    pub(super) fn take_changes(&mut self) -> (Batch, VecDeque<Arc<ChainEntry>>) {
         (core::mem::take(&mut self.batch), core::mem::take(&mut self.recent))
     }
 
     /// Undoes [`take_changes`](Self::take_changes).
-    pub(super) fn restore_changes(&mut self, (batch, recent): (Batch, VecDeque<Arc<Row>>)) {
+    pub(super) fn restore_changes(&mut self, (batch, recent): (Batch, VecDeque<Arc<ChainEntry>>)) {
         self.batch = batch;
         self.recent = recent;
     }
 
     /// The last row of the best chain.
-    pub(super) fn tip(&self) -> &Arc<Row> {
+    pub(super) fn tip(&self) -> &Arc<ChainEntry> {
         #[expect(clippy::expect_used, reason = "loading a chain loads its tip, and no change leaves none")]
         self.recent.back().expect("the best chain has a tip")
     }
 
     /// The row of the best chain at this height.
-    pub(super) fn row(&self, height: u64) -> Result<Option<Arc<Row>>, StoreError> {
+    pub(super) fn row(&self, height: u64) -> Result<Option<Arc<ChainEntry>>, StoreError> {
         match self.recent.front() {
             Some(first) if height >= first.header.height => Ok(self.recent_row(height).map(Arc::clone)),
             _ => self.load_row(height),
@@ -102,18 +102,18 @@ impl<T: Transaction> Records<T> {
     }
 
     /// The row of the best chain at this height, if it is cached.
-    fn recent_row(&self, height: u64) -> Option<&Arc<Row>> {
+    fn recent_row(&self, height: u64) -> Option<&Arc<ChainEntry>> {
         let first = self.recent.front()?.header.height;
         self.recent.get(usize::try_from(height.checked_sub(first)?).ok()?)
     }
 
     /// The row of the best chain at this height, which must not be above the tip.
-    pub(super) fn row_below_tip(&self, height: u64) -> Result<Arc<Row>, StoreError> {
+    pub(super) fn row_below_tip(&self, height: u64) -> Result<Arc<ChainEntry>, StoreError> {
         self.row(height)?.ok_or_else(|| missing_row(height))
     }
 
     /// The row of the best chain with this hash.
-    pub(super) fn row_of(&self, hash: &Hash) -> Result<Option<Arc<Row>>, StoreError> {
+    pub(super) fn row_of(&self, hash: &Hash) -> Result<Option<Arc<ChainEntry>>, StoreError> {
         if let Some(tip) = self.recent.back().filter(|tip| tip.hash == *hash) {
             return Ok(Some(Arc::clone(tip)));
         }
@@ -123,7 +123,7 @@ impl<T: Transaction> Records<T> {
     }
 
     /// Checks that the index by hash leads to this row of the best chain.
-    pub(super) fn check_found(&self, row: &Row) -> Result<(), StoreError> {
+    pub(super) fn check_found(&self, row: &ChainEntry) -> Result<(), StoreError> {
         let value = self.get(Table::Heights, row.hash.as_bytes())?;
         match value.as_deref().map(codec::height_of_key) {
             Some(height) if height == Some(row.header.height) => Ok(()),
@@ -134,7 +134,7 @@ impl<T: Transaction> Records<T> {
 
     /// The row of the best chain with this hash, which is first looked for at its claimed height, mostly in
     /// the cache.
-    pub(super) fn row_near(&self, height: u64, hash: &Hash) -> Result<Option<Arc<Row>>, StoreError> {
+    pub(super) fn row_near(&self, height: u64, hash: &Hash) -> Result<Option<Arc<ChainEntry>>, StoreError> {
         match self.row_at(height, hash)? {
             None => self.row_of(hash),
             row => Ok(row),
@@ -142,12 +142,12 @@ impl<T: Transaction> Records<T> {
     }
 
     /// The row of the best chain with this hash, if it is at this height.
-    pub(super) fn row_at(&self, height: u64, hash: &Hash) -> Result<Option<Arc<Row>>, StoreError> {
+    pub(super) fn row_at(&self, height: u64, hash: &Hash) -> Result<Option<Arc<ChainEntry>>, StoreError> {
         Ok(self.row(height)?.filter(|row| row.hash == *hash))
     }
 
     /// Appends a row to the best chain.
-    pub(super) fn push_row(&mut self, row: Row) {
+    pub(super) fn push_row(&mut self, row: ChainEntry) {
         self.put_row(&row);
         self.recent.push_back(Arc::new(row));
         if self.recent.len() > RECENT_ROWS {
@@ -157,7 +157,7 @@ impl<T: Transaction> Records<T> {
 
     /// Removes the rows of the best chain above `height`, which must not be above the tip, and returns them,
     /// lowest first.
-    pub(super) fn truncate(&mut self, height: u64) -> Result<Vec<Arc<Row>>, StoreError> {
+    pub(super) fn truncate(&mut self, height: u64) -> Result<Vec<Arc<ChainEntry>>, StoreError> {
         let tip = self.tip().header.height;
         let cut = (height + 1..=tip).map(|at| self.row_below_tip(at)).collect::<Result<Vec<_>, _>>()?;
         let kept = self.row_below_tip(height)?;
@@ -173,7 +173,7 @@ impl<T: Transaction> Records<T> {
     }
 
     /// The cached rows of the best chain, ascending.
-    pub(super) fn recent_rows(&self) -> impl Iterator<Item = &Row> {
+    pub(super) fn recent_rows(&self) -> impl Iterator<Item = &ChainEntry> {
         self.recent.iter().map(|row| &**row)
     }
 
@@ -192,8 +192,8 @@ impl<T: Transaction> Records<T> {
             let height = codec::height_of_key(&key)
                 .ok_or_else(|| StoreError::damaged(Table::Chain, hex::encode(&key), "is no height"))?;
             let damaged = |error| OpenError::Damaged { height, error };
-            let row = Row::from_bytes(height, &value).map_err(damaged)?;
-            if let Some(Row { header: next, .. }) = rows.front().map(|next: &Arc<Row>| &**next) {
+            let row = ChainEntry::from_bytes(height, &value).map_err(damaged)?;
+            if let Some(ChainEntry { header: next, .. }) = rows.front().map(|next: &Arc<ChainEntry>| &**next) {
                 let above = height + 1;
                 if next.height != above {
                     return Err(OpenError::Damaged { height: above, error: missing_row(above) });
@@ -262,16 +262,16 @@ impl<T: Transaction> Records<T> {
     }
 
     /// The side branch blocks in the store; `None` for a damaged row.
-    pub(super) fn branches(&self) -> Result<Vec<(Hash, Option<BranchRow>)>, StoreError> {
+    pub(super) fn branches(&self) -> Result<Vec<(Hash, Option<SideEntry>)>, StoreError> {
         let entries = self.store.scan(Table::Branches, ALL_KEYS, Order::Ascending, usize::MAX)?;
         let branch = |(key, value): &(Vec<u8>, Vec<u8>)| {
             let hash = Hash::from_bytes(key.as_slice().try_into().ok()?);
-            Some((hash, BranchRow::from_bytes(&hash, value)))
+            Some((hash, SideEntry::from_bytes(&hash, value)))
         };
         Ok(entries.iter().filter_map(branch).collect())
     }
 
-    pub(super) fn put_branch(&mut self, hash: &Hash, row: &BranchRow) {
+    pub(super) fn put_branch(&mut self, hash: &Hash, row: &SideEntry) {
         self.batch.put(Table::Branches, *hash.as_bytes(), row.to_bytes(hash));
     }
 
@@ -328,12 +328,12 @@ impl<T: Transaction> Records<T> {
     }
 
     /// The block of a row of the best chain, which is kept.
-    pub(super) fn best_block(&self, row: &Row) -> Result<Arc<Block<T>>, StoreError> {
+    pub(super) fn best_block(&self, row: &ChainEntry) -> Result<Arc<Block<T>>, StoreError> {
         self.kept_block(row.header.height, &row.hash)
     }
 
     /// The state after the block of a row of the best chain, from the state after its parent.
-    pub(super) fn applied(&self, row: &Row, state: T::State) -> Result<T::State, BlockError> {
+    pub(super) fn applied(&self, row: &ChainEntry, state: T::State) -> Result<T::State, BlockError> {
         self.applied_block(row.header.height, &row.hash, state)
     }
 
@@ -355,7 +355,7 @@ impl<T: Transaction> Records<T> {
     }
 
     /// Reads a metadata entry.
-    pub(super) fn fact(&self, fact: Fact) -> Result<Option<Vec<u8>>, StoreError> {
+    pub(super) fn fact(&self, fact: MetaKey) -> Result<Option<Vec<u8>>, StoreError> {
         let key = fact.key();
         let Some(value) = self.get(Table::Meta, key)? else { return Ok(None) };
         let value = unseal(Table::Meta, key, &value);
@@ -363,12 +363,12 @@ impl<T: Transaction> Records<T> {
     }
 
     /// Reads a metadata entry that is a list of heights.
-    pub(super) fn heights(&self, fact: Fact) -> Result<Option<Vec<u64>>, StoreError> {
+    pub(super) fn heights(&self, fact: MetaKey) -> Result<Option<Vec<u64>>, StoreError> {
         let Some(bytes) = self.fact(fact)? else { return Ok(None) };
         codec::heights_from_bytes(&bytes).map(Some).ok_or_else(|| fact.damaged())
     }
 
-    pub(super) fn put_fact(&mut self, fact: Fact, value: Vec<u8>) {
+    pub(super) fn put_fact(&mut self, fact: MetaKey, value: Vec<u8>) {
         self.batch.put(Table::Meta, fact.key(), seal(Table::Meta, fact.key(), value));
     }
 
@@ -386,15 +386,15 @@ impl<T: Transaction> Records<T> {
         }
     }
 
-    fn put_row(&mut self, row: &Row) {
+    fn put_row(&mut self, row: &ChainEntry) {
         let height = row.header.height.to_be_bytes();
         self.batch.set(Table::Chain, &height, row.to_bytes());
         self.batch.set(Table::Heights, row.hash.as_bytes(), height.to_vec());
     }
 
-    fn load_row(&self, height: u64) -> Result<Option<Arc<Row>>, StoreError> {
+    fn load_row(&self, height: u64) -> Result<Option<Arc<ChainEntry>>, StoreError> {
         let Some(value) = self.get(Table::Chain, &height.to_be_bytes())? else { return Ok(None) };
-        Row::from_bytes(height, &value).map(|row| Some(Arc::new(row)))
+        ChainEntry::from_bytes(height, &value).map(|row| Some(Arc::new(row)))
     }
 }
 
@@ -403,7 +403,7 @@ fn missing_row(height: u64) -> StoreError {
 }
 
 /// The history tree over the hashes of the best chain. Each row has the subtrees that its block completes.
-impl<T: Transaction> Subtrees for Records<T> {
+impl<T: Transaction> Subtrees for ChainStore<T> {
     type Error = ProveError;
 
     fn size(&self) -> u64 {
@@ -424,7 +424,7 @@ impl<T: Transaction> Subtrees for Records<T> {
 
 /// The metadata entries of the store, each under a key of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fact {
+pub(super) enum MetaKey {
     /// The version of the store's format.
     Format,
     /// The genesis hash, and the name of the chain.
@@ -435,7 +435,7 @@ pub(super) enum Fact {
     Pruned,
 }
 
-impl Fact {
+impl MetaKey {
     const fn key(self) -> &'static [u8] {
         match self {
             Self::Format => b"format",
@@ -450,10 +450,10 @@ impl Fact {
     }
 }
 
-impl Row {
+impl ChainEntry {
     /// The row as that of a side branch block.
-    pub(super) fn to_branch(&self) -> BranchRow {
-        BranchRow { header: self.header, work: self.work, seen: self.seen, size: self.size }
+    pub(super) fn to_branch(&self) -> SideEntry {
+        SideEntry { header: self.header, work: self.work, seen: self.seen, size: self.size }
     }
 }
 

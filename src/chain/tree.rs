@@ -11,7 +11,7 @@ use core::cmp::Reverse;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::records::BranchRow;
+use super::records::SideEntry;
 use crate::primitives::{Block, ByHash, Hash, Header, Transaction, Work};
 use children::Children;
 
@@ -40,14 +40,14 @@ pub(super) enum Body<T> {
 }
 
 impl<T: Transaction> Node<T> {
-    pub(super) fn complete(row: &BranchRow) -> Self {
+    pub(super) fn complete(row: &SideEntry) -> Self {
         Self { header: row.header, work: row.work, seen: row.seen, body: Body::Complete(row.size) }
     }
 
     /// The row to store for a complete block; `None` for any other.
-    pub(super) fn to_row(&self) -> Option<BranchRow> {
+    pub(super) fn to_row(&self) -> Option<SideEntry> {
         let Body::Complete(size) = self.body else { return None };
-        Some(BranchRow { header: self.header, work: self.work, seen: self.seen, size })
+        Some(SideEntry { header: self.header, work: self.work, seen: self.seen, size })
     }
 
     pub(super) const fn has_body(&self) -> bool {
@@ -249,7 +249,7 @@ impl<T: Transaction> Tree<T> {
 
     /// Adds a block that was complete when it was stored. Returns false, and adds nothing, if its parent is
     /// neither complete nor on the best chain; `is_best` says whether it is on the best chain.
-    pub(super) fn restore(&mut self, hash: Hash, row: &BranchRow, is_best: bool) -> bool {
+    pub(super) fn restore(&mut self, hash: Hash, row: &SideEntry, is_best: bool) -> bool {
         if !is_best && !self.node(&row.header.previous_hash).is_some_and(Node::is_complete) {
             return false;
         }
@@ -370,7 +370,7 @@ impl<T: Transaction> Tree<T> {
 
     /// Replaces `replaced` by `path` at the end of the best chain, and returns the nodes that `path` had in
     /// this tree.
-    pub(super) fn switch(&mut self, path: &[Hash], replaced: &[(Hash, BranchRow)]) -> Vec<Node<T>> {
+    pub(super) fn switch(&mut self, path: &[Hash], replaced: &[(Hash, SideEntry)]) -> Vec<Node<T>> {
         let Some(tip) = path.last() else { return Vec::new() };
         let node = self.known(tip);
         self.tip = Tip { hash: *tip, header: node.header, work: node.work };

@@ -4,7 +4,7 @@
 use core::ops::{Range, RangeBounds};
 
 use super::ancestry::frontier;
-use super::records::Row;
+use super::records::ChainEntry;
 use super::{Blockchain, Progress, history_leaf, work_of};
 use crate::consensus::BlockError;
 use crate::consensus::check::{self, Expected};
@@ -210,7 +210,7 @@ impl<T: Transaction> Verifier<T> {
         Ok(())
     }
 
-    fn check(&mut self, chain: &Blockchain<T>, row: &Row) -> Result<(), BlockError> {
+    fn check(&mut self, chain: &Blockchain<T>, row: &ChainEntry) -> Result<(), BlockError> {
         let (header, spec) = (&row.header, &chain.spec);
         // Genesis has no parent and no proof of work; it is what the spec says that it is.
         if self.next > 0 {
@@ -244,7 +244,7 @@ impl<T: Transaction> Verifier<T> {
     }
 
     /// Extends the history by this block, and compares the subtrees with those in its row.
-    fn push_history(&mut self, row: &Row) -> Result<(), StoreError> {
+    fn push_history(&mut self, row: &ChainEntry) -> Result<(), StoreError> {
         let mut subtrees = Vec::new();
         self.history.push_with(history_leaf(&row.hash), |root| subtrees.push(root));
         if subtrees != row.subtrees {

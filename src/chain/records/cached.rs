@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use super::Records;
+use super::ChainStore;
 use crate::primitives::{Block, Hash, Transaction};
 
-impl<T: Transaction> Records<T> {
+impl<T: Transaction> ChainStore<T> {
     /// The block of the best chain at this height, if its row and its body are cached and it has at most this
     /// many canonical bytes.
     pub(in crate::chain) fn cached_block_at(&self, height: u64, max_bytes: usize) -> Option<Arc<Block<T>>> {

@@ -16,7 +16,7 @@ use crate::store::{CHECKSUM_LEN, Cause, StoreError, Table, seal, unseal};
 
 /// A block of the best chain, without its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in super::super) struct Row {
+pub(in super::super) struct ChainEntry {
     pub(in super::super) hash: Hash,
     pub(in super::super) header: Header,
     /// The accumulated work of the chain up to and including this block.
@@ -31,7 +31,7 @@ pub(in super::super) struct Row {
 
 /// A side branch block, without its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in super::super) struct BranchRow {
+pub(in super::super) struct SideEntry {
     pub(in super::super) header: Header,
     pub(in super::super) work: Work,
     pub(in super::super) seen: u64,
@@ -41,7 +41,7 @@ pub(in super::super) struct BranchRow {
 /// A header, its work, its turn, and the size of its block.
 const BRANCH_LEN: usize = Header::LEN + 32 + 8 + 8;
 
-impl Row {
+impl ChainEntry {
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = self.to_branch().to_plain_bytes();
         for hash in &self.subtrees {
@@ -55,8 +55,8 @@ impl Row {
         let bytes =
             unseal(Table::Chain, &height.to_be_bytes(), bytes).ok_or_else(|| damaged(BAD_CHECKSUM))?;
         let (fixed, subtrees) = bytes.split_at_checked(BRANCH_LEN).ok_or_else(|| damaged(BAD_LENGTH))?;
-        let BranchRow { header, work, seen, size } =
-            BranchRow::from_plain_bytes(fixed).ok_or_else(|| damaged(BAD_LENGTH))?;
+        let SideEntry { header, work, seen, size } =
+            SideEntry::from_plain_bytes(fixed).ok_or_else(|| damaged(BAD_LENGTH))?;
         let (subtrees, rest) = subtrees.as_chunks::<{ Hash::LEN }>();
         let expected = (height + 1).trailing_zeros() as usize;
         if !rest.is_empty() || subtrees.len() != expected || header.height != height {
@@ -67,7 +67,7 @@ impl Row {
     }
 }
 
-impl BranchRow {
+impl SideEntry {
     pub(super) fn to_bytes(&self, hash: &Hash) -> Vec<u8> {
         seal(Table::Branches, hash.as_bytes(), self.to_plain_bytes())
     }
@@ -228,14 +228,14 @@ mod tests {
     use super::*;
 
     /// The row of a block at height 3, which completes two subtrees, with a good checksum whatever is in it.
-    fn row(height: u64, subtrees: usize, rest: usize) -> Result<Row, StoreError> {
+    fn row(height: u64, subtrees: usize, rest: usize) -> Result<ChainEntry, StoreError> {
         let mut header = Header::from_bytes(&[0; Header::LEN]);
         header.height = height;
         let (hash, work) = (header.hash(), Work::ZERO);
-        let row = Row { hash, header, work, seen: 1, size: 180, subtrees: vec![Hash::ZERO; subtrees] };
+        let row = ChainEntry { hash, header, work, seen: 1, size: 180, subtrees: vec![Hash::ZERO; subtrees] };
         let mut bytes = row.to_branch().to_plain_bytes();
         bytes.resize(BRANCH_LEN + subtrees * Hash::LEN + rest, 0);
-        let read = Row::from_bytes(3, &seal(Table::Chain, &3_u64.to_be_bytes(), bytes))?;
+        let read = ChainEntry::from_bytes(3, &seal(Table::Chain, &3_u64.to_be_bytes(), bytes))?;
         assert_eq!(read, row);
         Ok(read)
     }

@@ -3,26 +3,26 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::codec::{block_key, height_of_key, read_block, read_state};
-use super::{BranchRow, Fact, RECENT_ROWS, Records, Row};
+use super::{SideEntry, MetaKey, RECENT_ROWS, ChainStore, ChainEntry};
 use crate::consensus::check;
 use crate::primitives::merkle::{HistoryTree, Subtrees};
 use crate::primitives::{Hash, Transaction, Work};
 use crate::store::{ALL_KEYS, Entries, Order, Table};
 
-use super::super::persist::Upkeep;
+use super::super::persist::Checkpoints;
 use super::super::{history_leaf, work_of};
 
 /// The side branch blocks as the tree knows them.
 pub(in super::super) struct Aside {
     /// The rows that the store has to have.
-    pub(in super::super) complete: BTreeMap<Hash, BranchRow>,
+    pub(in super::super) complete: BTreeMap<Hash, SideEntry>,
     /// The blocks whose completion is not written to the store yet.
     pub(in super::super) touched: BTreeSet<Hash>,
     /// The blocks whose removal is not written to the store yet, by height.
     pub(in super::super) dropped: BTreeSet<(u64, Hash)>,
 }
 
-impl<T: Transaction> Records<T>
+impl<T: Transaction> ChainStore<T>
 where
     T::State: PartialEq,
 {
@@ -31,23 +31,23 @@ where
     pub(in super::super) fn check_invariants(
         &self,
         aside: &Aside,
-        upkeep: &Upkeep,
+        checkpoints: &Checkpoints,
         first: &T::State,
-    ) -> (Vec<Row>, T::State) {
+    ) -> (Vec<ChainEntry>, T::State) {
         assert!(self.batch.is_empty(), "what has changed is committed");
         let rows = self.check_rows();
         self.check_recent(&rows);
         self.check_branches(aside);
-        self.check_bodies(&rows, aside, upkeep.pruned);
-        let state = self.check_states(&rows, upkeep, first);
+        self.check_bodies(&rows, aside, checkpoints.pruned);
+        let state = self.check_states(&rows, checkpoints, first);
         (rows, state)
     }
 
-    fn check_rows(&self) -> Vec<Row> {
-        let (mut work, mut history, mut rows) = (Work::ZERO, HistoryTree::new(), Vec::<Row>::new());
+    fn check_rows(&self) -> Vec<ChainEntry> {
+        let (mut work, mut history, mut rows) = (Work::ZERO, HistoryTree::new(), Vec::<ChainEntry>::new());
         for ((key, value), height) in self.stored(Table::Chain).into_iter().zip(0_u64..) {
             assert_eq!(height_of_key(&key), Some(height), "no height is left out");
-            let row = Row::from_bytes(height, &value).unwrap();
+            let row = ChainEntry::from_bytes(height, &value).unwrap();
             assert_eq!(row.header.height, height);
             assert_eq!(row.hash, row.header.hash());
             assert!(rows.last().is_none_or(|parent| parent.hash == row.header.previous_hash));
@@ -66,7 +66,7 @@ where
         rows
     }
 
-    fn check_recent(&self, rows: &[Row]) {
+    fn check_recent(&self, rows: &[ChainEntry]) {
         assert!(!self.recent.is_empty() && self.recent.len() <= RECENT_ROWS);
         assert!(self.recent_rows().eq(&rows[rows.len() - self.recent.len()..]));
     }
@@ -74,13 +74,13 @@ where
     fn check_branches(&self, aside: &Aside) {
         let stored = self.branches().unwrap().into_iter().collect::<BTreeMap<_, _>>();
         let expected = aside.complete.iter().map(|(hash, row)| (*hash, Some(row.clone())));
-        let settled = |rows: BTreeMap<Hash, Option<BranchRow>>| {
+        let settled = |rows: BTreeMap<Hash, Option<SideEntry>>| {
             rows.into_iter().filter(|(hash, _)| !aside.touched.contains(hash)).collect::<Vec<_>>()
         };
         assert_eq!(settled(stored), settled(expected.collect()));
     }
 
-    fn check_bodies(&self, rows: &[Row], aside: &Aside, pruned: u64) {
+    fn check_bodies(&self, rows: &[ChainEntry], aside: &Aside, pruned: u64) {
         let mut stored = self.stored(Table::Blocks).into_iter().collect::<BTreeMap<_, _>>();
         // Genesis follows from the spec, and is not kept.
         let kept = rows.iter().filter(|row| row.header.height > pruned && row.header.height > 0);
@@ -98,23 +98,23 @@ where
         assert!(stored.is_empty(), "bodies that nobody asks for: {:?}", stored.keys());
     }
 
-    fn check_states(&self, rows: &[Row], upkeep: &Upkeep, first: &T::State) -> T::State {
+    fn check_states(&self, rows: &[ChainEntry], checkpoints: &Checkpoints, first: &T::State) -> T::State {
         let fact = |fact| self.heights(fact).unwrap().unwrap_or_default();
-        assert_eq!(fact(Fact::States), upkeep.states);
-        assert_eq!(fact(Fact::Pruned).first().copied().unwrap_or(0), upkeep.pruned);
+        assert_eq!(fact(MetaKey::States), checkpoints.states);
+        assert_eq!(fact(MetaKey::Pruned).first().copied().unwrap_or(0), checkpoints.pruned);
         let stored = self.stored(Table::States).into_iter();
         let mut stored: BTreeMap<u64, Vec<u8>> =
             stored.map(|(key, value)| (height_of_key(&key).unwrap(), value)).collect();
-        assert!(stored.keys().eq(&upkeep.states), "the states are where the list of them says");
+        assert!(stored.keys().eq(&checkpoints.states), "the states are where the list of them says");
         let read = |height: u64, bytes: &[u8]| {
             let hash = &rows[usize::try_from(height).unwrap()].hash;
             read_state::<T::State>(height, hash, bytes).unwrap()
         };
         let mut state = first.clone();
         let mut start = 0;
-        if upkeep.pruned > 0 {
+        if checkpoints.pruned > 0 {
             // Those below go when the next one is written.
-            stored = stored.split_off(&upkeep.pruned);
+            stored = stored.split_off(&checkpoints.pruned);
             let (height, bytes) = stored.pop_first().expect("a pruned chain has a state to begin with");
             (start, state) = (height, read(height, &bytes));
         }
@@ -129,7 +129,7 @@ where
             }
         }
         assert!(stored.is_empty(), "states above the tip: {:?}", stored.keys());
-        assert_eq!(upkeep.replay_bytes, replay_bytes);
+        assert_eq!(checkpoints.replay_bytes, replay_bytes);
         state
     }
 

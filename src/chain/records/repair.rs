@@ -4,14 +4,14 @@
 use core::ops::Bound;
 
 use super::codec::{block_key, height_of_key};
-use super::{Fact, Records, Row, heights_to_bytes, missing_row};
+use super::{MetaKey, ChainStore, ChainEntry, heights_to_bytes, missing_row};
 use crate::primitives::{Hash, Header, Transaction};
 use crate::store::{ALL_KEYS, Batch, Entries, Keys, Order, StoreError, Table};
 
 /// How many blocks one commit of a truncation deletes at most; their bodies are in memory for that commit.
 const CUT_AT_ONCE: usize = 64;
 
-impl<T: Transaction> Records<T> {
+impl<T: Transaction> ChainStore<T> {
     /// Deletes the best chain above `height` and all side branches, even damaged ones, and discards
     /// uncommitted changes. Works from the top down in steps, each of which leaves a shorter chain.
     pub(in super::super) fn cut(&mut self, height: u64) -> Result<(), StoreError> {
@@ -47,7 +47,7 @@ impl<T: Transaction> Records<T> {
     /// Rewrites what can be derived from the rest of the store: the row of the genesis block, the index from
     /// hashes to heights, the list of states, and the height up to which bodies were pruned. Deletes damaged
     /// states and side branches. Returns one of the errors found.
-    pub(in super::super) fn mend(&mut self, genesis: &Row) -> Result<Option<StoreError>, StoreError> {
+    pub(in super::super) fn mend(&mut self, genesis: &ChainEntry) -> Result<Option<StoreError>, StoreError> {
         let mut found = None;
         let row = damage_of(self.load_row(0))?;
         let is_found = damage_of(self.check_found(genesis))?;
@@ -57,17 +57,17 @@ impl<T: Transaction> Records<T> {
         }
         found = self.mend_heights()?.or(found);
         let (states, damaged) = self.readable_states()?;
-        match damage_of(self.heights(Fact::States))? {
+        match damage_of(self.heights(MetaKey::States))? {
             Ok(listed) if listed.as_deref().unwrap_or_default() == states => {}
             other => {
-                found = Some(other.err().or(damaged).unwrap_or_else(|| Fact::States.damaged()));
-                self.put_fact(Fact::States, heights_to_bytes(&states));
+                found = Some(other.err().or(damaged).unwrap_or_else(|| MetaKey::States.damaged()));
+                self.put_fact(MetaKey::States, heights_to_bytes(&states));
             }
         }
-        if let Err(error) = damage_of(self.heights(Fact::Pruned))? {
+        if let Err(error) = damage_of(self.heights(MetaKey::Pruned))? {
             found = Some(error);
             let pruned = self.first_best_body()?.saturating_sub(1);
-            self.put_fact(Fact::Pruned, heights_to_bytes(&[pruned]));
+            self.put_fact(MetaKey::Pruned, heights_to_bytes(&[pruned]));
         }
         for (hash, row) in self.branches()? {
             let Some(row) = row else { continue };
@@ -100,7 +100,7 @@ impl<T: Transaction> Records<T> {
             let entries = self.store.scan(Table::Chain, keys, Order::Ascending, CUT_AT_ONCE)?;
             let Some(last) = entries.last().and_then(|(key, _)| height_of_key(key)) else { break };
             for (key, value) in &entries {
-                let row = height_of_key(key).and_then(|height| Row::from_bytes(height, value).ok());
+                let row = height_of_key(key).and_then(|height| ChainEntry::from_bytes(height, value).ok());
                 if let Some(row) = row
                     && let Err(error) = damage_of(self.check_found(&row))?
                 {
@@ -157,17 +157,17 @@ impl<T: Transaction> Records<T> {
 
     /// Removes the states above `height`, and has no bodies removed above it.
     fn cut_states(&mut self, height: u64) -> Result<(), StoreError> {
-        let mut states = self.heights(Fact::States)?.unwrap_or_default();
+        let mut states = self.heights(MetaKey::States)?.unwrap_or_default();
         let kept = states.partition_point(|at| *at <= height);
         let gone = states.split_off(kept);
         if !gone.is_empty() {
             for at in gone {
                 self.delete_state(at);
             }
-            self.put_fact(Fact::States, heights_to_bytes(&states));
+            self.put_fact(MetaKey::States, heights_to_bytes(&states));
         }
-        if self.heights(Fact::Pruned)?.is_some_and(|pruned| pruned.first() > Some(&height)) {
-            self.put_fact(Fact::Pruned, heights_to_bytes(&[height]));
+        if self.heights(MetaKey::Pruned)?.is_some_and(|pruned| pruned.first() > Some(&height)) {
+            self.put_fact(MetaKey::Pruned, heights_to_bytes(&[height]));
         }
         self.commit()
     }

@@ -37,7 +37,7 @@ fn original() -> Original {
         }
     }
     assert_follows(&chain, &main);
-    assert_eq!(chain.upkeep.states.len(), 2);
+    assert_eq!(chain.checkpoints.states.len(), 2);
     Original { disk, chain, main, side }
 }
 

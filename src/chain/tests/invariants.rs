@@ -7,7 +7,7 @@ use crate::consensus::check::MEDIAN_SPAN;
 use crate::primitives::merkle::CompactRange;
 use crate::{Blockchain, Hash, Timestamp, Transaction};
 
-use super::super::ancestry::Next;
+use super::super::ancestry::NextBlockRules;
 use super::super::history_leaf;
 use super::super::records::Aside;
 
@@ -37,7 +37,7 @@ where
 {
     /// The store and what is in memory of it say the same.
     pub(super) fn check_store(&self) {
-        assert!(!self.upkeep.is_stale);
+        assert!(!self.checkpoints.is_stale);
         let pending = self.tree.pending();
         assert!(pending.completed.is_empty());
         let aside = Aside {
@@ -45,7 +45,7 @@ where
             touched: pending.touched.clone(),
             dropped: pending.dropped.iter().copied().collect(),
         };
-        let (rows, state) = self.records.check_invariants(&aside, &self.upkeep, &self.genesis.state);
+        let (rows, state) = self.records.check_invariants(&aside, &self.checkpoints, &self.genesis.state);
         let stored = self.records.branches().unwrap();
         assert!(stored.iter().map(|(hash, _)| hash).eq(&self.stored_branches));
         let tip = rows.last().unwrap();
@@ -54,7 +54,7 @@ where
         assert_eq!(rows[0].hash, *self.genesis().hash());
         assert_eq!(*self.state(), state);
         assert_eq!(self.history, rows.iter().map(|row| history_leaf(&row.hash)).collect::<CompactRange>());
-        let Next { parent, target, median } = self.look_ahead().unwrap();
+        let NextBlockRules { parent, target, median } = self.look_ahead().unwrap();
         assert_eq!((self.next.parent, self.next.target, self.next.median), (parent, target, median));
         self.tree.check_invariants(|hash| {
             let row = rows.iter().find(|row| row.hash == *hash)?;

@@ -136,7 +136,7 @@ fn reorganise_within<T: Sized>(chain: &mut Blockchain<T>, blocks: &mut Vec<Arc<B
 /// A branch that leaves the best chain below what is kept is refused, by its header and by its block; one that
 /// leaves it where the last state is, is not.
 fn refuse_below<T: Sized>(mut chain: Blockchain<T>, blocks: &[Arc<Block<T>>]) {
-    let base = chain.upkeep.base();
+    let base = chain.checkpoints.base();
     assert!(base >= chain.first_body() - 1 && base > 1);
     let before = Arc::clone(chain.tip());
     for fork in [0, 1, base - 1] {
@@ -255,7 +255,7 @@ fn a_branch_that_was_there_before_its_fork_was_pruned_is_given_up() {
     for block in &main[20..] {
         let _ = chain.import(Arc::clone(block), NOW).unwrap();
     }
-    let base = chain.upkeep.base();
+    let base = chain.checkpoints.base();
     assert!(base > 5);
     chain.check_store();
     let error = BlockError::Pruned { fork_height: 5, base };

@@ -15,7 +15,7 @@ use crate::{BlockError, Blockchain, ChainConfig, ChainSpec, CompactTarget, Impor
 /// waits for its parent is not kept.
 #[derive(Clone, Debug)]
 enum Step {
-    Next,
+    NextBlockRules,
     Again(prop::sample::Index),
     Checkpoint,
 }
@@ -23,7 +23,7 @@ enum Step {
 fn steps() -> impl Strategy<Value = (Vec<Plan>, Vec<Step>)> {
     plans().prop_flat_map(|plans| {
         let other = prop_oneof![any::<prop::sample::Index>().prop_map(Step::Again), Just(Step::Checkpoint)];
-        let step = prop_oneof![3 => Just(Step::Next), 1 => other];
+        let step = prop_oneof![3 => Just(Step::NextBlockRules), 1 => other];
         let steps = prop::collection::vec(step, plans.len()..2 * plans.len() + 1);
         (Just(plans), steps)
     })
@@ -46,7 +46,7 @@ fn run(config: &ChainConfig, spec: &ChainSpec, plans: &[Plan], steps: &[Step]) {
     for step in steps {
         let mut reopened: Chain = open(spec, config, &disk);
         let index = match step {
-            Step::Next => {
+            Step::NextBlockRules => {
                 next += 1;
                 next - 1
             }

@@ -101,18 +101,18 @@ fn opening_replays_the_tail_alone(#[case] len: u64, #[case] size: usize) {
     let blocks = blocks(1, len, size, 0);
     import_all(&mut chain, &blocks);
     let block_bytes = u64::try_from(blocks[0].digest().unwrap().size).unwrap();
-    let last = *chain.upkeep.states.last().unwrap();
+    let last = *chain.checkpoints.states.last().unwrap();
 
     let (mut reopened, applied) = opened(&disk);
     assert_eq!(applied, len - last);
     // A batch of a hundred blocks is committed at once, with at most one state.
     assert!(applied * block_bytes < MAX_REPLAY + 100 * block_bytes, "{applied} blocks are replayed");
-    assert_eq!(applied * block_bytes, u64::try_from(reopened.upkeep.replay_bytes).unwrap());
+    assert_eq!(applied * block_bytes, u64::try_from(reopened.checkpoints.replay_bytes).unwrap());
     assert_eq!(reopened.state(), chain.state());
     reopened.check_store();
 
     reopened.checkpoint().unwrap();
-    assert_eq!(reopened.upkeep.states.last(), Some(&len));
+    assert_eq!(reopened.checkpoints.states.last(), Some(&len));
     let (mut clean, applied) = opened(&disk);
     assert_eq!(applied, 0, "after a clean stop there is nothing to replay");
     assert_eq!(clean.state(), chain.state());
@@ -127,7 +127,7 @@ fn states_in_the_store_are_few_and_thin_out_towards_genesis() {
     let disk = disk();
     let mut chain: Counted = open(&spec(), &config(), &disk);
     import_all(&mut chain, &blocks(1, 2_000, 30_000, 0));
-    let states = &chain.upkeep.states;
+    let states = &chain.checkpoints.states;
     assert!((6..20).contains(&states.len()), "{states:?}");
     for pair in states.windows(2) {
         let [old, new] = [2_000 - pair[0], 2_000 - pair[1]];
@@ -148,7 +148,7 @@ fn a_large_state_is_written_as_seldom_as_its_size_says() {
     let mut written = Vec::new();
     for block in &blocks {
         let _ = chain.import(Arc::clone(block), NOW).unwrap();
-        let last = chain.upkeep.states.last().copied();
+        let last = chain.checkpoints.states.last().copied();
         if written.last().copied() != last {
             written.extend(last);
         }
@@ -169,7 +169,7 @@ fn a_damaged_state_costs_a_longer_replay_and_nothing_else() {
         import_all(&mut chain, part);
         chain.checkpoint().unwrap();
     }
-    let heights = chain.upkeep.states.clone();
+    let heights = chain.checkpoints.states.clone();
     assert_eq!(heights.last(), Some(&300));
     let mut expected: Vec<u64> = heights.iter().rev().skip(1).map(|height| 300 - height).collect();
     expected.push(300);
@@ -204,7 +204,7 @@ fn a_reorganisation_after_opening_goes_as_deep_as_it_has_to(#[case] fork: u64) {
             chain.checkpoint().unwrap();
         }
     }
-    assert_eq!(chain.upkeep.states.last(), Some(&2_900));
+    assert_eq!(chain.checkpoints.states.last(), Some(&2_900));
     let at = usize::try_from(fork).unwrap();
     let mut rival = Counted::new(spec());
     import_all(&mut rival, &main[..at]);

@@ -98,7 +98,7 @@ impl<T: Transaction> Picture<T> {
             ancestors: heights().map(|at| chain.ancestor_proof(at, chain.height() + 1).unwrap()).collect(),
             consistency: heights().map(|at| chain.consistency_proof(at, chain.height()).unwrap()).collect(),
             branches: branches.collect(),
-            states: chain.upkeep.states.clone(),
+            states: chain.checkpoints.states.clone(),
             next: *next.header(),
         }
     }

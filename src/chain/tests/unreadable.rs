@@ -11,7 +11,7 @@ use rstest::rstest;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::super::records::Records;
+use super::super::records::ChainStore;
 use super::forge::{NOW, builder};
 use super::stored::{Disk, blocks_above, copy_of, disk, entries, open, try_open};
 use crate::store::{Batch, Cause, Entries, Keys, Order, Store, Table};
@@ -43,7 +43,7 @@ fn grown(len: u64, states: &[u64]) -> (Blockchain, Disk, Vec<Arc<Block>>) {
             chain.checkpoint().unwrap();
         }
     }
-    assert_eq!(chain.upkeep.states, states);
+    assert_eq!(chain.checkpoints.states, states);
     (chain, disk, blocks)
 }
 
@@ -118,7 +118,7 @@ fn a_damaged_state_keeps_the_bodies_below_it() {
     let mut chain: Blockchain = open(&spec(), &keeping(2), &disk);
     let more = blocks_above(&chain, 2, |height| vec![format!("{height}")]);
     let _ = chain.import(Arc::clone(&more[0]), NOW).unwrap();
-    assert_eq!((chain.first_body(), &chain.upkeep.states[..]), (0, &[3][..]));
+    assert_eq!((chain.first_body(), &chain.checkpoints.states[..]), (0, &[3][..]));
     let keys: Vec<_> = entries(&disk, Table::States).into_iter().map(|(key, _)| key).collect();
     assert_eq!(keys, [3_u64.to_be_bytes()]);
     for block in &blocks {
@@ -373,6 +373,6 @@ fn a_state_of_which_each_copy_is_written_in_another_order_is_fine() {
 
     let shuffled = |count: u64| (0..count).map(|key| (key, key * key)).collect::<Shuffled>();
     for count in [0, 1, 100] {
-        assert_eq!(Records::<Step<Shuffled>>::check_state(&shuffled(count)), Ok(()), "{count} entries");
+        assert_eq!(ChainStore::<Step<Shuffled>>::check_state(&shuffled(count)), Ok(()), "{count} entries");
     }
 }

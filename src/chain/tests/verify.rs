@@ -6,7 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use rstest::rstest;
 
-use super::super::records::Row;
+use super::super::records::ChainEntry;
 use super::super::{history_leaf, work_of};
 use super::forge::*;
 use crate::store::{Batch, Table};
@@ -27,7 +27,7 @@ fn unchecked(blocks: &[Shared]) -> Chain {
         let mut subtrees = Vec::new();
         chain.history.push_with(history_leaf(&hash), |root| subtrees.push(root));
         chain.records.put_block(block, postcard::to_allocvec(block).unwrap());
-        chain.records.push_row(Row { hash, header, work, seen: 0, size: Header::LEN, subtrees });
+        chain.records.push_row(ChainEntry { hash, header, work, seen: 0, size: Header::LEN, subtrees });
     }
     chain
 }

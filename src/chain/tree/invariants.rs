@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Body, Changes, Node, Tree};
 use crate::primitives::{Hash, Transaction, Work};
 
-use super::super::records::BranchRow;
+use super::super::records::SideEntry;
 use super::super::work_of;
 
 impl<T: Transaction> Tree<T> {
@@ -25,7 +25,7 @@ impl<T: Transaction> Tree<T> {
     }
 
     /// The complete blocks, as they have to be in the store.
-    pub(in super::super) fn complete_rows(&self) -> BTreeMap<Hash, BranchRow> {
+    pub(in super::super) fn complete_rows(&self) -> BTreeMap<Hash, SideEntry> {
         self.nodes.iter().filter_map(|(hash, node)| Some((*hash, node.to_row()?))).collect()
     }
 
