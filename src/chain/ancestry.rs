@@ -3,7 +3,7 @@
 use core::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
-use super::records::{Known, ChainStore};
+use super::records::{ChainStore, Known};
 use super::tree::Tip;
 use super::{Blockchain, ProveError, history_leaf};
 use crate::consensus::BlockError;
@@ -149,7 +149,10 @@ impl<T: Transaction> Blockchain<T> {
 }
 
 /// The frontier of the history tree over the first `len` blocks of the best chain, which must have as many.
-pub(super) fn frontier<T: Transaction>(records: &ChainStore<T>, len: u64) -> Result<CompactRange, StoreError> {
+pub(super) fn frontier<T: Transaction>(
+    records: &ChainStore<T>,
+    len: u64,
+) -> Result<CompactRange, StoreError> {
     records.frontier(len).map_err(|error| match error {
         ProveError::Store(error) => error,
         ProveError::Proof(_) => StoreError::damaged(Table::Chain, len, "is above the tip"),

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::ancestry::frontier;
-use super::imported::{Imported, ImportedAll, ChainUpdate, Verdict};
+use super::imported::{ChainUpdate, Imported, ImportedAll, Verdict};
 use super::records::ChainStore;
 use super::tree::{Body, Node};
 use super::{Blockchain, work_of};

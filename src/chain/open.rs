@@ -10,7 +10,7 @@ use super::ids::Ids;
 use super::imported::ChainUpdate;
 use super::orphans::Orphans;
 use super::persist::Checkpoints;
-use super::records::{SideEntry, MetaKey, ChainStore, ChainEntry};
+use super::records::{ChainEntry, ChainStore, MetaKey, SideEntry};
 use super::snapshots::Snapshots;
 use super::tree::{Tip, Tree};
 use super::{Blockchain, ChainConfig, OpenError, work_of};

@@ -23,7 +23,7 @@ use crate::store::{ALL_KEYS, Batch, Order, Store, StoreError, Table, seal, unsea
 
 use super::{OpenError, ProveError, history_leaf};
 use bodies::Bodies;
-pub(super) use codec::{SideEntry, ChainEntry, heights_to_bytes};
+pub(super) use codec::{ChainEntry, SideEntry, heights_to_bytes};
 #[cfg(test)]
 pub(super) use invariants::Aside;
 
@@ -193,7 +193,8 @@ impl<T: Transaction> ChainStore<T> {
                 .ok_or_else(|| StoreError::damaged(Table::Chain, hex::encode(&key), "is no height"))?;
             let damaged = |error| OpenError::Damaged { height, error };
             let row = ChainEntry::from_bytes(height, &value).map_err(damaged)?;
-            if let Some(ChainEntry { header: next, .. }) = rows.front().map(|next: &Arc<ChainEntry>| &**next) {
+            if let Some(ChainEntry { header: next, .. }) = rows.front().map(|next: &Arc<ChainEntry>| &**next)
+            {
                 let above = height + 1;
                 if next.height != above {
                     return Err(OpenError::Damaged { height: above, error: missing_row(above) });

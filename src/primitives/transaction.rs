@@ -37,7 +37,7 @@ use super::units::{Address, Timestamp};
 /// recently](crate::MempoolConfig::max_mined_ids): it cannot tell a second record from a late relay of the
 /// first. If a record may occur twice, give it a field that tells the two apart: the author's sequence
 /// number, an order number, a time, or random bytes. Consensus does not forbid equal transactions: `apply`
-/// may, and [`NodeHandle::mine`](crate::NodeHandle::mine) with data of your own mines one again.
+/// may, and `NodeHandle::mine` with data of your own mines one again.
 ///
 /// # Panics in your code
 ///

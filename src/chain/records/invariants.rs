@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::codec::{block_key, height_of_key, read_block, read_state};
-use super::{SideEntry, MetaKey, RECENT_ROWS, ChainStore, ChainEntry};
+use super::{ChainEntry, ChainStore, MetaKey, RECENT_ROWS, SideEntry};
 use crate::consensus::check;
 use crate::primitives::merkle::{HistoryTree, Subtrees};
 use crate::primitives::{Hash, Transaction, Work};

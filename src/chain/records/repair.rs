@@ -4,7 +4,7 @@
 use core::ops::Bound;
 
 use super::codec::{block_key, height_of_key};
-use super::{MetaKey, ChainStore, ChainEntry, heights_to_bytes, missing_row};
+use super::{ChainEntry, ChainStore, MetaKey, heights_to_bytes, missing_row};
 use crate::primitives::{Hash, Header, Transaction};
 use crate::store::{ALL_KEYS, Batch, Entries, Keys, Order, StoreError, Table};
 
