@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 //! # Layers
 //!
-//! Arrows point down only; each layer knows those below it and none above.
+//! Dependencies point down only: a layer uses the layers below it and none above.
 //!
 //! ```text
 //! L6  http         rouille routes and a bounded server                        feature http

@@ -49,10 +49,10 @@ impl ChainSpec {
     pub const MAX_NAME_BYTES: usize = 64;
     /// The largest `max_block_bytes`: 4 MiB.
     ///
-    /// It counts canonical bytes, which do not bound what goes over the wire: small values are many times
-    /// larger in JSON. A block also has to fit into one frame of every format that the chain's nodes use, or
-    /// it reaches nobody over that format, and a node does not mine it; choose the size with the transaction type in
-    /// mind. Text fits, whatever is in it.
+    /// The limit counts canonical bytes, which do not bound the size on the wire: small values are many times
+    /// larger in JSON. A block also has to fit into one frame of every format that the chain's nodes use.
+    /// Otherwise it reaches no peer over that format, and a node does not mine it, so choose the size with
+    /// the transaction type in mind. Text always fits.
     pub const MAX_BLOCK_BYTES: usize = 1 << 22;
     /// The shortest block interval: 10 ms. Retargeting counts in milliseconds, and a quarter of a much shorter
     /// interval, by which [`Retarget::Window`] may multiply, would be none: the target could never leave 1.

@@ -66,9 +66,9 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Bounded<T> {
     }
 }
 
-/// A list that grows piece by piece. A vector that doubles has up to three times its items allocated while it moves
-/// them; this one has at most twice, once it is known that all of them are there, and what a length claims takes no
-/// more than one piece.
+/// A list that grows piece by piece. A vector that doubles has up to three times its items allocated while it
+/// moves them. This list has at most twice, once all of its items have arrived, and a claimed length
+/// allocates at most one piece.
 struct Pieces<T> {
     full: Vec<Vec<T>>,
     last: Vec<T>,
@@ -76,13 +76,13 @@ struct Pieces<T> {
 }
 
 impl<T> Pieces<T> {
-    /// As many as fit into a piece.
+    /// The number of items that fit into a piece.
     const MAX_ITEMS: usize = match PIECE_BYTES / if size_of::<T>() == 0 { 1 } else { size_of::<T>() } {
         0 => 1,
         items => items,
     };
 
-    /// What a list begins with whose length nobody claims.
+    /// The initial capacity of a list without a claimed length.
     const MIN_ITEMS: usize = 4;
 
     fn for_claim(claimed: usize) -> Self {
