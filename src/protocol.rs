@@ -349,7 +349,11 @@ impl<T: Transaction> Protocol<T> {
                 other => Err(CloseReason::ExpectedHello { got: other.kind() }),
             };
         }
-        check_items(&message)?;
+        // Transports that move values without parsing them do not check the limits on items.
+        let (got, limit) = message.items();
+        if got > limit {
+            return Err(CloseReason::TooManyItems { kind: message.kind(), got, limit });
+        }
         match message {
             Message::Hello(_) => Err(CloseReason::SecondHello),
             Message::Ping(nonce) => {
@@ -475,26 +479,6 @@ impl<T: Transaction> Protocol<T> {
     fn event(&mut self, event: Event<T>) {
         self.outputs.push_back(Output::Event(event));
     }
-}
-
-/// Checks the limits on items, for transports that move values without parsing them.
-fn check_items<T>(message: &Message<T>) -> Result<(), CloseReason> {
-    let (got, limit) = match message {
-        Message::GetHeaders { locator, .. } => (locator.len(), limits::MAX_LOCATOR_HASHES),
-        Message::Headers(headers) => (headers.len(), limits::MAX_HEADERS),
-        Message::GetBlocks { hashes } | Message::NotFound { hashes } => {
-            (hashes.len(), limits::MAX_BLOCKS_IN_FLIGHT)
-        }
-        Message::Blocks(blocks) => (blocks.len(), limits::MAX_BLOCKS_IN_FLIGHT),
-        Message::Offer { ids } | Message::GetTransactions { ids } => (ids.len(), limits::MAX_TRANSACTIONS),
-        Message::Transactions(transactions) => (transactions.len(), limits::MAX_TRANSACTIONS),
-        Message::Peers { addresses } => (addresses.len(), limits::MAX_PEERS_PER_MESSAGE),
-        _ => (0, 0),
-    };
-    if got > limit {
-        return Err(CloseReason::TooManyItems { kind: message.kind(), got, limit });
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -92,6 +92,22 @@ impl<T> Message<T> {
     pub fn kind(&self) -> &'static str {
         MessageKind::from(self).name()
     }
+
+    /// The number of items of a message that is a list, and the limit on them; both are 0 for any other message.
+    pub(super) const fn items(&self) -> (usize, usize) {
+        match self {
+            Self::GetHeaders { locator, .. } => (locator.len(), limits::MAX_LOCATOR_HASHES),
+            Self::Headers(headers) => (headers.len(), limits::MAX_HEADERS),
+            Self::GetBlocks { hashes } | Self::NotFound { hashes } => {
+                (hashes.len(), limits::MAX_BLOCKS_IN_FLIGHT)
+            }
+            Self::Blocks(blocks) => (blocks.len(), limits::MAX_BLOCKS_IN_FLIGHT),
+            Self::Offer { ids } | Self::GetTransactions { ids } => (ids.len(), limits::MAX_TRANSACTIONS),
+            Self::Transactions(transactions) => (transactions.len(), limits::MAX_TRANSACTIONS),
+            Self::Peers { addresses } => (addresses.len(), limits::MAX_PEERS_PER_MESSAGE),
+            _ => (0, 0),
+        }
+    }
 }
 
 impl<T: Transaction> Message<T> {
