@@ -1,15 +1,15 @@
-//! Retargeting: the target of the next block. A choice of published rules, each a pure function over past
+//! Retargeting: computes the target of the next block. Offers published rules, each a pure function of past
 //! blocks.
 //!
-//! Exact integers only, so that every node on every platform comes to the same 32 bits. A rule reads
-//! timestamps and targets of ancestors and nothing else; which blocks are valid is not decided here.
+//! The rules use exact integers only, so that every node on every platform computes the same 32 bits. A rule
+//! reads heights, timestamps and targets of ancestors and nothing else. Block validation is elsewhere.
 //!
-//! Two things hold for every rule:
+//! Two properties hold for every rule:
 //!
 //! - The result is never easier than [`Pace::easiest`] and never harder than the target 1 (`01010000`),
-//!   whatever the samples say.
-//! - The interval between genesis and block 1 never counts. Genesis is written into the source and may be
-//!   years older than the first mined block. Heights 0 and 1 have the easiest target.
+//!   for any samples.
+//! - The interval between genesis and block 1 never counts: the spec sets the timestamp of genesis, which may
+//!   be years older than the first mined block. Heights 0 and 1 have the easiest target.
 //!
 //! `docs/retargeting.md` compares the rules by measurements.
 
@@ -34,17 +34,17 @@ pub use window::window;
 
 /// The rule by which a chain sets the target of its next block.
 ///
-/// The genesis block commits to it in its postcard form, so the order of the variants and of their fields is
-/// part of the consensus rules.
+/// The genesis block commits to the rule in postcard form, so the order of the variants and of their fields
+/// is part of the consensus rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Retarget {
-    /// Always the easiest target; see [`fixed`].
+    /// Every block has the easiest target; see [`fixed`].
     Fixed,
-    /// One binary digit harder or easier after every block, by the last interval alone; see [`step`].
+    /// Halves or doubles the target after every block, by the last interval alone; see [`step`].
     Step,
-    /// Bitcoin's: every `blocks` blocks, by at most a factor of four; see [`window`].
+    /// Bitcoin's rule: adjusts every `blocks` blocks, by at most a factor of four; see [`window`].
     Window {
         /// Blocks from one adjustment to the next, at least 1. Bitcoin has 2,016.
         blocks: u32,
@@ -54,13 +54,13 @@ pub enum Retarget {
         /// Blocks averaged over, 1 to [`Retarget::MAX_LWMA_BLOCKS`].
         blocks: u32,
     },
-    /// aserti3-2d, an exponential of the chain's lag behind its absolute schedule; see [`asert`].
+    /// aserti3-2d, an exponential function of the chain's lag behind an absolute schedule; see [`asert`].
     Asert {
-        /// The lag in milliseconds that makes the next block half as hard, at least 1. Bitcoin Cash has two
-        /// days, which are 288 of its intervals.
+        /// The lag in milliseconds that doubles the target of the next block, at least 1. Bitcoin Cash has
+        /// two days, which are 288 of its intervals.
         half_life_ms: u64,
     },
-    /// LWMA-1 whose change of the average target is limited; see [`bounded_lwma`].
+    /// LWMA-1 with limits on the change from the average target; see [`bounded_lwma`].
     BoundedLwma {
         /// Blocks averaged over, 1 to [`Retarget::MAX_LWMA_BLOCKS`].
         blocks: u32,
@@ -71,26 +71,26 @@ pub enum Retarget {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RetargetError {
-    /// [`Retarget::Window`] of no blocks.
+    /// [`Retarget::Window`] with a window of 0 blocks.
     #[error("a retargeting window of 0 blocks; at least 1 is needed")]
     EmptyWindow,
     /// [`Retarget::Lwma`] or [`Retarget::BoundedLwma`] over too few or too many blocks.
     #[error("an LWMA over {got} blocks; 1 to {max} are allowed", max = Retarget::MAX_LWMA_BLOCKS)]
     LwmaBlocks {
-        /// The number asked for.
+        /// The number of blocks as given.
         got: u32,
     },
-    /// [`Retarget::Asert`] without a half-life.
+    /// [`Retarget::Asert`] with a half-life of 0 ms.
     #[error("an ASERT half-life of 0 ms; at least 1 ms is needed")]
     NoHalfLife,
 }
 
 impl Retarget {
-    /// The longest average of [`Retarget::Lwma`] and [`Retarget::BoundedLwma`], because each new block costs
-    /// that many look-ups.
+    /// The most blocks that [`Retarget::Lwma`] and [`Retarget::BoundedLwma`] may average over. The limit
+    /// bounds the look-ups that each new block costs.
     pub const MAX_LWMA_BLOCKS: u32 = 1_024;
 
-    /// Checks the parameters against the bounds that are documented at their fields.
+    /// Checks the parameters against the bounds in the docs of the variants' fields.
     ///
     /// # Errors
     ///
@@ -113,10 +113,10 @@ impl Retarget {
         }
     }
 
-    /// The target of the block whose parent stands at `parent_height`.
+    /// The target of the block whose parent is at `parent_height`.
     ///
-    /// `past` gives the parent's ancestor at a height from 1 to `parent_height`, the parent included. It is
-    /// asked for a bounded number of them:
+    /// `past` returns the block at a height from 1 to `parent_height` on the branch that ends with the
+    /// parent. The number of calls is bounded:
     ///
     /// | rule | look-ups |
     /// | --- | --- |
@@ -126,8 +126,8 @@ impl Retarget {
     /// | `Lwma`, `BoundedLwma` | `blocks + 1`: consecutive ancestors down from the parent |
     /// | `Asert` | 2: the parent and block 1 |
     ///
-    /// Parameters that [`validate`](Self::validate) refuses are moved to the nearest bound. An
-    /// `easiest` that stands for no target counts as the hardest, so that nothing is given away.
+    /// Parameters that [`validate`](Self::validate) refuses are clamped to the nearest bound. An `easiest`
+    /// that encodes no valid target counts as the hardest target, 1, so that a mistake makes no block cheap.
     #[must_use]
     pub fn next_target(
         &self,
@@ -167,7 +167,7 @@ impl Retarget {
         }
     }
 
-    /// Whether [`next_target`](Self::next_target) may read the block at `height` if the parent is at
+    /// Whether [`next_target`](Self::next_target) may read the block at `height` for a parent at
     /// `parent_height` or higher.
     const fn needs(&self, height: u64, parent_height: u64) -> bool {
         let age = parent_height.saturating_sub(height);
@@ -186,7 +186,7 @@ impl Retarget {
     }
 }
 
-/// The last `blocks + 1` blocks up to the parent, oldest first; fewer if the chain is shorter.
+/// The last `blocks + 1` blocks up to the parent, oldest first; fewer if the chain is shorter. Never genesis.
 fn last_samples(blocks: u32, parent_height: u64, past: impl Fn(u64) -> Sample) -> Vec<Sample> {
     let blocks = blocks.clamp(1, Retarget::MAX_LWMA_BLOCKS);
     let first = parent_height.saturating_sub(u64::from(blocks)).max(FIRST_MINED);
@@ -196,14 +196,15 @@ fn last_samples(blocks: u32, parent_height: u64, past: impl Fn(u64) -> Sample) -
 }
 
 impl Default for Retarget {
-    /// LWMA-1 over 90 blocks with limits: for a chain that is mined on demand, all the time, or first one and then
-    /// the other, by miners of whom a minority may be hostile.
+    /// LWMA-1 over 90 blocks with limits: for a chain that is mined on demand, continuously, or in
+    /// alternation, by miners of whom a minority may be hostile.
     ///
-    /// Short bursts after idle gaps cost no waiting, and when a chain that was mostly idle is mined all the time,
-    /// it keeps its pace after less than 200 intervals. `Asert` then pays out the whole idle time in blocks of the
-    /// easiest target, and a `Window` as long as Bitcoin's lasts for 25,000 intervals when the hash rate drops.
-    /// Without the limits, `Lwma` recovers twice as fast from a drop, but lets a private fork raise its own
-    /// difficulty until luck decides. The numbers are in `docs/retargeting.md`.
+    /// A short burst of blocks after an idle gap does not have to wait. If a mostly idle chain is then mined
+    /// continuously, its blocks keep the interval after fewer than 200 intervals. In that case, `Asert` makes
+    /// up for the whole idle time with blocks of the easiest target. After a tenfold drop of the hash rate, a
+    /// `Window` as long as Bitcoin's takes 25,000 intervals to recover. `Lwma`, which has no such limits,
+    /// recovers twice as fast from a drop, but lets a private fork raise its own difficulty until luck
+    /// decides. `docs/retargeting.md` has the numbers.
     fn default() -> Self {
         Self::BoundedLwma { blocks: 90 }
     }
@@ -212,11 +213,12 @@ impl Default for Retarget {
 /// The fields of a past block that a rule reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {
-    /// Its height.
+    /// The height of the block.
     pub height: u64,
-    /// Its timestamp, which need not be later than its parent's.
+    /// The timestamp of the block, which need not be later than its parent's.
     pub timestamp: Timestamp,
-    /// Its target. One that stands for no target, or for one beyond the easiest, counts as the easiest.
+    /// The target of the block. An invalid compact form, or a target above the easiest, counts as the
+    /// easiest.
     pub target: CompactTarget,
 }
 
@@ -226,21 +228,22 @@ impl From<&Header> for Sample {
     }
 }
 
-/// Those blocks of a growing chain that [`Retarget::next_target`] may ask for, now or when it has grown further.
+/// The blocks of a growing chain that [`Retarget::next_target`] may read for its next block or a later one.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Past {
-    /// By height, lowest first; without genesis, which no rule asks for.
+    /// By height, lowest first; without genesis, which no rule reads.
     samples: Vec<Sample>,
 }
 
 impl Past {
-    /// Goes on to the next block, and drops those that `rule` never asks for again.
+    /// Appends the next block, which is the parent of the block after it, and drops those that `rule` will
+    /// not read again.
     pub(crate) fn push(&mut self, rule: Retarget, parent: Sample) {
         self.samples.push(parent);
         self.samples.retain(|sample| rule.needs(sample.height, parent.height));
     }
 
-    /// The block at this height, if it is kept.
+    /// The block at this height, unless it was dropped.
     pub(crate) fn at(&self, height: u64) -> Option<Sample> {
         let index = self.samples.binary_search_by_key(&height, |sample| sample.height).ok()?;
         self.samples.get(index).copied()
@@ -257,8 +260,9 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// A pace of one block per `interval`, in whole milliseconds: a fraction is dropped, and an interval
-    /// below one millisecond counts as one. An easiest target of zero, which no hash meets, counts as 1.
+    /// A pace of one block per `interval`, in whole milliseconds: the fraction of a millisecond is dropped,
+    /// and a shorter interval counts as one millisecond. An easiest target of zero, which no hash meets,
+    /// counts as 1.
     pub fn new(easiest: Target, interval: Duration) -> Self {
         Self {
             easiest: easiest.as_uint().max(U256::ONE),
@@ -281,7 +285,7 @@ impl Pace {
         Target::try_from(sample.target).map_or(self.easiest, |target| target.as_uint().min(self.easiest))
     }
 
-    /// A rule's result, brought into the range from 1 to the easiest and rounded down to the compact form.
+    /// A rule's result, clamped to the range from 1 to the easiest and rounded down to the compact form.
     fn write(&self, target: U512) -> CompactTarget {
         let target = target.clamp(U512::ONE, U512::from(self.easiest));
         Target::from_uint(target.to::<U256>()).to_compact()
@@ -293,11 +297,11 @@ impl Pace {
     }
 }
 
-/// Always the easiest target: for tests, and for chains that need a log and no competition of miners.
+/// Always the easiest target: for tests, and for chains whose miners do not compete.
 #[must_use]
 pub fn fixed(pace: &Pace) -> CompactTarget {
     pace.write(U512::from(pace.easiest))
 }
 
-/// The lowest height whose timestamp was set by a miner's clock and not by the author of the genesis block.
+/// The lowest height whose timestamp a miner set; the spec sets that of the genesis block.
 const FIRST_MINED: u64 = 1;

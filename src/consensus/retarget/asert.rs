@@ -1,4 +1,4 @@
-//! aserti3-2d: the target as an exponential of how late the chain is.
+//! aserti3-2d: the target as an exponential function of the chain's lag behind its schedule.
 
 use ruint::aliases::U512;
 
@@ -10,13 +10,13 @@ use crate::primitives::CompactTarget;
 ///
 /// Source: Bitcoin Cash, "ASERT Difficulty Adjustment Algorithm (aserti3-2d)", version 0.6.3,
 /// <https://documentation.cash/protocol/forks/2020-11-15-asert>. The arithmetic is the published one, in
-/// 16.16 fixed point with a cubic approximation of 2^x. Two things are this crate's:
+/// 16.16 fixed point with a cubic approximation of 2^x. This crate differs in two points:
 ///
-/// - Times are milliseconds instead of seconds. Only the ratio of lag to half-life enters, so inputs that are
+/// - Times are in milliseconds instead of seconds. Only the ratio of lag to half-life enters, so inputs in
 ///   whole seconds give the published results bit for bit.
-/// - The published schedule starts at the parent of the anchor. The anchor here is block 1, whose parent is
-///   genesis with a timestamp from nowhere, so the schedule starts one interval before the anchor: the anchor
-///   counts as on time.
+/// - The published schedule starts at the parent of the anchor. Here the anchor is block 1, whose parent is
+///   genesis, and no miner set the timestamp of genesis. The schedule therefore starts one interval before
+///   the anchor: the anchor counts as on time.
 ///
 /// A half-life of zero counts as one millisecond.
 #[must_use]
@@ -24,7 +24,7 @@ pub fn asert(pace: &Pace, half_life_ms: u64, anchor: &Sample, parent: &Sample) -
     let elapsed = i128::from(parent.timestamp.as_millis()) - i128::from(anchor.timestamp.as_millis());
     let blocks = i128::from(parent.height) - i128::from(anchor.height);
     let lag = elapsed.saturating_sub(blocks.saturating_mul(i128::from(pace.interval_ms)));
-    // Rust's division truncates towards zero, as the specification's does.
+    // Rust's division truncates towards zero, like that of the specification.
     let exponent = lag.saturating_mul(1 << FRACTION_BITS) / i128::from(half_life_ms.max(1));
 
     let scaled = U512::from(pace.read(anchor)) * U512::from(exp2_fraction(exponent & FRACTION_MASK));
@@ -33,17 +33,18 @@ pub fn asert(pace: &Pace, half_life_ms: u64, anchor: &Sample, parent: &Sample) -
     pace.write(if shift < 0 { scaled >> distance } else { scaled.saturating_shl(distance) })
 }
 
-/// `2^(fraction / 2^16) * 2^16` for a fraction below 2^16, by the specification's cubic: at most 0.013 % off.
+/// `2^(fraction / 2^16) * 2^16` for a fraction below 2^16, by the cubic polynomial of the specification, with
+/// a relative error of at most 0.013 %.
 const fn exp2_fraction(fraction: i128) -> u128 {
     let x = (fraction & FRACTION_MASK).unsigned_abs();
     (1 << FRACTION_BITS)
         + ((195_766_423_245_049 * x + 971_821_376 * x * x + 5_127 * x * x * x + (1 << 47)) >> 48)
 }
 
-/// Binary places of the exponent.
+/// The number of fractional bits of the exponent.
 const FRACTION_BITS: u32 = 16;
 
-/// The exponent's places after the point.
+/// Selects the fractional bits of the exponent.
 const FRACTION_MASK: i128 = (1 << FRACTION_BITS) - 1;
 
 #[cfg(test)]

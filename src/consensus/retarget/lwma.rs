@@ -1,46 +1,47 @@
-//! LWMA-1: an average over recent blocks in which the latest count most.
+//! LWMA-1: a linearly weighted moving average over recent blocks, in which the latest weigh most.
 
 use ruint::aliases::U512;
 
 use super::{Pace, Retarget, Sample};
 use crate::primitives::CompactTarget;
 
-/// The average target of the last `blocks` blocks, times their average solve time in which the newest weighs
-/// `blocks` and the oldest weighs 1, over the wanted interval.
+/// The average target of the last `blocks` blocks, times their weighted average solve time, divided by the
+/// block interval. The newest solve time has the weight `blocks` and the oldest the weight 1.
 ///
 /// Source: zawy12, "LWMA difficulty algorithm", <https://github.com/zawy12/difficulty-algorithms/issues/3>,
-/// in its form on targets: `next = average target * sum(i * solve time i) / (interval * n * (n + 1) / 2)`.
-/// From there too:
+/// in the version for targets: `next = average target * sum(i * solve time i) / (interval * n * (n + 1) /
+/// 2)`. The following limits are from the same source:
 ///
-/// - A timestamp that is not later than all before it in the average counts as one millisecond later
-///   (the source's one second). This is its monotonic handling, which gives a forged future timestamp back
-///   in the following blocks; a clamp at zero would not.
-/// - A solve time counts as six intervals at the most, so that no idle gap, however long,
-///   gives away more than a few easy blocks.
-/// - The weighted time counts as at least a tenth of the wanted one.
+/// - A timestamp that is not later than all earlier ones of the average counts as one millisecond later than
+///   the latest (the source has one second). With this monotonic handling, the blocks after a forged future
+///   timestamp cancel its effect. A solve time that is only clamped at zero would keep the effect.
+/// - A solve time counts as six intervals at most, so that no idle gap, however long, makes more than a few
+///   blocks easy.
+/// - The weighted solve time counts as at least a tenth of that of blocks on time.
 ///
-/// `samples` are consecutive blocks, the oldest first and the parent last; the last `blocks + 1` are read.
-/// Where the chain is shorter than that, blocks count as if they had been there before block 1, on time and
-/// at the easiest target, so the rule works from height 3 on and a young chain is not thrown about by its
-/// first intervals. `blocks` is moved into 1 to [`Retarget::MAX_LWMA_BLOCKS`].
+/// `samples` are consecutive blocks, the oldest first and the parent last; the function reads the last
+/// `blocks + 1`. If there are fewer, virtual blocks before block 1 take the missing places, on time and at
+/// the easiest target: the rule works from height 3 on, and the first intervals of a young chain do not cause
+/// large changes. `blocks` is clamped to 1 to [`Retarget::MAX_LWMA_BLOCKS`].
 #[must_use]
 pub fn lwma(pace: &Pace, blocks: u32, samples: &[Sample]) -> CompactTarget {
     let average = Average::of(pace, blocks, samples);
     average.scaled(pace, average.weighted.max(average.wanted / MAX_RISE))
 }
 
-/// [`lwma`] whose weighted solve time counts as at least 4/5 and at most 5/2 of the wanted one.
+/// [`lwma`] whose weighted solve time counts as at least 4/5 and at most 5/2 of that of blocks on time.
 ///
-/// The result of [`lwma`] reaches from a tenth of the average target to six times it. A private fork with timestamps
-/// that hardly move uses that to become 13 times harder in 30 blocks and 2,500 times in 100, after which a few lucky
-/// blocks carry as much work as the chain that they replace. L. Bahack described that attack for Bitcoin ("Theoretical
-/// Bitcoin attacks with less than half of the computational power", 2013, <https://arxiv.org/abs/1312.7013>). With these
-/// limits and an average over 90 blocks, 100 blocks do not double the difficulty, and if 100 blocks claim the longest
-/// solve time, a twentieth is left. Zcash limits the change of its average in this way, to 16 % and 32 %
+/// The result of [`lwma`] ranges from a tenth of the average target to six times the average. A private fork
+/// whose timestamps barely advance can use that range to become 13 times harder in 30 blocks and 2,500 times
+/// in 100, after which a few lucky blocks have as much work as the chain that they replace. L. Bahack
+/// described that attack for Bitcoin ("Theoretical Bitcoin attacks with less than half of the computational
+/// power", 2013, <https://arxiv.org/abs/1312.7013>). With the limits of this function and an average over 90
+/// blocks, 100 blocks do not double the difficulty, and 100 blocks that claim the longest solve time reduce
+/// it to a twentieth. Zcash has similar limits on the change of its average, 16 % and 32 %
 /// (`nPowMaxAdjustUp`, `nPowMaxAdjustDown`).
 ///
-/// At a constant hash rate the weighted solve time of 90 blocks varies by 10 %, so chance alone seldom reaches a limit.
-/// A result between the limits is that of [`lwma`].
+/// At a constant hash rate the weighted solve time of 90 blocks varies by 10 %, so chance alone seldom
+/// reaches a limit. Between the limits, both functions have equal results.
 #[must_use]
 pub fn bounded_lwma(pace: &Pace, blocks: u32, samples: &[Sample]) -> CompactTarget {
     let average = Average::of(pace, blocks, samples);
@@ -48,14 +49,14 @@ pub fn bounded_lwma(pace: &Pace, blocks: u32, samples: &[Sample]) -> CompactTarg
     average.scaled(pace, average.weighted.clamp(shortest, longest))
 }
 
-/// What the last blocks are together.
+/// The sums over the last blocks from which both functions compute the target.
 struct Average {
     blocks: u32,
     /// The sum of the targets.
     targets: U512,
-    /// The sum of the solve times in milliseconds, the oldest once, the newest as often as there are blocks.
+    /// The weighted sum of the solve times in milliseconds: the oldest has the weight 1, the newest `blocks`.
     weighted: u128,
-    /// What `weighted` is if each block took one interval.
+    /// The weighted sum if each block took one interval.
     wanted: u128,
 }
 
@@ -83,7 +84,7 @@ impl Average {
         Self { blocks, targets, weighted, wanted }
     }
 
-    /// The average target times `weighted` over the wanted time.
+    /// The average target times `weighted`, divided by the wanted time.
     fn scaled(&self, pace: &Pace, weighted: u128) -> CompactTarget {
         let divisor = U512::from(self.blocks) * U512::from(self.wanted);
         pace.write(self.targets * U512::from(weighted) / divisor)
@@ -95,10 +96,10 @@ const fn weights(n: u128) -> u128 {
     n * (n + 1) / 2
 }
 
-/// The most intervals that one solve time counts for.
+/// The limit of one solve time, in block intervals.
 const MAX_SOLVE_TIME: u128 = 6;
 
-/// How many times harder than the average of the window the next block becomes under [`lwma`] at the most.
+/// The largest factor by which [`lwma`] makes the next block harder than the average.
 const MAX_RISE: u128 = 10;
 
 #[cfg(test)]
@@ -115,7 +116,8 @@ mod tests {
         (1..).zip(timestamps).map(|(height, &at)| sample(height, at, BITS)).collect()
     }
 
-    // The interval is 600,000 ms; two blocks weigh 1 and 2, so 1,800,000 is on time.
+    // The interval is 600,000 ms; two blocks have the weights 1 and 2, so a weighted sum of 1,800,000 is on
+    // time.
     #[rstest]
     #[case::on_time(&[0, 600_000, 1_200_000], 0x1a10_0000)]
     #[case::twice_as_fast(&[0, 300_000, 600_000], 0x1a08_0000)]
@@ -132,7 +134,7 @@ mod tests {
         assert_eq!(lwma(&pace(), 2, &chain(timestamps)), CompactTarget::from_bits(expected));
     }
 
-    // The limits are 4/5 of 0x10_0000 and 5/2 of it; between them both rules agree.
+    // The limits are 4/5 and 5/2 of 0x10_0000; between them both rules agree.
     #[rstest]
     #[case::on_time(&[0, 600_000, 1_200_000], 0x1a10_0000)]
     #[case::newest_weighs_most(&[0, 600_000, 1_050_000], 0x1a0d_5555)]
@@ -151,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_forged_timestamp_is_given_back() {
-        // The third block claims to be an interval late, the fourth tells the true time again.
+        // The third block claims to be an interval late, the fourth has the true time.
         let forged = lwma(&pace(), 3, &chain(&[0, 600_000, 1_800_000, 1_800_000]));
         let honest = lwma(&pace(), 3, &chain(&[0, 600_000, 1_200_000, 1_800_000]));
         assert!(forged < honest, "{forged} is easier than {honest}");
@@ -171,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_first_fast_interval_weighs_no_more_than_later_ones() {
-        // 59 blocks on time weigh 1 + ... + 59 = 1,770 of 1,830; the easiest target is 0xffff.
+        // 59 blocks on time have a weight of 1 + ... + 59 = 1,770 of 1,830; the easiest target is 0xffff.
         let easiest = pace().easiest().to_compact();
         let samples = [1, 2].map(|height| Sample { target: easiest, ..sample(height, height - 1, BITS) });
         assert_eq!(lwma(&pace(), 60, &samples), CompactTarget::from_bits(0x1f00_f79a));

@@ -1,4 +1,4 @@
-//! The rule of many tutorials: one step up or down after every block.
+//! The rule of many tutorials: the target halves or doubles after every block.
 
 use core::cmp::Ordering;
 
@@ -7,18 +7,19 @@ use ruint::aliases::U512;
 use super::{Pace, Sample};
 use crate::primitives::CompactTarget;
 
-/// Twice as hard if the last block took less than the interval, half as hard if it took longer, unchanged if
-/// it took exactly that long.
+/// The next block is twice as hard if the last block took less than the interval, half as hard if that block
+/// took longer, and as hard as its parent if the block took exactly one interval.
 ///
 /// Source: the rule that tutorials teach, in which the difficulty is a count of leading zero bits that goes
-/// up or down by one (naivecoin has it for every tenth block). They often time the block that is being mined;
-/// here it is the last finished interval, so that no miner eases its own block by its own timestamp.
+/// up or down by one (naivecoin does so at every tenth block). Tutorials often measure the block that is
+/// being mined. This function measures the last complete interval, so that a miner cannot make its own block
+/// easier by its timestamp.
 ///
-/// It makes half of the intervals too long and never stops jumping by factors of two, so the mean interval
-/// comes out at about twice the wanted one: a rule to learn from, not to use.
+/// The rule never settles: it keeps jumping by factors of two, half of the intervals are too long, and the
+/// mean interval is about twice the configured one. It is a rule to learn from, not to use.
 ///
-/// `before` is the parent of `parent`. At height 2, where that would be genesis, pass `parent` twice: there
-/// is no interval yet, and the target stays.
+/// `before` is the parent of `parent`. For height 2, at which the parent of the parent is genesis, pass
+/// `parent` twice: there is no interval yet, and the target does not change.
 #[must_use]
 pub fn step(pace: &Pace, before: &Sample, parent: &Sample) -> CompactTarget {
     if before.height == parent.height {

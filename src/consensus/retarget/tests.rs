@@ -1,4 +1,4 @@
-//! What holds for every rule, and the helpers that the tests of the single rules share.
+//! Properties of all rules, and the helpers that the tests of the single rules share.
 
 mod attacks;
 
@@ -80,7 +80,7 @@ fn genesis_is_never_asked_for() {
     }
 }
 
-/// The target of block 1 is a rule of the chain; what follows goes on from the block that is there.
+/// Only block 1 has the easiest target by definition: the target of block 2 follows from that of block 1.
 #[rstest]
 #[case::step(Retarget::Step)]
 #[case::window(Retarget::Window { blocks: 1 })]

@@ -5,16 +5,17 @@ use ruint::aliases::U512;
 use super::{Pace, Sample};
 use crate::primitives::CompactTarget;
 
-/// Scales the target of `last` by how long the blocks after `first` up to `last` took, compared with how long
-/// they should have taken; by at most a factor of four either way.
+/// Multiplies the target of `last` by the ratio of the time from `first` to `last` to the expected time: one
+/// interval per block. One adjustment changes the target by at most a factor of four.
 ///
-/// Source: Bitcoin Core, `CalculateNextWorkRequired` in `pow.cpp`. One deliberate difference: Bitcoin
-/// measures from the first block *of* a window, so the interval between two windows is never counted and
-/// 2,015 intervals are held against the time of 2,016. That gap is what the time-warp attack uses (BIP 54).
-/// Here `first` is the block *before* the window, and the wanted time is that of the intervals in between.
+/// Source: Bitcoin Core, `CalculateNextWorkRequired` in `pow.cpp`, with one deliberate difference. Bitcoin
+/// measures from the first block *of* a window, so the interval between two windows is never counted, and the
+/// time of 2,015 intervals is compared with that expected for 2,016. The time-warp attack exploits that gap
+/// (BIP 54). Here `first` is the block *before* the window, and the expected time covers exactly the
+/// intervals between `first` and `last`.
 ///
-/// The first window has no mined block before it and counts from block 1. Where `first` and `last` are the
-/// same block, the target stays.
+/// The first window has no mined block before it and is measured from block 1. If `first` and `last` are the
+/// same block, the target does not change.
 #[must_use]
 pub fn window(pace: &Pace, first: &Sample, last: &Sample) -> CompactTarget {
     let intervals = last.height.saturating_sub(first.height);
@@ -27,7 +28,7 @@ pub fn window(pace: &Pace, first: &Sample, last: &Sample) -> CompactTarget {
     pace.write(U512::from(pace.read(last)) * U512::from(took) / U512::from(wanted))
 }
 
-/// The factor by which one adjustment changes the target at the most.
+/// The largest factor by which one adjustment changes the target.
 const MAX_CHANGE: u128 = 4;
 
 #[cfg(test)]
@@ -42,7 +43,7 @@ mod tests {
     const BLOCKS: u64 = 2_016;
     const WANTED: u64 = BLOCKS * 600_000;
 
-    // The vectors of Bitcoin Core's pow_tests, with its limit; times in seconds.
+    // The vectors of Bitcoin Core's pow_tests, with Bitcoin's limit; times in seconds.
     #[rstest]
     #[case::get_next_work(1_261_130_161, 1_262_152_739, 0x1d00_ffff, 0x1d00_d86a)]
     #[case::pow_limit(1_231_006_505, 1_233_061_996, 0x1d00_ffff, 0x1d00_ffff)]

@@ -1,5 +1,5 @@
-//! What less than half of the work and chosen timestamps do to a rule. `examples/retarget_tables.rs` measures every
-//! rule and more strategies.
+//! Attacks on a rule by a miner with less than half of the work, who chooses timestamps.
+//! `examples/retarget_tables.rs` measures every rule and more strategies.
 
 use super::super::*;
 use super::{TEN_MINUTES, pace, sample};
@@ -8,14 +8,14 @@ use rstest::rstest;
 
 const INTERVAL_MS: u64 = 600_000;
 
-/// The longest solve time that counts in an average.
+/// The limit of a solve time in an average.
 const LONGEST_MS: u64 = 6 * INTERVAL_MS;
 
 /// A week of blocks at the default interval, 10 s.
 const WEEK: f64 = 60_480.0;
 
-/// The difficulties of blocks that each claim to have taken `solve_ms`, on a chain that has been on time at this
-/// difficulty for longer than an average reaches back.
+/// The difficulties of blocks that each claim to have taken `solve_ms`, on a chain that has been on time at
+/// this difficulty for longer than an average reaches back.
 fn difficulties(rule: Retarget, difficulty: u64, solve_ms: u64, blocks: usize) -> Vec<f64> {
     let easiest = pace().easiest();
     let target = Target::from_uint(easiest.as_uint() / U256::from(difficulty)).to_compact();
@@ -37,7 +37,8 @@ fn exponential(random: &mut fastrand::Rng) -> f64 {
     -(1.0 - random.f64()).ln()
 }
 
-/// How many blocks come while `mean` of them are expected; by the normal distribution where there are many.
+/// A random number of blocks if `mean` are expected, approximated by the normal distribution for a large
+/// mean.
 fn poisson(mean: f64, random: &mut fastrand::Rng) -> f64 {
     if mean > 100.0 {
         let normal = (2.0 * exponential(random)).sqrt() * (core::f64::consts::TAU * random.f64()).cos();
@@ -51,8 +52,9 @@ fn poisson(mean: f64, random: &mut fastrand::Rng) -> f64 {
         .sum()
 }
 
-/// Whether a private fork with these difficulties and 40 % of all work replaces the last 100 blocks of a chain within a
-/// week. The others extend that chain meanwhile. Work is counted in blocks of that chain, time in its intervals.
+/// Whether a private fork with these difficulties and 40 % of all hash rate replaces the last 100 blocks of
+/// the public chain within a week, while the other miners extend the public chain. Work is counted in blocks
+/// of the public chain, time in its intervals.
 fn replaces_100_blocks(difficulties: &[f64], random: &mut fastrand::Rng) -> bool {
     let (mut now, mut work, mut public) = (0.0, 0.0, 100.0);
     for difficulty in difficulties {
@@ -75,7 +77,7 @@ fn replaces_100_blocks(difficulties: &[f64], random: &mut fastrand::Rng) -> bool
 #[case::default(Retarget::default(), true)]
 fn a_fork_does_not_raise_its_difficulty_until_luck_decides(#[case] rule: Retarget, #[case] is_safe: bool) {
     const TRIALS: usize = 5_000;
-    // As long as a fork has any chance: at the end a block takes longer than a week.
+    // Long enough for any chance: at the end of the fork a block takes longer than a week.
     let fork: Vec<f64> =
         difficulties(rule, 1_000, 1, 2_500).into_iter().map(|difficulty| difficulty / 1_000.0).collect();
     let mut random = fastrand::Rng::with_seed(8);
