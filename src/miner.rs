@@ -1,5 +1,5 @@
-//! L2: the search for the nonce that makes a template a block. Has no clock and opens no file or connection;
-//! knows neither chain nor peers. The caller decides what to mine and when to stop.
+//! L2: the search for the nonce that makes a template a block. Has no clock, opens no file or connection, and
+//! depends on neither the chain nor the protocol. The caller decides what to mine and when to stop.
 
 mod kernel;
 mod search;
@@ -11,7 +11,7 @@ pub use search::{Miner, SearchOutcome};
 pub use template::{SearchError, Template};
 pub use threads::{MiningJob, MiningOutcome, MiningThreadError};
 
-/// What the tests of this folder share: templates, and the slow search that they compare with.
+/// Helpers for the tests of this folder: templates, and a naive search to compare with.
 #[cfg(test)]
 mod testing {
     use core::ops::Range;
@@ -23,7 +23,7 @@ mod testing {
     pub(super) const EVERY_SECOND: u32 = 0x207f_ffff;
     /// About one hash in 64 meets this target.
     pub(super) const ONE_IN_64: u32 = 0x2003_ffff;
-    /// The target 1: no hash that anybody has seen meets it.
+    /// The target 1: no known hash meets it.
     pub(super) const IMPOSSIBLE: u32 = 0x0300_0001;
 
     pub(super) fn template(target: u32, timestamp: u64) -> Template {
@@ -33,7 +33,7 @@ mod testing {
         Template::new(header, vec!["a".to_owned()])
     }
 
-    /// The nonces of the range that meet the header's target, from the public functions alone.
+    /// The nonces of the range with which the header's hash meets its target, by the public functions alone.
     pub(super) fn naive(mut header: Header, nonces: Range<u64>) -> impl Iterator<Item = u64> {
         let target = Target::try_from(header.target).unwrap();
         nonces.filter(move |nonce| {

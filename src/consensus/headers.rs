@@ -1,4 +1,5 @@
-//! Chains of headers without their blocks: what a header is checked against, and a verifier that needs no store.
+//! Chains of headers without bodies: the values that a header is checked against, and a verifier without a
+//! store.
 
 use std::collections::VecDeque;
 
@@ -9,17 +10,20 @@ use super::spec::{ChainSpec, GenesisError};
 use crate::primitives::merkle::{self, CompactRange};
 use crate::primitives::{CompactTarget, Hash, Header, Target, Timestamp, Transaction, Work};
 
-/// A chain of headers from genesis on, verified without blocks, state or store: for an auditor or a light client.
+/// A chain of headers from genesis on, verified without bodies, state or store: for an auditor or a light
+/// client.
 ///
-/// Each header is checked by the rules of [`Blockchain::import_header`](crate::Blockchain::import_header): version,
-/// nonce, proof of work, parent, height, target by the retargeting rule, median of timestamps, history root and
-/// drift. The chain is one line: it keeps no side branches, so the finality depth does not apply. To choose between
-/// two branches, clone the chain at the fork, push each branch to its own and compare [`work`](Self::work). Bodies and
-/// states are not checked. That a transaction is in a block is shown by an
-/// [`InclusionProof`](crate::merkle::InclusionProof) against the header's `merkle_root`.
+/// Each header is checked by the rules of [`Blockchain::import_header`](crate::Blockchain::import_header):
+/// version, nonce, proof of work, parent, height, target by the retargeting rule, median of timestamps,
+/// history root and drift. The chain keeps no side branches, so the finality depth does not apply. To choose
+/// between two branches, clone the chain at the fork, push each branch to its own clone and compare
+/// [`work`](Self::work). Bodies and states are not checked. An
+/// [`InclusionProof`](crate::merkle::InclusionProof) against the header's `merkle_root` proves that a
+/// transaction is in a block.
 ///
-/// Memory does not grow with the length of the chain, except for one hash each time that the length doubles; the
-/// headers that retargeting needs are at most [`Retarget::MAX_LWMA_BLOCKS`](crate::Retarget::MAX_LWMA_BLOCKS) and two.
+/// Memory does not grow with the length of the chain, except for one hash each time that the length doubles.
+/// The verifier keeps the samples of past headers that retargeting needs, at most
+/// [`Retarget::MAX_LWMA_BLOCKS`](crate::Retarget::MAX_LWMA_BLOCKS) and two.
 ///
 /// ```
 /// use hashloom::{Blockchain, ChainSpec, HeaderChain, Timestamp};
@@ -50,14 +54,15 @@ pub struct HeaderChain {
 impl HeaderChain {
     /// The chain that has only the genesis block of `spec`.
     ///
-    /// The genesis header is computed, never received: it is what all work is counted from, and a forger would choose
-    /// another. Its state root is that of the state that `T` makes of the genesis data, so `T` has to be the transaction type of the chain.
-    /// With another type the first header is refused for its parent; compare [`tip_hash`](Self::tip_hash) with the
-    /// hash of the genesis block that the chain's operators publish.
+    /// The genesis header is computed, never received: all work is counted from genesis, and a forger would
+    /// choose another. Its state root is that of the state that `T` makes of the genesis data, so `T` has to
+    /// be the transaction type of the chain. With a type that has another genesis state root, the first
+    /// header is refused for its parent; compare [`tip_hash`](Self::tip_hash) with the genesis hash that the
+    /// chain's operators publish.
     ///
     /// # Errors
     ///
-    /// [`GenesisError`], if `T` makes no state of the spec's genesis data.
+    /// [`GenesisError`], if `T` refuses the spec's genesis data, or if its code panics.
     pub fn new<T: Transaction>(spec: ChainSpec) -> Result<Self, GenesisError> {
         let genesis = spec.genesis::<T>()?;
         let (tip, hash) = (*genesis.header(), *genesis.hash());
@@ -66,15 +71,15 @@ impl HeaderChain {
         Ok(Self { spec, tip, work: work_of(tip.target), end, past: Past::default() })
     }
 
-    /// Verifies the header after the [`tip`](Self::tip) and makes it the tip. The tip itself is accepted again, and
-    /// changes nothing, so that a list of headers may begin with the genesis block. `now` is the time by the caller's
-    /// clock, which the drift of the header's timestamp is measured against.
+    /// Verifies the child of the [`tip`](Self::tip) and makes it the tip. Pushing the tip again succeeds and
+    /// changes nothing, so that a list of headers may begin with the genesis header. `now` is the time by the
+    /// caller's clock, from which the drift of the header's timestamp is measured.
     ///
     /// # Errors
     ///
-    /// The rule that the header breaks, and nothing changes. [`BlockError::UnknownParent`] if the parent is any
-    /// header but the tip, as for a header of another chain. [`BlockError::TimestampTooLate`] depends on `now`: the
-    /// header may be pushed again later.
+    /// [`BlockError`], the rule that the header breaks; the chain does not change.
+    /// [`BlockError::UnknownParent`] if the parent is not the tip, as for a header of another chain.
+    /// [`BlockError::TimestampTooLate`] depends on `now`: the header may be pushed again later.
     pub fn push(&mut self, header: &Header, now: Timestamp) -> Result<(), BlockError> {
         let hash = header.hash();
         if hash == self.end.hash {
@@ -125,24 +130,26 @@ impl HeaderChain {
         self.spec.retarget().next_target(easiest, interval, self.tip.height, past)
     }
 
-    /// The RFC 6962 root over the hashes of all headers, the tip included: the `history_root` of the next header.
+    /// The RFC 6962 root over the hashes of all headers, the tip included: the `history_root` of the next
+    /// header.
     pub fn history_root(&self) -> Hash {
         self.end.history.root()
     }
 }
 
-/// The end of a branch, and what of its ancestors the next header is checked against.
+/// The end of a branch: the values of its headers that the next header is checked against.
 #[derive(Clone, Debug)]
 pub(crate) struct BranchEnd {
     pub(crate) hash: Hash,
-    /// The frontier of the tree whose leaves are the hashes up to this one.
+    /// The frontier of the history tree over all hashes up to and including `hash`.
     pub(crate) history: CompactRange,
     /// The timestamps that the next median is taken over, oldest first.
     pub(crate) timestamps: VecDeque<Timestamp>,
 }
 
 impl BranchEnd {
-    /// What is asked of the next header, after `parent`, whose hash this is, if retargeting gives it `target`.
+    /// The values that the next header must have. `parent` is the header with this end's hash, and `target`
+    /// is the result of retargeting.
     pub(crate) fn expected(&self, parent: &Header, target: CompactTarget) -> Expected {
         Expected {
             height: parent.height + 1,
@@ -152,7 +159,7 @@ impl BranchEnd {
         }
     }
 
-    /// Goes on to the next header.
+    /// Appends the next header.
     pub(crate) fn extend(&mut self, hash: Hash, timestamp: Timestamp) {
         self.hash = hash;
         self.history.push(history_leaf(&hash));
@@ -168,7 +175,7 @@ pub(crate) fn history_leaf(hash: &Hash) -> Hash {
     merkle::leaf_hash(hash.as_bytes())
 }
 
-/// The work of one block. A target that stands for no number is refused before its work is asked for.
+/// The work of one block; zero for an invalid target, which the checks refuse before they add work.
 pub(crate) fn work_of(target: CompactTarget) -> Work {
     Target::try_from(target).map_or(Work::ZERO, Work::from)
 }

@@ -18,15 +18,16 @@ pub use genesis::GenesisError;
 /// The rules of one chain. The genesis block commits to all of them, so nodes with different rules have
 /// different genesis blocks and refuse each other at the handshake.
 ///
-/// Made by a [`ChainSpec::builder`] and valid ever after. [`ChainSpec::default`] is the chain named
-/// `hashloom` that the examples run.
+/// [`ChainSpec::builder`] starts a spec, and [`ChainSpecBuilder::build`] validates it: a `ChainSpec` is
+/// always valid. [`ChainSpec::default`] is the chain named `hashloom`, which the examples run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Rules", into = "Rules")]
 pub struct ChainSpec {
     rules: Rules,
 }
 
-/// The fields as they are committed to and stored. Their order and types are part of the commitment.
+/// The fields in the form that the commitment and the store use. Their order and types are part of the
+/// commitment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Rules {
@@ -39,7 +40,7 @@ struct Rules {
     max_block_transactions: u64,
     max_future_drift_ms: u64,
     finality_depth: Option<u64>,
-    /// The commitment leaves it out if it is empty.
+    /// Empty genesis data is not part of the commitment.
     #[serde(default)]
     genesis_data: GenesisData,
 }
@@ -51,31 +52,34 @@ impl ChainSpec {
     ///
     /// The limit counts canonical bytes, which do not bound the size on the wire: small values are many times
     /// larger in JSON. A block also has to fit into one frame of every format that the chain's nodes use.
-    /// Otherwise it reaches no peer over that format, and a node does not mine it, so choose the size with
-    /// the transaction type in mind. Text always fits.
+    /// A block that does not fit reaches no peer over that format, and a node does not mine it, so choose the
+    /// size with the transaction type in mind. A block of texts always fits.
     pub const MAX_BLOCK_BYTES: usize = 1 << 22;
-    /// The shortest block interval: 10 ms. Retargeting counts in milliseconds, and a quarter of a much shorter
-    /// interval, by which [`Retarget::Window`] may multiply, would be none: the target could never leave 1.
+    /// The shortest block interval: 10 ms. Retargeting counts in milliseconds. [`Retarget::Window`] limits
+    /// the measured time to at least a quarter of the expected one, which for a much shorter interval rounds
+    /// down to 0 ms: the target would become 1 and stay there.
     pub const MIN_BLOCK_INTERVAL: Duration = Duration::from_millis(10);
     /// The longest block interval and future drift: a day.
     pub const MAX_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
-    /// Starts from the defaults with a name of your own. The name alone makes it another chain.
+    /// Starts a spec from the defaults and a name. A different name alone makes a different chain.
     pub fn builder(name: impl Into<String>) -> ChainSpecBuilder {
         ChainSpecBuilder { rules: Rules { name: name.into(), ..Rules::default() } }
     }
 
-    /// Starts from the defaults for a chain that is mined only when there is something to record: with
-    /// [`Retarget::Fixed`], at [`Target::FOUR_HEX_ZEROS`]. Every block takes about 65,536 attempts, however fast blocks
-    /// follow each other. With the default rule, a long loop of mined blocks raises the difficulty until each of them takes
-    /// the [block interval](Self::block_interval).
+    /// Starts a spec for a chain that is mined only when there is something to record: the defaults with
+    /// [`Retarget::Fixed`], at [`Target::FOUR_HEX_ZEROS`]. Every block takes about 65,536 attempts on
+    /// average, however fast blocks follow each other. With the default rule, mining in a long loop raises
+    /// the difficulty until each block takes the [block interval](Self::block_interval).
     ///
-    /// Proof of work does not protect this chain. One computer mines thousands of its blocks in a minute, so any peer can
-    /// replace the end of the chain with a longer one. Connect to known peers only (`Tls`, with a secret or certificates),
-    /// set a [`finality_depth`](ChainSpecBuilder::finality_depth), and let `apply` check who may write what. The records
-    /// are still linked: anybody who knows the hash of a later block detects a change.
+    /// Proof of work does not protect such a chain. One computer mines thousands of its blocks in a minute,
+    /// so any peer can replace the end of the chain with a branch of more work. Connect to known peers only
+    /// (`Tls`, with a secret or certificates), set a [`finality_depth`](ChainSpecBuilder::finality_depth),
+    /// and let `apply` check who may write what. The blocks are still linked: a verifier who knows the hash
+    /// of a later block detects a change.
     ///
-    /// The name alone does not select the rules: with the same name, [`builder`](Self::builder) makes another chain.
+    /// The name alone does not select the rules: with the same name, [`builder`](Self::builder) makes another
+    /// chain.
     ///
     /// ```
     /// # use hashloom::{ChainSpec, Retarget};
@@ -97,12 +101,12 @@ impl ChainSpec {
         self.rules.genesis_time
     }
 
-    /// The target that no block may be easier than; the first block has it.
+    /// The easiest target that a block may have; that of genesis and block 1.
     pub const fn easiest_target(&self) -> CompactTarget {
         self.rules.easiest_target
     }
 
-    /// The time between blocks that retargeting aims at.
+    /// The target time between blocks, which retargeting maintains.
     pub const fn block_interval(&self) -> Duration {
         Duration::from_millis(self.rules.block_interval_ms)
     }
@@ -124,25 +128,25 @@ impl ChainSpec {
         self.rules.max_block_transactions as usize
     }
 
-    /// How far ahead of a node's clock a block's timestamp may be.
+    /// How far a block's timestamp may be ahead of a node's clock.
     pub const fn max_future_drift(&self) -> Duration {
         Duration::from_millis(self.rules.max_future_drift_ms)
     }
 
     /// How many blocks at the end of the best chain a reorganisation may disconnect; `None` means no limit.
     ///
-    /// A limit protects old blocks from being rewritten by a miner with more hash rate. Its price: nodes that
-    /// were partitioned for more blocks than that stay split.
+    /// A limit protects old blocks from being rewritten by a miner with more hash rate. Its cost: nodes that
+    /// were partitioned for more blocks than the limit stay on separate chains.
     pub const fn finality_depth(&self) -> Option<u64> {
         self.rules.finality_depth
     }
 
-    /// Checks what a header shows by itself: its version, its nonce, a target that is not easier than the
-    /// easiest, and a hash that meets that target.
+    /// Checks a header without its ancestors: the version, the range of the nonce, that the target is not
+    /// easier than the easiest, and that the hash meets the target.
     ///
-    /// A header that passes need not be in the chain: one that is mined against the easiest target passes even when the
-    /// chain asks for much more. [`HeaderChain`](crate::HeaderChain) checks a header against its ancestors. The genesis
-    /// block has no proof of work and is refused; compare its hash instead.
+    /// A header that passes need not be in the chain: one with the easiest target passes even if the chain
+    /// requires a much harder one. [`HeaderChain`](crate::HeaderChain) checks a header against its ancestors.
+    /// The header of the genesis block has no proof of work and is refused; compare its hash instead.
     ///
     /// # Errors
     ///
@@ -203,13 +207,13 @@ impl ChainSpecBuilder {
         self
     }
 
-    /// Sets the target that no block may be easier than. Default: [`Target::FOUR_HEX_ZEROS`].
+    /// Sets the easiest target that a block may have. Default: [`Target::FOUR_HEX_ZEROS`].
     pub fn easiest_target(mut self, target: CompactTarget) -> Self {
         self.rules.easiest_target = target;
         self
     }
 
-    /// Sets the time between blocks that retargeting aims at, in whole milliseconds, from
+    /// Sets the target time between blocks, which retargeting maintains, in whole milliseconds, from
     /// [`ChainSpec::MIN_BLOCK_INTERVAL`] to [`ChainSpec::MAX_INTERVAL`]. Default: 10 seconds.
     pub fn block_interval(mut self, interval: Duration) -> Self {
         self.rules.block_interval_ms = millis(interval);
@@ -230,14 +234,15 @@ impl ChainSpecBuilder {
 
     /// Sets the most transactions of a block, from 1 to [`Block::MAX_TRANSACTIONS`]. Default: 16,384.
     ///
-    /// Bytes alone do not bound what a block costs: an empty text is one canonical byte, but 24 bytes in memory and
-    /// two hashes in the Merkle tree.
+    /// Bytes alone do not bound what a block costs: an empty text is one canonical byte, but 24 bytes in
+    /// memory and two hashes in the Merkle tree.
     pub fn max_block_transactions(mut self, transactions: usize) -> Self {
         self.rules.max_block_transactions = transactions as u64;
         self
     }
 
-    /// Sets how far ahead of a node's clock a block may be, in whole milliseconds. Default: 2 minutes.
+    /// Sets how far a block's timestamp may be ahead of a node's clock, in whole milliseconds, at most
+    /// [`ChainSpec::MAX_INTERVAL`]. Default: 2 minutes.
     pub fn max_future_drift(mut self, drift: Duration) -> Self {
         self.rules.max_future_drift_ms = millis(drift);
         self
@@ -249,9 +254,10 @@ impl ChainSpecBuilder {
         self
     }
 
-    /// Sets data of the application's own, at most [`ChainSpec::MAX_GENESIS_DATA_BYTES`], of which
-    /// [`Transaction::genesis_state`](crate::Transaction::genesis_state) makes the state before any transaction: who may
-    /// write, an opening balance. The genesis hash commits to it. Default: none.
+    /// Sets the genesis data, at most [`ChainSpec::MAX_GENESIS_DATA_BYTES`]: bytes from which
+    /// [`Transaction::genesis_state`](crate::Transaction::genesis_state) makes the state before the first
+    /// transaction, such as the keys that may write or opening balances. The genesis hash commits to them.
+    /// Default: empty.
     pub fn genesis_data(mut self, data: impl Into<Vec<u8>>) -> Self {
         self.rules.genesis_data = GenesisData(data.into().into());
         self
@@ -324,21 +330,21 @@ pub enum SpecError {
     /// The name is empty or too long.
     #[error("chain name has {got} bytes, expected 1 to {}", ChainSpec::MAX_NAME_BYTES)]
     Name {
-        /// Its length in bytes.
+        /// The length of the name in bytes.
         got: usize,
     },
-    /// The name holds a control character.
+    /// The name contains a control character.
     #[error("chain name holds {0:?}, expected no control characters")]
     NameCharacter(char),
     /// The easiest target encodes no valid target.
     #[error("easiest target: {0}")]
     CompactTarget(#[from] CompactTargetError),
-    /// The easiest target is not in the normal compact form that headers use.
+    /// The easiest target is not in the normalised compact form that headers use.
     #[error("easiest target is {got}, expected its normal form {expected}")]
     EasiestTarget {
         /// The target as given.
         got: CompactTarget,
-        /// The same number in the form that headers have.
+        /// The equal target in normalised form.
         expected: CompactTarget,
     },
     /// A time is out of its range.
@@ -362,20 +368,20 @@ pub enum SpecError {
         /// The size as given, in bytes.
         got: u64,
     },
-    /// Blocks could carry no transactions, or more than a decoder accepts.
+    /// The limit is 0, or above the number of transactions that a decoder accepts.
     #[error("max_block_transactions is {got}, expected 1 to {}", Block::<()>::MAX_TRANSACTIONS)]
     MaxBlockTransactions {
         /// The number as given.
         got: u64,
     },
-    /// No block could be disconnected, so two blocks found at about the same time would split the chain
-    /// permanently.
+    /// The finality depth is 0: no block could be disconnected, so two blocks found at about the same time
+    /// would split the chain permanently.
     #[error("finality depth is 0, expected at least 1 or none")]
     FinalityDepth,
     /// The genesis data is too large.
     #[error("genesis data has {got} bytes, expected at most {}", ChainSpec::MAX_GENESIS_DATA_BYTES)]
     GenesisData {
-        /// Its length in bytes.
+        /// The length of the data in bytes.
         got: usize,
     },
 }
@@ -458,7 +464,7 @@ mod tests {
         let pace = Pace::new(Target::try_from(spec.easiest_target()).unwrap(), spec.block_interval());
         let at = |height, target| Sample { height, timestamp: Timestamp::from_millis(5), target };
         let target = spec.easiest_target();
-        // No time at all counts as a quarter of the wanted one, rounded down to 2 ms of 10.
+        // A measured time of zero counts as a quarter of the expected 10 ms, rounded down to 2 ms.
         let easiest = Target::try_from(target).unwrap().as_uint();
         let fifth = Target::from_uint(easiest / crate::U256::from(5));
         assert_eq!(window(&pace, &at(1, target), &at(2, target)), fifth.to_compact());

@@ -1,5 +1,5 @@
-//! The search: a miner that stops when its budget is spent and goes on where it stopped. Has no thread of its
-//! own.
+//! The search: a miner that pauses when its budget is spent and continues from there in the next call. Starts
+//! no threads.
 
 use core::num::NonZeroUsize;
 use core::ops::Range;
@@ -11,18 +11,19 @@ use crate::{Block, CompactTargetError, Header, Target, Timestamp};
 /// A search for the nonce of one [`Template`]. It does nothing by itself: each call of
 /// [`search`](Self::search) spends a budget of hashes on the calling thread.
 ///
-/// The nonces are tried in order. When all are tried, the header's timestamp rolls to the next millisecond
-/// and they are tried again, so a search of 2^53 nonces goes one millisecond into the future for every 2^53
-/// hashes. A narrower one ([`with_nonces`](Self::with_nonces), [`split`](Self::split)) rolls as much sooner;
-/// [`header`](Self::header) shows how far it has come. The search has no clock, so it does not know a node's
-/// limit on timestamps from the future: a caller who narrows it to few nonces watches that limit.
+/// The nonces are tried in order. After the last one, the header's timestamp rolls to the next millisecond
+/// and the nonces are tried again, so a search over all 2^53 nonces advances the timestamp by one millisecond
+/// for every 2^53 hashes. A search over fewer nonces ([`with_nonces`](Self::with_nonces),
+/// [`split`](Self::split)) rolls proportionally sooner; [`header`](Self::header) has the rolled timestamp.
+/// The search has no clock, so it cannot keep a chain's limit on timestamps in the future: a caller that
+/// narrows the search to few nonces must watch that limit.
 #[derive(Clone, Debug)]
 pub struct Miner<T = String> {
     template: Template<T>,
     target: Target,
     kernel: Kernel,
     nonces: Range<u64>,
-    /// The first nonce that is untried at the header's timestamp.
+    /// The first nonce that has not been tried at the header's timestamp.
     next: u64,
     hashes: u64,
 }
@@ -41,24 +42,25 @@ pub enum SearchOutcome<T = String> {
         /// The attempts that this call made.
         hashes: u64,
     },
-    /// No nonce is left and the timestamp cannot roll: there are no nonces at all, or it is the last that the
-    /// type holds. Every later call ends the same way.
+    /// No nonce is left and the timestamp cannot roll: the range of nonces is empty, or the timestamp is the
+    /// largest that its type holds. Every later call has this outcome too.
     Exhausted,
 }
 
 impl<T: Clone> Miner<T> {
-    /// A search from the first nonce up to [`Header::NONCE_LIMIT`].
+    /// A search over all nonces from 0 to below [`Header::NONCE_LIMIT`].
     ///
     /// # Errors
     ///
-    /// [`CompactTargetError`], for a header whose target no hash can meet.
+    /// [`CompactTargetError`], if the header's compact form encodes no valid target.
     pub fn new(template: Template<T>) -> Result<Self, CompactTargetError> {
         let target = Target::try_from(template.header().target)?;
         let kernel = Kernel::new(template.header(), target);
         Ok(Self { template, target, kernel, nonces: 0..Header::NONCE_LIMIT, next: 0, hashes: 0 })
     }
 
-    /// Limits the search to `nonces`. Nonces that have been tried are not tried again.
+    /// Limits the search to those of its nonces that are in `nonces`. Nonces that have been tried at the
+    /// current timestamp are not tried again.
     #[must_use]
     pub fn with_nonces(mut self, nonces: Range<u64>) -> Self {
         let start = self.nonces.start.max(nonces.start);
@@ -78,8 +80,8 @@ impl<T: Clone> Miner<T> {
         Ok(self)
     }
 
-    /// Splits the search into lanes, for as many threads or machines: their nonces are consecutive ranges,
-    /// disjoint, together those of this search, and equally many to within one.
+    /// Splits the search into lanes, one for each thread or machine. The lanes' nonces are consecutive
+    /// disjoint ranges that together cover those of this search, and their sizes differ by at most one.
     pub fn split(self, lanes: NonZeroUsize) -> impl ExactSizeIterator<Item = Self> {
         let Range { start, end } = self.nonces;
         let bound = move |index: usize| {
@@ -92,8 +94,8 @@ impl<T: Clone> Miner<T> {
             .map(move |index| Self { hashes: 0, ..self.clone() }.with_nonces(bound(index)..bound(index + 1)))
     }
 
-    /// Makes up to `budget` attempts and stops at the first that succeeds. Whatever the budgets are, the same
-    /// blocks are found in the same order.
+    /// Makes up to `budget` attempts and stops at the first that succeeds. The budgets do not change which
+    /// blocks are found, nor their order.
     pub fn search(&mut self, budget: u64) -> SearchOutcome<T> {
         let mut left = budget;
         loop {
@@ -112,30 +114,31 @@ impl<T: Clone> Miner<T> {
             left -= hashes;
             if let Some(nonce) = found {
                 let block = self.template.clone().into_block(nonce);
-                // The block computed its hash on another code path, and an import checks it again.
+                // `Block::new` computed this hash on another code path; an import checks it again.
                 debug_assert!(self.target.is_met_by(block.hash()), "the kernel found {:?}", block.header());
                 return SearchOutcome::Found(block);
             }
         }
     }
 
-    /// The header as it is searched: the template's, with the timestamp as it has rolled so far.
+    /// The header of the template, with the timestamp as it has rolled so far.
     pub const fn header(&self) -> &Header {
         self.template.header()
     }
 
-    /// Which kernel makes the attempts: the fastest that this processor can run, unless
-    /// [`with_kernel`](Self::with_kernel) named one.
+    /// The kernel that makes the attempts: the fastest that this processor can run, unless
+    /// [`with_kernel`](Self::with_kernel) selected another.
     pub const fn kernel(&self) -> MiningKernel {
         self.kernel.kernel()
     }
 
-    /// The attempts so far; those of a lane count from [`split`](Self::split) on.
+    /// The number of attempts so far; a lane counts its own attempts since [`split`](Self::split).
     pub const fn hashes(&self) -> u64 {
         self.hashes
     }
 
-    /// Restarts the nonces at the next millisecond, if there are nonces and a later timestamp.
+    /// Rolls the timestamp to the next millisecond and restarts the nonces. Returns `false` if the range of
+    /// nonces is empty or the timestamp is the largest.
     fn roll(&mut self) -> bool {
         if self.nonces.is_empty() {
             return false;
@@ -162,7 +165,7 @@ mod tests {
         Miner::new(template(target, timestamp)).unwrap()
     }
 
-    /// Everything that the search finds until it is exhausted, as timestamp and nonce.
+    /// All blocks that the search finds until it is exhausted, as timestamp and nonce.
     fn all(mut miner: Miner, mut budgets: impl Iterator<Item = u64>) -> Vec<(u64, u64)> {
         let mut found = Vec::new();
         loop {
@@ -176,7 +179,7 @@ mod tests {
         }
     }
 
-    /// The same from the naive loop.
+    /// All timestamps and nonces that the naive search finds.
     fn all_naive(
         target: u32,
         timestamps: core::ops::RangeInclusive<u64>,
@@ -264,8 +267,8 @@ mod tests {
             prop_assert_eq!(found, all_naive(EVERY_SECOND, u64::MAX - 1..=u64::MAX, &nonces));
         }
 
-        /// The lanes in their order find what the whole search finds in its order, also when it is split on
-        /// its way and when there are more lanes than nonces.
+        /// The lanes in order find the blocks of the whole search in order, even if the search is split after
+        /// it has begun, or into more lanes than nonces.
         #[test]
         fn lanes_are_disjoint_and_complete(len in 0u64..60, lanes in 1usize..80, before in 0u64..60) {
             let mut whole = miner(EVERY_SECOND, u64::MAX).with_nonces(100..100 + len);

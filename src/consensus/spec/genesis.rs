@@ -1,4 +1,4 @@
-//! The start of a chain: the genesis block, and the application's state before any transaction.
+//! The start of a chain: the genesis block, and the application's state before the first transaction.
 
 use core::fmt;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use super::ChainSpec;
 use crate::primitives::application::{self, ApplyError};
 use crate::primitives::{Address, Block, Hash, Header, Panicked, Rejected, Transaction, merkle};
 
-/// An application's own data in a spec; in JSON, as hex digits.
+/// The genesis data of a spec, defined by the application; hex digits in human-readable formats.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct GenesisData(pub(super) Arc<[u8]>);
 
@@ -50,13 +50,14 @@ impl ChainSpec {
     /// The largest [genesis data](super::ChainSpecBuilder::genesis_data), in bytes: 1 MiB.
     pub const MAX_GENESIS_DATA_BYTES: usize = 1 << 20;
 
-    /// The application's own data, from which [`Transaction::genesis_state`] makes the state before any transaction.
+    /// The application's data from which [`Transaction::genesis_state`] makes the state before the first
+    /// transaction.
     pub fn genesis_data(&self) -> &[u8] {
         &self.rules.genesis_data.0
     }
 
-    /// The hash of all these rules: SHA-256 over a tag and their serde form in postcard, without the genesis data if
-    /// there is none.
+    /// The hash of all rules of the chain: SHA-256 of a tag and the rules in postcard, without the genesis
+    /// data if it is empty.
     pub fn commitment(&self) -> Hash {
         #[expect(
             clippy::expect_used,
@@ -65,18 +66,18 @@ impl ChainSpec {
         )]
         let mut rules = postcard::to_allocvec(&self.rules).expect("rules are plain data");
         if self.genesis_data().is_empty() {
-            // Its length, which is 0.
+            // Removes the length of the empty genesis data, one byte of 0.
             rules.pop();
         }
         Hash::digest_parts(&[b"hashloom chain spec v1\0", &rules])
     }
 
-    /// The genesis block: no transactions, no proof of work, hard-coded by these rules. Its `previous_hash`
-    /// is the [`commitment`](Self::commitment).
+    /// The genesis block: no transactions, no proof of work, computed from the rules. Its `previous_hash` is
+    /// the [`commitment`](Self::commitment).
     ///
     /// # Errors
     ///
-    /// [`GenesisError`], if the application makes no state of the genesis data.
+    /// [`GenesisError`], if the application refuses the genesis data, or if its code panics.
     pub fn genesis<T: Transaction>(&self) -> Result<Block<T>, GenesisError> {
         self.genesis_and_state().map(|(block, _)| block)
     }
@@ -101,14 +102,14 @@ impl ChainSpec {
     }
 }
 
-/// Why no genesis block can be built from a spec for an application.
+/// Why the genesis block of a spec cannot be built for an application.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum GenesisError {
     /// The application refuses the [genesis data](ChainSpec::genesis_data).
     #[error("the application refuses the chain's genesis data: {0}")]
     Rejected(#[from] Rejected),
-    /// The application's own code panicked.
+    /// The application's code panicked.
     #[error("no genesis block can be made: {0}")]
     Panicked(#[from] Panicked),
 }
@@ -130,7 +131,7 @@ mod tests {
     use super::*;
     use crate::{Context, SpecError};
 
-    /// Adds to a balance that the genesis data begins with, a little-endian number.
+    /// Adds to a balance, whose initial value is the genesis data, a little-endian number.
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     struct Deposit(u64);
 
