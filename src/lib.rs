@@ -52,7 +52,7 @@ pub use primitives::{
     Address, Block, BodyDigest, CompactTarget, CompactTargetError, Context, Difficulty, EncodeError, Hash,
     Header, Panicked, ParseHexError, Rejected, Target, Timestamp, Transaction, Work, merkle, transaction_id,
 };
-/// The number type of [`Target`] and [`Work`], so that reading one takes no dependency on ruint.
+/// The number type of [`Target`] and [`Work`], re-exported so that a caller needs no dependency on ruint.
 pub use ruint::aliases::U256;
 
 pub use store::{Store, StoreError};

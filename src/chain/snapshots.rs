@@ -1,16 +1,17 @@
-//! The application's state at the tip and at a few heights below it, so that going back `d` blocks replays
-//! in the order of `d` blocks, and memory holds a number of states that grows with the logarithm of the height.
-//! The states in the store are thinned out by the same measure.
+//! Snapshots of the application's state at the tip and at a few heights below it. A reorganisation that
+//! disconnects `d` blocks replays O(d) blocks, and the number of snapshots in memory is O(log height). The
+//! states in the store are thinned out by a similar rule.
 
-/// States by height, ascending; the last one is the tip's.
+/// States by height.
 #[derive(Clone, Debug)]
 pub(super) struct Snapshots<S> {
+    /// The states below the tip, by ascending height.
     below: Vec<(u64, S)>,
     tip: (u64, S),
 }
 
 impl<S> Snapshots<S> {
-    /// The state after the block at `height`, and none below.
+    /// Snapshots for a tip at `height` with this state, and none below.
     pub(super) const fn new(height: u64, state: S) -> Self {
         Self { below: Vec::new(), tip: (height, state) }
     }
@@ -19,7 +20,7 @@ impl<S> Snapshots<S> {
         &self.tip.1
     }
 
-    /// The highest state at or below `height`, and its height; `None` if all states are higher.
+    /// The highest snapshot at or below `height`, and its height; `None` if all snapshots are higher.
     pub(super) fn at_or_below(&self, height: u64) -> Option<(u64, &S)> {
         if self.tip.0 <= height {
             return Some((self.tip.0, &self.tip.1));
@@ -29,7 +30,7 @@ impl<S> Snapshots<S> {
         Some((*at, state))
     }
 
-    /// Adds the state of the next block.
+    /// Adds the state after the next block, and drops the snapshots that the new tip does not need.
     pub(super) fn push(&mut self, state: S) {
         let tip = self.tip.0 + 1;
         self.below.push(core::mem::replace(&mut self.tip, (tip, state)));
@@ -38,23 +39,26 @@ impl<S> Snapshots<S> {
 }
 
 impl<S: Clone> Snapshots<S> {
-    /// These snapshots up to `height`, for a chain that ends there with `state`.
+    /// The snapshots below `height`, for a chain that ends at `height` with `state`.
     pub(super) fn rewound(&self, height: u64, state: S) -> Self {
         let below = self.below.iter().filter(|(at, _)| *at < height).cloned().collect();
         Self { below, tip: (height, state) }
     }
 }
 
-/// Whether the state at `height` is worth keeping under a tip at `tip`: at a depth between `2^k` and
-/// `2^(k+1)`, every `2^(k-1)`th is. So each interval `[d, 2d]` of depths holds one.
+/// Whether the snapshot at `height` is kept for a tip at `tip`: at depths from `2^k` to below `2^(k+1)`, the
+/// heights that are multiples of `2^(k-1)` are. Each interval `[d, 2d]` of depths within the chain then has a
+/// snapshot.
 const fn is_kept(height: u64, tip: u64) -> bool {
     let depth = tip - height;
     depth == 0 || height.is_multiple_of(1 << depth.ilog2().saturating_sub(1))
 }
 
-/// The heights to drop, out of these ascending ones below `tip`, so that of every three remaining neighbours
-/// the outer depths differ by more than a factor of two. As the tip grows, going back `d` blocks keeps a cost
-/// in the order of `d`, or of the distance at which states are written, and few states remain.
+/// The heights to drop from these ascending ones below `tip`: a height is dropped if the depth of its lower
+/// neighbour is at most twice the depth of the next higher one that is kept. The highest and the lowest
+/// height are kept. Of three consecutive heights that remain, the outer depths differ by more than a factor
+/// of two. As the tip grows, going back `d` blocks costs a replay of O(d) blocks, or of as many as there are
+/// between two stored states, and few states remain.
 pub(super) fn superfluous(heights: &[u64], tip: u64) -> Vec<u64> {
     let mut dropped = Vec::new();
     let mut next_kept = tip;

@@ -57,7 +57,7 @@ impl ChainSpec {
     pub const MAX_BLOCK_BYTES: usize = 1 << 22;
     /// The shortest block interval: 10 ms. Retargeting counts in milliseconds. [`Retarget::Window`] limits
     /// the measured time to at least a quarter of the expected one, which for a much shorter interval rounds
-    /// down to 0 ms: the target would become 1 and stay there.
+    /// down to 0 ms: the target could fall at once to 1, which no block meets.
     pub const MIN_BLOCK_INTERVAL: Duration = Duration::from_millis(10);
     /// The longest block interval and future drift: a day.
     pub const MAX_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);

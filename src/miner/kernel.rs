@@ -1,6 +1,7 @@
-//! The inner loop: one attempt is one SHA-256 compression from a midstate. Knows bytes and numbers, neither
-//! templates nor a search's lanes, and is not generic, so that it is compiled in this crate: an embedder's debug
-//! build mines at a useful speed once its own profile optimises this crate, whatever it does with its own code.
+//! The inner loop of mining: one attempt is one SHA-256 compression from a midstate. Depends on neither
+//! templates nor searches, and its interface is not generic, so that it is compiled in this crate: a debug
+//! build of an embedding program mines at a useful speed if its profile optimises this crate, however the
+//! program's own code is compiled.
 
 mod attempt;
 #[cfg(target_arch = "x86_64")]
@@ -23,8 +24,8 @@ pub(super) struct Kernel {
     engine: Engine,
 }
 
-/// What a [`MiningKernel`] keeps for one block. The variants with vectors hold the proof that this processor
-/// has the instructions.
+/// The state of a [`MiningKernel`] for one header. The SIMD variants hold a token which proves that this
+/// processor has the instructions.
 #[derive(Clone, Debug)]
 enum Engine {
     Sha2,
@@ -49,7 +50,7 @@ impl Kernel {
         Ok(Self { engine, ..self })
     }
 
-    /// Prepares another header for the kernel of this search.
+    /// Prepares another header for the same kernel as this one.
     pub(super) fn renewed(&self, header: &Header, target: Target) -> Self {
         let attempt = Attempt::new(header, target);
         let engine = Engine::new(self.kernel(), &attempt);
@@ -67,9 +68,8 @@ impl Kernel {
         }
     }
 
-    /// The first of these nonces whose hash meets the target.
-    ///
-    /// The nonces are consecutive so that several are tried at once.
+    /// The first of these nonces whose hash meets the target. The nonces are consecutive, so that a kernel
+    /// can try several at once.
     #[inline(never)]
     pub(super) fn find(&mut self, nonces: Range<u64>) -> Option<u64> {
         match &mut self.engine {
@@ -138,7 +138,8 @@ mod tests {
         .collect()
     }
 
-    /// Where a range of nonces begins: anywhere, or near a place where something changes.
+    /// The start of a range of nonces: any number, or one near a boundary at which a kernel behaves
+    /// differently.
     fn any_start() -> impl Strategy<Value = u64> {
         let near = |place: u64| (0..80_u64).prop_map(move |before| place.saturating_sub(before));
         prop_oneof![
@@ -151,7 +152,7 @@ mod tests {
         ]
     }
 
-    /// A group of lanes that begins there reaches beyond the last number.
+    /// A group of lanes that starts shortly before `u64::MAX` extends beyond it.
     #[test]
     fn all_kernels_find_the_same_up_to_the_last_nonce() {
         let bits = CompactTarget::from_bits(0x201f_ffff);
@@ -189,7 +190,7 @@ mod tests {
             }
         }
 
-        /// Whatever the range begins and ends with, and however hard the target is.
+        /// For any start and end of the range, and for several targets.
         #[test]
         fn all_kernels_find_the_same(
             header in any_header(),
@@ -205,7 +206,8 @@ mod tests {
             }
         }
 
-        /// A kernel keeps what it has computed for one high half of the nonce, and may go back and forth.
+        /// A kernel caches values for one high half of the nonce; the ranges may go back and forth between
+        /// halves.
         #[test]
         fn a_kernel_forgets_the_last_range(header in any_header(), starts in [any_start(), any_start()]) {
             let header = Header { target: CompactTarget::from_bits(0x2003_ffff), ..header };

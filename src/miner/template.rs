@@ -1,12 +1,12 @@
-//! Templates: blocks that lack only their nonce. Validates nothing: the code that combines header and
-//! transactions is responsible for a valid header that commits to them.
+//! Templates: blocks that lack only the nonce. Validates nothing: the code that combines header and
+//! transactions is responsible for a valid header that commits to the transactions.
 
 use std::sync::Arc;
 
 use super::search::{Miner, SearchOutcome};
 use crate::{Block, CompactTargetError, Header};
 
-/// A header without a nonce and the transactions under it: what a [`Miner`] works on.
+/// A header without a nonce, and the block's transactions: the input of a [`Miner`].
 ///
 /// [`Blockchain::template`](crate::Blockchain::template) makes one that extends the chain. A clone shares the
 /// transactions.
@@ -32,7 +32,7 @@ impl<T> Template<T> {
         &self.data
     }
 
-    /// The header, for the search to roll its timestamp.
+    /// Mutable access to the header, with which the search rolls the timestamp.
     pub(super) const fn header_mut(&mut self) -> &mut Header {
         &mut self.header
     }
@@ -45,7 +45,8 @@ impl<T: Clone> Template<T> {
     }
 
     /// Searches on the calling thread until a block is found: for tests, and for programs that do nothing
-    /// else. The time depends on the target, and the search cannot be stopped; that of a [`Miner`] can.
+    /// else meanwhile. The time depends on the target. This search cannot be stopped; that of a [`Miner`]
+    /// can.
     ///
     /// # Errors
     ///
@@ -69,7 +70,7 @@ pub enum SearchError {
     /// The header's compact target encodes no valid target.
     #[error(transparent)]
     Target(#[from] CompactTargetError),
-    /// Every nonce was tried at every timestamp from the header's on.
+    /// All nonces were tried at all timestamps from the header's on.
     #[error("every nonce was tried up to the last timestamp")]
     Exhausted,
 }

@@ -1,5 +1,6 @@
-//! Mining on OS threads: one lane per thread, one result for all. The only file of the core that starts
-//! threads; it has no clock, so a caller that wants a hash rate divides the hashes by its own time.
+//! Mining on OS threads: one lane per thread, one outcome for all. The only file of the core that starts
+//! threads. Has no clock: a caller that wants a hash rate divides the number of hashes by the time that it
+//! measured.
 
 use core::num::NonZeroUsize;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -31,11 +32,11 @@ pub enum MiningOutcome<T = String> {
     Found(Block<T>),
     /// The job was stopped, and all its threads have ended their search.
     Stopped,
-    /// Every thread exhausted its lane; see [`SearchOutcome::Exhausted`].
+    /// All threads exhausted their lanes; see [`SearchOutcome::Exhausted`].
     Exhausted,
 }
 
-/// The operating system refused a mining thread.
+/// The operating system refused to start a mining thread.
 #[derive(Debug, thiserror::Error)]
 #[error("could start {started} of {threads} mining threads: {source}")]
 #[non_exhaustive]
@@ -51,10 +52,10 @@ pub struct MiningThreadError {
 impl MiningJob {
     /// Starts a search on `threads` threads, each with a lane of `miner` (see [`Miner::split`]).
     ///
-    /// `on_end` is called once, on one of those threads, and should only forward the outcome, for example to
+    /// `on_end` is called once, on one of the threads, and should only forward the outcome, for example to
     /// the sender of a channel. A block that is found at the moment of [`stop`](Self::stop) is still
-    /// delivered. `on_end` is dropped without a call if this function fails, and may be if cloning a
-    /// transaction panics, which ends the thread that does it.
+    /// delivered. If this function fails, `on_end` is dropped without a call. A panic while a transaction is
+    /// cloned ends the thread in which it happens, and `on_end` may then be dropped without a call.
     ///
     /// # Errors
     ///
@@ -67,18 +68,18 @@ impl MiningJob {
         Self::start_on(spawn_thread, miner, threads, on_end)
     }
 
-    /// The attempts of all threads so far, at most a millisecond or so old.
+    /// The number of attempts of all threads so far, as of about a millisecond ago at most.
     pub fn hashes(&self) -> u64 {
         self.progress.hashes.load(Ordering::Relaxed)
     }
 
-    /// Which kernel makes the attempts; see [`Miner::kernel`].
+    /// The kernel that makes the attempts; see [`Miner::kernel`].
     pub const fn kernel(&self) -> MiningKernel {
         self.kernel
     }
 
-    /// Signals the threads to stop, without waiting for them; the outcome reports when they have. Has no
-    /// effect if the job has ended.
+    /// Signals the threads to stop, without waiting for them. [`MiningOutcome::Stopped`] reports that all of
+    /// them have. Has no effect if the job has ended.
     pub fn stop(&self) {
         self.progress.stop();
     }
@@ -97,12 +98,13 @@ impl MiningJob {
         let lanes = Arc::new(Lanes { progress: Arc::default(), ending: Mutex::new(ending) });
         // On failure the job is dropped here, which stops the threads that were started.
         let job = Self { progress: Arc::clone(&lanes.progress), kernel: miner.kernel() };
-        // Held until every thread runs: a thread that ends sooner waits, so no thread reports on a job that
-        // fails to start.
+        // The lock is held until all threads have been started: a thread that ends its search earlier blocks,
+        // so that no outcome is reported for a job that fails to start.
         let mut ending = lanes.lock();
         for (index, miner) in miner.split(threads).enumerate() {
             let lane = Arc::clone(&lanes);
             if let Err(source) = spawn(index, Box::new(move || lane.run(miner))) {
+                // The callback is the caller's code, so it is dropped without the lock.
                 let uncalled = ending.on_end.take();
                 drop(ending);
                 drop(uncalled);
@@ -144,7 +146,7 @@ struct Lanes<F> {
     ending: Mutex<Ending<F>>,
 }
 
-/// The progress of a job's end.
+/// The lanes of a job that have ended, and the callback for its outcome.
 struct Ending<F> {
     /// The lanes that have not ended yet.
     running: usize,
@@ -171,7 +173,7 @@ impl<F> Lanes<F> {
         self.end(MiningOutcome::Stopped);
     }
 
-    /// Ends one lane. The job ends with the first block, or else with its last lane.
+    /// Ends one lane. The first block ends the job; without a block, the last lane does.
     fn end<T>(&self, outcome: MiningOutcome<T>)
     where
         F: FnOnce(MiningOutcome<T>),
@@ -187,27 +189,27 @@ impl<F> Lanes<F> {
         };
         self.progress.stop();
         let on_end = ending.on_end.take();
-        // The callback is the caller's code: it runs without the lock.
+        // The callback is the caller's code, so it runs without the lock.
         drop(ending);
         if let Some(on_end) = on_end {
             on_end(outcome);
         }
     }
 
-    /// No code of the caller runs under this lock, so a poisoned one holds nothing half-done.
+    /// Ignores poisoning: no code of the caller runs under this lock, so its data is always consistent.
     fn lock(&self) -> MutexGuard<'_, Ending<F>> {
         self.ending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The thread ends by itself and is not joined.
+/// Spawns a thread that ends by itself and is not joined.
 fn spawn_thread(index: usize, run: Box<dyn FnOnce() + Send>) -> io::Result<()> {
     thread::Builder::new().name(format!("miner-{index}")).spawn(run).map(drop)
 }
 
-/// How many attempts a thread makes between two looks at the stop flag: less than a tenth of a millisecond
-/// with the fastest kernel, which restarts each time at a cost that must stay negligible; about one
-/// millisecond without SHA-256 instructions.
+/// The number of attempts between two checks of the stop flag. They take about one millisecond without
+/// SHA-256 instructions, and less than a tenth of a millisecond with the fastest kernel. Each check restarts
+/// the kernel, at a cost that must stay negligible.
 const HASHES_BETWEEN_LOOKS: u64 = 4096;
 
 #[cfg(test)]
@@ -217,7 +219,7 @@ mod tests {
     use core::time::Duration;
     use std::sync::mpsc::{self, Receiver, RecvError};
 
-    /// Only a bound on failure: every test ends by an event.
+    /// A timeout for failing tests only: every test ends by an event.
     const PATIENCE: Duration = Duration::from_secs(30);
 
     fn threads(count: usize) -> NonZeroUsize {
@@ -246,7 +248,7 @@ mod tests {
             _ => None,
         });
         assert!(firsts.collect::<Vec<_>>().contains(&block), "{block:?}");
-        // The callback went with its sender: it is not called for the other lanes.
+        // The callback was dropped with its sender: it is not called for the other lanes.
         assert_eq!(receiver.recv(), Err(RecvError));
         assert!(job.hashes() > 0);
     }
@@ -311,7 +313,7 @@ mod tests {
             )
         };
         let on_end = move |outcome| sender.send(outcome).unwrap();
-        // A target that is met at once: the lanes that did start have a block to report, and do not.
+        // An easy target: the threads that were started find a block at once, and must not report it.
         let error = MiningJob::start_on(spawn, miner(EVERY_SECOND, 1), threads(4), on_end).unwrap_err();
         assert_eq!((error.started, error.threads.get()), (2, 4));
         assert_eq!(error.source.kind(), io::ErrorKind::WouldBlock);

@@ -1,5 +1,5 @@
-//! Attempts by the `sha2` crate's block function: one at a time, which also checks what any other kernel has
-//! found, and four in a row. Knows nothing of vectors.
+//! Attempts by the block function of the `sha2` crate: one at a time, which also checks the candidates of the
+//! SIMD kernels, and four in a row. Scalar code, no SIMD of its own.
 
 use core::ops::Range;
 use core::slice;
@@ -11,13 +11,13 @@ use crate::{Header, Target};
 
 /// A header prepared for attempts.
 ///
-/// The header's 180 bytes and SHA-256's padding are three blocks of 64 bytes. The first two do not hold the
-/// nonce, so they are compressed once, into the midstate; the third holds it in bytes 44..52.
+/// The header's 180 bytes and the padding are three SHA-256 blocks of 64 bytes. The first two do not contain
+/// the nonce and are compressed once, into the midstate. The third contains the nonce in bytes 44..52.
 #[derive(Clone, Debug)]
 pub(super) struct Attempt {
     midstate: [u32; 8],
     last_block: [u8; 64],
-    /// Most significant word first, as SHA-256 leaves its state.
+    /// Most significant word first, like the words of SHA-256's state.
     pub(super) target: [u32; 8],
 }
 
@@ -64,8 +64,8 @@ impl Attempt {
         })
     }
 
-    /// Four independent hashes are begun before the first is looked at, so that the processor works on several
-    /// at a time: one alone is a chain of instructions that wait for each other.
+    /// [`find`](Self::find), but computes four independent hashes before it compares the first one, so that
+    /// the processor overlaps them: the instructions of a single hash depend on each other.
     pub(super) fn find_by_four(&self, nonces: Range<u64>) -> Option<u64> {
         let mut blocks = [self.last_block; 4];
         let mut next = nonces.start;
@@ -87,6 +87,7 @@ impl Attempt {
         self.find(next..nonces.end)
     }
 
+    /// Whether this hash meets the target.
     fn is_met_by(&self, state: &[u32; 8]) -> bool {
         // The first word alone decides nearly every attempt.
         state[0] <= self.target[0] && *state <= self.target

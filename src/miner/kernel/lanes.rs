@@ -1,8 +1,8 @@
-//! Attempts in the lanes of vectors: as many nonces at once as a register of the processor has words. Computes
-//! the first word of each hash and no more; what passes is a candidate, for [`Attempt`] to decide.
+//! Attempts in SIMD lanes: as many nonces at once as a vector register has 32-bit words. Computes only the
+//! first word of each hash. A nonce whose first word passes is a candidate, which [`Attempt`] checks in full.
 //!
-//! Rounds are written out, with constant indices and no closures: closures around lanes (`from_fn`, `map`) are
-//! compiled as functions without the wider instructions, and cost all that the vectors gain.
+//! Rounds are unrolled, with constant indices and no closures: the compiler makes closures over lanes
+//! (`from_fn`, `map`) functions without the wider instructions, which costs all that the vectors gain.
 
 use core::ops::Range;
 
@@ -11,20 +11,21 @@ use fearless_simd::prelude::*;
 use super::attempt::Attempt;
 use super::rounds::{NONCE_WORD, Rounds, VARIES};
 
-/// Generic over the instructions, of which `simd` is the proof that the processor has them.
+/// A SIMD search for one header. Generic over the instruction set; the token `simd` proves that the processor
+/// has it.
 #[derive(Clone, Debug)]
 pub(super) struct Lanes<S> {
     simd: S,
-    /// The nonce's high half that `rounds` holds for.
+    /// The high half of the nonce for which `rounds` was computed.
     high: u64,
     rounds: Rounds,
 }
 
-/// A group of lanes in which some hash may meet the target.
+/// A group of lanes with at least one candidate.
 struct Candidates {
-    /// How many nonces come before the group.
+    /// The number of nonces before the group.
     before: u64,
-    /// One bit for each lane, from the lowest on.
+    /// The candidates: one bit for each lane, the lowest bit for the first lane.
     mask: u64,
 }
 
@@ -52,7 +53,7 @@ impl<S: Simd> Lanes<S> {
             next += before;
             while mask != 0 {
                 let lane = u64::from(mask.trailing_zeros());
-                // The lanes behind the end are computed with the others, and not asked for.
+                // Lanes beyond the end of the range are computed with the others and ignored here.
                 if lane < left && attempt.succeeds(next + lane) {
                     return Some(next + lane);
                 }
@@ -67,16 +68,18 @@ impl<S: Simd> Lanes<S> {
     fn candidates(&self, target: u32, low: u32, count: u64) -> Option<Candidates> {
         let Self { simd, ref rounds, .. } = *self;
         simd.vectorize(
-            // The closure is where the instructions are available: what it calls is compiled into it.
+            // The instructions are available only inside this closure, so its callees must be inlined into
+            // it.
             #[inline(always)]
             || search(simd, rounds, target, low, count),
         )
     }
 }
 
-/// The nonce's high half.
+/// Selects the high half of a nonce.
 const HIGH: u64 = !0 << 32;
 
+/// The first group with candidates among `count` nonces from the low half `low` on.
 #[expect(clippy::inline_always, reason = "as a function of its own it has no wider instructions")]
 #[inline(always)]
 fn search<S: Simd>(simd: S, rounds: &Rounds, target: u32, low: u32, count: u64) -> Option<Candidates> {
@@ -112,7 +115,7 @@ fn first_words<S: Simd>(simd: S, rounds: &Rounds, nonces: S::u32s) -> S::u32s {
     state!(0 1 2 3 4 5 6 7);
     state[(7 * (NONCE_WORD + 1)) % 8] += nonces;
     state[(7 * (NONCE_WORD + 1) + 4) % 8] += nonces;
-    // Only words that vary are read, and each of these was written before.
+    // Only words that vary are read, and each of them is written before it is read.
     let mut words = [nonces; 16];
     macro_rules! rounds {
         ($($round:literal)*) => { $(round::<$round, S>(simd, rounds, &mut state, &mut words);)* };
@@ -122,8 +125,8 @@ fn first_words<S: Simd>(simd: S, rounds: &Rounds, nonces: S::u32s) -> S::u32s {
     state[0]
 }
 
-/// One round and the word that it takes in: FIPS 180-4, section 6.2.2. Instead of moving the state along, each
-/// round counts its eight words from another one on.
+/// One round and its message word: FIPS 180-4, section 6.2.2. Instead of moving the eight state words, each
+/// round indexes them with another offset.
 #[expect(clippy::many_single_char_names, reason = "as the standard calls them")]
 #[expect(clippy::inline_always, reason = "as a function of its own it has no wider instructions")]
 #[inline(always)]
@@ -151,12 +154,12 @@ fn round<const ROUND: usize, S: Simd>(
     state[(at + 7) % 8] = first + sum_0 + majority;
 }
 
-/// One word of the message schedule, from the terms that vary and the sum of those that do not.
+/// One word of the message schedule: the terms that vary, plus the precomputed sum of those that do not.
 #[expect(clippy::inline_always, reason = "as a function of its own it has no wider instructions")]
 #[inline(always)]
 fn word<const INDEX: usize, S: Simd>(simd: S, rounds: &Rounds, words: &[S::u32s; 16]) -> S::u32s {
     let (before_2, before_15) = (words[(INDEX - 2) % 16], words[(INDEX - 15) % 16]);
-    // The compiler drops the zero, and with it the first addition.
+    // The compiler removes the zero and the first addition.
     let mut sum = S::u32s::splat(simd, 0);
     if VARIES[INDEX - 16] {
         sum += words[INDEX % 16];

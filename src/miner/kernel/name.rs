@@ -1,22 +1,24 @@
-//! The kernels by name: which there are, and which of them this processor can run. Computes nothing.
+//! The names of the mining kernels, and which kernels this processor can run.
 
 use core::fmt;
 use core::str::FromStr;
 
-/// A way to make the attempts of a search. All find the same nonces; they differ in speed.
+/// An implementation of the attempts of a search. All kernels find the same nonces; they differ in speed.
 ///
-/// A [`Miner`](crate::Miner) takes the fastest that the processor can run, and says which. Its name is for
-/// logs, tests and comparisons: [`Display`](fmt::Display) shows it and [`FromStr`] reads it.
+/// A [`Miner`](crate::Miner) selects the fastest kernel that the processor can run, and reports it by
+/// [`Miner::kernel`](crate::Miner::kernel). A kernel's name is for logs, tests and comparisons:
+/// [`Display`](fmt::Display) writes it and [`FromStr`] parses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum MiningKernel {
     /// `sha2`: the `sha2` crate's block function, one attempt at a time.
     Sha2,
-    /// `sha2-by-four`: the same for four attempts in a row, which overlap in the processor.
+    /// `sha2-by-four`: the `sha2` crate's block function for four attempts in a row, which the processor
+    /// overlaps.
     Sha2ByFour,
-    /// `avx2`: 8 attempts in the lanes of a vector.
+    /// `avx2`: 8 attempts at once, in the lanes of a vector.
     Avx2,
-    /// `avx512`: 16 attempts in the lanes of a vector.
+    /// `avx512`: 16 attempts at once, in the lanes of a vector.
     Avx512,
 }
 
@@ -27,13 +29,13 @@ pub enum MiningKernelError {
     /// No kernel has this name.
     #[error("no mining kernel is called {name:?}")]
     Unknown {
-        /// What was to be read as a name.
+        /// The text that is not the name of a kernel.
         name: String,
     },
     /// This processor lacks the instructions.
     #[error("this processor cannot run the mining kernel {kernel}")]
     Unavailable {
-        /// The kernel that was asked for.
+        /// The requested kernel.
         kernel: MiningKernel,
     },
 }
@@ -58,7 +60,7 @@ impl MiningKernel {
         }
     }
 
-    /// All of them, the fastest first.
+    /// All kernels, the fastest first.
     pub(super) fn by_speed() -> impl Iterator<Item = Self> {
         [Self::Avx512, Self::Avx2, Self::Sha2ByFour, Self::Sha2].into_iter()
     }

@@ -1,12 +1,11 @@
-//! The values that the attempts on one block share, in terms of SHA-256's rounds: everything up to the word
-//! that changes from nonce to nonce, and the constant part of everything after it. Plain numbers; knows no
-//! vectors.
+//! The parts of SHA-256 that all attempts on one header share: the rounds before the word that holds the
+//! nonce's low half, and the constant terms of the later rounds and schedule words. Scalar code, no SIMD.
 
-/// The word of the last block that holds the nonce's low half. The words before it are the same for all
-/// nonces with the same high half.
+/// The index of the word in the last SHA-256 block that holds the nonce's low half. The words before it are
+/// equal for all nonces with the same high half.
 pub(super) const NONCE_WORD: usize = 12;
 
-/// Whether a word of the message schedule depends on the nonce's low half.
+/// For each word of the message schedule, whether it depends on the nonce's low half.
 pub(super) const VARIES: [bool; 64] = {
     let mut varies = [false; 64];
     varies[NONCE_WORD] = true;
@@ -21,18 +20,19 @@ pub(super) const VARIES: [bool; 64] = {
 /// The part of an attempt that is computed once for all nonces with the same high half.
 #[derive(Clone, Debug)]
 pub(super) struct Rounds {
-    /// The state after the round that takes in the nonce, where the nonce were zero. The nonce is added to its
-    /// first and its fifth word.
+    /// The state after round [`NONCE_WORD`] for a low half of zero. An attempt adds its low half to the first
+    /// and the fifth word.
     pub(super) state: [u32; 8],
-    /// The sum of those terms of a schedule word that do not vary; the whole word where none does.
+    /// For each schedule word, the sum of its terms that do not vary: the whole word if none varies.
     pub(super) words: [u32; 64],
-    /// What a round adds apart from varying values. In the last one that includes the first word of the
-    /// midstate, so that the round's result is the first word of the hash.
+    /// For each round, the round constant plus the schedule word if that does not vary. The term of the last
+    /// round includes the first word of the midstate, so that the round's result is the first word of the
+    /// hash.
     pub(super) terms: [u32; 64],
 }
 
 impl Rounds {
-    /// `block` is the last one, with the nonce's high half in it; its low half counts as zero.
+    /// `block` is the last SHA-256 block, with the nonce's high half; the low half in it is ignored.
     pub(super) fn new(midstate: &[u32; 8], block: &[u8; 64]) -> Self {
         let mut words = [0; 64];
         for (word, bytes) in words.iter_mut().zip(block.as_chunks().0) {
