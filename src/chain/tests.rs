@@ -1,6 +1,6 @@
-//! The chain as its users see it: every rule at its boundary, fork choice, arrival in any order, bounds,
-//! proofs, verification, headers alone, and a naive model that the whole is compared with. And what its store makes of it: opened
-//! again, failing, damaged, pruned.
+//! Tests of the chain: every consensus rule at its boundary, fork choice, arrival in any order, limits,
+//! proofs, verification, header-only chains, and a comparison with a naive model. Also its store: reopened,
+//! failing, damaged, and pruned.
 
 mod arrival;
 mod batches;

@@ -1,4 +1,4 @@
-//! The invariants of the store after every commit, computed anew from its bytes.
+//! The invariants of the store after every commit, recomputed from its bytes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,13 +12,13 @@ use crate::store::{ALL_KEYS, Entries, Order, Table};
 use super::super::persist::Checkpoints;
 use super::super::{history_leaf, work_of};
 
-/// The side branch blocks as the tree knows them.
+/// The side branch blocks in the header tree.
 pub(in super::super) struct Aside {
-    /// The rows that the store has to have.
+    /// The rows that the store must have.
     pub(in super::super) complete: BTreeMap<Hash, SideEntry>,
-    /// The blocks whose completion is not written to the store yet.
+    /// The blocks whose rows may differ, because changes of them are not written to the store yet.
     pub(in super::super) touched: BTreeSet<Hash>,
-    /// The blocks whose removal is not written to the store yet, by height.
+    /// The removed blocks, by height, whose bodies may still be in the store.
     pub(in super::super) dropped: BTreeSet<(u64, Hash)>,
 }
 
@@ -26,7 +26,7 @@ impl<T: Transaction> ChainStore<T>
 where
     T::State: PartialEq,
 {
-    /// Checks everything that the store has of the best chain and of the branches `aside`, and returns the rows of
+    /// Checks all that the store has of the best chain and of the side branches `aside`. Returns the rows of
     /// the best chain and the state at its tip.
     pub(in super::super) fn check_invariants(
         &self,
@@ -82,7 +82,7 @@ where
 
     fn check_bodies(&self, rows: &[ChainEntry], aside: &Aside, pruned: u64) {
         let mut stored = self.stored(Table::Blocks).into_iter().collect::<BTreeMap<_, _>>();
-        // Genesis follows from the spec, and is not kept.
+        // The genesis block is derived from the spec, and its body is not stored.
         let kept = rows.iter().filter(|row| row.header.height > pruned && row.header.height > 0);
         let kept = kept.map(|row| (row.hash, row.header.height, row.size));
         let beside = aside.complete.iter().map(|(hash, row)| (*hash, row.header.height, row.size));
@@ -113,7 +113,7 @@ where
         let mut state = first.clone();
         let mut start = 0;
         if checkpoints.pruned > 0 {
-            // Those below go when the next one is written.
+            // States below the pruned height are deleted when the next state is written.
             stored = stored.split_off(&checkpoints.pruned);
             let (height, bytes) = stored.pop_first().expect("a pruned chain has a state to begin with");
             (start, state) = (height, read(height, &bytes));

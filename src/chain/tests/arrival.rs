@@ -1,4 +1,4 @@
-//! Blocks and headers in any order: headers first, orphans, and what is still to be fetched.
+//! Blocks and headers that arrive in any order: headers first, orphans, and the missing bodies to request.
 
 use rstest::rstest;
 

@@ -1,4 +1,5 @@
-//! Several blocks at once: the verdict on each, and what the whole did to the best chain.
+//! Imports of several blocks at once: the verdict on each block, and what the whole batch changes in the best
+//! chain.
 
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ fn import_all(chain: &mut Chain, blocks: &[Shared]) -> ImportedAll<Note> {
     imported
 }
 
-/// What becomes of good blocks of which each is kept.
+/// The expected outcome of a batch of which every block is kept.
 fn kept(count: usize, disconnected: &[Shared], connected: &[Shared]) -> ImportedAll<Note> {
     ImportedAll {
         verdicts: vec![Ok(Verdict::Kept); count],
@@ -118,7 +119,7 @@ fn a_batch_is_one_commit() {
     assert_eq!(disk.commits(), before + 1, "nothing has changed that is kept");
 }
 
-/// What an import of one block says, as a batch would.
+/// The verdict that a batch would give a block, from the outcome of its import alone.
 fn verdict_of(imported: Result<Imported<Note>, BlockError>) -> Result<Verdict, BlockError> {
     Ok(match imported? {
         Imported::Extended { .. } | Imported::Reorged { .. } | Imported::SideBranch => Verdict::Kept,
@@ -175,7 +176,7 @@ fn a_block_from_the_future_waits_for_its_time_and_holds_up_no_other() {
     let imported = import_all(&mut chain, &[Arc::clone(&late), Arc::clone(main.tip()), Arc::clone(&late)]);
     let limit = Timestamp::from_millis(NOW.as_millis() + 60_000);
     let error = BlockError::TimestampTooLate { got: late.header().timestamp, limit };
-    // The first time it was kept as an orphan, whose time is not looked at before its parent is there.
+    // The first copy becomes an orphan, because timestamps are checked only after the parent is imported.
     let verdicts = vec![Ok(Verdict::Orphan { missing: main.hash(1) }), Ok(Verdict::Kept), Err(error)];
     assert_eq!(imported, ImportedAll { verdicts, ..kept(0, &[], main.mined()) });
     assert_eq!(chain.orphan_count(), 0);

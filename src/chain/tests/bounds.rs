@@ -1,4 +1,4 @@
-//! What a chain keeps beside its best branch, and what it forgets when that is too much.
+//! The limits on what a chain keeps off the best chain, and what it evicts when a limit is reached.
 
 use super::forge::*;
 use crate::{BlockError, ChainConfig, Imported};
@@ -151,7 +151,7 @@ fn bodies_that_wait_for_what_nobody_leads_to_are_forgotten() {
     assert_eq!((kept(&chain, &first), kept(&chain, &second)), ([false; 2], [true; 2]));
     chain.keep_waiting([]);
     assert_eq!(chain.tree.side_bytes(), 0);
-    // They are taken again.
+    // The dropped bodies are accepted again.
     for block in first.mined().iter().rev() {
         let _ = import(&mut chain, block).unwrap();
     }
@@ -178,7 +178,8 @@ fn a_reorg_that_puts_too_much_aside_forgets_it() {
     assert_follows(&chain, &new);
 }
 
-/// The block that an import makes complete may be the one that makes room for an orphan.
+/// The import of a block completes a pending child of it. An orphan that is adopted next needs room, but must
+/// not evict that child.
 #[test]
 fn adopting_an_orphan_forgets_nothing_that_is_still_looked_at() {
     let main = Branch::of(&[1, 2, 3]);

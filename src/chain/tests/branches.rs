@@ -1,5 +1,5 @@
-//! What a chain says of its branches, one by one: which block is on the best of them, what each asks of the next
-//! header, and what is forgotten first.
+//! Queries of side branches: which blocks are on the best chain, what each branch requires of its next
+//! header, and what is evicted first.
 
 use core::time::Duration;
 
@@ -27,7 +27,7 @@ fn what_is_unknown_or_beside_the_best_chain_is_not_on_it() {
     assert_eq!(work(Hash::ZERO), None);
 }
 
-/// Two branches beside the best chain, the better one of headers alone.
+/// Two side branches of headers without bodies. One of them has the best header.
 #[test]
 fn each_branch_has_ancestors_of_its_own() {
     let main = Branch::of(&[1, 2, 3]);
@@ -52,7 +52,7 @@ fn each_branch_has_ancestors_of_its_own() {
     assert_eq!(chain.tree.fork_height(&main.hash(3)), None, "it is on the best chain");
 }
 
-/// Fast blocks on the best chain, slow ones beside it.
+/// The best chain has faster blocks than the side branch.
 #[rstest]
 #[case::step(Retarget::Step)]
 #[case::window(Retarget::Window { blocks: 2 })]
@@ -85,7 +85,7 @@ fn a_body_that_leaves_just_enough_room_is_kept_aside() {
     for block in main.mined() {
         assert_eq!(import(&mut chain, block), extended(core::slice::from_ref(block)));
     }
-    // The second takes all the room that there is, and drives out the first.
+    // The second body fills the limit exactly, so the first branch is evicted.
     let [first, second] = [Branch::of(&[11]), Branch::of(&[12])];
     assert_eq!(first.tip().digest().unwrap().size, size);
     assert_eq!(import(&mut chain, first.tip()), Ok(Imported::SideBranch));
@@ -113,7 +113,7 @@ fn a_bad_block_is_forgotten_before_a_good_one_with_less_work() {
     }
 }
 
-/// It is forgotten, and comes again, before anything is written.
+/// The block is evicted and imported again before the batch is committed.
 #[test]
 fn a_block_that_comes_back_within_a_batch_is_kept() {
     let disk = disk();
@@ -133,7 +133,7 @@ fn a_block_that_comes_back_within_a_batch_is_kept() {
     assert_eq!(kept, [Some(first), None]);
 }
 
-/// The turn in which blocks came decides between equals, also between those before and after.
+/// Of branches with equal work the first one seen wins, so arrival numbers must continue after a reopening.
 #[test]
 fn the_turn_goes_on_after_opening() {
     let disk = disk();
@@ -167,7 +167,8 @@ fn orphans_may_fill_their_room_to_the_last_byte() {
     assert!(orphans.contains(first.hash()), "as large as may be");
 }
 
-/// What stands on a good block that came too late is refused for that, and not for a bad ancestor.
+/// A side branch whose fork has become final is refused for finality, and none of its valid blocks is marked
+/// invalid.
 #[test]
 fn a_branch_that_finality_refuses_has_no_bad_ancestor() {
     let spec = builder().finality_depth(Some(2)).build().unwrap();

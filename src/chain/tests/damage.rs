@@ -1,5 +1,5 @@
-//! Damage: whatever bit of the store is another, a chain serves the right blocks, or names what is damaged. What a
-//! repair leaves is a chain that takes the rest again.
+//! Damaged stores: whichever bit is flipped, a chain serves the correct blocks or names the damaged value. A
+//! repaired chain accepts the rest of the blocks again.
 
 use std::sync::Arc;
 
@@ -14,10 +14,10 @@ fn config() -> ChainConfig {
     ChainConfig::default()
 }
 
-/// The tables in which such a chain has something.
+/// The tables that are not empty in the store of an [`Original`].
 const TABLES: [&str; 6] = ["meta", "chain", "heights", "blocks", "branches", "states"];
 
-/// A chain with a branch beside it and states, in its store.
+/// A stored chain with a side branch and two states.
 struct Original {
     disk: Disk,
     chain: Chain,
@@ -62,7 +62,8 @@ fn is_named(error: &StoreError, table: Table, key: &[u8]) -> bool {
         if *got == table && *name == named(table, key))
 }
 
-/// Asserts that every block of a chain with one damaged value is the right one or an error that names the value.
+/// Asserts that every read of a chain with one damaged value returns the correct block or an error that names
+/// the value.
 fn check_reads(chain: &Chain, original: &Original, table: Table, key: &[u8]) {
     assert_eq!((chain.tip(), chain.state()), (original.chain.tip(), original.chain.state()));
     for height in 0..=original.chain.height() {
@@ -78,7 +79,8 @@ fn check_reads(chain: &Chain, original: &Original, table: Table, key: &[u8]) {
     }
     for expected in original.side.above(4) {
         match chain.block(expected.hash()) {
-            // A branch whose row is damaged, with what stands on it, may come again.
+            // A side branch block with a damaged row is dropped with its descendants; peers may send them
+            // again.
             Ok(None) => assert_eq!(table, Table::Branches),
             Ok(block) => assert_eq!(block.as_ref(), Some(expected)),
             Err(error) => assert!(is_named(&error, table, key), "side: {error}"),
@@ -86,7 +88,7 @@ fn check_reads(chain: &Chain, original: &Original, table: Table, key: &[u8]) {
     }
 }
 
-/// Repairs a chain, deep damage included, and returns what was wrong.
+/// Repairs a chain, including the damage that only a verification finds, and returns the errors found.
 fn repair<T: Transaction>(disk: &Disk) -> (Blockchain<T>, Vec<String>) {
     let (mut chain, found) = Blockchain::repair(spec(), config(), Box::new(disk.clone())).unwrap();
     let mut found: Vec<String> = found.iter().map(ToString::to_string).collect();
@@ -97,13 +99,13 @@ fn repair<T: Transaction>(disk: &Disk) -> (Blockchain<T>, Vec<String>) {
     (chain, found)
 }
 
-/// Asserts that a repair keeps a good part of the chain, which takes the rest and is whole again. Returns whether
-/// something was wrong.
+/// Asserts that a repair keeps a lower part of the chain, and that importing the rest of the blocks restores
+/// the whole chain. Returns whether the repair found an error.
 fn check_repair(disk: &Disk, original: &Original) -> bool {
     let (mut chain, found) = repair::<Note>(disk);
     let height = usize::try_from(chain.height()).unwrap();
     assert_follows(&chain, &original.main.cut(height));
-    // A row that is missing at the end was never there, as far as anybody can tell.
+    // A missing last row cannot be detected: the store is then that of a shorter chain.
     assert!(!found.is_empty() || height + 1 >= original.main.mined().len());
     for block in original.main.mined().iter().chain(original.side.above(4)) {
         let _ = chain.import(Arc::clone(block), NOW).unwrap();
@@ -148,7 +150,7 @@ fn whatever_bit_is_flipped_a_repair_leaves_a_chain_that_takes_the_rest() {
             let bit = byte * 8 + (byte * 5 + key.len()) % 8;
             let damaged = copy_of(&original.disk);
             damaged.flip_bit(table, &key, bit).unwrap();
-            // Which chain it is, in which format, cannot be told from the rest.
+            // A repair does not guess a damaged format version or genesis hash.
             if table == Table::Meta && [&b"format"[..], b"genesis"].contains(&&key[..]) {
                 let error = Chain::repair(spec(), config(), Box::new(damaged)).unwrap_err();
                 let OpenError::Store(error) = error else { panic!("{error}") };
@@ -156,13 +158,13 @@ fn whatever_bit_is_flipped_a_repair_leaves_a_chain_that_takes_the_rest() {
                 continue;
             }
             println!("{} {}, bit {bit}", table.name(), named(table, &key));
-            // A branch whose row is damaged is given up without a word.
+            // A side branch with a damaged row is dropped without a report.
             assert_eq!(check_repair(&damaged, &original), table != Table::Branches);
         }
     }
 }
 
-/// A value that is missing altogether, in whatever table.
+/// A missing value, in each of the tables.
 #[test]
 fn whatever_value_is_missing_a_repair_leaves_a_chain_that_takes_the_rest() {
     let original = original();
@@ -185,7 +187,7 @@ fn whatever_value_is_missing_a_repair_leaves_a_chain_that_takes_the_rest() {
     }
 }
 
-/// A chain that is longer than what opening looks at.
+/// A chain that is longer than the part of it that opening reads.
 fn long() -> (Disk, Blockchain) {
     let disk = disk();
     let mut chain: Blockchain = open(&spec(), &config(), &disk);
@@ -224,7 +226,7 @@ fn damage_far_below_is_found_when_it_is_read_verified_or_repaired() {
 
         let (mut repaired, found) = repair::<String>(&damaged);
         if table == Table::Heights {
-            // The rows say the same, so nothing is lost.
+            // The index of heights by hash is rebuilt from the rows, so nothing is lost.
             assert_eq!(found, [error.to_string()]);
             assert_eq!(Picture::of(&repaired), Picture::of(&whole));
             continue;
@@ -275,7 +277,8 @@ fn what_is_dropped_comes_again() {
     }
 }
 
-/// A branch whose body is damaged gets the most work: what is damaged is fetched again, and then it is followed.
+/// A side branch with a damaged body is dropped when it gets the most work. After its blocks are imported
+/// again, it becomes the best chain.
 #[test]
 fn a_damaged_branch_that_is_to_be_followed_is_brought_again() {
     for is_missing in [false, true] {
@@ -310,8 +313,8 @@ fn a_damaged_branch_that_is_to_be_followed_is_brought_again() {
     }
 }
 
-/// A reorganisation that would have to read a damaged block of the best chain is an error that names it, and leaves
-/// the chain as it was until it is repaired.
+/// A reorganisation that has to read a damaged block of the best chain fails with an error that names the
+/// block, and changes nothing until the chain is repaired.
 #[test]
 fn a_reorganisation_over_a_damaged_block_names_it() {
     let Original { disk, main, side, .. } = original();

@@ -1,5 +1,5 @@
-//! A store that fails: the import that meets it changes nothing, what is there can be read, and once the store works
-//! again the chain goes on as if nothing had happened.
+//! Failing stores: an import that fails changes nothing, the chain can still be read, and as soon as the
+//! store works again, the chain continues as if nothing had failed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use crate::store::{Batch, Cause, Entries, Keys, Order, Store, Table};
 use crate::testing::store::Failure;
 use crate::{BlockError, ChainConfig, ImportedAll, OpenError, StoreError, Verdict};
 
-/// One call that writes.
+/// A call that writes to the store.
 #[derive(Clone, Debug)]
 enum Step {
     Header(Shared),
@@ -20,7 +20,7 @@ enum Step {
     Checkpoint,
 }
 
-/// What a step returns, other than that the store fails.
+/// The result of a step, except for an error of the store.
 #[derive(Debug, PartialEq)]
 enum Outcome {
     Header(Result<bool, BlockError>),
@@ -29,7 +29,8 @@ enum Outcome {
 }
 
 impl Outcome {
-    /// What waits for an ancestor may wait already when it comes again.
+    /// Accepts a duplicate in place of an expected orphan, because the failed attempt may have kept the
+    /// orphan.
     fn forgive_orphans(&mut self, expected: &Self) {
         let (Self::Imported(got), Self::Imported(expected)) = (self, expected) else { return };
         for (got, expected) in got.verdicts.iter_mut().zip(&expected.verdicts) {
@@ -56,7 +57,7 @@ impl Step {
     }
 }
 
-/// Blocks on the tip, beside it and across reorganisations, bad ones, some that wait, and states.
+/// Blocks that extend the tip, side branches, reorganisations, invalid blocks, orphans, and checkpoints.
 fn steps() -> Vec<Step> {
     let main = Branch::of(&[1, 2, 3, 4, 5]);
     let side = main.cut(3).with(&[14, 15, 16]);
@@ -90,7 +91,7 @@ fn configs() -> [ChainConfig; 3] {
     [config.clone(), config.clone().with_keep_bodies(Some(3)), config.with_max_cached_bytes(0)]
 }
 
-/// What becomes of a chain whose store does not fail, step by step.
+/// The outcome of each step, and the chain after it, if the store does not fail.
 fn reference(config: &ChainConfig) -> Vec<(Outcome, Picture<Note>)> {
     let mut chain = chain_with(config.clone());
     let run = |step: Step| {
@@ -167,7 +168,7 @@ fn a_new_store_that_cannot_be_written_to_is_no_chain() {
     assert_eq!(open::<Note>(&spec(), &ChainConfig::default(), &disk).height(), 0);
 }
 
-/// A store that fails for good after so many operations, reads included, until it is mended.
+/// A store of which all operations, reads included, fail after a given number of them, until it is mended.
 #[derive(Clone, Debug)]
 struct Fuse {
     disk: Disk,
@@ -219,7 +220,7 @@ impl Store for Fuse {
     }
 }
 
-/// Asks a chain, whose store is gone, everything. It may not know, but it may not say what is wrong.
+/// Runs every query on a chain whose store fails. A query may fail, but must not return wrong data.
 fn interrogate(chain: &Chain, known: &[Shared]) {
     let is_known = |block: &Shared| known.contains(block) || block.height() == 0;
     let (height, tip) = (chain.height(), Arc::clone(chain.tip()));
@@ -249,7 +250,7 @@ fn interrogate(chain: &Chain, known: &[Shared]) {
     let _ = (chain.blocks(..).count(), chain.export(.., Vec::new()).is_ok(), chain.first_body());
 }
 
-/// Not even going back works, because the store is gone altogether.
+/// The rollback fails too, because all operations of the store fail.
 #[test]
 fn a_store_that_is_gone_in_the_middle_of_anything_leaves_a_chain_that_can_be_read() {
     let known: Vec<Shared> = steps()
@@ -272,8 +273,8 @@ fn a_store_that_is_gone_in_the_middle_of_anything_leaves_a_chain_that_can_be_rea
     }
 }
 
-/// Takes the steps, with a store that is gone after so many operations of one of them. Returns whether that step has
-/// as many.
+/// Runs all steps on a store that fails after `operations` operations of step `at`. Returns false if the step
+/// succeeds, because it has no more operations than that.
 fn lose_the_store(
     config: &ChainConfig,
     expected: &[(Outcome, Picture<Note>)],
@@ -320,7 +321,7 @@ fn lose_the_store(
     true
 }
 
-/// A chain that was to be cut, and whose store failed on the way, goes on from what is left.
+/// After a truncation that failed halfway, the chain continues from what is left.
 #[test]
 fn a_cut_that_fails_leaves_a_shorter_chain() {
     let main = Branch::of(&(0..150).collect::<Vec<_>>());

@@ -25,7 +25,8 @@ fn a_branch_may_leave_at_the_last_final_block_and_not_below() {
     assert_follows(&chain, &at);
 }
 
-/// Headers that forked while they might, with bodies that come when they may not any more.
+/// A chain, its best branch, and a branch whose headers were imported before their fork became final, and
+/// whose bodies are still missing.
 fn late_bodies() -> (Chain, Branch, Branch) {
     let spec = final_after(2);
     let main = Branch::new(&spec).with(&[1, 2, 3, 4]);
@@ -61,7 +62,8 @@ fn finality_blames_nobody_however_often_the_branch_comes() {
     assert_follows(&chain, &main);
 }
 
-/// Two branches with more work than the tip when their fork becomes final: one is the best header's.
+/// Two branches of headers have more work than the tip. The fork of the second best becomes final before its
+/// bodies arrive.
 #[test]
 fn bodies_of_the_second_best_branch_come_too_late() {
     let spec = final_after(2);

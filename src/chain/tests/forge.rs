@@ -1,5 +1,5 @@
-//! Blocks made by hand on any parent. What a header commits to is computed here from the list of its
-//! ancestors, without the chain under test.
+//! Builds blocks by hand on any parent. The commitments of a header are computed from the list of its
+//! ancestors, independently of the chain under test.
 
 use core::ops::RangeBounds;
 use core::time::Duration;
@@ -13,9 +13,9 @@ use crate::{
     EncodeError, Hash, Header, Imported, Rejected, Retarget, Target, Timestamp, Transaction,
 };
 
-/// Every second hash meets it, so that blocks cost nothing.
+/// A target that every second hash meets, so that mining costs almost nothing.
 pub(super) const EASY: CompactTarget = CompactTarget::from_bits(0x207f_ffff);
-/// A clock that is ahead of every block that is made here without a time of its own.
+/// A time that is later than the timestamp of every block that does not set one.
 pub(super) const NOW: Timestamp = Timestamp::from_millis(2_000_000_000_000);
 
 pub(super) type Chain = Blockchain<Note>;
@@ -25,13 +25,13 @@ pub(super) type Shared = Arc<Block<Note>>;
 pub(super) enum Note {
     Word(u32),
     Pad(Vec<u8>),
-    /// Refused by the application.
+    /// Rejected by the application.
     Bad(u32),
     /// Has no canonical bytes.
     Mute,
 }
 
-/// A state that tells every order of blocks and of transactions from every other.
+/// A state that differs for every order of blocks and of transactions.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Ledger(pub(super) Hash);
 
@@ -46,7 +46,8 @@ impl Transaction for Note {
     type State = Ledger;
 
     fn apply(&self, state: &mut Ledger, context: &Context<'_>) -> Result<(), Rejected> {
-        // Changed before the verdict: a chain that keeps a half-applied state is found out.
+        // Changes the state even if it rejects, so that the tests detect a chain that keeps a half-applied
+        // state.
         state.add(self, context.height);
         if let Self::Bad(number) = self { Err(rejected(*number)) } else { Ok(()) }
     }
@@ -65,7 +66,7 @@ impl Transaction for Note {
     }
 }
 
-/// Why [`Note::Bad`] is refused.
+/// The reason for which [`Note::Bad`] is rejected.
 pub(super) fn rejected(number: u32) -> Rejected {
     Rejected::new("bad", number.to_string())
 }
@@ -96,7 +97,7 @@ pub(super) fn chain_with(config: ChainConfig) -> Chain {
     Chain::with_config(spec(), config)
 }
 
-/// A chain that was fed these blocks, one after the other.
+/// A chain that imported these blocks one by one.
 pub(super) fn fed(spec: ChainSpec, blocks: &[Shared]) -> Chain {
     let mut chain = Chain::new(spec);
     for block in blocks {
@@ -118,7 +119,7 @@ pub(super) fn import_header(chain: &mut Chain, block: &Shared) -> Result<bool, B
     result
 }
 
-/// The same header, but for its nonce, which gives it proof of work.
+/// Sets the nonce of a header so that it has proof of work.
 pub(super) fn mine(mut header: Header) -> Header {
     let target = Target::try_from(header.target).unwrap();
     header.nonce = (0..Header::NONCE_LIMIT)
@@ -143,7 +144,7 @@ impl Branch {
         Self::new(&spec()).with(numbers)
     }
 
-    /// This branch and one more block for each number.
+    /// This branch, extended by one block for each number.
     pub(super) fn with(&self, numbers: &[u32]) -> Self {
         let mut branch = self.clone();
         for number in numbers {
@@ -167,12 +168,12 @@ impl Branch {
         self.blocks.push(Arc::clone(block));
     }
 
-    /// The next block with this data; right in everything but what `data` itself breaks.
+    /// The next block with this data: valid, unless `data` itself breaks a rule.
     pub(super) fn next(&self, data: Vec<Note>) -> Block<Note> {
         Block::new(mine(self.draft(&data)), data)
     }
 
-    /// The next block with a header that `change` has touched before it was mined.
+    /// The next block, with a header that `change` modifies before it is mined.
     pub(super) fn next_with(&self, data: Vec<Note>, change: impl FnOnce(&mut Header)) -> Shared {
         let mut header = self.draft(&data);
         change(&mut header);
@@ -229,7 +230,7 @@ impl Branch {
 fn merkle_root(data: &[Note]) -> Hash {
     let leaf = |note: &Note| {
         let mut bytes = Vec::new();
-        // What has no bytes cannot be committed to; any leaf will do.
+        // A transaction without canonical bytes has no leaf hash, so any leaf will do.
         let _ = note.encode(&mut bytes);
         merkle::leaf_hash(&bytes)
     };
@@ -245,7 +246,8 @@ pub(super) fn blocks(chain: &Chain, heights: impl RangeBounds<u64>) -> Vec<Share
     chain.blocks(heights).map(Result::unwrap).collect()
 }
 
-/// Asserts that `chain` is, as far as anybody can tell, one that was only ever fed `branch`.
+/// Asserts that `chain` has the blocks, the state, the work and the history of a chain that imported nothing
+/// but `branch`.
 pub(super) fn assert_follows(chain: &Chain, branch: &Branch) {
     assert_eq!(blocks(chain, ..), branch.blocks);
     let fresh = fed(chain.spec().clone(), branch.mined());

@@ -1,4 +1,4 @@
-//! Which branch the chain follows, and what is left of the others.
+//! Fork choice: which branch becomes the best chain, and what is left of the others.
 
 use super::forge::*;
 use crate::{BlockError, Hash, Imported};
@@ -43,7 +43,7 @@ fn a_branch_may_leave_at_genesis() {
     assert_follows(&chain, &new);
 }
 
-/// A branch on genesis whose block at height 2 is refused by the application.
+/// A branch on genesis whose block at height 2 the application rejects.
 fn bad_branch() -> Branch {
     let mut bad = Branch::of(&[11]);
     bad.extend(vec![Note::Word(12), Note::Bad(12)]);
@@ -148,7 +148,7 @@ fn two_chains_find_where_they_part() {
     let locator = chain.locator().unwrap();
     assert_eq!((locator[0], locator.last().copied()), (ours.hash(33), Some(ours.hash(0))));
     let headers = |locator: &[Hash], limit| peer.headers_after(locator, limit).unwrap();
-    // The locator lists the last ten blocks one by one, so the common one is exact.
+    // The locator lists the last ten blocks one by one, so it contains the last common block itself.
     let expected: Vec<_> = theirs.above(30).iter().map(|block| *block.header()).collect();
     assert_eq!(headers(&locator, 100), expected);
     assert_eq!(headers(&locator, 2), expected[..2]);

@@ -1,4 +1,4 @@
-//! A state that begins with the genesis data of the spec.
+//! Chains whose initial state comes from the genesis data of the spec.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use crate::{
     Transaction,
 };
 
-/// Spends some of a balance. A number tells equal ones apart.
+/// Spends part of a balance. The number distinguishes two spends of equal amounts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Spend {
     number: u64,
@@ -32,7 +32,7 @@ impl Transaction for Spend {
     }
 }
 
-/// A spend of a chain whose headers commit to the balance.
+/// A spend on a chain whose headers commit to the balance.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Rooted(Spend);
 
@@ -100,7 +100,7 @@ fn genesis_data_that_makes_no_state_is_refused_and_nothing_is_written() {
     }
 }
 
-/// What differs between a store and a spec with other genesis data.
+/// The difference that is named if the spec has other genesis data than the store.
 fn difference<T: Transaction>() -> &'static str {
     let disk = disk();
     let _: Blockchain<T> = open(&spec(&1_u64.to_le_bytes()), &ChainConfig::default(), &disk);
@@ -113,7 +113,7 @@ fn difference<T: Transaction>() -> &'static str {
 #[test]
 fn a_store_of_another_initial_state_says_so() {
     assert_eq!(difference::<Rooted>(), "its genesis data or the application's initial state");
-    // Without a root of the state, only the hash of all rules tells.
+    // Without a state root, only the commitment to all rules differs.
     assert_eq!(difference::<Spend>(), "its block interval, retargeting, a limit or its genesis data");
 }
 

@@ -1,4 +1,4 @@
-//! A chain of headers alone compared with the chain of blocks: they accept and refuse the same headers.
+//! A header-only chain is compared with a full chain: both accept and refuse the same headers.
 
 use proptest::prelude::*;
 use rstest::rstest;
@@ -8,7 +8,7 @@ use crate::{
     Block, BlockError, ChainSpec, CompactTarget, Hash, Header, HeaderChain, Retarget, Target, Timestamp,
 };
 
-/// About 500 hashes for a block.
+/// A target that takes about 500 hashes to meet.
 const HARD: CompactTarget = CompactTarget::from_bits(0x1f7f_ffff);
 
 /// How a header is changed before it is pushed.
@@ -54,10 +54,10 @@ fn rule() -> impl Strategy<Value = Retarget> {
     ]
 }
 
-/// The right header after the tip, without proof of work.
+/// A header that extends the tip and is valid except for its proof of work.
 fn draft(headers: &HeaderChain, gap_ms: u64) -> Header {
     let tip = headers.tip();
-    // After a gap of ten intervals every rule asks for less work, so that mining stays cheap.
+    // After a gap of ten intervals every rule lowers the difficulty, which keeps mining cheap.
     let is_hard = Target::try_from(headers.next_target()).unwrap() < Target::try_from(HARD).unwrap();
     let gap_ms = if is_hard { 100_000 } else { gap_ms };
     Header {
@@ -70,7 +70,7 @@ fn draft(headers: &HeaderChain, gap_ms: u64) -> Header {
     }
 }
 
-/// The header with proof of work, if that takes few hashes.
+/// The header with proof of work, if one of 2^14 nonces gives it.
 fn sealed(header: Header) -> Header {
     let Ok(target) = Target::try_from(header.target) else { return header };
     let mut tries = (0..1 << 14).map(|nonce| Header { nonce, ..header });
@@ -122,7 +122,8 @@ proptest! {
         let mut headers = HeaderChain::new::<Note>(spec).unwrap();
         for (change, gap_ms) in steps {
             let right = draft(&headers, gap_ms);
-            // If the changed header is refused, the right one follows; the median may still be later than it.
+            // If the changed header is refused, the unchanged one is pushed. It is refused too if its
+            // timestamp is not later than the median.
             for header in [changed(right, &change), sealed(right)] {
                 let before = *headers.tip_hash();
                 let verdict = headers.push(&header, right.timestamp);
@@ -180,7 +181,7 @@ fn a_header_by_itself_has_a_version_a_nonce_a_target_and_work() {
     assert_eq!(spec.check_header(&idle), Err(error));
 }
 
-/// The header is mined after the change, unless the rule is about the nonce or the work.
+/// Each header is mined after the change, so that its proof of work is valid.
 #[rstest]
 #[case::version("version", |header: &mut Header| header.version = 2, NOW)]
 #[case::height("height", |header: &mut Header| header.height = 5, NOW)]
@@ -211,7 +212,8 @@ fn a_header_chain_refuses_a_nonce_without_a_number_and_a_hash_without_work() {
     assert_refused(&branch, &Header { target: zero, ..right }, "target", NOW);
 }
 
-/// Refused by the rule of this name, like [`Chain::import_header`] refuses it, and without a trace.
+/// Asserts that a header is refused by the rule of this name, that [`Chain::import_header`] returns an equal
+/// error, and that neither call changes anything.
 fn assert_refused(branch: &Branch, header: &Header, rule: &str, now: Timestamp) {
     let mut chain = fed(spec(), branch.mined());
     let mut headers = headers_of(branch);
@@ -248,7 +250,7 @@ fn a_header_too_far_in_the_future_is_accepted_when_its_time_has_come() {
 fn the_tip_is_accepted_again_and_no_other_header_without_its_parent() {
     let branch = Branch::of(&[1, 2]);
     let mut headers = HeaderChain::new::<Note>(spec()).unwrap();
-    // The list of all headers begins with the genesis block, which has no proof of work.
+    // A list of all headers begins with that of the genesis block, which has no proof of work.
     for height in 0..=2 {
         for _ in 0..2 {
             assert_eq!(headers.push(branch.at(height).header(), NOW), Ok(()));
@@ -256,7 +258,7 @@ fn the_tip_is_accepted_again_and_no_other_header_without_its_parent() {
     }
     assert_eq!((headers.tip(), headers.tip_hash()), (branch.tip().header(), &branch.hash(2)));
     assert_eq!(headers.work(), fed(spec(), branch.mined()).work());
-    // An earlier one, one beside the tip, and the first one of another chain.
+    // An earlier header, a sibling of the tip, and the first header of another chain.
     let other = builder().genesis_time(NOW).build().unwrap();
     let stranger = Branch::new(&other).with(&[1]);
     for (header, parent) in [

@@ -1,4 +1,5 @@
-//! Stores that are not this chain's, or not this program's: refused by name, and left as they are.
+//! Stores of another chain or of another format version: opening and repairing name the difference, and
+//! change nothing.
 
 use core::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::{
     Target, Timestamp,
 };
 
-/// What differs if it is one of the rules that the genesis block commits to with one hash.
+/// The difference that is named for the rules that the genesis block commits to with one hash.
 const HASHED: &str = "its block interval, retargeting, a limit or its genesis data";
 
 fn config() -> ChainConfig {
@@ -37,7 +38,7 @@ fn put(disk: &Disk, table: Table, key: &[u8], value: Option<Vec<u8>>) {
     disk.clone().commit(&batch).unwrap();
 }
 
-/// Asserts that neither opening nor repairing takes the store, and that both leave it alone.
+/// Asserts that opening and repairing fail with this error, and that neither changes the store.
 #[track_caller]
 fn assert_refused(disk: &Disk, expected: &OpenError) {
     let before = disk.with_inner(|memory| memory.clone());
@@ -109,7 +110,8 @@ fn a_store_that_does_not_say_whose_it_is_is_damaged() {
     assert_refused(&disk, &damaged(Table::Meta, "genesis", "is not what was written").into());
 }
 
-/// The first rows say the same, but those of another chain do not.
+/// A repair rewrites a missing format version or genesis hash if the first rows of the store belong to this
+/// chain.
 #[rstest]
 #[case::format("format")]
 #[case::genesis("genesis")]
@@ -127,7 +129,7 @@ fn what_a_store_lacks_that_says_whose_it_is_a_repair_writes_anew(#[case] key: &'
     assert_eq!(open::<Note>(&spec(), &config(), &disk).tip(), whole.tip());
 }
 
-/// A value from another place of the store, whose checksum is right there.
+/// The checksum of a value covers its key, so a value under another key is damaged.
 #[test]
 fn a_value_of_another_key_is_damage() {
     let disk = filled();
@@ -153,7 +155,7 @@ fn a_store_with_a_head_and_no_chain_is_damaged_and_repaired_to_a_new_one() {
     assert_follows(&chain, &main);
 }
 
-/// What the node keeps there beside the chain is not the chain's business.
+/// The chain does not touch the tables of the mempool and of the peers, which are in its store.
 #[test]
 fn tables_of_others_are_left_alone() {
     let disk = filled();
@@ -174,7 +176,7 @@ fn tables_of_others_are_left_alone() {
 #[test]
 fn a_chain_of_another_transaction_type_is_damaged_where_its_blocks_are() {
     let disk = filled();
-    // Notes are no texts: the first block that is replayed cannot be read.
+    // A `Note` does not decode as a `String`, so the first block that opening reads counts as damaged.
     let error = Blockchain::<String>::open(spec(), config(), Box::new(disk)).unwrap_err();
     let OpenError::Damaged { error: StoreError::DamagedValue { table: Table::Blocks, .. }, .. } = error
     else {

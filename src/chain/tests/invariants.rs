@@ -1,4 +1,4 @@
-//! What has to hold of a chain after every call, computed anew from what it stores.
+//! The invariants of a chain after every call, recomputed from its store.
 
 use core::fmt::Debug;
 
@@ -23,7 +23,7 @@ impl Chain {
         let (path, path_bytes) = self.tree.ahead_size();
         assert!(self.tree.side_len() <= self.config.max_side_headers.max(path), "side headers");
         assert!(self.tree.side_bytes() <= self.config.max_side_bytes.max(path_bytes), "side bytes");
-        // Every question that takes no argument has an answer.
+        // These queries must succeed on every chain.
         assert!(!self.locator().unwrap().is_empty());
         let toward = *self.best_header().0;
         assert!(self.missing_bodies(&toward, usize::MAX).len() <= path);
@@ -35,7 +35,7 @@ impl<T: Transaction> Blockchain<T>
 where
     T::State: Debug + PartialEq,
 {
-    /// The store and what is in memory of it say the same.
+    /// Checks that the store and the chain in memory agree.
     pub(super) fn check_store(&self) {
         assert!(!self.checkpoints.is_stale);
         let pending = self.tree.pending();
@@ -73,7 +73,7 @@ where
                 next = header.previous_hash;
             }
             timestamps.truncate(MEDIAN_SPAN);
-            // An end that was forgotten since then cannot be looked up, nor does anybody ask for it.
+            // The header of an evicted branch cannot be looked up, so its end is not checked.
             if !ancestors.is_empty() {
                 assert_eq!(end.history, ancestors.into_iter().rev().collect::<CompactRange>());
                 assert!(

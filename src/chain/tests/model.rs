@@ -1,5 +1,5 @@
-//! The chain compared with a model that keeps every block, computes everything from scratch and knows only
-//! what fork choice promises.
+//! The chain is compared with a model that keeps every block, computes everything from scratch, and knows
+//! only the guarantees of fork choice.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use crate::{Block, ChainConfig, ChainSpec, Hash, Target, Work};
 /// One block of a random tree.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
-    /// Its parent among the blocks before it, 0 for genesis.
+    /// The parent: 0 for genesis, or one of the blocks before this one.
     parent: prop::sample::Index,
-    /// Whether the parent is the block before it after all, so that branches grow long.
+    /// Whether the parent is the previous block instead, so that branches grow long.
     follows: bool,
-    /// Whether the application refuses it.
+    /// Whether the application rejects the block.
     bad: bool,
     size: usize,
 }
@@ -37,7 +37,8 @@ pub(super) fn plans() -> impl Strategy<Value = Vec<Plan>> {
     prop::collection::vec(plan, 1..40)
 }
 
-/// Blocks in an order that is random but not hopeless, with headers before some and duplicates of others.
+/// Blocks in random order, with headers before some and duplicates of others. Headers lean towards low
+/// numbers, so that many of them have a known parent.
 fn arrivals(blocks: usize) -> impl Strategy<Value = Vec<Arrival>> {
     let one = (0..blocks, 0..blocks, 0..10_u8);
     let scattered = prop::collection::vec(one, blocks..=3 * blocks).prop_map(|steps| {
@@ -47,7 +48,7 @@ fn arrivals(blocks: usize) -> impl Strategy<Value = Vec<Arrival>> {
             _ => Arrival::Block(a),
         })
     });
-    // At last everything arrives once more, so that every tree is also seen as a whole.
+    // Finally every block arrives once more, so that each tree is complete at the end.
     let rest = Just((0..blocks).collect::<Vec<_>>()).prop_shuffle();
     (any::<bool>(), scattered, rest).prop_map(move |(headers_first, scattered, rest)| {
         let headers = (0..if headers_first { blocks } else { 0 }).map(Arrival::Header);
@@ -79,14 +80,14 @@ pub(super) fn grow(spec: &ChainSpec, plans: &[Plan]) -> Vec<Branch> {
     branches
 }
 
-/// Every block that ever came, whatever it was worth.
+/// Every block that arrived, valid or not.
 #[derive(Default)]
 pub(super) struct Model {
     bodies: BTreeMap<Hash, Shared>,
 }
 
 impl Model {
-    /// The path from above genesis to the block, if all of it is here.
+    /// The path from the block above genesis to this block, if all its blocks have arrived.
     fn path(&self, tip: &Shared) -> Option<Vec<Shared>> {
         let mut path = vec![Arc::clone(tip)];
         while path[path.len() - 1].height() > 1 {
@@ -111,7 +112,7 @@ fn work(path: &[Shared]) -> Work {
     path.iter().map(|block| Work::from(Target::try_from(block.header().target).unwrap())).sum()
 }
 
-/// Lets everything arrive and compares the chain with the model after each step.
+/// Imports all arrivals, and compares the chain with the model after each of them.
 fn compare(plans: &[Plan], arrivals: &[Arrival]) {
     let branches = grow(&spec(), plans);
     let mut model = Model::default();
@@ -121,7 +122,7 @@ fn compare(plans: &[Plan], arrivals: &[Arrival]) {
         match arrival {
             Arrival::Header(index) => {
                 let block = branches[*index].tip();
-                // Refused without its parent; either way it moves nothing.
+                // A header whose parent is unknown is refused. No header moves the best chain.
                 let _ = import_header(&mut chain, block);
             }
             Arrival::Block(index) => {
@@ -169,7 +170,8 @@ proptest! {
         compare(&plans, &arrivals);
     }
 
-    /// With little room much is forgotten, so only the invariants are left to hold, and that all bounds do.
+    /// Low limits evict many blocks, so the model does not apply. The invariants, which include the limits,
+    /// must hold.
     #[test]
     fn nothing_breaks_where_room_is_scarce(
         (plans, arrivals) in scenario(),

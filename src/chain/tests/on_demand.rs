@@ -1,4 +1,4 @@
-//! A chain that is mined on demand: a long loop of mined blocks is as cheap at its end as at its beginning.
+//! A chain that is mined on demand: in a long loop, the last block is as cheap to mine as the first.
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ fn a_loop_of_blocks_stays_as_easy_as_the_first() {
     let on_demand = ChainSpec::on_demand("test").easiest_target(EASY).build().unwrap();
     assert_eq!(targets(on_demand), [EASY; BLOCKS]);
 
-    // The default rule does raise the difficulty, so the preset is what keeps it.
+    // The default rule raises the difficulty, so it is the preset that keeps it low.
     let default = ChainSpec::builder("test").easiest_target(EASY).build().unwrap();
     let last = targets(default).pop().unwrap();
     assert!(Target::try_from(last).unwrap() < Target::try_from(EASY).unwrap());

@@ -1,10 +1,10 @@
-//! Proofs that the chain makes, checked against headers that the chain did not make.
+//! Proofs that the chain builds are verified against headers that it did not build.
 
 use super::forge::*;
 use crate::merkle::{ProofError, leaf_hash};
 use crate::{Imported, ProveError, transaction_id};
 
-/// Every proof that there is, against the headers of `branch`.
+/// Verifies every possible proof against the headers of `branch`.
 fn verify_all(chain: &Chain, branch: &Branch) {
     let len = branch.mined().len();
     for newer in 1..=len {

@@ -1,4 +1,4 @@
-//! A chain that keeps the last bodies alone: what it still is, and what it says of what it has not.
+//! A chain that keeps only the last bodies: what it still serves, and its errors for pruned bodies.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::{
     Transaction,
 };
 
-/// An entry whose state is as large as all entries together.
+/// A transaction whose state is as large as all transactions together.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Heavy(Vec<u8>);
 
@@ -25,7 +25,7 @@ impl Transaction for Heavy {
     }
 }
 
-/// What the tests need of a transaction: one of so many bytes, told apart by a number.
+/// A transaction that the tests can build from a number, which makes it unique, and a size.
 trait Sized: Transaction<State: PartialEq> {
     fn of(number: u64, bytes: usize) -> Self;
 }
@@ -36,7 +36,7 @@ impl Sized for Heavy {
     }
 }
 
-/// Its state is `()`.
+/// The state of a `String` is `()`.
 impl Sized for String {
     fn of(number: u64, bytes: usize) -> Self {
         format!("{number:0bytes$}")
@@ -55,7 +55,7 @@ fn mined<T: Sized>(chain: &Blockchain<T>, len: u64, label: u64) -> Vec<Arc<Block
     blocks_above(chain, len, |height| vec![T::of(label * 1_000_000 + height, 20_000)])
 }
 
-/// A chain that keeps no fewer than `keep` bodies, the store that it is in, and all blocks that it was given.
+/// A chain that keeps at least `keep` bodies, its store, and all blocks that it imported.
 fn grown<T: Sized>(len: u64, keep: u64) -> (Blockchain<T>, Disk, Vec<Arc<Block<T>>>) {
     let disk = disk();
     let mut chain = open(&spec(), &keeping(keep), &disk);
@@ -69,7 +69,8 @@ fn grown<T: Sized>(len: u64, keep: u64) -> (Blockchain<T>, Disk, Vec<Arc<Block<T
     (chain, disk, blocks)
 }
 
-/// Asserts that what is said of bodies is true, of every one of `blocks`.
+/// Asserts for each of `blocks` that its header is known, and that its body is available exactly from
+/// [`Blockchain::first_body`] on.
 fn assert_bodies<T: Sized>(chain: &Blockchain<T>, blocks: &[Arc<Block<T>>]) {
     let first = chain.first_body();
     assert_eq!(chain.block_at(0).unwrap().as_ref(), Some(chain.genesis()), "genesis is never gone");
@@ -104,7 +105,7 @@ fn check<T: Sized>() {
     assert_bodies(&reopened, &blocks);
     assert_eq!(reopened.verify(..), Ok(()));
 
-    // A chain that does not prune any more still knows what it has not.
+    // A chain that is opened without pruning still knows which bodies are missing.
     let all = open::<T>(&spec(), &ChainConfig::default(), &disk);
     assert_same(&all, &chain);
     assert_eq!((all.first_body(), all.keeps_bodies()), (first, Some(300 - first + 1)));
@@ -117,7 +118,7 @@ fn check<T: Sized>() {
     }
 }
 
-/// A branch that leaves the best chain `depth` blocks below the tip becomes the best chain.
+/// Imports a branch that forks `depth` blocks below the tip, and asserts that it becomes the best chain.
 fn reorganise_within<T: Sized>(chain: &mut Blockchain<T>, blocks: &mut Vec<Arc<Block<T>>>, depth: u64) {
     let at = blocks.len() - usize::try_from(depth).unwrap();
     let mut trunk = Blockchain::new(spec());
@@ -133,8 +134,8 @@ fn reorganise_within<T: Sized>(chain: &mut Blockchain<T>, blocks: &mut Vec<Arc<B
     assert_bodies(chain, blocks);
 }
 
-/// A branch that leaves the best chain below what is kept is refused, by its header and by its block; one that
-/// leaves it where the last state is, is not.
+/// Asserts that a branch that forks below the lowest state that the chain can restore is refused, by its
+/// header and by its block, and that a branch that forks at that state is accepted.
 fn refuse_below<T: Sized>(mut chain: Blockchain<T>, blocks: &[Arc<Block<T>>]) {
     let base = chain.checkpoints.base();
     assert!(base >= chain.first_body() - 1 && base > 1);
@@ -172,7 +173,7 @@ fn bodies_are_kept_as_asked_for(#[values(0, 1, 2, 60)] keep: u64) {
     let (chain, disk, blocks) = grown::<String>(130, keep);
     assert_bodies(&chain, &blocks);
     chain.check_store();
-    // The tip's own is there in any case: the chain opens.
+    // The body of the tip is always kept, because opening a chain reads it.
     assert_same(&open::<String>(&spec(), &keeping(keep), &disk), &chain);
 }
 
@@ -214,7 +215,7 @@ fn bodies_that_go_while_they_are_exported_are_named_as_gone() {
     );
 }
 
-/// A long chain that is pruned for the first time loses its bodies bit by bit.
+/// The first pruning of a long chain deletes its bodies in steps.
 #[test]
 fn a_long_chain_is_pruned_in_pieces() {
     let disk = disk();
@@ -237,11 +238,12 @@ fn a_long_chain_is_pruned_in_pieces() {
         }
     }
     firsts.dedup();
-    // The state is at 600, ten blocks after which the rest may go.
+    // The last state is at height 600. Ten blocks later the bodies up to it are deleted, 256 with each block.
     assert_eq!(firsts, [0, 257, 513, 601]);
 }
 
-/// Side branches that part below are not followed, however much work they have; they are forgotten.
+/// A side branch whose fork was pruned is not followed, however much work it gets. Its stored blocks are
+/// still served.
 #[test]
 fn a_branch_that_was_there_before_its_fork_was_pruned_is_given_up() {
     let disk = disk();

@@ -1,4 +1,4 @@
-//! A chain that is opened again is the chain that it was, and goes on like one that was never closed.
+//! A reopened chain equals the chain that was closed, and continues like one that was never closed.
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use super::model::{Arrival, Model, Plan, grow, plans, scenario};
 use super::stored::{Disk, assert_same, copy_of, disk, open};
 use crate::{BlockError, Blockchain, ChainConfig, ChainSpec, CompactTarget, Imported, Retarget, Timestamp};
 
-/// What happens to a chain that is opened again after each step. Parents come before their children, because what
-/// waits for its parent is not kept.
+/// One of the steps after each of which a chain is reopened. Parents are imported before their children,
+/// because orphans are not stored.
 #[derive(Clone, Debug)]
 enum Step {
     NextBlockRules,
@@ -29,8 +29,9 @@ fn steps() -> impl Strategy<Value = (Vec<Plan>, Vec<Step>)> {
     })
 }
 
-/// What a chain says of a block that it keeps. One that it refuses stands on one that was refused before, or waits
-/// for it, where that is forgotten.
+/// The outcome of an import, if the block is kept. Refusals and orphans may differ after a reopening, because
+/// invalid blocks are not stored: a block that one chain refuses for an invalid ancestor is an orphan for the
+/// other.
 fn outcome(imported: Result<Imported<Note>, BlockError>) -> Option<Imported<Note>> {
     match imported {
         Ok(Imported::Orphan { .. }) | Err(_) => None,
@@ -58,7 +59,7 @@ fn run(config: &ChainConfig, spec: &ChainSpec, plans: &[Plan], steps: &[Step]) {
             }
         };
         let Some(branch) = branches.get(index) else { continue };
-        // Verdicts and orphans are not kept, so what was refused or waited is another thing the second time.
+        // Invalid blocks and orphans are not stored, so importing one of them again may have another outcome.
         let is_kept = kept.block(branch.tip().hash()).unwrap().is_some() && kept.orphan_count() == 0;
         if matches!(step, Step::Again(_)) && !is_kept {
             continue;
@@ -70,7 +71,7 @@ fn run(config: &ChainConfig, spec: &ChainSpec, plans: &[Plan], steps: &[Step]) {
     }
 }
 
-/// What a chain forgets when it is closed, another one that gets the blocks again makes up for.
+/// What a chain loses when it is closed is restored by importing the blocks again.
 fn run_with_gaps(plans: &[Plan], arrivals: &[Arrival], checkpoints: usize) {
     let branches = grow(&spec(), plans);
     let (config, disk) = (ChainConfig::default(), disk());
@@ -95,7 +96,7 @@ fn run_with_gaps(plans: &[Plan], arrivals: &[Arrival], checkpoints: usize) {
     }
     assert_eq!(reopened.work(), kept.work());
     for branch in &branches {
-        // One that is bad is only found out where it has the most work at some time.
+        // An invalid block is detected only if its branch has the most work at some time.
         let is_good = branch.mined().iter().all(|block| !Model::is_bad(block));
         let tip = branch.tip();
         for chain in [&kept, &reopened].into_iter().filter(|_| is_good) {
@@ -124,7 +125,7 @@ proptest! {
     }
 }
 
-/// Blocks come too fast, then too slowly, by turns.
+/// The time of the next block: by turns, ten blocks come too fast and ten too slowly.
 fn next_time(chain: &Blockchain) -> Timestamp {
     let gap = if chain.height() / 10 % 2 == 0 { 5 } else { 40 };
     chain.tip().header().timestamp.saturating_add(Duration::from_secs(gap))
@@ -190,7 +191,7 @@ fn the_first_seen_of_equals_is_known_after_opening() {
     }
     let mut chain: Chain = open(&spec(), &config, &disk);
     assert_follows(&chain, &ends[2]);
-    // A branch that turns out bad gives way to the first seen of the others.
+    // If the branch with the most work is invalid, the first seen of the others stays the best chain.
     let mut bad = trunk.with(&[20]);
     bad.extend(vec![Note::Bad(21)]);
     for block in bad.above(1) {

@@ -1,5 +1,5 @@
-//! Every consensus rule: a block exactly at its boundary is accepted, and one past it is refused with all that
-//! the error has to say.
+//! Every consensus rule at its boundary: a block at the boundary is accepted, and a block just past it is
+//! refused with an error that has all details.
 
 use core::time::Duration;
 
@@ -13,7 +13,8 @@ use crate::{
 
 const PARENTS: [u32; 3] = [1, 2, 3];
 
-/// Offers the header alone and the whole block; both are refused for the same reason and leave no trace.
+/// Imports a changed header and its block. Asserts that both are refused with equal errors and change
+/// nothing, and returns the error.
 fn refusal(change: impl FnOnce(&mut Header)) -> BlockError {
     let branch = Branch::of(&PARENTS);
     refusal_of(&branch, &branch.next_with(words(&[4]), change), NOW)
@@ -117,7 +118,7 @@ fn hash_meets_the_target() {
     assert_eq!(refusal_of(&branch, &block, NOW), expected);
 }
 
-/// Offsets in milliseconds from genesis that stay above every median but go back and forth.
+/// Milliseconds after genesis that rise and fall, each later than the median of the blocks before it.
 const OFFSETS: [u64; 14] = [50, 51, 52, 90, 60, 95, 61, 99, 70, 98, 71, 97, 96, 100];
 
 #[rstest]
@@ -207,7 +208,7 @@ fn size_is_at_most_what_the_spec_says(
 ) {
     let spec = builder().max_block_bytes(1_000).build().unwrap();
     let mut branch = Branch::new(&spec);
-    // A variant's number and a length of two bytes come before the padding.
+    // Postcard writes one byte for the variant and two for the length before the padding.
     let block = branch.extend(vec![Note::Pad(vec![0; size - Header::LEN - 3])]);
     assert_eq!(block.digest().unwrap().size, size);
     let mut chain = Chain::new(spec);
@@ -257,7 +258,7 @@ fn transactions_are_counted_before_they_are_hashed() {
     let branch = Branch::new(&spec);
     let mut chain = Chain::new(spec);
     let error = BlockError::Count { got: 4, limit: 3 };
-    // None of them can be hashed.
+    // Hashing one of these transactions would fail with another error.
     let mute = || vec![Note::Mute; 4];
     let block: Shared = branch.next(mute()).into();
     assert_eq!(import(&mut chain, &block), Err(error.clone()));
@@ -369,7 +370,7 @@ fn a_target_that_is_easier_than_any_is_refused_before_all_else() {
     let got = CompactTarget::from_bits(0x2100_ffff);
     let error = BlockError::Target { got, expected: EASY };
     let header = Header { target: got, height: 9, ..branch.draft(&[]) };
-    // Neither mined nor with a body of its own: nothing of that is looked at.
+    // The height and the body are wrong too, but neither is checked before the target.
     let block: Shared = Block::new(header, words(&[1])).into();
     assert_eq!(refusal_of(&branch, &block, NOW), error);
     let orphan: Shared = Block::new(Header { previous_hash: Hash::ZERO, ..header }, words(&[1])).into();

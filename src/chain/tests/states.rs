@@ -1,5 +1,5 @@
-//! States in the store: opening replays what came after the last of them, and a reorganisation after opening
-//! finds its way back to any height.
+//! States in the store: opening replays the blocks after the last state, and a reorganisation after opening
+//! can go back to any height.
 
 use core::cell::Cell;
 use std::sync::Arc;
@@ -16,15 +16,15 @@ use crate::{
 
 type Counted = Blockchain<Entry>;
 
-/// An entry that is added to a tally, and counted wherever it is.
+/// An entry that changes a [`Tally`]. Every application of an entry is counted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Entry {
     bytes: Vec<u8>,
-    /// So many bytes are kept in the state for ever.
+    /// How many bytes the entry adds to the state.
     grows: u32,
 }
 
-/// A state that tells every order of entries from every other, as large as they make it.
+/// A state that differs for every order of entries, and grows as the entries say.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Tally {
     hash: Hash,
@@ -58,7 +58,7 @@ fn entry(number: u64, size: usize, grows: u32) -> Entry {
     Entry { bytes, grows }
 }
 
-/// What `work` returns, and how many entries were applied for it.
+/// The result of `work`, and how many entries it applied.
 fn counted<R>(work: impl FnOnce() -> R) -> (R, u64) {
     let before = APPLIED.get();
     let result = work();
@@ -73,7 +73,7 @@ fn config() -> ChainConfig {
     ChainConfig::default()
 }
 
-/// Blocks with one entry each, of `size` bytes.
+/// Blocks on genesis with one entry each, of `size` bytes and a number.
 fn blocks(label: u64, len: u64, size: usize, grows: u32) -> Vec<Arc<Block<Entry>>> {
     blocks_above(&Counted::new(spec()), len, |height| vec![entry(label * 1_000_000 + height, size, grows)])
 }
@@ -89,7 +89,8 @@ fn opened(disk: &Disk) -> (Counted, u64) {
     counted(|| open(&spec(), &config(), disk))
 }
 
-/// Canonical bytes above which a chain writes its state, if that is not larger.
+/// A chain writes its state after this many canonical bytes of blocks, or after as many bytes as the state
+/// has, if that is more.
 const MAX_REPLAY: u64 = 1 << 20;
 
 #[rstest]
@@ -136,12 +137,12 @@ fn states_in_the_store_are_few_and_thin_out_towards_genesis() {
     chain.check_store();
 }
 
-/// A state that is larger than the blocks after it is not written as often as they would ask for.
+/// A large state is written after blocks of as many bytes as the state has, and not after each `MAX_REPLAY`.
 #[test]
 fn a_large_state_is_written_as_seldom_as_its_size_says() {
     let disk = disk();
     let mut chain: Counted = open(&spec(), &config(), &disk);
-    // Forty blocks make a state of 4 MB; all blocks have 20 kB.
+    // The first forty blocks grow the state to 4 MB. Each block has 20 kB.
     let blocks = blocks_above(&chain, 700, |height| {
         vec![entry(height, 20_000, if height <= 40 { 100_000 } else { 0 })]
     });
@@ -179,7 +180,7 @@ fn a_damaged_state_costs_a_longer_replay_and_nothing_else() {
         assert_eq!(applied, expected, "without the state at {height}");
         assert_same(&reopened, &chain);
     }
-    // The chain goes on, and writes good ones.
+    // The chain continues, and writes undamaged states.
     let (mut chain, _) = opened(&disk);
     let more = blocks_above(&chain, 100, |height| vec![entry(height, 0, 0)]);
     import_all(&mut chain, &more);
@@ -187,7 +188,7 @@ fn a_damaged_state_costs_a_longer_replay_and_nothing_else() {
     assert_eq!(opened(&disk).1, 0);
 }
 
-/// The branches part below every state and every row that is in memory after opening.
+/// A branch that forks below, at, between or above the stored states becomes the best chain after opening.
 #[rstest]
 #[case::at_genesis(0)]
 #[case::below_the_first_state(500)]
@@ -226,7 +227,7 @@ fn a_reorganisation_after_opening_goes_as_deep_as_it_has_to(#[case] fork: u64) {
     let reopened = opened(&disk).0;
     assert_eq!((reopened.state(), reopened.tip()), (rival.state(), last));
 
-    // And back again.
+    // A reorganisation back to the first branch.
     let mut longer = Counted::new(spec());
     import_all(&mut longer, &main);
     let back = blocks_above(&longer, 2, |height| vec![entry(height, 0, 0)]);
@@ -238,7 +239,7 @@ fn a_reorganisation_after_opening_goes_as_deep_as_it_has_to(#[case] fork: u64) {
 
 #[test]
 fn a_state_that_cannot_be_written_is_refused_with_what_came_with_it() {
-    /// A number that postcard does not write.
+    /// A number that fails to serialise if it is odd.
     #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
     struct Odd(u64);
 
@@ -274,7 +275,7 @@ fn a_state_that_cannot_be_written_is_refused_with_what_came_with_it() {
     assert_eq!(open::<One>(&spec(), &config(), &disk).state(), &Odd(2));
 }
 
-/// The program was changed, and what it took for good once is bad now.
+/// The rules of the application were changed, so that a stored block is invalid.
 #[test]
 fn a_block_that_does_not_apply_any_more_is_named() {
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -292,7 +293,7 @@ fn a_block_that_does_not_apply_any_more_is_named() {
         }
     }
 
-    // Without a commitment to the state, so that it is `apply` that finds out.
+    // Without a state root, only `apply` can reject the block.
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     struct Lax(Entry);
 

@@ -1,4 +1,4 @@
-//! Chains on a store that the test keeps a hand on, and what two chains have to have in common.
+//! Chains on a store that the test can still access, and the comparison of two chains.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,19 +12,19 @@ use crate::{
     Work,
 };
 
-/// A store of which a clone is the same store, so that a chain can be opened on it again.
+/// A store whose clones share their contents, so that a chain can be reopened.
 pub(super) type Disk = Faulty<Memory>;
 
 pub(super) fn disk() -> Disk {
     Faulty::new(Memory::new())
 }
 
-/// What is in a table.
+/// The entries of a table.
 pub(super) fn entries(disk: &Disk, table: Table) -> Entries {
     disk.scan(table, ALL_KEYS, Order::Ascending, usize::MAX).unwrap()
 }
 
-/// Another store with the same entries.
+/// A separate store with equal entries.
 pub(super) fn copy_of(disk: &Disk) -> Disk {
     Faulty::new(disk.with_inner(|memory| memory.clone()))
 }
@@ -42,7 +42,7 @@ pub(super) fn open<T: Transaction>(spec: &ChainSpec, config: &ChainConfig, disk:
     try_open(spec, config, disk).unwrap()
 }
 
-/// `len` blocks on top of the chain's tip, which are not imported.
+/// `len` blocks that extend the chain's tip and are not imported.
 pub(super) fn blocks_above<T: Transaction>(
     chain: &Blockchain<T>,
     len: u64,
@@ -62,7 +62,7 @@ pub(super) fn blocks_above<T: Transaction>(
     mined.collect()
 }
 
-/// All that a chain still is when it is opened again.
+/// Everything of a chain that survives a reopening, except for its state.
 #[derive(Debug, PartialEq)]
 pub(super) struct Picture<T: Transaction> {
     blocks: Vec<Arc<Block<T>>>,
@@ -103,13 +103,14 @@ impl<T: Transaction> Picture<T> {
         }
     }
 
-    /// The picture of another chain, whose states were written at other times.
+    /// The picture without the heights of the stored states, to compare chains that wrote their states at
+    /// other heights.
     pub(super) fn without_states(self) -> Self {
         Self { states: Vec::new(), ..self }
     }
 }
 
-/// Asserts that two chains are the same in all that outlives them.
+/// Asserts that two chains are equal in everything that survives a reopening.
 #[track_caller]
 pub(super) fn assert_same<T: Transaction>(left: &Blockchain<T>, right: &Blockchain<T>)
 where

@@ -1,5 +1,5 @@
-//! Stores of which a part cannot be read, and applications whose values cannot be written: damage is worked around,
-//! a failure is passed on, and nothing is lost to either.
+//! Stores that are partly unreadable, and applications whose values cannot be serialised: a chain works
+//! around damage, returns other failures of the store as errors, and loses nothing in either case.
 
 use core::any::type_name;
 use core::fmt::Debug;
@@ -32,7 +32,7 @@ fn keeping(bodies: u64) -> ChainConfig {
     config().with_keep_bodies(Some(bodies))
 }
 
-/// A chain of so many blocks with states at these heights.
+/// A chain of `len` blocks with states at these heights.
 fn grown(len: u64, states: &[u64]) -> (Blockchain, Disk, Vec<Arc<Block>>) {
     let disk = disk();
     let mut chain: Blockchain = open(&spec(), &config(), &disk);
@@ -85,7 +85,8 @@ fn is_blind(error: &OpenError) -> bool {
     matches!(error, OpenError::Store(StoreError::Io(_)) | OpenError::Damaged { error: StoreError::Io(_), .. })
 }
 
-/// A replay from genesis, or a repair that drops what it could not read, would be the wrong answer.
+/// A table that fails to read must cause neither a replay from genesis nor a repair that deletes what it
+/// could not read.
 #[test]
 fn a_table_that_fails_is_an_error_and_no_damage() {
     let (_, disk, _) = grown(6, &[2, 4]);
@@ -105,12 +106,13 @@ fn a_table_that_fails_is_an_error_and_no_damage() {
 fn a_repair_does_not_go_below_genesis() {
     let disk = disk();
     drop(open::<String>(&spec(), &config(), &disk));
-    // What cannot be repaired is an error, however often it is tried.
+    // A repair of a chain of genesis alone returns the error of the store, and does not truncate any further.
     let error = Blockchain::<String>::repair(spec(), config(), Box::new(Blind(disk, Table::Heights)));
     assert!(is_blind(&error.unwrap_err()));
 }
 
-/// With the state gone that the chain would go back to, the bodies below it are still needed.
+/// If the state that a pruned chain would restore is damaged, the bodies below it are still needed for a
+/// replay.
 #[test]
 fn a_damaged_state_keeps_the_bodies_below_it() {
     let (_, disk, blocks) = grown(12, &[3, 8]);
@@ -125,13 +127,13 @@ fn a_damaged_state_keeps_the_bodies_below_it() {
         assert_eq!(chain.block(block.hash()), Ok(Some(Arc::clone(block))));
     }
     chain.check_store();
-    // The next best state does as well, if not as much.
+    // The chain uses an earlier state instead, so that it prunes fewer bodies.
     let _ = chain.import(Arc::clone(&more[1]), NOW).unwrap();
     assert_eq!(chain.first_body(), 4);
     chain.check_store();
 }
 
-/// Up to where bodies were removed is found again by looking which are there.
+/// A repair derives the height up to which bodies were pruned from the bodies that are left.
 #[test]
 fn how_much_was_pruned_is_found_out_by_a_repair() {
     let (chain, disk, _) = pruned();
@@ -146,7 +148,8 @@ fn how_much_was_pruned_is_found_out_by_a_repair() {
     chain.check_store();
 }
 
-/// A tip needs its body. Where that is gone all goes, and where nothing is pruned any more, nothing may be said to be.
+/// The tip must have a body. A truncation below the lowest body removes the whole chain, which then counts as
+/// not pruned.
 #[test]
 fn a_pruned_chain_is_cut_down_to_its_lowest_body_or_as_a_whole() {
     let (mut chain, _, blocks) = pruned();
@@ -168,7 +171,7 @@ fn chain_of(blocks: &[Arc<Block>]) -> Blockchain {
     chain
 }
 
-/// A body whose row is missing is nobody's.
+/// A truncation also deletes bodies whose rows are missing.
 #[test]
 fn a_cut_leaves_no_body_above() {
     let (mut chain, disk, blocks) = grown(6, &[2]);
@@ -192,7 +195,8 @@ fn a_cut_leaves_no_body_above() {
     }
 }
 
-/// A branch that lost its lower end is taken out of the store with the next commit, and so is a damaged one.
+/// A side branch block with a damaged row is deleted from the store with the next commit, and so are its
+/// descendants.
 #[test]
 fn what_is_left_of_a_damaged_branch_goes_with_the_next_commit() {
     let (mut chain, disk, blocks) = grown(4, &[]);
@@ -210,7 +214,7 @@ fn what_is_left_of_a_damaged_branch_goes_with_the_next_commit() {
     assert_eq!(entries(&disk, Table::Branches), []);
     let keys: Vec<_> = entries(&disk, Table::Blocks).into_iter().map(|(key, _)| key).collect();
     assert!(!keys.iter().any(|key| key[8..] == *side[1].hash().as_bytes()), "its height was known");
-    // A good one stays.
+    // An undamaged branch stays.
     for block in &side {
         let _ = chain.import(Arc::clone(block), NOW).unwrap();
     }
@@ -221,7 +225,7 @@ fn what_is_left_of_a_damaged_branch_goes_with_the_next_commit() {
     chain.check_store();
 }
 
-/// A transaction of which a part is lost on the way through serde.
+/// A transaction that loses a field when it is serialised.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Forgetful(u32, #[serde(skip)] u32);
 
@@ -242,7 +246,7 @@ impl Transaction for Forgetful {
 fn a_block_that_would_not_read_back_is_refused() {
     let disk = disk();
     let mut chain: Blockchain<Forgetful> = open(&spec(), &config(), &disk);
-    // A template would refuse it.
+    // Built by hand, because `Blockchain::template` would refuse the transaction.
     let mined = |chain: &Blockchain<Forgetful>, lost| {
         let data = vec![Forgetful(1, lost)];
         let root = BodyDigest::of(&data).unwrap().merkle_root();
@@ -256,7 +260,7 @@ fn a_block_that_would_not_read_back_is_refused() {
     assert_eq!(open::<Forgetful>(&spec(), &config(), &disk).height(), 1);
 }
 
-/// A state without a form in the store.
+/// A state that cannot be serialised.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Formless;
 
@@ -272,7 +276,7 @@ impl<'de> Deserialize<'de> for Formless {
     }
 }
 
-/// A state that leaves out what is empty, so that postcard reads one field in the place of another.
+/// A state that skips an empty field, so that postcard reads one field in place of another.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Sparse {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -280,18 +284,18 @@ struct Sparse {
     count: u64,
 }
 
-/// A state whose fields postcard cannot write.
+/// A state with a flattened field, which postcard cannot write.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Flat {
     #[serde(flatten)]
     balances: BTreeMap<String, u64>,
 }
 
-/// A state that only a format that describes itself can read.
+/// A state that only a self-describing format can read.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Described(serde_json::Value);
 
-/// Two fields of which one is read in the place of the other, so that bytes are left over.
+/// A state that writes two fields and reads one, so that bytes are left over.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 struct Longer(u64, u64);
 
@@ -307,7 +311,7 @@ impl<'de> Deserialize<'de> for Longer {
     }
 }
 
-/// A transaction that does nothing, over any state.
+/// A transaction that does nothing, for any type of state.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(bound = "")]
 struct Step<S>(PhantomData<fn() -> S>);
@@ -335,7 +339,7 @@ where
     }
 }
 
-/// The error, the name of the state's type, and the store.
+/// The error of opening a new store for this type of state, the name of the type, and the store.
 fn refused<S>() -> (OpenError, &'static str, Disk)
 where
     S: Clone + Debug + Default + Serialize + DeserializeOwned + Send + Sync + 'static,

@@ -1,5 +1,5 @@
-//! Verifying again what is kept: a good chain passes whichever way it is stepped through, and a chain with a bad
-//! block, which no import would let in, fails at that block with its rule.
+//! Verification of a stored chain: a valid chain passes in steps of any size, and a chain with an invalid
+//! block, which no import would accept, fails at that block with the rule that it breaks.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::{
     VerifyError,
 };
 
-/// A chain that took these blocks without a single check.
+/// A chain with these blocks, which were added without validation.
 fn unchecked(blocks: &[Shared]) -> Chain {
     let mut chain = chain();
     for block in blocks {
@@ -32,7 +32,7 @@ fn unchecked(blocks: &[Shared]) -> Chain {
     chain
 }
 
-/// A chain that was fed these blocks, and whose store was then given `bytes` for the one at `height`.
+/// A chain with the blocks of `branch`, whose store has `bytes` in place of the block at `height`.
 fn exchanged(branch: &Branch, height: usize, bytes: Vec<u8>) -> Chain {
     // Without a cache every block is read from the store.
     let mut chain = chain_with(ChainConfig::default().with_max_cached_bytes(0));
@@ -46,7 +46,7 @@ fn exchanged(branch: &Branch, height: usize, bytes: Vec<u8>) -> Chain {
     chain
 }
 
-/// Three good blocks, one that `change` has touched, and two more that stand on it.
+/// Three valid blocks, one whose header `change` has modified, and two that extend it.
 fn with_bad(data: Vec<Note>, change: impl FnOnce(&mut Header)) -> Chain {
     let mut branch = Branch::of(&[1, 2, 3]);
     let bad = branch.next_with(data, change);
@@ -209,7 +209,7 @@ proptest! {
             let progress = verifier.step(&chain, blocks).unwrap();
             done = (done + blocks).min(progress.total);
             prop_assert_eq!(progress.done, done);
-            // Another one goes on from here.
+            // Another verifier can continue at this height with this state.
             let (next, state) = (verifier.next_height(), verifier.state().unwrap().clone());
             verifier = if done % 2 == 0 { verifier } else { chain.verifier(next..).unwrap().with_state(state) };
             done = verifier.progress().done;

@@ -1,4 +1,4 @@
-//! The invariants of a tree after every call, computed anew from its nodes.
+//! The invariants of the header tree after every call, recomputed from its nodes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use super::super::records::SideEntry;
 use super::super::work_of;
 
 impl<T: Transaction> Tree<T> {
-    /// Checks the tree. `best` gives the height of a block of the best chain, and the work up to it.
+    /// Checks the tree. `best` returns the height and the accumulated work of a block on the best chain.
     pub(in super::super) fn check_invariants(&self, best: impl Fn(&Hash) -> Option<(u64, Work)>) {
         let tip = &self.tip;
         assert_eq!(tip.hash, tip.header.hash());
@@ -19,12 +19,12 @@ impl<T: Transaction> Tree<T> {
         self.check_ahead();
     }
 
-    /// The length of the path to the best header, and the bytes of its bodies.
+    /// The length of the path to the best header, and the total size of its bodies in bytes.
     pub(in super::super) fn ahead_size(&self) -> (usize, usize) {
         (self.ahead.len(), self.ahead.iter().map(|hash| self.nodes[hash].body_bytes()).sum())
     }
 
-    /// The complete blocks, as they have to be in the store.
+    /// The rows that the store must have for the complete blocks.
     pub(in super::super) fn complete_rows(&self) -> BTreeMap<Hash, SideEntry> {
         self.nodes.iter().filter_map(|(hash, node)| Some((*hash, node.to_row()?))).collect()
     }
@@ -48,7 +48,7 @@ impl<T: Transaction> Tree<T> {
             };
             assert_eq!(node.header.height, height + 1);
             assert_eq!(node.work, work + work_of(node.header.target));
-            // A block of the best chain is complete.
+            // A parent on the best chain is always complete.
             let parent_complete = parent.is_none_or(Node::is_complete);
             let parent_invalid = parent.is_some_and(Node::is_invalid);
             match &node.body {
