@@ -1,13 +1,14 @@
-//! A wire format of one's own: MessagePack, by the crate `rmp-serde`. Two nodes synchronise over it, and what crossed
-//! the wire is printed.
+//! A custom wire format: MessagePack, with the crate `rmp-serde`. Two nodes synchronise over it, and the
+//! example prints the messages that they exchange.
 //!
 //! ```sh
 //! cargo run --features test-utils --example custom_format
 //! ```
 //!
-//! A format is a name and two functions, [`WireFormat`]; `WebSocket` and `WsMulti` make a transport of it. Exits with 1
-//! where anything is not as it should be. `docs/wire-formats.md` says what a format has to keep, and
-//! `hashloom::testing::wire` (feature `test-utils`) has the suites that check it, which this example runs first.
+//! A format implements [`WireFormat`], a name and two functions; `WebSocket` and `WsMulti` turn it into a
+//! transport. `docs/wire-formats.md` has the requirements for a format, and `hashloom::testing::wire`
+//! (feature `test-utils`) the suites that check them, which this example runs first. Exits with 1 if anything
+//! is not as expected.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -38,7 +39,7 @@ impl WireFormat for MessagePack {
     const SUBPROTOCOL: &'static str = "example.v1.msgpack";
 
     fn encode<M: Serialize>(&self, message: &M) -> Result<Frame, WireError> {
-        // Without this a byte is a number, and a hash a list of 32 of them.
+        // Without `ForceAll`, each byte is encoded as a number, and a hash as a list of 32 numbers.
         let mut serializer = rmp_serde::Serializer::new(Vec::new()).with_bytes(BytesMode::ForceAll);
         match message.serialize(&mut serializer) {
             Ok(()) => Ok(serializer.into_inner().into()),
@@ -49,7 +50,7 @@ impl WireFormat for MessagePack {
     fn decode<M: DeserializeOwned>(&self, frame: &Frame) -> Result<M, WireError> {
         // Refuses a text frame.
         let bytes = frame.as_binary(Self::SUBPROTOCOL)?;
-        // Takes memory for what it has read, not for what a length claims.
+        // The deserializer allocates memory for what it has read, not for the length that the input claims.
         let mut deserializer = rmp_serde::Deserializer::new(bytes);
         let message = M::deserialize(&mut deserializer)
             .map_err(|error| WireError::decode(Self::SUBPROTOCOL, &error))?;
@@ -65,7 +66,7 @@ impl WireFormat for MessagePack {
     }
 }
 
-/// Messages and bytes that were read, by the kind of message. Clones count together.
+/// The messages and bytes that were read, by the kind of message. Clones share their counts.
 #[derive(Clone, Debug, Default)]
 struct Traffic(Arc<Mutex<BTreeMap<String, (usize, usize)>>>);
 
@@ -98,12 +99,12 @@ impl Traffic {
     }
 }
 
-/// How long anything may take that is waited for.
+/// The time limit of a wait.
 const DEADLINE: Duration = Duration::from_secs(20);
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    // Panics at the first check that fails. In an application this is a test.
+    // Each suite panics at the first check that fails. An application runs them in a test.
     let texts = ["one".to_owned(), String::new(), "\u{2713}".repeat(1_000)];
     suite(&MessagePack::default(), &texts);
     memory_suite(&MessagePack::default(), &texts, |decode| {

@@ -1,13 +1,13 @@
-//! An application on three nodes: an inventory with a rule and an opening stock, kept on disk, served over HTTP with
-//! routes of its own, checked by an auditor, and shut down in order.
+//! An application on three nodes: an inventory with a rule and an opening stock, stored on disk, served over
+//! HTTP with the application's own routes, checked by an auditor, and shut down in order.
 //!
 //! ```sh
 //! cargo run --example inventory --features http
 //! ```
 //!
-//! Books goods over HTTP at each of three nodes, and is refused goods that are not in stock. An auditor who has only the
-//! spec checks one booking. Then all nodes are shut down, one is started again from its directory, and nothing is lost.
-//! Exits with 1 if anything is not as expected.
+//! Books goods over HTTP at each of three nodes. A booking of goods that are not in stock is refused. An
+//! auditor who has only the spec checks one booking. Then all nodes are shut down, one is restarted from its
+//! directory, and nothing is lost. Exits with 1 if anything is not as expected.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -31,7 +31,7 @@ use tokio::net::{TcpListener, TcpStream};
 /// Goods that come in, or go out if `change` is negative.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Booking {
-    /// The number of the delivery note. It makes two deliveries of the same goods two different records.
+    /// The number of the delivery note, which distinguishes two deliveries of equal goods.
     note: u64,
     item: String,
     change: i64,
@@ -63,13 +63,13 @@ struct Evidence {
     booking: Booking,
     /// The height of its block.
     height: u64,
-    /// From its id to the `merkle_root` of its block.
+    /// The path from the id of the booking to the `merkle_root` of its block.
     proof: InclusionProof,
-    /// All headers after the genesis block, which the spec makes.
+    /// All headers after the genesis block, which the auditor derives from the spec.
     headers: Vec<Header>,
 }
 
-/// How long one request, or the delivery of a block to the other nodes, may take.
+/// The time limit of a request, and of the delivery of a block to the other nodes.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A node with its HTTP server.
@@ -125,8 +125,9 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// The rules that all nodes and auditors agree on, with the opening stock. Blocks are mined when something is booked, so
-/// the difficulty does not change. That makes a longer chain cheap for any peer, and is why old blocks are final.
+/// The rules that all nodes and auditors agree on, with the opening stock. Blocks are mined when something is
+/// booked, so the difficulty does not change. Any peer can therefore mine a longer chain at low cost, which
+/// is why old blocks are final.
 fn spec() -> Result<ChainSpec> {
     let opening_stock = json!({ "washers": 40 }).to_string();
     Ok(ChainSpec::on_demand("inventory").genesis_data(opening_stock).finality_depth(Some(100)).build()?)
@@ -155,8 +156,8 @@ impl Site {
         request(self.server.local_addr(), "GET", path, "").await
     }
 
-    /// Stops the server before the node, so that no request meets a node that has stopped. The port and the store are
-    /// free afterwards.
+    /// Stops the server before the node, so that no request meets a node that has stopped. The port and the
+    /// store are free afterwards.
     async fn stop(self) {
         self.server.shutdown().await;
         self.node.shutdown().await;
@@ -183,7 +184,8 @@ fn routes(node: NodeHandle<Booking>) -> impl Fn(&Request) -> Response + Send + S
     }
 }
 
-/// The evidence for a note. Reads the whole chain: a larger application keeps the heights of its notes in the state.
+/// The evidence for a note. Reads the whole chain: a larger application keeps the heights of its notes in the
+/// state.
 fn evidence(chain: &ChainRef<'_, Booking>, note: u64) -> Result<Option<Evidence>> {
     for block in chain.blocks(1..) {
         let block = block?;
@@ -196,8 +198,8 @@ fn evidence(chain: &ChainRef<'_, Booking>, note: u64) -> Result<Option<Evidence>
     Ok(None)
 }
 
-/// Asks every node for evidence, since proof of work of the easiest target alone does not tell which chain is the right one,
-/// and checks that forged evidence is refused.
+/// Requests evidence from every node, because proof of work at the easiest target does not prove which chain
+/// is the right one, and checks that forged evidence is refused.
 async fn check_audit(sites: &[Site]) -> Result<()> {
     let now = by_the_clock()?;
     let (_, asked) = sites[0].get("/evidence/2").await?;
