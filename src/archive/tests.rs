@@ -1,5 +1,5 @@
-//! What is exported comes back, and nothing else gets in: every flipped byte, every truncation and every forged
-//! record ends in an error by name, with the blocks before it in the chain.
+//! An exported chain can be imported, and nothing else is accepted: every flipped byte, every truncation and
+//! every forged record ends in an error that names it, after the blocks before it were imported.
 
 mod damage;
 mod forged;
@@ -11,7 +11,7 @@ use crate::{
     Block, Blockchain, ChainSpec, ChainSpecBuilder, CompactTarget, ImportError, Retarget, Timestamp,
 };
 
-/// A clock that is ahead of every block that is made here.
+/// The time at which the blocks of these tests are mined and imported.
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
 fn builder(name: &str) -> ChainSpecBuilder {
@@ -33,7 +33,7 @@ fn extend(chain: &mut Blockchain, data: &[&str]) {
     let _ = chain.import(block, NOW).unwrap();
 }
 
-/// Three blocks: two texts, none, one.
+/// A chain of three blocks, with two texts, none, and one.
 fn small() -> Blockchain {
     let mut chain = empty();
     for data in [&["one", "two"][..], &[], &["three"]] {
@@ -48,7 +48,7 @@ fn exported(chain: &Blockchain) -> Vec<u8> {
     file
 }
 
-/// Imports a file into an empty chain and returns what the chain is then.
+/// Imports a file into a new chain, and returns the chain and the result.
 fn imported(file: &[u8]) -> (Blockchain, Result<u64, ImportError>) {
     let mut chain = empty();
     let result = chain.import_archive(file, NOW);
@@ -59,7 +59,7 @@ fn blocks(chain: &Blockchain) -> Vec<Arc<Block>> {
     chain.blocks(..).map(Result::unwrap).collect()
 }
 
-/// Another chain with the same blocks.
+/// A separate chain with equal blocks.
 fn copy_of(chain: &Blockchain) -> Blockchain {
     let mut copy = empty();
     for block in &blocks(chain)[1..] {
@@ -68,7 +68,7 @@ fn copy_of(chain: &Blockchain) -> Blockchain {
     copy
 }
 
-/// Asserts that `chain` is the lower part of `whole`, and sound.
+/// Asserts that `chain` is valid, and is the lower part of `whole`.
 fn assert_prefix(chain: &Blockchain, whole: &Blockchain) {
     assert_eq!(chain.verify(..), Ok(()));
     assert_eq!(blocks(chain), blocks(whole)[..blocks(chain).len()]);

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::*;
 use crate::{ChainSpec, ChainSpecBuilder, CompactTarget, Context, Rejected, Retarget};
 
-/// Adds to a running total that must not go below zero, and spoils the state before it refuses.
+/// Adds to a total that must not become negative. Changes the state even if it rejects, so that the tests
+/// detect a half-applied state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Entry {
     amount: i64,
@@ -30,7 +31,7 @@ fn entry(amount: i64) -> Entry {
     Entry { amount, memo: String::new() }
 }
 
-/// What a transaction of so many canonical bytes counts.
+/// The size that the mempool counts for a transaction of `size` canonical bytes.
 const fn memory(size: usize) -> usize {
     Pending::<Entry>::FIXED_SIZE + size
 }
@@ -81,7 +82,7 @@ fn a_block_takes_what_it_holds_and_drops_what_no_longer_applies() {
     for amount in [5, -4, 7] {
         pool.submit(entry(amount), Source::Local, &chain, NOW).unwrap();
     }
-    // Somebody else's block spends two of the five, so the -4 no longer fits.
+    // A block of another miner spends two of the five, so the -4 does not apply any more.
     let block = mine(&chain, vec![entry(5), entry(-2)]);
     let imported = chain.import(block, NOW).unwrap();
     pool.update(&imported, &chain, NOW);
@@ -108,7 +109,7 @@ fn a_reorg_gives_back_what_the_old_branch_held() {
         pool.update(&imported, &ours, NOW);
     }
     assert_eq!((amounts(&pool), *ours.state()), (vec![1], 22));
-    // Given back, it is not taken for mined.
+    // A transaction that is pending again does not count as mined.
     let again = pool.submit(entry(1), PEER, &ours, NOW).unwrap_err();
     assert!(matches!(again, MempoolError::AlreadyPending { .. }), "{again}");
 }
@@ -124,7 +125,7 @@ fn what_was_mined_is_refused_from_everybody() {
         assert_eq!(pool.submit(entry(1), source, &chain, NOW), Err(MempoolError::AlreadyMined { id }));
     }
     assert!(pool.is_empty());
-    // A block may still hold an equal one.
+    // A block may still contain an equal transaction.
     let imported = chain.import(mine(&chain, vec![entry(1)]), NOW).unwrap();
     assert!(matches!(imported, Imported::Extended { .. }), "{imported:?}");
 }
@@ -149,7 +150,7 @@ fn the_bounds_hold() {
         pool.submit(memo(0), Source::Local, &chain, NOW),
         Err(MempoolError::Full { transactions: 2, bytes: memory(10) + memory(3) })
     );
-    // Only the first fits into a block.
+    // Only the first transaction fits into a block.
     assert_eq!(pool.template(&chain, Address::ZERO, NOW).unwrap().data(), [memo(8)]);
 }
 

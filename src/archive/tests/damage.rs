@@ -1,4 +1,4 @@
-//! Damage by accident: flipped bytes, cut-off files, files of something else.
+//! Accidental damage: flipped bytes, truncated files, and files of another kind.
 
 use std::io::{self, Read};
 
@@ -8,7 +8,7 @@ use super::*;
 use crate::archive::format::MAGIC;
 use crate::{ArchivePosition, Importer};
 
-/// How many bytes the head of such an archive has.
+/// The length in bytes of the head of the archives that these tests export.
 const HEAD_LEN: usize = 8 + 4 + 49 + "test".len() + 8;
 
 #[rstest]

@@ -1,10 +1,10 @@
-//! Malice: archives whose checksums fit, but whose blocks or numbers are not what they should be.
+//! Forged archives: the checksums are correct, but the blocks or the numbers are not.
 
 use super::*;
 use crate::archive::format::{Head, RunningHash, max_record_bytes};
 use crate::{BlockError, Header};
 
-/// What an archive says, to be changed before it is sealed.
+/// The contents of an archive, which a test changes before the checksums are computed.
 struct Forgery {
     head: Head,
     records: Vec<Vec<u8>>,
@@ -24,7 +24,7 @@ impl Forgery {
         self
     }
 
-    /// The file, with checksums that fit.
+    /// The file, with correct checksums.
     fn seal(&self) -> Vec<u8> {
         let mut file = self.head.to_bytes();
         let mut running = RunningHash::of_head(&file);
@@ -90,7 +90,8 @@ fn a_block_that_was_tampered_with_anywhere_never_gets_in_unchecked() {
             let (copy, result) = imported(&forgery.seal());
             assert_eq!(copy.verify(..), Ok(()));
             assert_eq!(blocks(&copy)[..=number], blocks(&chain)[..=number]);
-            // A change in the header may by chance be another block with proof of work; nothing stands on it.
+            // A changed header may have proof of work by chance. Then the block is another valid one, and the
+            // archive is accepted only if no record extends the block.
             if result.is_ok() {
                 assert!(number == 2 && index < Header::LEN, "byte {index} of record {number}");
                 assert_ne!(copy.tip(), chain.tip());

@@ -1,4 +1,5 @@
-//! What is exported comes back: whole or in ranges, at once or in steps, into an empty chain or another branch.
+//! An exported chain can be imported: whole or in ranges, at once or in steps, into a new chain or into a
+//! chain with another branch.
 
 use std::io::{self, Write};
 
@@ -84,7 +85,7 @@ fn an_export_notices_that_its_blocks_left_the_best_chain() {
     assert_eq!(copy.height(), 2);
 }
 
-/// A disk with room for so many bytes.
+/// A disk with this many free bytes.
 struct Full(usize);
 
 impl Write for Full {
@@ -110,7 +111,7 @@ fn a_full_disk_is_an_error_wherever_it_fills() {
     assert_eq!(chain.export(.., Full(len)).unwrap(), 3);
 }
 
-/// Two chains that part after `common` blocks.
+/// Two chains that fork after the blocks of `common`.
 fn forked(common: &[String], ends: &[Vec<String>; 2]) -> [Blockchain; 2] {
     let mut trunk = empty();
     for data in common {
@@ -149,7 +150,7 @@ proptest! {
         });
         let mut copy = empty();
         for (file, chain) in files.iter().zip(&chains) {
-            // Broken off somewhere, and resumed by another importer.
+            // The first import is abandoned after `stop` blocks, and another importer resumes it.
             let mut importer = Importer::new(&copy, file.as_slice()).unwrap();
             let progress = importer.step(&mut copy, stop, NOW).unwrap();
             prop_assert_eq!((progress.done, progress.total), (stop.min(chain.height()), chain.height()));
@@ -158,7 +159,7 @@ proptest! {
             prop_assert_eq!(copy.block(chain.tip().hash()), Ok(Some(chain.tip().clone())));
             prop_assert!(copy.work() >= chain.work());
         }
-        // The first seen of equals stays, so this is what a chain does that gets the blocks from peers.
+        // Of branches with equal work the first one seen stays the best chain, as for blocks from peers.
         let longest = if chains[1].work() > chains[0].work() { &chains[1] } else { &chains[0] };
         prop_assert_eq!(blocks(&copy), blocks(longest));
         prop_assert_eq!(copy.verify(..), Ok(()));

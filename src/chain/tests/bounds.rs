@@ -99,7 +99,7 @@ fn bodies_aside_are_bounded_by_their_bytes() {
     assert_eq!(chain.block(second.tip().hash()), Ok(Some(second.tip().clone())));
 }
 
-/// Small transactions take many times their canonical bytes in memory.
+/// Bodies of small transactions are larger in memory than in canonical bytes by a factor of more than four.
 #[test]
 fn bodies_that_wait_count_their_memory_and_give_way_to_the_one_they_wait_for() {
     let mut fork = Branch::of(&[]);

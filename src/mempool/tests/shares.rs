@@ -1,4 +1,4 @@
-//! Who gets into a full mempool, and who gives way.
+//! Admission to a full mempool, and what it evicts.
 
 use std::collections::BTreeSet;
 
@@ -12,12 +12,12 @@ fn from(host: usize) -> Source<'static> {
     Source::Peer { host: HOSTS[host] }
 }
 
-/// One of `size` bytes that differs from all others.
+/// A unique transaction of `size` canonical bytes.
 fn unique(number: usize, size: usize) -> Entry {
     Entry { amount: 0, memo: format!("{number:0len$}", len = size - 2) }
 }
 
-/// A mempool with room for so many, which are there already, all from the first host.
+/// A mempool with a limit of `room` transactions, all of which are from the first host.
 fn flooded(chain: &Blockchain<Entry>, room: usize) -> Mempool<Entry> {
     let mut pool = Mempool::new(chain, MempoolConfig::default().with_max_transactions(room));
     for number in 0..room {
@@ -40,10 +40,11 @@ fn whoever_holds_most_gives_up_its_youngest_and_is_refused_itself() {
     assert_eq!(numbers(&pool), [0, 1, 2, 11]);
     pool.submit(unique(12, 10), Source::Local, &chain, NOW).unwrap();
     assert_eq!(numbers(&pool), [0, 1, 11, 12]);
-    // A fair share is a third of four by now: a second one would be more.
+    // Three sources have transactions, so a fair share is a third of four, and a second transaction of a
+    // source would exceed it.
     assert_eq!(pool.submit(unique(13, 10), from(1), &chain, NOW), full);
     assert_eq!(pool.submit(unique(13, 10), Source::Local, &chain, NOW), full);
-    // What gave way may come again, from somebody who has room.
+    // An evicted transaction may be submitted again, by a source that stays within its fair share.
     pool.submit(unique(3, 10), from(2), &chain, NOW).unwrap();
     assert_eq!(numbers(&pool), [0, 11, 12, 3]);
     assert_eq!(pool.bytes(), 4 * memory(10));
@@ -65,7 +66,7 @@ fn what_is_evicted_is_said_with_what_depended_on_it() {
     ];
     assert_eq!(lost, says);
     assert_eq!(amounts(&pool), [0, 1]);
-    // What one call lost is not said again after the next.
+    // The losses of one submission are not reported again after the next.
     pool.submit(entry(2), from(2), &chain, NOW).unwrap();
     assert!(pool.take_lost().is_empty());
 }
@@ -96,7 +97,7 @@ fn what_depends_on_what_gave_way_goes_with_it_unless_it_is_our_own() {
         if ours {
             assert!(matches!(outcome, Err(MempoolError::Full { transactions: 4, .. })), "{outcome:?}");
             assert_eq!(amounts(&pool), [1, 2, 4, -7]);
-            // Room that cannot be made now may be made on top of the next block.
+            // The next block frees a place.
             let mut chain = chain;
             let imported = chain.import(mine(&chain, vec![entry(4)]), NOW).unwrap();
             pool.update(&imported, &chain, NOW);
@@ -134,8 +135,8 @@ fn what_came_from_before_a_restart_gives_way_too() {
     assert_eq!(numbers(&pool), [0, 2]);
 }
 
-/// As many as a fair share get in, whatever the flood sends in between, and everything is applied anew only once for
-/// each spare part of the bounds.
+/// A peer gets its fair share into a mempool that another peer floods, and the pending transactions are
+/// applied again only once for each spare part (1/64) of the limits.
 #[test]
 fn a_flood_keeps_nobody_out() {
     let chain = chain(1_000);
@@ -151,22 +152,24 @@ fn a_flood_keeps_nobody_out() {
         numbers(&pool).into_iter().partition(|number| (1_000..2_000).contains(number));
     assert_eq!(honest, (1_000..1_320).collect::<Vec<_>>());
     assert_eq!(flood.len(), 320);
-    // The flood fills half of the room that is made, so it has to be made for ten twice as often as for 320.
+    // Each eviction frees ten places, of which the flood fills half, so 320 transactions need twice as many
+    // evictions as the 32 that they would need without the flood.
     assert!((32..=70).contains(&shrunk), "{shrunk} times");
     assert!(pool.submit(unique(3_000, 10), from(1), &chain, NOW).is_err());
 }
 
-/// Who brought it (0 is this node), its number and its size.
+/// The source of a transaction (0 is this node), its number and its size.
 type Held = (usize, usize, usize);
 
-/// The rule as it is written down, without anything that makes it fast.
+/// The eviction rule, implemented without optimisations.
 struct Model {
     room: (usize, usize),
     held: Vec<Held>,
 }
 
 impl Model {
-    /// In parts of `room.0 * room.1`.
+    /// The part of the limits that `who` holds, by number or by bytes, whichever is larger. The full limits
+    /// are `room.0 * room.1`.
     fn part(&self, held: &[Held], who: usize, more: Option<usize>) -> usize {
         let sizes: Vec<usize> = held.iter().filter(|one| one.0 == who).map(|one| one.2).chain(more).collect();
         (sizes.len() * self.room.1).max(sizes.iter().sum::<usize>() * self.room.0)

@@ -1,4 +1,4 @@
-//! Waiting for a condition, each with a variant that has a time limit. A change of the node wakes the waiting
+//! Waits for a condition; each wait has a variant with a time limit. A change of the node wakes the waiting
 //! task, which evaluates its condition on the chain and the mempool under one lock, so that it misses no
 //! change and sees no partial one.
 

@@ -168,7 +168,7 @@ async fn continuous_mining_can_be_turned_on_and_off() {
     within(node.submit("pending".to_owned())).await.unwrap();
     let has_it = |block: &Arc<hashloom::Block>| block.data() == ["pending"];
     within(node.wait_for(|chain| chain.blocks(..).any(|block| has_it(&block.unwrap())))).await.unwrap();
-    // Continuous mining lets requests pass.
+    // Requests are mined during continuous mining, too.
     let requested = within(node.mine(vec!["requested".to_owned()])).await.unwrap();
     assert_eq!(requested.data(), ["requested"]);
 
@@ -189,7 +189,7 @@ async fn continuous_mining_from_the_start_gives_way_to_requests() {
     until(|| node.status().mining.is_none()).await;
 }
 
-/// Every byte of the text takes six bytes in JSON.
+/// JSON encodes every byte of the text as six bytes.
 #[cfg(feature = "ws-json")]
 #[tokio::test]
 async fn a_block_that_no_frame_holds_is_not_mined() {

@@ -220,8 +220,8 @@ mod formats {
         let block = within(middle.mine_pending()).await.unwrap();
         within(text.wait_for(|chain| chain.tip() == &block)).await.unwrap();
 
-        // A block with it reaches only peers that can decode it. The node answers all others that it does not
-        // have the block.
+        // A block with the bad transaction reaches only peers whose format can encode it. The node answers
+        // all other peers that it does not have the block.
         let beyond = within(binary.mine(vec![bad()])).await.unwrap();
         within(middle.wait_for(|chain| chain.tip() == &beyond)).await.unwrap();
         until(|| text.status().header_height == 2).await;

@@ -9,7 +9,7 @@ use rstest::rstest;
 
 use crate::kit::{easy_spec, until, within};
 
-/// Blocks are damaged from some moment on.
+/// A store whose blocks are unreadable once `fails` is set.
 #[derive(Debug)]
 struct Failing {
     inner: Memory,

@@ -223,7 +223,7 @@ async fn a_deadline_says_what_there_is_instead() {
     let block = node.mine_pending().await.unwrap();
     let depth = node.wait_for_transaction_timeout(id, 2, limit).await.unwrap_err();
     assert_eq!(depth.to_string(), "not within 5 s: the depth is 1 of 2");
-    // A condition that holds already is seen even with a limit of zero.
+    // A limit of zero checks the condition once.
     assert_eq!(node.wait_for_timeout(|chain| chain.height() == 1, Duration::ZERO).await, Ok(()));
     assert_eq!(node.wait_for_transaction_timeout(id, 1, Duration::ZERO).await, Ok(Arc::clone(&block)));
     let waits = tokio::spawn({
