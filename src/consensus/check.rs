@@ -143,7 +143,7 @@ pub(crate) fn median(timestamps: impl Iterator<Item = Timestamp>) -> Timestamp {
 mod tests {
     use super::*;
 
-    /// A block whose body belongs to its header.
+    /// A block whose header commits to its body.
     fn block_of(data: Vec<String>) -> Block {
         let mut header = Header::from_bytes(&[0; Header::LEN]);
         header.merkle_root = BodyDigest::of(&data).unwrap().merkle_root();
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_body_has_as_many_bytes_and_transactions_as_may_be_and_not_one_more() {
-        // Three texts with a byte for the length of each, and seven characters.
+        // Three texts of seven characters in total, each with one byte for its length.
         let limit = Header::LEN + 10;
         let spec =
             ChainSpec::builder("test").max_block_bytes(limit).max_block_transactions(3).build().unwrap();

@@ -308,7 +308,7 @@ mod tests {
         assert_eq!((block.memory_size(), block.size()), (expected, Header::LEN + 101));
     }
 
-    /// Encodes itself as how often it has been encoded.
+    /// A transaction that encodes as the number of encodings so far.
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     struct Counted;
 
@@ -339,7 +339,8 @@ mod tests {
         assert_eq!(few.digest().unwrap().ids, [1, 2, 3, 4, 5].map(|byte| merkle::leaf_hash(&[byte])));
         assert_eq!((few.digest().unwrap().size, ENCODED.get()), (Header::LEN + 5, 5));
         assert_eq!((&few, format!("{few:?}")), (&block(5), format!("{:?}", block(5))));
-        // 180 bytes for the header, one for each transaction, and 32 for each id.
+        // A digest is kept if its ids, of 32 bytes each, take no more than the block: 180 bytes for the
+        // header and one for each transaction.
         for (count, is_kept) in [(5, true), (6, false)] {
             let block = block(count);
             block.digest_ahead();

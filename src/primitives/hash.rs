@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn digest_is_sha256() {
-        // FIPS 180-4, example of one block.
+        // The one-block example of FIPS 180-4.
         let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(Hash::digest(b"abc").to_string(), expected);
         assert_eq!(Hash::digest_parts(&[b"a", b"", b"bc"]).to_string(), expected);

@@ -248,7 +248,7 @@ mod tests {
             let compact = Target(number).to_compact();
             let decoded = Target::try_from(compact).unwrap();
             prop_assert!(decoded.0 <= number);
-            // Two full bytes of mantissa are kept at the least.
+            // At least two full bytes of mantissa are kept.
             prop_assert!(number - decoded.0 <= number >> 15);
             prop_assert_eq!(decoded.to_compact(), compact);
         }

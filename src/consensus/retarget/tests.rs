@@ -97,7 +97,7 @@ fn only_block_1_has_the_easiest_target_by_rule(#[case] rule: Retarget) {
 
 #[test]
 fn window_changes_at_its_multiples_only() {
-    // All blocks at once: each adjustment makes the next window four times harder.
+    // All timestamps are equal: each adjustment makes the next window four times harder.
     let mut chain = vec![sample(0, 0, Target::FOUR_HEX_ZEROS.to_bits())];
     for height in 1..=24 {
         let past = |height| chain[usize::try_from(height).unwrap()];
@@ -158,7 +158,7 @@ proptest! {
         let next = rule.next_target(easiest, pace.interval(), parent_height, |height| {
             let index = usize::try_from(height % past.len() as u64).unwrap();
             let (other_height, timestamp, bits, target) = past[index];
-            // Mostly valid targets at their true heights, sometimes neither.
+            // Most samples have a valid target and their true height, some neither.
             if bits % 8 == 0 {
                 return sample(other_height, timestamp, bits);
             }

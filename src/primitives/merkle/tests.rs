@@ -1,4 +1,4 @@
-//! Trees and proofs against published vectors, against a model straight from the RFCs, and against forgers.
+//! Trees and proofs, compared with published vectors and with a model of the RFCs, and forged proofs.
 
 mod model;
 mod proofs;

@@ -1,5 +1,5 @@
-//! The definitions of RFC 6962 and the verification algorithms of RFC 9162, word by word and naive: what the
-//! real trees and proofs are compared with.
+//! A naive implementation, word by word, of the definitions of RFC 6962 and the verification algorithms of
+//! RFC 9162. The trees and proofs are compared with it.
 
 use crate::Hash;
 use crate::merkle::node_hash;
@@ -82,7 +82,7 @@ pub(super) fn root_from_inclusion(index: u64, tree_size: u64, leaf: Hash, path: 
     (s == 0).then_some(r)
 }
 
-/// RFC 9162, section 2.1.4.2, with the sizes that it leaves out: every tree extends the empty one.
+/// RFC 9162, section 2.1.4.2, with the sizes that the RFC leaves out: every tree extends the empty one.
 pub(super) fn is_consistent(first: u64, second: u64, roots: (Hash, Hash), path: &[Hash]) -> bool {
     if first == 0 {
         let is_empty = path.is_empty() && roots.0 == root(&[]);

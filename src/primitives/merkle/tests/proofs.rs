@@ -1,4 +1,5 @@
-//! Proofs: the right ones hold, forged ones are refused with the right reason, hostile ones do no harm.
+//! Valid proofs verify, forged proofs are refused with the correct error, and arbitrary proofs are judged as
+//! in the RFC.
 
 use super::*;
 
@@ -130,8 +131,8 @@ fn a_rewritten_history_is_not_consistent() {
     );
 }
 
-/// A root does not commit to its size, so a wrong size may pass where both sizes have the same shape beside
-/// the leaf; then the RFC's algorithm lets it pass too.
+/// A root does not commit to the size of its tree, so a proof with a wrong size may verify if the path has
+/// the same shape in both trees. The RFC's algorithm accepts such a proof, too.
 #[test]
 fn wrong_sizes_are_judged_as_in_the_rfc() {
     let (leaves, tree) = (leaves(17), tree(17));
@@ -223,13 +224,13 @@ fn serde_form_round_trips_and_is_bounded() {
     assert!(consistency(ConsistencyProof::MAX_PATH + 1).is_err());
 }
 
-/// Sizes where shifts and additions go wrong, and others.
+/// Tree sizes, among them those at which shifts and additions may overflow.
 fn size() -> impl Strategy<Value = u64> {
     let edges = prop::sample::select(vec![0, 1, 2, 1 << 32, (1 << 63) - 1, 1 << 63, u64::MAX - 1, u64::MAX]);
     prop_oneof![edges, (0..64_u32).prop_map(|bit| 1 << bit), any::<u64>(), 0..20_u64]
 }
 
-/// Any length of a path, and the right one where there is one, so that some proofs hold.
+/// An arbitrary length of a path, and the correct one if it exists, so that some proofs verify.
 fn lengths(any: usize, is_right: impl Fn(usize) -> bool) -> impl Iterator<Item = usize> {
     [any].into_iter().chain((0..=ConsistencyProof::MAX_PATH).find(|length| is_right(*length)))
 }

@@ -1,4 +1,4 @@
-//! The vectors that Certificate Transparency's implementations share.
+//! The test vectors that the implementations of Certificate Transparency share.
 
 use rstest::rstest;
 
