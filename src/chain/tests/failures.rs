@@ -168,7 +168,7 @@ fn a_new_store_that_cannot_be_written_to_is_no_chain() {
     assert_eq!(open::<Note>(&spec(), &ChainConfig::default(), &disk).height(), 0);
 }
 
-/// A store of which all operations, reads included, fail after a given number of them, until it is mended.
+/// A store of which all operations, reads included, fail after a given number of them, until the test mends it.
 #[derive(Clone, Debug)]
 struct Fuse {
     disk: Disk,
@@ -304,6 +304,7 @@ fn lose_the_store(
     assert_eq!(chain.recover(), Err(blown()));
     interrogate(&chain, known);
     fuse.mend();
+    // In the other cases the next step recovers by itself.
     if operations.is_multiple_of(2) {
         chain.recover().unwrap();
         chain.check_invariants();
@@ -350,6 +351,7 @@ fn a_cut_that_fails_leaves_a_shorter_chain() {
             disk.heal();
             let _ = import(&mut chain, main.at(1)).unwrap();
             let left = usize::try_from(chain.height()).unwrap();
+            // A truncation deletes at most 64 blocks per commit, from the top.
             assert!(left == 150 || left <= 150 - 64 || left == 5, "{left}");
             assert_follows(&chain, &main.cut(left));
             let _ = chain.import_all(main.mined().iter().chain(side.above(10)).cloned(), NOW).unwrap();

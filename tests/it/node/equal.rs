@@ -1,4 +1,4 @@
-//! Transactions that are equal.
+//! Equal transactions: once one is mined, every node refuses another.
 
 use hashloom::transport::Memory;
 use hashloom::{Event, MempoolError, Node, SubmitError, transaction_id};

@@ -70,7 +70,7 @@ async fn a_ban_may_last_for_ever() {
     let builder = Node::<String>::builder(easy_spec("a")).transport(Memory::new());
     let node = builder.peers([peer.clone()]).start().await.unwrap();
     within(node.ban(PeerHost::from(&peer), Duration::MAX)).await.unwrap();
-    // Later than the next attempt to reach the peer.
+    // Past the next attempt to connect to the peer.
     tokio::time::pause();
     tokio::time::advance(Duration::from_secs(60)).await;
     tokio::time::resume();
@@ -124,7 +124,7 @@ async fn a_connection_needs_a_transport() {
     assert_eq!(node.status().unconnected, []);
 }
 
-/// A transaction whose application blocks as long as the test wants.
+/// A transaction whose `apply` blocks until the test opens the gate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Slow;
 

@@ -103,7 +103,7 @@ async fn dropping_the_future_stops_the_search() {
     until(|| node.status().mining.is_none()).await;
 }
 
-/// Also cancels a request that is still queued.
+/// Dropping the future of a request cancels the request, whether it is being mined or queued.
 #[tokio::test]
 async fn dropping_a_waiting_future_frees_its_place() {
     let node = start(hopeless_spec()).await;
