@@ -168,7 +168,7 @@ fn a_new_store_that_cannot_be_written_to_is_no_chain() {
     assert_eq!(open::<Note>(&spec(), &ChainConfig::default(), &disk).height(), 0);
 }
 
-/// A store of which all operations, reads included, fail after a given number of them, until the test mends it.
+/// A store that fails all operations, reads included, after a given number of them, until the test mends it.
 #[derive(Clone, Debug)]
 struct Fuse {
     disk: Disk,

@@ -131,7 +131,7 @@ fn states_in_the_store_are_few_and_thin_out_towards_genesis() {
     let states = &chain.checkpoints.states;
     assert!((6..20).contains(&states.len()), "{states:?}");
     for pair in states.windows(2) {
-        // Depths grow by a factor of two at most, apart from the batch size.
+        // The depth of each state is at most twice that of the next higher one, plus one batch of blocks.
         let [old, new] = [2_000 - pair[0], 2_000 - pair[1]];
         assert!(old <= 2 * new + 100, "{states:?}");
     }

@@ -1,4 +1,4 @@
-//! Equal transactions: once one is mined, every node refuses another.
+//! Equal transactions: once one is mined, the mempool of every node refuses another.
 
 use hashloom::transport::Memory;
 use hashloom::{Event, MempoolError, Node, SubmitError, transaction_id};
