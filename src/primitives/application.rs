@@ -1,5 +1,5 @@
 //! Calls of the application's code. A panic becomes an error, because it would otherwise end the task that
-//! runs the chain while the rest of the node goes on.
+//! runs the chain while the rest of the node continues.
 
 use core::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,14 +12,16 @@ use super::transaction::{Context, EncodeError, Rejected, Transaction};
 #[error("the application's `{call}` panicked: {message}")]
 #[non_exhaustive]
 pub struct Panicked {
-    /// What was called: a method of [`Transaction`], or of a trait that it asks for.
+    /// The method that panicked: one of [`Transaction`] or of its supertraits.
     pub call: &'static str,
-    /// The message of the panic, cut after [`MAX_MESSAGE_BYTES`](Self::MAX_MESSAGE_BYTES).
+    /// The message of the panic, truncated to [`MAX_MESSAGE_BYTES`](Self::MAX_MESSAGE_BYTES), with spaces
+    /// instead of control characters.
     pub message: String,
 }
 
 impl Panicked {
-    /// The most bytes of a panic's message that are kept, because it may quote data from a peer.
+    /// The longest message that is kept, in bytes. The limit exists because a message may quote data from a
+    /// peer.
     pub const MAX_MESSAGE_BYTES: usize = 256;
 
     fn new(call: &'static str, payload: &(dyn Any + Send)) -> Self {
@@ -37,21 +39,21 @@ impl Panicked {
     }
 }
 
-/// Why a transaction cannot be applied, or the state before any transaction cannot be made.
+/// Why a transaction cannot be applied, or why the genesis state cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ApplyError {
     Rejected(Rejected),
     Panicked(Panicked),
 }
 
-/// Runs a call of the application's code. After an error, the caller must discard whatever the call was
-/// changing.
+/// Calls the application's code and catches a panic. After an error, the caller must discard all values that
+/// the call may have changed.
 pub(crate) fn guarded<R>(call: &'static str, run: impl FnOnce() -> R) -> Result<R, Panicked> {
-    // The payload of a panic is dropped outside of the call; one whose own drop panics is not caught.
+    // The payload is dropped outside of `catch_unwind`, so a panic in the drop of a payload is not caught.
     catch_unwind(AssertUnwindSafe(run)).map_err(|payload| Panicked::new(call, &*payload))
 }
 
-/// [`Transaction::apply`]. After an error the state has to be discarded.
+/// [`Transaction::apply`]. After an error, the caller must discard the state.
 pub(crate) fn apply<T: Transaction>(
     transaction: &T,
     state: &mut T::State,
@@ -79,7 +81,7 @@ pub(crate) fn encode<T: Transaction>(transaction: &T, bytes: &mut Vec<u8>) -> Re
         .unwrap_or_else(|panic| Err(EncodeError::new(panic.to_string())))
 }
 
-/// [`encode`], and the bytes that the transaction holds on the heap, by [`Transaction::heap_size`].
+/// [`encode`], and returns the [`Transaction::heap_size`].
 pub(crate) fn encode_and_measure<T: Transaction>(
     transaction: &T,
     bytes: &mut Vec<u8>,

@@ -1,12 +1,12 @@
-//! Maps and sets by hash. A synchronisation looks up each of its hashes a dozen times, which takes an ordered map
-//! several times as long, and the standard hasher a good part of what everything else takes together.
+//! Maps and sets with hashes as keys. A synchronisation looks up each hash a dozen times. An ordered map
+//! takes several times as long, and the standard hasher would take a large part of the total time.
 //!
-//! Hashes are random, except that their makers can search for similar ones, so the position in a map depends
-//! on a seed.
+//! Hashes are nearly random, but an attacker can search for hashes that collide in a map, so the positions
+//! depend on a seed.
 
 use super::hash::Hash;
 
-/// A map by hash, without an order: code that iterates over it takes a maximum or sorts.
+/// A map with hashes as keys, without an order: code that iterates over it takes a maximum or sorts.
 #[expect(clippy::disallowed_types, reason = "no order of its entries is ever used")]
 pub(crate) type ByHash<V> = std::collections::HashMap<Hash, V, foldhash::fast::RandomState>;
 

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::bytes::fixed_bytes;
 use super::sha256;
 
-/// A SHA-256 hash, shown and compared as a big-endian number: "leading zeros" in its hex form are leading
+/// A SHA-256 hash, displayed and compared as a big-endian number: leading zeros of the hex form are leading
 /// zeros of the number that [`Target::is_met_by`](crate::Target::is_met_by) compares.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Hash([u8; 32]);
@@ -42,15 +42,15 @@ impl Hash {
         Self(hasher.finalize().into())
     }
 
-    /// The number in words, the most significant first.
+    /// The hash in 64-bit words, the most significant first.
     fn words(&self) -> [u64; 4] {
         let (words, _) = self.0.as_chunks();
         [0, 1, 2, 3].map(|index| u64::from_be_bytes(words[index]))
     }
 }
 
-/// The derived order, byte by byte, but computed in words: the first word nearly always decides, and maps by
-/// hash compare at every step.
+/// Orders like the derived implementation, byte by byte, but compares words: the first word nearly always
+/// decides, and an ordered map compares hashes at each step of a look-up.
 impl Ord for Hash {
     fn cmp(&self, other: &Self) -> Ordering {
         self.words().cmp(&other.words())

@@ -28,15 +28,15 @@ use super::units::{Address, Timestamp};
 /// | 152..172 | `miner` |
 /// | 172..180 | `nonce` |
 ///
-/// The nonce comes last, so one attempt of a miner is one compression of SHA-256 from a midstate.
+/// The nonce comes last, so one attempt of a miner is one SHA-256 compression from a midstate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// The version of these rules; [`Header::VERSION`].
+    /// The version of the block format and rules; [`Header::VERSION`].
     pub version: u32,
-    /// Blocks before this one; 0 for the genesis block.
+    /// The number of blocks before this one; 0 for the genesis block.
     pub height: u64,
-    /// The parent's hash. The genesis block, which has no parent, holds its spec's
-    /// [`commitment`](crate::ChainSpec::commitment) here.
+    /// The parent's hash. In the genesis block, which has no parent, the
+    /// [`commitment`](crate::ChainSpec::commitment) to the chain's spec.
     pub previous_hash: Hash,
     /// RFC 6962 tree hash over the canonical bytes of this block's transactions.
     pub merkle_root: Hash,
@@ -44,7 +44,7 @@ pub struct Header {
     pub history_root: Hash,
     /// The application's state root after this block; zeros if it does not commit to its state.
     pub state_root: Hash,
-    /// The time of the block, as claimed by its miner.
+    /// The time that the miner claims for the block.
     pub timestamp: Timestamp,
     /// The target that the hash has to meet.
     pub target: CompactTarget,
@@ -59,7 +59,7 @@ impl Header {
     pub const LEN: usize = 180;
     /// The version that this crate writes and accepts.
     pub const VERSION: u32 = 1;
-    /// Nonces stay below 2^53, so that every integer of a header is exact in JavaScript.
+    /// Nonces are below 2^53, so that a nonce is exact as a number in JavaScript.
     pub const NONCE_LIMIT: u64 = 1 << 53;
 
     /// SHA-256 of the encoding.
@@ -67,8 +67,8 @@ impl Header {
         Hash::digest(&self.to_bytes())
     }
 
-    /// The context that the transactions of this block are applied in. A chain calls
-    /// [`Transaction::apply`](crate::Transaction::apply) with it, and so can the tests of an `apply`.
+    /// The context of this block's transactions. A chain calls
+    /// [`Transaction::apply`](crate::Transaction::apply) with it, and tests of an `apply` can do so too.
     pub const fn context(&self) -> Context<'_> {
         Context {
             height: self.height,
@@ -94,8 +94,8 @@ impl Header {
         bytes
     }
 
-    /// Decodes the 180 bytes. Every input decodes to a header; the consensus checks decide whether it is
-    /// valid.
+    /// Decodes the 180 bytes. Every input decodes to a header; the consensus checks decide whether the header
+    /// is valid.
     pub fn from_bytes(bytes: &[u8; Self::LEN]) -> Self {
         Self {
             version: u32::from_be_bytes(field(bytes, 0)),
@@ -112,14 +112,14 @@ impl Header {
     }
 }
 
-/// The `N` bytes at `offset`. Every caller's range lies inside the header.
+/// The `N` bytes at `offset`, which must be within the header.
 fn field<const N: usize>(bytes: &[u8; Header::LEN], offset: usize) -> [u8; N] {
     let mut field = [0; N];
     field.copy_from_slice(&bytes[offset..offset + N]);
     field
 }
 
-/// The fields by name, for formats that people read.
+/// The fields by name, for human-readable formats.
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "Header", deny_unknown_fields)]
 struct HeaderFields {

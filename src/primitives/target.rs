@@ -10,8 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::bytes::{HexVisitor, ParseHexError, parse_hex};
 use super::hash::Hash;
 
-/// The largest number that a block's hash may be. A *smaller* target is *harder* to meet, so `Ord` on targets
-/// runs against difficulty.
+/// The largest number that a block's hash may be. A *smaller* target is *harder* to meet, so the order of
+/// targets is the reverse of the order of difficulties.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Target(U256);
 
@@ -31,8 +31,7 @@ pub enum CompactTargetError {
 }
 
 impl Target {
-    /// Four leading hex zeros: the easiest target of a chain that says nothing else. Found after about
-    /// 65,536 attempts.
+    /// Four leading hex zeros: the default of a chain's easiest target. A block takes about 65,536 attempts.
     pub const FOUR_HEX_ZEROS: CompactTarget = CompactTarget(0x1f00_ffff);
 
     /// The target that every hash meets.
@@ -61,7 +60,7 @@ impl Target {
         } else {
             (self.0 >> (8 * (size - 3))).to::<u32>()
         };
-        // The mantissa's top bit is a sign; a number that would set it takes one more byte.
+        // The top bit of the mantissa is a sign, so a number that would set it takes one more byte.
         if mantissa & 0x0080_0000 != 0 {
             mantissa >>= 8;
             size += 1;
@@ -109,8 +108,8 @@ impl fmt::Debug for Target {
     }
 }
 
-/// A target in the 32 bits that a header carries: one byte of exponent, three of mantissa, as in Bitcoin's
-/// `nBits`. Holds any 32 bits; [`Target::try_from`] says whether they stand for a target.
+/// The 32-bit compact form of a target, as in headers: one byte of exponent and three of mantissa, like
+/// Bitcoin's `nBits`. Holds any 32 bits; [`Target::try_from`] decodes them and refuses invalid ones.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CompactTarget(u32);
 
@@ -167,8 +166,8 @@ impl<'de> Deserialize<'de> for CompactTarget {
     }
 }
 
-/// How many times harder than the easiest target of its chain a target is; 1 at the easiest. For people:
-/// nothing in consensus is computed from it.
+/// The ratio of a chain's easiest target to a target: how many times harder the target is; 1 at the easiest.
+/// For display: consensus does not use it.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize)]
 #[serde(transparent)]
 pub struct Difficulty(f64);

@@ -1,4 +1,4 @@
-//! Small units that would otherwise be bare integers or byte arrays.
+//! Newtypes for times, durations and addresses.
 
 use core::fmt;
 use core::time::Duration;
@@ -10,7 +10,7 @@ use super::bytes::fixed_bytes;
 /// A point in time: milliseconds since 1970-01-01 UTC, leap seconds not counted.
 ///
 /// Block timestamps are not ordered by height: a block only has to be later than the median of the eleven
-/// before it, so a child may well carry an earlier timestamp than its parent.
+/// blocks before it, so a child may have an earlier timestamp than its parent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(u64);
@@ -26,7 +26,7 @@ impl Timestamp {
         self.0
     }
 
-    /// The point `duration` later, or the latest that the type holds.
+    /// The point `duration` later, in whole milliseconds; the largest value of the type on overflow.
     #[must_use]
     pub fn saturating_add(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
@@ -44,7 +44,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// A duration as people read it, in its two largest units: `3 d 4 h`, `59 min 30 s`, `12.5 s`, `40 ms`.
+/// A duration for people, written in its two largest units: `3 d 4 h`, `59 min 30 s`, `12.5 s`, `40 ms`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Span(pub(crate) Duration);
 
@@ -70,14 +70,14 @@ impl fmt::Display for Span {
     }
 }
 
-/// The address of a miner: 20 bytes with a meaning that the application defines. All zeros if there is none.
+/// The address of a miner: 20 bytes whose meaning the application defines. All zeros if there is none.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address([u8; 20]);
 
 fixed_bytes!(Address, 20);
 
 impl Address {
-    /// The address of no miner.
+    /// All zeros: no miner.
     pub const ZERO: Self = Self([0; 20]);
 }
 

@@ -1,4 +1,4 @@
-//! Accumulated work, which fork choice compares.
+//! Accumulated work, by which fork choice compares branches.
 
 use core::fmt;
 use core::iter::Sum;
@@ -10,7 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::bytes::HexVisitor;
 use super::target::Target;
 
-/// The expected number of hashes behind a block or a chain. More work wins, whatever the height.
+/// The expected number of hash attempts to mine a block or a chain. The branch with the most work is the best
+/// chain, at any height.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Work(U256);
 
@@ -36,8 +37,8 @@ impl Work {
 }
 
 impl From<Target> for Work {
-    /// `floor(2^256 / (target + 1))`, as in Bitcoin's `GetBlockProof`. Saturates for the target 0, whose 2^256
-    /// does not fit.
+    /// `floor(2^256 / (target + 1))`, as in Bitcoin's `GetBlockProof`. Saturates for the target 0, whose work
+    /// of 2^256 does not fit.
     fn from(target: Target) -> Self {
         let target = target.as_uint();
         // 2^256 does not fit; ~t / (t + 1) + 1 is the same number.
@@ -51,7 +52,7 @@ impl From<Target> for Work {
 impl Add for Work {
     type Output = Self;
 
-    /// Saturates: a chain whose work leaves 256 bits cannot be mined, so it cannot be compared either.
+    /// Saturates: no chain that can be mined has work beyond 256 bits.
     fn add(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }
@@ -64,7 +65,7 @@ impl Sum for Work {
 }
 
 impl fmt::Display for Work {
-    /// Decimal, the form people compare.
+    /// Decimal digits, for people.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.0, f)
     }
@@ -77,7 +78,7 @@ impl fmt::Debug for Work {
 }
 
 impl Serialize for Work {
-    /// 64 hex digits in human-readable formats (a JSON number would lose digits), 32 bytes in the others.
+    /// 64 hex digits in human-readable formats (a JSON number would lose precision), 32 bytes in the others.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let bytes = self.0.to_be_bytes::<32>();
         if serializer.is_human_readable() {
