@@ -1,5 +1,6 @@
-//! L2: pending transactions in order of arrival. They always apply one after the other on top of the tip, so
-//! a template is a prefix of them. Has no clock and does no I/O.
+//! L2: pending transactions in order of arrival. When they become pending, all of them apply in this order on
+//! top of the tip. A template takes them in order, skips those that its own miner or timestamp makes
+//! inapplicable, and ends at the first that does not fit. Has no clock and does no I/O.
 
 mod error;
 mod recent;
@@ -76,12 +77,12 @@ impl<T: Transaction> Pending<T> {
 pub struct MempoolConfig {
     /// Pending transactions. Default: 10,000.
     pub max_transactions: usize,
-    /// Bytes of memory of all pending transactions: for each one about 200 bytes, twice its `size_of`, and its
-    /// [`heap_size`](Transaction::heap_size). What the allocator adds is not counted; with it, resident memory is at
-    /// most three times this. Default: 16 MiB.
+    /// Bytes of memory of all pending transactions: for each one about 200 bytes, twice its `size_of`, and
+    /// its [`heap_size`](Transaction::heap_size). What the allocator adds is not counted; with it, resident
+    /// memory is at most three times this. Default: 16 MiB.
     pub max_bytes: usize,
-    /// Ids of the transactions mined last that are remembered, so that a late relay is not mined twice. An equal
-    /// transaction is refused for as long, by every node with this setting. Default: 50,000.
+    /// The number of ids of recently mined transactions that are remembered, so that a late relay is not
+    /// mined twice. Meanwhile, every node with this setting refuses an equal transaction. Default: 50,000.
     pub max_mined_ids: usize,
 }
 
@@ -114,7 +115,7 @@ impl MempoolConfig {
     }
 }
 
-/// Ids of removed transactions that are remembered.
+/// The number of ids of removed transactions that are remembered.
 const MAX_REMOVED_IDS: usize = 10_000;
 
 /// The source of a transaction.
@@ -288,11 +289,13 @@ impl<T: Transaction> Mempool<T> {
         core::mem::take(&mut self.lost)
     }
 
-    /// The template of the next block, filled with as many of the pending transactions as fit.
+    /// The template of the next block, with the pending transactions in order up to the first that does not
+    /// fit. Skips transactions that do not apply with this `miner` and `now`.
     ///
     /// # Errors
     ///
-    /// [`BlockError`] if the application refuses a transaction that it accepted before.
+    /// [`BlockError::TimestampTooLate`] if the chain's next timestamp is too far ahead of `now`; another
+    /// [`BlockError`] if the application's code is not deterministic or panics.
     pub fn template(
         &self,
         chain: &Blockchain<T>,

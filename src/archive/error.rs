@@ -21,37 +21,39 @@ pub enum ExportError {
     /// The chain has pruned the bodies of its older blocks.
     #[error("block {height} was pruned, blocks are kept from height {kept_from} on")]
     Pruned {
-        /// The height of the first block to export.
+        /// The height of the next block to export.
         height: u64,
         /// The lowest height that can be exported.
         kept_from: u64,
     },
-    /// A block of this transaction type has no serde form in postcard.
+    /// A block cannot be written in postcard.
     #[error("block {height} has {error}")]
     Encode {
-        /// Its height.
+        /// The height of the block.
         height: u64,
-        /// Why not.
+        /// The reason.
         #[source]
         error: EncodeError,
     },
     /// The serde form of a block is so much longer than its canonical bytes that no import would accept it.
     #[error("block {height} has {got} bytes in an archive, expected at most {limit}")]
     RecordLength {
-        /// Its height.
+        /// The height of the block.
         height: u64,
-        /// Bytes of its serde form in postcard.
+        /// The length of the block's serde form in postcard, in bytes.
         got: usize,
         /// [`max_record_bytes`](crate::max_record_bytes).
         limit: usize,
     },
-    /// A block that was written left the best chain since the last step. Export again.
+    /// A reorganisation disconnected blocks that the archive contains, or the block that its first block
+    /// extends. Export again.
     #[error("block {height} left the best chain while it was exported")]
     Reorganised {
-        /// The height up to which the old branch was written.
+        /// The height of the last block written so far, or of the parent of the first block if none was
+        /// written.
         height: u64,
     },
-    /// The export failed before, so the archive cannot be continued.
+    /// An earlier step of this export failed, so the archive cannot be continued.
     #[error("the export has failed before")]
     Failed,
 }
@@ -60,9 +62,10 @@ pub enum ExportError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ArchivePosition {
-    /// 0 for the head, from 1 for the blocks, and the number after the last block's for the end.
+    /// The number of the record: 0 for the head, 1 and up for the blocks, and one more than the last block
+    /// for the end.
     pub record: u64,
-    /// Bytes of the file before this record.
+    /// The offset of the record in the file, in bytes.
     pub offset: u64,
 }
 
@@ -82,26 +85,26 @@ pub enum ImportError {
     /// The store of the chain failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The file is no archive, or a copy in text mode damaged it.
+    /// The file is not an archive, or was damaged by a transfer in text mode.
     #[error("not an archive of a chain: it begins with {}", hex::encode(.got))]
     Magic {
-        /// Its first bytes.
+        /// The first bytes of the file.
         got: [u8; 8],
     },
     /// The archive has a format version that this crate does not support; a newer one may.
     #[error("archive has format version {got}, expected {ARCHIVE_VERSION}")]
     Version {
-        /// Its version.
+        /// The version of the archive.
         got: u32,
     },
     /// The archive is of another chain.
     #[error("archive is of the chain {name:?} with genesis {got}, expected {expected}")]
     OtherChain {
-        /// The name of its chain.
+        /// The name of the archive's chain.
         name: String,
-        /// The hash of that chain's genesis block.
+        /// The genesis hash of the archive's chain.
         got: Hash,
-        /// The hash of our genesis block.
+        /// The genesis hash of the importing chain.
         expected: Hash,
     },
     /// The archive is truncated, or is still being written.
@@ -113,7 +116,7 @@ pub enum ImportError {
     /// A checksum does not match: the archive is damaged.
     #[error("checksum does not fit {at}")]
     Checksum {
-        /// Where the damage is.
+        /// The record before the checksum; the damage is in that record or its checksum.
         at: ArchivePosition,
     },
     /// A record is longer than any block of the chain may be: the archive is damaged or forged.
@@ -121,7 +124,7 @@ pub enum ImportError {
     RecordLength {
         /// The record.
         at: ArchivePosition,
-        /// The length that it claims, in bytes.
+        /// The length that the record claims, in bytes.
         got: usize,
         /// [`max_record_bytes`](crate::max_record_bytes).
         limit: usize,
@@ -129,7 +132,8 @@ pub enum ImportError {
     /// The archive has fewer or more records than its head claims: it is damaged or forged.
     #[error("{at} contradicts the head, which says that there are {expected} blocks")]
     Count {
-        /// The end that comes too early, or the record in its place, or the end with another number.
+        /// The record that contradicts the head: an end that comes too early, a block after the last one, or
+        /// an end with another number of blocks.
         at: ArchivePosition,
         /// The number of blocks that the head claims.
         expected: u64,
@@ -139,7 +143,7 @@ pub enum ImportError {
     Decode {
         /// The record.
         at: ArchivePosition,
-        /// Why not.
+        /// The reason.
         #[source]
         error: Box<dyn core::error::Error + Send + Sync>,
     },
@@ -148,23 +152,24 @@ pub enum ImportError {
     RecordTail {
         /// The record.
         at: ArchivePosition,
-        /// How many.
+        /// The number of trailing bytes.
         got: usize,
     },
     /// There are bytes after the end of the archive.
     #[error("archive goes on after its end at byte {offset}")]
     TrailingBytes {
-        /// Bytes of the file up to its end.
+        /// The offset of the first byte after the end of the archive.
         offset: u64,
     },
-    /// The archive begins above the tip, or on a branch that the chain does not know.
+    /// A block has an unknown parent: the archive begins above the tip, or on a branch that the chain does
+    /// not have.
     #[error(
         "block {height} in {at} stands on {missing}, which is not known; import the blocks before it first"
     )]
     MissingParent {
         /// The block's record.
         at: ArchivePosition,
-        /// Its height.
+        /// The block's height.
         height: u64,
         /// The hash of the nearest ancestor that is missing.
         missing: Hash,
@@ -174,13 +179,14 @@ pub enum ImportError {
     Block {
         /// The block's record.
         at: ArchivePosition,
-        /// The height that its place in the archive gives it.
+        /// The block's height by its position in the archive.
         height: u64,
-        /// The rule.
+        /// The rule that the block breaks, or the limit.
         #[source]
         error: BlockError,
     },
-    /// The import failed before. Blocks that are in the chain are skipped, so a new import may start over.
+    /// An earlier step of this import failed. A new import skips blocks that are in the chain, so it may
+    /// start over.
     #[error("the import has failed before")]
     Failed,
 }

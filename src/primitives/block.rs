@@ -13,23 +13,23 @@ use super::header::Header;
 use super::merkle;
 use super::transaction::{EncodeError, Transaction};
 
-/// A header and its transactions. Immutable, and its hash is always the header's own: a block with another
-/// hash cannot be built, nor parsed.
+/// A header and its transactions. Immutable. The hash is always that of the header: a block with a wrong hash
+/// can be neither built nor parsed.
 #[derive(Clone, Serialize)]
 pub struct Block<T = String> {
     header: Header,
     data: Vec<T>,
     #[serde(skip)]
     hash: Hash,
-    /// The digest of `data`, if it was computed ahead of its use.
+    /// The digest of `data`, if [`digest_ahead`](Self::digest_ahead) computed and kept it.
     #[serde(skip)]
     digest: OnceLock<BodyDigest>,
-    /// The size of the whole block, once it was requested.
+    /// The sizes of the block, computed at the first use.
     #[serde(skip)]
     measure: OnceLock<Measure>,
 }
 
-/// How large a block is.
+/// The sizes of a block.
 #[derive(Clone, Copy, Debug)]
 struct Measure {
     /// In canonical bytes. Transactions without canonical bytes count as zero.
@@ -40,7 +40,7 @@ struct Measure {
 
 impl<T> Block<T> {
     /// The most transactions of a block. More are refused while parsing, before they take memory: with a type
-    /// that encodes to no bytes, a short message could otherwise claim billions.
+    /// that encodes to zero bytes, a short message could otherwise claim billions.
     pub const MAX_TRANSACTIONS: usize = 1 << 20;
 
     /// Combines a header and transactions, and hashes the header.
@@ -48,7 +48,7 @@ impl<T> Block<T> {
         Self { hash: header.hash(), header, data, digest: OnceLock::new(), measure: OnceLock::new() }
     }
 
-    /// The hash of the header: the block's identity.
+    /// The hash of the header, which identifies the block.
     pub const fn hash(&self) -> &Hash {
         &self.hash
     }
@@ -75,7 +75,8 @@ impl<T> Block<T> {
 }
 
 impl<T: Transaction> Block<T> {
-    /// Encodes every transaction once and returns what the checks and the mempool need of the result.
+    /// The ids of the transactions and the canonical size of the block. Encodes every transaction once,
+    /// unless [`digest_ahead`](Self::digest_ahead) has kept the digest.
     ///
     /// # Errors
     ///
@@ -94,9 +95,10 @@ impl<T: Transaction> Block<T> {
         self.measure().size
     }
 
-    /// How many bytes the block takes in memory, as all limits in bytes of memory count it: the block itself, and for
-    /// each transaction its `size_of` and its [`heap_size`](Transaction::heap_size). What an allocator adds is not
-    /// in it. Computed once, by encoding the transactions, unless the [digest](Self::digest) was computed before.
+    /// The number of bytes that the block takes in memory, as counted by all limits in bytes of memory: the
+    /// block itself, and for each transaction its `size_of` and its [`heap_size`](Transaction::heap_size),
+    /// without the overhead of the allocator. The first call encodes the transactions, unless the
+    /// [digest](Self::digest) has been computed before.
     pub fn memory_size(&self) -> usize {
         self.measure().memory
     }
@@ -122,21 +124,22 @@ impl<T: Transaction> Block<T> {
         Measure { size, memory: fixed.saturating_add(transactions).saturating_add(heap) }
     }
 
-    /// The memory of a block without its transactions, in the `Arc` with two counts in which it is kept.
+    /// The memory of a block without its transactions, including the two counts of the `Arc` that holds the
+    /// block.
     pub(crate) const FIXED_SIZE: usize = size_of::<Self>() + 2 * size_of::<usize>();
 
-    /// Computes the digest ahead of the checks that need it, on whichever thread has the time, and keeps it in the
-    /// block. Not where the ids would take more memory than the transactions, which may be of a byte each. It changes
-    /// nothing else.
+    /// Computes the digest before the checks need it, for example on another thread, and keeps it in the
+    /// block. The digest is not kept if its ids take more memory than the canonical size of the block, as
+    /// those of transactions of one byte each may. Has no other effect.
     pub fn digest_ahead(&self) {
         if self.digest.get().is_some() {
             return;
         }
-        // A transaction without canonical bytes is refused by the caller that requests the digest.
+        // A transaction without canonical bytes is an error of the later call of `digest`.
         let Ok((digest, heap)) = digest_of(&self.data) else { return };
         let size = digest.size;
         if digest.ids.len() * Hash::LEN <= size {
-            // Of two threads that compute the digest, the first one stores it.
+            // If two threads compute the digest at the same time, the first result is kept.
             let _ = self.digest.set(digest);
         }
         self.measure.get_or_init(|| self.measured(size, heap));
@@ -172,7 +175,7 @@ pub struct BodyDigest {
 }
 
 impl BodyDigest {
-    /// The digest of a block with these transactions.
+    /// The digest of the body with these transactions.
     ///
     /// # Errors
     ///
@@ -187,7 +190,7 @@ impl BodyDigest {
     }
 }
 
-/// The digest of a block with these transactions, and the bytes that they hold on the heap.
+/// The digest of the body with these transactions, and the sum of their heap sizes.
 fn digest_of<T: Transaction>(data: &[T]) -> Result<(BodyDigest, usize), EncodeError> {
     let mut bytes = Vec::new();
     let (mut size, mut heap) = (Header::LEN, 0_usize);
@@ -202,7 +205,7 @@ fn digest_of<T: Transaction>(data: &[T]) -> Result<(BodyDigest, usize), EncodeEr
     Ok((BodyDigest { ids, size }, heap))
 }
 
-/// A transaction's id: the hash of its canonical bytes as a Merkle leaf.
+/// A transaction's id: the Merkle leaf hash of its canonical bytes.
 ///
 /// # Errors
 ///

@@ -1,4 +1,5 @@
-//! Lists decoded from untrusted bytes: limited in length, and in the memory that they take while they grow.
+//! Decoding of lists from untrusted bytes, with a limit on their length and on the memory that they take
+//! while they grow.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -6,10 +7,10 @@ use core::marker::PhantomData;
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// The most bytes of items that are kept in one piece while a list grows.
+/// The most bytes of items in one piece of a growing list.
 const PIECE_BYTES: usize = 16 << 10;
 
-/// A sequence of at most `limit` items, refused as soon as it goes on beyond that.
+/// Decodes a sequence of at most `limit` items; refuses a longer one at the first item beyond the limit.
 pub(crate) fn bounded_vec<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
     limit: usize,
@@ -17,8 +18,8 @@ pub(crate) fn bounded_vec<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer.deserialize_seq(Bounded { limit, weigh: |_| 0, max_weight: 1, item: PhantomData })
 }
 
-/// A sequence of items of different weight: no item may follow once the items before it weigh `max_weight`
-/// together.
+/// Decodes a sequence of at most `limit` items that have weights: refuses an item if the sum of the weights
+/// of the items before it is `max_weight` or more.
 pub(crate) fn bounded_by_weight<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
     limit: usize,
@@ -66,9 +67,9 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Bounded<T> {
     }
 }
 
-/// A list that grows piece by piece. A vector that doubles has up to three times its items allocated while it
-/// moves them. This list has at most twice, once all of its items have arrived, and a claimed length
-/// allocates at most one piece.
+/// A list that grows piece by piece. A vector that doubles allocates up to three times the memory of its
+/// items while it moves them. This list allocates at most twice that memory, when it joins the pieces of a
+/// complete list, and a claimed length allocates at most one piece.
 struct Pieces<T> {
     full: Vec<Vec<T>>,
     last: Vec<T>,

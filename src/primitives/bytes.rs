@@ -1,29 +1,28 @@
-//! Fixed-size byte strings that are hex where people read and raw where machines do.
-//! Knows nothing of what the bytes mean.
+//! Fixed-size byte strings: hex in text and human-readable formats, raw in the others.
 
 /// Why a text is not the hex form of a fixed-size byte string.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseHexError {
-    /// The text has another number of digits than the type has.
+    /// The text has the wrong number of digits.
     #[error("expected {expected} hex digits, got {got}")]
     Length {
-        /// Digits in the text.
+        /// The length of the text in bytes.
         got: usize,
-        /// Digits that the type has.
+        /// The number of digits of the type.
         expected: usize,
     },
-    /// The text holds something other than hex digits.
+    /// The text contains a character that is not a hex digit.
     #[error("expected a hex digit, got {got:?} at byte {at}")]
     Digit {
-        /// Bytes of the text before it.
+        /// The offset of the character in bytes.
         at: usize,
         /// The character that is not a hex digit.
         got: char,
     },
 }
 
-/// Parses exactly `N` bytes of hex.
+/// Parses `N` bytes from exactly `2 * N` hex digits.
 pub(crate) fn parse_hex<const N: usize>(text: &str) -> Result<[u8; N], ParseHexError> {
     let length = ParseHexError::Length { got: text.len(), expected: N * 2 };
     if text.len() != N * 2 {
@@ -38,15 +37,16 @@ pub(crate) fn parse_hex<const N: usize>(text: &str) -> Result<[u8; N], ParseHexE
     Ok(bytes)
 }
 
-/// These bytes in hex, in a buffer of twice their length. For where text is made by the thousand: no allocation.
+/// Writes these bytes in hex into a buffer of twice their length. Allocates nothing, because messages contain
+/// hashes by the thousand.
 pub(crate) fn hex_text<'a>(bytes: &[u8], buffer: &'a mut [u8]) -> &'a str {
-    // Neither can fail: the length is right, and every digit is ASCII.
+    // Neither call can fail: the length is right, and every digit is ASCII.
     let _ = hex::encode_to_slice(bytes, buffer);
     core::str::from_utf8(buffer).unwrap_or_default()
 }
 
-/// Gives a newtype over `[u8; N]` its conversions, its hex text form and its serde form: hex in
-/// human-readable formats (in lower case), the bare bytes without a length in the others.
+/// Implements the conversions, the hex text form and the serde form of a newtype over `[u8; N]`. The serde
+/// form is lower-case hex in human-readable formats, and the bytes without a length in the others.
 macro_rules! fixed_bytes {
     ($name:ident, $len:expr) => {
         impl $name {
@@ -115,8 +115,8 @@ macro_rules! fixed_bytes {
 }
 pub(crate) use fixed_bytes;
 
-/// Reads the `N` bytes of a type from hex in lower case, the only form that is written, so that a value has
-/// one serde form. [`parse_hex`] is for input by people, and accepts either case.
+/// Deserialises the `N` bytes of a type from lower-case hex, the only case that is written, so that each
+/// value has exactly one serde form. [`parse_hex`] is for input by people and accepts both cases.
 pub(crate) struct HexVisitor<const N: usize> {
     pub(crate) name: &'static str,
 }
@@ -130,7 +130,7 @@ impl<const N: usize> serde::de::Visitor<'_> for HexVisitor<N> {
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<[u8; N], E> {
         let bytes = parse_hex(text).map_err(E::custom)?;
-        // Counted, and not searched for, which takes one step for many digits.
+        // Counts instead of searching, because the compiler vectorises the count.
         if text.bytes().filter(u8::is_ascii_uppercase).count() == 0 {
             return Ok(bytes);
         }

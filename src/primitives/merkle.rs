@@ -1,12 +1,12 @@
 //! Merkle trees as in RFC 6962, section 2.1 (RFC 9162 has the same trees): roots, inclusion proofs and
-//! consistency proofs. Knows nothing of what the leaves are.
+//! consistency proofs over any leaves.
 //!
-//! A leaf hashes with the prefix 0x00 and an inner node with 0x01, so that neither passes for the other, and
-//! n leaves split at the largest power of two below n. No leaf is ever duplicated to fill a level, so two
-//! different lists do not have the same root (the flaw of Bitcoin's trees, CVE-2012-2459).
+//! A leaf is hashed with the prefix 0x00 and an inner node with 0x01, so that neither can be mistaken for the
+//! other. n leaves are split at the largest power of two below n. No leaf is duplicated to fill a level, so
+//! two different lists do not have the same root (the flaw of Bitcoin's trees, CVE-2012-2459).
 //!
-//! A root does not commit to the number of its leaves: take the size from where the root comes from, such as
-//! the height in a header, and never from a proof.
+//! A root does not commit to the number of its leaves: take the size from the source of the root, such as the
+//! height in a header, and never from a proof.
 //!
 //! ```
 //! use hashloom::merkle::{self, InclusionProof};
@@ -49,14 +49,14 @@ pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
     Hash::digest_pair(1, left, right)
 }
 
-/// The root over the leaf hashes; of no leaves, `SHA-256("")`.
+/// The root over the leaf hashes; `SHA-256("")` if there are none.
 ///
-/// One pass, which holds O(log n) hashes.
+/// Takes one pass and O(log n) memory.
 pub fn root(leaves: &[Hash]) -> Hash {
     leaves.iter().copied().collect::<CompactRange>().root()
 }
 
-/// The root over perfect subtrees of growing size, given from right to left.
+/// The root over perfect subtrees, given from right to left, hence from the smallest to the largest.
 fn join_peaks<'a>(right_to_left: impl Iterator<Item = &'a Hash>) -> Hash {
     right_to_left.copied().reduce(|right, left| node_hash(&left, &right)).unwrap_or_else(|| Hash::digest(&[]))
 }

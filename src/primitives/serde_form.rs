@@ -1,5 +1,5 @@
-//! The serde form of a value, which the store, peers and HTTP clients read back: whether it keeps the value,
-//! and if not, which part of the type is the likely cause.
+//! Checks that the serde form of a value, which the store, peers and HTTP clients read back, keeps the value,
+//! and otherwise names the likely cause in the type.
 
 use core::fmt;
 
@@ -9,18 +9,18 @@ use super::transaction::{EncodeError, Transaction};
 /// Why a value does not read back from its serde form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SerdeFlaw {
-    /// The type asks the format what comes next, which only a format that describes itself can say.
+    /// The type needs a self-describing format (`deserialize_any`).
     NeedsSelfDescription,
-    /// The type writes a list or a map without saying how long it is.
+    /// The type serialises a list or a map without its length.
     UnknownLength,
-    /// The value does not even equal itself.
+    /// The value is not equal to itself.
     NotEqualToItself,
-    /// The value that is read differs from the one that was written.
+    /// The value that is read differs from the value that was written.
     ReadsDifferently,
 }
 
 impl SerdeFlaw {
-    /// What to say of a value that cannot be read, or is read as another one.
+    /// The flaw of a value that reads back as another one.
     pub(crate) fn of_read<T: PartialEq>(value: &T) -> Self {
         #[expect(clippy::eq_op, reason = "a NaN somewhere inside is not equal to itself")]
         if value == value { Self::ReadsDifferently } else { Self::NotEqualToItself }
@@ -56,8 +56,8 @@ impl fmt::Display for SerdeFlaw {
     }
 }
 
-/// Checks that the serde form of a transaction in postcard, which is how the store keeps it, reads back as the same
-/// transaction.
+/// Checks that a transaction reads back as an equal one from its serde form in postcard, the format of the
+/// store.
 pub(crate) fn check_serde_form<T: Transaction>(transaction: &T) -> Result<(), EncodeError> {
     let refused = |flaw: SerdeFlaw| EncodeError::new(format!("its serde form in postcard: {flaw}"));
     let panicked = |panic: super::Panicked| EncodeError::new(panic.to_string());

@@ -1,6 +1,6 @@
-//! SHA-256 of input that is completely in memory, by the `sha2` crate's block function. Most inputs here are
-//! a few blocks long, and a buffer that collects input costs as much as hashing one of them. Knows nothing of
-//! what the hashes are for.
+//! SHA-256 of inputs that are completely in memory, by the `sha2` crate's block function. Most inputs of this
+//! crate are a few SHA-256 blocks long, and the buffer of a streaming hasher costs as much as hashing one
+//! block.
 
 use core::slice;
 
@@ -8,14 +8,14 @@ use sha2::block_api::compress256;
 
 const BLOCK: usize = 64;
 
-/// Where a block has the length in bits.
+/// The position of the length in bits in the last block.
 const LENGTH: usize = BLOCK - 8;
 
 /// SHA-256's initial hash value: FIPS 180-4, section 5.3.3.
 pub(crate) const INITIAL_STATE: [u32; 8] =
     [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
 
-/// SHA-256 of a prefix, which is shorter than a block, and the bytes after it.
+/// SHA-256 of a prefix shorter than a block, followed by `bytes`.
 pub(super) fn digest_behind<const N: usize>(prefix: [u8; N], bytes: &[u8]) -> [u8; 32] {
     const { assert!(N < BLOCK, "the prefix is to leave room in the first block") };
     let mut state = INITIAL_STATE;
@@ -57,7 +57,7 @@ fn to_bytes(state: &[u32; 8]) -> [u8; 32] {
     bytes
 }
 
-/// SHA-256 of a prefix of one byte and two hashes: two blocks that are always filled alike.
+/// SHA-256 of a one-byte prefix and two hashes: always two blocks with the same padding.
 pub(super) fn digest_pair(prefix: u8, left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
     /// The prefix and both hashes.
     const LEN: usize = 1 + 2 * 32;

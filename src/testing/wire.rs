@@ -1,4 +1,4 @@
-//! What every [`WireFormat`] has to do. Call [`suite`] from a test of yours:
+//! Conformance tests for implementations of [`WireFormat`]. Call [`suite`] from a test:
 //!
 //! ```
 //! # #[cfg(feature = "ws-postcard")] {
@@ -9,7 +9,7 @@
 //! # }
 //! ```
 //!
-//! What a format allocates is checked by [`memory_suite`], which needs an allocator that counts.
+//! [`memory_suite`] checks how much memory a format allocates. It needs an allocator that counts.
 
 mod damage;
 mod messages;
@@ -24,21 +24,24 @@ use crate::{Message, MessageKind, Transaction};
 use damage::Claim;
 use messages::messages;
 
-/// Runs every check but that of [memory](memory_suite), over messages of every kind, the smallest and the largest that
-/// a node sends. `transactions` are values of every shape that their type has.
+/// Runs all checks except that of [memory](memory_suite), on messages of every kind, among them the smallest
+/// and the largest that a node sends. `transactions` should have one value for each variant and shape of the
+/// type.
 ///
-/// - Each message reads back as an equal value, and [`kind`](WireFormat::kind) names its kind or none.
-/// - A `Hello` keeps [`MAX_HELLO_BYTES`].
-/// - A frame is refused that is cut off, that goes on after the message, or that is of the other kind: text instead of
-///   binary, or the reverse.
-/// - A frame beyond [`max_frame_bytes`] of the kind that it names is refused.
-/// - A frame in which a length claims 2^64 - 1 does not make the decoder panic, as `Vec` does when it is asked for so much.
+/// - Each message reads back as an equal value, and [`kind`](WireFormat::kind) returns its kind or `None`.
+/// - A `Hello` has at most [`MAX_HELLO_BYTES`].
+/// - A frame that is truncated, has trailing bytes, or is of the wrong kind (text instead of binary, or the
+///   reverse) is refused.
+/// - A frame longer than [`max_frame_bytes`] of its message kind is refused, if [`kind`](WireFormat::kind)
+///   returns that kind.
+/// - A frame that claims a length of 2^64 - 1 does not make the decoder panic, as a `Vec` of that capacity
+///   does.
 ///
-/// That a message has only one encoding is not checked, because a format need not promise it.
+/// The suite does not check that a message has only one encoding, because a format need not guarantee that.
 ///
 /// # Panics
 ///
-/// When the format fails a check.
+/// If the format fails a check.
 pub fn suite<T: Transaction, F: WireFormat>(format: &F, transactions: &[T]) {
     let name = F::SUBPROTOCOL;
     assert!(
@@ -67,29 +70,32 @@ pub fn suite<T: Transaction, F: WireFormat>(format: &F, transactions: &[T]) {
         }
         damaged_frames_are_refused::<T, F>(format, &frame, kind);
         for claim in damage::claims(&frame, Claim::Huge) {
-            // A changed frame may be a message: only the decoder may not panic.
+            // A changed frame may still be a message; the decoder must only not panic.
             let _ = format.decode_message::<T>(&claim);
         }
     }
 }
 
-/// What decoding may take in memory for each byte of the frame, at most, unless three transactions take more.
+/// The limit of the memory for decoding, in bytes for each byte of the frame, unless three transactions take
+/// more.
 ///
-/// Each byte may become an item of a list, whose allocation grows by doubling and is copied when it is complete.
+/// Each byte may become an item of a list, whose allocation grows by doubling and is copied when the list is
+/// complete.
 pub const MAX_MEMORY_FACTOR: usize = 64;
 
-/// What decoding may take in memory however short the frame is: 2 MiB. Serde reserves up to 1 MiB for a list whose length
-/// is claimed, and one list may be in another.
+/// The memory that decoding may take in addition, for a frame of any length: 2 MiB. Serde reserves up to 1
+/// MiB for a list by its claimed length, and one list may be nested in another.
 pub const MEMORY_SLACK_BYTES: usize = 2 << 20;
 
-/// Checks that the format allocates for what a frame holds and not for what it claims: at most [`MAX_MEMORY_FACTOR`]
-/// times its length, or three times the size of a `T` if that is more, and [`MEMORY_SLACK_BYTES`].
+/// Checks that the format allocates in proportion to the length of a frame and not to the lengths that the
+/// frame claims: per byte of the frame at most [`MAX_MEMORY_FACTOR`] bytes, or three times the size of a `T`
+/// if that is more, plus [`MEMORY_SLACK_BYTES`].
 ///
-/// The frames are those of [`suite`], as they are and with a number of 2^28 and more wherever a length may be.
-/// `peak` runs what it is given once, and returns how many bytes were allocated meanwhile at most, beyond
-/// those that were allocated before. A library cannot count that without being the allocator of the program, so the
-/// test brings one, such as that of the crate `peak_alloc`. It counts the whole process: let no other test run beside
-/// this one.
+/// The frames are those of [`suite`], unchanged and with numbers of 2^28 and 2^64 - 1 in places that may be a
+/// length. `peak` must call its argument once and return the peak of the bytes allocated during the call,
+/// beyond those allocated before. A library cannot count allocations unless it is the allocator of the
+/// program, so the test has to install one, such as that of the crate `peak_alloc`. The allocator counts the
+/// whole process: run no other test at the same time.
 ///
 /// ```standalone_crate
 /// # #[cfg(feature = "ws-postcard")] {
@@ -111,7 +117,7 @@ pub const MEMORY_SLACK_BYTES: usize = 2 << 20;
 ///
 /// # Panics
 ///
-/// When the format allocates more.
+/// If the format allocates more.
 pub fn memory_suite<T: Transaction, F: WireFormat>(
     format: &F,
     transactions: &[T],
@@ -141,7 +147,7 @@ fn frames_beyond_the_limit_are_refused<T: Transaction, F: WireFormat>(
 ) {
     let Some(limit) = max_frame_bytes(kind) else { return };
     let mut bytes = frame.as_bytes().to_vec();
-    // Spaces, which a format that people read may allow.
+    // Spaces, which a text format may allow after a message.
     bytes.resize(bytes.len().max(limit) + 1, b' ');
     let is_read = damage::frame_of(frame.kind(), bytes)
         .is_some_and(|padded| format.decode_message::<T>(&padded).is_ok());

@@ -1,4 +1,4 @@
-//! Repair of a store: deletes what is damaged, so that the rest is a valid chain. Works from the keys, and
+//! Repair of a store: deletes damaged entries, so that the rest is a valid chain. Works from the keys and
 //! trusts no value.
 
 use core::ops::Bound;
@@ -8,7 +8,8 @@ use super::{ChainEntry, ChainStore, MetaKey, heights_to_bytes, missing_row};
 use crate::primitives::{Hash, Header, Transaction};
 use crate::store::{ALL_KEYS, Batch, Entries, Keys, Order, StoreError, Table};
 
-/// How many blocks one commit of a truncation deletes at most; their bodies are in memory for that commit.
+/// The most rows or blocks that one step of a repair scans or deletes. A step of a truncation has the bodies
+/// of the blocks that it deletes in memory.
 const CUT_AT_ONCE: usize = 64;
 
 impl<T: Transaction> ChainStore<T> {
@@ -32,21 +33,22 @@ impl<T: Transaction> ChainStore<T> {
                 batch.delete(Table::Chain, key);
             }
             let keys = (Bound::Included(&lowest[..]), Bound::Unbounded);
-            // Those of branches too.
+            // Includes blocks of side branches whose damaged rows did not have a height.
             for (key, _) in self.store.scan(Table::Blocks, keys, Order::Ascending, usize::MAX)? {
-                // A damaged row does not give the hash of its block.
+                // The hash is in the key, because a damaged row has none.
                 batch.delete(Table::Heights, &key[8.min(key.len())..]);
                 batch.delete(Table::Blocks, key);
             }
             self.store.commit(&batch)?;
         }
-        // The blocks whose rows were missing.
+        // Blocks at heights without a row.
         self.clear_blocks(above)
     }
 
-    /// Rewrites what can be derived from the rest of the store: the row of the genesis block, the index from
-    /// hashes to heights, the list of states, and the height up to which bodies were pruned. Deletes damaged
-    /// states and side branches. Returns one of the errors found.
+    /// Rewrites entries that can be derived from the rest of the store: the row of the genesis block, the
+    /// index from hashes to heights, the list of states, and the height up to which bodies were pruned.
+    /// Deletes damaged states, and blocks of side branches whose bodies are missing or damaged. Returns one
+    /// of the errors found.
     pub(in super::super) fn mend(&mut self, genesis: &ChainEntry) -> Result<Option<StoreError>, StoreError> {
         let mut found = None;
         let row = damage_of(self.load_row(0))?;
@@ -82,15 +84,16 @@ impl<T: Transaction> ChainStore<T> {
         Ok(found)
     }
 
-    /// Whether the first rows show that the chain begins with this block.
+    /// Whether the chain begins with this genesis block, by the row of genesis or by the parent in the row of
+    /// block 1.
     pub(in super::super) fn begin_with(&self, genesis: &Hash) -> Result<bool, StoreError> {
         let first = damage_of(self.load_row(0))?.ok().flatten().is_some_and(|row| row.hash == *genesis);
         let second = damage_of(self.load_row(1))?.ok().flatten();
         Ok(first || second.is_some_and(|row| row.header.previous_hash == *genesis))
     }
 
-    /// Repairs the index by hash, so that each block of the best chain is found by its hash. Returns one of
-    /// the errors found.
+    /// Repairs the index from hashes to heights, so that each block of the best chain with a readable row is
+    /// found by its hash. Returns one of the errors found.
     fn mend_heights(&mut self) -> Result<Option<StoreError>, StoreError> {
         let mut found = None;
         let mut next = 0;
@@ -116,7 +119,7 @@ impl<T: Transaction> ChainStore<T> {
         Ok(found)
     }
 
-    /// The heights of the states that can be read, and what is wrong with one of the others, which are removed.
+    /// The heights of the readable states. Deletes the other states, and returns the error of one of them.
     fn readable_states(&mut self) -> Result<(Vec<u64>, Option<StoreError>), StoreError> {
         let (mut heights, mut found) = (Vec::new(), None);
         let mut last: Option<Vec<u8>> = None;
@@ -155,7 +158,7 @@ impl<T: Transaction> ChainStore<T> {
         self.store.scan(table, keys, Order::Ascending, 1)
     }
 
-    /// Removes the states above `height`, and has no bodies removed above it.
+    /// Deletes the states above `height`, and lowers the recorded pruning height to `height` if it is higher.
     fn cut_states(&mut self, height: u64) -> Result<(), StoreError> {
         let mut states = self.heights(MetaKey::States)?.unwrap_or_default();
         let kept = states.partition_point(|at| *at <= height);
@@ -172,7 +175,7 @@ impl<T: Transaction> ChainStore<T> {
         self.commit()
     }
 
-    /// Removes all branches with their bodies.
+    /// Deletes all side branches with their bodies, except bodies of branches with damaged rows.
     fn cut_branches(&mut self) -> Result<(), StoreError> {
         for branches in self.branches()?.chunks(CUT_AT_ONCE) {
             let mut batch = Batch::new();
@@ -203,7 +206,8 @@ impl<T: Transaction> ChainStore<T> {
     }
 }
 
-/// Distinguishes a damaged value from a failing store.
+/// Separates damage, which a repair handles, from a failing store: the outer error is the failure, the inner
+/// one the damage.
 fn damage_of<R>(result: Result<R, StoreError>) -> Result<Result<R, StoreError>, StoreError> {
     match result {
         Err(error) if error.is_damage() => Ok(Err(error)),

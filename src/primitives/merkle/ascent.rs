@@ -1,8 +1,8 @@
-//! The shape of a tree: the siblings along the path from a node to the root. Proofs are made and verified
-//! along this path. Computes no hashes.
+//! The shape of a tree: the siblings along the path from a node to the root, which proofs are made and
+//! verified along. Computes no hashes.
 
-/// The place of a subtree: the `index`-th run of `2^level` leaves, the last of which may be cut short by the
-/// end of the tree.
+/// The position of a subtree: the `index`-th run of `2^level` leaves. The last run of a level may be
+/// incomplete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Node {
     pub(super) level: usize,
@@ -15,8 +15,8 @@ impl Node {
         Self { level: 0, index }
     }
 
-    /// The last and smallest of the perfect subtrees that a tree of `size` leaves consists of. `size` is not
-    /// 0.
+    /// The last and smallest of the perfect subtrees that a tree of `size` leaves consists of. `size` must
+    /// not be 0.
     pub(super) const fn last_peak(size: u64) -> Self {
         let level = size.trailing_zeros() as usize;
         Self { level, index: (size >> level) - 1 }
@@ -28,7 +28,7 @@ impl Node {
     }
 
     /// The siblings of this node and of its ancestors in a tree of `size` leaves, from the bottom to the top:
-    /// at most 64. The node lies in the tree, so `size` is not 0.
+    /// at most 64. The node must be in the tree, so `size` is not 0.
     pub(super) const fn ascent(self, size: u64) -> Ascent {
         Ascent { node: self, last: (size - 1) >> self.level }
     }
@@ -51,7 +51,7 @@ impl Iterator for Ascent {
             let exists = sibling.index <= self.last;
             self.node = Node { level: self.node.level + 1, index: self.node.index >> 1 };
             self.last >>= 1;
-            // The last node of a level with an odd number of nodes has no sibling: it moves up as it is.
+            // The last node of a level with an odd number of nodes has no sibling and moves up unchanged.
             if exists {
                 return Some(sibling);
             }
@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn ascent_follows_the_tree_of_seven_leaves() {
-        // The tree that RFC 6962, section 2.1.3 draws.
+        // The tree drawn in RFC 6962, section 2.1.3.
         assert_eq!(siblings(Node::leaf(0), 7), [(0, 1), (1, 1), (2, 1)]);
         assert_eq!(siblings(Node::leaf(3), 7), [(0, 2), (1, 0), (2, 1)]);
         assert_eq!(siblings(Node::leaf(4), 7), [(0, 5), (1, 3), (2, 0)]);

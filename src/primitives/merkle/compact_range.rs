@@ -1,12 +1,13 @@
-//! The frontier of a tree that only grows: enough to append and to know the root, in O(log n) memory.
+//! The frontier of a tree that only grows: enough to append leaves and to compute the root, in O(log n)
+//! memory.
 
 use super::super::hash::Hash;
 use super::{join_peaks, node_hash};
 
 /// The perfect subtrees that a growing tree consists of: one hash for each bit that is set in its length.
 ///
-/// Appending costs O(1) amortised and the root O(log n). What lies below the frontier is forgotten, so it
-/// makes no proofs; see [`HistoryTree`](super::HistoryTree) for those.
+/// Appending costs O(1) amortised and the root O(log n). The nodes below the frontier are not kept, so a
+/// compact range makes no proofs; [`HistoryTree`](super::HistoryTree) does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CompactRange {
     len: u64,
@@ -41,10 +42,11 @@ impl CompactRange {
         self.push_with(leaf_hash, |_| ());
     }
 
-    /// Appends a leaf, and passes on the roots of the perfect subtrees that it completes, the smallest, of
-    /// two leaves, first.
+    /// Appends a leaf, and calls `completed` with the root of each perfect subtree that the leaf completes,
+    /// the smallest, of two leaves, first.
     pub(crate) fn push_with(&mut self, leaf_hash: Hash, mut completed: impl FnMut(Hash)) {
-        // As in a binary counter: each trailing one is a subtree that the new leaf completes to a larger one.
+        // As in a binary counter: each trailing one bit is a subtree that the new leaf merges into a larger
+        // one.
         let complete = self.peaks.len() - self.len.trailing_ones() as usize;
         let hash = self.peaks.drain(complete..).rev().fold(leaf_hash, |right, left| {
             let hash = node_hash(&left, &right);

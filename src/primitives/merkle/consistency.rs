@@ -1,5 +1,5 @@
-//! Consistency proofs: that a tree only appended to an older one. They are made by
-//! [`HistoryTree`](super::HistoryTree).
+//! Consistency proofs: proofs that a tree extends an older one by appended leaves only.
+//! [`HistoryTree`](super::HistoryTree) makes them.
 
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -11,16 +11,17 @@ use super::{ProofError, node_hash, root};
 /// A proof that the first `old_size` leaves of a tree of `new_size` leaves are those of an older tree: the
 /// consistency proof of RFC 6962, section 2.1.2.
 ///
-/// Both sizes are the prover's claim. A root does not commit to its size, so compare them with the sizes that
-/// go with the two roots.
+/// Both sizes are claims of the prover. A root does not commit to its size, so compare both with the sizes
+/// that belong to the two roots.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConsistencyProof {
-    /// The number of leaves of the old tree. Every tree extends the empty one, which the RFC leaves out.
+    /// The number of leaves of the old tree. Every tree extends the empty one, a case that the RFC omits.
     pub old_size: u64,
     /// The number of leaves of the new tree.
     pub new_size: u64,
-    /// The last perfect subtree of the old tree, unless that is the whole old tree, and then the siblings on
-    /// the way from there to the new root. Empty when the sizes are equal or `old_size` is 0.
+    /// The root of the last perfect subtree of the old tree, unless that subtree is the whole old tree,
+    /// followed by the siblings on the path from that subtree to the new root. Empty if the sizes are equal
+    /// or `old_size` is 0.
     #[serde(deserialize_with = "path")]
     pub path: Vec<Hash>,
 }
@@ -31,7 +32,8 @@ impl ConsistencyProof {
 
     /// Checks that the tree with `new_root` extends the one with `old_root`, as in RFC 9162, section 2.1.4.2.
     ///
-    /// With an `old_size` of 0 this says nothing of `new_root`: there is nothing that it could contradict.
+    /// With an `old_size` of 0, and a larger `new_size`, `new_root` is not checked: every tree extends the
+    /// empty one.
     ///
     /// # Errors
     ///
@@ -63,7 +65,7 @@ impl ConsistencyProof {
                 old = node_hash(sibling, &old);
                 new = node_hash(sibling, &new);
             } else {
-                // What stands to the right of the old tree's last leaves came later.
+                // Siblings to the right were appended after the old tree, so only the new root covers them.
                 new = node_hash(&new, sibling);
             }
         }

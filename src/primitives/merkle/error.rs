@@ -1,23 +1,23 @@
-//! Why a proof cannot be made or does not hold.
+//! Errors of proofs.
 
 use super::super::hash::Hash;
 
-/// Why a proof cannot be made, or does not hold.
+/// Why a proof cannot be made, or is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProofError {
     /// The index is not in the tree.
     #[error("no leaf {index} in a tree of {tree_size} leaves")]
     IndexOutOfRange {
-        /// The index asked for or claimed.
+        /// The requested or claimed index.
         index: u64,
-        /// The number of leaves, of which the last has the index `tree_size - 1`.
+        /// The number of leaves; the last leaf has the index `tree_size - 1`.
         tree_size: u64,
     },
-    /// The tree has not grown to that size.
+    /// The requested size is larger than the tree.
     #[error("a tree of {len} leaves was never {size} leaves long")]
     SizeOutOfRange {
-        /// The size asked for.
+        /// The requested size.
         size: u64,
         /// The size of the tree.
         len: u64,
@@ -30,10 +30,10 @@ pub enum ProofError {
         /// The size of the new tree.
         new_size: u64,
     },
-    /// The path does not have the length that these positions and sizes require.
+    /// The path does not have the length that the positions and sizes of the proof require.
     #[error("a path of {got} hashes where the tree asks for {expected}")]
     PathLength {
-        /// Hashes in the path.
+        /// The number of hashes in the path.
         got: usize,
         /// The number of hashes that the position and the sizes require.
         expected: usize,
@@ -54,7 +54,7 @@ pub enum ProofError {
         /// The expected old root.
         expected: Hash,
     },
-    /// The path does not lead from the old tree to the expected root of the new tree.
+    /// The path does not lead to the expected root of the new tree.
     #[error("the proof leads to the new root {got}, not to {expected}")]
     NewRoot {
         /// The new root that follows from the proof.

@@ -1,4 +1,4 @@
-//! The history tree: it grows, can be truncated, and makes proofs for every size that it has had.
+//! The history tree: leaves can be appended and truncated, and it makes proofs for all sizes up to its own.
 
 use core::fmt;
 
@@ -9,8 +9,8 @@ use super::{CompactRange, ConsistencyProof, InclusionProof, ProofError, node_has
 /// A tree that keeps the hash of every perfect subtree, about two for each leaf: the history tree of Crosby
 /// and Wallach, "Efficient Data Structures for Tamper-Evident Logging" (2009).
 ///
-/// A perfect subtree never changes while leaves are appended, so the tree of any smaller size is still there:
-/// its root and its proofs cost O(log n), and so does cutting the tree back to it.
+/// A perfect subtree does not change while leaves are appended, so the tree of any smaller size can be
+/// derived: its root and its proofs cost O(log n), and so does truncation to that size.
 ///
 /// ```
 /// use hashloom::merkle::{HistoryTree, leaf_hash};
@@ -59,7 +59,8 @@ impl HistoryTree {
         self.levels.push(vec![hash]);
     }
 
-    /// Truncates the tree to its first `len` leaves, in O(log n). Does nothing if it has no more.
+    /// Truncates the tree to its first `len` leaves, in O(log n). Has no effect if the tree has at most `len`
+    /// leaves.
     pub fn truncate(&mut self, len: u64) {
         for (level, nodes) in self.levels.iter_mut().enumerate() {
             nodes.truncate(usize::try_from(len >> level).unwrap_or(usize::MAX));
@@ -72,12 +73,12 @@ impl HistoryTree {
         self.root_at(self.len()).unwrap_or_default()
     }
 
-    /// The root over the first `len` leaves; `None` when there are fewer.
+    /// The root over the first `len` leaves; `None` if there are fewer.
     pub fn root_at(&self, len: u64) -> Option<Hash> {
         self.root_over(len).ok()
     }
 
-    /// The frontier of the tree over the first `len` leaves; `None` when there are fewer.
+    /// The frontier of the tree over the first `len` leaves; `None` if there are fewer.
     pub fn compact_range_at(&self, len: u64) -> Option<CompactRange> {
         self.frontier(len).ok()
     }
@@ -86,18 +87,19 @@ impl HistoryTree {
     ///
     /// # Errors
     ///
-    /// [`ProofError::SizeOutOfRange`], when there are fewer leaves than `tree_size`, and
-    /// [`ProofError::IndexOutOfRange`], when the leaf is not among them.
+    /// [`ProofError::SizeOutOfRange`] if the tree has fewer leaves than `tree_size`, and
+    /// [`ProofError::IndexOutOfRange`] if `index` is not below `tree_size`.
     pub fn inclusion_proof(&self, index: u64, tree_size: u64) -> Result<InclusionProof, ProofError> {
         self.prove_inclusion(index, tree_size)
     }
 
-    /// Proves that the tree over the first `new_size` leaves extends the one over the first `old_size`.
+    /// Proves that the tree over the first `new_size` leaves extends the tree over the first `old_size`
+    /// leaves.
     ///
     /// # Errors
     ///
-    /// [`ProofError::SizeOutOfRange`], when there are fewer leaves than `new_size`, and
-    /// [`ProofError::Shrinks`], when `old_size` is the larger one.
+    /// [`ProofError::SizeOutOfRange`] if the tree has fewer leaves than `new_size`, and
+    /// [`ProofError::Shrinks`] if `old_size` is larger than `new_size`.
     pub fn consistency_proof(&self, old_size: u64, new_size: u64) -> Result<ConsistencyProof, ProofError> {
         self.prove_consistency(old_size, new_size)
     }
@@ -132,7 +134,7 @@ impl FromIterator<Hash> for HistoryTree {
 }
 
 impl fmt::Debug for HistoryTree {
-    /// The length and the root: the hashes themselves would fill pages.
+    /// Only the length and the root: all hashes would fill pages.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HistoryTree").field("len", &self.len()).field("root", &self.root()).finish()
     }

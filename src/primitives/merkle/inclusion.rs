@@ -1,5 +1,5 @@
-//! Inclusion proofs: a leaf is at an index of a tree. Proofs from a growing tree are made by
-//! [`HistoryTree`](super::HistoryTree).
+//! Inclusion proofs: proofs that a leaf is at an index of a tree. [`HistoryTree`](super::HistoryTree) makes
+//! those of a growing tree.
 
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -8,11 +8,11 @@ use super::super::hash::Hash;
 use super::ascent::Node;
 use super::{ProofError, node_hash, root};
 
-/// A proof that a leaf stands at `index` of a tree of `tree_size` leaves: the audit path of RFC 6962,
-/// section 2.1.1.
+/// A proof that a leaf is at `index` in a tree of `tree_size` leaves: the audit path of RFC 6962, section
+/// 2.1.1.
 ///
-/// Both numbers are the prover's claim. A root does not commit to its size, so compare `tree_size` with the
-/// size that goes with the root, and `index` with the place that you ask about.
+/// Both numbers are claims of the prover. A root does not commit to its size, so compare `tree_size` with the
+/// size that belongs to the root, and `index` with the position in question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InclusionProof {
     /// The index of the leaf, from 0.
@@ -28,12 +28,12 @@ impl InclusionProof {
     /// The longest path, that of a tree of 2^64 - 1 leaves. A longer one is refused while parsing.
     pub const MAX_PATH: usize = 64;
 
-    /// Proves that `leaves[index]` is in the tree over these leaf hashes, such as a transaction's id in the
-    /// tree of its block. Costs as much as [`root`].
+    /// Proves that `leaves[index]` is in the tree over these leaf hashes, for example a transaction's id in
+    /// the tree of its block. Costs as much as [`root`].
     ///
     /// # Errors
     ///
-    /// [`ProofError::IndexOutOfRange`], when there is no such leaf.
+    /// [`ProofError::IndexOutOfRange`] if `index` is not below the number of leaves.
     pub fn new(leaves: &[Hash], index: usize) -> Result<Self, ProofError> {
         let mut proof = Self { index: index as u64, tree_size: leaves.len() as u64, path: Vec::new() };
         if index >= leaves.len() {

@@ -1,12 +1,12 @@
-//! Roots and proofs of a tree whose perfect subtrees can be looked up, wherever they are stored, for every
-//! size that it has had.
+//! Roots and proofs of a tree whose perfect subtrees can be looked up, in memory or in a store, for all sizes
+//! up to that of the tree.
 
 use super::super::hash::Hash;
 use super::ascent::Node;
 use super::{CompactRange, ConsistencyProof, InclusionProof, ProofError, join_peaks};
 
-/// A tree that keeps the root over every perfect subtree. A perfect subtree never changes while leaves are
-/// appended, so a tree of any smaller size is still there.
+/// A tree that keeps the root of every perfect subtree. A perfect subtree does not change while leaves are
+/// appended, so the tree of any smaller size can be derived.
 pub(crate) trait Subtrees {
     /// Why a look-up fails.
     type Error: From<ProofError>;
@@ -14,7 +14,7 @@ pub(crate) trait Subtrees {
     /// The number of leaves.
     fn size(&self) -> u64;
 
-    /// The root over the `index`-th run of `2^level` leaves, all of which are in the tree.
+    /// The root over the `index`-th run of `2^level` leaves. All of them must be in the tree.
     fn subtree(&self, level: usize, index: u64) -> Result<Hash, Self::Error>;
 
     /// The root over the first `len` leaves.
@@ -41,7 +41,8 @@ pub(crate) trait Subtrees {
         Ok(InclusionProof { index, tree_size, path })
     }
 
-    /// Proves that the tree over the first `new_size` leaves extends the one over the first `old_size`.
+    /// Proves that the tree over the first `new_size` leaves extends the tree over the first `old_size`
+    /// leaves.
     fn prove_consistency(&self, old_size: u64, new_size: u64) -> Result<ConsistencyProof, Self::Error> {
         self.check_size(new_size)?;
         if old_size > new_size {
@@ -50,7 +51,7 @@ pub(crate) trait Subtrees {
         let mut path = Vec::new();
         if old_size != 0 && old_size != new_size {
             let start = Node::last_peak(old_size);
-            // A perfect old tree is its own last peak, and the verifier has its root.
+            // If the old tree is perfect, its last peak is its root, which the verifier has.
             if !old_size.is_power_of_two() {
                 path.push(self.subtree(start.level, start.index)?);
             }
@@ -71,7 +72,7 @@ pub(crate) trait Subtrees {
     }
 }
 
-/// More levels than a tree can have.
+/// The number of bits of a size, and so of possible peaks.
 const LEVELS: usize = u64::BITS as usize;
 
 /// The sibling hashes on the path from `node` to the root over the first `size` leaves.
@@ -89,14 +90,14 @@ fn siblings<S: Subtrees + ?Sized>(
     })
 }
 
-/// The root over those of the first `size` leaves that fill no subtree of `2^level` leaves: the ragged right
+/// The root over the last `size % 2^level` of the first `size` leaves: the incomplete subtree at the right
 /// end of the tree.
 fn ragged_root<S: Subtrees + ?Sized>(tree: &S, size: u64, level: usize) -> Result<Hash, S::Error> {
     let peaks = peaks(tree, size, level).collect::<Result<Vec<_>, _>>()?;
     Ok(join_peaks(peaks.iter()))
 }
 
-/// The perfect subtrees below `level` that a tree of `size` leaves ends in, from right to left.
+/// The perfect subtrees below `level` at the right end of a tree of `size` leaves, from right to left.
 fn peaks<S: Subtrees + ?Sized>(
     tree: &S,
     size: u64,

@@ -9,7 +9,7 @@ use rstest::rstest;
 
 use super::*;
 
-/// Every size up to this one is compared with the model.
+/// All sizes up to this one are compared with the model.
 const SIZES: usize = 70;
 
 /// Leaf hashes that are all different.

@@ -1,25 +1,26 @@
-//! Frames that no peer of good will sends, made from one that is right.
+//! Malformed frames, made from a valid one.
 
 use core::ops::Range;
 
 use crate::wire::{Frame, FrameKind};
 
-/// Frames up to this length are changed at every byte, longer ones at the first [`MAX_PLACES`].
+/// Frames up to this length are changed at every byte, longer ones at the first [`MAX_PLACES`] bytes.
 const MAX_SHORT_BYTES: usize = 512;
 
 const MAX_PLACES: usize = 16;
 
-/// Numbers that a format may take for a length, and allocate before it has read as much.
+/// Numbers that a format may read as a length, for which it may allocate memory before it has read as many
+/// bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Claim {
-    /// 2^28, which a computer has memory for.
+    /// 2^28: an allocation of that size may succeed.
     Large,
-    /// 2^64 - 1, which `Vec` refuses with a panic.
+    /// 2^64 - 1: `Vec` panics for that capacity.
     Huge,
 }
 
 impl Claim {
-    /// In a fixed number of bytes, little-endian or big-endian.
+    /// The number in 4 or 8 bytes, little-endian and big-endian.
     const fn fixed(self) -> &'static [&'static [u8]] {
         match self {
             Self::Large => &[
@@ -47,7 +48,7 @@ impl Claim {
     }
 }
 
-/// A frame of this kind, unless the bytes are no text and it has to be one.
+/// A frame of this kind; `None` for a text frame if the bytes are not UTF-8.
 pub(super) fn frame_of(kind: FrameKind, bytes: Vec<u8>) -> Option<Frame> {
     match kind {
         FrameKind::Text => String::from_utf8(bytes).ok().map(Frame::from),
@@ -55,7 +56,7 @@ pub(super) fn frame_of(kind: FrameKind, bytes: Vec<u8>) -> Option<Frame> {
     }
 }
 
-/// The frame with something behind it.
+/// The frame with trailing bytes.
 pub(super) fn longer(frame: &Frame) -> impl Iterator<Item = Frame> {
     let bytes = frame.as_bytes();
     [&b"0"[..], b"\0", b"{}", bytes]
@@ -63,14 +64,15 @@ pub(super) fn longer(frame: &Frame) -> impl Iterator<Item = Frame> {
         .filter_map(move |more| frame_of(frame.kind(), [bytes, more].concat()))
 }
 
-/// The frame cut off: at every length if it is short, and at some if it is long.
+/// The frame truncated: to every length if it is short, and to about 64 of them if it is long.
 pub(super) fn shorter(frame: &Frame) -> impl Iterator<Item = Frame> {
     let bytes = frame.as_bytes();
     let step = (bytes.len() / 64).max(1);
     (0..bytes.len()).step_by(step).filter_map(move |len| frame_of(frame.kind(), bytes[..len].to_vec()))
 }
 
-/// Frames of the other kind: with the bytes of this one, or with what a lenient decoder may take for a message.
+/// Frames of the other kind: with the bytes of this one, or with bytes that a lenient decoder may read as a
+/// message.
 pub(super) fn other_kind(frame: &Frame) -> impl Iterator<Item = Frame> {
     let bytes = frame.as_bytes();
     let other = match frame.kind() {
@@ -82,7 +84,7 @@ pub(super) fn other_kind(frame: &Frame) -> impl Iterator<Item = Frame> {
         .filter_map(move |bytes| frame_of(other, bytes))
 }
 
-/// The frame with the number in the place of some of its bytes, which may be a length.
+/// Frames in which the claimed number replaces bytes that may be a length.
 pub(super) fn claims(frame: &Frame, claim: Claim) -> impl Iterator<Item = Frame> {
     let (kind, bytes) = (frame.kind(), frame.as_bytes());
     let mut changes: Vec<(Range<usize>, &[u8])> = Vec::new();
@@ -95,7 +97,7 @@ pub(super) fn claims(frame: &Frame, claim: Claim) -> impl Iterator<Item = Frame>
                 let end = bytes.len().min(at + number.len());
                 (at..end, *number)
             }));
-            // A short length is one byte in this form.
+            // A small number has one byte in LEB128.
             changes.push((at..at + 1, claim.leb128()));
         }
     }
@@ -104,7 +106,7 @@ pub(super) fn claims(frame: &Frame, claim: Claim) -> impl Iterator<Item = Frame>
     })
 }
 
-/// The numbers in a text.
+/// The ranges of consecutive digits in a text.
 fn digits(text: &[u8]) -> Vec<Range<usize>> {
     let mut runs: Vec<Range<usize>> = Vec::new();
     for at in (0..text.len()).filter(|at| text[*at].is_ascii_digit()) {

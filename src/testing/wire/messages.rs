@@ -1,4 +1,4 @@
-//! The messages that the suites for wire formats write and read.
+//! The messages that the suites for wire formats encode and decode.
 
 use std::sync::Arc;
 
@@ -58,7 +58,7 @@ pub(super) fn messages<T: Transaction>(transactions: &[T]) -> Vec<Message<T>> {
             addresses: longest_address().into_iter().cycle().take(MAX_PEERS_PER_MESSAGE).collect(),
         },
     ];
-    // Each alone too: of a short frame every byte is changed.
+    // Each transaction also has a message of its own, because short frames are changed at every byte.
     messages.extend(transactions.iter().map(|transaction| Message::Transactions(vec![transaction.clone()])));
     messages
 }

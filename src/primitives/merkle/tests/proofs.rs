@@ -15,7 +15,7 @@ fn flipped(hash: Hash) -> impl Iterator<Item = Hash> {
     })
 }
 
-/// Every path that differs in one bit, lacks a hash or has one too many.
+/// All paths that differ in one bit, lack one hash, or have one hash too many.
 fn forged_paths(path: &[Hash]) -> Vec<Vec<Hash>> {
     let mut forged = Vec::new();
     for i in 0..path.len() {
