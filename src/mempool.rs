@@ -42,18 +42,18 @@ pub struct Mempool<T: Transaction = String> {
     /// arrival.
     lost: Vec<(Hash, RemovalReason)>,
     shares: Shares,
-    /// Whether eviction failed because it would have removed a transaction that this node submitted. Not
-    /// tried again before the chain changes or a transaction is removed, because each try applies all
-    /// transactions again.
+    /// Whether eviction failed because it would have removed a transaction that this node submitted. The
+    /// mempool does not try again until the chain changes or a transaction is removed, because each try
+    /// applies all transactions.
     is_stuck: bool,
 }
 
 #[derive(Clone, Debug)]
 struct Pending<T> {
     id: Hash,
-    /// In canonical bytes.
+    /// The size in canonical bytes.
     size: usize,
-    /// In bytes of memory.
+    /// The size in bytes of memory.
     memory: usize,
     origin: Origin,
     transaction: T,
@@ -75,11 +75,11 @@ impl<T: Transaction> Pending<T> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MempoolConfig {
-    /// Pending transactions. Default: 10,000.
+    /// The number of pending transactions. Default: 10,000.
     pub max_transactions: usize,
-    /// Bytes of memory of all pending transactions: for each one about 200 bytes, twice its `size_of`, and
-    /// its [`heap_size`](Transaction::heap_size). What the allocator adds is not counted; with it, resident
-    /// memory is at most three times this. Default: 16 MiB.
+    /// The bytes of memory of all pending transactions. Each one counts as about 270 bytes, plus twice its
+    /// `size_of`, plus its [`heap_size`](Transaction::heap_size). The overhead of the allocator is not
+    /// counted; with it, resident memory is at most three times this limit. Default: 16 MiB.
     pub max_bytes: usize,
     /// The number of ids of recently mined transactions that are remembered, so that a late relay is not
     /// mined twice. Meanwhile, every node with this setting refuses an equal transaction. Default: 50,000.
@@ -161,8 +161,8 @@ impl<T: Transaction> Mempool<T> {
     ///
     /// # Errors
     ///
-    /// [`MempoolError`]; the transaction is not added then. If it turns out to depend on an evicted one, the
-    /// evictions stay in effect.
+    /// [`MempoolError`]; the transaction is not added then. If it fails because it depends on a transaction
+    /// that was evicted for it, the evictions stay in effect.
     pub fn submit(
         &mut self,
         transaction: T,
@@ -330,8 +330,9 @@ impl<T: Transaction> Mempool<T> {
     }
 
     /// Removes a pending transaction and all that do not apply without it. Returns their ids in order of
-    /// arrival, the removed one first, or none if it is not pending. The id is refused from peers while it is
-    /// among the last 10,000 removed ones; the application can submit the transaction again.
+    /// arrival, with `id` first, or no ids if the transaction is not pending. The mempool refuses `id` from
+    /// peers while it is among the last 10,000 removed ones; the application can submit the transaction
+    /// again.
     pub fn remove(&mut self, id: &Hash, chain: &Blockchain<T>, now: Timestamp) -> Vec<Hash> {
         self.remove_all(&BTreeSet::from([*id]), chain, now)
     }

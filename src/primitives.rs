@@ -1,4 +1,4 @@
-//! L0: the basic values of all other layers. No consensus rules, no state, no I/O.
+//! L0: the basic types that all other layers use. No consensus rules, no state, no I/O.
 
 pub(crate) mod application;
 mod block;

@@ -1,4 +1,4 @@
-//! The consensus checks. Each is a function of its arguments and knows no chain.
+//! The consensus checks. Each is a pure function of its arguments, without a stored chain.
 
 use super::error::BlockError;
 use super::spec::ChainSpec;
@@ -60,8 +60,8 @@ pub(crate) fn header_in_chain(
     if header.history_root != expected.history_root {
         return Err(BlockError::HistoryRoot { got: header.history_root, expected: expected.history_root });
     }
-    // Checked last, because it is the only rule whose verdict changes with time: a header that fails here
-    // breaks no other one of these rules.
+    // Checked last, because it is the only rule whose verdict changes with time: a header that fails this
+    // check satisfies all other rules of this function.
     let limit = now.saturating_add(spec.max_future_drift());
     if header.timestamp > limit && !flaw!(TakesAnyTime) {
         return Err(BlockError::TimestampTooLate { got: header.timestamp, limit });
@@ -124,7 +124,8 @@ pub(crate) fn apply_all<T: Transaction>(
     Ok(())
 }
 
-/// The median of timestamps in any order; of an even number the upper one, as in Bitcoin.
+/// The median of timestamps in any order; the upper one of the two middle ones for an even number, as in
+/// Bitcoin.
 ///
 /// Only the first [`MEDIAN_SPAN`] timestamps count.
 pub(crate) fn median(timestamps: impl Iterator<Item = Timestamp>) -> Timestamp {

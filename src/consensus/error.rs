@@ -22,7 +22,7 @@ pub enum BlockError {
     Height {
         /// The header's height.
         got: u64,
-        /// The parent's height and one.
+        /// The parent's height plus one.
         expected: u64,
     },
     /// The nonce is too large for a JSON number.
@@ -39,7 +39,7 @@ pub enum BlockError {
     Target {
         /// The header's target.
         got: CompactTarget,
-        /// The target that retargeting gives, or the easiest one.
+        /// The target that retargeting computes, or the chain's easiest target.
         expected: CompactTarget,
     },
     /// The compact target encodes no valid target.
@@ -72,7 +72,7 @@ pub enum BlockError {
     TimestampTooLate {
         /// The header's timestamp.
         got: Timestamp,
-        /// The time now and the allowed drift.
+        /// The latest timestamp allowed: the node's time plus the spec's drift.
         limit: Timestamp,
     },
     /// The header's history root does not match its ancestors.
@@ -80,7 +80,7 @@ pub enum BlockError {
     HistoryRoot {
         /// The header's history root.
         got: Hash,
-        /// The root over the hashes of all blocks before.
+        /// The root over the hashes of all ancestors.
         expected: Hash,
     },
     /// The body does not match the header.
@@ -113,7 +113,7 @@ pub enum BlockError {
     /// The application refuses a transaction.
     #[error("transaction {index} is rejected: {reason}")]
     Transaction {
-        /// Its place in the block, from 0.
+        /// The index of the transaction in the block, from 0.
         index: usize,
         /// The application's reason.
         #[source]
@@ -123,13 +123,14 @@ pub enum BlockError {
     /// refused like one that the application rejects.
     #[error("transaction {index} cannot be applied: {panic}")]
     ApplyPanicked {
-        /// Its place in the block, from 0.
+        /// The index of the transaction in the block, from 0.
         index: usize,
-        /// What panicked.
+        /// The panic.
         #[source]
         panic: Panicked,
     },
-    /// The application's [`state_root`](crate::Transaction::state_root) panicked on the state after the block.
+    /// The application's [`state_root`](crate::Transaction::state_root) panicked on the state after the
+    /// block.
     #[error("no state root: {0}")]
     StateRootPanicked(#[from] Panicked),
     /// The application's state after the block does not match the header's state root: `apply` is not
@@ -219,15 +220,15 @@ pub enum BlockError {
 /// Whether the peer is to blame for a refused block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The peer is: no honest peer sends such a block.
+    /// The peer is to blame: no honest node sends the block.
     Peer,
-    /// The peer is not: an honest peer may send such a block, because its clock, its knowledge or its limits
-    /// differ from those of this node.
+    /// The peer is not to blame: an honest node may send the block, because its clock, its chain or its
+    /// limits differ from those of this node.
     Nobody,
 }
 
 impl BlockError {
-    /// The name of the rule, short and stable, for programs; the message says what it found.
+    /// The name of the rule, short and stable, for programs. The error message has the details.
     pub fn rule(&self) -> &'static str {
         match self {
             Self::Version { .. } => "version",
@@ -274,9 +275,9 @@ impl BlockError {
         }
     }
 
-    /// Whether the hash of the block may be remembered as invalid, because the verdict is permanent. A body
-    /// that does not match the header says nothing about the header. Nor does a body with too many
-    /// transactions, which are counted before they are hashed.
+    /// Whether the verdict on the block is permanent, so that its hash may be remembered as invalid. A body
+    /// that does not match the header does not invalidate the header. A body with too many transactions does
+    /// not either, because they are counted before they are hashed.
     pub(crate) const fn condemns_header(&self) -> bool {
         matches!(
             self,

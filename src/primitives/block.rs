@@ -1,5 +1,5 @@
-//! Blocks: a header and the transactions that it commits to. A block knows its hash; the consensus checks
-//! decide whether it is valid.
+//! Blocks: a header and the transactions that it commits to. A block stores its hash. The consensus checks
+//! decide whether a block is valid.
 
 use core::fmt;
 use std::sync::OnceLock;

@@ -1,4 +1,5 @@
-//! The formats of this crate pass, and a format with one thing wrong fails by the check for it.
+//! Tests of the suite: the formats of this crate pass, and a format with a single defect fails the check for
+//! that defect.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -25,26 +26,26 @@ fn every_kind_of_message_is_tried() {
     }
 }
 
-/// Postcard with one thing wrong.
+/// Postcard with a single defect.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Broken {
-    /// Ignores what follows a message.
+    /// Ignores trailing bytes.
     Trailing,
-    /// Reads the bytes of a text frame.
+    /// Also decodes text frames.
     AnyFrame,
-    /// Reads JSON in text frames.
+    /// Also decodes text frames, as JSON.
     JsonToo,
-    /// Says that a `Pong` is a `Ping`.
+    /// Reports the kind of a `Pong` as `Ping`.
     WrongKind,
-    /// Takes a missing end for zeros.
+    /// Decodes truncated frames, as if a zero followed.
     CutOff,
-    /// Writes a frame that is too long for a `Hello`.
+    /// Pads frames, so that a `Hello` is too long.
     Padded,
-    /// Does not keep the limits of the kinds, and skips spaces behind a message.
+    /// Does not check the frame limits of the kinds, and ignores trailing spaces.
     NoLimits,
-    /// Allocates what a length claims.
+    /// Allocates memory for a claimed length.
     Claims,
-    /// Reads a number of a `Ping` as another one.
+    /// Decodes the number of one `Ping` as another number.
     Lossy,
 }
 
