@@ -13,8 +13,8 @@ pub enum MempoolError {
         /// The transaction's id.
         id: Hash,
     },
-    /// An equal transaction is among the [transactions mined last](super::MempoolConfig::max_mined_ids). A
-    /// transaction that may occur more than once needs a field that tells the occurrences apart: see
+    /// An equal transaction was [mined recently](super::MempoolConfig::max_mined_ids). Transactions of a type
+    /// that may occur more than once need a field that differs: see
     /// [`Transaction`](crate::Transaction#equal-transactions).
     #[error("transaction {id} was mined already: an equal one needs something that tells the two apart")]
     AlreadyMined {
@@ -37,7 +37,7 @@ pub enum MempoolError {
     /// The transaction is too large for any block.
     #[error("transaction has {got} bytes, expected at most {limit}")]
     TooLarge {
-        /// Its canonical size in bytes.
+        /// The canonical size of the transaction in bytes.
         got: usize,
         /// The largest size of a transaction in bytes: that of a block without its header.
         limit: usize,
@@ -45,9 +45,9 @@ pub enum MempoolError {
     /// The mempool is full, and nothing may be evicted in favour of this transaction.
     #[error("mempool is full: {transactions} transactions with {bytes} bytes are pending")]
     Full {
-        /// Pending transactions.
+        /// The number of pending transactions.
         transactions: usize,
-        /// Their bytes of memory.
+        /// The bytes of memory of the pending transactions.
         bytes: usize,
     },
     /// The transaction has no canonical bytes, or its serde form does not read back as the same value, so

@@ -1,16 +1,16 @@
-//! A set that forgets its oldest members.
+//! A set of limited size that drops its oldest members.
 
 use std::collections::VecDeque;
 
 use crate::primitives::{ByHash, Hash};
 
-/// At most `limit` hashes, the last ones inserted.
+/// The last hashes inserted, at most `limit`.
 #[derive(Clone, Debug)]
 pub(crate) struct RecentSet {
     /// Each member with its place in `order`.
     members: ByHash<u64>,
-    /// The members, oldest first, and places of removed ones: at most as many as there may be members, so that a
-    /// removal takes the same time however many members there are.
+    /// The members, oldest first, and stale entries of removed ones, at most twice `limit` in all. The stale
+    /// entries let a removal take constant time.
     order: VecDeque<(u64, Hash)>,
     next_place: u64,
     limit: usize,
@@ -25,7 +25,7 @@ impl RecentSet {
         self.members.contains_key(hash)
     }
 
-    /// Adds a hash, and returns whether it was new.
+    /// Adds a hash. Returns `false` if it is a member already, or if the limit is 0.
     pub(crate) fn insert(&mut self, hash: Hash) -> bool {
         if self.limit == 0 || self.members.contains_key(&hash) {
             return false;

@@ -9,13 +9,13 @@ use super::MempoolError;
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RemovalReason {
-    /// The application asked for it.
+    /// The application removed the transaction.
     #[error("removed on request")]
     Requested,
     /// The transaction does not apply without another one that was removed.
     #[error("does not apply without a transaction that was removed")]
     Dependent,
-    /// No block can be mined with it.
+    /// No block can be mined with the transaction.
     #[error("no block can be mined with it: {0}")]
     Unminable(#[source] Arc<dyn Error + Send + Sync>),
     /// The mempool is full, and the transaction was evicted in favour of a source that holds less, or of

@@ -1,5 +1,5 @@
-//! The share of the mempool that each source holds, and which transactions to evict once it is full. Knows
-//! places and sizes, not transactions.
+//! The share of the mempool that each source holds, and which transactions to evict when the mempool is full.
+//! Works on places and sizes, not on transactions.
 
 use core::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};

@@ -20,7 +20,7 @@ pub(crate) enum SerdeFlaw {
 }
 
 impl SerdeFlaw {
-    /// The flaw of a value that reads back as another one.
+    /// The flaw of a value that cannot be read back, for an unknown reason, or reads back as another one.
     pub(crate) fn of_read<T: PartialEq>(value: &T) -> Self {
         #[expect(clippy::eq_op, reason = "a NaN somewhere inside is not equal to itself")]
         if value == value { Self::ReadsDifferently } else { Self::NotEqualToItself }

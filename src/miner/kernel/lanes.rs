@@ -68,8 +68,7 @@ impl<S: Simd> Lanes<S> {
     fn candidates(&self, target: u32, low: u32, count: u64) -> Option<Candidates> {
         let Self { simd, ref rounds, .. } = *self;
         simd.vectorize(
-            // The instructions are available only inside this closure, so its callees must be inlined into
-            // it.
+            // Only this closure has the wider instructions, so its callees must be inlined into it.
             #[inline(always)]
             || search(simd, rounds, target, low, count),
         )
