@@ -6,12 +6,12 @@
 //! ```text
 //! L6  http         rouille routes and a bounded server                        feature http
 //! L5  node         tasks, clocks, timers, mining threads                      feature node
-//! L4  transport    how messages reach a peer: in memory, over WebSocket       feature node, ws-*
-//! W   wire         what a message looks like: JSON, bincode                   feature ws-*
-//! L3  protocol     what peers say to each other, as a pure state machine      always
+//! L4  transport    connections to peers: in memory, over WebSocket            feature node, ws-*
+//! W   wire         encodings of messages: JSON, bincode, postcard             feature ws-*
+//! L3  protocol     the peer protocol, as a pure state machine                 always
 //! L2  chain, mempool, miner, archive                                          always
 //! L1  consensus    the rules of a chain, and whether a block follows them     always
-//!     store        where a chain is kept                                      always, on disk: redb
+//!     store        tables of bytes                                            always, on disk: redb
 //! L0  primitives   hashes, targets, headers, transactions, blocks, proofs     always
 //! ```
 
