@@ -40,7 +40,7 @@ fn a_message_holds_so_many_items_and_not_one_more(
         let peer = bench.join();
         closed(&bench.receive(peer, message), peer).cloned()
     };
-    // What is wrong with the largest permitted message is another thing, such as that nobody asked for it.
+    // What is wrong with the largest permitted message is another thing, such as being unsolicited.
     let largest = reason(message(limit));
     assert!(!matches!(largest, Some(CloseReason::TooManyItems { .. })), "{largest:?}");
     let too_many = message(limit + 1);

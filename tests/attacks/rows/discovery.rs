@@ -18,13 +18,13 @@ use crate::table::{Discovery, Ends, Over, ROW, Row, attack, closed};
 pub(crate) const ROWS: &[Row] = &[
     Row {
         name: "unsolicited_peers",
-        does: "addresses that nobody asked for",
+        does: "unsolicited addresses",
         attack: |stage| Box::pin(tells_unasked(stage, 1)),
         ..UNASKED
     },
     Row {
         name: "unsolicited_peers_none",
-        does: "no addresses that nobody asked for",
+        does: "an unsolicited answer without addresses",
         attack: |stage| Box::pin(tells_unasked(stage, 0)),
         ..UNASKED
     },
@@ -142,7 +142,7 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         name: "rumours",
-        does: "addresses that lead nowhere, and are told to nobody else",
+        does: "addresses that lead nowhere, and are not advertised further",
         attack: attack!(spreads_rumours),
         ..HARMLESS
     },

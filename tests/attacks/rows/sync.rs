@@ -12,14 +12,14 @@ use crate::table::{BOOKS, Ends, ROW, Row, attack, closed};
 pub(crate) const ROWS: &[Row] = &[
     Row {
         name: "unsolicited_headers",
-        does: "headers that nobody asked for",
+        does: "unsolicited headers",
         ends: Ends::Unsolicited("headers"),
         attack: |stage| Box::pin(says(stage, |stage| Message::Headers(vec![*stage.node.tip().header()]))),
         ..ROW
     },
     Row {
         name: "unsolicited_blocks",
-        does: "blocks that nobody asked for",
+        does: "unsolicited blocks",
         ends: Ends::Unsolicited("blocks"),
         attack: |stage| Box::pin(says(stage, |stage| Message::Blocks(vec![stage.node.tip()]))),
         ..ROW
@@ -33,7 +33,7 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         name: "unsolicited_transactions",
-        does: "transactions that nobody asked for",
+        does: "unsolicited transactions",
         ends: Ends::Unsolicited("transactions"),
         attack: |stage| Box::pin(says(stage, |_| Message::Transactions(entries(&["unasked"])))),
         ..ROW
