@@ -136,7 +136,7 @@ impl<T: Transaction> Blockchain<T> {
                 Err(error @ (OpenError::Damaged { height, .. } | OpenError::Replay { height, .. }))
                     if height > 0 =>
                 {
-                    let checkpoints = load_upkeep(&records)?;
+                    let checkpoints = load_checkpoints(&records)?;
                     records.cut(cut_height(height - 1, &checkpoints))?;
                     found = Some(error);
                 }
@@ -275,7 +275,7 @@ fn load<T: Transaction>(
         0 => Arc::clone(&genesis.block),
         _ => records.best_block(&row).map_err(|error| OpenError::Damaged { height, error })?,
     };
-    let mut checkpoints = load_upkeep(records)?;
+    let mut checkpoints = load_checkpoints(records)?;
     let snapshots = replay(records, &mut checkpoints, &genesis.state)?;
     let seen = records.recent_rows().map(|row| row.seen + 1).max().unwrap_or(1);
     let mut tree = Tree::new(Tip { hash: row.hash, header: row.header, work: row.work }, seen);
@@ -350,7 +350,7 @@ fn difference<T: Transaction>(records: &ChainStore<T>, got: &Hash, given: &Heade
 }
 
 /// Loads the heights of stored states and of pruned bodies.
-fn load_upkeep<T: Transaction>(records: &ChainStore<T>) -> Result<Checkpoints, OpenError> {
+fn load_checkpoints<T: Transaction>(records: &ChainStore<T>) -> Result<Checkpoints, OpenError> {
     let states = records.heights(MetaKey::States)?.unwrap_or_default();
     let pruned = records.heights(MetaKey::Pruned)?.and_then(|heights| heights.first().copied()).unwrap_or(0);
     Ok(Checkpoints { states, pruned, ..Checkpoints::default() })

@@ -205,6 +205,15 @@ mod tests {
         }
     }
 
+    /// What is logged on this thread while the guard is alive.
+    fn captured() -> (Lines, tracing::subscriber::DefaultGuard) {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber =
+            tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        (lines, tracing::subscriber::set_default(subscriber))
+    }
+
     fn dial_failed(address: &str) -> Event<String> {
         let (address, error) = (address.parse().unwrap(), io::Error::from(io::ErrorKind::ConnectionRefused));
         Event::DialFailed { address, error: Arc::new(error), retry_in: Duration::from_secs(15) }
@@ -217,11 +226,7 @@ mod tests {
 
     #[test]
     fn what_is_not_restored_is_one_warning() {
-        let lines = Lines::default();
-        let writer = lines.clone();
-        let subscriber =
-            tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-        let _guard = tracing::subscriber::set_default(subscriber);
+        let (lines, _guard) = captured();
         let id = Hash::from_bytes([7; 32]);
         let removed = |reason: RemovalReason| Event::<String>::TransactionsRemoved {
             removed: vec![(id, reason); 1_000].into(),
@@ -240,11 +245,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_others_repeat_is_a_bounded_number_of_lines() {
-        let lines = Lines::default();
-        let writer = lines.clone();
-        let subscriber =
-            tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-        let _guard = tracing::subscriber::set_default(subscriber);
+        let (lines, _guard) = captured();
         let mut noted = Noted::new("test".to_owned());
         for _ in 0..1_000 {
             let address = "ws://10.0.0.1:5001".parse().unwrap();

@@ -59,20 +59,16 @@ pub(crate) fn apply<T: Transaction>(
     state: &mut T::State,
     context: &Context<'_>,
 ) -> Result<(), ApplyError> {
-    match guarded("Transaction::apply", || transaction.apply(state, context)) {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(reason)) => Err(ApplyError::Rejected(reason)),
-        Err(panic) => Err(ApplyError::Panicked(panic)),
-    }
+    verdict("Transaction::apply", || transaction.apply(state, context))
 }
 
 /// [`Transaction::genesis_state`].
 pub(crate) fn genesis_state<T: Transaction>(data: &[u8]) -> Result<T::State, ApplyError> {
-    match guarded("Transaction::genesis_state", || T::genesis_state(data)) {
-        Ok(Ok(state)) => Ok(state),
-        Ok(Err(reason)) => Err(ApplyError::Rejected(reason)),
-        Err(panic) => Err(ApplyError::Panicked(panic)),
-    }
+    verdict("Transaction::genesis_state", || T::genesis_state(data))
+}
+
+fn verdict<R>(call: &'static str, run: impl FnOnce() -> Result<R, Rejected>) -> Result<R, ApplyError> {
+    guarded(call, run).map_err(ApplyError::Panicked)?.map_err(ApplyError::Rejected)
 }
 
 /// [`Transaction::encode`]. What `bytes` holds after an error is unspecified.

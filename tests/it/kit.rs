@@ -35,6 +35,18 @@ pub(crate) fn until(condition: impl Fn() -> bool) -> impl Future<Output = ()> {
     })
 }
 
+/// A clock that stands still, and panics once `panics` is set, which ends the driver.
+#[cfg(any(feature = "http", feature = "redb"))]
+pub(crate) fn clock_that_panics(
+    panics: &Arc<std::sync::atomic::AtomicBool>,
+) -> impl Fn() -> hashloom::Timestamp + Send + Sync + use<> {
+    let panics = Arc::clone(panics);
+    move || {
+        assert!(!panics.load(std::sync::atomic::Ordering::Relaxed), "no clock");
+        hashloom::Timestamp::from_millis(1_900_000_000_000)
+    }
+}
+
 /// A chain on which every second hash is a block.
 pub(crate) fn easy_spec(name: &str) -> ChainSpec {
     ChainSpec::builder(name)

@@ -54,7 +54,7 @@ enum Bucket {
 }
 
 /// The minimum time between two updates of when an address was advertised.
-const HEARD_RESOLUTION: Duration = Duration::from_secs(24 * 60 * 60);
+const ADVERTISED_RESOLUTION: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl AddressBook {
     pub(super) const fn new(secret: Hash) -> Self {
@@ -74,7 +74,7 @@ impl AddressBook {
     /// address only if it can evict one that failed or is too old.
     pub(super) fn learn(&mut self, address: &PeerAddr, source: &PeerHost, now: Timestamp) -> bool {
         if let Some(Entry { record, .. }) = self.entries.get_mut(address) {
-            let is_news = record.advertised.saturating_add(HEARD_RESOLUTION) <= now;
+            let is_news = record.advertised.saturating_add(ADVERTISED_RESOLUTION) <= now;
             if is_news {
                 record.advertised = now;
             }

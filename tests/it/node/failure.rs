@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use hashloom::http::{HttpConfig, RoutesConfig, serve_node};
 use hashloom::transport::{Connection, Listener, TransportError};
-use hashloom::{MineError, Node, NodeFailure, PeerAddr, Reach, Timestamp, Transport};
+use hashloom::{MineError, Node, NodeFailure, PeerAddr, Reach, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::kit::{easy_spec, within};
+use crate::kit::{clock_that_panics, easy_spec, within};
 
 async fn http_status(address: std::net::SocketAddr) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
@@ -23,14 +23,11 @@ async fn http_status(address: std::net::SocketAddr) -> String {
 #[tokio::test]
 async fn a_driver_that_panics_is_seen_by_handles_and_over_http() {
     let panics = Arc::new(AtomicBool::new(false));
-    let clock = {
-        let panics = Arc::clone(&panics);
-        move || {
-            assert!(!panics.load(Ordering::Relaxed), "no clock");
-            Timestamp::from_millis(1_900_000_000_000)
-        }
-    };
-    let node = Node::<String>::builder(easy_spec("failure")).wall_clock(clock).start().await.unwrap();
+    let node = Node::<String>::builder(easy_spec("failure"))
+        .wall_clock(clock_that_panics(&panics))
+        .start()
+        .await
+        .unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = serve_node(listener, node.clone(), RoutesConfig::default(), HttpConfig::default()).unwrap();
     assert!(within(http_status(server.local_addr())).await.starts_with("HTTP/1.1 200 "));

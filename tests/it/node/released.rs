@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use hashloom::store::{Memory as MemoryStore, Redb};
 use hashloom::transport::Memory;
-use hashloom::{Node, NodeBuilder, NodeFailure, NodeHandle, StoreError, Timestamp};
+use hashloom::{Node, NodeBuilder, NodeFailure, NodeHandle, StoreError};
 use rstest::rstest;
 use tempfile::tempdir;
 
-use crate::kit::{easy_spec, until, within};
+use crate::kit::{clock_that_panics, easy_spec, until, within};
 
 fn builder(directory: &Path) -> NodeBuilder {
     Node::builder(easy_spec("released")).store(Redb::open(directory).unwrap())
@@ -92,14 +92,7 @@ async fn a_store_is_free_after_the_last_handle_was_dropped() {
 async fn a_store_is_free_after_a_failure() {
     let directory = tempdir().unwrap();
     let panics = Arc::new(AtomicBool::new(false));
-    let clock = {
-        let panics = Arc::clone(&panics);
-        move || {
-            assert!(!panics.load(Ordering::Relaxed), "no clock");
-            Timestamp::from_millis(1_900_000_000_000)
-        }
-    };
-    let node = builder(directory.path()).wall_clock(clock).start().await.unwrap();
+    let node = builder(directory.path()).wall_clock(clock_that_panics(&panics)).start().await.unwrap();
     within(node.mine(vec!["a".to_owned()])).await.unwrap();
     panics.store(true, Ordering::Relaxed);
     within(node.mine(Vec::new())).await.unwrap_err();
