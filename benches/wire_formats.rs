@@ -146,7 +146,7 @@ impl Options {
 }
 
 /// The crates whose versions the figures depend on.
-const CRATES: [&str; 6] = ["serde_json", "bincode", "postcard", "serde", "tokio", "tokio-tungstenite"];
+const CRATES: [&str; 6] = ["serde_json", "bincode", "postcard", "serde", "tokio", "tungstenite"];
 
 fn main() -> Result<()> {
     let options = Options::parse().shortened();

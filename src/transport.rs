@@ -6,6 +6,8 @@
 //! implements the five traits and runs the public test suite `hashloom::testing::transport`.
 
 mod error;
+#[cfg(any(feature = "http", feature = "websocket"))]
+pub(crate) mod linger;
 mod memory;
 mod outgoing;
 mod switch;

@@ -7,10 +7,10 @@ mod codec;
 mod config;
 mod connection;
 mod dial;
-mod gate;
 mod listen;
 mod secure;
 mod socket;
+mod stream;
 #[cfg_attr(not(feature = "tls"), path = "websocket/no_tls.rs")]
 mod tls;
 

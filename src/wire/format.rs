@@ -5,7 +5,7 @@ use core::fmt::Debug;
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio_tungstenite::tungstenite::Utf8Bytes;
+use tungstenite::Utf8Bytes;
 
 use super::error::{FrameKind, WireError};
 use crate::primitives::Transaction;

@@ -5,7 +5,6 @@ use core::future::poll_fn;
 use core::pin::Pin;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
-use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -19,7 +18,6 @@ use hyper::service::service_fn;
 use hyper::{Method, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rouille::Request;
-use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task;
@@ -31,6 +29,7 @@ use crate::http::answer::Answer;
 use crate::http::client::Client;
 use crate::http::config::HttpConfig;
 use crate::http::error::{ApiError, Code};
+use crate::transport::linger::linger;
 
 type Response = hyper::Response<Full<Bytes>>;
 
@@ -81,7 +80,7 @@ pub(super) async fn run<H: Handler>(
     };
     match result {
         Err(error) if !error.is_parse() => tracing::debug!(%remote, %error, "HTTP connection failed"),
-        _ => linger(connection.into_parts().io.into_inner().into_inner()).await,
+        _ => linger(connection.into_parts().io.into_inner().into_inner(), &[], MAX_LINGER_BYTES).await,
     }
 }
 
@@ -192,32 +191,8 @@ fn check_host_count(head: &Parts) -> Result<(), ApiError> {
     Err(ApiError::new(Code::BadRequest, format!("{count} Host headers, expected one")))
 }
 
-/// Shuts down this direction, and waits briefly for the client to close the other. If a socket with unread
-/// input is closed at once, the connection is reset, and the client may lose the answer that explains the
-/// error.
-async fn linger(mut stream: TcpStream) {
-    if poll_fn(|context| Pin::new(&mut stream).poll_shutdown(context)).await.is_err() {
-        return;
-    }
-    let drain = async {
-        let mut buffer = [0; 4096];
-        let mut left = LINGER_BYTES;
-        while stream.readable().await.is_ok() {
-            match stream.try_read(&mut buffer) {
-                Ok(read) if read > 0 && read <= left => left -= read,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                _ => return,
-            }
-        }
-    };
-    // On a timeout this side closes the connection.
-    let _ = timeout(LINGER_TIME, drain).await;
-}
-
 /// The upper limit of [`HttpConfig::head_timeout`]: hyper adds the timeout to the current time, and the sum
 /// must not overflow.
 const LONGEST_HEAD_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-/// How long a connection stays open after its last answer while the client still sends.
-const LINGER_TIME: Duration = Duration::from_secs(1);
-/// How many bytes are read and discarded in that time.
-const LINGER_BYTES: usize = 1 << 20;
+/// How many bytes are read and discarded after the last answer, while the client still sends.
+const MAX_LINGER_BYTES: usize = 1 << 20;

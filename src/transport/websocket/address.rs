@@ -1,6 +1,6 @@
 //! Parses `ws://host:port` and `wss://host:port`, with an optional path.
 
-use tokio_tungstenite::tungstenite::http::Uri;
+use tungstenite::http::Uri;
 
 use super::super::error::{AddressProblem, TransportError};
 use super::config::WebSocketConfig;

@@ -4,7 +4,7 @@ use core::net::IpAddr;
 use std::collections::BTreeMap;
 
 use tokio::task::AbortHandle;
-use tokio_tungstenite::tungstenite::http::HeaderMap;
+use tungstenite::http::HeaderMap;
 
 use crate::protocol::host::network;
 

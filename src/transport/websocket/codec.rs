@@ -3,7 +3,7 @@
 use core::fmt::Debug;
 use std::sync::Arc;
 
-use tokio_tungstenite::tungstenite::http::HeaderMap;
+use tungstenite::http::HeaderMap;
 
 use super::super::outgoing::Outgoing;
 use crate::primitives::Transaction;

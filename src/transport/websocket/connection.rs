@@ -6,45 +6,21 @@
 
 use core::future::poll_fn;
 use core::pin::Pin;
-use core::task::{Context, Poll, Waker, ready};
+use core::task::{Context, Poll, ready};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use futures_util::{Sink, Stream};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig as Tungstenite;
-use tokio_tungstenite::tungstenite::{self, Message as WsMessage};
+use tokio::io::ReadBuf;
+use tungstenite::error::{CapacityError, ProtocolError};
+use tungstenite::{Error, Message as WsMessage};
 
 use super::codec::{Codec, check_len};
 use super::config::WebSocketConfig;
-use super::gate::Gate;
-use super::socket::Io;
+use super::stream::WsStream;
 use crate::primitives::Transaction;
-use crate::protocol::limits::MAX_HELLO_BYTES;
 use crate::protocol::{Message, PeerAddr};
 use crate::transport::{Connection, Outgoing, Receiver, Sender, TransportError};
 use crate::wire::{Frame, Payload, WireError};
-
-/// The size of the read buffer of each connection, in bytes.
-const READ_BUFFER_BYTES: usize = 32 << 10;
-
-/// The limits in the form of the WebSocket library.
-pub(super) fn limits(config: &WebSocketConfig) -> Tungstenite {
-    Tungstenite::default()
-        .read_buffer_size(READ_BUFFER_BYTES)
-        .max_frame_size(Some(config.max_frame_bytes))
-        .max_message_size(Some(config.max_frame_bytes))
-}
-
-/// The stream of frames over TCP or TLS, behind the gate.
-pub(super) type WsStream = WebSocketStream<Gate<Box<dyn Io>>>;
-
-/// Wraps a stream for the handshake and the messages after it.
-pub(super) fn gated(stream: Box<dyn Io>, config: &WebSocketConfig) -> Gate<Box<dyn Io>> {
-    Gate::new(stream, MAX_HELLO_BYTES.min(config.max_frame_bytes))
-}
 
 /// Encodes a message, within the size limit of this transport.
 fn sendable_frame<T: Transaction>(
@@ -69,12 +45,11 @@ pub(super) struct WsConnection<T: Transaction> {
 impl<T: Transaction> WsConnection<T> {
     pub(super) fn new(
         remote: PeerAddr,
-        mut stream: WsStream,
+        stream: WsStream,
         codec: Arc<dyn Codec<T>>,
         config: WebSocketConfig,
     ) -> Self {
-        stream.get_mut().start();
-        let socket = Socket { stream, state: State::Open, reader: None };
+        let socket = Socket { stream, state: State::Open };
         Self { remote, socket: Arc::new(Mutex::new(socket)), codec, config }
     }
 }
@@ -149,8 +124,6 @@ fn lock(socket: &Mutex<Socket>) -> MutexGuard<'_, Socket> {
 struct Socket {
     stream: WsStream,
     state: State,
-    /// The task that waits for a message.
-    reader: Option<Waker>,
 }
 
 /// The state of a socket.
@@ -171,17 +144,15 @@ impl Socket {
         if !matches!(self.state, State::Open | State::WriteOnly) {
             return Poll::Ready(Err(TransportError::Closed));
         }
-        let mut stream = Pin::new(&mut self.stream);
-        ready!(stream.as_mut().poll_ready(cx)).map_err(transport_error)?;
-        let message = match frame.clone().0 {
+        let message = || match frame.clone().0 {
             Payload::Text(text) => WsMessage::Text(text),
             Payload::Binary(bytes) => WsMessage::Binary(bytes),
         };
-        Poll::Ready(stream.start_send(message).map_err(transport_error))
+        self.stream.poll_feed(cx, message).map_err(transport_error)
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
-        Pin::new(&mut self.stream).poll_flush(cx).map_err(transport_error)
+        self.stream.poll_flush(cx).map_err(transport_error)
     }
 
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame>, TransportError>> {
@@ -189,27 +160,21 @@ impl Socket {
             if self.state != State::Open {
                 return Poll::Ready(Ok(None));
             }
-            let Poll::Ready(next) = Pin::new(&mut self.stream).poll_next(cx) else {
-                self.reader = Some(cx.waker().clone());
-                return Poll::Pending;
-            };
-            match next {
-                Some(Ok(WsMessage::Text(text))) => return Poll::Ready(Ok(Some(Frame(Payload::Text(text))))),
-                Some(Ok(WsMessage::Binary(bytes))) => {
-                    return Poll::Ready(Ok(Some(Frame(Payload::Binary(bytes)))));
-                }
+            match ready!(self.stream.poll_message(cx)) {
+                Ok(WsMessage::Text(text)) => return Poll::Ready(Ok(Some(Frame(Payload::Text(text))))),
+                Ok(WsMessage::Binary(bytes)) => return Poll::Ready(Ok(Some(Frame(Payload::Binary(bytes))))),
                 // The library queues the answer to a ping, and the next read writes it.
-                Some(Ok(WsMessage::Ping(_) | WsMessage::Pong(_) | WsMessage::Frame(_))) => {}
-                Some(Ok(WsMessage::Close(_))) => {
+                Ok(WsMessage::Ping(_) | WsMessage::Pong(_) | WsMessage::Frame(_)) => {}
+                Ok(WsMessage::Close(_)) => {
                     self.state = State::ClosedByPeer;
                     // Writes the answer to the close, as far as the socket accepts it.
-                    let _ = Pin::new(&mut self.stream).poll_next(cx);
+                    let _ = self.stream.poll_message(cx);
                 }
-                Some(Err(error)) => {
+                Err(Error::ConnectionClosed | Error::AlreadyClosed) => self.stop_reading(),
+                Err(error) => {
                     self.stop_reading();
                     return Poll::Ready(Err(transport_error(error)));
                 }
-                None => self.stop_reading(),
             }
         }
     }
@@ -224,17 +189,15 @@ impl Socket {
     fn start_close(&mut self) -> bool {
         let peer_reads = self.state != State::ClosedByPeer;
         self.state = State::ClosedByUs;
-        if let Some(reader) = self.reader.take() {
-            reader.wake();
-        }
+        self.stream.wake_reader();
         peer_reads
     }
 
     /// Writes the buffered frames and a close frame, and shuts down this direction.
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         // A failure means that the connection is gone already.
-        let _ = ready!(Pin::new(&mut self.stream).poll_close(cx));
-        let _ = ready!(Pin::new(self.stream.get_mut()).poll_shutdown(cx));
+        let _ = ready!(self.stream.poll_close(cx));
+        let _ = ready!(Pin::new(self.stream.io()).poll_shutdown(cx));
         Poll::Ready(())
     }
 
@@ -243,7 +206,7 @@ impl Socket {
         let mut bytes = [0; 4096];
         loop {
             let mut buffer = ReadBuf::new(&mut bytes);
-            let read = ready!(Pin::new(self.stream.get_mut().inner_mut()).poll_read(cx, &mut buffer));
+            let read = ready!(Pin::new(self.stream.io()).poll_read(cx, &mut buffer));
             if read.is_err() || buffer.filled().is_empty() {
                 return Poll::Ready(());
             }
@@ -252,8 +215,7 @@ impl Socket {
 }
 
 /// Converts an error of the WebSocket library on an open connection.
-fn transport_error(error: tungstenite::Error) -> TransportError {
-    use tungstenite::Error;
+fn transport_error(error: Error) -> TransportError {
     match error {
         Error::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
             TransportError::Malformed(WireError::TooLarge { got: size, limit: max_size })
@@ -263,8 +225,7 @@ fn transport_error(error: tungstenite::Error) -> TransportError {
             TransportError::Closed
         }
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => TransportError::Vanished,
-        // The gate reports its refusals as I/O errors.
-        Error::Io(error) => error.downcast().map_or_else(TransportError::Io, TransportError::Malformed),
+        Error::Io(error) => TransportError::Io(error),
         violation => TransportError::Violation(violation.into()),
     }
 }

@@ -4,19 +4,19 @@ use core::net::SocketAddr;
 use std::io;
 
 use tokio::time::timeout;
-use tokio_tungstenite::client_async_with_config;
-use tokio_tungstenite::tungstenite::Error;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::error::{ProtocolError, SubProtocolError};
-use tokio_tungstenite::tungstenite::handshake::client::{Request, Response};
-use tokio_tungstenite::tungstenite::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use tungstenite::Error;
+use tungstenite::client::IntoClientRequest;
+use tungstenite::error::{ProtocolError, SubProtocolError};
+use tungstenite::handshake::client::Request;
+use tungstenite::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 
 use super::address::Endpoint;
 use super::codec::{Formats, SUBPROTOCOL_HEADER, listed_names, names};
 use super::config::WebSocketConfig;
-use super::connection::{WsConnection, WsStream, gated, limits};
+use super::connection::WsConnection;
 use super::secure::{self, Secured};
 use super::socket::Socket;
+use super::stream::WsStream;
 use super::tls;
 use crate::primitives::Transaction;
 use crate::protocol::{PeerAddr, Reach};
@@ -98,10 +98,8 @@ async fn upgrade<T: Transaction>(
     if let Some(session) = &session {
         session.sign_request(request.headers_mut());
     }
-    let upgraded: Result<(WsStream, Response), Error> =
-        client_async_with_config(request, gated(stream, config), Some(limits(config))).await;
     let refused = |theirs| no_shared_format(address, formats, theirs);
-    let (stream, response) = match upgraded {
+    let (stream, response) = match WsStream::dial(stream, request, config).await {
         Ok(upgraded) => upgraded,
         Err(Error::Http(response)) => {
             let theirs = listed_names(response.headers());

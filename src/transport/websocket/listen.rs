@@ -7,21 +7,21 @@ use std::net::SocketAddr;
 use async_trait::async_trait;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
-use tokio_tungstenite::tungstenite::error::ProtocolError;
-use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response, write_response};
-use tokio_tungstenite::tungstenite::http::{HeaderMap, HeaderValue, StatusCode};
-use tokio_tungstenite::tungstenite::protocol::Role;
-use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config, tungstenite};
+use tungstenite::error::ProtocolError;
+use tungstenite::handshake::server::{ErrorResponse, Request, Response, write_response};
+use tungstenite::http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::address::Endpoint;
 use super::admission::{Places, foreign_origin};
 use super::codec::{Formats, SUBPROTOCOL_HEADER, listed_names, names};
 use super::config::WebSocketConfig;
-use super::connection::{WsConnection, gated, limits};
+use super::connection::WsConnection;
 use super::secure::{self, Refusal, Secured};
-use super::socket::{Acceptor, Socket, part_with};
+use super::socket::{Acceptor, MAX_LINGER_BYTES, Socket};
+use super::stream::{self, WsStream};
 use crate::primitives::Transaction;
 use crate::protocol::PeerAddr;
+use crate::transport::linger::linger;
 use crate::transport::throttle::Throttle;
 use crate::transport::{Connection, Listener, TransportError};
 
@@ -184,7 +184,7 @@ async fn upgrade<T: Transaction>(
     formats: &Formats<T>,
     config: WebSocketConfig,
 ) -> Result<WsConnection<T>, TransportError> {
-    let Secured { stream, session } = secured;
+    let Secured { mut stream, session } = secured;
     let mut offered = Vec::new();
     let mut chosen = None;
     let mut foreign = None;
@@ -214,10 +214,7 @@ async fn upgrade<T: Transaction>(
         }
         Ok(response)
     };
-    // Borrowed, so that this function can still answer a bad handshake, which the library does not.
-    let mut stream = gated(stream, &config);
-    let upgraded =
-        accept_hdr_async_with_config(&mut stream, negotiate, Some(limits(&config))).await.map(drop);
+    let upgraded = stream::accept(&mut stream, negotiate, &config).await;
     if let Some(origin) = foreign {
         return Err(TransportError::ForeignOrigin { address: remote.clone(), origin });
     }
@@ -226,9 +223,7 @@ async fn upgrade<T: Transaction>(
     }
     match (upgraded, chosen) {
         (Ok(()), Some(codec)) => {
-            // No byte after the request was read: the library refuses a peer that sends before it receives
-            // the answer.
-            let stream = WebSocketStream::from_raw_socket(stream, Role::Server, Some(limits(&config))).await;
+            let stream = WsStream::accepted(stream, &config);
             Ok(WsConnection::new(remote.clone(), stream, codec.clone(), config))
         }
         (Ok(()) | Err(tungstenite::Error::Http(_)), None) => Err(TransportError::NoSharedFormat {
@@ -238,7 +233,7 @@ async fn upgrade<T: Transaction>(
         }),
         (Err(source), _) => {
             if let Some(answer) = no_websocket(&source, config.http_hint.as_deref()) {
-                part_with(stream, &answer).await;
+                linger(stream, &answer, MAX_LINGER_BYTES).await;
             }
             Err(TransportError::Handshake { address: remote.clone(), source: source.into() })
         }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use tokio_tungstenite::tungstenite::http::HeaderMap;
+use tungstenite::http::HeaderMap;
 
 use super::secure::Refusal;
 use super::socket::{Io, Socket};

@@ -1,14 +1,15 @@
 //! Between the socket and WebSocket: encrypts a connection if the scheme of its address demands TLS. If the
 //! ends disagree about TLS, both of them receive an error that says so.
 
-use tokio_tungstenite::tungstenite::http::StatusCode;
+use tungstenite::http::StatusCode;
 
 use super::address::Endpoint;
 use super::config::WebSocketConfig;
-use super::socket::{Io, Socket, part_with};
+use super::socket::{Io, MAX_LINGER_BYTES, Socket};
 use super::tls::Session;
 use crate::protocol::PeerAddr;
 use crate::transport::TransportError;
+use crate::transport::linger::linger;
 
 /// The first byte of a TLS connection: the record type of a handshake.
 const TLS_HANDSHAKE: u8 = 22;
@@ -69,13 +70,13 @@ pub(super) async fn accept(
     let speaks_tls = first == Some(TLS_HANDSHAKE);
     let Some(tls) = config.tls().filter(|_| is_tls) else {
         if speaks_tls {
-            part_with(socket, NO_TLS_HERE).await;
+            linger(socket, NO_TLS_HERE, MAX_LINGER_BYTES).await;
             return Err(TransportError::UnexpectedTls { address: remote.clone() });
         }
         return Ok(Secured::plain(socket));
     };
     if first.is_some() && !speaks_tls {
-        part_with(socket, ONLY_TLS_HERE).await;
+        linger(socket, ONLY_TLS_HERE, MAX_LINGER_BYTES).await;
         return Err(tls.not_spoken(remote));
     }
     let (stream, session) = tls.accept(remote, socket).await?;

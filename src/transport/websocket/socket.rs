@@ -6,20 +6,15 @@ mod simulated;
 
 use core::fmt::Debug;
 use core::net::SocketAddr;
-use core::time::Duration;
 use std::io;
 
 use async_trait::async_trait;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, lookup_host};
-use tokio::time::timeout;
 
 /// How many bytes of a peer are read and discarded after an answer in a protocol that the peer does not
 /// speak.
-const MAX_LINGER_BYTES: usize = 64 << 10;
-
-/// How long this side waits for the peer to close after an answer in a protocol that the peer does not speak.
-const MAX_LINGER: Duration = Duration::from_secs(1);
+pub(super) const MAX_LINGER_BYTES: usize = 64 << 10;
 
 /// A stream of bytes to and from a peer, over any carrier.
 pub(super) trait Io: AsyncRead + AsyncWrite + Debug + Send + Unpin {}
@@ -116,24 +111,4 @@ impl Acceptor {
 fn send_at_once(tcp: &TcpStream) {
     // An error means that the connection is gone; its next use fails as well.
     let _ = tcp.set_nodelay(true);
-}
-
-/// Writes a last answer to a socket, and reads and discards the peer's input: if a socket is closed with
-/// unread input, the operating system discards data that the peer has not read yet.
-pub(super) async fn part_with(mut socket: impl Io, answer: &[u8]) {
-    let last = async {
-        // Failures do not matter, because the connection ends in any case.
-        let _ = socket.write_all(answer).await;
-        let _ = socket.shutdown().await;
-        let mut forgotten = 0;
-        let mut bytes = [0; 4096];
-        while let Ok(read @ 1..) = socket.read(&mut bytes).await {
-            forgotten += read;
-            if forgotten > MAX_LINGER_BYTES {
-                return;
-            }
-        }
-    };
-    // On a timeout this side closes the connection.
-    let _ = timeout(MAX_LINGER, last).await;
 }

@@ -20,8 +20,9 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-use super::socket::{Io, Socket, part_with};
+use super::socket::{Io, MAX_LINGER_BYTES, Socket};
 use crate::protocol::{HostError, PeerAddr};
+use crate::transport::linger::linger;
 use crate::transport::{AddressProblem, TransportError};
 
 /// The TLS settings of a node. Cheap to clone; two values are equal if one is a clone of the other.
@@ -102,7 +103,7 @@ impl Tls {
             Ok(stream) => stream,
             Err((error, socket)) => {
                 // The alert to the peer is written already. The peer may have sent more than was read.
-                part_with(socket, &[]).await;
+                linger(socket, &[], MAX_LINGER_BYTES).await;
                 return Err(failed(TlsProblem::of_handshake(error)));
             }
         };

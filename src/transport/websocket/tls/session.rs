@@ -5,8 +5,8 @@ use std::io;
 
 use tokio_rustls::rustls::Error;
 use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, HeaderName};
-use tokio_tungstenite::tungstenite::http::{HeaderMap, HeaderValue, StatusCode};
+use tungstenite::http::header::{AUTHORIZATION, HeaderName};
+use tungstenite::http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::super::secure::Refusal;
 use super::Tls;
