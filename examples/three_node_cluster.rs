@@ -2,7 +2,7 @@
 //! heals, and all three agree on one chain.
 //!
 //! ```sh
-//! cargo run --example three_node_cluster -- --wire json
+//! cargo run --example three_node_cluster --features test-utils -- --wire json
 //! ```
 //!
 //! Draws the fork and its resolution from the events of the nodes, and exits with 1 if a check fails. Every
@@ -23,9 +23,10 @@ use hashloom::WsBincode;
 use hashloom::WsJson;
 #[cfg(feature = "ws-postcard")]
 use hashloom::WsPostcard;
+use hashloom::testing::Switch;
+use hashloom::transport::Memory;
 #[cfg(all(feature = "ws-json", feature = "ws-bincode"))]
 use hashloom::transport::WsMulti;
-use hashloom::transport::{Memory, Switch};
 #[cfg(all(feature = "ws-json", feature = "ws-bincode"))]
 use hashloom::wire::{Bincode, Json};
 use hashloom::{Address, Block, ChainSpec, Event, Events, Hash, Node, NodeHandle, Retarget};

@@ -10,7 +10,6 @@ mod error;
 pub(crate) mod linger;
 mod memory;
 mod outgoing;
-mod switch;
 pub(crate) mod throttle;
 #[cfg(feature = "websocket")]
 mod websocket;
@@ -22,7 +21,6 @@ use async_trait::async_trait;
 pub use error::{AddressProblem, TransportError};
 pub use memory::Memory;
 pub use outgoing::Outgoing;
-pub use switch::Switch;
 #[cfg(feature = "ws-bincode")]
 pub use websocket::WsBincode;
 #[cfg(feature = "ws-json")]

@@ -154,7 +154,8 @@ pub enum TransportError {
     /// The connection is closed.
     #[error("the connection is closed")]
     Closed,
-    /// A [`Switch`](super::Switch) has cut the node off.
+    /// A [`Switch`](crate::testing::Switch) has cut the node off.
+    #[cfg(any(feature = "test-utils", test))]
     #[error("cut off from the network by a switch")]
     Cut,
 }

@@ -5,7 +5,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hashloom::transport::{Memory, Switch};
+use hashloom::testing::Switch;
+use hashloom::transport::Memory;
 use hashloom::{
     Block, ChainSpec, CloseReason, CompactTarget, Event, Events, Hash, Node, NodeBuilder, NodeHandle,
     PeerAddr, PeerId, Retarget, Transport,

@@ -6,7 +6,7 @@
 mod arbitrary;
 #[cfg(feature = "tls")]
 mod authority;
-#[cfg(feature = "node")]
+#[cfg(all(feature = "node", feature = "test-utils"))]
 mod cluster;
 #[cfg(all(feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard"))]
 mod conformance;
@@ -15,13 +15,13 @@ mod golden;
 mod golden_chain;
 mod golden_retarget;
 mod golden_store;
-#[cfg(feature = "http")]
+#[cfg(all(feature = "http", feature = "test-utils"))]
 mod http;
-#[cfg(feature = "node")]
+#[cfg(all(feature = "node", feature = "test-utils"))]
 mod kit;
-#[cfg(feature = "node")]
+#[cfg(all(feature = "node", feature = "test-utils"))]
 mod node;
-#[cfg(all(unix, feature = "http", feature = "ws-json"))]
+#[cfg(all(unix, feature = "http", feature = "ws-json", feature = "test-utils"))]
 mod process;
 #[cfg(feature = "redb")]
 mod storage;

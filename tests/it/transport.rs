@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use hashloom::testing::Switch;
 use hashloom::testing::transport::{suite, suite_of};
 use hashloom::transport::{
-    Connection, Listener, Memory, Outgoing, Switch, Transport, TransportError, WebSocketConfig, WsMulti,
+    Connection, Listener, Memory, Outgoing, Transport, TransportError, WebSocketConfig, WsMulti,
 };
 use hashloom::wire::{Bincode, Json};
 use hashloom::{Message, PeerAddr, Reach, WireFormat, WsBincode, WsJson, WsPostcard};

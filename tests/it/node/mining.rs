@@ -194,7 +194,8 @@ async fn continuous_mining_from_the_start_gives_way_to_requests() {
 #[tokio::test]
 async fn a_block_that_no_frame_holds_is_not_mined() {
     use hashloom::WsJson;
-    use hashloom::transport::{Switch, TransportError, WebSocketConfig};
+    use hashloom::testing::Switch;
+    use hashloom::transport::{TransportError, WebSocketConfig};
     use hashloom::wire::{Json, WireError};
 
     let config = WebSocketConfig::default().with_max_frame_bytes(4_000);

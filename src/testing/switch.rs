@@ -6,11 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use super::error::TransportError;
-use super::outgoing::Outgoing;
-use super::{Connection, Listener, Receiver, Sender, Transport};
-use crate::primitives::Transaction;
-use crate::protocol::{Message, PeerAddr, Reach};
+use crate::transport::{Connection, Listener, Outgoing, Receiver, Sender, Transport, TransportError};
+use crate::{Message, PeerAddr, Reach, Transaction};
 
 /// A transport that can be cut off from its network and reconnected, to test how a node handles a partition.
 /// A switch wraps any transport and simulates nothing: connections really end, and the other side sees what
