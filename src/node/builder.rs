@@ -7,9 +7,10 @@ use tokio::sync::{Semaphore, broadcast, mpsc, watch};
 
 use super::clock::{Clock, WallClock, system_time};
 use super::driver::{Driver, Notifier};
+use super::events::Events;
 use super::handle::NodeHandle;
 use super::mining::MiningConfig;
-use super::{Events, Shared, blocking};
+use super::shared::{Shared, blocking};
 use crate::chain::{Blockchain, OpenError};
 use crate::consensus::ChainSpec;
 use crate::primitives::{Address, Timestamp, Transaction};

@@ -12,9 +12,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 
-use super::Shared;
-use super::driver::Incoming;
-use crate::primitives::{Hash, Transaction, transaction_id};
+use super::incoming::{Incoming, Unsendable};
+use super::shared::Shared;
+use crate::primitives::{Transaction, transaction_id};
 use crate::protocol::{CloseReason, Direction, Message, PeerAddr, PeerId, Reach};
 use crate::transport::{Connection, Listener, Outgoing, Receiver, Transport, TransportError};
 use crate::wire::WireError;
@@ -40,9 +40,6 @@ pub(super) struct PeerSender<T> {
     /// Dropped with the link, which signals the task to close.
     _open: oneshot::Sender<Infallible>,
 }
-
-/// The id of a transaction, and the reason why it cannot be sent.
-pub(super) type Unsendable = (Hash, Arc<TransportError>);
 
 impl<T: Transaction> PeerSender<T> {
     /// Queues a message without waiting. Returns whether it fits into the queue.

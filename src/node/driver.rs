@@ -1,113 +1,25 @@
 //! The driver: one task that passes inputs to the protocol and performs its outputs. The driver never waits
 //! for a peer, a miner or a handle.
 
-use core::error::Error;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 
-use super::connection::{self, MAX_QUEUE_BYTES, PeerSender, Queued, Unsendable};
-use super::handle::{MineError, PeerError, SubmitError};
+use super::command::Command;
+use super::connection::{self, MAX_QUEUE_BYTES, PeerSender, Queued};
+use super::end::NodeFailure;
+use super::error::{PeerError, SubmitError};
+use super::incoming::Incoming;
 use super::log::{Noted, warn_once};
 use super::mining::{Ended, Mining, MiningConfig};
-use super::{NodeFailure, Shared, blocking};
-use crate::primitives::{Block, Hash, Transaction};
-use crate::protocol::{
-    CloseReason, Direction, Event, Input, Message, Output, PeerAddr, PeerHost, PeerId, Protocol, limits,
-};
-use crate::store::StoreError;
-use crate::transport::{Connection, Listener, Outgoing, Transport, TransportError};
-use crate::wire::WireError;
-
-/// Inputs from the tasks of connections.
-#[derive(Debug)]
-pub(super) enum Incoming<T: Transaction> {
-    Opened {
-        direction: Direction,
-        address: PeerAddr,
-        connection: Box<dyn Connection<T>>,
-        /// Limits the number of inbound connections; `None` for an outbound one.
-        place: Option<OwnedSemaphorePermit>,
-    },
-    DialFailed {
-        address: PeerAddr,
-        error: Arc<dyn Error + Send + Sync>,
-    },
-    Received {
-        peer: PeerId,
-        message: Message<T>,
-        /// The transactions that no other peer could be sent; they are removed from the message.
-        unsendable: Vec<Unsendable>,
-        /// Dropping this permit lets the connection read the peer's next message.
-        turn: OwnedSemaphorePermit,
-    },
-    Malformed {
-        peer: PeerId,
-        error: Arc<dyn Error + Send + Sync>,
-    },
-    /// A block that a peer requested could not be read.
-    ReadFailed(StoreError),
-    /// A message could not be encoded for a peer. The connection stays open.
-    Unsendable {
-        error: Arc<WireError>,
-    },
-    Ended {
-        peer: PeerId,
-        reason: CloseReason,
-    },
-}
-
-/// Requests from handles.
-#[derive(Debug)]
-pub(super) enum Command<T> {
-    Submit {
-        transaction: T,
-        reply: oneshot::Sender<Result<Hash, SubmitError>>,
-    },
-    RemoveTransaction {
-        id: Hash,
-        reply: oneshot::Sender<bool>,
-    },
-    Mine {
-        data: Option<Vec<T>>,
-        reply: oneshot::Sender<Result<Arc<Block<T>>, MineError>>,
-    },
-    MineContinuously(bool),
-    Connect {
-        address: PeerAddr,
-        reply: oneshot::Sender<Result<(), PeerError>>,
-    },
-    Disconnect {
-        peer: PeerId,
-    },
-    Remove {
-        peer: PeerId,
-        reply: oneshot::Sender<bool>,
-    },
-    ForgetAddress {
-        address: PeerAddr,
-        reply: oneshot::Sender<bool>,
-    },
-    Ban {
-        host: PeerHost,
-        duration: Duration,
-        reply: oneshot::Sender<()>,
-    },
-    Unban {
-        host: PeerHost,
-        reply: oneshot::Sender<bool>,
-    },
-    /// A read by a handle failed.
-    ReadFailed(StoreError),
-    /// A block that a simulation mined without a thread.
-    #[cfg(all(test, feature = "ws-json"))]
-    Mined(Arc<Block<T>>),
-    Shutdown,
-}
+use super::shared::{Shared, blocking};
+use crate::primitives::{Hash, Transaction};
+use crate::protocol::{CloseReason, Event, Input, Message, Output, PeerAddr, PeerId, Protocol, limits};
+use crate::transport::{Listener, Outgoing, Transport, TransportError};
 
 #[derive(Debug)]
 pub(super) struct Driver<T: Transaction> {
@@ -330,11 +242,6 @@ impl<T: Transaction> Driver<T> {
                 let _ = reply.send(self.with_protocol(|protocol, now| protocol.unban(&host, now)));
             }
             Command::ReadFailed(error) => self.with_protocol(|protocol, _| protocol.read_failed(error)),
-            #[cfg(all(test, feature = "ws-json"))]
-            Command::Mined(block) => {
-                let outcome = self.with_protocol(|protocol, now| protocol.mined(&block, now));
-                assert!(outcome.is_ok(), "{outcome:?}");
-            }
             Command::Shutdown => {}
         }
     }

@@ -1,10 +1,6 @@
 //! The application's handle to a running node.
 
-#[cfg(test)]
-#[cfg(feature = "ws-json")]
-mod at_once;
 mod blocking;
-mod error;
 mod wait;
 
 use core::fmt;
@@ -15,11 +11,14 @@ use std::sync::{Arc, RwLockReadGuard};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
-pub use error::{MineError, PeerError, Stopped, SubmitError};
 pub use wait::{WaitError, WaitProgress};
 
-use super::driver::Command;
-use super::{Events, NodeFailure, Shared, Status};
+use super::command::Command;
+use super::end::NodeFailure;
+use super::error::{MineError, PeerError, Stopped, SubmitError};
+use super::events::Events;
+use super::shared::Shared;
+use super::status::Status;
 use crate::chain::Blockchain;
 use crate::primitives::{Block, Hash, Transaction};
 use crate::protocol::{Ban, KnownAddress, PeerAddr, PeerHost, PeerId, PeerInfo, Protocol};
@@ -37,7 +36,7 @@ use crate::store::StoreError;
 /// transactions. Reads of blocks fail with [`StoreError::Closed`].
 #[derive(Debug)]
 pub struct NodeHandle<T: Transaction = String> {
-    shared: Arc<Shared<T>>,
+    pub(super) shared: Arc<Shared<T>>,
     commands: mpsc::Sender<Command<T>>,
     runtime: Handle,
 }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::Shared;
-use super::handle::MineError;
+use super::error::MineError;
+use super::shared::{Running, Shared};
 use crate::consensus::BlockError;
 use crate::miner::{Miner, MiningJob, MiningOutcome, Template};
 use crate::primitives::{Address, Block, Hash, Transaction};
@@ -78,14 +78,6 @@ struct Job<T> {
     /// The hash of the block that this job extends.
     parent: Hash,
     request: Option<Request<T>>,
-}
-
-/// What the handles see of a mining job.
-#[derive(Clone, Debug)]
-pub(super) struct Running {
-    pub(super) threads: Arc<MiningJob>,
-    pub(super) height: u64,
-    pub(super) since: Duration,
 }
 
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use serde::Serialize;
 
-use super::Shared;
+use super::shared::Shared;
 use crate::primitives::{CompactTarget, Difficulty, Hash, Timestamp, Transaction, Work};
 use crate::protocol::{ClockBehind, PeerAddr, Protocol, RefusedBranch};
 

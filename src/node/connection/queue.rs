@@ -6,8 +6,8 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
 
-use super::Incoming;
-use crate::node::{Shared, blocking};
+use crate::node::incoming::Incoming;
+use crate::node::shared::{Shared, blocking};
 use crate::primitives::{Hash, Transaction};
 use crate::protocol::{BlocksAnswer, CloseReason, Message};
 use crate::transport::{Outgoing, Sender, TransportError};

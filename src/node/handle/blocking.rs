@@ -3,7 +3,8 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use super::{MineError, NodeHandle, PeerError, Stopped, SubmitError};
+use super::NodeHandle;
+use crate::node::error::{MineError, PeerError, Stopped, SubmitError};
 use crate::primitives::{Block, Hash, Transaction};
 use crate::protocol::{PeerAddr, PeerHost, PeerId};
 

@@ -11,8 +11,9 @@ use std::sync::Arc;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
-use super::{NodeHandle, Stopped};
+use super::NodeHandle;
 use crate::chain::Blockchain;
+use crate::node::error::Stopped;
 use crate::primitives::{Block, Hash, Span, Transaction};
 use crate::protocol::Protocol;
 use crate::store::StoreError;

@@ -8,8 +8,9 @@ use turmoil::Sim;
 
 use super::recorder::{Recorded, Recorder, Seen};
 use crate::consensus::{ChainSpec, Retarget};
+use crate::miner::{Miner, SearchOutcome};
 use crate::node::{Node, NodeHandle};
-use crate::primitives::{CompactTarget, Hash, Timestamp};
+use crate::primitives::{Address, CompactTarget, Hash, Timestamp};
 use crate::protocol::{PeerAddr, ProtocolConfig};
 use crate::transport::{WebSocketConfig, WsJson};
 
@@ -187,6 +188,20 @@ impl Cluster {
     }
 }
 
+/// Mines a block on top of the node's tip without a thread, because a simulation cannot account for the time
+/// that a thread takes.
+async fn mine_at_once(node: &NodeHandle, data: String) {
+    let now = node.shared.clock.now();
+    let template = node.shared.read().template(Some(vec![data]), Address::ZERO, now.wall).unwrap();
+    let SearchOutcome::Found(block) = Miner::new(template).unwrap().search(u64::MAX) else {
+        panic!("every target can be met");
+    };
+    let outcome = node.shared.write().mined(&Arc::new(block), now);
+    assert!(outcome.is_ok(), "{outcome:?}");
+    // The driver performs the outputs of the import with those of its next command.
+    node.remove_transaction(Hash::ZERO).await.unwrap();
+}
+
 /// The software of a host, from its start to its crash.
 async fn run(host: usize, seed: u64, desk: Arc<Mutex<Desk>>, recorder: Recorder) -> turmoil::Result {
     let (sender, mut orders) = mpsc::unbounded_channel();
@@ -225,7 +240,7 @@ async fn run(host: usize, seed: u64, desk: Arc<Mutex<Desk>>, recorder: Recorder)
     }
     while let Some(order) = orders.recv().await {
         match order {
-            Order::Mine(data) => node.mine_at_once(Some(vec![data])).await,
+            Order::Mine(data) => mine_at_once(&node, data).await,
             Order::Submit(data) => drop(node.submit(data).await),
         }
     }

@@ -1,0 +1,91 @@
+//! What the tasks of a node and its handles share.
+
+use core::time::Duration;
+#[cfg(feature = "http")]
+use std::sync::TryLockError;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::sync::{Semaphore, broadcast, watch};
+use tokio::task::block_in_place;
+
+use super::clock::Clock;
+use super::end::NodeFailure;
+use crate::miner::MiningJob;
+use crate::primitives::Transaction;
+use crate::protocol::{Event, PeerAddr, Protocol};
+
+/// What the driver and the handles share. A read holds the lock briefly and does not wait for network I/O:
+/// the driver holds the write lock only while the protocol processes one input, which may write to the store.
+#[derive(Debug)]
+pub(super) struct Shared<T: Transaction> {
+    pub(super) protocol: RwLock<Protocol<T>>,
+    /// The permit to read blocks for a peer. Only one connection reads at a time, so that the requests of
+    /// many peers do not keep the driver from the write lock for longer than one message takes.
+    pub(super) answering: Semaphore,
+    pub(super) clock: Clock,
+    pub(super) listen: Option<PeerAddr>,
+    /// The running mining job, for the hash rate in the status.
+    pub(super) mining: Mutex<Option<Running>>,
+    /// The last error of continuous mining, until it finds a block.
+    pub(super) mining_error: Mutex<Option<String>>,
+    /// Weak, so that subscribers see the end of the driver and not that of the last handle.
+    pub(super) events: broadcast::WeakSender<Event<T>>,
+    /// Notified after every change of the protocol that is visible from outside; closed when the driver and
+    /// all its tasks have ended.
+    pub(super) changes: watch::Receiver<()>,
+    /// How the node has ended. Set before `changes` is closed, unless the runtime ends first.
+    pub(super) ended: OnceLock<Result<(), NodeFailure>>,
+}
+
+impl<T: Transaction> Shared<T> {
+    pub(super) fn read(&self) -> RwLockReadGuard<'_, Protocol<T>> {
+        self.protocol.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the read lock only if it is free: `None` while a writer holds it or waits for it.
+    #[cfg(feature = "http")]
+    pub(super) fn try_read(&self) -> Option<RwLockReadGuard<'_, Protocol<T>>> {
+        match self.protocol.try_read() {
+            Ok(protocol) => Some(protocol),
+            Err(TryLockError::Poisoned(error)) => Some(error.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    pub(super) fn write(&self) -> RwLockWriteGuard<'_, Protocol<T>> {
+        self.protocol.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn subscribe(&self) -> broadcast::Receiver<Event<T>> {
+        match self.events.upgrade() {
+            Some(events) => events.subscribe(),
+            // The sender of this channel is dropped at once, so the receiver reports that the node has
+            // stopped.
+            None => broadcast::channel(1).1,
+        }
+    }
+
+    pub(super) fn set_mining_error(&self, error: Option<String>) {
+        *self.mining_error.lock().unwrap_or_else(PoisonError::into_inner) = error;
+    }
+
+    pub(super) fn set_mining(&self, running: Option<Running>) {
+        *self.mining.lock().unwrap_or_else(PoisonError::into_inner) = running;
+    }
+}
+
+/// What the handles see of a mining job.
+#[derive(Clone, Debug)]
+pub(super) struct Running {
+    pub(super) threads: Arc<MiningJob>,
+    pub(super) height: u64,
+    pub(super) since: Duration,
+}
+
+/// Runs a call that may block on disk I/O or a lock. On a multi-threaded runtime the other tasks of the
+/// current thread move to another one.
+pub(super) fn blocking<R>(call: impl FnOnce() -> R) -> R {
+    let has_more_threads = Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
+    if has_more_threads { block_in_place(call) } else { call() }
+}
