@@ -19,6 +19,7 @@ mod golden_store;
 mod http;
 #[cfg(all(feature = "node", feature = "test-utils"))]
 mod kit;
+mod layers;
 #[cfg(all(feature = "node", feature = "test-utils"))]
 mod node;
 #[cfg(all(unix, feature = "http", feature = "ws-json", feature = "test-utils"))]
