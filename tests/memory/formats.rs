@@ -4,8 +4,8 @@
 use std::panic::catch_unwind;
 
 use hashloom::testing::wire::memory_suite;
-use hashloom::wire::{Bincode, Frame, Json, Postcard, WireError};
-use hashloom::{Transaction, WireFormat};
+use hashloom::wire::{Bincode, DEFAULT_MAX_FRAME_BYTES, Frame, Json, Postcard, WireError};
+use hashloom::{Message, Transaction, WireFormat};
 use libtest_mimic::{Failed, Trial};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -17,6 +17,7 @@ pub(super) fn trials() -> Vec<Trial> {
         trial("json", || passes(&Json)),
         trial("bincode", || passes(&Bincode)),
         trial("postcard", || passes(&Postcard)),
+        trial("a_misplaced_text_in_json", a_misplaced_text),
         trial("a_thousand_times_the_frame", || fails(&Wasteful, "made from get_headers in wasteful")),
         trial("what_a_length_claims", || fails(&Credulous, "made from hello in credulous")),
     ]
@@ -32,6 +33,39 @@ fn trial(name: &str, run: fn()) -> Trial {
 fn passes<F: WireFormat>(format: &F) {
     memory_suite(format, &made(&texts()), peak);
     memory_suite(format, &made(&records()), peak);
+}
+
+/// The refused frame for which `serde_json` alone allocates most: a text in place of a list, of characters
+/// that the library's error escapes.
+fn a_misplaced_text() {
+    let text = "\u{7f}".repeat(DEFAULT_MAX_FRAME_BYTES - 20);
+    let frame = Frame::from(format!("{{\"transactions\":\"{text}\"}}"));
+    let len = frame.as_bytes().len();
+    let factor = |format: &str, bytes: usize| {
+        println!("{format} allocates {bytes} bytes to refuse a frame of {len} bytes, {} times", bytes / len);
+        bytes / len
+    };
+    let json = peak(&mut || assert!(Json.decode::<Message>(&frame).is_err()));
+    let plain = peak(&mut || assert!(Plain.decode::<Message>(&frame).is_err()));
+    assert!(factor("Json", json) <= 1);
+    assert!(factor("serde_json", plain) >= 20);
+}
+
+/// JSON as `serde_json` reads it.
+#[derive(Debug)]
+struct Plain;
+
+impl WireFormat for Plain {
+    const SUBPROTOCOL: &'static str = "plain";
+
+    fn encode<M: Serialize>(&self, message: &M) -> Result<Frame, WireError> {
+        Json.encode(message)
+    }
+
+    fn decode<M: DeserializeOwned>(&self, frame: &Frame) -> Result<M, WireError> {
+        let text = frame.as_text(Self::SUBPROTOCOL)?;
+        serde_json::from_str(text).map_err(|error| WireError::decode(Self::SUBPROTOCOL, &error))
+    }
 }
 
 fn made<T: Transaction>(shapes: &[super::Shape<T>]) -> Vec<T> {

@@ -1,6 +1,8 @@
 //! A deserializer that wraps the one of `serde_json` and keeps errors short. The library quotes a misplaced
-//! string in full and escapes each control character as six bytes, so an error may take forty times the
-//! memory of the peer's message.
+//! string in full and escapes each control character as six bytes, before any caller sees the error.
+//!
+//! What that saves: to refuse the worst frame of 25 MiB, the limit of a frame with transactions, the library
+//! alone allocates 600 MiB, and with this wrapper 1 KiB (`a_misplaced_text_in_json` in `tests/memory`).
 //!
 //! Two measures prevent that. A value is deserialized as whatever type it has, so that the visitor and not
 //! the library rejects a wrong type; and visitors get an error type that keeps only the beginning of an error
