@@ -71,12 +71,6 @@ impl WebSocketConfig {
         return None;
     }
 
-    /// The default configuration, on the hosts of a simulated network.
-    #[cfg(test)]
-    pub(crate) fn simulated() -> Self {
-        Self { network: Network::Simulated, ..Self::default() }
-    }
-
     /// Sets [`max_frame_bytes`](Self::max_frame_bytes).
     #[must_use]
     pub fn with_max_frame_bytes(mut self, bytes: usize) -> Self {

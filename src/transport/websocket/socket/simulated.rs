@@ -8,7 +8,15 @@ use std::io;
 use async_trait::async_trait;
 use turmoil::net::{TcpListener, TcpStream};
 
-use super::Socket;
+use super::super::config::WebSocketConfig;
+use super::{Network, Socket};
+
+impl WebSocketConfig {
+    /// The default configuration, on the hosts of a simulated network.
+    pub(crate) fn simulated() -> Self {
+        Self { network: Network::Simulated, ..Self::default() }
+    }
+}
 
 /// Resolves a host of the simulation, which has one address.
 pub(super) fn resolve(host: &str, port: u16) -> Vec<SocketAddr> {
