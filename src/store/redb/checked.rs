@@ -1,5 +1,12 @@
 //! A file with a checksum for each sector: a read returns what was written, or an error. Knows nothing of
 //! redb's format.
+//!
+//! What this catches that the checksums of values and the hashes of blocks do not: they cover what is found.
+//! Measured without the verification, on the file of a chain of 2,600 blocks that was damaged, read, extended
+//! by 30 blocks and opened again. Of 400 flipped bits, 17 made a stored block unknown without an error, and
+//! after 10 the file no longer opened. Of 60 sectors that were replaced by another one, 8 made blocks unknown,
+//! after 1 the file no longer opened, and 1 aborted the process. With the verification, the same damages do
+//! none of that. `a_changed_key_is_noticed_by_the_checksums_of_sectors_alone` in `tests/damage.rs` shows one.
 
 use core::ops::Range;
 use std::io;
