@@ -3,26 +3,31 @@
 //! configuration, and every effect is an output of [`Protocol::poll_output`].
 
 mod address;
+mod answer;
 mod clock;
+mod close;
 mod config;
 mod dialer;
 mod discovery;
 mod download;
+mod event;
 mod eviction;
 mod handshake;
 pub(crate) mod host;
 mod io;
-mod kind;
 pub mod limits;
 mod message;
 mod minable;
+mod now;
 mod peer;
 mod refusal;
 mod relay;
 mod report;
 mod reputation;
 mod saved;
+mod scope;
 mod serve;
+mod state;
 mod storage;
 mod sync;
 
@@ -31,22 +36,23 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 pub use address::{PeerAddr, PeerAddrError};
-pub use clock::ClockBehind;
+pub use answer::BlocksAnswer;
+pub use close::CloseReason;
 pub use config::ProtocolConfig;
 pub(crate) use config::printable;
 pub use dialer::ConnectError;
-pub use discovery::{KnownAddress, Reach};
+pub use discovery::KnownAddress;
+pub use event::{ClockBehind, Event, RefusedBranch};
 pub use host::{HostError, PeerHost};
-pub use io::{CloseReason, Direction, Event, Input, Now, Output, PeerId};
-pub use kind::MessageKind;
-pub use message::{Hello, Message, Tip};
+pub use io::{Input, Output};
+pub use message::{Hello, Message, MessageKind, Tip};
 pub use minable::TemplateError;
 #[cfg(feature = "node")]
 pub(crate) use minable::check_sendable;
-pub use peer::PeerInfo;
-pub use refusal::RefusedBranch;
+pub use now::Now;
+pub use peer::{Direction, PeerId, PeerInfo};
 pub use reputation::Ban;
-pub use serve::BlocksAnswer;
+pub use scope::Reach;
 
 use crate::chain::{Blockchain, Verdict};
 use crate::consensus::{BlockError, ChainSpec};
@@ -57,11 +63,11 @@ use crate::store::StoreError;
 use clock::ClockWatch;
 use dialer::Dialer;
 use discovery::Discovery;
-use peer::{Overdue, Peer};
 use relay::Relay;
 use report::Report;
 use reputation::Reputation;
 use saved::Saved;
+use state::{Overdue, Peer};
 use storage::Storage;
 
 /// A node without its I/O: the chain, the mempool, and the state of every peer connection.

@@ -32,7 +32,7 @@ use crate::protocol::limits;
 /// The default limit of one frame, in bytes: 25 MiB.
 ///
 /// This limit applies to the kinds of messages that carry transactions; other kinds have smaller limits of
-/// their own ([`limits::max_frame_bytes`]). The largest honest message carries one block of
+/// their own ([`MessageKind::max_frame_bytes`]). The largest honest message carries one block of
 /// [`ChainSpec::MAX_BLOCK_BYTES`], which counts canonical bytes. A format adds bytes of its own: text grows
 /// by a factor of up to six in JSON, for which the limit has room, but a list of small values with field
 /// names may grow by more.

@@ -4,32 +4,11 @@
 
 use core::time::Duration;
 
-use serde::{Serialize, Serializer};
-
-use super::io::{Event, Now};
+use super::event::{ClockBehind, Event};
+use super::now::Now;
 use super::report::{Change, Report};
 use super::{Protocol, limits};
 use crate::primitives::{Timestamp, Transaction};
-
-/// A clock that is so far behind that blocks or headers have to wait for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct ClockBehind {
-    /// How far the clock is behind the latest timestamp that has to wait for it; in JSON, in milliseconds.
-    #[serde(rename = "behind_ms", serialize_with = "millis")]
-    pub behind: Duration,
-    /// The time until the next block can be mined, by this clock; zero if mining need not wait. In JSON, in
-    /// milliseconds.
-    #[serde(rename = "mining_in_ms", serialize_with = "millis")]
-    pub mining_in: Duration,
-    /// The number of peers with headers that are not imported yet, because their timestamps are too far ahead
-    /// of the clock.
-    pub peers: usize,
-}
-
-fn millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
-}
 
 /// Whether the application was notified that the clock is behind, and when the clock is checked again.
 #[derive(Clone, Debug, Default)]

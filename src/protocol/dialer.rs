@@ -5,8 +5,8 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use super::address::PeerAddr;
-use super::io::PeerId;
 use super::limits;
+use super::peer::PeerId;
 use crate::primitives::Span;
 
 /// Why an address is not added to those that the node keeps a connection to.

@@ -5,7 +5,6 @@
 
 mod book;
 mod rows;
-mod scope;
 
 use core::error::Error;
 use core::time::Duration;
@@ -16,17 +15,18 @@ use fastrand::Rng;
 use serde::Serialize;
 
 use super::address::PeerAddr;
+use super::close::CloseReason;
+use super::event::Event;
 use super::host::PeerHost;
-use super::io::{CloseReason, Direction, Event, Now, PeerId};
 use super::message::Message;
-use super::peer::Peer;
+use super::now::Now;
+use super::peer::{Direction, PeerId};
+use super::scope::{Scope, group, is_unspecified, written_host};
+use super::state::Peer;
 use super::{Protocol, limits};
 use crate::primitives::{Hash, Timestamp, Transaction};
 use book::{AddressBook, leading_number};
 pub(super) use rows::{Rows, update};
-pub use scope::Reach;
-pub(super) use scope::is_nearby;
-use scope::{Scope, group, is_unspecified, written_host};
 
 #[derive(Clone, Debug)]
 pub(super) struct Discovery {

@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::io::{Now, PeerId};
 use super::message::Message;
-use super::peer::Peer;
+use super::now::Now;
+use super::peer::PeerId;
 use super::relay::work_of;
+use super::state::Peer;
 use super::{Protocol, limits};
 use crate::primitives::{Hash, Transaction};
 

@@ -7,7 +7,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use super::host::PeerHost;
-use super::io::PeerId;
+use super::peer::PeerId;
 
 /// An inbound connection.
 #[derive(Clone, Debug)]

@@ -1,13 +1,17 @@
 //! The handshake: identifies the peer, checks that it has the same chain, and resolves duplicate connections.
 
 use super::address::PeerAddr;
+use super::close::CloseReason;
 use super::config::printable;
-use super::discovery::is_nearby;
+use super::event::Event;
 use super::eviction::{self, Candidate};
 use super::host::PeerHost;
-use super::io::{CloseReason, Direction, Event, Now, Output, PeerId};
+use super::io::Output;
 use super::message::{Hello, Message, Tip};
-use super::peer::Peer;
+use super::now::Now;
+use super::peer::{Direction, PeerId};
+use super::scope::is_nearby;
+use super::state::Peer;
 use super::{Protocol, limits};
 use crate::primitives::{Hash, Transaction};
 

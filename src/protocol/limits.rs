@@ -1,11 +1,7 @@
 //! All limits on what a peer may send or make a node store. All nodes apply these limits, so an honest peer
 //! never exceeds one.
 
-mod frames;
-
 use core::time::Duration;
-
-pub use frames::{MAX_HELLO_BYTES, TEXT_EXPANSION, max_frame_bytes};
 
 /// The version of the peer protocol. A peer with another version is disconnected with a reason that says so.
 pub const PROTOCOL_VERSION: u32 = 1;
@@ -217,3 +213,10 @@ pub const MAX_ADDRESSES: usize = (NEW_BUCKETS + TRIED_BUCKETS) as usize * BUCKET
 
 /// Maximum addresses that are remembered as this node's own. The oldest is evicted first.
 pub const MAX_OWN_ADDRESSES: usize = 16;
+
+/// Maximum bytes that a format needs for one byte of text: JSON writes a control character as `\u001b`.
+pub const TEXT_EXPANSION: usize = 6;
+
+/// Maximum bytes of a `Hello`, and thus of the first message of a connection, in every format: 4 KiB. The
+/// largest valid `Hello` takes up to 1,500 bytes in JSON.
+pub const MAX_HELLO_BYTES: usize = 4 << 10;

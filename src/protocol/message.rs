@@ -1,28 +1,85 @@
-//! The messages between peers. Their serde derives mean the same in every wire format. Every collection is
+//! The messages between peers and their kinds. The messages' serde derives mean the same in every wire format. Every collection is
 //! bounded while it is parsed. Decoding is strict: every field is required, and unknown fields are rejected.
 
+use core::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::address::PeerAddr;
-use super::kind::MessageKind;
 use super::limits;
 #[cfg(feature = "node")]
 use crate::primitives::encode_and_measure;
 use crate::primitives::{Block, Hash, Header, Transaction, Work, bounded_by_weight, bounded_vec};
 
-/// One message between two peers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields, bound(deserialize = "T: Deserialize<'de>"))]
-#[non_exhaustive]
-pub enum Message<T = String> {
+/// Declares [`Message`], [`MessageKind`], the names and the limits on frames together, so that a kind of message is
+/// added in one place. Each row is a variant of the message, the name that self-describing formats write, and the
+/// maximum bytes of a frame; the number of a kind is its position.
+macro_rules! messages {
+    ($(
+        $(#[$attribute:meta])*
+        $kind:ident $(($($unnamed:tt)*))? $({$($named:tt)*})? = $name:literal, $max_frame_bytes:expr;
+    )*) => {
+        /// One message between two peers.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case", deny_unknown_fields, bound(deserialize = "T: Deserialize<'de>"))]
+        #[non_exhaustive]
+        pub enum Message<T = String> {
+            $($(#[$attribute])* $kind $(($($unnamed)*))? $({$($named)*})?,)*
+        }
+
+        /// The kind of a [`Message`], which a format can determine from the first bytes of a frame.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum MessageKind {
+            $(
+                #[doc = concat!("[`Message::", stringify!($kind), "`].")]
+                $kind,
+            )*
+        }
+
+        impl MessageKind {
+            /// All kinds, in the order of their numbers.
+            pub const ALL: &'static [Self] = &[$(Self::$kind,)*];
+
+            /// Returns the name, which self-describing formats write.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $name,)*
+                }
+            }
+
+            /// Returns the maximum bytes of a frame with a message of this kind, in every format. A transport enforces
+            /// the limits on both sides: before it parses a received frame and before it sends one.
+            ///
+            /// Each limit is the size that JSON, the most verbose format of this crate, needs for the largest message
+            /// that the limits on items allow, with room for a space behind each comma and colon. Binary formats take
+            /// about half. `None` for the kinds that carry transactions, whose size on the wire depends on the
+            /// transaction type: for them only the transport's own limit applies, which holds for every kind.
+            pub const fn max_frame_bytes(self) -> Option<usize> {
+                match self {
+                    $(Self::$kind => $max_frame_bytes,)*
+                }
+            }
+        }
+
+        impl<T> From<&Message<T>> for MessageKind {
+            fn from(message: &Message<T>) -> Self {
+                match message {
+                    $(Message::$kind { .. } => Self::$kind,)*
+                }
+            }
+        }
+    };
+}
+
+messages! {
     /// The first message in both directions; a second `Hello` is an error.
-    Hello(Hello),
+    Hello(Hello) = "hello", Some(limits::MAX_HELLO_BYTES);
     /// Asks the peer to prove that it still responds.
-    Ping(u64),
+    Ping(u64) = "ping", Some(ENVELOPE_BYTES);
     /// Answers a `Ping` with the number of that `Ping`.
-    Pong(u64),
+    Pong(u64) = "pong", Some(ENVELOPE_BYTES);
     /// Requests headers of the receiver's best chain after the first locator hash that the receiver knows.
     GetHeaders {
         /// Hashes from the requesting node's tip back to genesis, with growing gaps.
@@ -30,61 +87,102 @@ pub enum Message<T = String> {
         locator: Vec<Hash>,
         /// The maximum number of headers in the answer.
         limit: u32,
-    },
+    } = "get_headers", Some(ENVELOPE_BYTES + limits::MAX_LOCATOR_HASHES * HASH_BYTES);
     /// Answers `GetHeaders`: consecutive headers in ascending height; empty if there are none.
-    Headers(#[serde(deserialize_with = "headers")] Vec<Header>),
+    Headers(#[serde(deserialize_with = "headers")] Vec<Header>) = "headers", Some(ENVELOPE_BYTES + limits::MAX_HEADERS * HEADER_BYTES);
     /// Requests blocks.
     GetBlocks {
         /// The blocks' hashes.
         #[serde(deserialize_with = "hashes::<_, { limits::MAX_BLOCKS_IN_FLIGHT }>")]
         hashes: Vec<Hash>,
-    },
+    } = "get_blocks", Some(ENVELOPE_BYTES + limits::MAX_BLOCKS_IN_FLIGHT * HASH_BYTES);
     /// Answers `GetBlocks`, in one or more messages, in the order of the request.
-    Blocks(#[serde(deserialize_with = "blocks")] Vec<Arc<Block<T>>>),
+    Blocks(#[serde(deserialize_with = "blocks")] Vec<Arc<Block<T>>>) = "blocks", None;
     /// Answers `GetBlocks` for the blocks that the sender does not have.
     NotFound {
         /// The blocks' hashes.
         #[serde(deserialize_with = "hashes::<_, { limits::MAX_BLOCKS_IN_FLIGHT }>")]
         hashes: Vec<Hash>,
-    },
+    } = "not_found", Some(ENVELOPE_BYTES + limits::MAX_BLOCKS_IN_FLIGHT * HASH_BYTES);
     /// Announces the new tip of the sender's best chain.
-    Announce(Header),
+    Announce(Header) = "announce", Some(ENVELOPE_BYTES + HEADER_BYTES);
     /// Delivers a block that the sender mined, in full and without a request, to peers whose `Hello` wants
     /// that.
-    NewBlock(#[serde(deserialize_with = "shared")] Arc<Block<T>>),
+    NewBlock(#[serde(deserialize_with = "shared")] Arc<Block<T>>) = "new_block", None;
     /// Offers pending transactions.
     Offer {
         /// The transactions' ids.
         #[serde(deserialize_with = "hashes::<_, { limits::MAX_TRANSACTIONS }>")]
         ids: Vec<Hash>,
-    },
+    } = "offer", Some(ENVELOPE_BYTES + limits::MAX_TRANSACTIONS * HASH_BYTES);
     /// Requests transactions that were offered.
     GetTransactions {
         /// The transactions' ids.
         #[serde(deserialize_with = "hashes::<_, { limits::MAX_TRANSACTIONS }>")]
         ids: Vec<Hash>,
-    },
+    } = "get_transactions", Some(ENVELOPE_BYTES + limits::MAX_TRANSACTIONS * HASH_BYTES);
     /// Answers `GetTransactions`, in the order of the request, without the transactions that are not pending
     /// any more. The answer may be cut short by its size limit.
-    Transactions(#[serde(deserialize_with = "transactions")] Vec<T>),
+    Transactions(#[serde(deserialize_with = "transactions")] Vec<T>) = "transactions", None;
     /// The last message before the sender closes the connection.
     Bye {
         /// Why the sender closes the connection, for the log of the receiver; cut to
         /// [`limits::MAX_REASON_BYTES`].
         reason: String,
-    },
+    } = "bye", Some(ENVELOPE_BYTES + limits::MAX_REASON_BYTES * limits::TEXT_EXPANSION);
     /// Requests addresses of other peers.
     GetPeers {
         /// The maximum number of addresses in the answer.
         limit: u32,
-    },
+    } = "get_peers", Some(ENVELOPE_BYTES);
     /// Answers `GetPeers` with addresses of peers of this chain that the sender has reached or is connected
     /// to; empty if the sender advertises none.
     Peers {
         /// The addresses, in no particular order.
         #[serde(deserialize_with = "addresses")]
         addresses: Vec<PeerAddr>,
-    },
+    } = "peers", Some(ENVELOPE_BYTES + limits::MAX_PEERS_PER_MESSAGE * ADDRESS_BYTES);
+}
+
+/// The bytes of a message around its items.
+const ENVELOPE_BYTES: usize = 96;
+
+/// A hash with its quotes and comma.
+const HASH_BYTES: usize = 72;
+
+/// An address with its quotes and comma, every character of it escaped: a quote and a backslash take two
+/// bytes.
+const ADDRESS_BYTES: usize = 2 * PeerAddr::MAX_LEN + 4;
+
+/// A header with the names of its fields.
+const HEADER_BYTES: usize = 640;
+
+// The largest texts of a `Hello` must fit. An escape adds at most one byte to a character of an address.
+const _: () = assert!(
+    limits::MAX_HELLO_BYTES > limits::MAX_AGENT_BYTES * limits::TEXT_EXPANSION + PeerAddr::MAX_LEN * 2
+);
+
+impl MessageKind {
+    /// Returns the number, which formats without names write.
+    pub const fn number(self) -> u32 {
+        self as u32
+    }
+
+    /// Returns the kind with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.name() == name)
+    }
+
+    /// Returns the kind with this number.
+    pub fn from_number(number: u32) -> Option<Self> {
+        Self::ALL.get(usize::try_from(number).ok()?).copied()
+    }
+}
+
+impl fmt::Display for MessageKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
 }
 
 impl<T> Message<T> {

@@ -5,7 +5,8 @@ use core::error::Error;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::io::{Event, Now};
+use super::event::Event;
+use super::now::Now;
 use super::{Message, Protocol};
 use crate::consensus::BlockError;
 use crate::mempool::RemovalReason;

@@ -1,35 +1,16 @@
 //! Handles headers and blocks that the chain refuses: disconnects a peer that broke a consensus rule, and
 //! reports a branch with more work that this node cannot follow because of a rule or a limit.
 
-use serde::{Serialize, Serializer};
-
-use super::io::{CloseReason, Event, Now, PeerId};
-use super::peer::EarlyHeader;
+use super::close::CloseReason;
+use super::event::{Event, RefusedBranch};
+use super::now::Now;
+use super::peer::PeerId;
 use super::report::Change;
+use super::state::EarlyHeader;
 use super::{Protocol, limits};
 use crate::consensus::headers::work_of;
 use crate::consensus::{BlockError, Fault};
 use crate::primitives::{Hash, Header, Target, Transaction, Work};
-
-/// A branch with more work than this node's best chain that this node refuses for a reason that no honest
-/// peer can change: the branch leaves the best chain too deep, or exceeds the limits of side branches.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct RefusedBranch {
-    /// The [rule](BlockError::rule), by its stable name.
-    pub rule: &'static str,
-    /// Why the branch is refused; in JSON, as text.
-    #[serde(serialize_with = "as_text")]
-    pub error: BlockError,
-    /// The most work that a peer has on a refused branch, claimed in its `Hello` or proven by its headers.
-    pub work: Work,
-    /// The number of peers with a refused branch.
-    pub peers: usize,
-}
-
-fn as_text<S: Serializer>(error: &BlockError, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(error)
-}
 
 /// A peer's refused branch.
 #[derive(Clone, Debug)]

@@ -7,9 +7,13 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::io::{CloseReason, Event, Now, Output, PeerId};
+use super::close::CloseReason;
+use super::event::Event;
+use super::io::Output;
 use super::message::Message;
-use super::peer::Peer;
+use super::now::Now;
+use super::peer::PeerId;
+use super::state::Peer;
 use super::{Protocol, limits};
 use crate::mempool::{MempoolError, Source};
 use crate::primitives::{Block, ByHash, Hash, HashSet, Transaction, Work, transaction_id};

@@ -3,8 +3,8 @@
 
 use core::time::Duration;
 
-use super::io::Now;
 use super::limits;
+use super::now::Now;
 
 /// The notifications about one condition.
 #[derive(Clone, Debug, Default)]

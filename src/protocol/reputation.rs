@@ -6,8 +6,11 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
+use super::close::CloseReason;
+use super::event::Event;
 use super::host::PeerHost;
-use super::io::{CloseReason, Event, Now, PeerId};
+use super::now::Now;
+use super::peer::PeerId;
 use super::{Protocol, limits};
 use crate::primitives::{Timestamp, Transaction};
 
@@ -24,29 +27,6 @@ pub struct Ban {
 
 fn whole_seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64(duration.as_secs())
-}
-
-impl CloseReason {
-    /// Returns the points that a connection which ended for this reason adds to the score of its host; a host
-    /// is banned at [`limits::BAN_SCORE`]. Behaviour that the rules of this crate permit costs nothing:
-    /// slowness, another chain, a full queue and an old version are not penalised.
-    pub fn penalty(&self) -> u32 {
-        match self {
-            // An invalid block or header: either cheap to make, which no honest node does, or made with work
-            // to deceive.
-            Self::InvalidBlock { .. } | Self::BrokenHeaders { .. } => limits::BAN_SCORE,
-            // What a broken program, or one with another protocol, may send.
-            Self::Malformed(_)
-            | Self::ExpectedHello { .. }
-            | Self::SecondHello
-            | Self::TextTooLong { .. }
-            | Self::TooManyItems { .. }
-            | Self::Unsolicited { .. }
-            | Self::UnconnectedHeaders { .. }
-            | Self::InvalidTransaction(_) => limits::BAN_SCORE / 5,
-            _ => 0,
-        }
-    }
 }
 
 #[derive(Clone, Debug, Default)]

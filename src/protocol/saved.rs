@@ -7,7 +7,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::discovery::{Rows, update};
-use super::io::Now;
+use super::now::Now;
 use super::{PeerAddr, Protocol, limits};
 use crate::mempool::{RemovalReason, Source};
 use crate::primitives::{Hash, Timestamp, Transaction};

@@ -2,7 +2,8 @@
 
 use core::time::Duration;
 
-use super::io::{Event, Now};
+use super::event::Event;
+use super::now::Now;
 use super::{Protocol, limits};
 use crate::primitives::Transaction;
 #[cfg(feature = "node")]

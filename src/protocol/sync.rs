@@ -4,10 +4,13 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use super::io::{CloseReason, Event, Now, PeerId};
+use super::close::CloseReason;
+use super::event::Event;
 use super::message::Message;
-use super::peer::{Peer, PeerTip};
+use super::now::Now;
+use super::peer::PeerId;
 use super::relay::work_of;
+use super::state::{Peer, PeerTip};
 use super::{Protocol, limits};
 use crate::chain::{ImportedAll, Known, Verdict};
 use crate::consensus::BlockError;

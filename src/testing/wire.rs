@@ -17,7 +17,7 @@ mod messages;
 #[cfg(all(feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard"))]
 mod tests;
 
-use crate::limits::{MAX_HELLO_BYTES, max_frame_bytes};
+use crate::limits::MAX_HELLO_BYTES;
 use crate::wire::{Frame, WireFormat};
 use crate::{Message, MessageKind, Transaction};
 
@@ -32,7 +32,7 @@ use messages::messages;
 /// - A `Hello` has at most [`MAX_HELLO_BYTES`].
 /// - A frame that is truncated, has trailing bytes, or is of the wrong kind (text instead of binary, or the
 ///   reverse) is refused.
-/// - A frame longer than [`max_frame_bytes`] of its message kind is refused, if [`kind`](WireFormat::kind)
+/// - A frame longer than [`MessageKind::max_frame_bytes`] of its message kind is refused, if [`kind`](WireFormat::kind)
 ///   returns that kind.
 /// - A frame that claims a length of 2^64 - 1 does not make the decoder panic, as a `Vec` of that capacity
 ///   does.
@@ -145,7 +145,7 @@ fn frames_beyond_the_limit_are_refused<T: Transaction, F: WireFormat>(
     frame: &Frame,
     kind: MessageKind,
 ) {
-    let Some(limit) = max_frame_bytes(kind) else { return };
+    let Some(limit) = kind.max_frame_bytes() else { return };
     let mut bytes = frame.as_bytes().to_vec();
     // Spaces, which a text format may allow after a message.
     bytes.resize(bytes.len().max(limit) + 1, b' ');

@@ -9,16 +9,16 @@ use tungstenite::Utf8Bytes;
 
 use super::error::{FrameKind, WireError};
 use crate::primitives::Transaction;
-use crate::protocol::{Message, MessageKind, limits};
+use crate::protocol::{Message, MessageKind};
 
 /// A wire format.
 ///
 /// A format must decode every value that it encodes to an equal value, and must refuse a frame with trailing
 /// bytes after the message. Its memory must stay proportional to the frame: a length field is only a claim
-/// until the bytes have been read. A [`Hello`](Message::Hello) must fit into [`limits::MAX_HELLO_BYTES`].
+/// until the bytes have been read. A [`Hello`](Message::Hello) must fit into [`limits::MAX_HELLO_BYTES`](crate::limits::MAX_HELLO_BYTES).
 ///
 /// A custom format needs a name, [`encode`](Self::encode) and [`decode`](Self::decode). If it also implements
-/// [`kind`](Self::kind), the limits of [`limits::max_frame_bytes`] are enforced. The public test suites
+/// [`kind`](Self::kind), the limits of [`MessageKind::max_frame_bytes`] are enforced. The public test suites
 /// `hashloom::testing::wire::suite` and `memory_suite` (feature `test-utils`) check these requirements.
 pub trait WireFormat: Debug + Send + Sync + 'static {
     /// The name by which peers negotiate the format: a WebSocket subprotocol (RFC 6455, section 1.9). A
@@ -61,7 +61,7 @@ pub trait WireFormat: Debug + Send + Sync + 'static {
     fn check_size(&self, frame: &Frame) -> Result<(), WireError> {
         let Some(kind) = self.kind(frame)? else { return Ok(()) };
         let got = frame.as_bytes().len();
-        match limits::max_frame_bytes(kind) {
+        match kind.max_frame_bytes() {
             Some(limit) if got > limit => Err(WireError::OverLimit { kind, got, limit }),
             _ => Ok(()),
         }

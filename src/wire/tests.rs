@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::*;
 use crate::limits::{
     MAX_AGENT_BYTES, MAX_BLOCKS_BYTES, MAX_BLOCKS_IN_FLIGHT, MAX_HEADERS, MAX_LOCATOR_HASHES,
-    MAX_PEERS_PER_MESSAGE, MAX_REASON_BYTES, MAX_TRANSACTIONS, MAX_TRANSACTIONS_BYTES, max_frame_bytes,
+    MAX_PEERS_PER_MESSAGE, MAX_REASON_BYTES, MAX_TRANSACTIONS, MAX_TRANSACTIONS_BYTES,
 };
 use crate::{Block, BodyDigest, Hash, Header, Hello, Message, MessageKind, PeerAddr, Tip, U256, Work};
 
@@ -93,7 +93,7 @@ fn greatest(kind: MessageKind) -> Vec<Message> {
 }
 
 fn limit(kind: MessageKind) -> usize {
-    max_frame_bytes(kind).unwrap_or(DEFAULT_MAX_FRAME_BYTES)
+    kind.max_frame_bytes().unwrap_or(DEFAULT_MAX_FRAME_BYTES)
 }
 
 /// Checks that a frame has the right kind, keeps the limit, and decodes to an equal message.
@@ -156,7 +156,7 @@ impl serde_json::ser::Formatter for Spaced {
 
 #[test]
 fn there_is_room_for_spaces() {
-    for kind in MessageKind::ALL.iter().filter(|kind| max_frame_bytes(**kind).is_some()) {
+    for kind in MessageKind::ALL.iter().filter(|kind| kind.max_frame_bytes().is_some()) {
         for message in greatest(*kind) {
             let mut json = serde_json::Serializer::with_formatter(Vec::new(), Spaced);
             message.serialize(&mut json).unwrap();
@@ -169,7 +169,7 @@ fn there_is_room_for_spaces() {
 /// The rest of the frame would be malformed if a format decoded it.
 #[test]
 fn a_frame_beyond_the_limit_of_its_kind_is_refused_unread() {
-    for kind in MessageKind::ALL.iter().filter(|kind| max_frame_bytes(**kind).is_some()) {
+    for kind in MessageKind::ALL.iter().filter(|kind| kind.max_frame_bytes().is_some()) {
         let limit = limit(*kind);
         for size in [limit, limit + 1] {
             let mut bincode = kind.number().to_le_bytes().to_vec();

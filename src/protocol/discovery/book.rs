@@ -13,8 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 
-use super::scope::group;
 use crate::primitives::{Hash, Timestamp};
+use crate::protocol::scope::group;
 use crate::protocol::{PeerAddr, PeerHost, limits};
 
 #[derive(Clone, Debug)]

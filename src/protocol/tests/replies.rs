@@ -2,9 +2,7 @@
 
 use super::bench::{Bench, sent_to};
 use super::*;
-use crate::limits::{
-    MAX_BLOCKS_IN_FLIGHT, MAX_HEADERS, MAX_OFFERED, MAX_TRANSACTIONS, TEXT_EXPANSION, max_frame_bytes,
-};
+use crate::limits::{MAX_BLOCKS_IN_FLIGHT, MAX_HEADERS, MAX_OFFERED, MAX_TRANSACTIONS, TEXT_EXPANSION};
 
 /// Returns the size of a message in JSON, the most verbose format.
 fn bytes(message: &Message<Note>) -> usize {
@@ -12,7 +10,7 @@ fn bytes(message: &Message<Note>) -> usize {
 }
 
 fn limit(kind: MessageKind) -> usize {
-    max_frame_bytes(kind).unwrap()
+    kind.max_frame_bytes().unwrap()
 }
 
 /// Returns the maximum bytes that a node sends in reply to one message of a kind, on a chain of texts whose

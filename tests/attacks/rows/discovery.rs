@@ -254,7 +254,7 @@ async fn opens_with(stage: &mut Stage, message: Message<Entry>) {
 /// Writes a message followed by blanks.
 async fn is_oversize(stage: &mut Stage, message: Message<Entry>, kind: MessageKind) {
     let mut bytes = stage.carrier.format().encode(&message);
-    bytes.resize(limits::max_frame_bytes(kind).unwrap() + 1, b' ');
+    bytes.resize(kind.max_frame_bytes().unwrap() + 1, b' ');
     let mut socket = Socket::introduced(stage).await;
     socket.write_payload(&bytes).await;
     stage.socket = Some(socket);

@@ -47,7 +47,7 @@ pub(crate) const ROWS: &[Row] = &[
         attack: |stage| {
             Box::pin(async {
                 let mut pong = stage.carrier.format().encode(&Message::Pong(1));
-                pong.resize(limits::max_frame_bytes(MessageKind::Pong).unwrap() + 1, b' ');
+                pong.resize(MessageKind::Pong.max_frame_bytes().unwrap() + 1, b' ');
                 let mut socket = Socket::introduced(stage).await;
                 socket.write_payload(&pong).await;
                 stage.socket = Some(socket);

@@ -1,0 +1,148 @@
+//! The events that an application can subscribe to, and what they report.
+
+use core::error::Error;
+use core::time::Duration;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+
+use super::address::PeerAddr;
+use super::close::CloseReason;
+use super::host::PeerHost;
+use super::peer::{Direction, PeerId};
+use crate::consensus::BlockError;
+use crate::mempool::RemovalReason;
+use crate::primitives::{Block, Hash, Work};
+use crate::store::StoreError;
+
+/// An event that an application can subscribe to.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event<T = String> {
+    /// A block was connected to the best chain. The state already includes its transactions.
+    BlockConnected(Arc<Block<T>>),
+    /// A block was disconnected from the best chain by a reorganisation to a branch with more work. Blocks
+    /// are disconnected in descending height.
+    BlockDisconnected(Arc<Block<T>>),
+    /// The best known header moved ahead of the tip: a synchronisation is in progress.
+    HeadersAdvanced {
+        /// The height of the best known header.
+        height: u64,
+    },
+    /// A transaction entered the mempool.
+    TransactionAccepted {
+        /// The id of the transaction.
+        id: Hash,
+    },
+    /// Transactions left the mempool without being mined, or were in a block that was disconnected and did
+    /// not become pending again. One block, message or call causes at most one such event for all the
+    /// transactions that it removes, so that emptying a full mempool does not crowd out other events.
+    TransactionsRemoved {
+        /// The id of each transaction and the reason for its removal. At most as many as were pending and in
+        /// the blocks of the preceding [`BlockDisconnected`](Self::BlockDisconnected) events.
+        removed: Arc<[(Hash, RemovalReason)]>,
+    },
+    /// A peer's transaction was refused although the peer may be honest: a flaw in the application's
+    /// transaction type prevents the transaction from being stored, sent or applied. It is not requested from
+    /// peers again.
+    TransactionRefused {
+        /// The id of the transaction.
+        id: Hash,
+        /// The error that the flaw has caused.
+        error: Arc<dyn Error + Send + Sync>,
+    },
+    /// The store failed. After a failed write, nothing is imported until the store works again.
+    StoreFailed {
+        /// The error.
+        error: StoreError,
+    },
+    /// The store is writable again, and the chain continues from its contents.
+    StoreRecovered,
+    /// The clock is so far behind that blocks or headers have to wait for it: either this clock is wrong or a
+    /// peer's is. Emitted when the condition begins, at most once in ten minutes.
+    ClockBehind(ClockBehind),
+    /// No block or header has to wait for the clock any more.
+    ClockCaughtUp,
+    /// Peers have a branch with more work than this node's best chain, and this node refuses the branch, so
+    /// the peers and this node do not converge. Emitted when the condition begins, at most once in ten
+    /// minutes.
+    BranchRefused(RefusedBranch),
+    /// No peer has a refused branch with more work any more.
+    BranchRefusalEnded,
+    /// A peer completed the handshake.
+    PeerConnected {
+        /// The connection.
+        peer: PeerId,
+        /// The address of the peer.
+        address: PeerAddr,
+        /// Which side opened the connection.
+        direction: Direction,
+        /// The software name and version that the peer claims.
+        agent: String,
+    },
+    /// A connection ended, whether or not its handshake was completed.
+    PeerDisconnected {
+        /// The connection.
+        peer: PeerId,
+        /// The address of the peer.
+        address: PeerAddr,
+        /// Why the connection ended.
+        reason: CloseReason,
+    },
+    /// A host was banned, for misbehaviour or on request of the application. Its connections are closed.
+    HostBanned {
+        /// The host.
+        host: PeerHost,
+        /// The duration of the ban.
+        duration: Duration,
+    },
+    /// Dialling an address failed. The address is dialled again, after a wait that grows with each failure.
+    DialFailed {
+        /// The address.
+        address: PeerAddr,
+        /// The error of the transport.
+        error: Arc<dyn Error + Send + Sync>,
+        /// The wait before the next attempt.
+        retry_in: Duration,
+    },
+}
+
+/// A clock that is so far behind that blocks or headers have to wait for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ClockBehind {
+    /// How far the clock is behind the latest timestamp that has to wait for it; in JSON, in milliseconds.
+    #[serde(rename = "behind_ms", serialize_with = "millis")]
+    pub behind: Duration,
+    /// The time until the next block can be mined, by this clock; zero if mining need not wait. In JSON, in
+    /// milliseconds.
+    #[serde(rename = "mining_in_ms", serialize_with = "millis")]
+    pub mining_in: Duration,
+    /// The number of peers with headers that are not imported yet, because their timestamps are too far ahead
+    /// of the clock.
+    pub peers: usize,
+}
+
+fn millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// A branch with more work than this node's best chain that this node refuses for a reason that no honest
+/// peer can change: the branch leaves the best chain too deep, or exceeds the limits of side branches.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct RefusedBranch {
+    /// The [rule](BlockError::rule), by its stable name.
+    pub rule: &'static str,
+    /// Why the branch is refused; in JSON, as text.
+    #[serde(serialize_with = "as_text")]
+    pub error: BlockError,
+    /// The most work that a peer has on a refused branch, claimed in its `Hello` or proven by its headers.
+    pub work: Work,
+    /// The number of peers with a refused branch.
+    pub peers: usize,
+}
+
+fn as_text<S: Serializer>(error: &BlockError, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(error)
+}
