@@ -12,8 +12,8 @@ use crate::store::StoreError;
 
 /// The unsent part of the answer to a `GetBlocks`.
 ///
-/// An answer has up to 64 blocks, so [`Protocol::next_blocks`](super::Protocol::next_blocks) reads it one message at
-/// a time.
+/// An answer has up to 64 blocks, so [`Protocol::next_blocks`](super::Protocol::next_blocks) reads it one
+/// message at a time.
 #[derive(Clone, Debug)]
 pub struct BlocksAnswer<T = String> {
     /// Hashes of the blocks to look up, in the order of the request.
@@ -51,8 +51,8 @@ impl<T> BlocksAnswer<T> {
 }
 
 impl<T: Transaction> BlocksAnswer<T> {
-    /// Returns the next message; `None` if the answer is complete. A block that cannot be read counts as missing, and
-    /// `failed` is called with the error.
+    /// Returns the next message; `None` if the answer is complete. A block that cannot be read counts as
+    /// missing, and `failed` is called with the error.
     pub(super) fn next_message(
         &mut self,
         chain: &Blockchain<T>,

@@ -4,32 +4,28 @@
 //! dial has verified it.
 
 mod book;
-mod rows;
 
-use core::error::Error;
 use core::time::Duration;
-use std::collections::{BTreeSet, VecDeque};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use fastrand::Rng;
-use serde::Serialize;
 
-use super::address::PeerAddr;
+use super::address::{PeerAddr, PeerHost};
+use super::call::Call;
 use super::close::CloseReason;
-use super::event::Event;
-use super::host::PeerHost;
+use super::config::ProtocolConfig;
+use super::connections::{Connections, Ended, NewPeer, Notice};
+use super::limits;
 use super::message::Message;
-use super::now::Now;
-use super::peer::{Direction, PeerId};
+use super::peer::{Direction, KnownAddress, PeerId};
 use super::scope::{Scope, group, is_unspecified, written_host};
-use super::state::Peer;
-use super::{Protocol, limits};
 use crate::primitives::{Hash, Timestamp, Transaction};
-use book::{AddressBook, leading_number};
-pub(super) use rows::{Rows, update};
+use book::{AddressBook, Record, leading_number};
 
-#[derive(Clone, Debug)]
+/// The address book, and the exchange of addresses with each peer.
+#[derive(Debug)]
 pub(super) struct Discovery {
+    peers: BTreeMap<PeerId, Exchange>,
     book: AddressBook,
     rng: Rng,
     /// Addresses at which this node found itself.
@@ -42,9 +38,13 @@ pub(super) struct Discovery {
     ask_due: Option<Duration>,
 }
 
-/// The exchange of addresses on one connection.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Exchange {
+/// The exchange of addresses with a peer that has completed the handshake.
+#[derive(Clone, Debug)]
+struct Exchange {
+    /// The address that was dialled, or the remote address of an inbound connection.
+    address: PeerAddr,
+    /// The address in the peer's `Hello`.
+    claimed: Option<PeerAddr>,
     /// Where other nodes can reach the peer: the address in its `Hello`, if that has the host from which the
     /// peer is connected.
     listens: Option<PeerAddr>,
@@ -56,18 +56,6 @@ pub(super) struct Exchange {
     answered: Option<Duration>,
 }
 
-/// An address in the book of discovery.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct KnownAddress {
-    /// The address.
-    pub address: PeerAddr,
-    /// When a peer of this chain was last reached at the address; `None` if never.
-    pub reached: Option<Timestamp>,
-    /// Consecutive failures since then.
-    pub failures: u32,
-}
-
 impl Discovery {
     /// Derives the secret of the address book from the seed. The secret never leaves the node, and messages,
     /// which reveal other values derived from the seed, do not reveal it.
@@ -75,6 +63,7 @@ impl Discovery {
         let derived =
             |purpose: &[u8]| Hash::digest_parts(&[b"hashloom discovery v1", purpose, &seed.to_be_bytes()]);
         Self {
+            peers: BTreeMap::new(),
             book: AddressBook::new(derived(b"book")),
             rng: Rng::with_seed(leading_number(&derived(b"choices"))),
             own: VecDeque::new(),
@@ -84,21 +73,9 @@ impl Discovery {
         }
     }
 
-    pub(super) fn deadline(&self) -> Option<Duration> {
-        self.dial_due.into_iter().chain(self.ask_due).min()
-    }
-
-    fn look_at(&mut self, at: Duration) {
-        let at = at.max(self.quiet_until);
-        self.dial_due = Some(self.dial_due.map_or(at, |due| due.min(at)));
-    }
-}
-
-impl<T: Transaction> Protocol<T> {
-    /// Returns the addresses that discovery knows, in the order of their texts: at most
-    /// [`limits::MAX_ADDRESSES`].
-    pub fn addresses(&self) -> Vec<KnownAddress> {
-        let known = self.discovery.book.records().map(|(address, record)| KnownAddress {
+    /// Returns the known addresses, in the order of their texts: at most [`limits::MAX_ADDRESSES`].
+    pub(super) fn addresses(&self) -> Vec<KnownAddress> {
+        let known = self.book.records().map(|(address, record)| KnownAddress {
             address: address.clone(),
             reached: record.reached,
             failures: record.failures,
@@ -106,277 +83,343 @@ impl<T: Transaction> Protocol<T> {
         known.collect()
     }
 
-    /// Forgets an address, whether it is kept, is being dialled, or came from a peer, and closes the
-    /// connection to it if there is one. Returns whether the address was known. A peer may advertise the
-    /// address again; a ban of its host prevents that.
-    pub fn forget_address(&mut self, address: &PeerAddr, now: Now) -> bool {
-        let reached_over = self.dialer.reached_over(address);
-        let was_dialled = self.dialer.forget(address);
-        let was_known = self.discovery.book.remove(address) || was_dialled;
-        if was_known {
-            self.plan_to_save(now);
-        }
-        if let Some(peer) = reached_over {
-            self.disconnect(peer, CloseReason::Requested, now);
-        }
-        was_known
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        self.dial_due.into_iter().chain(self.ask_due).min()
     }
 
-    /// Notes that a peer of this chain answered at an address that this node dialled, and wants to be
-    /// advertised.
-    pub(super) fn note_reached(&mut self, address: &PeerAddr, now: Now) {
-        if self.config.discovery && Scope::of(address) != Scope::Nowhere {
-            self.discovery.book.reached(address, now.wall);
-            self.plan_to_save(now);
+    /// Notes what the connections found out about an address.
+    pub(super) fn on_notice<T: Transaction>(&mut self, call: &mut Call<'_, T>, notice: Notice) {
+        let now = call.now;
+        match notice {
+            Notice::OwnAddress(address) => self.note_own(call, address),
+            Notice::Reached(address) => {
+                if call.config.discovery && Scope::of(&address) != Scope::Nowhere {
+                    self.book.reached(&address, now.wall);
+                    call.local.plan_to_save(now);
+                }
+            }
+            Notice::Alias(address) => {
+                self.book.postpone(&address, now.elapsed + limits::ALIAS_PAUSE);
+                self.look_for_peers(call.config, now.elapsed + limits::DISCOVERED_DIAL_INTERVAL);
+            }
+            Notice::Duplicate(_) => {}
         }
-    }
-
-    /// Notes that this node found itself at an address, so that it does not dial the address again.
-    pub(super) fn note_own(&mut self, address: &PeerAddr, now: Now) {
-        if self.is_own(address) {
-            return;
-        }
-        if self.discovery.own.len() == limits::MAX_OWN_ADDRESSES {
-            self.discovery.own.pop_front();
-        }
-        self.discovery.own.push_back(address.clone());
-        if self.discovery.book.remove(address) {
-            self.plan_to_save(now);
-        }
-    }
-
-    /// Whether an address came from discovery, and thus is another address of a peer that is already
-    /// connected. Removes the address from the dialler in that case.
-    pub(super) fn is_alias(&mut self, address: &PeerAddr, now: Now) -> bool {
-        let is_alias = self.dialer.give_up(address);
-        if is_alias {
-            self.discovery.book.postpone(address, now.elapsed + limits::ALIAS_PAUSE);
-            self.look_for_peers(now.elapsed + limits::DISCOVERED_DIAL_INTERVAL);
-        }
-        is_alias
     }
 
     /// Requests addresses from a new outbound peer, and learns the listen address of a new inbound peer.
-    pub(super) fn on_peer_connected(&mut self, id: PeerId, now: Now) {
-        let Some(peer) = self.peers.get_mut(&id).filter(|_| self.config.discovery) else { return };
-        if peer.direction == Direction::Outbound {
-            self.ask_for_peers(id, now);
+    pub(super) fn on_peer_connected<T: Transaction>(
+        &mut self,
+        call: &mut Call<'_, T>,
+        new: &NewPeer,
+        connections: &Connections,
+    ) {
+        let exchange = Exchange {
+            address: new.address.clone(),
+            claimed: new.hello.listen.clone(),
+            listens: None,
+            asked: None,
+            is_awaited: false,
+            answered: None,
+        };
+        self.peers.insert(new.id, exchange);
+        if !call.config.discovery {
+            return;
+        }
+        if new.direction == Direction::Outbound {
+            self.ask_for_peers(call, new.id);
             return;
         }
         // The connection may have replaced one that this node opened.
-        self.discovery.ask_due.get_or_insert(now.elapsed + limits::ASK_PEERS_INTERVAL);
-        let Some(listen) = peer.hello.as_ref().and_then(|hello| hello.listen.as_ref()) else { return };
-        let replaced = || listen.with_host(&written_host(&peer.address)?);
+        self.ask_due.get_or_insert(call.now.elapsed + limits::ASK_PEERS_INTERVAL);
+        let Some(listen) = &new.hello.listen else { return };
+        let replaced = || listen.with_host(&written_host(&new.address)?);
         let listen = if is_unspecified(listen) { replaced() } else { Some(listen.clone()) };
         let Some(listen) = listen else { return };
-        let from = peer.address.clone();
-        if PeerHost::from(&listen) == peer.host() && Scope::of(&listen) != Scope::Nowhere {
-            peer.exchange.listens = Some(listen.clone());
+        if PeerHost::from(&listen) == PeerHost::from(&new.address)
+            && Scope::of(&listen) != Scope::Nowhere
+            && let Some(exchange) = self.peers.get_mut(&new.id)
+        {
+            exchange.listens = Some(listen.clone());
         }
-        self.learn_address(&listen, &from, now);
-    }
-
-    /// Answers a `GetPeers`, at most once in [`limits::ANSWER_PEERS_INTERVAL`] per peer.
-    pub(super) fn serve_peers(&mut self, id: PeerId, limit: u32, now: Now) {
-        let Some(peer) = self.peers.get_mut(&id) else { return };
-        let exchange = &mut peer.exchange;
-        if exchange.answered.is_some_and(|at| now.elapsed < at + limits::ANSWER_PEERS_INTERVAL) {
-            return;
-        }
-        exchange.answered = Some(now.elapsed);
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(limits::MAX_PEERS_PER_MESSAGE);
-        let addresses = self.addresses_for(id, limit, now);
-        self.send(id, Message::Peers { addresses });
-    }
-
-    /// Adds the addresses of a requested `Peers` to the book.
-    pub(super) fn received_peers(
-        &mut self,
-        id: PeerId,
-        addresses: Vec<PeerAddr>,
-        now: Now,
-    ) -> Result<(), CloseReason> {
-        let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
-        if !core::mem::take(&mut peer.exchange.is_awaited) {
-            return Err(CloseReason::Unsolicited { kind: "peers" });
-        }
-        let from = peer.address.clone();
-        for address in addresses {
-            self.learn_address(&address, &from, now);
-        }
-        Ok(())
-    }
-
-    /// Handles a failed dial.
-    pub(super) fn dial_failed(&mut self, address: PeerAddr, error: Arc<dyn Error + Send + Sync>, now: Now) {
-        self.note_failed(&address, now);
-        if self.dialer.give_up(&address) {
-            self.look_for_peers(now.elapsed);
-        } else if let Some(retry_in) = self.dialer.failed(&address, now.elapsed) {
-            self.event(Event::DialFailed { address, error, retry_in });
-        }
+        self.learn_address(call, &listen, &new.address, connections);
     }
 
     /// Handles the end of a connection. An address from discovery is not dialled again before its next turn.
-    pub(super) fn released(&mut self, id: PeerId, peer: &Peer, reason: &CloseReason, lasted: bool, now: Now) {
-        let was_tried_out = self.dialer.give_up_reached(id);
-        if was_tried_out || peer.exchange.listens.is_some() {
+    pub(super) fn on_peer_disconnected<T: Transaction>(
+        &mut self,
+        call: &mut Call<'_, T>,
+        id: PeerId,
+        ended: &Ended,
+        reason: &CloseReason,
+    ) {
+        let now = call.now.elapsed;
+        let listened = self.peers.remove(&id).is_some_and(|exchange| exchange.listens.is_some());
+        if ended.was_discovered || listened {
             // Delayed, so that the timeout which closes a connection does not make the next dial due at once.
-            self.look_for_peers(now.elapsed + limits::DISCOVERED_DIAL_INTERVAL);
+            self.look_for_peers(call.config, now + limits::DISCOVERED_DIAL_INTERVAL);
         }
-        if peer.direction == Direction::Inbound {
+        if ended.direction == Direction::Inbound || ended.is_duplicate {
             return;
         }
         match reason {
             CloseReason::WrongGenesis { .. } | CloseReason::WrongProtocol { .. } => {
-                if self.discovery.book.remove(&peer.address) {
-                    self.plan_to_save(now);
+                if self.book.remove(&ended.address) {
+                    call.local.plan_to_save(call.now);
                 }
             }
             CloseReason::AlreadyConnected | CloseReason::SelfConnection => {}
-            _ if lasted => {
-                let until = now.elapsed + limits::MIN_DISCOVERED_BACKOFF;
-                self.discovery.book.postpone(&peer.address, until);
+            _ if ended.has_lasted => {
+                self.book.postpone(&ended.address, now + limits::MIN_DISCOVERED_BACKOFF);
             }
-            _ => self.note_failed(&peer.address, now),
+            _ => self.note_failed(call, &ended.address),
         }
     }
 
-    /// Removes the addresses that are reached over a connection.
-    pub(super) fn forget_addresses(&mut self, id: PeerId) {
-        for address in self.dialer.forget_reached(id) {
-            self.discovery.book.remove(&address);
+    /// Handles a failed dial.
+    pub(super) fn on_dial_failed<T: Transaction>(
+        &mut self,
+        call: &mut Call<'_, T>,
+        address: &PeerAddr,
+        was_discovered: bool,
+    ) {
+        self.note_failed(call, address);
+        if was_discovered {
+            self.look_for_peers(call.config, call.now.elapsed);
         }
+    }
+
+    /// Answers a `GetPeers`, at most once in [`limits::ANSWER_PEERS_INTERVAL`] per peer.
+    pub(super) fn on_get_peers<T: Transaction>(
+        &mut self,
+        call: &mut Call<'_, T>,
+        id: PeerId,
+        limit: u32,
+        connections: &Connections,
+    ) {
+        let now = call.now.elapsed;
+        let Some(exchange) = self.peers.get_mut(&id) else { return };
+        if exchange.answered.is_some_and(|at| now < at + limits::ANSWER_PEERS_INTERVAL) {
+            return;
+        }
+        exchange.answered = Some(now);
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(limits::MAX_PEERS_PER_MESSAGE);
+        let addresses = self.addresses_for(call, id, limit, connections);
+        call.outbox.send(id, Message::Peers { addresses });
+    }
+
+    /// Adds the addresses of a requested `Peers` to the book.
+    ///
+    /// # Errors
+    ///
+    /// The reason to close the connection, if no addresses were requested.
+    pub(super) fn on_peers<T: Transaction>(
+        &mut self,
+        call: &mut Call<'_, T>,
+        id: PeerId,
+        addresses: Vec<PeerAddr>,
+        connections: &Connections,
+    ) -> Result<(), CloseReason> {
+        let Some(exchange) = self.peers.get_mut(&id) else { return Ok(()) };
+        if !core::mem::take(&mut exchange.is_awaited) {
+            return Err(CloseReason::Unsolicited { kind: "peers" });
+        }
+        let from = exchange.address.clone();
+        for address in addresses {
+            self.learn_address(call, &address, &from, connections);
+        }
+        Ok(())
+    }
+
+    /// Performs what is due: asks another peer, and chooses another address. Returns the address to dial, if
+    /// any.
+    pub(super) fn on_timeout<T: Transaction>(
+        &mut self,
+        call: &mut Call<'_, T>,
+        connections: &Connections,
+    ) -> Option<PeerAddr> {
+        let now = call.now.elapsed;
+        let mut chosen = None;
+        if self.dial_due.take_if(|at| *at <= now).is_some() {
+            chosen = self.choose_another(call, connections);
+        }
+        if self.ask_due.take_if(|at| *at <= now).is_some() {
+            self.ask_another(call, connections);
+        }
+        chosen
+    }
+
+    /// Removes an address from the book. Returns whether it was known.
+    pub(super) fn forget(&mut self, address: &PeerAddr) -> bool {
+        self.book.remove(address)
     }
 
     /// Removes the addresses of a host.
     pub(super) fn forget_host(&mut self, host: &PeerHost) {
-        self.discovery.book.remove_host(host);
+        self.book.remove_host(host);
     }
 
-    /// Stops all requests and dials of discovery.
-    pub(super) fn stop_discovery(&mut self) {
-        self.config.discovery = false;
-        (self.discovery.dial_due, self.discovery.ask_due) = (None, None);
+    /// Stops all requests and dials.
+    pub(super) const fn stop(&mut self) {
+        (self.dial_due, self.ask_due) = (None, None);
     }
 
-    /// Performs what is due: dials another address, asks another peer.
-    pub(super) fn discover(&mut self, now: Now) {
-        if self.discovery.dial_due.take_if(|at| *at <= now.elapsed).is_some() {
-            self.dial_another(now);
+    /// Returns the addresses of the book with what is stored of each.
+    pub(super) fn records(&self) -> impl Iterator<Item = (&PeerAddr, &Record)> {
+        self.book.records()
+    }
+
+    /// Restores the address book of an earlier run.
+    pub(super) fn restore(
+        &mut self,
+        config: &ProtocolConfig,
+        mut known: Vec<(PeerAddr, Record)>,
+        now: Timestamp,
+    ) {
+        known.sort_by_key(|(_, record)| record.reached.is_none());
+        for (address, record) in known {
+            if !self.is_own(config, &address) {
+                self.book.restore(&address, record, now);
+                self.look_for_peers(config, Duration::ZERO);
+            }
         }
-        if self.discovery.ask_due.take_if(|at| *at <= now.elapsed).is_some() {
-            self.ask_another(now);
-        }
     }
 
-    fn dial_another(&mut self, now: Now) {
-        if self.dialer.tried_out() >= self.config.max_discovered {
+    /// Notes that this node found itself at an address, so that it does not dial the address again.
+    fn note_own<T: Transaction>(&mut self, call: &mut Call<'_, T>, address: PeerAddr) {
+        if self.is_own(call.config, &address) {
             return;
         }
-        let mut rng = self.discovery.rng.clone();
-        let groups: BTreeSet<_> =
-            self.dialer.addresses().map(|address| group(&PeerHost::from(address))).collect();
-        let book = &self.discovery.book;
-        let may_be = |address: &PeerAddr| self.may_be_tried_out(address, now);
-        let chosen = book.choose(&mut rng, now.elapsed, may_be, |group| !groups.contains(group));
-        let next = if chosen.is_none() { book.next_turn(may_be) } else { None };
-        self.discovery.rng = rng;
-        if let Some(address) = chosen {
-            self.dialer.try_out(address, now.elapsed);
-            self.discovery.quiet_until = now.elapsed + limits::DISCOVERED_DIAL_INTERVAL;
-            self.look_for_peers(now.elapsed);
-        } else if let Some(next) = next {
-            self.look_for_peers(next);
+        if self.own.len() == limits::MAX_OWN_ADDRESSES {
+            self.own.pop_front();
         }
+        if self.book.remove(&address) {
+            call.local.plan_to_save(call.now);
+        }
+        self.own.push_back(address);
     }
 
-    fn may_be_tried_out(&self, address: &PeerAddr, now: Now) -> bool {
-        let is_reached = |peer: &Peer| peer.exchange.listens.as_ref() == Some(address);
+    /// Chooses an address to dial, and plans when to choose the next one.
+    fn choose_another<T: Transaction>(
+        &mut self,
+        call: &Call<'_, T>,
+        connections: &Connections,
+    ) -> Option<PeerAddr> {
+        let now = call.now;
+        if connections.discovered() >= call.config.max_discovered {
+            return None;
+        }
+        let groups: BTreeSet<_> =
+            connections.dialled().map(|address| group(&PeerHost::from(address))).collect();
         // A host that was banned while discovery was off may still be in the book.
-        !self.dialer.contains(address)
-            && self.reputation.remaining(&PeerHost::from(address), now).is_none()
-            && !self.peers.values().any(is_reached)
+        let may_be = |address: &PeerAddr| {
+            !connections.is_dialled(address)
+                && !connections.is_banned(&PeerHost::from(address), now)
+                && !self.peers.values().any(|exchange| exchange.listens.as_ref() == Some(address))
+        };
+        let chosen = self.book.choose(&mut self.rng, now.elapsed, may_be, |group| !groups.contains(group));
+        let next = if chosen.is_none() { self.book.next_turn(may_be) } else { None };
+        if chosen.is_some() {
+            self.quiet_until = now.elapsed + limits::DISCOVERED_DIAL_INTERVAL;
+            self.look_for_peers(call.config, now.elapsed);
+        } else if let Some(next) = next {
+            self.look_for_peers(call.config, next);
+        }
+        chosen
     }
 
     /// Requests addresses again from one of the peers that this node wanted a connection to, no matter which
     /// side opened it.
-    fn ask_another(&mut self, now: Now) {
-        let is_chosen = |id: PeerId, peer: &Peer| peer.is_ready() && self.dialer.reaches(id);
-        let chosen = self.peers.iter().filter(|(id, peer)| is_chosen(**id, peer));
-        let chosen: Vec<(PeerId, &Exchange)> = chosen.map(|(id, peer)| (*id, &peer.exchange)).collect();
+    fn ask_another<T: Transaction>(&mut self, call: &mut Call<'_, T>, connections: &Connections) {
+        let now = call.now.elapsed;
+        let chosen: Vec<(PeerId, &Exchange)> = self
+            .peers
+            .iter()
+            .filter(|(id, _)| connections.is_wanted(**id))
+            .map(|(id, exchange)| (*id, exchange))
+            .collect();
         let goes_on = !chosen.is_empty();
         let may_be_asked = |exchange: &Exchange| {
-            !exchange.is_awaited
-                && exchange.asked.is_none_or(|at| at + limits::ASK_PEERS_INTERVAL <= now.elapsed)
+            !exchange.is_awaited && exchange.asked.is_none_or(|at| at + limits::ASK_PEERS_INTERVAL <= now)
         };
         let due: Vec<PeerId> =
             chosen.into_iter().filter(|(_, exchange)| may_be_asked(exchange)).map(|(id, _)| id).collect();
-        self.discovery.ask_due = goes_on.then_some(now.elapsed + limits::ASK_PEERS_INTERVAL);
-        if let Some(id) = self.discovery.rng.choice(due) {
-            self.ask_for_peers(id, now);
+        self.ask_due = goes_on.then_some(now + limits::ASK_PEERS_INTERVAL);
+        if let Some(id) = self.rng.choice(due) {
+            self.ask_for_peers(call, id);
         }
     }
 
-    fn ask_for_peers(&mut self, id: PeerId, now: Now) {
-        let Some(peer) = self.peers.get_mut(&id) else { return };
-        peer.exchange.asked = Some(now.elapsed);
-        peer.exchange.is_awaited = true;
-        self.discovery.ask_due.get_or_insert(now.elapsed + limits::ASK_PEERS_INTERVAL);
+    fn ask_for_peers<T: Transaction>(&mut self, call: &mut Call<'_, T>, id: PeerId) {
+        let now = call.now.elapsed;
+        let Some(exchange) = self.peers.get_mut(&id) else { return };
+        exchange.asked = Some(now);
+        exchange.is_awaited = true;
+        self.ask_due.get_or_insert(now + limits::ASK_PEERS_INTERVAL);
         #[expect(clippy::cast_possible_truncation, reason = "far below 2^32")]
-        self.send(id, Message::GetPeers { limit: limits::MAX_PEERS_PER_MESSAGE as u32 });
+        call.outbox.send(id, Message::GetPeers { limit: limits::MAX_PEERS_PER_MESSAGE as u32 });
     }
 
     /// Returns the addresses to advertise to a peer: those at which this node has reached peers, and those of
     /// its inbound peers.
-    fn addresses_for(&mut self, id: PeerId, limit: usize, now: Now) -> Vec<PeerAddr> {
-        let Some(asker) = self.peers.get(&id).filter(|_| self.config.discovery) else { return Vec::new() };
+    fn addresses_for<T: Transaction>(
+        &mut self,
+        call: &Call<'_, T>,
+        id: PeerId,
+        limit: usize,
+        connections: &Connections,
+    ) -> Vec<PeerAddr> {
+        let now = call.now;
+        let Some(asker) = self.peers.get(&id).filter(|_| call.config.discovery) else { return Vec::new() };
         let reach = Scope::of(&asker.address);
-        let callers = self.peers.values().filter(|peer| peer.is_ready());
-        let callers = callers.filter_map(|peer| peer.exchange.listens.as_ref());
-        let known: BTreeSet<&PeerAddr> = self.discovery.book.worth_telling(now.wall).chain(callers).collect();
-        let listen = asker.hello.as_ref().and_then(|hello| hello.listen.as_ref());
-        let theirs = [Some(&asker.address), asker.exchange.listens.as_ref(), listen];
-        let may_be_told = |address: &&PeerAddr| {
+        let inbound = self.peers.values().filter_map(|exchange| exchange.listens.as_ref());
+        let known: BTreeSet<&PeerAddr> = self.book.to_advertise(now.wall).chain(inbound).collect();
+        let theirs = [Some(&asker.address), asker.listens.as_ref(), asker.claimed.as_ref()];
+        let may_be_advertised = |address: &&PeerAddr| {
             Scope::of(address).may_pass(reach)
                 && !theirs.contains(&Some(address))
-                && self.reputation.remaining(&PeerHost::from(*address), now).is_none()
+                && !connections.is_banned(&PeerHost::from(*address), now)
         };
-        let mut told: Vec<&PeerAddr> = known.into_iter().filter(may_be_told).collect();
-        let mut rng = self.discovery.rng.clone();
-        rng.shuffle(&mut told);
-        let told = told.into_iter().take(limit).cloned().collect();
-        self.discovery.rng = rng;
-        told
+        let mut advertised: Vec<&PeerAddr> = known.into_iter().filter(may_be_advertised).collect();
+        self.rng.shuffle(&mut advertised);
+        advertised.into_iter().take(limit).cloned().collect()
     }
 
     /// Adds an address from a peer to the book, if it is useful.
-    fn learn_address(&mut self, address: &PeerAddr, from: &PeerAddr, now: Now) {
+    fn learn_address<T: Transaction>(
+        &mut self,
+        call: &mut Call<'_, T>,
+        address: &PeerAddr,
+        from: &PeerAddr,
+        connections: &Connections,
+    ) {
+        let now = call.now;
         let is_of_use = Scope::of(address).may_pass(Scope::of(from))
-            && !self.is_own(address)
-            && self.reputation.remaining(&PeerHost::from(address), now).is_none();
-        if is_of_use && self.discovery.book.learn(address, &PeerHost::from(from), now.wall) {
-            self.plan_to_save(now);
-            self.look_for_peers(now.elapsed);
+            && !self.is_own(call.config, address)
+            && !connections.is_banned(&PeerHost::from(address), now);
+        if is_of_use && self.book.learn(address, &PeerHost::from(from), now.wall) {
+            call.local.plan_to_save(now);
+            self.look_for_peers(call.config, now.elapsed);
         }
     }
 
     /// Notes a failed connection to an address. While no peer is connected, this node's own network may be at
     /// fault, and the failure does not count.
-    fn note_failed(&mut self, address: &PeerAddr, now: Now) {
-        let counts = self.peers.values().any(Peer::is_ready);
-        if self.discovery.book.failed(address, counts, now.elapsed) {
-            self.plan_to_save(now);
+    fn note_failed<T: Transaction>(&mut self, call: &mut Call<'_, T>, address: &PeerAddr) {
+        let counts = !self.peers.is_empty();
+        if self.book.failed(address, counts, call.now.elapsed) {
+            call.local.plan_to_save(call.now);
         }
     }
 
-    fn look_for_peers(&mut self, at: Duration) {
-        if self.config.discovery && self.config.max_discovered > 0 {
-            self.discovery.look_at(at);
+    /// Plans to choose another address to dial at this time or later.
+    fn look_for_peers(&mut self, config: &ProtocolConfig, at: Duration) {
+        if config.discovery && config.max_discovered > 0 {
+            let at = at.max(self.quiet_until);
+            self.dial_due = Some(self.dial_due.map_or(at, |due| due.min(at)));
         }
     }
 
-    fn is_own(&self, address: &PeerAddr) -> bool {
-        self.config.listen.as_ref() == Some(address) || self.discovery.own.contains(address)
+    fn is_own(&self, config: &ProtocolConfig, address: &PeerAddr) -> bool {
+        config.listen.as_ref() == Some(address) || self.own.contains(address)
     }
 }

@@ -6,9 +6,8 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
-use super::address::PeerAddr;
+use super::address::{PeerAddr, PeerHost};
 use super::close::CloseReason;
-use super::host::PeerHost;
 use super::peer::{Direction, PeerId};
 use crate::consensus::BlockError;
 use crate::mempool::RemovalReason;

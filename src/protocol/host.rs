@@ -1,12 +1,7 @@
 //! Parses hosts and ports in text: the only parser for addresses and settings that name a host. Strict, so
 //! that no resolver reads a text as another host than this crate does. Resolves no names.
 
-use core::fmt;
 use core::net::{IpAddr, Ipv6Addr};
-
-use serde::{Serialize, Serializer};
-
-use super::address::PeerAddr;
 
 /// The maximum length of a name in bytes (RFC 1035, section 2.3.4), without a trailing dot.
 const MAX_NAME_LEN: usize = 253;
@@ -166,103 +161,6 @@ pub enum HostError {
     /// The text between the host and the path is not a valid port.
     #[error("no valid port after the host, expected a number up to 65535")]
     Port,
-}
-
-/// The identity of a host for bans and limits: a host name, an IPv4 address, or the first 64 bits of an IPv6
-/// address, because one party usually controls all addresses in a /64 network.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PeerHost(Box<str>);
-
-impl PeerHost {
-    /// Returns the host as text: `example.org`, `10.0.0.1` or `2001:db8:1:2::/64`.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether the host is the local machine, which all of its users and programs share.
-    pub fn is_loopback(&self) -> bool {
-        let is_loopback_address = self.0.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-        is_loopback_address || &*self.0 == "localhost" || &*self.0 == "::/64"
-    }
-
-    /// Whether the host is a name, which may resolve to any address.
-    pub(super) fn is_name(&self) -> bool {
-        self.0.strip_suffix("/64").unwrap_or(&self.0).parse::<IpAddr>().is_err()
-    }
-
-    /// Creates a host from the text that [`as_str`](Self::as_str) returned for it.
-    pub(super) fn from_stored(text: &str) -> Self {
-        Self(text.into())
-    }
-
-    fn of(host: Host<'_>) -> Self {
-        let text = match host {
-            Host::Ip(ip) => match network(ip) {
-                IpAddr::V4(ip) => ip.to_string(),
-                IpAddr::V6(ip) => format!("{ip}/64"),
-            },
-            Host::Name(name) | Host::Numeric(name) => name.to_ascii_lowercase(),
-        };
-        Self(text.into())
-    }
-
-    /// Validates a host from the operator of a node: one that a peer can have.
-    fn named(host: Host<'_>) -> Result<Self, HostError> {
-        match host {
-            Host::Numeric(_) => Err(HostError::Number),
-            Host::Ip(ip) if is_no_host(ip) => Err(HostError::NoHost(ip)),
-            host => Ok(Self::of(host)),
-        }
-    }
-}
-
-impl From<&PeerAddr> for PeerHost {
-    /// Returns the host of an address. If the address has no valid host, as with transports that use none,
-    /// returns its text without the scheme and the path.
-    fn from(address: &PeerAddr) -> Self {
-        match address.authority() {
-            Ok(authority) => Self::of(authority.host),
-            Err(_) => Self(address.authority_text().to_ascii_lowercase().into()),
-        }
-    }
-}
-
-impl core::str::FromStr for PeerHost {
-    type Err = HostError;
-
-    /// Parses a name, an IP address with or without brackets, an IPv6 network in the form of
-    /// [`as_str`](PeerHost::as_str), or the address of a peer on the host.
-    fn from_str(text: &str) -> Result<Self, HostError> {
-        if let Some((_, rest)) = text.split_once("://") {
-            let authority = Authority::parse(before_path(rest)).map_err(|error| match error {
-                AuthorityError::Host(error) => error,
-                AuthorityError::Port => HostError::Port,
-            })?;
-            return Self::named(authority.host);
-        }
-        if let Some((network, bits)) = text.split_once('/') {
-            let ip = network.parse::<Ipv6Addr>().ok().filter(|_| bits == "64").ok_or(HostError::Range)?;
-            // The network of `::1` is displayed with the unspecified address, so `named` would reject it.
-            return Ok(Self::of(Host::Ip(ip.into())));
-        }
-        let host = match text.strip_prefix('[') {
-            Some(_) => Authority::parse(text).ok().filter(|authority| authority.written_host == text),
-            None => return Self::named(Host::parse(text)?),
-        };
-        Self::named(host.ok_or(HostError::Brackets)?.host)
-    }
-}
-
-impl fmt::Display for PeerHost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
-
-impl Serialize for PeerHost {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
 }
 
 /// Returns the address that represents all addresses of one party: an IPv4 address, also if it is mapped into

@@ -149,8 +149,8 @@ pub const MIN_BACKOFF: Duration = Duration::from_millis(500);
 /// The longest wait before an address is dialled again.
 pub const MAX_BACKOFF: Duration = Duration::from_secs(15);
 
-/// The wait before an address is dialled again where a node of another chain answered, less up to a half at random. A
-/// retry succeeds only after one of the two nodes was started with other rules.
+/// The wait before an address is dialled again where a node of another chain answered, less up to a half at
+/// random. A retry succeeds only after one of the two nodes was started with other rules.
 pub const OTHER_CHAIN_BACKOFF: Duration = Duration::from_secs(5 * 60);
 
 /// Maximum addresses in one `Peers`. It bounds what a `GetPeers` of a few bytes can cost, once in

@@ -1,5 +1,6 @@
-//! The messages between peers and their kinds. The messages' serde derives mean the same in every wire format. Every collection is
-//! bounded while it is parsed. Decoding is strict: every field is required, and unknown fields are rejected.
+//! The messages between peers and their kinds. The messages' serde derives mean the same in every wire
+//! format. Every collection is bounded while it is parsed. Decoding is strict: every field is required, and
+//! unknown fields are rejected.
 
 use core::fmt;
 use std::sync::Arc;
@@ -12,9 +13,9 @@ use super::limits;
 use crate::primitives::encode_and_measure;
 use crate::primitives::{Block, Hash, Header, Transaction, Work, bounded_by_weight, bounded_vec};
 
-/// Declares [`Message`], [`MessageKind`], the names and the limits on frames together, so that a kind of message is
-/// added in one place. Each row is a variant of the message, the name that self-describing formats write, and the
-/// maximum bytes of a frame; the number of a kind is its position.
+/// Declares [`Message`], [`MessageKind`], the names and the limits on frames together, so that a kind of
+/// message is added in one place. Each row is a variant of the message, the name that self-describing formats
+/// write, and the maximum bytes of a frame; the number of a kind is its position.
 macro_rules! messages {
     ($(
         $(#[$attribute:meta])*
@@ -22,10 +23,14 @@ macro_rules! messages {
     )*) => {
         /// One message between two peers.
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-        #[serde(rename_all = "snake_case", deny_unknown_fields, bound(deserialize = "T: Deserialize<'de>"))]
+        #[serde(deny_unknown_fields, bound(deserialize = "T: Deserialize<'de>"))]
         #[non_exhaustive]
         pub enum Message<T = String> {
-            $($(#[$attribute])* $kind $(($($unnamed)*))? $({$($named)*})?,)*
+            $(
+                $(#[$attribute])*
+                #[serde(rename = $name)]
+                $kind $(($($unnamed)*))? $({$($named)*})?,
+            )*
         }
 
         /// The kind of a [`Message`], which a format can determine from the first bytes of a frame.
@@ -49,13 +54,14 @@ macro_rules! messages {
                 }
             }
 
-            /// Returns the maximum bytes of a frame with a message of this kind, in every format. A transport enforces
-            /// the limits on both sides: before it parses a received frame and before it sends one.
+            /// Returns the maximum bytes of a frame with a message of this kind, in every format. A transport
+            /// enforces the limits on both sides: before it parses a received frame and before it sends one.
             ///
-            /// Each limit is the size that JSON, the most verbose format of this crate, needs for the largest message
-            /// that the limits on items allow, with room for a space behind each comma and colon. Binary formats take
-            /// about half. `None` for the kinds that carry transactions, whose size on the wire depends on the
-            /// transaction type: for them only the transport's own limit applies, which holds for every kind.
+            /// Each limit is the size that JSON, the most verbose format of this crate, needs for the largest
+            /// message that the limits on items allow, with room for a space behind each comma and colon.
+            /// Binary formats take about half. `None` for the kinds that carry transactions, whose size on
+            /// the wire depends on the transaction type: for them only the transport's own limit applies,
+            /// which holds for every kind.
             pub const fn max_frame_bytes(self) -> Option<usize> {
                 match self {
                     $(Self::$kind => $max_frame_bytes,)*
@@ -89,7 +95,8 @@ messages! {
         limit: u32,
     } = "get_headers", Some(ENVELOPE_BYTES + limits::MAX_LOCATOR_HASHES * HASH_BYTES);
     /// Answers `GetHeaders`: consecutive headers in ascending height; empty if there are none.
-    Headers(#[serde(deserialize_with = "headers")] Vec<Header>) = "headers", Some(ENVELOPE_BYTES + limits::MAX_HEADERS * HEADER_BYTES);
+    Headers(#[serde(deserialize_with = "headers")] Vec<Header>) =
+        "headers", Some(ENVELOPE_BYTES + limits::MAX_HEADERS * HEADER_BYTES);
     /// Requests blocks.
     GetBlocks {
         /// The blocks' hashes.
@@ -191,7 +198,8 @@ impl<T> Message<T> {
         MessageKind::from(self).name()
     }
 
-    /// The number of items of a message that is a list, and the limit on them; both are 0 for any other message.
+    /// The number of items of a message that is a list, and the limit on them; both are 0 for any other
+    /// message.
     pub(super) const fn items(&self) -> (usize, usize) {
         match self {
             Self::GetHeaders { locator, .. } => (locator.len(), limits::MAX_LOCATOR_HASHES),

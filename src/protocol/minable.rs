@@ -6,13 +6,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::event::Event;
+use super::local::{Local, report_removed};
+use super::message::Message;
 use super::now::Now;
-use super::{Message, Protocol};
+use super::outbox::Outbox;
 use crate::consensus::BlockError;
 use crate::mempool::RemovalReason;
 use crate::miner::Template;
 use crate::primitives::serde_form::check_serde_form;
-use crate::primitives::{Address, Block, EncodeError, Hash, Header, Transaction, transaction_id};
+use crate::primitives::{Address, Block, EncodeError, Hash, Header, Timestamp, Transaction, transaction_id};
 
 /// Why there is no template for a block that can be mined, sent and accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,42 +49,57 @@ pub(crate) fn check_sendable<T: Transaction, E>(
     check(Message::Blocks(vec![block]))
 }
 
-impl<T: Transaction> Protocol<T> {
+impl<T: Transaction> Local<T> {
+    /// Builds a template for the next block from `data`, or from the pending transactions if `data` is
+    /// `None`.
+    pub(super) fn template(
+        &self,
+        data: Option<Vec<T>>,
+        miner: Address,
+        now: Timestamp,
+    ) -> Result<Template<T>, BlockError> {
+        if self.is_halted() {
+            return Err(self.store_failure().into());
+        }
+        match data {
+            Some(data) => self.chain.template_for(miner, data, now),
+            None => self.mempool.template(&self.chain, miner, now),
+        }
+    }
+
     /// Removes a pending transaction and those that depend on it. Returns whether the transaction was
     /// pending.
-    ///
-    /// The node accepts the transaction from no peer while it is among the last 10,000 removed ones, until a
-    /// restart. The application can submit it again. A peer that already has the transaction may still mine
-    /// it.
-    pub fn remove_transaction(&mut self, id: &Hash, now: Now) -> bool {
-        self.drop_pending(vec![(*id, RemovalReason::Requested)], now)
+    pub(super) fn remove_transaction(&mut self, id: Hash, outbox: &mut Outbox<T>, now: Now) -> bool {
+        self.drop_pending(vec![(id, RemovalReason::Requested)], outbox, now)
     }
 
     /// Refuses a transaction from all peers, because of an error that is not the fault of a peer.
-    pub fn refuse_transaction(&mut self, id: Hash, error: Arc<dyn Error + Send + Sync>) {
+    pub(super) fn refuse_transaction(
+        &mut self,
+        id: Hash,
+        error: Arc<dyn Error + Send + Sync>,
+        outbox: &mut Outbox<T>,
+    ) {
         self.mempool.refuse(id);
-        self.event(Event::TransactionRefused { id, error });
+        outbox.event(Event::TransactionRefused { id, error });
     }
 
     /// Builds a template with pending transactions after [`template`](Self::template) has failed, or after
-    /// `check` has refused the block of its template. Removes the transactions that are the cause and reports
-    /// them in an [`Event::TransactionsRemoved`]. `check` returns whether every peer can read a message.
+    /// `check` has refused the block of its template. Removes and reports the transactions that are the
+    /// cause. `check` returns whether every peer can read a message.
     ///
     /// The number of templates built grows with the logarithm of the number of pending transactions.
-    ///
-    /// # Errors
-    ///
-    /// [`TemplateError`], if not even a block without transactions can be mined.
-    pub fn minable_template<E: Error + Send + Sync + 'static>(
+    pub(super) fn minable_template<E: Error + Send + Sync + 'static>(
         &mut self,
         miner: Address,
+        outbox: &mut Outbox<T>,
         now: Now,
         check: impl Fn(Message<T>) -> Result<(), E>,
     ) -> Result<Template<T>, TemplateError<E>> {
         if self.is_halted() {
             return Err(BlockError::from(self.store_failure()).into());
         }
-        self.drop_unfit(now, |transaction| {
+        self.drop_unfit(outbox, now, |transaction| {
             check(Message::Transactions(vec![transaction.clone()])).map_err(|error| Arc::new(error) as _)
         });
         let attempt = |node: &Self, count: usize| -> Result<Template<T>, TemplateError<E>> {
@@ -109,18 +126,24 @@ impl<T: Transaction> Protocol<T> {
         // rest.
         let is_unfit = fitting == 0 || matches!(error, TemplateError::Refused(_));
         if let Some(id) = cause.filter(|_| is_unfit) {
-            self.drop_pending(vec![(id, RemovalReason::Unminable(Arc::new(error)))], now);
+            self.drop_pending(vec![(id, RemovalReason::Unminable(Arc::new(error)))], outbox, now);
         }
         Ok(template)
     }
 
     /// Removes the transactions for which the chain refused a mined block although its template was valid.
     /// The cause is non-deterministic application code.
-    pub(super) fn drop_refused(&mut self, block: &Block<T>, error: &BlockError, now: Now) {
+    pub(super) fn drop_refused(
+        &mut self,
+        block: &Block<T>,
+        error: &BlockError,
+        outbox: &mut Outbox<T>,
+        now: Now,
+    ) {
         if !error.blames_body() {
             return;
         }
-        if self.drop_unfit(now, |_| Ok(())) {
+        if self.drop_unfit(outbox, now, |_| Ok(())) {
             return;
         }
         let culprits = match error {
@@ -133,26 +156,14 @@ impl<T: Transaction> Protocol<T> {
         let ids = culprits.iter().filter_map(|transaction| transaction_id(transaction).ok());
         let error: Arc<dyn Error + Send + Sync> = Arc::new(error.clone());
         let unfit = ids.map(|id| (id, RemovalReason::Unminable(Arc::clone(&error)))).collect();
-        self.drop_pending(unfit, now);
-    }
-
-    /// Reports the transactions that the last change of the mempool removed.
-    pub(super) fn report_lost(&mut self) {
-        let lost = self.mempool.take_lost();
-        self.removed(lost);
-    }
-
-    /// Reports transactions that left the mempool without being mined.
-    pub(super) fn removed(&mut self, removed: Vec<(Hash, RemovalReason)>) {
-        if !removed.is_empty() {
-            self.event(Event::TransactionsRemoved { removed: removed.into() });
-        }
+        self.drop_pending(unfit, outbox, now);
     }
 
     /// Removes the pending transactions that cannot be in any block, judged one by one. Returns whether there
     /// were any.
     fn drop_unfit(
         &mut self,
+        outbox: &mut Outbox<T>,
         now: Now,
         check: impl Fn(&T) -> Result<(), Arc<dyn Error + Send + Sync>>,
     ) -> bool {
@@ -173,12 +184,12 @@ impl<T: Transaction> Protocol<T> {
         let unfit = pending.filter_map(|(id, transaction)| {
             Some((*id, RemovalReason::Unminable(flaw(id, transaction).err()?)))
         });
-        self.drop_pending(unfit.collect(), now)
+        self.drop_pending(unfit.collect(), outbox, now)
     }
 
     /// Removes those of the transactions that are pending, and their dependents. Returns whether any was
     /// removed.
-    fn drop_pending(&mut self, unfit: Vec<(Hash, RemovalReason)>, now: Now) -> bool {
+    fn drop_pending(&mut self, unfit: Vec<(Hash, RemovalReason)>, outbox: &mut Outbox<T>, now: Now) -> bool {
         let mut reasons: BTreeMap<Hash, RemovalReason> = unfit.into_iter().collect();
         let ids = reasons.keys().copied().collect();
         let removed = self.mempool.remove_all(&ids, &self.chain, now.wall);
@@ -187,8 +198,7 @@ impl<T: Transaction> Protocol<T> {
         }
         let reason = |id: &Hash| reasons.remove(id).unwrap_or(RemovalReason::Dependent);
         let removed: Vec<_> = removed.iter().copied().zip(removed.iter().map(reason)).collect();
-        self.removed(removed);
-        self.relay.to_offer.retain(|id| self.mempool.contains(id));
+        report_removed(removed, outbox);
         self.plan_to_save(now);
         true
     }

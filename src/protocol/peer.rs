@@ -5,6 +5,7 @@ use core::fmt;
 use serde::Serialize;
 
 use super::address::PeerAddr;
+use crate::primitives::Timestamp;
 
 /// The number of one connection. The driver assigns the numbers and never reuses one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -43,4 +44,16 @@ pub struct PeerInfo {
     pub height: Option<u64>,
     /// The number of blocks that were requested from the peer and have not arrived.
     pub blocks_in_flight: usize,
+}
+
+/// An address in the book of discovery.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct KnownAddress {
+    /// The address.
+    pub address: PeerAddr,
+    /// When a peer of this chain was last reached at the address; `None` if never.
+    pub reached: Option<Timestamp>,
+    /// Consecutive failures since then.
+    pub failures: u32,
 }

@@ -3,8 +3,8 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::protocol::host::Host;
-use crate::protocol::{PeerAddr, PeerHost};
+use super::address::{PeerAddr, PeerHost};
+use super::host::Host;
 
 /// From where an address is reachable, narrowest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,7 +67,7 @@ impl Reach {
 
     /// Returns the reach for an address from a peer: no network address closer to this machine than the scope
     /// of its text, so that a public name cannot resolve to this machine or into its private network.
-    pub(crate) fn of_rumour(address: &PeerAddr) -> Self {
+    pub(crate) fn of_unverified(address: &PeerAddr) -> Self {
         Self(Scope::of(address).max(Scope::Machine))
     }
 
@@ -78,7 +78,7 @@ impl Reach {
 }
 
 /// Whether an address is on this machine or in its network, judged by its text.
-pub(in crate::protocol) fn is_nearby(address: &PeerAddr) -> bool {
+pub(super) fn is_nearby(address: &PeerAddr) -> bool {
     Scope::of(address) < Scope::Public
 }
 
@@ -246,7 +246,7 @@ mod tests {
     fn a_name_leads_no_nearer_than_its_text_says(#[case] address: &str, #[case] permitted: [bool; 4]) {
         let resolved = ["169.254.169.254", "::ffff:127.0.0.1", "192.168.0.1", "192.0.2.1"];
         let resolved = resolved.map(|ip| ip.parse().unwrap());
-        let reach = Reach::of_rumour(&address.parse().unwrap());
+        let reach = Reach::of_unverified(&address.parse().unwrap());
         assert_eq!(resolved.map(|ip| reach.permits(ip)), permitted);
         assert_eq!(resolved.map(|ip| Reach::ANY.permits(ip)), [true; 4]);
     }

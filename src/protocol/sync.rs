@@ -1,408 +1,237 @@
-//! Requests and imports headers and blocks. Headers come first. A body is requested only if its header, or a
+//! Synchronisation with the chains of peers. Headers come first. A body is requested only if its header, or a
 //! descendant of its header, has more total work than the tip.
 
+mod blocks;
+mod clock;
+mod download;
+mod headers;
+mod refusal;
+
 use core::time::Duration;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::call::Call;
 use super::close::CloseReason;
-use super::event::Event;
-use super::message::Message;
-use super::now::Now;
+use super::connections::NewPeer;
+use super::limits;
+use super::local::Local;
 use super::peer::PeerId;
-use super::relay::work_of;
-use super::state::{Peer, PeerTip};
-use super::{Protocol, limits};
-use crate::chain::{ImportedAll, Known, Verdict};
-use crate::consensus::BlockError;
-use crate::primitives::{Block, Hash, Header, Transaction, Work};
+use super::report::Report;
+use crate::chain::{Blockchain, Known};
+use crate::primitives::{Hash, Timestamp, Transaction, Work};
 use crate::store::StoreError;
+use refusal::Refused;
 
-impl<T: Transaction> Protocol<T> {
-    /// Imports the answer to a `GetHeaders`, and decides whether to request the headers after it.
-    pub(super) fn received_headers(
-        &mut self,
-        id: PeerId,
-        headers: &[Header],
-        now: Now,
-    ) -> Result<(), CloseReason> {
-        let limit = self.header_batch();
-        let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
-        if peer.headers_request.take().is_none() {
-            return Err(CloseReason::Unsolicited { kind: "headers" });
-        }
-        if headers.len() > limit {
-            return Err(CloseReason::TooManyItems { kind: "headers", got: headers.len(), limit });
-        }
-        let before = peer.headers_from.take();
-        if core::mem::take(&mut peer.headers_void) {
+/// What is known of the chains of peers, and what is requested from them.
+#[derive(Debug, Default)]
+pub(super) struct ChainSync {
+    peers: BTreeMap<PeerId, Peer>,
+    /// When headers were last requested from a peer that has not delivered a block.
+    headers_tried: Option<Duration>,
+    /// Whether something has happened since the last block requests that may allow more of them.
+    blocks_due: bool,
+    refusals: Report,
+    clock: clock::ClockWatch,
+}
+
+/// A peer that has completed the handshake.
+#[derive(Clone, Debug)]
+struct Peer {
+    connected_at: Duration,
+    /// The work of the peer's tip, according to its `Hello`.
+    claimed_work: Work,
+    /// The number of most recent bodies that the peer keeps; `None` if it keeps all.
+    keeps_bodies: Option<u64>,
+    /// The header with the most work that the peer has sent or announced and that is in this node's header
+    /// tree.
+    best: Option<PeerTip>,
+    /// A header that the peer claims to have and that is not in this node's header tree yet.
+    claimed: Option<Hash>,
+    /// Whether the peer has headers that this node does not know.
+    wants_headers: bool,
+    /// The header after which the next header request continues; from this node's best header if `None`.
+    headers_from: Option<PeerTip>,
+    /// The deadline of the outstanding request for headers.
+    headers_request: Option<Duration>,
+    /// Whether to ignore the next answer, because it extends headers that were evicted since the request.
+    headers_void: bool,
+    /// When headers were last requested from the peer. The peer with the oldest request is asked first.
+    headers_asked: Option<Duration>,
+    /// A header whose timestamp is too far ahead, to be requested again.
+    early_header: Option<EarlyHeader>,
+    /// The peer's branch that was refused last, if other nodes may accept it.
+    refused: Option<Refused>,
+    /// Until when nothing is requested from the peer, because its blocks exceeded a limit.
+    paused: Option<Duration>,
+    /// The outstanding blocks.
+    blocks: BTreeSet<Hash>,
+    /// The deadline for the outstanding blocks; each delivered block extends it.
+    blocks_deadline: Duration,
+    /// When the peer last delivered a block that was new.
+    useful_at: Option<Duration>,
+}
+
+/// A header from a peer with a timestamp too far ahead of the clock.
+#[derive(Clone, Copy, Debug)]
+struct EarlyHeader {
+    timestamp: Timestamp,
+    /// When the clock is checked again.
+    retry: Duration,
+}
+
+/// A header that a peer has and that is in this node's header tree.
+#[derive(Clone, Copy, Debug)]
+struct PeerTip {
+    hash: Hash,
+    height: u64,
+    /// The total work of the chain up to this header.
+    work: Work,
+}
+
+impl ChainSync {
+    /// Returns the best height of a peer and the number of its outstanding blocks.
+    pub(super) fn progress(&self, id: PeerId) -> (Option<u64>, usize) {
+        let Some(peer) = self.peers.get(&id) else { return (None, 0) };
+        (peer.best.map(|best| best.height), peer.blocks.len())
+    }
+
+    /// Returns when a peer last delivered a block that was new.
+    pub(super) fn useful_at(&self, id: PeerId) -> Option<Duration> {
+        self.peers.get(&id)?.useful_at
+    }
+
+    /// Returns the peers that neither claim nor have shown as much work as the tip.
+    pub(super) fn peers_behind<T: Transaction>(&self, chain: &Blockchain<T>) -> Vec<PeerId> {
+        let work = chain.work();
+        let is_behind =
+            |peer: &Peer| flaw!(Echoes) || Some(peer.claimed_work).max(peer.work(chain)) < Some(work);
+        self.peers.iter().filter(|(_, peer)| is_behind(peer)).map(|(id, _)| *id).collect()
+    }
+
+    /// Starts with the tip that the peer claims.
+    pub(super) fn on_peer_connected<T: Transaction>(&mut self, call: &mut Call<'_, T>, new: &NewPeer) {
+        let tip = &new.hello.tip;
+        // Compares with the tip's work, not with the best header's, because the bodies of its headers may
+        // never arrive.
+        let ours = call.local.chain.work();
+        let best = known(call, &tip.hash);
+        self.blocks_due |= best.is_some();
+        let peer = Peer {
+            connected_at: new.connected_at,
+            claimed_work: tip.work,
+            keeps_bodies: new.hello.keeps_bodies,
+            best,
+            claimed: best.is_none().then_some(tip.hash),
+            wants_headers: best.is_none() && tip.work > ours,
+            headers_from: None,
+            headers_request: None,
+            headers_void: false,
+            headers_asked: None,
+            early_header: None,
+            refused: None,
+            paused: None,
+            blocks: BTreeSet::new(),
+            blocks_deadline: new.connected_at,
+            useful_at: None,
+        };
+        self.peers.insert(new.id, peer);
+    }
+
+    pub(super) fn on_peer_disconnected<T: Transaction>(&mut self, local: &mut Local<T>, id: PeerId) {
+        let peer = self.peers.remove(&id);
+        // Drops pending bodies whose missing ancestors only this peer has, because those may never arrive.
+        local.chain.keep_waiting(self.peers.values().filter_map(|peer| Some(peer.best?.hash)));
+        // Bodies that were requested from this peer are requested from others.
+        let has_outstanding = peer.is_some_and(|peer| !peer.blocks.is_empty());
+        self.blocks_due |= has_outstanding && !flaw!(ForgetsDownloads);
+    }
+
+    /// Requests everything anew: messages were ignored while the store failed, and recovery discarded the
+    /// headers ahead of the stored blocks.
+    pub(super) fn on_store_recovered<T: Transaction>(&mut self, call: &mut Call<'_, T>) {
+        for peer in self.peers.values_mut() {
             peer.wants_headers = true;
-            return Ok(());
+            peer.headers_from = None;
+            peer.headers_void = peer.headers_request.is_some();
+            peer.paused = None;
+            peer.claimed = peer.claimed.or(peer.best.take().map(|best| best.hash));
         }
-        if self.is_halted() {
-            return Ok(());
-        }
-        // A batch that is not consecutive is refused as a whole, before any header is imported.
-        let hashes: Vec<Hash> = headers.iter().map(Header::hash).collect();
-        for (header, before) in headers.iter().skip(1).zip(&hashes) {
-            if header.previous_hash != *before {
-                return Err(CloseReason::BrokenHeaders { height: header.height });
-            }
-        }
-        let old_best = *self.chain.best_header().0;
-        let mut last = None;
-        let mut refused = None;
-        let horizon = self.header_horizon(self.is_on_trial(id, now));
-        // A height that does not follow its parent's is invalid, not far ahead, and is left to the header
-        // checks.
-        let is_far = |pair: &[Header]| pair[1].height > horizon.kept && pair[1].height == pair[0].height + 1;
-        let far = headers.windows(2).position(is_far).map(|before| before + 1);
-        let within = &headers[..far.unwrap_or(headers.len())];
-        for (index, (header, hash)) in within.iter().zip(&hashes).enumerate() {
-            if let Err(error) = self.chain.import_hashed_header(*hash, header, now.wall) {
-                refused = Some((index, error));
-                break;
-            }
-            last = Some((header.height, *hash));
-        }
-        if refused.is_none() && last.is_some() {
-            self.accepted_from(id, false);
-        }
-        // Headers before a refused one are imported, and count.
-        let last = last.and_then(|(height, hash)| self.showed(id, height, &hash));
-        if last.is_some() {
-            self.settle_claims();
-        }
-        let (best, best_header) = self.chain.best_header();
-        if *best != old_best {
-            self.event(Event::HeadersAdvanced { height: best_header.height });
-        }
-        match (refused, last) {
-            (Some((_, BlockError::UnknownParent { parent })), _) => {
-                Err(CloseReason::UnconnectedHeaders { parent })
-            }
-            (Some((index, error)), _) => {
-                let shown = self.proven_work(headers.iter().zip(&hashes).skip(index));
-                self.blame(id, hashes[index], error, shown, now)
-            }
-            (None, Some(last)) if headers.len() >= limit || far.is_some() => {
-                // Stops requesting from a peer that repeats its headers without progress.
-                let is_further = before.is_none_or(|before| last.height > before.height);
-                if let Some(peer) = self.peers.get_mut(&id).filter(|_| is_further) {
-                    peer.wants_headers = true;
-                    peer.headers_from = Some(last);
-                }
-                Ok(())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Imports an announced header, or notes to request its ancestors.
-    pub(super) fn announced(&mut self, id: PeerId, header: &Header, now: Now) -> Result<(), CloseReason> {
-        let hash = header.hash();
-        self.knows(id, [hash]);
-        if self.is_halted() {
-            self.wants_headers(id, hash);
-            return Ok(());
-        }
-        // A header too far ahead of the tip is not kept; the peer is asked for it later.
-        let follows = |parent: Known| header.height.checked_sub(1) == Some(parent.header.height);
-        if header.height > self.header_horizon(self.is_on_trial(id, now)).kept
-            && self.chain.known(&header.previous_hash).is_ok_and(|parent| parent.is_some_and(follows))
-        {
-            self.wants_headers(id, hash);
-            return Ok(());
-        }
-        match self.chain.import_hashed_header(hash, header, now.wall) {
-            Ok(is_new) => {
-                self.accepted_from(id, false);
-                self.showed(id, header.height, &hash);
-                if is_new {
-                    self.settle_claims();
-                }
-                Ok(())
-            }
-            Err(BlockError::UnknownParent { parent }) if flaw!(BlamesForOrphans) => {
-                Err(CloseReason::UnconnectedHeaders { parent })
-            }
-            Err(BlockError::UnknownParent { .. }) => {
-                self.wants_headers(id, hash);
-                Ok(())
-            }
-            Err(error) => {
-                let shown = self.proven_work([(header, &hash)]);
-                self.blame(id, hash, error, shown, now)
-            }
-        }
-    }
-
-    /// Imports the blocks of an answer to a `GetBlocks`.
-    pub(super) fn received_blocks(
-        &mut self,
-        id: PeerId,
-        blocks: Vec<Arc<Block<T>>>,
-        now: Now,
-    ) -> Result<(), CloseReason> {
+        self.confirm_claims(call);
         self.blocks_due = true;
-        let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
-        // An empty answer would extend the deadline without progress.
-        if blocks.is_empty() || blocks.iter().any(|block| !peer.blocks.remove(block.hash())) {
-            return Err(CloseReason::Unsolicited { kind: "blocks" });
-        }
-        if flaw!(CountsWhatCame) {
-            peer.blocks.extend(blocks.iter().map(|block| *block.hash()));
-        }
-        if !peer.blocks.is_empty() {
-            for block in &blocks {
-                peer.earned(block.size(), now.elapsed);
-            }
-        }
-        self.import_from(id, blocks, now)
     }
 
-    /// A block that the peer mined and sent without being asked.
-    pub(super) fn pushed(&mut self, id: PeerId, block: Arc<Block<T>>, now: Now) -> Result<(), CloseReason> {
-        if !self.config.wants_new_blocks {
-            return Err(CloseReason::Unsolicited { kind: "new_block" });
-        }
-        self.import_from(id, vec![block], now)
-    }
-
-    /// Imports blocks from a peer, and closes its connection if one breaks a consensus rule.
-    fn import_from(&mut self, id: PeerId, blocks: Vec<Arc<Block<T>>>, now: Now) -> Result<(), CloseReason> {
-        let blocks_at: Vec<(u64, Hash)> =
-            blocks.iter().map(|block| (block.height(), *block.hash())).collect();
-        self.knows(id, blocks_at.iter().map(|(_, hash)| *hash));
-        let Some(verdicts) = self.import_all(blocks, now) else {
-            if let Some((_, hash)) = blocks_at.last() {
-                self.wants_headers(id, *hash);
-            }
-            if let Some(peer) = self.peers.get_mut(&id) {
-                peer.paused = Some(now.elapsed + limits::FULL_PAUSE);
-            }
-            return Ok(());
-        };
-        let is_any_new = verdicts.contains(&Ok(Verdict::Kept));
-        let outcome = blocks_at.into_iter().zip(verdicts).try_for_each(|((height, hash), verdict)| {
-            let verdict = match verdict {
-                Ok(verdict) => verdict,
-                Err(error) => {
-                    let shown = self.known(&hash).map_or(Work::ZERO, |shown| shown.work);
-                    return self.blame(id, hash, error, shown, now);
-                }
-            };
-            self.accepted_from(id, true);
-            if verdict == Verdict::Kept
-                && let Some(peer) = self.peers.get_mut(&id)
-            {
-                peer.useful_at = Some(now.elapsed);
-            }
-            self.showed(id, height, &hash);
-            if matches!(verdict, Verdict::Orphan { missing } if self.known(&missing).is_none()) {
-                self.wants_headers(id, hash);
-            }
-            Ok(())
-        });
-        if is_any_new {
-            self.settle_claims();
-        }
-        outcome
-    }
-
-    /// Frees the blocks that a peer does not have, so that other peers are asked for them.
-    pub(super) fn not_found(&mut self, id: PeerId, hashes: &[Hash]) -> Result<(), CloseReason> {
-        // An empty answer says nothing, and planning the downloads costs time for all peers.
-        if hashes.is_empty() {
-            return Ok(());
-        }
-        let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
-        for hash in hashes {
-            if !peer.blocks.remove(hash) {
-                return Err(CloseReason::Unsolicited { kind: "not_found" });
-            }
-        }
-        self.blocks_due |= !flaw!(TakesNoForAnAnswer);
-        // The peer is asked again when it announces a new header.
-        peer.best = None;
-        Ok(())
-    }
-
-    /// Imports blocks, updates the mempool and notifies the application. Returns `None` if the store fails or
-    /// has failed; nothing was imported in that case.
-    pub(super) fn import_all(
+    /// Resumes requests that were postponed until now.
+    ///
+    /// # Errors
+    ///
+    /// The reason to close the connection, if the deadline of a request has passed.
+    pub(super) fn on_peer_timeout<T: Transaction>(
         &mut self,
-        blocks: Vec<Arc<Block<T>>>,
-        now: Now,
-    ) -> Option<Vec<Result<Verdict, BlockError>>> {
-        if self.is_halted() {
-            return None;
+        call: &Call<'_, T>,
+        id: PeerId,
+    ) -> Result<(), CloseReason> {
+        let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
+        self.blocks_due |= peer.resume(call);
+        match peer.requests().find(|(_, deadline)| *deadline <= call.now.elapsed) {
+            Some((kind, _)) => Err(CloseReason::RequestTimeout { kind, after: limits::REQUEST_TIMEOUT }),
+            None => Ok(()),
         }
-        let imported = match self.chain.import_all(blocks, now.wall) {
-            Ok(imported) => imported,
-            Err(error) => {
-                self.import_failed(error, now);
-                return None;
-            }
-        };
-        let ImportedAll { verdicts, disconnected, connected } = imported;
-        let is_old =
-            |verdict: &Result<_, _>| matches!(verdict, Ok(Verdict::Duplicate | Verdict::Orphan { .. }));
-        self.blocks_due |= !verdicts.iter().all(is_old);
-        if flaw!(HidesReorganisations) && !disconnected.is_empty() {
-            self.announced = *self.chain.tip().hash();
-        }
-        if !self.mempool.is_empty() || !disconnected.is_empty() {
-            self.plan_to_save(now);
-        }
-        if disconnected.is_empty() && connected.is_empty() {
-            return Some(verdicts);
-        }
-        if !disconnected.is_empty() {
-            // Done before the disconnected transactions become pending again, so that no id is listed twice.
-            let mempool = &self.mempool;
-            self.relay.returned.retain(|id| mempool.contains(id));
-        }
-        self.mempool.follow(&disconnected, &connected, &self.chain, now.wall);
-        let undone = disconnected.iter().rev().filter_map(|block| block.digest().ok());
-        let pending = undone.flat_map(|digest| digest.ids).filter(|id| self.mempool.contains(id));
-        if !flaw!(HoardsTransactions) {
-            self.relay.returned.extend(pending);
-        }
-        for block in disconnected {
-            self.event(Event::BlockDisconnected(block));
-        }
-        for block in connected {
-            self.event(Event::BlockConnected(block));
-        }
-        // Reported after the blocks that caused the removals.
-        self.report_lost();
-        Some(verdicts)
     }
 
-    /// Ends every call: announces a new tip, and requests what is missing.
-    pub(super) fn after_import(&mut self, now: Now) {
-        self.announce_tip();
-        self.offer_new(now);
-        self.request_headers(now);
-        self.request_blocks(now);
-        self.request_transactions(now);
-        self.watch_clock(now);
-        self.watch_refusals(now);
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        self.peers.values().filter_map(Peer::deadline).chain(self.clock.deadline()).min()
     }
 
-    /// Requests headers from peers that have unknown ones, within the limits on concurrent requests.
-    fn request_headers(&mut self, now: Now) {
-        if self.is_halted() {
-            return;
-        }
-        let is_served = self.is_served(now);
-        let may_be_asked = |peer: &Peer| {
-            let horizon = self.header_horizon(is_served && !peer.is_proven());
-            let goes_on = peer.headers_from.is_none_or(|from| from.height <= horizon.asked);
-            peer.may_be_asked_for_headers() && goes_on
-        };
-        // The peer that has waited longest comes first; otherwise new connections could starve it.
-        let mut in_turn: Vec<(Duration, bool, PeerId)> = self
-            .peers
-            .iter()
-            .filter(|(_, peer)| may_be_asked(peer))
-            .map(|(id, peer)| {
-                let since = peer.headers_asked.unwrap_or(peer.connected_at);
-                (since, peer.headers_asked.is_some(), *id)
-            })
-            .collect();
-        in_turn.sort_unstable();
-        let asked = self.peers.values().filter(|peer| peer.headers_request.is_some());
-        let mut room = limits::MAX_HEADER_REQUESTS.saturating_sub(asked.clone().count());
-        let mut trials =
-            limits::MAX_HEADER_TRIALS.saturating_sub(asked.filter(|peer| !peer.is_proven()).count());
-        if self.headers_tried.is_some_and(|at| now.elapsed < at + limits::TRIAL_INTERVAL) {
-            trials = 0;
-        }
-        for (.., id) in in_turn {
-            let is_trial = is_served && self.peers.get(&id).is_some_and(|peer| !peer.is_proven());
-            if room == 0 || is_trial && trials == 0 {
-                continue;
-            }
-            room -= 1;
-            if is_trial {
-                trials -= 1;
-                self.headers_tried = Some(now.elapsed);
-            }
-            let horizon = self.header_horizon(is_trial);
-            let (best_hash, best_header) = self.chain.best_header();
-            // Headers far ahead reveal nothing about a peer that did not send them.
-            let start =
-                if best_header.height > horizon.asked { *self.chain.tip().hash() } else { *best_hash };
-            let Some(peer) = self.peers.get_mut(&id) else { continue };
-            peer.wants_headers = false;
-            peer.headers_asked = Some(now.elapsed);
-            // The header may have been evicted.
-            let is_kept =
-                |from: &PeerTip| matches!(self.chain.known_near(from.height, &from.hash), Ok(Some(_)));
-            peer.headers_from = peer.headers_from.filter(is_kept);
-            let locator = match self.chain.locator_from(&peer.headers_from.map_or(start, |from| from.hash)) {
-                Ok(locator) => locator,
-                Err(error) => {
-                    self.read_failed(error);
-                    continue;
-                }
-            };
-            peer.headers_request = Some(now.elapsed + limits::REQUEST_TIMEOUT);
-            #[expect(clippy::cast_possible_truncation, reason = "at most a small constant")]
-            let limit = self.header_batch() as u32;
-            self.send(id, Message::GetHeaders { locator, limit });
-        }
+    /// Requests what is missing.
+    pub(super) fn request<T: Transaction>(&mut self, call: &mut Call<'_, T>) {
+        self.request_headers(call);
+        self.request_blocks(call);
+    }
+
+    /// Notifies the application when the clock begins or ceases to be behind, and when a refused branch
+    /// appears or there is none any more.
+    pub(super) fn watch<T: Transaction>(&mut self, call: &mut Call<'_, T>) {
+        self.watch_clock(call);
+        self.watch_refusals(call);
     }
 
     /// Notes that the peer has a header that is in the header tree, and returns the header. `height` is the
     /// height that the header claims.
-    fn showed(&mut self, id: PeerId, height: u64, hash: &Hash) -> Option<PeerTip> {
-        let known = self.chain.known_near(height, hash);
-        let shown = self.as_shown(hash, known)?;
-        self.note_shown(id, shown);
-        Some(shown)
+    fn note_header<T: Transaction>(
+        &mut self,
+        call: &mut Call<'_, T>,
+        id: PeerId,
+        height: u64,
+        hash: &Hash,
+    ) -> Option<PeerTip> {
+        let known = call.local.chain.known_near(height, hash);
+        let tip = peer_tip(call, hash, known)?;
+        self.note_tip(&call.local.chain, id, tip);
+        Some(tip)
     }
 
-    fn note_shown(&mut self, id: PeerId, shown: PeerTip) {
+    /// Notes that the peer has this header, if it is its best one.
+    fn note_tip<T: Transaction>(&mut self, chain: &Blockchain<T>, id: PeerId, tip: PeerTip) {
         if let Some(peer) = self.peers.get_mut(&id)
-            && Some(shown.work) > work_of(&self.chain, peer)
+            && Some(tip.work) > peer.work(chain)
         {
-            peer.best = Some(shown);
+            peer.best = Some(tip);
             self.blocks_due = true;
-        }
-    }
-
-    /// Looks up a header in the header tree.
-    pub(super) fn known(&mut self, hash: &Hash) -> Option<PeerTip> {
-        let known = self.chain.known(hash);
-        self.as_shown(hash, known)
-    }
-
-    fn as_shown(&mut self, hash: &Hash, known: Result<Option<Known>, StoreError>) -> Option<PeerTip> {
-        match known {
-            Ok(known) => {
-                known.map(|known| PeerTip { hash: *hash, height: known.header.height, work: known.work })
-            }
-            Err(error) => {
-                self.read_failed(error);
-                None
-            }
         }
     }
 
     /// Confirms the claims of peers whose claimed header is in the header tree by now, no matter which peer
     /// delivered it. A peer with a confirmed claim has no new headers to answer a request with, and thus no
     /// other way to prove what it has.
-    pub(super) fn settle_claims(&mut self) {
+    fn confirm_claims<T: Transaction>(&mut self, call: &mut Call<'_, T>) {
         let claims: Vec<(PeerId, Hash)> =
             self.peers.iter().filter_map(|(id, peer)| Some((*id, peer.claimed?))).collect();
         for (id, hash) in claims {
             if flaw!(ForgetsClaims) {
                 continue;
             }
-            let Some(shown) = self.known(&hash) else { continue };
-            self.note_shown(id, shown);
+            let Some(tip) = known(call, &hash) else { continue };
+            self.note_tip(&call.local.chain, id, tip);
             let Some(peer) = self.peers.get_mut(&id) else { continue };
             peer.claimed = None;
             peer.wants_headers &= peer.headers_from.is_some();
@@ -410,53 +239,74 @@ impl<T: Transaction> Protocol<T> {
     }
 
     /// Notes that the peer has a header with unknown ancestors.
-    fn wants_headers(&mut self, id: PeerId, hash: Hash) {
+    fn note_unknown(&mut self, id: PeerId, hash: Hash) {
         if let Some(peer) = self.peers.get_mut(&id).filter(|_| !flaw!(IgnoresOrphans)) {
             peer.wants_headers = true;
             peer.claimed = Some(hash);
         }
     }
+}
 
-    /// Returns how far ahead of the tip a peer's headers may be; less if the peer is
-    /// [throttled](Self::is_on_trial).
-    fn header_horizon(&self, is_trial: bool) -> HeaderHorizon {
-        let height = self.chain.height();
-        let max = self.config.chain.max_side_headers;
-        if is_trial {
-            let window = limits::TRIAL_HEADER_WINDOW.min(max / limits::TRIAL_HEADER_WINDOW).max(1) as u64;
-            return HeaderHorizon { asked: height + window / 2, kept: height + window };
+impl Peer {
+    /// Returns the work of the peer's best header, unless that header has been found invalid since.
+    fn work<T: Transaction>(&self, chain: &Blockchain<T>) -> Option<Work> {
+        self.best.filter(|best| !chain.is_invalid(&best.hash)).map(|best| best.work)
+    }
+
+    /// Returns the next time at which [`ChainSync::on_peer_timeout`] has to be called.
+    fn deadline(&self) -> Option<Duration> {
+        let requests = self.requests().map(|(_, deadline)| deadline);
+        requests.chain(self.early_header.map(|early| early.retry)).chain(self.paused).min()
+    }
+
+    fn requests(&self) -> impl Iterator<Item = (&'static str, Duration)> {
+        let headers = self.headers_request.map(|deadline| ("get_headers", deadline));
+        let has_asked = !self.blocks.is_empty() && !flaw!(WaitsForEver);
+        headers.into_iter().chain(has_asked.then_some(("get_blocks", self.blocks_deadline)))
+    }
+
+    /// Resumes requests that were postponed until now. Returns whether blocks may be requested again.
+    fn resume<T: Transaction>(&mut self, call: &Call<'_, T>) -> bool {
+        let now = call.now;
+        if let Some(early) = self.early_header.as_mut().filter(|early| early.retry <= now.elapsed) {
+            let limit = now.wall.saturating_add(call.local.chain.spec().max_future_drift());
+            let wait = early.timestamp.saturating_since(limit);
+            early.retry = now.elapsed + wait.min(limits::CLOCK_CHECK);
+            if wait.is_zero() {
+                self.early_header = None;
+                self.wants_headers = true;
+            }
         }
-        let asked = height + limits::HEADER_WINDOW.min(max / 4) as u64;
-        HeaderHorizon { asked, kept: asked + self.header_batch() as u64 }
+        self.paused.take_if(|at| *at <= now.elapsed).is_some()
     }
 
-    /// Whether a peer is throttled: it has not delivered a block, while another peer delivers blocks. Headers
-    /// of a throttled peer are requested rarely, and few of them are kept, because headers at the beginning
-    /// of a chain are cheap to make, and peers that have only headers may be numerous.
-    fn is_on_trial(&self, id: PeerId, now: Now) -> bool {
-        self.peers.get(&id).is_some_and(|peer| !peer.is_proven()) && self.is_served(now)
-    }
-
-    /// Whether any peer is delivering blocks.
-    fn is_served(&self, now: Now) -> bool {
-        self.peers.values().any(|peer| {
-            let is_at_it = peer.useful_at.is_some_and(|at| now.elapsed < at + limits::REQUEST_TIMEOUT);
-            is_at_it && (peer.is_asked_for_more() || self.leads_further(peer))
-        })
-    }
-
-    /// Returns the number of headers in one request. This number plus the header window leaves room for other
-    /// branches.
-    fn header_batch(&self) -> usize {
-        limits::MAX_HEADERS.min(self.config.chain.max_side_headers / 4).max(1)
+    /// Whether the peer has delivered a block that was kept.
+    const fn is_proven(&self) -> bool {
+        self.useful_at.is_some()
     }
 }
 
-/// The limits on headers ahead of the tip, as heights.
-#[derive(Clone, Copy, Debug)]
-struct HeaderHorizon {
-    /// More headers are requested while the last header is not above this height.
-    asked: u64,
-    /// Headers above this height are not kept.
-    kept: u64,
+/// Looks up a header in the header tree.
+fn known<T: Transaction>(call: &mut Call<'_, T>, hash: &Hash) -> Option<PeerTip> {
+    let known = call.local.chain.known(hash);
+    peer_tip(call, hash, known)
 }
+
+fn peer_tip<T: Transaction>(
+    call: &mut Call<'_, T>,
+    hash: &Hash,
+    known: Result<Option<Known>, StoreError>,
+) -> Option<PeerTip> {
+    match known {
+        Ok(known) => {
+            known.map(|known| PeerTip { hash: *hash, height: known.header.height, work: known.work })
+        }
+        Err(error) => {
+            call.local.read_failed(error, call.outbox);
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

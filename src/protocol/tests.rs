@@ -23,12 +23,16 @@ mod storage;
 mod sync;
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::*;
-use crate::{CompactTarget, Context, Header, Imported, Rejected, Retarget, Work};
+use crate::{
+    Address, Blockchain, ChainSpec, CompactTarget, Context, Header, Imported, MempoolError, Rejected,
+    Retarget, Timestamp, Work,
+};
 
 /// The start time of every test: a day after the default genesis.
 const START: Timestamp = Timestamp::from_millis(1_767_312_000_000);

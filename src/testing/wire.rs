@@ -32,8 +32,8 @@ use messages::messages;
 /// - A `Hello` has at most [`MAX_HELLO_BYTES`].
 /// - A frame that is truncated, has trailing bytes, or is of the wrong kind (text instead of binary, or the
 ///   reverse) is refused.
-/// - A frame longer than [`MessageKind::max_frame_bytes`] of its message kind is refused, if [`kind`](WireFormat::kind)
-///   returns that kind.
+/// - A frame longer than [`MessageKind::max_frame_bytes`] of its kind is refused, if
+///   [`kind`](WireFormat::kind) returns that kind.
 /// - A frame that claims a length of 2^64 - 1 does not make the decoder panic, as a `Vec` of that capacity
 ///   does.
 ///

@@ -14,8 +14,9 @@ use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::primitives::{Hash, Timestamp};
+use crate::protocol::address::{PeerAddr, PeerHost};
+use crate::protocol::limits;
 use crate::protocol::scope::group;
-use crate::protocol::{PeerAddr, PeerHost, limits};
 
 #[derive(Clone, Debug)]
 pub(super) struct AddressBook {
@@ -36,7 +37,7 @@ struct Entry {
 
 /// What is stored of an address across restarts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Record {
+pub(in crate::protocol) struct Record {
     /// The group of the source that advertised the address first.
     source: Box<str>,
     /// When the address was last advertised, to the day.
@@ -196,7 +197,7 @@ impl AddressBook {
     /// Returns the addresses to advertise: those at which a peer was reached, without a failure since.
     /// Addresses that were only advertised to this node are not passed on, so an unverified address travels
     /// at most one hop.
-    pub(super) fn worth_telling(&self, now: Timestamp) -> impl Iterator<Item = &PeerAddr> {
+    pub(super) fn to_advertise(&self, now: Timestamp) -> impl Iterator<Item = &PeerAddr> {
         let works = move |record: &Record| record.reached.is_some() && !record.is_weak(now);
         self.records().filter(move |(_, record)| works(record)).map(|(address, _)| address)
     }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::protocol::address::{PeerAddr, PeerHost};
 use rstest::rstest;
 
 #[rstest]

@@ -65,8 +65,8 @@ fn ids_that_another_peer_was_asked_for_are_looked_at_once() {
     bench.receive(first, Message::Offer { ids: all.clone() });
     bench.receive(second, Message::Offer { ids: all.clone() });
     let is_idle = |bench: &Bench| {
-        let peer = &bench.node.peers[&second];
-        peer.transactions_request.is_none() && peer.offered.is_empty()
+        let (offered, requested) = bench.node.relay.ids_of(second);
+        requested.is_none() && offered.is_empty()
     };
     assert!(is_idle(&bench), "nothing is left to look at for the next message");
     // No id is lost: if the first peer does not deliver, the second one is asked, in the order of its offer.
@@ -74,8 +74,8 @@ fn ids_that_another_peer_was_asked_for_are_looked_at_once() {
     assert_eq!(sent_to(&outputs, second), [&Message::GetTransactions { ids: all.clone() }]);
     bench.receive(second, Message::Offer { ids: all.clone() });
     bench.receive(second, Message::Transactions(Vec::new()));
-    let peer = &bench.node.peers[&second];
-    assert_eq!(peer.transactions_request.as_ref().map(|(ids, _)| ids), Some(&all), "offered again");
+    let (_, requested) = bench.node.relay.ids_of(second);
+    assert_eq!(requested, Some(&all[..]), "offered again");
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn reads_for_what_is_known(claims: u64) -> usize {
         let outputs = bench.receive(peer, message);
         assert_eq!(kinds(&outputs, peer), Vec::<&str>::new());
     }
-    assert!(!bench.node.blocks_due, "nothing that may be asked for has changed");
+    assert!(!bench.node.sync.is_request_due(), "nothing that may be asked for has changed");
     reads.load(Ordering::Relaxed)
 }
 

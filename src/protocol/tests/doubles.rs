@@ -23,7 +23,7 @@ fn meet(bench: &mut Bench, id: u64, direction: Direction, at: &str, nonce: u64) 
 
 /// Returns one nonce below the node's own, and one above.
 fn nonces(bench: &Bench) -> [u64; 2] {
-    [bench.node.nonce - 1, bench.node.nonce + 1]
+    [bench.node.connections.nonce() - 1, bench.node.connections.nonce() + 1]
 }
 
 fn open(bench: &Bench) -> Vec<u64> {

@@ -54,7 +54,7 @@ fn assert_serves(bench: &mut Bench, witness: PeerId) {
     (vec![Message::Hello(hello)], CloseReason::WrongGenesis { got: Hash::ZERO, expected })
 })]
 #[case::our_own_nonce(|bench: &Bench| {
-    let ours = bench.node.nonce;
+    let ours = bench.node.connections.nonce();
     (vec![Message::Hello(Hello { nonce: ours, ..bench.hello() })], CloseReason::SelfConnection)
 })]
 #[case::an_endless_goodbye(|_: &Bench| {
@@ -279,9 +279,9 @@ fn endless_offers_are_asked_for_up_to_the_bound() {
         let id = |index: u64| Hash::digest(&(number * 1_000 + index).to_be_bytes());
         bench.receive(attacker, Message::Offer { ids: (0..1_000).map(id).collect() });
     }
-    let asked = &bench.node.peers[&attacker];
-    assert_eq!(asked.offered.len(), limits::MAX_OFFERED);
-    assert_eq!(asked.transactions_request.as_ref().map(|(ids, _)| ids.len()), Some(limits::MAX_TRANSACTIONS));
+    let (offered, requested) = bench.node.relay.ids_of(attacker);
+    assert_eq!(offered.len(), limits::MAX_OFFERED);
+    assert_eq!(requested.map(<[_]>::len), Some(limits::MAX_TRANSACTIONS));
     assert_serves(&mut bench, witness);
 }
 

@@ -235,18 +235,18 @@ proptest! {
             prop_assert!(is_time || outputs.len() <= MAX_OUTPUTS, "{} outputs", outputs.len());
             prop_assert!(bench.node.chain().work() >= work);
             work = bench.node.chain().work();
-            prop_assert_eq!(bench.node.peers.keys().collect::<Vec<_>>(), driver.open.values().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>());
-            for peer in bench.node.peers.values() {
-                prop_assert!(peer.blocks.len() <= limits::MAX_BLOCKS_IN_FLIGHT);
-                prop_assert!(peer.offered.len() <= limits::MAX_OFFERED);
+            prop_assert_eq!(bench.node.connections.ids(), driver.open.values().copied().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>());
+            for peer in bench.node.peers() {
+                prop_assert!(peer.blocks_in_flight <= limits::MAX_BLOCKS_IN_FLIGHT);
+                prop_assert!(bench.node.relay.ids_of(peer.id).0.len() <= limits::MAX_OFFERED);
             }
-            prop_assert!(bench.node.dialer.kept() <= limits::MAX_OUTBOUND);
-            prop_assert!(bench.node.dialer.tried_out() <= limits::MAX_DISCOVERED);
+            prop_assert!(bench.node.connections.kept() <= limits::MAX_OUTBOUND);
+            prop_assert!(bench.node.connections.discovered() <= limits::MAX_DISCOVERED);
             prop_assert!(bench.node.addresses().len() <= limits::MAX_ADDRESSES);
         }
         // After any sequence, the node becomes idle, removes silent peers, and accepts a new one.
         bench.pass(Duration::from_secs(120));
-        prop_assert_eq!(bench.node.peers.len(), 0);
+        prop_assert_eq!(bench.node.connections.ids(), []);
         bench.join();
     }
 }

@@ -72,7 +72,7 @@ fn the_connection_that_is_kept_of_two_serves_the_address_of_the_other() {
     let opened = PeerId(1_000);
     bench.handle(Input::Connected { peer: opened, direction: Direction::Outbound, address });
     // The node with the smaller nonce keeps the connection that it opened and closes the other one.
-    let nonce = bench.node.nonce - 1;
+    let nonce = bench.node.connections.nonce() - 1;
     bench.receive(opened, Message::Hello(Hello { nonce, ..bench.hello() }));
     let called = bench.accept();
     let outputs = bench.receive(called, Message::Hello(Hello { nonce, ..bench.hello() }));

@@ -2,7 +2,7 @@
 
 use super::bench::{Bench, asked_of, closed, kinds, sent_to};
 use super::*;
-use crate::store::{Memory, Store};
+use crate::store::{Memory, Store, StoreError};
 use crate::testing::store::{Failure, Faulty};
 use crate::{BlockError, ChainConfig, MempoolError};
 

@@ -235,9 +235,9 @@ fn what_is_told_was_reached_and_works() {
     book.reached(&reached, NOW);
     book.reached(&failed, NOW);
     book.failed(&failed, true, START);
-    assert!(book.worth_telling(NOW).eq([&reached]));
+    assert!(book.to_advertise(NOW).eq([&reached]));
     let later = NOW.saturating_add(limits::MAX_ADDRESS_AGE + DAY);
-    assert_eq!(book.worth_telling(later).count(), 0);
+    assert_eq!(book.to_advertise(later).count(), 0);
 }
 
 #[test]

@@ -113,7 +113,7 @@ mod tests {
             let address: PeerAddr = "ws://rebound.example.org:5001".parse()?;
             let resolved = turmoil::lookup("rebound.example.org");
             assert!(resolved.to_string().starts_with("192.168."), "{resolved}");
-            let error = transport.dial(&address, Reach::of_rumour(&address)).await.unwrap_err();
+            let error = transport.dial(&address, Reach::of_unverified(&address)).await.unwrap_err();
             let expected = resolved;
             assert!(
                 matches!(error, TransportError::OutOfReach { resolved, .. } if resolved == expected),

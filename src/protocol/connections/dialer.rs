@@ -4,10 +4,10 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use super::address::PeerAddr;
-use super::limits;
-use super::peer::PeerId;
 use crate::primitives::Span;
+use crate::protocol::address::PeerAddr;
+use crate::protocol::limits;
+use crate::protocol::peer::PeerId;
 
 /// Why an address is not added to those that the node keeps a connection to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,12 +37,12 @@ pub enum ConnectError {
 
 #[derive(Clone, Debug)]
 pub(super) struct Dialer {
-    addresses: BTreeMap<PeerAddr, Line>,
+    addresses: BTreeMap<PeerAddr, Entry>,
     rng: fastrand::Rng,
 }
 
 #[derive(Clone, Debug)]
-struct Line {
+struct Entry {
     status: Status,
     /// Whether a connection to the address is kept, so that it is dialled again after each failure. False for
     /// an address from discovery, which is dialled once.
@@ -66,22 +66,22 @@ impl Dialer {
 
     /// Returns the number of addresses that the node keeps a connection to.
     pub(super) fn kept(&self) -> usize {
-        self.addresses.values().filter(|line| line.is_kept).count()
+        self.addresses.values().filter(|entry| entry.is_kept).count()
     }
 
     /// Returns the number of addresses from discovery that are being dialled or are connected.
-    pub(super) fn tried_out(&self) -> usize {
-        self.addresses.values().filter(|line| !line.is_kept).count()
+    pub(super) fn discovered(&self) -> usize {
+        self.addresses.values().filter(|entry| !entry.is_kept).count()
     }
 
     /// Whether the node keeps a connection to the address.
     pub(super) fn keeps(&self, address: &PeerAddr) -> bool {
-        self.addresses.get(address).is_some_and(|line| line.is_kept)
+        self.addresses.get(address).is_some_and(|entry| entry.is_kept)
     }
 
     /// Whether an address is reached over this connection, in either direction.
     pub(super) fn reaches(&self, peer: PeerId) -> bool {
-        self.addresses.values().any(|line| line.status == Status::Connected(peer))
+        self.addresses.values().any(|entry| entry.status == Status::Connected(peer))
     }
 
     /// Returns all addresses, kept and from discovery.
@@ -96,36 +96,36 @@ impl Dialer {
 
     /// Returns the kept addresses without a connection.
     pub(super) fn unconnected(&self) -> impl Iterator<Item = &PeerAddr> {
-        let is_open = |line: &Line| line.is_kept && !matches!(line.status, Status::Connected(_));
-        self.addresses.iter().filter(move |(_, line)| is_open(line)).map(|(address, _)| address)
+        let is_open = |entry: &Entry| entry.is_kept && !matches!(entry.status, Status::Connected(_));
+        self.addresses.iter().filter(move |(_, entry)| is_open(entry)).map(|(address, _)| address)
     }
 
     /// Keeps a connection to an address. Dials the address at once, unless discovery is already dialling it.
     pub(super) fn add(&mut self, address: PeerAddr, now: Duration) {
-        let line = Line { status: Status::Waiting(now), is_kept: true, failures: 0 };
-        self.addresses.entry(address).or_insert(line).is_kept = true;
+        let entry = Entry { status: Status::Waiting(now), is_kept: true, failures: 0 };
+        self.addresses.entry(address).or_insert(entry).is_kept = true;
     }
 
     /// Dials an address from discovery once, unless it is kept.
-    pub(super) fn try_out(&mut self, address: PeerAddr, now: Duration) {
-        let line = Line { status: Status::Waiting(now), is_kept: false, failures: 0 };
-        self.addresses.entry(address).or_insert(line);
+    pub(super) fn dial_once(&mut self, address: PeerAddr, now: Duration) {
+        let entry = Entry { status: Status::Waiting(now), is_kept: false, failures: 0 };
+        self.addresses.entry(address).or_insert(entry);
     }
 
     /// Removes an address from discovery. Returns whether there was one.
-    pub(super) fn give_up(&mut self, address: &PeerAddr) -> bool {
-        let was_tried_out = self.addresses.get(address).is_some_and(|line| !line.is_kept);
-        if was_tried_out {
+    pub(super) fn forget_discovered(&mut self, address: &PeerAddr) -> bool {
+        let was_discovered = self.addresses.get(address).is_some_and(|entry| !entry.is_kept);
+        if was_discovered {
             self.addresses.remove(address);
         }
-        was_tried_out
+        was_discovered
     }
 
     /// Removes the addresses from discovery that are reached over this connection. Returns whether there were
     /// any.
-    pub(super) fn give_up_reached(&mut self, peer: PeerId) -> bool {
+    pub(super) fn forget_discovered_over(&mut self, peer: PeerId) -> bool {
         let before = self.addresses.len();
-        self.addresses.retain(|_, line| line.is_kept || line.status != Status::Connected(peer));
+        self.addresses.retain(|_, entry| entry.is_kept || entry.status != Status::Connected(peer));
         self.addresses.len() < before
     }
 
@@ -146,7 +146,7 @@ impl Dialer {
     pub(super) fn forget_reached(&mut self, peer: PeerId) -> Vec<PeerAddr> {
         let (reached, others) = core::mem::take(&mut self.addresses)
             .into_iter()
-            .partition::<BTreeMap<_, _>, _>(|(_, line)| line.status == Status::Connected(peer));
+            .partition::<BTreeMap<_, _>, _>(|(_, entry)| entry.status == Status::Connected(peer));
         self.addresses = others;
         reached.into_keys().collect()
     }
@@ -155,7 +155,7 @@ impl Dialer {
     pub(super) fn deadline(&self) -> Option<Duration> {
         self.addresses
             .values()
-            .filter_map(|line| match line.status {
+            .filter_map(|entry| match entry.status {
                 Status::Waiting(at) => Some(at),
                 Status::Dialling | Status::Connected(_) => None,
             })
@@ -165,9 +165,9 @@ impl Dialer {
     /// Returns the addresses that are due and marks them as being dialled.
     pub(super) fn take_due(&mut self, now: Duration) -> Vec<PeerAddr> {
         let mut due = Vec::new();
-        for (address, line) in &mut self.addresses {
-            if matches!(line.status, Status::Waiting(at) if at <= now) {
-                line.status = Status::Dialling;
+        for (address, entry) in &mut self.addresses {
+            if matches!(entry.status, Status::Waiting(at) if at <= now) {
+                entry.status = Status::Dialling;
                 due.push(address.clone());
             }
         }
@@ -176,15 +176,15 @@ impl Dialer {
 
     /// Postpones the dial of an address.
     pub(super) fn postpone(&mut self, address: &PeerAddr, until: Duration) {
-        if let Some(line) = self.addresses.get_mut(address) {
-            line.status = Status::Waiting(until);
+        if let Some(entry) = self.addresses.get_mut(address) {
+            entry.status = Status::Waiting(until);
         }
     }
 
     /// Makes the selected addresses due at once if they wait for a dial.
-    pub(super) fn hurry(&mut self, which: impl Fn(&PeerAddr) -> bool, now: Duration) {
-        for (_, line) in self.addresses.iter_mut().filter(|(address, _)| which(address)) {
-            if let Status::Waiting(at) = &mut line.status {
+    pub(super) fn make_due(&mut self, which: impl Fn(&PeerAddr) -> bool, now: Duration) {
+        for (_, entry) in self.addresses.iter_mut().filter(|(address, _)| which(address)) {
+            if let Status::Waiting(at) = &mut entry.status {
                 *at = now.min(*at);
             }
         }
@@ -192,57 +192,57 @@ impl Dialer {
 
     /// Notes that an address is reached over this connection, in either direction.
     pub(super) fn connected(&mut self, address: &PeerAddr, peer: PeerId) {
-        if let Some(line) = self.addresses.get_mut(address) {
-            line.status = Status::Connected(peer);
+        if let Some(entry) = self.addresses.get_mut(address) {
+            entry.status = Status::Connected(peer);
         }
     }
 
     /// Transfers an address from one connection to another. An address that is not reached over `from` is
     /// unchanged: it may be being dialled, and that attempt ends on its own.
     pub(super) fn transfer(&mut self, address: &PeerAddr, from: PeerId, to: PeerId) {
-        let line = self.addresses.get_mut(address);
-        if let Some(line) = line.filter(|line| line.status == Status::Connected(from)) {
-            line.status = Status::Connected(to);
+        let entry = self.addresses.get_mut(address);
+        if let Some(entry) = entry.filter(|entry| entry.status == Status::Connected(from)) {
+            entry.status = Status::Connected(to);
         }
     }
 
     /// Notes a failed attempt. Returns the wait before the next attempt, if there is one.
     pub(super) fn failed(&mut self, address: &PeerAddr, now: Duration) -> Option<Duration> {
-        let line = self.addresses.get_mut(address)?;
-        Some(Self::back_off(line, &mut self.rng, now))
+        let entry = self.addresses.get_mut(address)?;
+        Some(Self::back_off(entry, &mut self.rng, now))
     }
 
     /// Notes the end of a connection and schedules a dial of every address that it served. After a lasting
     /// connection the wait starts at its minimum.
     pub(super) fn disconnected(&mut self, peer: PeerId, lasted: bool, now: Duration) {
-        for line in self.addresses.values_mut().filter(|line| line.status == Status::Connected(peer)) {
+        for entry in self.addresses.values_mut().filter(|entry| entry.status == Status::Connected(peer)) {
             if lasted {
-                line.failures = 0;
+                entry.failures = 0;
             }
-            Self::back_off(line, &mut self.rng, now);
+            Self::back_off(entry, &mut self.rng, now);
         }
     }
 
-    /// A connection ended because its peer is of another chain. The addresses that it served are dialled again after
-    /// [`limits::OTHER_CHAIN_BACKOFF`].
+    /// A connection ended because its peer is of another chain. The addresses that it served are dialled
+    /// again after [`limits::OTHER_CHAIN_BACKOFF`].
     pub(super) fn disconnected_from_other_chain(&mut self, peer: PeerId, now: Duration) {
-        for line in self.addresses.values_mut().filter(|line| line.status == Status::Connected(peer)) {
-            Self::wait(line, &mut self.rng, limits::OTHER_CHAIN_BACKOFF, now);
+        for entry in self.addresses.values_mut().filter(|entry| entry.status == Status::Connected(peer)) {
+            Self::wait(entry, &mut self.rng, limits::OTHER_CHAIN_BACKOFF, now);
         }
     }
 
     /// Doubles the wait up to its maximum and subtracts up to half of it at random, so that nodes which lost
     /// the same peer do not redial at the same moment.
-    fn back_off(line: &mut Line, rng: &mut fastrand::Rng, now: Duration) -> Duration {
-        let full = limits::MIN_BACKOFF.saturating_mul(1 << line.failures.min(16)).min(limits::MAX_BACKOFF);
-        line.failures = line.failures.saturating_add(1);
-        Self::wait(line, rng, full, now)
+    fn back_off(entry: &mut Entry, rng: &mut fastrand::Rng, now: Duration) -> Duration {
+        let full = limits::MIN_BACKOFF.saturating_mul(1 << entry.failures.min(16)).min(limits::MAX_BACKOFF);
+        entry.failures = entry.failures.saturating_add(1);
+        Self::wait(entry, rng, full, now)
     }
 
-    fn wait(line: &mut Line, rng: &mut fastrand::Rng, full: Duration, now: Duration) -> Duration {
+    fn wait(entry: &mut Entry, rng: &mut fastrand::Rng, full: Duration, now: Duration) -> Duration {
         let half = full / 2;
         let wait = half + half.mul_f64(rng.f64());
-        line.status = Status::Waiting(now + wait);
+        entry.status = Status::Waiting(now + wait);
         wait
     }
 }
@@ -331,20 +331,24 @@ mod tests {
     fn what_is_tried_out_is_dialled_once() {
         let (mut dialer, kept) = dialer();
         let told: PeerAddr = "memory://b".parse().unwrap();
-        dialer.try_out(told.clone(), NOW);
-        dialer.try_out(kept.clone(), NOW);
-        assert_eq!((dialer.kept(), dialer.tried_out()), (1, 1), "what is kept stays so");
+        dialer.dial_once(told.clone(), NOW);
+        dialer.dial_once(kept.clone(), NOW);
+        assert_eq!((dialer.kept(), dialer.discovered()), (1, 1), "what is kept stays so");
         assert_eq!(dialer.take_due(NOW), [kept.clone(), told.clone()]);
         assert!(dialer.unconnected().eq([&kept]));
-        assert!(dialer.give_up(&told) && !dialer.give_up(&told) && !dialer.give_up(&kept));
+        assert!(
+            dialer.forget_discovered(&told)
+                && !dialer.forget_discovered(&told)
+                && !dialer.forget_discovered(&kept)
+        );
         assert!(!dialer.contains(&told));
 
-        dialer.try_out(told.clone(), NOW);
+        dialer.dial_once(told.clone(), NOW);
         dialer.connected(&told, PeerId(1));
-        assert!(!dialer.give_up_reached(PeerId(2)) && dialer.give_up_reached(PeerId(1)));
-        dialer.try_out(told.clone(), NOW);
+        assert!(!dialer.forget_discovered_over(PeerId(2)) && dialer.forget_discovered_over(PeerId(1)));
+        dialer.dial_once(told.clone(), NOW);
         dialer.add(told.clone(), NOW);
-        assert!(dialer.keeps(&told) && !dialer.give_up(&told), "from then on it is kept");
+        assert!(dialer.keeps(&told) && !dialer.forget_discovered(&told), "from then on it is kept");
     }
 
     #[test]

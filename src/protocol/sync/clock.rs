@@ -4,11 +4,13 @@
 
 use core::time::Duration;
 
-use super::event::{ClockBehind, Event};
-use super::now::Now;
-use super::report::{Change, Report};
-use super::{Protocol, limits};
+use super::ChainSync;
+use crate::chain::Blockchain;
 use crate::primitives::{Timestamp, Transaction};
+use crate::protocol::call::Call;
+use crate::protocol::event::{ClockBehind, Event};
+use crate::protocol::limits;
+use crate::protocol::report::{Change, Report};
 
 /// Whether the application was notified that the clock is behind, and when the clock is checked again.
 #[derive(Clone, Debug, Default)]
@@ -24,11 +26,15 @@ impl ClockWatch {
     }
 }
 
-impl<T: Transaction> Protocol<T> {
+impl ChainSync {
     /// Returns how far a clock that reads `now` is behind, if anything waits for it.
-    pub fn clock_behind(&self, now: Timestamp) -> Option<ClockBehind> {
-        let limit = now.saturating_add(self.chain.spec().max_future_drift());
-        let mining_in = self.chain.next_block_wait(now);
+    pub(in crate::protocol) fn clock_behind<T: Transaction>(
+        &self,
+        chain: &Blockchain<T>,
+        now: Timestamp,
+    ) -> Option<ClockBehind> {
+        let limit = now.saturating_add(chain.spec().max_future_drift());
+        let mining_in = chain.next_block_wait(now);
         let mining = (!mining_in.is_zero()).then(|| limit.saturating_add(mining_in));
         let early = self.peers.values().filter_map(|peer| peer.early_header).map(|early| early.timestamp);
         let early = early.filter(|timestamp| *timestamp > limit);
@@ -37,11 +43,12 @@ impl<T: Transaction> Protocol<T> {
     }
 
     /// Notifies the application when the clock begins to be behind and when it has caught up.
-    pub(crate) fn watch_clock(&mut self, now: Now) {
-        let behind = self.clock_behind(now.wall);
+    pub(in crate::protocol) fn watch_clock<T: Transaction>(&mut self, call: &mut Call<'_, T>) {
+        let now = call.now;
+        let behind = self.clock_behind(&call.local.chain, now.wall);
         match (self.clock.report.update(behind.is_some(), now), behind) {
-            (Some(Change::Begun), Some(behind)) => self.event(Event::ClockBehind(behind)),
-            (Some(Change::Ended), _) => self.event(Event::ClockCaughtUp),
+            (Some(Change::Begun), Some(behind)) => call.outbox.event(Event::ClockBehind(behind)),
+            (Some(Change::Ended), _) => call.outbox.event(Event::ClockCaughtUp),
             _ => {}
         }
         self.clock.check = behind.map(|behind| {

@@ -6,13 +6,10 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-use super::close::CloseReason;
-use super::event::Event;
-use super::host::PeerHost;
-use super::now::Now;
-use super::peer::PeerId;
-use super::{Protocol, limits};
-use crate::primitives::{Timestamp, Transaction};
+use crate::primitives::Timestamp;
+use crate::protocol::address::PeerHost;
+use crate::protocol::limits;
+use crate::protocol::now::Now;
 
 /// A banned host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -70,7 +67,7 @@ impl Score {
 
 impl Reputation {
     /// Adds points to a host's score. Returns whether the host has to be banned.
-    fn punish(&mut self, host: &PeerHost, penalty: u32, now: Duration) -> bool {
+    pub(super) fn punish(&mut self, host: &PeerHost, penalty: u32, now: Duration) -> bool {
         let before = self.scores.get(host).map_or(0, |score| score.now(now));
         let points = before.saturating_add(penalty);
         if points >= limits::BAN_SCORE {
@@ -90,7 +87,7 @@ impl Reputation {
         false
     }
 
-    fn ban(&mut self, host: PeerHost, duration: Duration, now: Now) {
+    pub(super) fn ban(&mut self, host: PeerHost, duration: Duration, now: Now) {
         self.forget_ended(now);
         let elapsed = Some(now.elapsed.saturating_add(duration));
         self.bans.insert(host, Expiry { wall: now.wall.saturating_add(duration), elapsed });
@@ -125,52 +122,18 @@ impl Reputation {
     pub(super) fn remaining(&self, host: &PeerHost, now: Now) -> Option<Duration> {
         self.bans.get(host)?.remaining(now).filter(|_| !flaw!(LiftsBans))
     }
-}
 
-impl<T: Transaction> Protocol<T> {
     /// Returns the banned hosts.
-    pub fn bans(&self, now: Now) -> Vec<Ban> {
-        let hosts = self.reputation.bans.keys();
-        let remaining = |host| self.reputation.remaining(host, now);
+    pub(super) fn bans(&self, now: Now) -> Vec<Ban> {
+        let remaining = |host| self.remaining(host, now);
+        let hosts = self.bans.keys();
         hosts.filter_map(|host| Some(Ban { host: host.clone(), remaining: remaining(host)? })).collect()
     }
 
-    /// Bans a host for `duration` and closes all connections to it. Replaces an existing ban of the host.
-    pub fn ban(&mut self, host: &PeerHost, duration: Duration, now: Now) {
-        self.ban_host(host, duration, now);
-        self.after_import(now);
-    }
-
-    /// Lifts a ban and resets the score of the host. Returns whether the host was banned.
-    pub fn unban(&mut self, host: &PeerHost, now: Now) -> bool {
-        let was_banned = self.reputation.remaining(host, now).is_some();
-        if self.reputation.bans.remove(host).is_some() {
-            self.plan_to_save(now);
-        }
-        self.reputation.scores.remove(host);
-        self.dialer.hurry(|address| PeerHost::from(address) == *host, now.elapsed);
-        self.dial_due(now);
-        was_banned
-    }
-
-    /// Adds points to the score of a peer's host, and bans the host at the limit. The local machine is never
-    /// banned for misbehaviour, because its nodes would be punished for any other program on it.
-    pub(super) fn punish(&mut self, host: &PeerHost, penalty: u32, now: Now) {
-        let counts = penalty > 0 && !host.is_loopback();
-        if counts && self.reputation.punish(host, penalty, now.elapsed) {
-            self.ban_host(host, self.config.ban_duration, now);
-        }
-    }
-
-    fn ban_host(&mut self, host: &PeerHost, duration: Duration, now: Now) {
-        self.reputation.ban(host.clone(), duration, now);
-        self.forget_host(host);
-        self.plan_to_save(now);
-        self.event(Event::HostBanned { host: host.clone(), duration });
-        let is_there = |(id, peer): (&PeerId, &super::Peer)| (peer.host() == *host).then_some(*id);
-        for id in self.peers.iter().filter_map(is_there).collect::<Vec<_>>() {
-            self.close(id, CloseReason::Banned { remaining: duration }, now);
-        }
+    /// Lifts a ban and resets the score of the host. Returns whether there was a ban, ended or not.
+    pub(super) fn lift(&mut self, host: &PeerHost) -> bool {
+        self.scores.remove(host);
+        self.bans.remove(host).is_some()
     }
 }
 
@@ -227,14 +190,14 @@ mod tests {
 
     #[test]
     fn neither_this_machine_nor_what_costs_nothing_is_remembered() {
-        let mut node: Protocol = Protocol::new(crate::ChainSpec::default(), crate::ProtocolConfig::default());
+        let mut connections = crate::protocol::connections::Connections::new(0);
         let now = Now { elapsed: NOW, wall: Timestamp::from_millis(1) };
         let this_machine: PeerHost = "127.0.0.1".parse().unwrap();
-        node.punish(&this_machine, limits::BAN_SCORE, now);
-        node.punish(&host(1), 0, now);
-        assert_eq!((node.bans(now), node.reputation.scores.len()), (Vec::new(), 0));
-        node.punish(&host(1), 1, now);
-        assert_eq!(node.reputation.scores.len(), 1);
+        assert!(!connections.punish(&this_machine, limits::BAN_SCORE, NOW));
+        assert!(!connections.punish(&host(1), 0, NOW));
+        assert_eq!((connections.bans(now), connections.reputation.scores.len()), (Vec::new(), 0));
+        assert!(!connections.punish(&host(1), 1, NOW));
+        assert_eq!(connections.reputation.scores.len(), 1);
     }
 
     #[test]

@@ -6,8 +6,8 @@ use core::cmp::Reverse;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use super::host::PeerHost;
-use super::peer::PeerId;
+use crate::protocol::address::PeerHost;
+use crate::protocol::peer::PeerId;
 
 /// An inbound connection.
 #[derive(Clone, Debug)]
