@@ -13,8 +13,7 @@
 
 mod damage;
 mod messages;
-#[cfg(test)]
-#[cfg(all(feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard"))]
+#[cfg(all(test, feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard"))]
 mod tests;
 
 use crate::limits::MAX_HELLO_BYTES;

@@ -15,7 +15,7 @@ const END: &str = "<!-- end of attacks -->\n";
 
 /// Compares the document with the rows.
 pub(crate) fn check() -> Result<(), Failed> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/attacks.md");
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/attacks.md");
     let page = std::fs::read_to_string(&path).unwrap();
     let (before, rest) = page.split_once(BEGIN).ok_or("the page has no place for the table")?;
     let (written, after) = rest.split_once(END).ok_or("the table does not end")?;

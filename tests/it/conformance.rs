@@ -97,7 +97,7 @@ fn a_decoder_in_another_language_reads_the_same() {
     write_sample(sample.path(), "bincode", |message| to_hex(Bincode.encode(message).unwrap()));
     write_sample(sample.path(), "postcard", |message| to_hex(Postcard.encode(message).unwrap()));
 
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     let decoder = Command::new("node")
         .arg(tests.join("node/decode.mjs"))
         .args([tests.join("golden").as_path(), sample.path()])

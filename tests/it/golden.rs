@@ -48,7 +48,7 @@ fn check<F: WireFormat>(
     show: impl Fn(&Frame) -> String,
     parse: impl Fn(&str) -> Frame,
 ) {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(file);
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden").join(file);
     let mut today = format!(
         "# Every kind of message in {}, as peers write it: its name, then its frame.\n",
         F::SUBPROTOCOL

@@ -168,5 +168,5 @@ fn frozen_value(file: &str, name: &str) -> String {
 }
 
 pub(crate) fn path(file: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(file)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden").join(file)
 }

@@ -23,7 +23,7 @@ const WITH_CIRCLES: &[&str] =
 type Graph = BTreeMap<String, BTreeSet<String>>;
 
 fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 /// The table of the page: each layer, and the layers that it may import from.

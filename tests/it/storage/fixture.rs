@@ -15,9 +15,7 @@ use hashloom::{Block, Blockchain, ChainConfig, FORMAT_VERSION, Now, Protocol, Pr
 use super::{Line, NOW, extend, spec};
 
 fn fixture() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(format!("store-v{FORMAT_VERSION}.redb"))
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden").join(format!("store-v{FORMAT_VERSION}.redb"))
 }
 
 /// Twelve blocks, a side branch of two blocks, and two pending transactions.
