@@ -38,5 +38,6 @@ use crate::protocol::limits;
 /// names may grow by more.
 pub const DEFAULT_MAX_FRAME_BYTES: usize = limits::TEXT_EXPANSION * ChainSpec::MAX_BLOCK_BYTES + (1 << 20);
 
-#[cfg(all(test, feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard"))]
+#[cfg(test)]
+#[cfg(all(feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard"))]
 mod tests;

@@ -13,7 +13,8 @@
 
 mod damage;
 mod messages;
-#[cfg(all(test, feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard"))]
+#[cfg(test)]
+#[cfg(all(feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard"))]
 mod tests;
 
 use crate::limits::MAX_HELLO_BYTES;
