@@ -14,6 +14,8 @@
 //!     store        tables of bytes                                            always, on disk: redb
 //! L0  primitives   hashes, targets, headers, transactions, blocks, proofs     always
 //! ```
+// Badges that say which feature an item needs: unstable, so only where docs.rs builds the page.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[macro_use]
 mod flaw;
