@@ -53,7 +53,7 @@ struct Options {
     #[arg(long, default_value_t = 2_000)]
     stalled: usize,
 
-    /// What Cargo says to every benchmark.
+    /// Passed by Cargo to every benchmark.
     #[arg(long, hide = true)]
     bench: bool,
 }

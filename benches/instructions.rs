@@ -40,7 +40,7 @@ struct Options {
     #[arg(long, hide = true)]
     row: Option<String>,
 
-    /// What Cargo says to every benchmark.
+    /// Passed by Cargo to every benchmark.
     #[arg(long, hide = true)]
     bench: bool,
 }

@@ -52,7 +52,7 @@ struct Options {
     #[arg(long, default_value_t = 2_000_000)]
     job_hashes: u64,
 
-    /// What Cargo says to every benchmark.
+    /// Passed by Cargo to every benchmark.
     #[arg(long, hide = true)]
     bench: bool,
 }

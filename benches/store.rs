@@ -46,7 +46,7 @@ struct Options {
     #[arg(long, default_value_t = 500)]
     single: usize,
 
-    /// What Cargo says to every benchmark.
+    /// Passed by Cargo to every benchmark.
     #[arg(long, hide = true)]
     bench: bool,
 

@@ -40,18 +40,18 @@ use clap::Parser;
 use memory::Kind;
 use table::{Table, figure};
 
-/// Measures how headers and blocks are taken in.
+/// Measures the validation and import of headers and blocks.
 #[derive(Clone, Debug, Parser)]
 struct Options {
-    /// Headers of the chain that is taken in ahead of its blocks.
+    /// Headers of the chain that is imported before its blocks.
     #[arg(long, default_value_t = 50_000)]
     headers: usize,
 
-    /// Blocks of the chain that is taken in.
+    /// Blocks of the chain that is imported.
     #[arg(long, default_value_t = 20_000)]
     blocks: usize,
 
-    /// How many times each of the two chains is taken in.
+    /// How many times each of the two chains is imported.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
 
@@ -63,7 +63,7 @@ struct Options {
     #[arg(long)]
     quick: bool,
 
-    /// What Cargo says to every benchmark.
+    /// Passed by Cargo to every benchmark.
     #[arg(long, hide = true)]
     bench: bool,
 
