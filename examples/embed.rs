@@ -18,8 +18,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 use clap::Parser;
 use hashloom::merkle::{self, ProofError};
 use hashloom::{
-    Block, BlockError, Blockchain, ChainSpec, Context, Hash, Header, Imported, Rejected, Transaction,
-    transaction_id,
+    Block, BlockError, Blockchain, ChainSpec, Context, Hash, Header, Imported, Rejected, RuleError,
+    Transaction, transaction_id,
 };
 use serde::{Deserialize, Serialize};
 
@@ -122,7 +122,7 @@ fn mine(chain: &mut Blockchain<Record>, lines: &[(usize, Record)], file: &Path) 
     let records = lines.iter().map(|(_, record)| record.clone()).collect();
     let template = match chain.template(records, now) {
         Ok(template) => template,
-        Err(BlockError::Transaction { index, reason }) if index < lines.len() => {
+        Err(RuleError::Transaction { index, reason }) if index < lines.len() => {
             bail!("{}:{}: {reason}", file.display(), lines[index].0);
         }
         Err(error) => return Err(error.into()),
@@ -177,7 +177,7 @@ fn refuse_a_jump(chain: &Blockchain<Record>) -> Result<()> {
     let (author, last) = chain.state().last.iter().next().context("nobody wrote anything")?;
     let jump = Record { author: author.clone(), sequence: last + 2, action: "left one out".to_owned() };
     match chain.template(vec![jump], chain.tip().header().timestamp) {
-        Err(BlockError::Transaction { reason, .. }) => {
+        Err(RuleError::Transaction { reason, .. }) => {
             println!(
                 "  a jump in the numbers, by the application's rule `{}`: {}",
                 reason.rule(),
@@ -201,7 +201,7 @@ fn refuse_a_forgery(chain: &Blockchain<Record>) -> Result<()> {
 
     let forged = Block::new(header, records.clone());
     match party.import(forged.into(), now) {
-        Err(error @ BlockError::MerkleRoot { .. }) => {
+        Err(error @ BlockError::Rule(RuleError::MerkleRoot { .. })) => {
             println!("  a changed record, by the rule `{}`: {error}", error.rule());
         }
         other => bail!("a changed record was not refused: {other:?}"),
@@ -210,7 +210,7 @@ fn refuse_a_forgery(chain: &Blockchain<Record>) -> Result<()> {
     let merkle_root = Block::new(header, records.clone()).digest()?.merkle_root();
     let forged = Block::new(Header { merkle_root, ..header }, records);
     match party.import(forged.into(), now) {
-        Err(error @ BlockError::ProofOfWork { .. }) => {
+        Err(error @ BlockError::Rule(RuleError::ProofOfWork { .. })) => {
             println!("  a header to go with it, by the rule `{}`: {error}", error.rule());
         }
         other => bail!("a changed header was not refused: {other:?}"),

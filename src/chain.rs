@@ -31,7 +31,7 @@ use crate::primitives::{Block, Hash, Transaction};
 
 use ancestry::NextBlockRules;
 pub use config::ChainConfig;
-pub use error::{OpenError, ProveError};
+pub use error::{BlockError, OpenError, ProveError};
 use ids::Ids;
 use imported::ChainUpdate;
 pub use imported::{Imported, ImportedAll, Verdict};

@@ -7,7 +7,7 @@ pub(crate) mod headers;
 pub mod retarget;
 mod spec;
 
-pub use error::{BlockError, Fault};
+pub use error::RuleError;
 pub use headers::HeaderChain;
 pub use retarget::{Retarget, RetargetError};
 pub use spec::{ChainSpec, ChainSpecBuilder, GenesisError, SpecError};

@@ -60,16 +60,16 @@ pub use ruint::aliases::U256;
 pub use store::{Store, StoreError};
 
 pub use consensus::{
-    BlockError, ChainSpec, ChainSpecBuilder, Fault, GenesisError, HeaderChain, Retarget, RetargetError,
-    SpecError, retarget,
+    ChainSpec, ChainSpecBuilder, GenesisError, HeaderChain, Retarget, RetargetError, RuleError, SpecError,
+    retarget,
 };
 
 pub use archive::{
     ARCHIVE_VERSION, ArchivePosition, ExportError, Exporter, ImportError, Importer, max_record_bytes,
 };
 pub use chain::{
-    Blockchain, ChainConfig, FORMAT_VERSION, Imported, ImportedAll, OpenError, Progress, ProveError, Verdict,
-    Verifier, VerifyError,
+    BlockError, Blockchain, ChainConfig, FORMAT_VERSION, Imported, ImportedAll, OpenError, Progress,
+    ProveError, Verdict, Verifier, VerifyError,
 };
 pub use mempool::{Mempool, MempoolConfig, MempoolError, RemovalReason, Source};
 pub use miner::{

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::chain::{Blockchain, Imported};
-use crate::consensus::BlockError;
+use crate::consensus::RuleError;
 use crate::miner::Template;
 use crate::primitives::application::{self, ApplyError};
 use crate::primitives::serde_form::check_serde_form;
@@ -294,14 +294,14 @@ impl<T: Transaction> Mempool<T> {
     ///
     /// # Errors
     ///
-    /// [`BlockError::TimestampTooLate`] if the chain's next timestamp is too far ahead of `now`; another
-    /// [`BlockError`] if the application's code is not deterministic or panics.
+    /// [`RuleError::TimestampTooLate`] if the chain's next timestamp is too far ahead of `now`; another
+    /// [`RuleError`] if the application's code is not deterministic or panics.
     pub fn template(
         &self,
         chain: &Blockchain<T>,
         miner: Address,
         now: Timestamp,
-    ) -> Result<Template<T>, BlockError> {
+    ) -> Result<Template<T>, RuleError> {
         self.template_of(usize::MAX, chain, miner, now)
     }
 
@@ -312,7 +312,7 @@ impl<T: Transaction> Mempool<T> {
         chain: &Blockchain<T>,
         miner: Address,
         now: Timestamp,
-    ) -> Result<Template<T>, BlockError> {
+    ) -> Result<Template<T>, RuleError> {
         let header = chain.next_header(miner, Hash::ZERO, now);
         let mut trial = Trial::new(chain.state().clone(), header.context());
         let mut room = chain.spec().max_block_bytes() - Header::LEN;

@@ -53,8 +53,7 @@ pub use now::Now;
 pub use peer::{Direction, KnownAddress, PeerId, PeerInfo};
 pub use scope::Reach;
 
-use crate::chain::Verdict;
-use crate::consensus::BlockError;
+use crate::chain::{BlockError, Verdict};
 use crate::primitives::{Block, Hash, Transaction};
 use call::call;
 use connections::Connections;

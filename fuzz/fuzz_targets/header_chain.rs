@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use arbitrary::Arbitrary;
-use hashloom::{BlockError, Blockchain, Retarget, Timestamp};
+use hashloom::{BlockError, Blockchain, Retarget, RuleError, Timestamp};
 use hashloom_fuzz::fixture::{self, Note, START};
 use hashloom_fuzz::model::Model;
 use hashloom_fuzz::mutation::{Edits, pick};
@@ -74,7 +74,7 @@ fuzz_target!(|run: Run| {
                 model.insert(header);
             }
             // The model does not compute adjusted targets.
-            Err(BlockError::Target { .. }) if retarget != Retarget::Fixed => {}
+            Err(BlockError::Rule(RuleError::Target { .. })) if retarget != Retarget::Fixed => {}
             Err(error) => assert!(fault.is_some(), "refused for {error}: {header:?}"),
         }
         let (best, header) = chain.best_header();

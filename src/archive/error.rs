@@ -4,7 +4,7 @@ use core::fmt;
 use std::io;
 
 use super::format::ARCHIVE_VERSION;
-use crate::consensus::BlockError;
+use crate::chain::BlockError;
 use crate::primitives::{EncodeError, Hash};
 use crate::store::StoreError;
 

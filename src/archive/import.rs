@@ -9,7 +9,7 @@ use super::format::{
     ARCHIVE_VERSION, CHECKSUM_LEN, FACTS_LEN, Head, MAGIC, RunningHash, Stage, max_record_bytes,
 };
 use crate::chain::{Blockchain, Progress, Verdict};
-use crate::consensus::BlockError;
+use crate::consensus::RuleError;
 use crate::primitives::{Block, Timestamp, Transaction};
 
 /// Imports the blocks of an archive, a few at a time.
@@ -179,7 +179,7 @@ impl<R: Read> Importer<R> {
             let height = self.head.first.saturating_add(self.done + batch.blocks.len() as u64);
             let (got, parent) = (block.height(), block.header().previous_hash);
             if got != height {
-                let error = BlockError::Height { got, expected: height };
+                let error = RuleError::Height { got, expected: height }.into();
                 return Err(ImportError::Block { at, height, error });
             }
             let follows = batch.blocks.last().is_some_and(|(_, last)| *last.hash() == parent);

@@ -3,10 +3,10 @@
 use core::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
+use super::error::ApplyError;
 use super::records::{ChainStore, Known};
 use super::tree::Tip;
-use super::{Blockchain, ProveError, history_leaf};
-use crate::consensus::BlockError;
+use super::{BlockError, Blockchain, ProveError, history_leaf};
 use crate::consensus::check::{self, MEDIAN_SPAN};
 use crate::consensus::headers::BranchEnd;
 use crate::consensus::retarget::Sample;
@@ -140,8 +140,8 @@ impl<T: Transaction> Blockchain<T> {
         for at in from + 1..=height {
             let row = self.records.row_below_tip(at)?;
             state = self.records.applied(&row, state).map_err(|error| match error {
-                BlockError::Store(_) => error,
-                error => BlockError::Replay { height: at, error: Box::new(error) },
+                ApplyError::Store(error) => BlockError::Store(error),
+                ApplyError::Rule(error) => BlockError::Replay { height: at, error },
             })?;
         }
         Ok(state)

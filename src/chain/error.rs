@@ -1,11 +1,134 @@
-//! Errors of opening a chain and of making proofs.
+//! Errors of the chain: why it refuses a block, why it cannot be opened, and why a proof cannot be made.
 
-use crate::consensus::{BlockError, GenesisError};
+use crate::consensus::{GenesisError, RuleError};
 use crate::primitives::Hash;
 use crate::primitives::merkle::ProofError;
 use crate::store::StoreError;
 
 use super::FORMAT_VERSION;
+
+/// Why a header or a block is refused: a rule that it breaks, or its place in the chain of this node.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BlockError {
+    /// The header or the block breaks a consensus rule.
+    #[error(transparent)]
+    Rule(#[from] RuleError),
+    /// The parent is a refused block.
+    #[error("parent {parent} was refused")]
+    InvalidParent {
+        /// The hash of the refused block.
+        parent: Hash,
+    },
+    /// An ancestor of the block broke a rule when it was applied.
+    #[error("ancestor {ancestor} is refused: {error}")]
+    InvalidAncestor {
+        /// The hash of the invalid ancestor.
+        ancestor: Hash,
+        /// The rule that it breaks.
+        #[source]
+        error: Box<RuleError>,
+    },
+    /// The parent is unknown. Not a verdict on the header: the parent may still arrive.
+    #[error("parent {parent} is not known")]
+    UnknownParent {
+        /// The hash of the missing block.
+        parent: Hash,
+    },
+    /// The block was refused before.
+    #[error("block {hash} was refused before")]
+    KnownInvalid {
+        /// The hash of the block.
+        hash: Hash,
+    },
+    /// The branch forks off below the final part of the best chain.
+    #[error("branch leaves the best chain at height {fork_height}, which is final up to {final_height}")]
+    Finality {
+        /// The height of the last common block.
+        fork_height: u64,
+        /// The height up to which the best chain is final.
+        final_height: u64,
+    },
+    /// A block of the best chain that was valid when it was imported fails when it is replayed to restore a
+    /// state for a reorganisation: `apply` is not deterministic.
+    #[error("block {height} of the best chain cannot be replayed: {error}")]
+    Replay {
+        /// The height of the block.
+        height: u64,
+        /// The rule that it breaks now.
+        #[source]
+        error: RuleError,
+    },
+    /// The branch forks off below the blocks whose bodies are kept, so the state at the fork cannot be
+    /// restored.
+    #[error("branch leaves the best chain at height {fork_height}, bodies are kept from height {base} on")]
+    Pruned {
+        /// The height of the last common block.
+        fork_height: u64,
+        /// The lowest height whose state the chain can restore.
+        base: u64,
+    },
+    /// The store of the chain fails. Not a verdict on the block.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The limit of side branch headers is reached. Not a verdict on the block.
+    #[error("no room beside the best chain: {got} headers are kept, at most {limit} are")]
+    SideBranchesFull {
+        /// The number of headers off the best chain.
+        got: usize,
+        /// The most that are kept.
+        limit: usize,
+    },
+    /// The limit of side branch bodies is reached. Not a verdict on the block.
+    #[error("no room beside the best chain: {got} bytes of blocks are kept, at most {limit} are")]
+    SideBytesFull {
+        /// The size in bytes of the bodies off the best chain.
+        got: usize,
+        /// The most that are kept.
+        limit: usize,
+    },
+}
+
+impl BlockError {
+    /// The name of the rule or the limit, short and stable, for programs. The error message has the details.
+    pub fn rule(&self) -> &'static str {
+        match self {
+            Self::Rule(error) => error.rule(),
+            Self::InvalidAncestor { error, .. } => error.rule(),
+            Self::InvalidParent { .. } | Self::KnownInvalid { .. } => "known_invalid",
+            Self::UnknownParent { .. } => "parent_known",
+            Self::Finality { .. } => "finality",
+            Self::Pruned { .. } => "keep_bodies",
+            Self::Store(_) => "store",
+            Self::Replay { .. } => "deterministic_apply",
+            Self::SideBranchesFull { .. } => "max_side_headers",
+            Self::SideBytesFull { .. } => "max_side_bytes",
+        }
+    }
+
+    /// Whether the verdict is on the transactions, so that a block with other transactions may be valid.
+    pub(crate) const fn blames_body(&self) -> bool {
+        matches!(self, Self::Rule(error) if error.blames_body())
+    }
+}
+
+/// Why a block of the store cannot be applied to the state after its parent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum ApplyError {
+    #[error(transparent)]
+    Rule(#[from] RuleError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<ApplyError> for BlockError {
+    fn from(error: ApplyError) -> Self {
+        match error {
+            ApplyError::Rule(error) => error.into(),
+            ApplyError::Store(error) => error.into(),
+        }
+    }
+}
 
 /// Why a chain cannot be opened from a store.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -59,7 +182,7 @@ pub enum OpenError {
         height: u64,
         /// The rule that the block breaks.
         #[source]
-        error: Box<BlockError>,
+        error: RuleError,
     },
 }
 
@@ -73,4 +196,16 @@ pub enum ProveError {
     /// The store fails.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bad_ancestor_has_the_rule_of_its_own_error() {
+        let error = Box::new(RuleError::Version { got: 2, expected: 1 });
+        let below = BlockError::InvalidAncestor { ancestor: Hash::ZERO, error };
+        assert_eq!(below.rule(), "version");
+    }
 }

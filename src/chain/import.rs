@@ -7,10 +7,9 @@ use super::ancestry::frontier;
 use super::imported::{ChainUpdate, Imported, ImportedAll, Verdict};
 use super::records::ChainStore;
 use super::tree::{Body, Node};
-use super::{Blockchain, work_of};
-use crate::consensus::BlockError;
-use crate::consensus::check;
+use super::{BlockError, Blockchain, work_of};
 use crate::consensus::headers::BranchEnd;
+use crate::consensus::{RuleError, check};
 use crate::primitives::{Block, BodyDigest, Hash, Header, Timestamp, Transaction};
 use crate::store::StoreError;
 
@@ -135,7 +134,7 @@ impl<T: Transaction> Blockchain<T> {
             check::body(&block, &self.spec).inspect_err(|error| self.remember(&hash, error))?;
         self.ids.keep(hash, ids);
         // Encoded before anything is inserted, because a block that cannot be encoded cannot be stored.
-        let bytes = ChainStore::encode_block(&block, size)?;
+        let bytes = ChainStore::encode_block(&block, size).map_err(RuleError::from)?;
         if let Some(extension) = self.extension(&block, now)? {
             let verdict = self.extend(block, size, bytes, extension);
             if let Some(candidate) = self.adopt_orphans(hash, None, now)? {
@@ -185,7 +184,7 @@ impl<T: Transaction> Blockchain<T> {
             let size = block.size();
             let bytes = match known.take_if(|(hash, _)| hash == block.hash()) {
                 Some((_, bytes)) => bytes,
-                None => ChainStore::encode_block(&block, size)?,
+                None => ChainStore::encode_block(&block, size).map_err(RuleError::from)?,
             };
             self.records.put_block(&block, bytes);
         }
@@ -219,9 +218,10 @@ impl<T: Transaction> Blockchain<T> {
             let refused = !on_best && self.tree.node(imported).is_none_or(Node::is_invalid);
             if outcome.is_ok() && refused {
                 outcome = Err(match error {
-                    BlockError::Finality { .. } | BlockError::Pruned { .. } => error,
-                    _ if bad == *imported => error,
-                    _ => BlockError::InvalidAncestor { ancestor: bad, error: Box::new(error) },
+                    BlockError::Rule(error) if bad != *imported => {
+                        BlockError::InvalidAncestor { ancestor: bad, error: Box::new(error) }
+                    }
+                    error => error,
                 });
             }
             candidate = self.tree.best_complete();
@@ -309,7 +309,7 @@ impl<T: Transaction> Blockchain<T> {
     /// The state after a side branch block, computed from the state after its parent.
     fn applied_beside(&self, hash: &Hash, state: T::State) -> Result<T::State, (Hash, BlockError)> {
         let height = self.tree.known(hash).header.height;
-        self.records.applied_block(height, hash, state).map_err(|error| (*hash, error))
+        self.records.applied_block(height, hash, state).map_err(|error| (*hash, error.into()))
     }
 
     /// Walks down from `next`, which is below `height`, to the first block whose body is unknown: it is
@@ -379,7 +379,7 @@ impl<T: Transaction> Blockchain<T> {
         now: Timestamp,
     ) -> Result<(), BlockError> {
         let expected = end.expected(parent, self.target_after(&end.hash, parent)?);
-        check::header_in_chain(header, &expected, &self.spec, now)
+        Ok(check::header_in_chain(header, &expected, &self.spec, now)?)
     }
 
     /// Refuses a branch that forks off below the final part of the best chain, or below the kept bodies.
@@ -442,7 +442,7 @@ impl<T: Transaction> Blockchain<T> {
         Ok(best)
     }
 
-    fn remember(&mut self, hash: &Hash, error: &BlockError) {
+    fn remember(&mut self, hash: &Hash, error: &RuleError) {
         let condemns = error.condemns_header() || flaw!(CondemnsByBody);
         if condemns && self.tree.node(hash).is_some() {
             self.tree.condemn(hash);

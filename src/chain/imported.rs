@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::consensus::BlockError;
+use super::BlockError;
 use crate::primitives::{Block, Hash};
 
 /// The result of importing a valid block.

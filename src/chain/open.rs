@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::ancestry::{NextBlockRules, frontier};
+use super::error::ApplyError;
 use super::ids::Ids;
 use super::imported::ChainUpdate;
 use super::orphans::Orphans;
@@ -14,7 +15,7 @@ use super::records::{ChainEntry, ChainStore, MetaKey, SideEntry};
 use super::snapshots::Snapshots;
 use super::tree::{Tip, Tree};
 use super::{Blockchain, ChainConfig, OpenError, work_of};
-use crate::consensus::{BlockError, ChainSpec, GenesisError};
+use crate::consensus::{ChainSpec, GenesisError};
 use crate::primitives::merkle::CompactRange;
 use crate::primitives::{Block, Hash, Header, Transaction};
 use crate::store::{Memory, Store, StoreError, Table};
@@ -370,8 +371,8 @@ fn replay<T: Transaction>(
         let damaged = |error| OpenError::Damaged { height, error };
         let row = records.row_below_tip(height).map_err(damaged)?;
         let state = records.applied(&row, snapshots.tip().clone()).map_err(|error| match error {
-            BlockError::Store(error) => damaged(error),
-            error => OpenError::Replay { height, error: Box::new(error) },
+            ApplyError::Store(error) => damaged(error),
+            ApplyError::Rule(error) => OpenError::Replay { height, error },
         })?;
         checkpoints.replay_bytes += row.size;
         snapshots.push(state);

@@ -14,13 +14,13 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::consensus::BlockError;
 use crate::consensus::check::{self, MEDIAN_SPAN};
 use crate::primitives::merkle::Subtrees;
 use crate::primitives::serde_form::check_serde_form;
 use crate::primitives::{Block, EncodeError, Hash, Header, Timestamp, Transaction, Work};
 use crate::store::{ALL_KEYS, Batch, Order, Store, StoreError, Table, seal, unseal};
 
+use super::error::ApplyError;
 use super::{OpenError, ProveError, history_leaf};
 use bodies::Bodies;
 pub(super) use codec::{ChainEntry, SideEntry, heights_to_bytes};
@@ -334,7 +334,7 @@ impl<T: Transaction> ChainStore<T> {
     }
 
     /// The state after the block of a row of the best chain, from the state after its parent.
-    pub(super) fn applied(&self, row: &ChainEntry, state: T::State) -> Result<T::State, BlockError> {
+    pub(super) fn applied(&self, row: &ChainEntry, state: T::State) -> Result<T::State, ApplyError> {
         self.applied_block(row.header.height, &row.hash, state)
     }
 
@@ -344,7 +344,7 @@ impl<T: Transaction> ChainStore<T> {
         height: u64,
         hash: &Hash,
         mut state: T::State,
-    ) -> Result<T::State, BlockError> {
+    ) -> Result<T::State, ApplyError> {
         let block = self.kept_block(height, hash)?;
         check::apply(block.header(), block.data(), &mut state)?;
         Ok(state)

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::Blockchain;
-use crate::consensus::BlockError;
+use crate::consensus::RuleError;
 use crate::consensus::check;
 use crate::miner::Template;
 use crate::primitives::application;
@@ -17,7 +17,7 @@ impl<T: Transaction> Blockchain<T> {
     ///
     /// The rule that a block with these transactions would break: one that the application refuses, one that
     /// does not come back from its serde form, too many transactions, or too many bytes.
-    pub fn template(&self, data: Vec<T>, now: Timestamp) -> Result<Template<T>, BlockError> {
+    pub fn template(&self, data: Vec<T>, now: Timestamp) -> Result<Template<T>, RuleError> {
         self.template_for(Address::ZERO, data, now)
     }
 
@@ -31,17 +31,17 @@ impl<T: Transaction> Blockchain<T> {
         miner: Address,
         data: Vec<T>,
         now: Timestamp,
-    ) -> Result<Template<T>, BlockError> {
+    ) -> Result<Template<T>, RuleError> {
         check::count(data.len(), &self.spec)?;
         // Checked before mining, because a block that does not read back from the store would waste its work.
         data.iter().try_for_each(check_serde_form)?;
         let (got, limit) = (self.next_timestamp(now), now.saturating_add(self.spec.max_future_drift()));
         if got > limit {
-            return Err(BlockError::TimestampTooLate { got, limit });
+            return Err(RuleError::TimestampTooLate { got, limit });
         }
         let digest = BodyDigest::of(&data)?;
         if !self.spec.fits(&digest) {
-            return Err(BlockError::Size { got: digest.size, limit: self.spec.max_block_bytes() });
+            return Err(RuleError::Size { got: digest.size, limit: self.spec.max_block_bytes() });
         }
         let mut header = self.next_header(miner, digest.merkle_root(), now);
         let mut state = self.state().clone();

@@ -4,9 +4,10 @@
 use core::ops::{Range, RangeBounds};
 
 use super::ancestry::frontier;
+use super::error::ApplyError;
 use super::records::ChainEntry;
 use super::{Blockchain, Progress, history_leaf, work_of};
-use crate::consensus::BlockError;
+use crate::consensus::RuleError;
 use crate::consensus::check::{self, Expected};
 use crate::primitives::merkle::CompactRange;
 use crate::primitives::{Hash, Timestamp, Transaction};
@@ -59,7 +60,7 @@ pub enum VerifyError {
         height: u64,
         /// The rule.
         #[source]
-        error: BlockError,
+        error: RuleError,
     },
     /// A block's header does not hash to the block's hash.
     #[error("block {height} hashes to {got}, expected {expected}")]
@@ -201,8 +202,8 @@ impl<T: Transaction> Verifier<T> {
             return Err(VerifyError::Hash { height, got: row.hash, expected: *chain.genesis().hash() });
         }
         self.check(chain, &row).map_err(|error| match error {
-            BlockError::Store(error) => failed(error),
-            error => VerifyError::Block { height, error },
+            ApplyError::Store(error) => failed(error),
+            ApplyError::Rule(error) => VerifyError::Block { height, error },
         })?;
         self.push_history(&row).map_err(failed)?;
         self.parent = row.hash;
@@ -210,13 +211,13 @@ impl<T: Transaction> Verifier<T> {
         Ok(())
     }
 
-    fn check(&mut self, chain: &Blockchain<T>, row: &ChainEntry) -> Result<(), BlockError> {
+    fn check(&mut self, chain: &Blockchain<T>, row: &ChainEntry) -> Result<(), ApplyError> {
         let (header, spec) = (&row.header, &chain.spec);
         // Genesis has no parent and no proof of work; it is what the spec says that it is.
         if self.next > 0 {
             check::proof_of_work(header, &row.hash, spec)?;
             if header.previous_hash != self.parent {
-                return Err(BlockError::UnknownParent { parent: header.previous_hash });
+                return Err(RuleError::Parent { got: header.previous_hash, expected: self.parent }.into());
             }
             let parent = chain.records.row_below_tip(self.next - 1)?;
             let expected = Expected {
@@ -238,7 +239,7 @@ impl<T: Transaction> Verifier<T> {
         };
         check::body(&block, spec)?;
         match &mut self.state {
-            Some(state) => check::apply(header, block.data(), state),
+            Some(state) => Ok(check::apply(header, block.data(), state)?),
             None => Ok(()),
         }
     }

@@ -1,6 +1,6 @@
 //! The consensus checks. Each is a pure function of its arguments, without a stored chain.
 
-use super::error::BlockError;
+use super::error::RuleError;
 use super::spec::ChainSpec;
 use crate::primitives::application::{self, ApplyError};
 use crate::primitives::{Block, BodyDigest, CompactTarget, Hash, Header, Target, Timestamp, Transaction};
@@ -24,19 +24,19 @@ pub(crate) const MEDIAN_SPAN: usize = 11;
 /// The checks that need only the header: its version, its nonce, and a hash at or below its claimed target.
 /// They are the cheapest filter against spam. A target easier than the chain's easiest one is refused,
 /// because it would cost no work to meet.
-pub(crate) fn proof_of_work(header: &Header, hash: &Hash, spec: &ChainSpec) -> Result<(), BlockError> {
+pub(crate) fn proof_of_work(header: &Header, hash: &Hash, spec: &ChainSpec) -> Result<(), RuleError> {
     if header.version != Header::VERSION {
-        return Err(BlockError::version(header));
+        return Err(RuleError::version(header));
     }
     if header.nonce >= Header::NONCE_LIMIT {
-        return Err(BlockError::Nonce { got: header.nonce, limit: Header::NONCE_LIMIT });
+        return Err(RuleError::Nonce { got: header.nonce, limit: Header::NONCE_LIMIT });
     }
     let target = Target::try_from(header.target)?;
     if target > Target::try_from(spec.easiest_target())? {
-        return Err(BlockError::Target { got: header.target, expected: spec.easiest_target() });
+        return Err(RuleError::Target { got: header.target, expected: spec.easiest_target() });
     }
     if !target.is_met_by(hash) && !flaw!(TakesFreeBlocks) {
-        return Err(BlockError::ProofOfWork { hash: *hash, target: header.target });
+        return Err(RuleError::ProofOfWork { hash: *hash, target: header.target });
     }
     Ok(())
 }
@@ -47,48 +47,48 @@ pub(crate) fn header_in_chain(
     expected: &Expected,
     spec: &ChainSpec,
     now: Timestamp,
-) -> Result<(), BlockError> {
+) -> Result<(), RuleError> {
     if header.height != expected.height {
-        return Err(BlockError::Height { got: header.height, expected: expected.height });
+        return Err(RuleError::Height { got: header.height, expected: expected.height });
     }
     if header.target != expected.target {
-        return Err(BlockError::Target { got: header.target, expected: expected.target });
+        return Err(RuleError::Target { got: header.target, expected: expected.target });
     }
     if header.timestamp <= expected.median {
-        return Err(BlockError::TimestampTooEarly { got: header.timestamp, median: expected.median });
+        return Err(RuleError::TimestampTooEarly { got: header.timestamp, median: expected.median });
     }
     if header.history_root != expected.history_root {
-        return Err(BlockError::HistoryRoot { got: header.history_root, expected: expected.history_root });
+        return Err(RuleError::HistoryRoot { got: header.history_root, expected: expected.history_root });
     }
     // Checked last, because it is the only rule whose verdict changes with time: a header that fails this
     // check satisfies all other rules of this function.
     let limit = now.saturating_add(spec.max_future_drift());
     if header.timestamp > limit && !flaw!(TakesAnyTime) {
-        return Err(BlockError::TimestampTooLate { got: header.timestamp, limit });
+        return Err(RuleError::TimestampTooLate { got: header.timestamp, limit });
     }
     Ok(())
 }
 
 /// Checks the number of transactions, without hashing any of them.
-pub(crate) fn count(transactions: usize, spec: &ChainSpec) -> Result<(), BlockError> {
+pub(crate) fn count(transactions: usize, spec: &ChainSpec) -> Result<(), RuleError> {
     let limit = spec.max_block_transactions();
     if transactions > limit {
-        return Err(BlockError::Count { got: transactions, limit });
+        return Err(RuleError::Count { got: transactions, limit });
     }
     Ok(())
 }
 
 /// Checks a body against its header. The number of transactions is checked before any of them is hashed. The
 /// Merkle root comes next: a body that does not match the header is no evidence against the block.
-pub(crate) fn body<T: Transaction>(block: &Block<T>, spec: &ChainSpec) -> Result<BodyDigest, BlockError> {
+pub(crate) fn body<T: Transaction>(block: &Block<T>, spec: &ChainSpec) -> Result<BodyDigest, RuleError> {
     count(block.data().len(), spec)?;
     let digest = block.digest()?;
     let (got, expected) = (digest.merkle_root(), block.header().merkle_root);
     if got != expected {
-        return Err(BlockError::MerkleRoot { got, expected });
+        return Err(RuleError::MerkleRoot { got, expected });
     }
     if !spec.fits(&digest) {
-        return Err(BlockError::Size { got: digest.size, limit: spec.max_block_bytes() });
+        return Err(RuleError::Size { got: digest.size, limit: spec.max_block_bytes() });
     }
     Ok(digest)
 }
@@ -99,11 +99,11 @@ pub(crate) fn apply<T: Transaction>(
     header: &Header,
     data: &[T],
     state: &mut T::State,
-) -> Result<(), BlockError> {
+) -> Result<(), RuleError> {
     apply_all(header, data, state)?;
     let state_root = application::state_root::<T>(state)?;
     if header.state_root != state_root {
-        return Err(BlockError::StateRoot { got: state_root, expected: header.state_root });
+        return Err(RuleError::StateRoot { got: state_root, expected: header.state_root });
     }
     Ok(())
 }
@@ -113,12 +113,12 @@ pub(crate) fn apply_all<T: Transaction>(
     header: &Header,
     data: &[T],
     state: &mut T::State,
-) -> Result<(), BlockError> {
+) -> Result<(), RuleError> {
     let context = header.context();
     for (index, transaction) in data.iter().enumerate() {
         application::apply(transaction, state, &context).map_err(|error| match error {
-            ApplyError::Rejected(reason) => BlockError::Transaction { index, reason },
-            ApplyError::Panicked(panic) => BlockError::ApplyPanicked { index, panic },
+            ApplyError::Rejected(reason) => RuleError::Transaction { index, reason },
+            ApplyError::Panicked(panic) => RuleError::ApplyPanicked { index, panic },
         })?;
     }
     Ok(())
@@ -162,7 +162,7 @@ mod tests {
             body(&block, &spec).map(|digest| (digest.ids.len(), digest.size))
         };
         assert_eq!(check(&["1234567", "", ""]), Ok((3, limit)));
-        assert_eq!(check(&["12345678", "", ""]), Err(BlockError::Size { got: limit + 1, limit }));
-        assert_eq!(check(&["", "", "", ""]), Err(BlockError::Count { got: 4, limit: 3 }));
+        assert_eq!(check(&["12345678", "", ""]), Err(RuleError::Size { got: limit + 1, limit }));
+        assert_eq!(check(&["", "", "", ""]), Err(RuleError::Count { got: 4, limit: 3 }));
     }
 }

@@ -1,14 +1,13 @@
-//! Block validation errors: one variant per rule, with the value found and the value or limit required.
+//! The consensus rules as errors: one variant per rule, with the value found and the value or limit required.
 
 use crate::primitives::{
     CompactTarget, CompactTargetError, EncodeError, Hash, Header, Panicked, Rejected, Span, Timestamp,
 };
-use crate::store::StoreError;
 
 /// The rule that a header or a block breaks.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum BlockError {
+pub enum RuleError {
     /// The header has an unsupported version.
     #[error("version is {got}, expected {expected}")]
     Version {
@@ -142,94 +141,19 @@ pub enum BlockError {
         /// The root that the header commits to.
         expected: Hash,
     },
-    /// The parent is a refused block.
-    #[error("parent {parent} was refused")]
-    InvalidParent {
-        /// The hash of the refused block.
-        parent: Hash,
-    },
-    /// An ancestor of the block broke a rule when it was applied.
-    #[error("ancestor {ancestor} is refused: {error}")]
-    InvalidAncestor {
-        /// The hash of the invalid ancestor.
-        ancestor: Hash,
-        /// The rule that it breaks.
-        #[source]
-        error: Box<BlockError>,
-    },
-    /// The parent is unknown. Not a verdict on the header: the parent may still arrive.
-    #[error("parent {parent} is not known")]
-    UnknownParent {
-        /// The hash of the missing block.
-        parent: Hash,
-    },
-    /// The block was refused before.
-    #[error("block {hash} was refused before")]
-    KnownInvalid {
-        /// The hash of the block.
-        hash: Hash,
-    },
-    /// The branch forks off below the final part of the best chain.
-    #[error("branch leaves the best chain at height {fork_height}, which is final up to {final_height}")]
-    Finality {
-        /// The height of the last common block.
-        fork_height: u64,
-        /// The height up to which the best chain is final.
-        final_height: u64,
-    },
-    /// A block of the best chain that was valid when it was imported fails when it is replayed to restore a
-    /// state for a reorganisation: `apply` is not deterministic.
-    #[error("block {height} of the best chain cannot be replayed: {error}")]
-    Replay {
-        /// The height of the block.
-        height: u64,
-        /// The rule that it breaks now.
-        #[source]
-        error: Box<BlockError>,
-    },
-    /// The branch forks off below the blocks whose bodies are kept, so the state at the fork cannot be
-    /// restored.
-    #[error("branch leaves the best chain at height {fork_height}, bodies are kept from height {base} on")]
-    Pruned {
-        /// The height of the last common block.
-        fork_height: u64,
-        /// The lowest height whose state the chain can restore.
-        base: u64,
-    },
-    /// The store of the chain fails. Not a verdict on the block.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The limit of side branch headers is reached. Not a verdict on the block.
-    #[error("no room beside the best chain: {got} headers are kept, at most {limit} are")]
-    SideBranchesFull {
-        /// The number of headers off the best chain.
-        got: usize,
-        /// The most that are kept.
-        limit: usize,
-    },
-    /// The limit of side branch bodies is reached. Not a verdict on the block.
-    #[error("no room beside the best chain: {got} bytes of blocks are kept, at most {limit} are")]
-    SideBytesFull {
-        /// The size in bytes of the bodies off the best chain.
-        got: usize,
-        /// The most that are kept.
-        limit: usize,
+    /// The header does not extend the header before it.
+    #[error("parent {got} is not known")]
+    Parent {
+        /// The header's `previous_hash`.
+        got: Hash,
+        /// The hash of the header before it.
+        expected: Hash,
     },
 }
 
-/// Whether the peer is to blame for a refused block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// The peer is to blame: no honest node sends the block.
-    Peer,
-    /// The peer is not to blame: an honest node may send the block, because its clock, its chain or its
-    /// limits differ from those of this node.
-    Nobody,
-}
-
-impl BlockError {
+impl RuleError {
     /// The name of the rule, short and stable, for programs. The error message has the details.
-    pub fn rule(&self) -> &'static str {
+    pub const fn rule(&self) -> &'static str {
         match self {
             Self::Version { .. } => "version",
             Self::Height { .. } => "height",
@@ -247,31 +171,7 @@ impl BlockError {
             Self::ApplyPanicked { .. } => "apply_panicked",
             Self::StateRootPanicked(_) => "state_root_panicked",
             Self::StateRoot { .. } => "state_root",
-            Self::InvalidParent { .. } | Self::KnownInvalid { .. } => "known_invalid",
-            Self::InvalidAncestor { error, .. } => error.rule(),
-            Self::UnknownParent { .. } => "parent_known",
-            Self::Finality { .. } => "finality",
-            Self::Pruned { .. } => "keep_bodies",
-            Self::Store(_) => "store",
-            Self::Replay { .. } => "deterministic_apply",
-            Self::SideBranchesFull { .. } => "max_side_headers",
-            Self::SideBytesFull { .. } => "max_side_bytes",
-        }
-    }
-
-    /// Whether the peer that sent the block is to blame.
-    pub fn fault(&self) -> Fault {
-        match self {
-            Self::InvalidAncestor { error, .. } => error.fault(),
-            Self::TimestampTooLate { .. }
-            | Self::UnknownParent { .. }
-            | Self::Finality { .. }
-            | Self::Pruned { .. }
-            | Self::Store(_)
-            | Self::Replay { .. }
-            | Self::SideBranchesFull { .. }
-            | Self::SideBytesFull { .. } => Fault::Nobody,
-            _ => Fault::Peer,
+            Self::Parent { .. } => "parent_known",
         }
     }
 
@@ -307,19 +207,9 @@ mod tests {
     #[test]
     fn times_are_in_units_that_people_read() {
         let at = |minutes: u64| Timestamp::from_millis(1_800_000_000_000 + minutes * 60_000);
-        let late = BlockError::TimestampTooLate { got: at(150), limit: at(0) }.to_string();
+        let late = RuleError::TimestampTooLate { got: at(150), limit: at(0) }.to_string();
         assert!(late.contains("by 2 h 30 min more than the rules of the chain allow"), "{late}");
-        let early = BlockError::TimestampTooEarly { got: at(0), median: at(1) }.to_string();
+        let early = RuleError::TimestampTooEarly { got: at(0), median: at(1) }.to_string();
         assert!(early.starts_with("timestamp is 1 min before the median"), "{early}");
-    }
-
-    #[test]
-    fn a_bad_ancestor_has_the_rule_and_the_fault_of_its_own_error() {
-        let ancestor = Hash::from_bytes([1; 32]);
-        let below = |error| BlockError::InvalidAncestor { ancestor, error: Box::new(error) };
-        let version = below(BlockError::Version { got: 2, expected: 1 });
-        assert_eq!((version.rule(), version.fault()), ("version", Fault::Peer));
-        let parent = below(BlockError::UnknownParent { parent: ancestor });
-        assert_eq!((parent.rule(), parent.fault()), ("parent_known", Fault::Nobody));
     }
 }

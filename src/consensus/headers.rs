@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use super::check::{self, Expected, MEDIAN_SPAN};
-use super::error::BlockError;
+use super::error::RuleError;
 use super::retarget::{Past, Sample};
 use super::spec::{ChainSpec, GenesisError};
 use crate::primitives::merkle::{self, CompactRange};
@@ -77,17 +77,17 @@ impl HeaderChain {
     ///
     /// # Errors
     ///
-    /// [`BlockError`], the rule that the header breaks; the chain does not change.
-    /// [`BlockError::UnknownParent`] if the parent is not the tip, as for a header of another chain.
-    /// [`BlockError::TimestampTooLate`] depends on `now`: the header may be pushed again later.
-    pub fn push(&mut self, header: &Header, now: Timestamp) -> Result<(), BlockError> {
+    /// [`RuleError`], the rule that the header breaks; the chain does not change.
+    /// [`RuleError::Parent`] if the parent is not the tip, as for a header of another chain.
+    /// [`RuleError::TimestampTooLate`] depends on `now`: the header may be pushed again later.
+    pub fn push(&mut self, header: &Header, now: Timestamp) -> Result<(), RuleError> {
         let hash = header.hash();
         if hash == self.end.hash {
             return Ok(());
         }
         check::proof_of_work(header, &hash, &self.spec)?;
         if header.previous_hash != self.end.hash {
-            return Err(BlockError::UnknownParent { parent: header.previous_hash });
+            return Err(RuleError::Parent { got: header.previous_hash, expected: self.end.hash });
         }
         let expected = self.end.expected(&self.tip, self.next_target());
         check::header_in_chain(header, &expected, &self.spec, now)?;

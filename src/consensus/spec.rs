@@ -7,7 +7,7 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::check;
-use super::error::BlockError;
+use super::error::RuleError;
 use super::retarget::{Retarget, RetargetError};
 use crate::primitives::{
     Block, BodyDigest, CompactTarget, CompactTargetError, Header, Span, Target, Timestamp,
@@ -150,8 +150,8 @@ impl ChainSpec {
     ///
     /// # Errors
     ///
-    /// [`BlockError`], the first of these rules that the header breaks.
-    pub fn check_header(&self, header: &Header) -> Result<(), BlockError> {
+    /// [`RuleError`], the first of these rules that the header breaks.
+    pub fn check_header(&self, header: &Header) -> Result<(), RuleError> {
         check::proof_of_work(header, &header.hash(), self)
     }
 

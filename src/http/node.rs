@@ -8,7 +8,8 @@ use serde::Serialize;
 use super::backend::{Backend, Page};
 use super::client::Client;
 use super::error::{ApiError, Code};
-use crate::consensus::BlockError;
+use crate::chain::BlockError;
+use crate::consensus::RuleError;
 use crate::node::{MineError, NodeHandle, PeerError, Stopped, SubmitError};
 use crate::primitives::{Block, CompactTarget, Hash, Span, Transaction};
 use crate::protocol::{Ban, ConnectError, PeerAddr, PeerHost, PeerId};
@@ -187,13 +188,13 @@ impl From<PeerError> for ApiError {
 impl From<MineError> for ApiError {
     fn from(error: MineError) -> Self {
         let code = match &error {
-            MineError::Refused(BlockError::Transaction { .. }) => Code::TransactionRejected,
-            MineError::Refused(BlockError::Size { .. } | BlockError::Count { .. })
+            MineError::Refused(BlockError::Rule(RuleError::Transaction { .. })) => Code::TransactionRejected,
+            MineError::Refused(BlockError::Rule(RuleError::Size { .. } | RuleError::Count { .. }))
             | MineError::Unsendable(_) => Code::BlockTooLarge,
-            MineError::Refused(BlockError::ApplyPanicked { .. } | BlockError::StateRootPanicked(_)) => {
-                Code::TransactionPanicked
-            }
-            MineError::Refused(BlockError::Encode(_)) => Code::TransactionNotEncodable,
+            MineError::Refused(BlockError::Rule(
+                RuleError::ApplyPanicked { .. } | RuleError::StateRootPanicked(_),
+            )) => Code::TransactionPanicked,
+            MineError::Refused(BlockError::Rule(RuleError::Encode(_))) => Code::TransactionNotEncodable,
             MineError::Refused(BlockError::Store(_)) => Code::StoreFailed,
             MineError::Refused(_) | MineError::Threads(_) => Code::Internal,
             MineError::ClockBehind { retry_in } => {

@@ -2,7 +2,8 @@
 
 use core::time::Duration;
 
-use crate::consensus::BlockError;
+use crate::chain::BlockError;
+use crate::consensus::RuleError;
 use crate::mempool::MempoolError;
 use crate::miner::MiningThreadError;
 use crate::primitives::Span;
@@ -81,7 +82,7 @@ pub enum MineError {
 impl From<TemplateError<TransportError>> for MineError {
     fn from(error: TemplateError<TransportError>) -> Self {
         match error {
-            TemplateError::Refused(BlockError::TimestampTooLate { got, limit }) => {
+            TemplateError::Refused(BlockError::Rule(RuleError::TimestampTooLate { got, limit })) => {
                 Self::ClockBehind { retry_in: got.saturating_since(limit) }
             }
             TemplateError::Refused(error) => Self::Refused(error),

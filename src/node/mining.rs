@@ -10,7 +10,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::error::MineError;
 use super::shared::{Running, Shared};
-use crate::consensus::BlockError;
+use crate::chain::BlockError;
+use crate::consensus::RuleError;
 use crate::miner::{Miner, MiningJob, MiningOutcome, Template};
 use crate::primitives::{Address, Block, Hash, Transaction};
 use crate::protocol::{Now, TemplateError, check_sendable};
@@ -234,7 +235,8 @@ impl<T: Transaction> Mining<T> {
         self.jobs += 1;
         let number = self.jobs;
         let ended = self.ended.clone();
-        let miner = Miner::new(template).map_err(|error| MineError::Refused(error.into()))?;
+        let miner =
+            Miner::new(template).map_err(|error| MineError::Refused(RuleError::from(error).into()))?;
         Ok(MiningJob::start(miner, self.config.threads, move |outcome| {
             // If the driver has ended, the block is not needed.
             let _ = ended.send(Ended { number, outcome });
@@ -275,7 +277,7 @@ impl<T: Transaction> Mining<T> {
         }
         match (outcome, request) {
             // The timestamp is too late only if the clock was set back during the search.
-            (Ok(false) | Err(BlockError::TimestampTooLate { .. }), Some(request)) => {
+            (Ok(false) | Err(BlockError::Rule(RuleError::TimestampTooLate { .. })), Some(request)) => {
                 self.queue.push_front(request);
             }
             // If the caller has dropped its future, the reply is not needed.
@@ -305,7 +307,8 @@ impl<T: Transaction> Mining<T> {
     fn failed(&mut self, error: &MineError, shared: &Shared<T>) {
         if matches!(
             error,
-            MineError::ClockBehind { .. } | MineError::Refused(BlockError::TimestampTooLate { .. })
+            MineError::ClockBehind { .. }
+                | MineError::Refused(BlockError::Rule(RuleError::TimestampTooLate { .. }))
         ) {
             return;
         }

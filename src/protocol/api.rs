@@ -18,8 +18,8 @@ use super::{
     Ban, BlocksAnswer, ClockBehind, CloseReason, ConnectError, Direction, KnownAddress, Message, Now,
     PeerAddr, PeerHost, PeerId, PeerInfo, Protocol, ProtocolConfig, RefusedBranch, TemplateError,
 };
-use crate::chain::{Blockchain, Verdict};
-use crate::consensus::{BlockError, ChainSpec};
+use crate::chain::{BlockError, Blockchain, Verdict};
+use crate::consensus::ChainSpec;
 use crate::mempool::{Mempool, MempoolError, Source};
 use crate::miner::Template;
 use crate::primitives::{Address, Block, Hash, Timestamp, Transaction};

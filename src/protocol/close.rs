@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use super::limits;
-use crate::consensus::BlockError;
+use crate::chain::BlockError;
 use crate::primitives::{Hash, Span};
 
 /// Why a connection ended.

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use super::address::{PeerAddr, PeerHost};
 use super::close::CloseReason;
 use super::peer::{Direction, PeerId};
-use crate::consensus::BlockError;
+use crate::chain::BlockError;
 use crate::mempool::RemovalReason;
 use crate::primitives::{Block, Hash, Work};
 use crate::store::StoreError;

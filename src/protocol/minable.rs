@@ -10,7 +10,8 @@ use super::local::{Local, report_removed};
 use super::message::Message;
 use super::now::Now;
 use super::outbox::Outbox;
-use crate::consensus::BlockError;
+use crate::chain::BlockError;
+use crate::consensus::RuleError;
 use crate::mempool::RemovalReason;
 use crate::miner::Template;
 use crate::primitives::serde_form::check_serde_form;
@@ -62,8 +63,8 @@ impl<T: Transaction> Local<T> {
             return Err(self.store_failure().into());
         }
         match data {
-            Some(data) => self.chain.template_for(miner, data, now),
-            None => self.mempool.template(&self.chain, miner, now),
+            Some(data) => Ok(self.chain.template_for(miner, data, now)?),
+            None => Ok(self.mempool.template(&self.chain, miner, now)?),
         }
     }
 
@@ -103,7 +104,8 @@ impl<T: Transaction> Local<T> {
             check(Message::Transactions(vec![transaction.clone()])).map_err(|error| Arc::new(error) as _)
         });
         let attempt = |node: &Self, count: usize| -> Result<Template<T>, TemplateError<E>> {
-            let template = node.mempool.template_of(count, &node.chain, miner, now.wall)?;
+            let template =
+                node.mempool.template_of(count, &node.chain, miner, now.wall).map_err(BlockError::from)?;
             check_sendable(template.clone(), &check).map_err(TemplateError::Unsendable)?;
             Ok(template)
         };
@@ -147,9 +149,9 @@ impl<T: Transaction> Local<T> {
             return;
         }
         let culprits = match error {
-            BlockError::Transaction { index, .. } | BlockError::ApplyPanicked { index, .. } => {
-                block.data().get(*index..=*index).unwrap_or_default()
-            }
+            BlockError::Rule(
+                RuleError::Transaction { index, .. } | RuleError::ApplyPanicked { index, .. },
+            ) => block.data().get(*index..=*index).unwrap_or_default(),
             // The cause is unknown, so all transactions of the block are removed.
             _ => block.data(),
         };

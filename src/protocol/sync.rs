@@ -5,7 +5,7 @@ mod blocks;
 mod clock;
 mod download;
 mod headers;
-mod refusal;
+pub(in crate::protocol) mod refusal;
 
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};

@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 use super::*;
 use crate::{
     Address, Blockchain, ChainSpec, CompactTarget, Context, Header, Imported, MempoolError, Rejected,
-    Retarget, Timestamp, Work,
+    Retarget, RuleError, Timestamp, Work,
 };
 
 /// The start time of every test: a day after the default genesis.

@@ -13,8 +13,8 @@ use super::node::{Role, address, listener};
 use super::queue::Action;
 use super::record::Record;
 use super::{Simulation, Violation};
-use crate::chain::Blockchain;
-use crate::consensus::BlockError;
+use crate::chain::{BlockError, Blockchain};
+use crate::consensus::RuleError;
 use crate::primitives::{Address, Header};
 use crate::protocol::{CloseReason, Direction, Input, Message, Output, PeerAddr, Protocol};
 
@@ -239,7 +239,7 @@ impl Simulation {
         miner[Address::LEN - 8..].copy_from_slice(&(node as u64).to_be_bytes());
         let found = match protocol.template(None, Address::from_bytes(miner), now.wall) {
             // The node's clock is too far behind the chain to mine.
-            Err(BlockError::TimestampTooLate { .. }) => Ok(None),
+            Err(BlockError::Rule(RuleError::TimestampTooLate { .. })) => Ok(None),
             Err(error) => Err(error.to_string()),
             Ok(template) => template.mine().map_err(|error| error.to_string()).and_then(|block| {
                 let block = Arc::new(block);

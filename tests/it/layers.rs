@@ -11,7 +11,7 @@ use imports::{Import, imports, test_modules};
 use rstest::rstest;
 
 /// Imports that the table forbids and that exist: the layer, and what it imports.
-const ALLOWED: &[(&str, &str)] = &[("consensus", "store")];
+const ALLOWED: &[(&str, &str)] = &[];
 
 /// Modules that are no layers.
 const HELPERS: &[&str] = &["flaw", "sim", "testing"];

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::archive::format::{Head, RunningHash, max_record_bytes};
-use crate::{BlockError, Header};
+use crate::{BlockError, Header, RuleError};
 
 /// The contents of an archive, which a test changes before the checksums are computed.
 struct Forgery {
@@ -63,7 +63,7 @@ fn a_tampered_block_stops_at_its_height_with_its_rule() {
     let (copy, result) = imported(&file);
     let error = result.unwrap_err();
     assert!(
-        matches!(&error, ImportError::Block { at, height: 3, error: BlockError::MerkleRoot { .. } } if at.record == 3),
+        matches!(&error, ImportError::Block { at, height: 3, error: BlockError::Rule(RuleError::MerkleRoot { .. }) } if at.record == 3),
         "{error}"
     );
     assert!(error.to_string().starts_with("block 3 in record 3 at byte "), "{error}");
@@ -104,7 +104,7 @@ fn a_block_that_was_tampered_with_anywhere_never_gets_in_unchecked() {
 fn records_out_of_order_are_refused_by_their_height() {
     let file = Forgery::of(&small()).with(|forgery| forgery.records.swap(1, 2)).seal();
     let (copy, result) = imported(&file);
-    let expected = BlockError::Height { got: 3, expected: 2 };
+    let expected = BlockError::Rule(RuleError::Height { got: 3, expected: 2 });
     assert!(
         matches!(&result, Err(ImportError::Block { height: 2, error, .. }) if *error == expected),
         "{result:?}"

@@ -3,7 +3,7 @@
 use rstest::rstest;
 
 use super::forge::*;
-use crate::{BlockError, ChainConfig, Imported};
+use crate::{BlockError, ChainConfig, Imported, RuleError};
 
 #[rstest]
 #[case(&[1, 2, 3, 4])]
@@ -91,7 +91,7 @@ fn an_orphan_with_less_work_than_any_block_may_have_is_refused() {
     let branch = Branch::of(&[1, 2]);
     let got = crate::CompactTarget::from_bits(0x2100_ffff);
     let free = branch.next_with(words(&[3]), |header| header.target = got);
-    assert_eq!(import(&mut chain(), &free), Err(BlockError::Target { got, expected: EASY }));
+    assert_eq!(import(&mut chain(), &free), Err(BlockError::Rule(RuleError::Target { got, expected: EASY })));
 }
 
 #[test]

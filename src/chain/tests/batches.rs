@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::forge::*;
 use super::model::{grow, scenario};
 use super::stored::{assert_same, disk, open};
-use crate::{BlockError, ChainConfig, Imported, ImportedAll, Timestamp, Verdict};
+use crate::{BlockError, ChainConfig, Imported, ImportedAll, RuleError, Timestamp, Verdict};
 
 fn import_all(chain: &mut Chain, blocks: &[Shared]) -> ImportedAll<Note> {
     let imported = chain.import_all(blocks.iter().cloned(), NOW).unwrap();
@@ -78,7 +78,7 @@ fn a_bad_block_in_the_middle_stops_those_on_it_and_no_others() {
         chained([main.mined(), bad.above(2), &good.above(2)[..1], &stray.mined()[2..], good.above(3)]);
     let imported = import_all(&mut chain, &batch);
     let [error, parent] = [
-        BlockError::Transaction { index: 0, reason: rejected(3) },
+        BlockError::Rule(RuleError::Transaction { index: 0, reason: rejected(3) }),
         BlockError::InvalidParent { parent: bad.hash(3) },
     ];
     let verdicts = vec![
@@ -175,7 +175,7 @@ fn a_block_from_the_future_waits_for_its_time_and_holds_up_no_other() {
     let mut chain = chain();
     let imported = import_all(&mut chain, &[Arc::clone(&late), Arc::clone(main.tip()), Arc::clone(&late)]);
     let limit = Timestamp::from_millis(NOW.as_millis() + 60_000);
-    let error = BlockError::TimestampTooLate { got: late.header().timestamp, limit };
+    let error = BlockError::Rule(RuleError::TimestampTooLate { got: late.header().timestamp, limit });
     // The first copy becomes an orphan, because timestamps are checked only after the parent is imported.
     let verdicts = vec![Ok(Verdict::Orphan { missing: main.hash(1) }), Ok(Verdict::Kept), Err(error)];
     assert_eq!(imported, ImportedAll { verdicts, ..kept(0, &[], main.mined()) });

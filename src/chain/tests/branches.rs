@@ -8,7 +8,7 @@ use rstest::rstest;
 use super::forge::*;
 use super::stored::{disk, open};
 use crate::chain::orphans::Orphans;
-use crate::{BlockError, ChainConfig, Fault, Hash, Imported, Retarget, Verdict};
+use crate::{BlockError, ChainConfig, Hash, Imported, Retarget, RuleError, Verdict};
 
 #[test]
 fn what_is_unknown_or_beside_the_best_chain_is_not_on_it() {
@@ -103,7 +103,7 @@ fn a_bad_block_is_forgotten_before_a_good_one_with_less_work() {
         assert_eq!(import(&mut chain, block), extended(core::slice::from_ref(block)));
     }
     let bad = main.clone().extend(vec![Note::Bad(3)]);
-    let error = BlockError::Transaction { index: 0, reason: rejected(3) };
+    let error = BlockError::Rule(RuleError::Transaction { index: 0, reason: rejected(3) });
     assert_eq!(import(&mut chain, &bad), Err(error));
     assert_eq!(import(&mut chain, good.tip()), Ok(Imported::SideBranch));
     assert_eq!(import(&mut chain, other.tip()), Ok(Imported::SideBranch));
@@ -185,7 +185,6 @@ fn a_branch_that_finality_refuses_has_no_bad_ancestor() {
         assert_eq!(import(&mut chain, block), Ok(Imported::SideBranch));
     }
     let error = BlockError::Finality { fork_height: 0, final_height: 1 };
-    assert_eq!(error.fault(), Fault::Nobody);
     assert_eq!(import(&mut chain, fork.at(4)), Err(error));
     assert!(!fork.mined().iter().any(|block| chain.is_invalid(block.hash())));
     assert_follows(&chain, &main);

@@ -1,7 +1,7 @@
 //! Finality: how deep a reorganisation may go.
 
 use super::forge::*;
-use crate::{BlockError, ChainSpec, Fault, Imported};
+use crate::{BlockError, ChainSpec, Imported};
 
 fn final_after(depth: u64) -> ChainSpec {
     builder().finality_depth(Some(depth)).build().unwrap()
@@ -16,7 +16,6 @@ fn a_branch_may_leave_at_the_last_final_block_and_not_below() {
     let below = main.cut(1).with(&[12]);
 
     let error = BlockError::Finality { fork_height: 1, final_height: 2 };
-    assert_eq!(error.fault(), Fault::Nobody);
     assert_eq!(import_header(&mut chain, below.tip()), Err(error.clone()));
     assert_eq!(import(&mut chain, below.tip()), Err(error));
     assert_eq!(import(&mut chain, at.at(3)), Ok(Imported::SideBranch));

@@ -1,7 +1,7 @@
 //! Fork choice: which branch becomes the best chain, and what is left of the others.
 
 use super::forge::*;
-use crate::{BlockError, Hash, Imported};
+use crate::{BlockError, Hash, Imported, RuleError};
 
 #[test]
 fn the_first_seen_of_equals_stays() {
@@ -50,8 +50,8 @@ fn bad_branch() -> Branch {
     bad.with(&[13, 14])
 }
 
-fn bad_error() -> BlockError {
-    BlockError::Transaction { index: 1, reason: rejected(12) }
+fn bad_error() -> RuleError {
+    RuleError::Transaction { index: 1, reason: rejected(12) }
 }
 
 #[test]
@@ -131,7 +131,9 @@ fn a_mutated_body_does_not_poison_the_header() {
     let header = *branch.at(1).header();
     let mutated: Shared = crate::Block::new(header, words(&[99])).into();
     let error = import(&mut chain, &mutated).unwrap_err();
-    assert!(matches!(error, BlockError::MerkleRoot { expected, .. } if expected == header.merkle_root));
+    assert!(
+        matches!(error, BlockError::Rule(RuleError::MerkleRoot { expected, .. }) if expected == header.merkle_root)
+    );
     assert_eq!(chain.best_header().0, branch.tip().hash());
     assert_eq!(import(&mut chain, branch.at(1)), extended(&branch.mined()[..1]));
     assert_eq!(import(&mut chain, branch.at(2)), extended(branch.above(1)));

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::forge::{NOW, builder};
 use super::stored::{Disk, assert_same, blocks_above, disk, open};
 use crate::{
-    Block, BlockError, Blockchain, ChainConfig, ChainSpec, Context, ExportError, Fault, Imported, Rejected,
+    Block, BlockError, Blockchain, ChainConfig, ChainSpec, Context, ExportError, Imported, Rejected,
     Transaction,
 };
 
@@ -146,7 +146,6 @@ fn refuse_below<T: Sized>(mut chain: Blockchain<T>, blocks: &[Arc<Block<T>>]) {
         let _ = trunk.import_all(blocks[..at].iter().cloned(), NOW).unwrap();
         let stray = mined(&trunk, 1, 3).remove(0);
         let error = BlockError::Pruned { fork_height: fork, base };
-        assert_eq!(error.fault(), Fault::Nobody);
         assert_eq!(chain.import_header(stray.header(), NOW), Err(error.clone()));
         assert_eq!(chain.import(Arc::clone(&stray), NOW), Err(error));
         assert_eq!(chain.header(stray.hash()), Ok(None), "it is no worse than it was");

@@ -7,7 +7,7 @@ use rstest::rstest;
 
 use super::forge::*;
 use crate::{
-    Address, Block, BlockError, CompactTarget, CompactTargetError, Fault, Hash, Header, Imported, Target,
+    Address, Block, BlockError, CompactTarget, CompactTargetError, Hash, Header, Imported, RuleError, Target,
     Timestamp,
 };
 
@@ -42,7 +42,10 @@ fn accepts(branch: &Branch, block: &Shared) {
 #[case(2)]
 #[case(u32::MAX)]
 fn version_is_one(#[case] got: u32) {
-    assert_eq!(refusal(|header| header.version = got), BlockError::Version { got, expected: 1 });
+    assert_eq!(
+        refusal(|header| header.version = got),
+        BlockError::Rule(RuleError::Version { got, expected: 1 })
+    );
 }
 
 #[rstest]
@@ -51,7 +54,10 @@ fn version_is_one(#[case] got: u32) {
 #[case(5)]
 #[case(u64::MAX)]
 fn height_is_the_parent_s_and_one(#[case] got: u64) {
-    assert_eq!(refusal(|header| header.height = got), BlockError::Height { got, expected: 4 });
+    assert_eq!(
+        refusal(|header| header.height = got),
+        BlockError::Rule(RuleError::Height { got, expected: 4 })
+    );
 }
 
 #[rstest]
@@ -61,7 +67,10 @@ fn nonce_is_below_its_limit(#[case] nonce: u64) {
     let branch = Branch::of(&PARENTS);
     let data = words(&[4]);
     let block = Block::new(Header { nonce, ..branch.draft(&data) }, data).into();
-    assert_eq!(refusal_of(&branch, &block, NOW), BlockError::Nonce { got: nonce, limit: 1 << 53 });
+    assert_eq!(
+        refusal_of(&branch, &block, NOW),
+        BlockError::Rule(RuleError::Nonce { got: nonce, limit: 1 << 53 })
+    );
 }
 
 #[test]
@@ -92,7 +101,7 @@ fn target_stands_for_a_number(
     let data = words(&[4]);
     let target = CompactTarget::from_bits(bits);
     let block = Block::new(Header { target, ..branch.draft(&data) }, data).into();
-    assert_eq!(refusal_of(&branch, &block, NOW), BlockError::CompactTarget(error(target)));
+    assert_eq!(refusal_of(&branch, &block, NOW), BlockError::Rule(RuleError::CompactTarget(error(target))));
 }
 
 #[rstest]
@@ -100,7 +109,10 @@ fn target_stands_for_a_number(
 #[case::easier(0x2100_ffff)]
 fn target_is_what_retargeting_says(#[case] bits: u32) {
     let got = CompactTarget::from_bits(bits);
-    assert_eq!(refusal(|header| header.target = got), BlockError::Target { got, expected: EASY });
+    assert_eq!(
+        refusal(|header| header.target = got),
+        BlockError::Rule(RuleError::Target { got, expected: EASY })
+    );
 }
 
 #[test]
@@ -114,7 +126,7 @@ fn hash_meets_the_target() {
         .find(|header| !target.is_met_by(&header.hash()))
         .unwrap();
     let block = Block::new(above, data).into();
-    let expected = BlockError::ProofOfWork { hash: above.hash(), target: EASY };
+    let expected = BlockError::Rule(RuleError::ProofOfWork { hash: above.hash(), target: EASY });
     assert_eq!(refusal_of(&branch, &block, NOW), expected);
 }
 
@@ -138,7 +150,10 @@ fn timestamp_is_later_than_the_median_of_the_last_eleven(
     let median = Timestamp::from_millis(start + last[last.len() / 2]);
 
     let at = branch.next_with(words(&[2]), |header| header.timestamp = median);
-    assert_eq!(refusal_of(&branch, &at, NOW), BlockError::TimestampTooEarly { got: median, median });
+    assert_eq!(
+        refusal_of(&branch, &at, NOW),
+        BlockError::Rule(RuleError::TimestampTooEarly { got: median, median })
+    );
     let later = Timestamp::from_millis(median.as_millis() + 1);
     accepts(&branch, &branch.next_with(words(&[2]), |header| header.timestamp = later));
 }
@@ -152,8 +167,7 @@ fn timestamp_is_at_most_the_drift_ahead_of_the_clock() {
     let got = Timestamp::from_millis(limit.as_millis() + 1);
     let late = branch.next_with(words(&[4]), |header| header.timestamp = got);
     let error = refusal_of(&branch, &late, NOW);
-    assert_eq!(error, BlockError::TimestampTooLate { got, limit });
-    assert_eq!(error.fault(), Fault::Nobody);
+    assert_eq!(error, BlockError::Rule(RuleError::TimestampTooLate { got, limit }));
     let mut chain = fed(spec(), branch.mined());
     assert!(chain.import(late.clone(), NOW).is_err());
     let later = Timestamp::from_millis(NOW.as_millis() + 1);
@@ -166,7 +180,10 @@ fn the_end_of_time_overflows_nothing() {
     let end = Timestamp::from_millis(u64::MAX);
     let block = branch.next_with(words(&[4]), |header| header.timestamp = end);
     let limit = NOW.saturating_add(Duration::from_secs(60));
-    assert_eq!(refusal_of(&branch, &block, NOW), BlockError::TimestampTooLate { got: end, limit });
+    assert_eq!(
+        refusal_of(&branch, &block, NOW),
+        BlockError::Rule(RuleError::TimestampTooLate { got: end, limit })
+    );
     let mut chain = fed(spec(), branch.mined());
     assert_eq!(chain.import(block.clone(), end), extended(&[block]));
     assert_eq!(chain.template(words(&[5]), end).unwrap().header().timestamp, end);
@@ -178,7 +195,7 @@ fn history_root_is_over_all_blocks_before() {
     let expected = branch.draft(&[]).history_root;
     for got in [Hash::ZERO, branch.cut(2).draft(&[]).history_root] {
         let error = refusal(|header| header.history_root = got);
-        assert_eq!(error, BlockError::HistoryRoot { got, expected });
+        assert_eq!(error, BlockError::Rule(RuleError::HistoryRoot { got, expected }));
     }
 }
 
@@ -190,8 +207,7 @@ fn merkle_root_is_over_the_block_s_transactions() {
     for other in [words(&[5, 4]), words(&[4]), words(&[4, 5, 5]), vec![]] {
         let got = branch.draft(&other).merkle_root;
         let mutated: Shared = Block::new(*good.header(), other).into();
-        let error = BlockError::MerkleRoot { got, expected: good.header().merkle_root };
-        assert_eq!(error.fault(), Fault::Peer);
+        let error = BlockError::Rule(RuleError::MerkleRoot { got, expected: good.header().merkle_root });
         assert_eq!(import(&mut chain, &mutated), Err(error));
     }
     let good = good.into();
@@ -219,7 +235,10 @@ fn size_is_at_most_what_the_spec_says(
         assert_eq!(import(&mut chain, &block), extended(&[block]));
         return;
     }
-    assert_eq!(import(&mut chain, &block), Err(BlockError::Size { got: size, limit: 1_000 }));
+    assert_eq!(
+        import(&mut chain, &block),
+        Err(BlockError::Rule(RuleError::Size { got: size, limit: 1_000 }))
+    );
     assert_eq!(chain.is_invalid(block.hash()), known);
     assert_eq!(chain.height(), 0);
 }
@@ -242,8 +261,8 @@ fn transactions_are_at_most_as_many_as_the_spec_says(
         assert_eq!(import(&mut chain, &block), extended(&[block]));
         return;
     }
-    let error = BlockError::Count { got: 4, limit: 3 };
-    assert_eq!(import(&mut chain, &block), Err(error.clone()));
+    let error = RuleError::Count { got: 4, limit: 3 };
+    assert_eq!(import(&mut chain, &block), Err(error.clone().into()));
     assert_eq!(chain.template(block.data().to_vec(), NOW).unwrap_err(), error);
     assert!(
         !chain.is_invalid(block.hash()),
@@ -257,15 +276,15 @@ fn transactions_are_counted_before_they_are_hashed() {
     let spec = builder().max_block_transactions(3).build().unwrap();
     let branch = Branch::new(&spec);
     let mut chain = Chain::new(spec);
-    let error = BlockError::Count { got: 4, limit: 3 };
+    let error = RuleError::Count { got: 4, limit: 3 };
     // Hashing one of these transactions would fail with another error.
     let mute = || vec![Note::Mute; 4];
     let block: Shared = branch.next(mute()).into();
-    assert_eq!(import(&mut chain, &block), Err(error.clone()));
+    assert_eq!(import(&mut chain, &block), Err(error.clone().into()));
     assert_eq!(chain.template(mute(), NOW).unwrap_err(), error);
     let orphan: Shared =
         Block::new(mine(Header { previous_hash: Hash::ZERO, ..branch.draft(&[]) }), mute()).into();
-    assert_eq!(import(&mut chain, &orphan), Err(error));
+    assert_eq!(import(&mut chain, &orphan), Err(error.into()));
     assert_eq!(chain.orphan_count(), 0);
 }
 
@@ -276,7 +295,7 @@ fn another_body_with_too_many_transactions_says_nothing_about_the_block() {
     let mut chain = Chain::new(spec);
     assert_eq!(import_header(&mut chain, &block), Ok(true));
     let other: Shared = Block::new(*block.header(), words(&[1, 2, 3, 4])).into();
-    assert_eq!(import(&mut chain, &other), Err(BlockError::Count { got: 4, limit: 3 }));
+    assert_eq!(import(&mut chain, &other), Err(BlockError::Rule(RuleError::Count { got: 4, limit: 3 })));
     assert_eq!(import(&mut chain, &block), extended(&[block]));
 }
 
@@ -285,7 +304,7 @@ fn transactions_have_canonical_bytes() {
     let branch = Branch::of(&PARENTS);
     let block: Shared = branch.next(vec![Note::Word(1), Note::Mute]).into();
     let mut chain = fed(spec(), branch.mined());
-    assert_eq!(import(&mut chain, &block), Err(BlockError::Encode(mute())));
+    assert_eq!(import(&mut chain, &block), Err(BlockError::Rule(RuleError::Encode(mute()))));
     assert!(!chain.is_invalid(block.hash()));
 }
 
@@ -296,7 +315,7 @@ fn the_application_may_refuse_a_transaction(#[case] data: Vec<Note>, #[case] ind
     let branch = Branch::of(&PARENTS);
     let block: Shared = branch.next(data).into();
     let mut chain = fed(spec(), branch.mined());
-    let error = BlockError::Transaction { index, reason: rejected(7) };
+    let error = BlockError::Rule(RuleError::Transaction { index, reason: rejected(7) });
     assert_eq!(import(&mut chain, &block), Err(error));
     assert_follows(&chain, &branch);
     let hash = *block.hash();
@@ -316,7 +335,10 @@ fn state_root_is_the_application_s() {
     let block = branch.next_with(words(&[4]), |header| header.state_root = Hash::ZERO);
     let mut chain = fed(spec(), branch.mined());
     let got = branch.draft(&words(&[4])).state_root;
-    assert_eq!(import(&mut chain, &block), Err(BlockError::StateRoot { got, expected: Hash::ZERO }));
+    assert_eq!(
+        import(&mut chain, &block),
+        Err(BlockError::Rule(RuleError::StateRoot { got, expected: Hash::ZERO }))
+    );
     assert_follows(&chain, &branch);
     assert!(chain.is_invalid(block.hash()));
 }
@@ -361,14 +383,14 @@ fn the_genesis_of_another_chain_is_no_block_of_this_one() {
     assert_eq!(chain.height(), 0);
 
     let above = Branch::of(&[]).next_with(vec![], |header| header.height = 0);
-    assert_eq!(import(&mut chain, &above), Err(BlockError::Height { got: 0, expected: 1 }));
+    assert_eq!(import(&mut chain, &above), Err(BlockError::Rule(RuleError::Height { got: 0, expected: 1 })));
 }
 
 #[test]
 fn a_target_that_is_easier_than_any_is_refused_before_all_else() {
     let branch = Branch::of(&PARENTS);
     let got = CompactTarget::from_bits(0x2100_ffff);
-    let error = BlockError::Target { got, expected: EASY };
+    let error = BlockError::Rule(RuleError::Target { got, expected: EASY });
     let header = Header { target: got, height: 9, ..branch.draft(&[]) };
     // The height and the body are wrong too, but neither is checked before the target.
     let block: Shared = Block::new(header, words(&[1])).into();

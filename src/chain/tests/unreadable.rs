@@ -17,7 +17,7 @@ use super::stored::{Disk, blocks_above, copy_of, disk, entries, open, try_open};
 use crate::store::{Batch, Cause, Entries, Keys, Order, Store, Table};
 use crate::{
     Address, Block, BlockError, Blockchain, BodyDigest, ChainConfig, ChainSpec, Context, EncodeError,
-    Imported, OpenError, Rejected, StoreError, Template, Transaction,
+    Imported, OpenError, Rejected, RuleError, StoreError, Template, Transaction,
 };
 
 fn spec() -> ChainSpec {
@@ -253,7 +253,7 @@ fn a_block_that_would_not_read_back_is_refused() {
         Arc::new(Template::new(chain.next_header(Address::ZERO, root, NOW), data).mine().unwrap())
     };
     let error = chain.import(mined(&chain, 2), NOW).unwrap_err();
-    assert!(matches!(&error, BlockError::Encode(_)), "{error:?}");
+    assert!(matches!(&error, BlockError::Rule(RuleError::Encode(_))), "{error:?}");
     assert!(error.to_string().contains("does not read back"), "{error}");
     assert_eq!(chain.height(), 0);
     let _ = chain.import(mined(&chain, 0), NOW).unwrap();

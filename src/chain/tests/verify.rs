@@ -11,7 +11,7 @@ use super::super::{history_leaf, work_of};
 use super::forge::*;
 use crate::store::{Batch, Table};
 use crate::{
-    Block, BlockError, ChainConfig, ChainSpec, CompactTarget, Hash, Header, StoreError, Target, Timestamp,
+    Block, ChainConfig, ChainSpec, CompactTarget, Hash, Header, RuleError, StoreError, Target, Timestamp,
     VerifyError,
 };
 
@@ -60,24 +60,24 @@ fn genesis_hash() -> Hash {
 
 #[test]
 fn names_the_block_and_the_rule_of_its_header() {
-    type Case = (fn(&mut Header), fn(&BlockError) -> bool);
+    type Case = (fn(&mut Header), fn(&RuleError) -> bool);
     let cases: [Case; 8] = [
-        (|header| header.version = 2, |error| matches!(error, BlockError::Version { got: 2, .. })),
-        (|header| header.height = 9, |error| matches!(error, BlockError::Height { got: 9, expected: 4 })),
+        (|header| header.version = 2, |error| matches!(error, RuleError::Version { got: 2, .. })),
+        (|header| header.height = 9, |error| matches!(error, RuleError::Height { got: 9, expected: 4 })),
         (
             |header| header.previous_hash = genesis_hash(),
-            |error| *error == BlockError::UnknownParent { parent: genesis_hash() },
+            |error| matches!(error, RuleError::Parent { got, .. } if *got == genesis_hash()),
         ),
-        (|header| header.history_root = Hash::ZERO, |error| matches!(error, BlockError::HistoryRoot { .. })),
-        (|header| header.merkle_root = Hash::ZERO, |error| matches!(error, BlockError::MerkleRoot { .. })),
-        (|header| header.state_root = Hash::ZERO, |error| matches!(error, BlockError::StateRoot { .. })),
+        (|header| header.history_root = Hash::ZERO, |error| matches!(error, RuleError::HistoryRoot { .. })),
+        (|header| header.merkle_root = Hash::ZERO, |error| matches!(error, RuleError::MerkleRoot { .. })),
+        (|header| header.state_root = Hash::ZERO, |error| matches!(error, RuleError::StateRoot { .. })),
         (
             |header| header.timestamp = Timestamp::from_millis(1),
-            |error| matches!(error, BlockError::TimestampTooEarly { .. }),
+            |error| matches!(error, RuleError::TimestampTooEarly { .. }),
         ),
         (
             |header| header.target = CompactTarget::from_bits(0x203f_ffff),
-            |error| matches!(error, BlockError::Target { .. }),
+            |error| matches!(error, RuleError::Target { .. }),
         ),
     ];
     for (change, is_rule) in cases {
@@ -90,9 +90,9 @@ fn names_the_block_and_the_rule_of_its_header() {
 }
 
 #[rstest]
-#[case::rejected(vec![Note::Bad(7)], BlockError::Transaction { index: 0, reason: rejected(7) })]
-#[case::mute(vec![Note::Word(1), Note::Mute], BlockError::Encode(mute()))]
-fn names_the_rule_of_the_body(#[case] data: Vec<Note>, #[case] error: BlockError) {
+#[case::rejected(vec![Note::Bad(7)], RuleError::Transaction { index: 0, reason: rejected(7) })]
+#[case::mute(vec![Note::Word(1), Note::Mute], RuleError::Encode(mute()))]
+fn names_the_rule_of_the_body(#[case] data: Vec<Note>, #[case] error: RuleError) {
     let chain = with_bad(data, |_| {});
     assert_eq!(chain.verify(..), Err(VerifyError::Block { height: 4, error }));
 }
@@ -102,14 +102,14 @@ fn names_a_block_that_is_too_large() {
     let limit = spec().max_block_bytes();
     let chain = with_bad(vec![Note::Pad(vec![0; limit])], |_| {});
     let error = chain.verify(3..).unwrap_err();
-    assert!(matches!(error, VerifyError::Block { height: 4, error: BlockError::Size { .. } }), "{error}");
+    assert!(matches!(error, VerifyError::Block { height: 4, error: RuleError::Size { .. } }), "{error}");
 }
 
 #[test]
 fn names_a_block_with_too_many_transactions() {
     let limit = spec().max_block_transactions();
     let chain = with_bad(vec![Note::Word(1); limit + 1], |_| {});
-    let error = BlockError::Count { got: limit + 1, limit };
+    let error = RuleError::Count { got: limit + 1, limit };
     assert_eq!(chain.verify(3..), Err(VerifyError::Block { height: 4, error }));
 }
 
@@ -122,7 +122,7 @@ fn names_a_block_without_proof_of_work() {
     branch.push(&Block::new(header.unwrap(), words(&[4])).into());
     let chain = unchecked(branch.with(&[5]).mined());
     let (hash, target) = (branch.hash(4), EASY);
-    let error = BlockError::ProofOfWork { hash, target };
+    let error = RuleError::ProofOfWork { hash, target };
     assert_eq!(chain.verify(..), Err(VerifyError::Block { height: 4, error }));
 }
 
@@ -167,7 +167,7 @@ fn a_range_is_cut_to_the_chain_and_has_no_state_unless_it_is_given() {
     assert_eq!(chain.verifier(5..100).unwrap().progress().total, 2);
     let below = fed(spec(), Branch::of(&[1, 2]).mined());
     let mut verifier = chain.verifier(3..).unwrap().with_state(below.state().clone());
-    let error = BlockError::Transaction { index: 0, reason: rejected(7) };
+    let error = RuleError::Transaction { index: 0, reason: rejected(7) };
     let expected = Err(VerifyError::Block { height: 4, error });
     assert_eq!(verifier.step(&chain, u64::MAX), expected);
     assert_eq!(verifier.step(&chain, u64::MAX), expected, "it stays at what it found");

@@ -4,8 +4,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use super::{ChainSync, known};
-use crate::chain::Verdict;
-use crate::consensus::BlockError;
+use crate::chain::{BlockError, Verdict};
 use crate::primitives::{Block, Hash, Transaction, Work};
 use crate::protocol::call::Call;
 use crate::protocol::close::CloseReason;

@@ -4,8 +4,7 @@ use core::time::Duration;
 
 use super::refusal::proven_work;
 use super::{ChainSync, Peer, PeerTip};
-use crate::chain::Known;
-use crate::consensus::BlockError;
+use crate::chain::{BlockError, Known};
 use crate::primitives::{Hash, Header, Transaction};
 use crate::protocol::call::Call;
 use crate::protocol::close::CloseReason;

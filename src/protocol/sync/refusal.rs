@@ -2,9 +2,9 @@
 //! reports a branch with more work that this node cannot follow because of a rule or a limit.
 
 use super::{ChainSync, EarlyHeader, known};
-use crate::chain::Blockchain;
+use crate::chain::{BlockError, Blockchain};
+use crate::consensus::RuleError;
 use crate::consensus::headers::work_of;
-use crate::consensus::{BlockError, Fault};
 use crate::primitives::{Hash, Header, Target, Transaction, Work};
 use crate::protocol::call::Call;
 use crate::protocol::close::CloseReason;
@@ -59,7 +59,7 @@ impl ChainSync {
         error: BlockError,
         shown: Work,
     ) -> Result<(), CloseReason> {
-        if error.fault() == Fault::Peer {
+        if is_fault_of_peer(&error) {
             return Err(CloseReason::InvalidBlock { hash, error });
         }
         let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
@@ -67,8 +67,8 @@ impl ChainSync {
             peer.refused = Some(Refused { error: error.clone(), work: shown.max(peer.claimed_work) });
         }
         match error {
-            BlockError::TimestampTooLate { .. } if flaw!(ForgetsTheFuture) => {}
-            BlockError::TimestampTooLate { got, .. } => {
+            BlockError::Rule(RuleError::TimestampTooLate { .. }) if flaw!(ForgetsTheFuture) => {}
+            BlockError::Rule(RuleError::TimestampTooLate { got, .. }) => {
                 let retry = call.now.elapsed + limits::MIN_RETRY;
                 peer.early_header = Some(EarlyHeader { timestamp: got, retry });
             }
@@ -113,6 +113,24 @@ pub(super) fn proven_work<'a, T: Transaction>(
         total = Some(before + work_of(header.target));
     }
     total.unwrap_or_default()
+}
+
+/// Whether no honest peer sends the block. Otherwise an honest peer may send it, because its clock, its chain
+/// or its limits differ from those of this node.
+pub(in crate::protocol) fn is_fault_of_peer(error: &BlockError) -> bool {
+    let is_fault = |rule: &RuleError| !matches!(rule, RuleError::TimestampTooLate { .. });
+    match error {
+        BlockError::Rule(rule) => is_fault(rule),
+        BlockError::InvalidAncestor { error: rule, .. } => is_fault(rule),
+        BlockError::InvalidParent { .. } | BlockError::KnownInvalid { .. } => true,
+        BlockError::UnknownParent { .. }
+        | BlockError::Finality { .. }
+        | BlockError::Pruned { .. }
+        | BlockError::Store(_)
+        | BlockError::Replay { .. }
+        | BlockError::SideBranchesFull { .. }
+        | BlockError::SideBytesFull { .. } => false,
+    }
 }
 
 /// Whether a refusal depends on the local history and limits of this node, so that other nodes may accept the

@@ -69,7 +69,7 @@ fn a_clock_before_genesis_is_reported_at_the_start() {
     let refused = bench.node.template(None, Address::ZERO, bench.now.wall).unwrap_err();
     let (got, limit) =
         (Timestamp::from_millis(genesis.as_millis() + 1), bench.now.wall.saturating_add(drift));
-    assert_eq!(refused, BlockError::TimestampTooLate { got, limit });
+    assert_eq!(refused, BlockError::Rule(RuleError::TimestampTooLate { got, limit }));
 
     bench.now.wall = genesis;
     assert_eq!(reports(&bench.pass(limits::CLOCK_CHECK)), [None]);

@@ -3,7 +3,7 @@
 
 use super::bench::{Bench, closed, hashes, headers, kinds, sent_to};
 use super::*;
-use crate::BlockError;
+use crate::{BlockError, RuleError};
 use rstest::rstest;
 
 /// The messages of an attacker, and the expected reason for closing its connection, if any.
@@ -113,35 +113,35 @@ fn a_bad_introduction(#[case] attack: fn(&Bench) -> (Vec<Message<Note>>, CloseRe
     while crate::Target::try_from(header.target).unwrap().is_met_by(&header.hash()) {
         header.nonce += 1;
     }
-    let error = BlockError::ProofOfWork { hash: header.hash(), target: header.target };
+    let error = BlockError::Rule(RuleError::ProofOfWork { hash: header.hash(), target: header.target });
     refused(header, error)
 })]
 #[case::an_easier_target(|bench: &mut Bench| {
     let easier = CompactTarget::from_bits(0x2100_ffff);
     let header = sealed(Header { target: easier, ..*bench.following(&["a"])[0].header() });
-    refused(header, BlockError::Target { got: easier, expected: CompactTarget::from_bits(0x207f_ffff) })
+    refused(header, BlockError::Rule(RuleError::Target { got: easier, expected: CompactTarget::from_bits(0x207f_ffff) }))
 })]
 #[case::a_wrong_height(|bench: &mut Bench| {
     let header = sealed(Header { height: 5, ..*bench.following(&["a"])[0].header() });
-    refused(header, BlockError::Height { got: 5, expected: 4 })
+    refused(header, BlockError::Rule(RuleError::Height { got: 5, expected: 4 }))
 })]
 #[case::the_height_of_a_million_blocks(|bench: &mut Bench| {
     let header = sealed(Header { height: 1_000_000, ..*bench.following(&["a"])[0].header() });
-    refused(header, BlockError::Height { got: 1_000_000, expected: 4 })
+    refused(header, BlockError::Rule(RuleError::Height { got: 1_000_000, expected: 4 }))
 })]
 #[case::a_nonce_too_large(|bench: &mut Bench| {
     let header = Header { nonce: u64::MAX, ..*bench.following(&["a"])[0].header() };
-    refused(header, BlockError::Nonce { got: u64::MAX, limit: Header::NONCE_LIMIT })
+    refused(header, BlockError::Rule(RuleError::Nonce { got: u64::MAX, limit: Header::NONCE_LIMIT }))
 })]
 #[case::another_history(|bench: &mut Bench| {
     let next = *bench.following(&["a"])[0].header();
     let header = sealed(Header { history_root: Hash::ZERO, ..next });
-    refused(header, BlockError::HistoryRoot { got: Hash::ZERO, expected: next.history_root })
+    refused(header, BlockError::Rule(RuleError::HistoryRoot { got: Hash::ZERO, expected: next.history_root }))
 })]
 #[case::a_time_long_ago(|bench: &mut Bench| {
     let median = bench.blocks[1].header().timestamp;
     let header = sealed(Header { timestamp: median, ..*bench.following(&["a"])[0].header() });
-    refused(header, BlockError::TimestampTooEarly { got: median, median })
+    refused(header, BlockError::Rule(RuleError::TimestampTooEarly { got: median, median }))
 })]
 #[case::a_time_far_ahead(|bench: &mut Bench| {
     let header = Header { timestamp: Timestamp::from_millis(u64::MAX), ..*bench.following(&["a"])[0].header() };
@@ -150,10 +150,10 @@ fn a_bad_introduction(#[case] attack: fn(&Bench) -> (Vec<Message<Note>>, CloseRe
 #[case::a_body_of_another_block(|bench: &mut Bench| {
     let good = bench.following(&["good"]).remove(0);
     let swapped = Block::new(*good.header(), vec![note("bad")]);
-    let error = BlockError::MerkleRoot {
+    let error = BlockError::Rule(RuleError::MerkleRoot {
         got: swapped.digest().unwrap().merkle_root(),
         expected: good.header().merkle_root,
-    };
+    });
     let reason = CloseReason::InvalidBlock { hash: *good.hash(), error };
     (vec![headers(&[good]), Message::Blocks(vec![Arc::new(swapped)])], Some(reason))
 })]
@@ -162,7 +162,7 @@ fn a_bad_introduction(#[case] attack: fn(&Bench) -> (Vec<Message<Note>>, CloseRe
     let reason = Rejected::new("refused", "as it says");
     let reason = CloseReason::InvalidBlock {
         hash: *block.hash(),
-        error: BlockError::Transaction { index: 0, reason },
+        error: BlockError::Rule(RuleError::Transaction { index: 0, reason }),
     };
     (vec![headers(core::slice::from_ref(&block)), Message::Blocks(vec![block])], Some(reason))
 })]
@@ -178,7 +178,7 @@ fn a_bad_introduction(#[case] attack: fn(&Bench) -> (Vec<Message<Note>>, CloseRe
     let easier = CompactTarget::from_bits(0x2100_ffff);
     let block = bench.following(&["a", "b"]).remove(1);
     let header = sealed(Header { target: easier, ..*block.header() });
-    let error = BlockError::Target { got: easier, expected: CompactTarget::from_bits(0x207f_ffff) };
+    let error = BlockError::Rule(RuleError::Target { got: easier, expected: CompactTarget::from_bits(0x207f_ffff) });
     let reason = CloseReason::InvalidBlock { hash: header.hash(), error };
     (vec![Message::NewBlock(Arc::new(Block::new(header, block.data().to_vec())))], Some(reason))
 })]

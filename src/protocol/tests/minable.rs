@@ -5,8 +5,9 @@ use core::cell::Cell;
 use rstest::rstest;
 
 use super::*;
+use crate::EncodeError;
 use crate::protocol::minable::check_sendable;
-use crate::{EncodeError, Fault};
+use crate::protocol::sync::refusal::is_fault_of_peer;
 
 std::thread_local! {
     /// Whether flawed transactions misbehave.
@@ -199,7 +200,7 @@ fn at_most(limit: usize, counted: Flaw) -> impl Fn(Message<Fickle>) -> Result<()
             other => panic!("{other:?}"),
         };
         let got = data.iter().filter(|transaction| transaction.flaw == counted).count();
-        if got > limit { Err(BlockError::Count { got, limit }) } else { Ok(()) }
+        if got > limit { Err(BlockError::Rule(RuleError::Count { got, limit })) } else { Ok(()) }
     }
 }
 
@@ -235,10 +236,10 @@ fn where_no_block_can_be_sent_nothing_is_blamed() {
     node.submit(good(1), NOW).unwrap();
     let never = |message: Message<Fickle>| match message {
         Message::Transactions(_) => Ok(()),
-        _ => Err(BlockError::Count { got: 1, limit: 0 }),
+        _ => Err(BlockError::Rule(RuleError::Count { got: 1, limit: 0 })),
     };
     let error = node.minable_template(Address::ZERO, NOW, never).unwrap_err();
-    assert_eq!(error, TemplateError::Unsendable(BlockError::Count { got: 1, limit: 0 }));
+    assert_eq!(error, TemplateError::Unsendable(BlockError::Rule(RuleError::Count { got: 1, limit: 0 })));
     assert_eq!((removed(&mut node), node.mempool().len()), (Vec::new(), 1));
 }
 
@@ -292,9 +293,9 @@ fn a_panic_is_an_error_that_names_it_and_changes_nothing() {
     assert_eq!(refused.to_string(), text);
     let refused =
         node.template(Some(vec![good(1), flawed(Flaw::ApplyPanics)]), Address::ZERO, START).unwrap_err();
-    assert!(matches!(refused, BlockError::ApplyPanicked { index: 1, .. }), "{refused}");
+    assert!(matches!(refused, BlockError::Rule(RuleError::ApplyPanicked { index: 1, .. })), "{refused}");
     let refused = node.template(Some(vec![flawed(Flaw::StateRootPanics)]), Address::ZERO, START).unwrap_err();
-    assert!(matches!(refused, BlockError::StateRootPanicked(_)), "{refused}");
+    assert!(matches!(refused, BlockError::Rule(RuleError::StateRootPanicked(_))), "{refused}");
     let refused = node.submit(flawed(Flaw::EncodePanics), NOW).unwrap_err();
     assert!(matches!(refused, MempoolError::Encode(_)), "{refused}");
     // In a block of another node, on which the code has worked.
@@ -304,7 +305,7 @@ fn a_panic_is_an_error_that_names_it_and_changes_nothing() {
         TURNED.set(true);
         let refused = node.mined(&Arc::new(block), NOW).unwrap_err();
         assert!(refused.rule().ends_with("_panicked"), "{refused}");
-        assert_eq!(refused.fault(), Fault::Peer);
+        assert!(is_fault_of_peer(&refused));
     }
     assert_eq!((node.chain().height(), node.chain().state()), (0, &Vec::new()));
     node.submit(good(1), NOW).unwrap();

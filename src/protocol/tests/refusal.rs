@@ -1,8 +1,11 @@
 //! Branches with more work that the node does not follow.
 
+use rstest::rstest;
+
 use super::bench::{Bench, headers};
 use super::*;
-use crate::{ChainConfig, RefusedBranch};
+use crate::protocol::sync::refusal::is_fault_of_peer;
+use crate::{ChainConfig, RefusedBranch, StoreError};
 
 fn reports(outputs: &[Output<Note>]) -> Vec<Option<RefusedBranch>> {
     let report = |output: &Output<Note>| match output {
@@ -106,4 +109,33 @@ fn a_branch_without_a_place_for_its_bodies_is_reported_until_there_is_one() {
     let outputs = bench.receive(peer, Message::Blocks(theirs[..1].to_vec()));
     let [Some(refused)] = &reports(&outputs)[..] else { panic!("{outputs:?}") };
     assert_eq!((refused.rule, refused.work, refused.peers), ("max_side_bytes", work, 1));
+}
+
+/// A timestamp too far ahead of this node's clock, which may be wrong.
+fn late() -> RuleError {
+    let limit = Timestamp::from_millis(1);
+    RuleError::TimestampTooLate { got: Timestamp::from_millis(2), limit }
+}
+
+#[rstest]
+#[case::rule(RuleError::Version { got: 2, expected: 1 }.into(), true)]
+#[case::other_body(RuleError::MerkleRoot { got: Hash::ZERO, expected: Hash::ZERO }.into(), true)]
+#[case::clock(late().into(), false)]
+#[case::known_invalid(BlockError::KnownInvalid { hash: Hash::ZERO }, true)]
+#[case::invalid_parent(BlockError::InvalidParent { parent: Hash::ZERO }, true)]
+#[case::ancestor(below(RuleError::Version { got: 2, expected: 1 }), true)]
+#[case::early_ancestor(below(late()), false)]
+#[case::unknown_parent(BlockError::UnknownParent { parent: Hash::ZERO }, false)]
+#[case::finality(BlockError::Finality { fork_height: 1, final_height: 2 }, false)]
+#[case::pruned(BlockError::Pruned { fork_height: 1, base: 2 }, false)]
+#[case::replay(BlockError::Replay { height: 1, error: RuleError::Version { got: 2, expected: 1 } }, false)]
+#[case::store(StoreError::Closed.into(), false)]
+#[case::side_headers(BlockError::SideBranchesFull { got: 3, limit: 3 }, false)]
+#[case::side_bytes(BlockError::SideBytesFull { got: 3, limit: 3 }, false)]
+fn a_peer_is_at_fault_only_for_what_no_honest_peer_sends(#[case] error: BlockError, #[case] is_fault: bool) {
+    assert_eq!(is_fault_of_peer(&error), is_fault, "{error}");
+}
+
+fn below(error: RuleError) -> BlockError {
+    BlockError::InvalidAncestor { ancestor: Hash::ZERO, error: Box::new(error) }
 }

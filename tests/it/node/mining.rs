@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hashloom::transport::Memory;
 use hashloom::{
     Address, BlockError, ChainSpec, CompactTarget, Context, MineError, Node, NodeHandle, Rejected, Retarget,
-    Transaction,
+    RuleError, Transaction,
 };
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
@@ -58,7 +58,9 @@ async fn what_the_application_refuses_is_not_mined() {
     let node = Node::<Count>::builder(easy_spec("count")).start().await.unwrap();
     within(node.mine(vec![Count(1)])).await.unwrap();
     let error = within(node.mine(vec![Count(2), Count(4)])).await.unwrap_err();
-    let MineError::Refused(BlockError::Transaction { index: 1, reason }) = error else { panic!("{error}") };
+    let MineError::Refused(BlockError::Rule(RuleError::Transaction { index: 1, reason })) = error else {
+        panic!("{error}")
+    };
     assert_eq!((reason.rule(), reason.detail()), ("count", "got 4, expected 3"));
     // The failed request has changed nothing, and the next one succeeds.
     assert_eq!((node.state(), node.status().height), (1, 1));
@@ -73,7 +75,10 @@ async fn a_request_is_judged_when_its_turn_comes() {
     let (first, second) =
         within(async { tokio::join!(node.mine(vec![Count(1)]), node.mine(vec![Count(1)])) }).await;
     assert_eq!(first.unwrap().data(), [Count(1)]);
-    assert!(matches!(second.unwrap_err(), MineError::Refused(BlockError::Transaction { index: 0, .. })));
+    assert!(matches!(
+        second.unwrap_err(),
+        MineError::Refused(BlockError::Rule(RuleError::Transaction { index: 0, .. }))
+    ));
 }
 
 #[tokio::test]

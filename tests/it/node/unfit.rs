@@ -3,7 +3,7 @@
 
 use hashloom::{
     BlockError, Context, Event, MempoolError, MineError, Node, NodeHandle, Rejected, RemovalReason,
-    SubmitError, Transaction,
+    RuleError, SubmitError, Transaction,
 };
 use rstest::rstest;
 use serde::{Deserialize, Serialize};
@@ -92,7 +92,7 @@ async fn what_does_not_read_back_is_refused_with_the_likely_cause(#[values(0, 1,
     assert!(matches!(refused, SubmitError::Mempool(MempoolError::Encode(_))), "{refused}");
     assert!(refused.to_string().contains(cause), "{refused}");
     let refused = within(node.mine(vec![bad])).await.unwrap_err();
-    assert!(matches!(refused, MineError::Refused(BlockError::Encode(_))), "{refused}");
+    assert!(matches!(refused, MineError::Refused(BlockError::Rule(RuleError::Encode(_)))), "{refused}");
     assert!(refused.to_string().contains(cause), "{refused}");
     assert_eq!(within(node.mine_pending()).await.unwrap().data(), [plain("a")]);
 }
@@ -117,7 +117,10 @@ async fn a_panic_of_the_application_is_refused_by_name_and_the_node_goes_on() {
     assert!(matches!(refused, SubmitError::Mempool(MempoolError::Panicked(_))), "{refused}");
     assert_eq!(refused.to_string(), format!("transaction is refused: {text}"));
     let refused = within(node.mine(vec![plain("a"), Entry::Panics])).await.unwrap_err();
-    assert!(matches!(refused, MineError::Refused(BlockError::ApplyPanicked { index: 1, .. })), "{refused}");
+    assert!(
+        matches!(refused, MineError::Refused(BlockError::Rule(RuleError::ApplyPanicked { index: 1, .. }))),
+        "{refused}"
+    );
     assert_eq!(refused.to_string(), format!("transaction 1 cannot be applied: {text}"));
     within(node.submit(plain("b"))).await.unwrap();
     assert_eq!(within(node.mine_pending()).await.unwrap().data(), [plain("b")]);
