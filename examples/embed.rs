@@ -18,8 +18,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 use clap::Parser;
 use hashloom::merkle::{self, ProofError};
 use hashloom::{
-    Block, BlockError, Blockchain, ChainSpec, Context, Hash, Header, Imported, Rejected, RuleError,
-    Transaction, transaction_id,
+    Block, BlockError, Blockchain, ChainSpec, Context, Hash, Header, Rejected, RuleError, Transaction,
+    transaction_id,
 };
 use serde::{Deserialize, Serialize};
 
@@ -129,7 +129,7 @@ fn mine(chain: &mut Blockchain<Record>, lines: &[(usize, Record)], file: &Path) 
     };
     let block = template.mine()?;
     let imported = chain.import(Arc::new(block), now)?;
-    ensure!(matches!(imported, Imported::Extended { .. }), "the new block is not the tip: {imported:?}");
+    ensure!(imported.is_extension(), "the new block is not the tip: {imported:?}");
     Ok(())
 }
 
@@ -194,7 +194,7 @@ fn refuse_a_forgery(chain: &Blockchain<Record>) -> Result<()> {
     let now = chain.tip().header().timestamp;
     let mut party = Blockchain::new(chain.spec().clone());
     for block in chain.blocks(1..chain.height()) {
-        ensure!(matches!(party.import(block?, now)?, Imported::Extended { .. }), "a block is missing");
+        ensure!(party.import(block?, now)?.is_extension(), "a block is missing");
     }
     let (header, mut records) = (**chain.tip()).clone().into_parts();
     records[0].action = String::from("nothing to see here");
@@ -216,10 +216,7 @@ fn refuse_a_forgery(chain: &Blockchain<Record>) -> Result<()> {
         other => bail!("a changed header was not refused: {other:?}"),
     }
 
-    ensure!(
-        matches!(party.import(Arc::clone(chain.tip()), now)?, Imported::Extended { .. }),
-        "a block is missing"
-    );
+    ensure!(party.import(Arc::clone(chain.tip()), now)?.is_extension(), "a block is missing");
     ensure!(party.tip() == chain.tip(), "the parties disagree");
     println!("\nThe true block is taken in, and both parties have the tip {}.", party.tip().hash());
     Ok(())

@@ -5,13 +5,11 @@
 mod ancestry;
 mod config;
 mod error;
-mod extend;
-mod ids;
 mod import;
-mod imported;
 mod locator;
 mod open;
 mod orphans;
+mod outcome;
 mod persist;
 mod progress;
 mod query;
@@ -19,6 +17,7 @@ mod records;
 mod snapshots;
 mod template;
 mod tree;
+mod verified;
 mod verify;
 
 use std::collections::BTreeSet;
@@ -32,18 +31,17 @@ use crate::primitives::{Block, Hash, Transaction};
 use ancestry::NextBlockRules;
 pub use config::ChainConfig;
 pub use error::{BlockError, OpenError, ProveError};
-use ids::Ids;
-use imported::ChainUpdate;
-pub use imported::{Imported, ImportedAll, Verdict};
 pub use open::FORMAT_VERSION;
 use open::Genesis;
 use orphans::Orphans;
+pub use outcome::{Imported, Verdict};
 use persist::Checkpoints;
 pub use progress::Progress;
 use records::ChainStore;
 pub(crate) use records::Known;
 use snapshots::Snapshots;
 use tree::Tree;
+pub use verified::VerifiedBlock;
 pub use verify::{Verifier, VerifyError};
 
 /// A proof-of-work blockchain.
@@ -55,12 +53,12 @@ pub use verify::{Verifier, VerifyError};
 /// chain is as it was before the import.
 ///
 /// ```
-/// use hashloom::{Blockchain, ChainSpec, Imported, Timestamp};
+/// use hashloom::{Blockchain, ChainSpec, Timestamp};
 ///
 /// let mut chain: Blockchain = Blockchain::new(ChainSpec::default());
 /// let now = Timestamp::from_millis(1_767_225_700_000);
 /// let block = chain.template(vec!["hello".to_owned()], now)?.mine()?;
-/// assert!(matches!(chain.import(block.into(), now)?, Imported::Extended { .. }));
+/// assert!(chain.import(block.into(), now)?.is_extension());
 /// assert_eq!(chain.tip().data(), ["hello"]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -82,9 +80,8 @@ pub struct Blockchain<T: Transaction = String> {
     orphans: Orphans<T>,
     checkpoints: Checkpoints,
     next: NextBlockRules,
-    /// How the current import has changed the best chain.
-    moves: ChainUpdate<T>,
-    ids: Ids,
+    /// The outcome of the current import so far.
+    outcome: Imported<T>,
 }
 
 #[cfg(test)]

@@ -68,8 +68,8 @@ pub use archive::{
     ARCHIVE_VERSION, ArchivePosition, ExportError, Exporter, ImportError, Importer, max_record_bytes,
 };
 pub use chain::{
-    BlockError, Blockchain, ChainConfig, FORMAT_VERSION, Imported, ImportedAll, OpenError, Progress,
-    ProveError, Verdict, Verifier, VerifyError,
+    BlockError, Blockchain, ChainConfig, FORMAT_VERSION, Imported, OpenError, Progress, ProveError, Verdict,
+    VerifiedBlock, Verifier, VerifyError,
 };
 pub use mempool::{Mempool, MempoolConfig, MempoolError, RemovalReason, Source};
 pub use miner::{

@@ -9,9 +9,8 @@ mod shares;
 mod trial;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use crate::chain::{Blockchain, Imported};
+use crate::chain::{Blockchain, Imported, VerifiedBlock};
 use crate::consensus::RuleError;
 use crate::miner::Template;
 use crate::primitives::application::{self, ApplyError};
@@ -223,24 +222,10 @@ impl<T: Transaction> Mempool<T> {
     /// Updates the mempool after an import: removes mined transactions, adds those of disconnected blocks
     /// again, and removes those that do not apply on top of the tip.
     pub fn update(&mut self, imported: &Imported<T>, chain: &Blockchain<T>, now: Timestamp) {
-        match imported {
-            Imported::Extended { connected } => self.follow(&[], connected, chain, now),
-            Imported::Reorged { disconnected, connected } => {
-                self.follow(disconnected, connected, chain, now);
-            }
-            Imported::SideBranch | Imported::Orphan { .. } | Imported::Duplicate => {}
+        let Imported { disconnected, connected, .. } = imported;
+        if disconnected.is_empty() && connected.is_empty() {
+            return;
         }
-    }
-
-    /// [`update`](Self::update) after several blocks were imported together. `disconnected` are the blocks
-    /// that left the best chain, highest first; `connected` are those that joined it, lowest first.
-    pub fn follow(
-        &mut self,
-        disconnected: &[Arc<Block<T>>],
-        connected: &[Arc<Block<T>>],
-        chain: &Blockchain<T>,
-        now: Timestamp,
-    ) {
         self.lost.clear();
         let mut candidates: Vec<Pending<T>> = Vec::new();
         for (id, size, transaction) in disconnected.iter().rev().flat_map(|block| measured(block)) {
@@ -254,16 +239,10 @@ impl<T: Transaction> Mempool<T> {
         candidates.extend(self.take_queue().into_values());
         self.is_stuck = false;
         let mut taken = BTreeSet::new();
-        let mut note = |id| {
-            self.mined.insert(id);
+        for id in connected.iter().flat_map(VerifiedBlock::ids) {
+            self.mined.insert(*id);
             if !candidates.is_empty() {
-                taken.insert(id);
-            }
-        };
-        for block in connected {
-            match chain.ids_of(block.hash()) {
-                Some(ids) => ids.iter().copied().for_each(&mut note),
-                None => measured(block).for_each(|(id, ..)| note(id)),
+                taken.insert(*id);
             }
         }
         candidates.retain(|pending| taken.insert(pending.id));
@@ -282,8 +261,8 @@ impl<T: Transaction> Mempool<T> {
         self.lost.extend(beyond.into_iter().map(|pending| (pending.id, RemovalReason::Evicted)));
     }
 
-    /// The transactions that the last call of [`submit`](Self::submit), [`update`](Self::update) or
-    /// [`follow`](Self::follow) removed although they were not mined, and those of disconnected blocks that
+    /// The transactions that the last call of [`submit`](Self::submit) or [`update`](Self::update)
+    /// removed although they were not mined, and those of disconnected blocks that
     /// did not become pending again. At most as many as were pending and in the disconnected blocks.
     pub(crate) fn take_lost(&mut self) -> Vec<(Hash, RemovalReason)> {
         core::mem::take(&mut self.lost)

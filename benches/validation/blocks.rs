@@ -95,7 +95,7 @@ pub(crate) fn measure(count: usize, rounds: usize) -> Result<Blocks> {
             followed.note(
                 timed(|| {
                     let imported = with_mempool.import_all(blocks.iter().cloned(), NOW)?;
-                    mempool.follow(&imported.disconnected, &imported.connected, with_mempool, NOW);
+                    mempool.update(&imported, with_mempool, NOW);
                     Ok(())
                 })?,
                 len,

@@ -4,7 +4,7 @@ use core::hint::black_box;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use hashloom::{Blockchain, Imported};
+use hashloom::Blockchain;
 
 use super::forge::{Forge, NOW, spec};
 use super::table::Table;
@@ -38,7 +38,7 @@ pub(crate) fn measure(short: u64, tall: u64) -> Result<Growth> {
                 let start = Instant::now();
                 let outcome = black_box(chain.import(block.into(), NOW)?);
                 elapsed[1] += start.elapsed();
-                ensure!(matches!(outcome, Imported::Extended { .. }), "a block does not extend the chain");
+                ensure!(outcome.is_extension(), "a block does not extend the chain");
             }
             made[index].note(elapsed[0], TURN);
             imported[index].note(elapsed[1], TURN);

@@ -1,4 +1,4 @@
-//! The rules that a header's ancestors set for it, and the states after a chain of blocks.
+//! Checks of headers against their ancestors, and the states after a chain of blocks.
 
 use core::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -6,12 +6,12 @@ use std::collections::VecDeque;
 use super::error::ApplyError;
 use super::records::{ChainStore, Known};
 use super::tree::Tip;
-use super::{BlockError, Blockchain, ProveError, history_leaf};
-use crate::consensus::check::{self, MEDIAN_SPAN};
+use super::{BlockError, Blockchain, ProveError, history_leaf, work_of};
+use crate::consensus::check::{self, Expected, MEDIAN_SPAN};
 use crate::consensus::headers::BranchEnd;
 use crate::consensus::retarget::Sample;
 use crate::primitives::merkle::{CompactRange, Subtrees};
-use crate::primitives::{CompactTarget, Hash, Header, Timestamp, Transaction};
+use crate::primitives::{CompactTarget, Hash, Header, Timestamp, Transaction, Work};
 use crate::store::{StoreError, Table};
 
 /// The requirements for the block after the tip.
@@ -24,7 +24,82 @@ pub(super) struct NextBlockRules {
     pub(super) median: Timestamp,
 }
 
+/// A header that was checked against its ancestors and is not in the header tree yet.
+#[derive(Debug)]
+pub(super) struct CheckedHeader {
+    hash: Hash,
+    header: Header,
+    /// The accumulated work of the chain up to and including this header.
+    pub(super) work: Work,
+    /// The branch end at the parent, if it was computed for the check.
+    end: Option<BranchEnd>,
+}
+
+/// How many branch ends are cached.
+const MAX_BRANCH_ENDS: usize = 8;
+
 impl<T: Transaction> Blockchain<T> {
+    /// Checks a header whose proof of work is valid against its ancestors, on any branch.
+    pub(super) fn check_header(
+        &mut self,
+        hash: Hash,
+        header: &Header,
+        now: Timestamp,
+    ) -> Result<CheckedHeader, BlockError> {
+        let parent_hash = header.previous_hash;
+        if parent_hash == self.tree.tip().hash {
+            self.look_ahead_once()?;
+            let expected = Expected {
+                height: self.height() + 1,
+                target: self.next.target,
+                median: self.next.median,
+                history_root: self.history.root(),
+            };
+            check::header_in_chain(header, &expected, &self.spec, now)?;
+            let work = self.work() + work_of(header.target);
+            return Ok(CheckedHeader { hash, header: *header, work, end: None });
+        }
+        let Some(parent) = self.parent_of(header)? else {
+            return Err(BlockError::UnknownParent { parent: parent_hash });
+        };
+        if self.is_invalid(&parent_hash) {
+            return Err(BlockError::InvalidParent { parent: parent_hash });
+        }
+        self.check_final(|| self.tree.fork_height(&parent_hash).or(Some(parent.header.height)))?;
+        let target = self.target_after(&parent_hash, &parent.header)?;
+        let cached = self.branch_ends.iter().find(|end| end.hash == parent_hash);
+        let (expected, end) = if let Some(end) = cached {
+            (end.expected(&parent.header, target), None)
+        } else {
+            let end = self.branch_end(&parent_hash, &parent.header)?;
+            (end.expected(&parent.header, target), Some(end))
+        };
+        check::header_in_chain(header, &expected, &self.spec, now)?;
+        let work = parent.work + work_of(header.target);
+        Ok(CheckedHeader { hash, header: *header, work, end })
+    }
+
+    /// Adds a checked header to the header tree.
+    pub(super) fn insert_header(&mut self, checked: CheckedHeader) -> Result<(), StoreError> {
+        let CheckedHeader { hash, header, work, end } = checked;
+        let cached = self.branch_ends.iter().position(|end| end.hash == header.previous_hash);
+        let mut end = match (cached, end) {
+            (Some(index), _) => self.branch_ends.remove(index),
+            (None, Some(end)) => end,
+            (None, None) => {
+                let Tip { hash, header, .. } = self.tree.tip();
+                self.branch_end(hash, header)?
+            }
+        };
+        self.tree.insert(hash, header, work);
+        end.extend(hash, header.timestamp);
+        if self.branch_ends.len() == MAX_BRANCH_ENDS {
+            self.branch_ends.remove(0);
+        }
+        self.branch_ends.push(end);
+        Ok(())
+    }
+
     /// Computes the requirements for the block after the tip.
     pub(super) fn look_ahead(&self) -> Result<NextBlockRules, StoreError> {
         let Tip { hash, header, .. } = self.tree.tip();

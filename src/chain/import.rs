@@ -1,20 +1,29 @@
-//! Import of headers and blocks: validation, fork choice, reorganisation.
+//! Import of headers and blocks in three steps: a block is admitted by the checks that it can be given alone
+//! and against its ancestors, connected to the best chain if its branch has the most work, and all changes
+//! are committed to the store.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::ancestry::frontier;
-use super::imported::{ChainUpdate, Imported, ImportedAll, Verdict};
-use super::records::ChainStore;
-use super::tree::{Body, Node};
-use super::{BlockError, Blockchain, work_of};
-use crate::consensus::headers::BranchEnd;
+use super::ancestry::{CheckedHeader, frontier};
+use super::outcome::{Imported, Verdict};
+use super::records::{ChainEntry, ChainStore};
+use super::tree::{Body, Node, Tip};
+use super::verified::VerifiedBlock;
+use super::{BlockError, Blockchain, history_leaf};
 use crate::consensus::{RuleError, check};
-use crate::primitives::{Block, BodyDigest, Hash, Header, Timestamp, Transaction};
+use crate::primitives::{Block, Hash, Header, Timestamp, Transaction, Work};
 use crate::store::StoreError;
 
-/// How many branch ends are cached.
-const MAX_BRANCH_ENDS: usize = 8;
+/// The result of the checks of a block before it is connected.
+#[expect(clippy::large_enum_variant, reason = "lives on the stack between two calls")]
+enum Admission<T> {
+    /// The block is valid as far as it can be checked without the state. `header` is its header, unless that
+    /// is in the header tree already.
+    Admitted { block: VerifiedBlock<T>, header: Option<CheckedHeader> },
+    /// Nothing is left to do.
+    Settled(Verdict),
+}
 
 impl<T: Transaction> Blockchain<T> {
     /// Validates a header and adds it to the header tree, ahead of its block. Returns whether it was new.
@@ -42,8 +51,9 @@ impl<T: Transaction> Blockchain<T> {
             return Ok(false);
         }
         check::proof_of_work(header, &hash, &self.spec)?;
-        let parent = header.previous_hash;
-        self.insert_header(hash, header, now, |chain| chain.make_header_room(&[parent]))?;
+        let checked = self.check_header(hash, header, now)?;
+        self.make_header_room(&[header.previous_hash])?;
+        self.insert_header(checked)?;
         Ok(true)
     }
 
@@ -54,15 +64,14 @@ impl<T: Transaction> Blockchain<T> {
     /// The rule that the block breaks. The best chain and the state do not change then, and a block that is
     /// permanently invalid is remembered as such. [`BlockError::Store`] if the store fails.
     pub fn import(&mut self, block: Arc<Block<T>>, now: Timestamp) -> Result<Imported<T>, BlockError> {
-        let ImportedAll { mut verdicts, disconnected, connected } = self.import_all([block], now)?;
-        let verdict = verdicts.pop().unwrap_or(Ok(Verdict::Duplicate))?;
-        Ok(match verdict {
-            _ if !disconnected.is_empty() => Imported::Reorged { disconnected, connected },
-            _ if !connected.is_empty() => Imported::Extended { connected },
-            Verdict::Kept => Imported::SideBranch,
-            Verdict::Orphan { missing } => Imported::Orphan { missing },
-            Verdict::Duplicate => Imported::Duplicate,
-        })
+        let mut imported = self.import_all([block], now)?;
+        match imported.verdicts.pop() {
+            Some(Err(error)) => Err(error),
+            verdict => {
+                imported.verdicts.extend(verdict);
+                Ok(imported)
+            }
+        }
     }
 
     /// Imports blocks one after the other, like [`import`](Self::import), and makes them durable in one
@@ -77,10 +86,9 @@ impl<T: Transaction> Blockchain<T> {
         &mut self,
         blocks: impl IntoIterator<Item = Arc<Block<T>>>,
         now: Timestamp,
-    ) -> Result<ImportedAll<T>, StoreError> {
+    ) -> Result<Imported<T>, StoreError> {
         self.recover_if_stale()?;
-        self.moves = ChainUpdate::default();
-        self.ids.clear();
+        self.outcome = Imported::default();
         self.import_and_commit(blocks, now).inspect_err(|_| self.roll_back())
     }
 
@@ -88,8 +96,7 @@ impl<T: Transaction> Blockchain<T> {
         &mut self,
         blocks: impl IntoIterator<Item = Arc<Block<T>>>,
         now: Timestamp,
-    ) -> Result<ImportedAll<T>, StoreError> {
-        let mut verdicts = Vec::new();
+    ) -> Result<Imported<T>, StoreError> {
         for block in blocks {
             let hash = *block.hash();
             let verdict = self.import_block(block, now);
@@ -105,88 +112,135 @@ impl<T: Transaction> Blockchain<T> {
             if !self.tree.make_room(headers, bytes, 0, keep.as_slice()) {
                 self.tree.trim_waiting(bytes, 0);
             }
-            verdicts.push(verdict);
+            self.outcome.verdicts.push(verdict);
         }
         self.commit()?;
-        let ChainUpdate { disconnected, connected } = core::mem::take(&mut self.moves);
-        Ok(ImportedAll { verdicts, disconnected, connected })
+        Ok(core::mem::take(&mut self.outcome))
     }
 
     fn import_block(&mut self, block: Arc<Block<T>>, now: Timestamp) -> Result<Verdict, BlockError> {
-        let hash = *block.hash();
-        match self.tree.node(&hash).map(|node| &node.body) {
+        match self.admit(block, now)? {
+            Admission::Settled(verdict) => Ok(verdict),
+            Admission::Admitted { block, header } => self.connect(block, header, now),
+        }
+    }
+
+    /// Checks a block as far as that is possible without the state of its parent. Keeps an orphan.
+    fn admit(&mut self, block: Arc<Block<T>>, now: Timestamp) -> Result<Admission<T>, BlockError> {
+        let (hash, header) = (*block.hash(), *block.header());
+        let duplicate = Ok(Admission::Settled(Verdict::Duplicate));
+        let is_new = match self.tree.node(&hash).map(|node| &node.body) {
             Some(Body::Invalid) => return Err(BlockError::KnownInvalid { hash }),
-            Some(Body::Complete(_) | Body::Waiting(..)) => return Ok(Verdict::Duplicate),
-            Some(Body::Missing) => {}
-            None if self.orphans.contains(&hash) => return Ok(Verdict::Duplicate),
-            None if hash == self.tree.tip().hash || hash == *self.genesis.block.hash() => {
-                return Ok(Verdict::Duplicate);
-            }
+            Some(Body::Complete(_) | Body::Waiting(..)) => return duplicate,
+            Some(Body::Missing) => false,
+            None if self.orphans.contains(&hash) => return duplicate,
+            None if hash == self.tree.tip().hash || hash == *self.genesis.block.hash() => return duplicate,
             None => {
                 // Checked first, so that a peer without proof of work cannot cause store reads.
-                check::proof_of_work(block.header(), &hash, &self.spec)?;
-                if self.records.row_at(block.height(), &hash)?.is_some() {
-                    return Ok(Verdict::Duplicate);
+                check::proof_of_work(&header, &hash, &self.spec)?;
+                if self.records.row_at(header.height, &hash)?.is_some() {
+                    return duplicate;
                 }
+                true
+            }
+        };
+        let block = VerifiedBlock::new(block, &self.spec)
+            .inspect_err(|error| self.condemn_if_permanent(&hash, error))?;
+        if !is_new {
+            return Ok(Admission::Admitted { block, header: None });
+        }
+        match self.check_header(hash, &header, now) {
+            Ok(header) => Ok(Admission::Admitted { block, header: Some(header) }),
+            Err(BlockError::UnknownParent { parent }) => {
+                let missing = self.nearest_missing(header.height, parent)?;
+                self.orphans.insert(block.into_block());
+                Ok(Admission::Settled(Verdict::Orphan { missing }))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Adds an admitted block to the chain, and follows the branch that has the most work then.
+    fn connect(
+        &mut self,
+        block: VerifiedBlock<T>,
+        checked: Option<CheckedHeader>,
+        now: Timestamp,
+    ) -> Result<Verdict, BlockError> {
+        let (hash, header) = (*block.hash(), *block.header());
+        let (height, parent) = (header.height, header.previous_hash);
+        let extends_tip = parent == self.tree.tip().hash;
+        // Usually no other branch has to be considered, and the block does not enter the header tree. A block
+        // that does not apply enters the tree, where it is marked as invalid with its descendants.
+        if extends_tip && self.tree.is_next(&hash) {
+            let node = || self.tree.node(&hash).map(|node| node.work);
+            let work = checked.as_ref().map(|checked| checked.work).or_else(node);
+            let mut state = self.snapshots.tip().clone();
+            if let Some(work) = work.filter(|work| *work > self.tree.tip().work)
+                && check::apply(&header, block.data(), &mut state).is_ok()
+            {
+                self.extend(block, work, state);
+                if let Some(candidate) = self.adopt_orphans(hash, None, now)? {
+                    self.follow(candidate, height, &hash)?;
+                }
+                return Ok(Verdict::Kept);
             }
         }
-        let BodyDigest { ids, size } =
-            check::body(&block, &self.spec).inspect_err(|error| self.remember(&hash, error))?;
-        self.ids.keep(hash, ids);
-        // Encoded before anything is inserted, because a block that cannot be encoded cannot be stored.
-        let bytes = ChainStore::encode_block(&block, size).map_err(RuleError::from)?;
-        if let Some(extension) = self.extension(&block, now)? {
-            let verdict = self.extend(block, size, bytes, extension);
-            if let Some(candidate) = self.adopt_orphans(hash, None, now)? {
-                self.follow(candidate, self.height(), &hash)?;
-            }
-            return Ok(verdict);
-        }
-        if self.tree.node(&hash).is_none() {
-            let missing = block.header().previous_hash;
-            if self.parent_of(block.header())?.is_none() {
-                let missing = self.nearest_missing(block.height(), missing)?;
-                self.orphans.insert(block);
-                return Ok(Verdict::Orphan { missing });
-            }
+        if let Some(checked) = checked {
             // A block on the tip joins the best chain at once, so it counts against no side branch limit.
-            let room = |chain: &mut Self| {
-                if missing == chain.tree.tip().hash { Ok(()) } else { chain.make_header_room(&[missing]) }
-            };
-            self.insert_header(hash, block.header(), now, room)?;
+            if !extends_tip {
+                self.make_header_room(&[parent])?;
+            }
+            self.insert_header(checked)?;
         }
-        let extends_tip = block.header().previous_hash == self.tree.tip().hash;
         let limit = self.config.max_side_bytes;
         if !extends_tip && !self.tree.make_body_room(&block, limit) {
             return Err(BlockError::SideBytesFull { got: self.tree.side_bytes(), limit });
         }
-        let (height, parent) = (block.height(), block.header().previous_hash);
-        let attached = self.tree.attach(block);
-        self.store_completed(Some((hash, bytes)))?;
-        let candidate = self.adopt_orphans(hash, attached, now)?;
-        if let Some(candidate) = candidate {
+        let attached = self.tree.attach(Arc::clone(&block));
+        self.store_completed(Some(block))?;
+        if let Some(candidate) = self.adopt_orphans(hash, attached, now)? {
             self.follow(candidate, height, &hash)?;
         }
-        let waits = match self.tree.node(&hash).map(|node| &node.body) {
+        let is_pending = match self.tree.node(&hash).map(|node| &node.body) {
             Some(body) => matches!(body, Body::Waiting(..)),
             // A damaged ancestor was forgotten, and this block with it.
             None => self.records.row_at(height, &hash)?.is_none(),
         };
-        if waits {
+        if is_pending {
             return Ok(Verdict::Orphan { missing: self.nearest_missing(height, parent)? });
         }
         Ok(Verdict::Kept)
     }
 
-    /// Writes blocks that became complete to the store. `known` are the canonical bytes of one of them.
-    fn store_completed(&mut self, mut known: Option<(Hash, Vec<u8>)>) -> Result<(), BlockError> {
+    /// Makes a block the tip that was applied to the state of the tip, without an entry in the header tree.
+    fn extend(&mut self, mut block: VerifiedBlock<T>, work: Work, state: T::State) {
+        let (hash, header) = (*block.hash(), *block.header());
+        let stored = block.take_stored();
+        self.records.put_block(&block, stored);
+        let seen = self.tree.advance(Tip { hash, header, work });
+        self.push_row(hash, header, work, seen, block.size());
+        self.snapshots.push(state);
+        self.tip = Arc::clone(&block);
+        self.outcome.connect(block);
+    }
+
+    /// Appends the row of a block that becomes the tip.
+    fn push_row(&mut self, hash: Hash, header: Header, work: Work, seen: u64, size: usize) {
+        let mut subtrees = Vec::new();
+        self.history.push_with(history_leaf(&hash), |root| subtrees.push(root));
+        self.records.push_row(ChainEntry { hash, header, work, seen, size, subtrees });
+        self.checkpoints.replay_bytes += size;
+    }
+
+    /// Writes blocks that became complete to the store. `imported` may be one of them.
+    fn store_completed(&mut self, mut imported: Option<VerifiedBlock<T>>) -> Result<(), BlockError> {
         for block in self.tree.take_completed() {
-            let size = block.size();
-            let bytes = match known.take_if(|(hash, _)| hash == block.hash()) {
-                Some((_, bytes)) => bytes,
-                None => ChainStore::encode_block(&block, size).map_err(RuleError::from)?,
+            let stored = match imported.take_if(|imported| imported.hash() == block.hash()) {
+                Some(mut imported) => imported.take_stored(),
+                None => ChainStore::encode_block(&block, block.size()).map_err(RuleError::from)?,
             };
-            self.records.put_block(&block, bytes);
+            self.records.put_block(&block, stored);
         }
         Ok(())
     }
@@ -200,7 +254,7 @@ impl<T: Transaction> Blockchain<T> {
         while let Some(next) = candidate.filter(|hash| self.wins(hash)) {
             // The candidate had the most work of all complete blocks, so no better one is left after a
             // success.
-            let Err((bad, error)) = self.connect(&next) else { break };
+            let Err((bad, error)) = self.follow_branch(&next) else { break };
             match error {
                 // A damaged side branch body has to be fetched again. Damage on the best chain is for a
                 // repair to handle.
@@ -259,7 +313,7 @@ impl<T: Transaction> Blockchain<T> {
     /// Makes the branch that ends at `tip` the best chain, or returns the block that failed and its error.
     /// Blocks on top of the current tip are connected one by one; a reorganisation connects its whole branch
     /// or nothing.
-    fn connect(&mut self, tip: &Hash) -> Result<(), (Hash, BlockError)> {
+    fn follow_branch(&mut self, tip: &Hash) -> Result<(), (Hash, BlockError)> {
         let path: Vec<Hash> = self.tree.path_from_best(tip).into();
         let Some(first) = path.first() else { return Ok(()) };
         let at_first = |error: BlockError| (*first, error);
@@ -268,7 +322,7 @@ impl<T: Transaction> Blockchain<T> {
             for hash in path {
                 let state = self.applied_beside(&hash, self.snapshots.tip().clone())?;
                 self.snapshots.push(state);
-                self.switch(self.height(), &[hash]).map_err(|error| (hash, error.into()))?;
+                self.switch(self.height(), &[hash]).map_err(|error| (hash, error))?;
             }
             return Ok(());
         }
@@ -281,15 +335,15 @@ impl<T: Transaction> Blockchain<T> {
             snapshots.push(state.clone());
         }
         self.snapshots = snapshots;
-        self.switch(fork_height, &path).map_err(|error| at_first(error.into()))
+        self.switch(fork_height, &path).map_err(at_first)
     }
 
     /// Replaces the best chain above `fork_height` by `path`, whose blocks have been applied.
-    fn switch(&mut self, fork_height: u64, path: &[Hash]) -> Result<(), StoreError> {
+    fn switch(&mut self, fork_height: u64, path: &[Hash]) -> Result<(), BlockError> {
         let replaced = self.records.truncate(fork_height)?;
         for row in replaced.iter().rev() {
             let block = self.records.best_block(row)?;
-            self.moves.disconnect(block);
+            self.outcome.disconnect(block);
         }
         if !replaced.is_empty() {
             self.history = frontier(&self.records, fork_height + 1)?;
@@ -301,7 +355,8 @@ impl<T: Transaction> Blockchain<T> {
             let Body::Complete(size) = node.body else { continue };
             self.push_row(*hash, node.header, node.work, node.seen, size);
             self.tip = self.records.best_block(self.records.tip())?;
-            self.moves.connect(Arc::clone(&self.tip));
+            let block = VerifiedBlock::from_store(Arc::clone(&self.tip)).map_err(RuleError::from)?;
+            self.outcome.connect(block);
         }
         Ok(())
     }
@@ -331,60 +386,9 @@ impl<T: Transaction> Blockchain<T> {
         }
     }
 
-    /// Checks a header whose proof of work is valid against its ancestors, calls `room` to make space for it,
-    /// and adds it to the tree.
-    fn insert_header(
-        &mut self,
-        hash: Hash,
-        header: &Header,
-        now: Timestamp,
-        room: impl FnOnce(&mut Self) -> Result<(), BlockError>,
-    ) -> Result<(), BlockError> {
-        let parent_hash = header.previous_hash;
-        let Some(parent) = self.parent_of(header)? else {
-            return Err(BlockError::UnknownParent { parent: parent_hash });
-        };
-        if self.is_invalid(&parent_hash) {
-            return Err(BlockError::InvalidParent { parent: parent_hash });
-        }
-        let work = parent.work + work_of(header.target);
-        self.check_final(|| self.tree.fork_height(&parent_hash).or(Some(parent.header.height)))?;
-        let known_end = self.branch_ends.iter().position(|end| end.hash == parent_hash);
-        let mut end = match known_end {
-            Some(index) => self.branch_ends.remove(index),
-            None => self.branch_end(&parent_hash, &parent.header)?,
-        };
-        let accepted = self.check_header(header, &parent.header, &end, now).and_then(|()| room(self));
-        match known_end {
-            _ if accepted.is_ok() => {
-                self.tree.insert(hash, *header, work);
-                end.extend(hash, header.timestamp);
-                if self.branch_ends.len() == MAX_BRANCH_ENDS {
-                    self.branch_ends.remove(0);
-                }
-                self.branch_ends.push(end);
-            }
-            Some(index) => self.branch_ends.insert(index, end),
-            None => {}
-        }
-        accepted
-    }
-
-    /// Checks a header against its ancestors. `end` is the branch end at its parent.
-    fn check_header(
-        &self,
-        header: &Header,
-        parent: &Header,
-        end: &BranchEnd,
-        now: Timestamp,
-    ) -> Result<(), BlockError> {
-        let expected = end.expected(parent, self.target_after(&end.hash, parent)?);
-        Ok(check::header_in_chain(header, &expected, &self.spec, now)?)
-    }
-
     /// Refuses a branch that forks off below the final part of the best chain, or below the kept bodies.
     /// `fork_height` may walk the tree, so it is called only if there is a finality depth or a pruned part.
-    fn check_final(&self, fork_height: impl FnOnce() -> Option<u64>) -> Result<(), BlockError> {
+    pub(super) fn check_final(&self, fork_height: impl FnOnce() -> Option<u64>) -> Result<(), BlockError> {
         let depth = self.spec.finality_depth();
         let base = self.checkpoints.base();
         if depth.is_none() && base == 0 {
@@ -420,16 +424,19 @@ impl<T: Transaction> Blockchain<T> {
                     // Its header was imported after the block became an orphan.
                     Some(Body::Missing) => true,
                     Some(_) => false,
-                    None => {
-                        let keep = [parent, best.unwrap_or(parent)];
-                        let room = |chain: &mut Self| chain.make_header_room(&keep);
-                        match self.insert_header(hash, orphan.header(), now, room) {
-                            Err(error @ BlockError::Store(_)) => return Err(error),
-                            // An invalid orphan is dropped without an error: the peer that sent it may have
-                            // disconnected.
-                            inserted => inserted.is_ok(),
+                    None => match self.check_header(hash, orphan.header(), now) {
+                        Ok(checked) => {
+                            let has_room = self.make_header_room(&[parent, best.unwrap_or(parent)]).is_ok();
+                            if has_room {
+                                self.insert_header(checked)?;
+                            }
+                            has_room
                         }
-                    }
+                        Err(error @ BlockError::Store(_)) => return Err(error),
+                        // An invalid orphan is dropped without an error: the peer that sent it may have
+                        // disconnected.
+                        Err(_) => false,
+                    },
                 };
                 if adoptable {
                     let attached = self.tree.attach(orphan);
@@ -442,7 +449,8 @@ impl<T: Transaction> Blockchain<T> {
         Ok(best)
     }
 
-    fn remember(&mut self, hash: &Hash, error: &RuleError) {
+    /// Marks a header that is in the header tree as invalid if the verdict on its block is permanent.
+    fn condemn_if_permanent(&mut self, hash: &Hash, error: &RuleError) {
         let condemns = error.condemns_header() || flaw!(CondemnsByBody);
         if condemns && self.tree.node(hash).is_some() {
             self.tree.condemn(hash);

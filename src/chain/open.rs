@@ -7,9 +7,8 @@ use std::sync::Arc;
 
 use super::ancestry::{NextBlockRules, frontier};
 use super::error::ApplyError;
-use super::ids::Ids;
-use super::imported::ChainUpdate;
 use super::orphans::Orphans;
+use super::outcome::Imported;
 use super::persist::Checkpoints;
 use super::records::{ChainEntry, ChainStore, MetaKey, SideEntry};
 use super::snapshots::Snapshots;
@@ -169,7 +168,7 @@ impl<T: Transaction> Blockchain<T> {
     ) -> Result<Self, OpenError> {
         let Loaded { tip, tree, stored_branches, history, snapshots, checkpoints } = loaded;
         let orphans = Orphans::new(config.max_orphans, config.max_orphan_bytes);
-        let (branch_ends, moves) = (Vec::new(), ChainUpdate::default());
+        let (branch_ends, outcome) = (Vec::new(), Imported::default());
         let (target, median) = (spec.easiest_target(), genesis.block.header().timestamp);
         let next = NextBlockRules { parent: tree.tip().hash, target, median };
         let mut chain = Self {
@@ -186,8 +185,7 @@ impl<T: Transaction> Blockchain<T> {
             orphans,
             checkpoints,
             next,
-            moves,
-            ids: Ids::default(),
+            outcome,
         };
         chain.next = chain.look_ahead().map_err(located)?;
         Ok(chain)

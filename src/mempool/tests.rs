@@ -127,7 +127,7 @@ fn what_was_mined_is_refused_from_everybody() {
     assert!(pool.is_empty());
     // A block may still contain an equal transaction.
     let imported = chain.import(mine(&chain, vec![entry(1)]), NOW).unwrap();
-    assert!(matches!(imported, Imported::Extended { .. }), "{imported:?}");
+    assert!(imported.is_extension(), "{imported:?}");
 }
 
 #[test]

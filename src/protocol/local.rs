@@ -9,7 +9,7 @@ use super::event::Event;
 use super::limits;
 use super::now::Now;
 use super::outbox::Outbox;
-use crate::chain::{BlockError, Blockchain, ImportedAll, Verdict};
+use crate::chain::{BlockError, Blockchain, Imported, Verdict, VerifiedBlock};
 use crate::mempool::{Mempool, RemovalReason};
 use crate::primitives::{Block, Hash, Transaction};
 use crate::store::StoreError;
@@ -70,14 +70,15 @@ impl<T: Transaction> Local<T> {
                 return None;
             }
         };
-        let ImportedAll { verdicts, disconnected, connected } = imported;
+        let Imported { disconnected, connected, .. } = &imported;
         if !self.mempool.is_empty() || !disconnected.is_empty() {
             self.plan_to_save(now);
         }
         if disconnected.is_empty() && connected.is_empty() {
-            return Some(ImportedBlocks { verdicts, returned: None });
+            return Some(ImportedBlocks { verdicts: imported.verdicts, returned: None });
         }
-        self.mempool.follow(&disconnected, &connected, &self.chain, now.wall);
+        self.mempool.update(&imported, &self.chain, now.wall);
+        let Imported { verdicts, disconnected, connected, .. } = imported;
         let returned = (!disconnected.is_empty()).then(|| {
             let undone = disconnected.iter().rev().filter_map(|block| block.digest().ok());
             undone.flat_map(|digest| digest.ids).filter(|id| self.mempool.contains(id)).collect()
@@ -85,7 +86,7 @@ impl<T: Transaction> Local<T> {
         for block in disconnected {
             outbox.event(Event::BlockDisconnected(block));
         }
-        for block in connected {
+        for block in connected.into_iter().map(VerifiedBlock::into_block) {
             outbox.event(Event::BlockConnected(block));
         }
         // Reported after the blocks that caused the removals.

@@ -30,8 +30,8 @@ use serde::{Deserialize, Serialize};
 
 use super::*;
 use crate::{
-    Address, Blockchain, ChainSpec, CompactTarget, Context, Header, Imported, MempoolError, Rejected,
-    Retarget, RuleError, Timestamp, Work,
+    Address, Blockchain, ChainSpec, CompactTarget, Context, Header, MempoolError, Rejected, Retarget,
+    RuleError, Timestamp, Work,
 };
 
 /// The start time of every test: a day after the default genesis.
@@ -74,7 +74,7 @@ fn chain_of(len: u64, label: &str) -> Vec<Arc<Block<Note>>> {
 fn extend(chain: &mut Blockchain<Note>, text: &str) -> Arc<Block<Note>> {
     let time = chain.spec().genesis_time().saturating_add(Duration::from_secs(chain.height() + 1));
     let block = Arc::new(chain.template(vec![note(text)], time).unwrap().mine().unwrap());
-    assert!(matches!(chain.import(Arc::clone(&block), START).unwrap(), Imported::Extended { .. }));
+    assert!(chain.import(Arc::clone(&block), START).unwrap().is_extension());
     block
 }
 

@@ -15,8 +15,8 @@ use std::sync::{Arc, Mutex};
 
 use hashloom::store::{Batch, Entries, Keys, Memory, Order, Store, StoreError, Table};
 use hashloom::{
-    Block, Blockchain, ChainConfig, ChainSpec, CompactTarget, Context, Imported, Mempool, MempoolConfig,
-    MempoolError, Protocol, ProtocolConfig, Rejected, Retarget, Source, Timestamp, Transaction,
+    Block, Blockchain, ChainConfig, ChainSpec, CompactTarget, Context, Mempool, MempoolConfig, MempoolError,
+    Protocol, ProtocolConfig, Rejected, Retarget, Source, Timestamp, Transaction, Verdict,
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 use peak_alloc::PeakAlloc;
@@ -153,7 +153,8 @@ fn orphans<T: Transaction>(shape: &Shape<T>) {
     for bytes in &blocks[1..] {
         let block = read(bytes);
         block.digest_ahead();
-        assert!(matches!(chain.import(block, NOW), Ok(Imported::Orphan { .. })));
+        let imported = chain.import(block, NOW).unwrap();
+        assert!(matches!(imported.verdicts[..], [Ok(Verdict::Orphan { .. })]));
     }
     shape.assert_bounded("orphans", ALLOCATOR.current_usage() - before, LIMIT);
 }

@@ -3,7 +3,7 @@
 use rstest::rstest;
 
 use super::forge::*;
-use crate::{BlockError, ChainConfig, Imported, RuleError};
+use crate::{BlockError, ChainConfig, RuleError};
 
 #[rstest]
 #[case(&[1, 2, 3, 4])]
@@ -24,14 +24,11 @@ fn bodies_come_in_any_order_after_their_headers(#[case] order: &[usize]) {
         let result = import(&mut chain, branch.at(*height)).unwrap();
         here.push(*height);
         let connected = (1..5).take_while(|height| here.contains(height)).count();
-        match result {
-            Imported::Extended { connected: blocks } => {
-                assert_eq!(blocks, branch.mined()[usize::try_from(before).unwrap()..connected]);
-            }
-            other => {
-                let missing = (0..*height).rev().find(|height| !here.contains(height)).unwrap();
-                assert_eq!(other, Imported::Orphan { missing: branch.hash(missing) });
-            }
+        if result.is_extension() {
+            assert_eq!(result.connected, branch.mined()[usize::try_from(before).unwrap()..connected]);
+        } else {
+            let missing = (0..*height).rev().find(|height| !here.contains(height)).unwrap();
+            assert_eq!(result, orphaned(branch.hash(missing)));
         }
         assert_follows(&chain, &branch.cut(connected));
         let missing = (1..5).filter(|height| !here.contains(height)).map(|height| branch.hash(height));
@@ -63,7 +60,7 @@ fn missing_bodies_are_asked_for_within_a_window() {
     assert_eq!(asked(&chain, &other, 3, 1), hashes(&other, &[2]));
 
     let missing = ahead.hash(2);
-    assert_eq!(import(&mut chain, ahead.at(3)), Ok(Imported::Orphan { missing }));
+    assert_eq!(import(&mut chain, ahead.at(3)), Ok(orphaned(missing)));
     assert_eq!(asked(&chain, &ahead, 5, 3), hashes(&ahead, &[2, 4]), "the window counts blocks");
     assert_eq!(import(&mut chain, other.at(2)), extended(&other.above(1)[..1]));
     assert_eq!(asked(&chain, &other, 3, 9), hashes(&other, &[3]));
@@ -78,7 +75,7 @@ fn orphans_that_are_bad_are_dropped_and_leave_the_others() {
     let late = Branch::of(&[1]).next_with(words(&[12]), |header| header.height = 7);
     let mut chain = chain();
     for orphan in [bad.at(2), &late] {
-        assert_eq!(import(&mut chain, orphan), Ok(Imported::Orphan { missing: bad.hash(1) }));
+        assert_eq!(import(&mut chain, orphan), Ok(orphaned(bad.hash(1))));
     }
     assert_eq!(import(&mut chain, bad.at(1)), extended(&bad.mined()[..1]));
     assert_eq!(chain.orphan_count(), 0);
@@ -98,11 +95,11 @@ fn an_orphan_with_less_work_than_any_block_may_have_is_refused() {
 fn an_orphan_that_came_again_after_its_header_is_counted_once() {
     let branch = Branch::of(&[1, 2, 3]);
     let mut chain = chain();
-    assert_eq!(import(&mut chain, branch.at(2)), Ok(Imported::Orphan { missing: branch.hash(1) }));
+    assert_eq!(import(&mut chain, branch.at(2)), Ok(orphaned(branch.hash(1))));
     for block in branch.mined() {
         assert_eq!(import_header(&mut chain, block), Ok(true));
     }
-    assert_eq!(import(&mut chain, branch.at(2)), Ok(Imported::Orphan { missing: branch.hash(1) }));
+    assert_eq!(import(&mut chain, branch.at(2)), Ok(orphaned(branch.hash(1))));
     assert_eq!(import(&mut chain, branch.at(1)), extended(&branch.mined()[..2]));
     assert_eq!(chain.orphan_count(), 0);
     assert_eq!(import(&mut chain, branch.at(3)), extended(branch.above(2)));
@@ -113,11 +110,11 @@ fn an_orphan_that_came_again_after_its_header_is_counted_once() {
 fn an_orphan_whose_header_came_since_is_adopted_once() {
     let branch = Branch::of(&[1, 2, 3]);
     let mut chain = chain();
-    assert_eq!(import(&mut chain, branch.at(2)), Ok(Imported::Orphan { missing: branch.hash(1) }));
+    assert_eq!(import(&mut chain, branch.at(2)), Ok(orphaned(branch.hash(1))));
     for block in branch.mined() {
         assert_eq!(import_header(&mut chain, block), Ok(true));
     }
-    assert_eq!(import(&mut chain, branch.at(3)), Ok(Imported::Orphan { missing: branch.hash(2) }));
+    assert_eq!(import(&mut chain, branch.at(3)), Ok(orphaned(branch.hash(2))));
     assert_eq!(import(&mut chain, branch.at(1)), extended(branch.mined()));
     assert_follows(&chain, &branch);
 }
@@ -128,7 +125,7 @@ fn an_orphan_names_the_ancestor_that_is_missing_behind_other_orphans() {
     let mut chain = chain();
     for (height, missing) in [(3, 2), (2, 1), (4, 1)] {
         let missing = branch.hash(missing);
-        assert_eq!(import(&mut chain, branch.at(height)), Ok(Imported::Orphan { missing }));
+        assert_eq!(import(&mut chain, branch.at(height)), Ok(orphaned(missing)));
     }
 }
 
@@ -139,14 +136,14 @@ fn orphans_are_adopted_in_chains() {
     let mut chain = chain();
     for (block, missing) in [(branch.at(4), 3), (branch.at(2), 1), (fork.at(3), 1)] {
         let missing = branch.hash(missing);
-        assert!(matches!(import(&mut chain, block), Ok(Imported::Orphan { missing: got }) if got == missing));
+        assert_eq!(import(&mut chain, block), Ok(orphaned(missing)));
     }
     assert_eq!(chain.orphan_count(), 3);
-    assert_eq!(import(&mut chain, branch.at(3)), Ok(Imported::Orphan { missing: branch.hash(1) }));
+    assert_eq!(import(&mut chain, branch.at(3)), Ok(orphaned(branch.hash(1))));
     assert_eq!(import(&mut chain, branch.at(1)), extended(branch.mined()));
     assert_eq!(chain.orphan_count(), 0);
     assert_follows(&chain, &branch);
-    assert_eq!(import(&mut chain, fork.at(3)), Ok(Imported::Duplicate));
+    assert_eq!(import(&mut chain, fork.at(3)), Ok(duplicate()));
 }
 
 #[test]
@@ -157,7 +154,7 @@ fn an_orphan_that_is_larger_than_the_pool_drives_out_no_other() {
     large.extend(vec![Note::Pad(vec![0; 1_000])]);
     let mut chain = chain_with(ChainConfig::default().with_max_orphan_bytes(1_000));
     for orphan in [small.tip(), large.tip()] {
-        assert_eq!(import(&mut chain, orphan), Ok(Imported::Orphan { missing: branch.hash(1) }));
+        assert_eq!(import(&mut chain, orphan), Ok(orphaned(branch.hash(1))));
     }
     assert_eq!(chain.orphan_count(), 1);
     assert_eq!(import(&mut chain, branch.tip()), extended(small.mined()));
@@ -169,7 +166,7 @@ fn orphans_are_bounded_by_count() {
     let orphans: Vec<Branch> = (10..14).map(|number| branch.with(&[number])).collect();
     let mut chain = chain_with(ChainConfig::default().with_max_orphans(3));
     for orphan in &orphans {
-        assert_eq!(import(&mut chain, orphan.tip()), Ok(Imported::Orphan { missing: branch.hash(1) }));
+        assert_eq!(import(&mut chain, orphan.tip()), Ok(orphaned(branch.hash(1))));
     }
     assert_eq!(chain.orphan_count(), 3);
     assert_eq!(import(&mut chain, branch.tip()), extended(&[branch.at(1).clone(), orphans[1].at(2).clone()]));
@@ -187,7 +184,7 @@ fn the_first_seen_of_equal_blocks_that_waited_is_followed() {
     let mut chain = chain();
     assert_eq!(import_header(&mut chain, branch.tip()), Ok(true));
     for child in &children {
-        assert_eq!(import(&mut chain, child.tip()), Ok(Imported::Orphan { missing: branch.hash(1) }));
+        assert_eq!(import(&mut chain, child.tip()), Ok(orphaned(branch.hash(1))));
     }
     assert_eq!(import(&mut chain, branch.tip()), extended(children[0].mined()));
 }
@@ -198,7 +195,7 @@ fn the_first_seen_of_equal_orphans_is_followed() {
     let orphans: Vec<Branch> = (10..14).map(|number| branch.with(&[number])).collect();
     let mut chain = chain();
     for orphan in &orphans {
-        assert_eq!(import(&mut chain, orphan.tip()), Ok(Imported::Orphan { missing: branch.hash(1) }));
+        assert_eq!(import(&mut chain, orphan.tip()), Ok(orphaned(branch.hash(1))));
     }
     assert_eq!(import(&mut chain, branch.tip()), extended(orphans[0].mined()));
 }
@@ -213,7 +210,7 @@ fn the_first_seen_of_the_others_is_followed_when_the_best_turns_out_bad() {
     let mut chain = chain();
     assert_eq!(import_header(&mut chain, branch.tip()), Ok(true));
     for block in others.iter().map(Branch::tip).chain(bad.above(1)) {
-        assert_eq!(import(&mut chain, block), Ok(Imported::Orphan { missing: branch.hash(1) }));
+        assert_eq!(import(&mut chain, block), Ok(orphaned(branch.hash(1))));
     }
     assert_eq!(import(&mut chain, branch.tip()), extended(others[0].mined()));
     assert_eq!(chain.best_header().0, others[0].tip().hash());

@@ -8,20 +8,20 @@ use proptest::prelude::*;
 use super::forge::*;
 use super::model::{grow, scenario};
 use super::stored::{assert_same, disk, open};
-use crate::{BlockError, ChainConfig, Imported, ImportedAll, RuleError, Timestamp, Verdict};
+use crate::{BlockError, ChainConfig, Imported, RuleError, Timestamp, Verdict};
 
-fn import_all(chain: &mut Chain, blocks: &[Shared]) -> ImportedAll<Note> {
+fn import_all(chain: &mut Chain, blocks: &[Shared]) -> Imported<Note> {
     let imported = chain.import_all(blocks.iter().cloned(), NOW).unwrap();
     chain.check_invariants();
     imported
 }
 
 /// The expected outcome of a batch of which every block is kept.
-fn kept(count: usize, disconnected: &[Shared], connected: &[Shared]) -> ImportedAll<Note> {
-    ImportedAll {
+fn kept(count: usize, disconnected: &[Shared], connected: &[Shared]) -> Imported<Note> {
+    Imported {
         verdicts: vec![Ok(Verdict::Kept); count],
         disconnected: disconnected.iter().rev().cloned().collect(),
-        connected: connected.to_vec(),
+        connected: verified(connected),
     }
 }
 
@@ -36,7 +36,7 @@ fn a_batch_moves_the_best_chain_once() {
     assert_eq!(import_all(&mut chain, main.mined()), kept(3, &[], main.mined()));
     assert_follows(&chain, &main);
     assert_eq!(import_all(&mut chain, &[]), kept(0, &[], &[]));
-    let duplicate = ImportedAll { verdicts: vec![Ok(Verdict::Duplicate); 3], ..kept(0, &[], &[]) };
+    let duplicate = Imported { verdicts: vec![Ok(Verdict::Duplicate); 3], ..kept(0, &[], &[]) };
     assert_eq!(import_all(&mut chain, main.mined()), duplicate);
 }
 
@@ -91,7 +91,7 @@ fn a_bad_block_in_the_middle_stops_those_on_it_and_no_others() {
         Ok(Verdict::Orphan { missing: stray.hash(2) }),
         Ok(Verdict::Kept),
     ];
-    assert_eq!(imported, ImportedAll { verdicts, ..kept(0, &[], good.mined()) });
+    assert_eq!(imported, Imported { verdicts, ..kept(0, &[], good.mined()) });
     assert_follows(&chain, &good);
 }
 
@@ -102,7 +102,7 @@ fn blocks_in_the_wrong_order_are_connected_when_the_last_is_there() {
     let batch: Vec<Shared> = main.mined().iter().rev().cloned().collect();
     let orphan = |height| Ok(Verdict::Orphan { missing: main.hash(height) });
     let verdicts = vec![orphan(2), orphan(1), Ok(Verdict::Kept)];
-    assert_eq!(import_all(&mut chain, &batch), ImportedAll { verdicts, ..kept(0, &[], main.mined()) });
+    assert_eq!(import_all(&mut chain, &batch), Imported { verdicts, ..kept(0, &[], main.mined()) });
     assert_follows(&chain, &main);
 }
 
@@ -119,13 +119,8 @@ fn a_batch_is_one_commit() {
     assert_eq!(disk.commits(), before + 1, "nothing has changed that is kept");
 }
 
-/// The verdict that a batch would give a block, from the outcome of its import alone.
 fn verdict_of(imported: Result<Imported<Note>, BlockError>) -> Result<Verdict, BlockError> {
-    Ok(match imported? {
-        Imported::Extended { .. } | Imported::Reorged { .. } | Imported::SideBranch => Verdict::Kept,
-        Imported::Orphan { missing } => Verdict::Orphan { missing },
-        Imported::Duplicate => Verdict::Duplicate,
-    })
+    imported?.verdicts.remove(0)
 }
 
 proptest! {
@@ -157,7 +152,8 @@ proptest! {
             let after = blocks_of(&batched);
             let shared = before.iter().zip(&after).take_while(|(old, new)| old == new).count();
             let left: Vec<Shared> = before[shared..].iter().rev().cloned().collect();
-            prop_assert_eq!((&imported.disconnected[..], &imported.connected[..]), (&left[..], &after[shared..]));
+            prop_assert_eq!(imported.disconnected, left);
+            prop_assert_eq!(imported.connected, verified(&after[shared..]));
         }
     }
 }
@@ -178,6 +174,6 @@ fn a_block_from_the_future_waits_for_its_time_and_holds_up_no_other() {
     let error = BlockError::Rule(RuleError::TimestampTooLate { got: late.header().timestamp, limit });
     // The first copy becomes an orphan, because timestamps are checked only after the parent is imported.
     let verdicts = vec![Ok(Verdict::Orphan { missing: main.hash(1) }), Ok(Verdict::Kept), Err(error)];
-    assert_eq!(imported, ImportedAll { verdicts, ..kept(0, &[], main.mined()) });
+    assert_eq!(imported, Imported { verdicts, ..kept(0, &[], main.mined()) });
     assert_eq!(chain.orphan_count(), 0);
 }

@@ -1,7 +1,7 @@
 //! The limits on what a chain keeps off the best chain, and what it evicts when a limit is reached.
 
 use super::forge::*;
-use crate::{BlockError, ChainConfig, Imported, RuleError};
+use crate::{BlockError, ChainConfig, RuleError};
 
 #[test]
 fn side_headers_are_bounded_and_the_least_work_goes_first() {
@@ -13,10 +13,10 @@ fn side_headers_are_bounded_and_the_least_work_goes_first() {
         assert_eq!(import(&mut chain, block), extended(core::slice::from_ref(block)));
     }
     for block in low.mined().iter().chain(high.above(1)) {
-        assert_eq!(import(&mut chain, block), Ok(Imported::SideBranch));
+        assert_eq!(import(&mut chain, block), Ok(side_branch()));
     }
     let next = main.cut(2).with(&[33]);
-    assert_eq!(import(&mut chain, next.tip()), Ok(Imported::SideBranch));
+    assert_eq!(import(&mut chain, next.tip()), Ok(side_branch()));
     assert_eq!(chain.header(low.tip().hash()), Ok(None));
     assert!(
         chain.header(high.tip().hash()).unwrap().is_some()
@@ -90,8 +90,8 @@ fn bodies_aside_are_bounded_by_their_bytes() {
         assert_eq!(import(&mut chain, block), extended(core::slice::from_ref(block)));
     }
     let [first, second] = [Branch::of(&[11]), Branch::of(&[12])];
-    assert_eq!(import(&mut chain, first.tip()), Ok(Imported::SideBranch));
-    assert_eq!(import(&mut chain, second.tip()), Ok(Imported::SideBranch));
+    assert_eq!(import(&mut chain, first.tip()), Ok(side_branch()));
+    assert_eq!(import(&mut chain, second.tip()), Ok(side_branch()));
     assert_eq!(chain.header(first.tip().hash()), Ok(None));
 
     let mut large = Branch::of(&[]);
@@ -117,7 +117,7 @@ fn bodies_that_wait_count_their_memory_and_give_way_to_the_one_they_wait_for() {
     for block in fork.mined() {
         assert_eq!(import_header(&mut chain, block), Ok(true));
     }
-    let waits = |missing| Ok(Imported::Orphan { missing });
+    let waits = |missing| Ok(orphaned(missing));
     let kept = |chain: &Chain| [1, 2, 3, 4].map(|at| chain.block(&fork.hash(at)).unwrap().is_some());
     assert_eq!(import(&mut chain, fork.at(3)), waits(fork.hash(2)));
     assert_eq!(import(&mut chain, fork.at(2)), waits(fork.hash(1)));
@@ -142,7 +142,7 @@ fn bodies_that_wait_for_what_nobody_leads_to_are_forgotten() {
             assert_eq!(import_header(&mut chain, block), Ok(true));
         }
         for block in branch.above(1) {
-            assert_eq!(import(&mut chain, block), Ok(Imported::Orphan { missing: branch.hash(1) }));
+            assert_eq!(import(&mut chain, block), Ok(orphaned(branch.hash(1))));
         }
     }
     let kept =
@@ -173,7 +173,7 @@ fn a_reorg_that_puts_too_much_aside_forgets_it() {
         assert_eq!(import(&mut chain, block), extended(core::slice::from_ref(block)));
     }
     for block in &new.mined()[..3] {
-        assert_eq!(import(&mut chain, block), Ok(Imported::SideBranch));
+        assert_eq!(import(&mut chain, block), Ok(side_branch()));
     }
     assert_eq!(import(&mut chain, new.tip()), reorged(old.mined(), new.mined()));
     assert_eq!(chain.header(old.tip().hash()), Ok(None));
@@ -192,10 +192,10 @@ fn adopting_an_orphan_forgets_nothing_that_is_still_looked_at() {
         assert_eq!(import(&mut chain, block), extended(core::slice::from_ref(block)));
     }
     let missing = fork.hash(1);
-    assert_eq!(import(&mut chain, orphan.tip()), Ok(Imported::Orphan { missing }));
+    assert_eq!(import(&mut chain, orphan.tip()), Ok(orphaned(missing)));
     assert_eq!(import_header(&mut chain, fork.tip()), Ok(true));
-    assert_eq!(import(&mut chain, waiting.tip()), Ok(Imported::Orphan { missing }));
-    assert_eq!(import(&mut chain, fork.tip()), Ok(Imported::SideBranch));
+    assert_eq!(import(&mut chain, waiting.tip()), Ok(orphaned(missing)));
+    assert_eq!(import(&mut chain, fork.tip()), Ok(side_branch()));
     assert_follows(&chain, &main);
     assert!(chain.block(waiting.tip().hash()).unwrap().is_some());
 }

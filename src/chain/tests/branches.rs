@@ -8,14 +8,14 @@ use rstest::rstest;
 use super::forge::*;
 use super::stored::{disk, open};
 use crate::chain::orphans::Orphans;
-use crate::{BlockError, ChainConfig, Hash, Imported, Retarget, RuleError, Verdict};
+use crate::{BlockError, ChainConfig, Hash, Retarget, RuleError, Verdict};
 
 #[test]
 fn what_is_unknown_or_beside_the_best_chain_is_not_on_it() {
     let main = Branch::of(&[1, 2]);
     let side = Branch::of(&[11]);
     let mut chain = fed(spec(), main.mined());
-    assert_eq!(import(&mut chain, side.tip()), Ok(Imported::SideBranch));
+    assert_eq!(import(&mut chain, side.tip()), Ok(side_branch()));
     let is_best = [main.hash(0), main.hash(1), main.hash(2), side.hash(1), Hash::ZERO]
         .map(|hash| chain.is_best(&hash).unwrap());
     assert_eq!(is_best, [true, true, true, false, false]);
@@ -88,8 +88,8 @@ fn a_body_that_leaves_just_enough_room_is_kept_aside() {
     // The second body fills the limit exactly, so the first branch is evicted.
     let [first, second] = [Branch::of(&[11]), Branch::of(&[12])];
     assert_eq!(first.tip().digest().unwrap().size, size);
-    assert_eq!(import(&mut chain, first.tip()), Ok(Imported::SideBranch));
-    assert_eq!(import(&mut chain, second.tip()), Ok(Imported::SideBranch));
+    assert_eq!(import(&mut chain, first.tip()), Ok(side_branch()));
+    assert_eq!(import(&mut chain, second.tip()), Ok(side_branch()));
     assert_eq!(chain.header(first.tip().hash()), Ok(None));
     assert_eq!(chain.block(second.tip().hash()), Ok(Some(second.tip().clone())));
 }
@@ -105,8 +105,8 @@ fn a_bad_block_is_forgotten_before_a_good_one_with_less_work() {
     let bad = main.clone().extend(vec![Note::Bad(3)]);
     let error = BlockError::Rule(RuleError::Transaction { index: 0, reason: rejected(3) });
     assert_eq!(import(&mut chain, &bad), Err(error));
-    assert_eq!(import(&mut chain, good.tip()), Ok(Imported::SideBranch));
-    assert_eq!(import(&mut chain, other.tip()), Ok(Imported::SideBranch));
+    assert_eq!(import(&mut chain, good.tip()), Ok(side_branch()));
+    assert_eq!(import(&mut chain, other.tip()), Ok(side_branch()));
     assert_eq!(chain.header(bad.hash()), Ok(None));
     for kept in [good, other] {
         assert_eq!(chain.header(kept.tip().hash()), Ok(Some(*kept.tip().header())));
@@ -145,7 +145,7 @@ fn the_turn_goes_on_after_opening() {
     let tip_seen = chain.records.tip().seen;
     let mut reopened: Chain = open(&spec(), &ChainConfig::default(), &disk);
     let side = Branch::of(&[11]);
-    assert_eq!(import(&mut reopened, side.tip()), Ok(Imported::SideBranch));
+    assert_eq!(import(&mut reopened, side.tip()), Ok(side_branch()));
     let seen: Vec<u64> = reopened.tree.complete_rows().into_values().map(|row| row.seen).collect();
     assert_eq!(seen, [tip_seen + 1]);
 }
@@ -176,13 +176,13 @@ fn a_branch_that_finality_refuses_has_no_bad_ancestor() {
     let fork = Branch::new(&spec).with(&[11, 12, 13, 14]);
     let best = main.cut(2).with(&[23, 24, 25, 26]);
     let mut chain = fed(spec, &main.mined()[..2]);
-    assert_eq!(import(&mut chain, fork.at(1)), Ok(Imported::SideBranch));
+    assert_eq!(import(&mut chain, fork.at(1)), Ok(side_branch()));
     for block in fork.above(1).iter().chain(best.above(2)) {
         assert_eq!(import_header(&mut chain, block), Ok(true));
     }
     assert_eq!(import(&mut chain, main.at(3)), extended(main.above(2)));
     for block in &fork.mined()[1..3] {
-        assert_eq!(import(&mut chain, block), Ok(Imported::SideBranch));
+        assert_eq!(import(&mut chain, block), Ok(side_branch()));
     }
     let error = BlockError::Finality { fork_height: 0, final_height: 1 };
     assert_eq!(import(&mut chain, fork.at(4)), Err(error));

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use super::forge::*;
 use super::stored::{Disk, Picture, assert_same, blocks_above, copy_of, disk, open, try_open};
 use crate::store::{ALL_KEYS, Batch, Order, Store, Table};
-use crate::{
-    BlockError, Blockchain, ChainConfig, Hash, Imported, OpenError, StoreError, Transaction, VerifyError,
-};
+use crate::{BlockError, Blockchain, ChainConfig, Hash, OpenError, StoreError, Transaction, VerifyError};
 
 fn config() -> ChainConfig {
     ChainConfig::default()
@@ -294,7 +292,7 @@ fn a_damaged_branch_that_is_to_be_followed_is_brought_again() {
         let longer = side.with(&[17, 18]);
         let _ = chain.import(Arc::clone(longer.at(7)), NOW).unwrap();
         let missing = longer.hash(7);
-        assert_eq!(import(&mut chain, longer.at(8)), Ok(Imported::Orphan { missing }));
+        assert_eq!(import(&mut chain, longer.at(8)), Ok(orphaned(missing)));
         assert_eq!(chain.header(&longer.hash(5)), Ok(None));
         assert_follows(&chain, &main);
         for block in longer.above(4) {
@@ -305,7 +303,7 @@ fn a_damaged_branch_that_is_to_be_followed_is_brought_again() {
             [5, 6, 7, 8].map(|height| longer.hash(height))
         );
         for block in &longer.above(4)[..3] {
-            assert_eq!(import(&mut chain, block), Ok(Imported::SideBranch));
+            assert_eq!(import(&mut chain, block), Ok(side_branch()));
         }
         assert_eq!(import(&mut chain, longer.tip()), reorged(main.above(4), longer.above(4)));
         assert_follows(&chain, &longer);
@@ -322,7 +320,7 @@ fn a_reorganisation_over_a_damaged_block_names_it() {
     disk.flip_bit(Table::Blocks, &key, 1_700).unwrap();
     let mut chain: Chain = open(&spec(), &config(), &disk);
     let longer = side.with(&[17, 18]);
-    assert_eq!(chain.import(Arc::clone(longer.at(7)), NOW), Ok(Imported::SideBranch));
+    assert_eq!(chain.import(Arc::clone(longer.at(7)), NOW), Ok(side_branch()));
     for _ in 0..2 {
         let Err(BlockError::Store(error)) = chain.import(Arc::clone(longer.at(8)), NOW) else {
             panic!("the block below is damaged");

@@ -10,7 +10,7 @@ use super::forge::*;
 use super::stored::{Disk, Picture, assert_same, disk, open, try_open};
 use crate::store::{Batch, Cause, Entries, Keys, Order, Store, Table};
 use crate::testing::store::Failure;
-use crate::{BlockError, ChainConfig, ImportedAll, OpenError, StoreError, Verdict};
+use crate::{BlockError, ChainConfig, Imported, OpenError, StoreError, Verdict};
 
 /// A call that writes to the store.
 #[derive(Clone, Debug)]
@@ -24,7 +24,7 @@ enum Step {
 #[derive(Debug, PartialEq)]
 enum Outcome {
     Header(Result<bool, BlockError>),
-    Imported(ImportedAll<Note>),
+    Imported(Imported<Note>),
     Done,
 }
 

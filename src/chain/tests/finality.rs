@@ -1,7 +1,7 @@
 //! Finality: how deep a reorganisation may go.
 
 use super::forge::*;
-use crate::{BlockError, ChainSpec, Imported};
+use crate::{BlockError, ChainSpec};
 
 fn final_after(depth: u64) -> ChainSpec {
     builder().finality_depth(Some(depth)).build().unwrap()
@@ -18,8 +18,8 @@ fn a_branch_may_leave_at_the_last_final_block_and_not_below() {
     let error = BlockError::Finality { fork_height: 1, final_height: 2 };
     assert_eq!(import_header(&mut chain, below.tip()), Err(error.clone()));
     assert_eq!(import(&mut chain, below.tip()), Err(error));
-    assert_eq!(import(&mut chain, at.at(3)), Ok(Imported::SideBranch));
-    assert_eq!(import(&mut chain, at.at(4)), Ok(Imported::SideBranch));
+    assert_eq!(import(&mut chain, at.at(3)), Ok(side_branch()));
+    assert_eq!(import(&mut chain, at.at(4)), Ok(side_branch()));
     assert_eq!(import(&mut chain, at.at(5)), reorged(main.above(2), at.above(2)));
     assert_follows(&chain, &at);
 }
@@ -57,7 +57,7 @@ fn finality_blames_nobody_however_often_the_branch_comes() {
         assert_eq!(import_header(&mut chain, late.at(1)), Err(error.clone()));
         assert_eq!(import(&mut chain, late.at(1)), Err(error.clone()));
     }
-    assert_eq!(import(&mut chain, late.at(2)), Ok(Imported::Orphan { missing: late.hash(1) }));
+    assert_eq!(import(&mut chain, late.at(2)), Ok(orphaned(late.hash(1))));
     assert_follows(&chain, &main);
 }
 
@@ -75,7 +75,7 @@ fn bodies_of_the_second_best_branch_come_too_late() {
     }
     assert_eq!(import(&mut chain, main.at(3)), extended(main.above(2)));
     for block in fork.above(1) {
-        assert_eq!(import(&mut chain, block), Ok(Imported::Orphan { missing: fork.hash(1) }));
+        assert_eq!(import(&mut chain, block), Ok(orphaned(fork.hash(1))));
     }
     let error = BlockError::Finality { fork_height: 0, final_height: 1 };
     assert_eq!(import(&mut chain, fork.at(1)), Err(error));

@@ -2,6 +2,7 @@
 //! ancestors, independently of the chain under test.
 
 use core::ops::RangeBounds;
+use core::slice;
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -10,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::primitives::merkle;
 use crate::{
     Address, Block, BlockError, Blockchain, ChainConfig, ChainSpec, ChainSpecBuilder, CompactTarget, Context,
-    EncodeError, Hash, Header, Imported, Rejected, Retarget, Target, Timestamp, Transaction,
+    EncodeError, Hash, Header, Imported, Rejected, Retarget, Target, Timestamp, Transaction, Verdict,
+    VerifiedBlock,
 };
 
 /// A target that every second hash meets, so that mining costs almost nothing.
@@ -101,8 +103,7 @@ pub(super) fn chain_with(config: ChainConfig) -> Chain {
 pub(super) fn fed(spec: ChainSpec, blocks: &[Shared]) -> Chain {
     let mut chain = Chain::new(spec);
     for block in blocks {
-        let expected = Imported::Extended { connected: vec![Arc::clone(block)] };
-        assert_eq!(import(&mut chain, block), Ok(expected));
+        assert_eq!(import(&mut chain, block), extended(slice::from_ref(block)));
     }
     chain
 }
@@ -258,11 +259,39 @@ pub(super) fn assert_follows(chain: &Chain, branch: &Branch) {
 
 #[expect(clippy::unnecessary_wraps, reason = "compared with what an import returns")]
 pub(super) fn extended(blocks: &[Shared]) -> Result<Imported<Note>, BlockError> {
-    Ok(Imported::Extended { connected: blocks.to_vec() })
+    Ok(outcome(Verdict::Kept, &[], blocks))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "compared with what an import returns")]
 pub(super) fn reorged(old: &[Shared], new: &[Shared]) -> Result<Imported<Note>, BlockError> {
-    let disconnected = old.iter().rev().cloned().collect();
-    Ok(Imported::Reorged { disconnected, connected: new.to_vec() })
+    Ok(outcome(Verdict::Kept, old, new))
+}
+
+/// The outcome of an import of one block. `disconnected` and `connected` are lowest first.
+pub(super) fn outcome<T: Transaction>(
+    verdict: Verdict,
+    disconnected: &[Arc<Block<T>>],
+    connected: &[Arc<Block<T>>],
+) -> Imported<T> {
+    Imported {
+        verdicts: vec![Ok(verdict)],
+        disconnected: disconnected.iter().rev().cloned().collect(),
+        connected: verified(connected),
+    }
+}
+
+pub(super) fn verified<T: Transaction>(blocks: &[Arc<Block<T>>]) -> Vec<VerifiedBlock<T>> {
+    blocks.iter().map(|block| VerifiedBlock::from_store(Arc::clone(block)).unwrap()).collect()
+}
+
+pub(super) fn side_branch<T: Transaction>() -> Imported<T> {
+    outcome(Verdict::Kept, &[], &[])
+}
+
+pub(super) fn orphaned<T: Transaction>(missing: Hash) -> Imported<T> {
+    outcome(Verdict::Orphan { missing }, &[], &[])
+}
+
+pub(super) fn duplicate<T: Transaction>() -> Imported<T> {
+    outcome(Verdict::Duplicate, &[], &[])
 }

@@ -1,14 +1,14 @@
 //! Fork choice: which branch becomes the best chain, and what is left of the others.
 
 use super::forge::*;
-use crate::{BlockError, Hash, Imported, RuleError};
+use crate::{BlockError, Hash, RuleError};
 
 #[test]
 fn the_first_seen_of_equals_stays() {
     let first = Branch::of(&[1, 2]);
     let second = first.cut(1).with(&[12]);
     let mut chain = fed(spec(), first.mined());
-    assert_eq!(import(&mut chain, second.tip()), Ok(Imported::SideBranch));
+    assert_eq!(import(&mut chain, second.tip()), Ok(side_branch()));
     assert_follows(&chain, &first);
     assert_eq!(chain.best_header().0, first.tip().hash());
 }
@@ -18,15 +18,15 @@ fn more_work_wins_and_the_old_branch_can_come_back() {
     let old = Branch::of(&[1, 2, 3]);
     let new = old.cut(1).with(&[12, 13, 14]);
     let mut chain = fed(spec(), old.mined());
-    assert_eq!(import(&mut chain, new.at(2)), Ok(Imported::SideBranch));
-    assert_eq!(import(&mut chain, new.at(3)), Ok(Imported::SideBranch));
+    assert_eq!(import(&mut chain, new.at(2)), Ok(side_branch()));
+    assert_eq!(import(&mut chain, new.at(3)), Ok(side_branch()));
     assert_eq!(import(&mut chain, new.at(4)), reorged(old.above(1), new.above(1)));
     assert_follows(&chain, &new);
     assert!(chain.is_best(new.at(2).hash()).unwrap() && !chain.is_best(old.at(2).hash()).unwrap());
     assert_eq!(chain.block(old.at(2).hash()), Ok(Some(old.at(2).clone())));
 
     let back = old.with(&[4, 5]);
-    assert_eq!(import(&mut chain, back.at(4)), Ok(Imported::SideBranch));
+    assert_eq!(import(&mut chain, back.at(4)), Ok(side_branch()));
     assert_eq!(import(&mut chain, back.at(5)), reorged(new.above(1), back.above(1)));
     assert_follows(&chain, &back);
 }
@@ -37,7 +37,7 @@ fn a_branch_may_leave_at_genesis() {
     let new = Branch::of(&[11, 12, 13, 14, 15, 16, 17, 18]);
     let mut chain = fed(spec(), old.mined());
     for block in &new.mined()[..7] {
-        assert_eq!(import(&mut chain, block), Ok(Imported::SideBranch));
+        assert_eq!(import(&mut chain, block), Ok(side_branch()));
     }
     assert_eq!(import(&mut chain, new.tip()), reorged(old.mined(), new.mined()));
     assert_follows(&chain, &new);
@@ -60,7 +60,7 @@ fn a_bad_block_in_the_middle_of_a_reorg_changes_nothing_and_is_remembered() {
     let bad = bad_branch();
     let mut chain = fed(spec(), main.mined());
     for block in &bad.mined()[..3] {
-        assert_eq!(import(&mut chain, block), Ok(Imported::SideBranch));
+        assert_eq!(import(&mut chain, block), Ok(side_branch()));
     }
     let ancestor = bad.hash(2);
     let expected = BlockError::InvalidAncestor { ancestor, error: Box::new(bad_error()) };
@@ -81,7 +81,7 @@ fn a_bad_block_in_the_middle_of_a_reorg_changes_nothing_and_is_remembered() {
 
     let around = bad.cut(1).with(&[22, 23, 24]);
     for block in &around.above(1)[..2] {
-        assert_eq!(import(&mut chain, block), Ok(Imported::SideBranch));
+        assert_eq!(import(&mut chain, block), Ok(side_branch()));
     }
     assert_eq!(import(&mut chain, around.tip()), reorged(main.mined(), around.mined()));
     assert_follows(&chain, &around);
@@ -98,7 +98,7 @@ fn the_good_part_of_a_bad_branch_is_followed_when_it_comes_at_once() {
         assert_eq!(import_header(&mut chain, block), Ok(true));
     }
     for block in bad.above(1) {
-        assert_eq!(import(&mut chain, block), Ok(Imported::Orphan { missing: bad.hash(1) }));
+        assert_eq!(import(&mut chain, block), Ok(orphaned(bad.hash(1))));
     }
     assert_eq!(import(&mut chain, bad.at(1)), reorged(main.mined(), &bad.mined()[..2]));
     assert_follows(&chain, &bad.cut(2));
@@ -114,7 +114,7 @@ fn a_bad_block_on_the_tip_keeps_the_good_ones_below() {
         assert_eq!(import_header(&mut chain, block), Ok(true));
     }
     for height in [2, 3] {
-        assert_eq!(import(&mut chain, branch.at(height)), Ok(Imported::Orphan { missing: branch.hash(1) }));
+        assert_eq!(import(&mut chain, branch.at(height)), Ok(orphaned(branch.hash(1))));
     }
     assert_eq!(import(&mut chain, branch.at(1)), extended(&branch.mined()[..2]));
     assert!(chain.is_invalid(&branch.hash(3)));

@@ -6,8 +6,7 @@ use super::forge::{NOW, builder};
 use super::stored::{disk, entries, open, try_open};
 use crate::store::Table;
 use crate::{
-    Blockchain, ChainConfig, ChainSpec, Context, GenesisError, Hash, Imported, OpenError, Rejected,
-    Transaction,
+    Blockchain, ChainConfig, ChainSpec, Context, GenesisError, Hash, OpenError, Rejected, Transaction,
 };
 
 /// Spends part of a balance. The number distinguishes two spends of equal amounts.
@@ -59,7 +58,7 @@ fn spec(data: &[u8]) -> ChainSpec {
 fn extend(chain: &mut Blockchain<Spend>, number: u64, amount: u64) {
     let template = chain.template(vec![Spend { number, amount }], NOW).unwrap();
     let imported = chain.import(template.mine().unwrap().into(), NOW).unwrap();
-    assert!(matches!(imported, Imported::Extended { .. }), "{imported:?}");
+    assert!(imported.is_extension(), "{imported:?}");
 }
 
 #[test]

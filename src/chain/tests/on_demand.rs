@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use super::forge::*;
-use crate::{ChainSpec, CompactTarget, Imported, Retarget, Target};
+use crate::{ChainSpec, CompactTarget, Retarget, Target};
 
 const BLOCKS: usize = 600;
 
@@ -16,7 +16,7 @@ fn targets(spec: ChainSpec) -> Vec<CompactTarget> {
         now = now.saturating_add(Duration::from_millis(1));
         let block = chain.template(vec![], now).unwrap().mine().unwrap();
         let target = block.header().target;
-        assert!(matches!(chain.import(Arc::new(block), now), Ok(Imported::Extended { .. })));
+        assert!(chain.import(Arc::new(block), now).unwrap().is_extension());
         target
     };
     (0..BLOCKS).map(|_| mine()).collect()

@@ -2,7 +2,7 @@
 
 use super::forge::*;
 use crate::merkle::{ProofError, leaf_hash};
-use crate::{Imported, ProveError, transaction_id};
+use crate::{ProveError, transaction_id};
 
 /// Verifies every possible proof against the headers of `branch`.
 fn verify_all(chain: &Chain, branch: &Branch) {
@@ -73,7 +73,7 @@ fn transactions_are_proven_on_every_branch() {
     let mut side = Branch::of(&[]);
     side.extend(words(&[7, 8]));
     let mut chain = fed(spec(), main.mined());
-    assert_eq!(import(&mut chain, side.tip()), Ok(Imported::SideBranch));
+    assert_eq!(import(&mut chain, side.tip()), Ok(side_branch()));
     for block in [main.at(1), main.at(2), side.at(1)] {
         for (index, note) in block.data().iter().enumerate() {
             let proof = chain.transaction_proof(block.hash(), index).unwrap().unwrap();

@@ -1,15 +1,16 @@
 //! A chain that keeps only the last bodies: what it still serves, and its errors for pruned bodies.
 
+use core::slice;
 use std::sync::Arc;
 
 use rstest::rstest;
 use serde::{Deserialize, Serialize};
 
-use super::forge::{NOW, builder};
+use super::forge::{NOW, builder, duplicate, outcome};
 use super::stored::{Disk, assert_same, blocks_above, disk, open};
 use crate::{
-    Block, BlockError, Blockchain, ChainConfig, ChainSpec, Context, ExportError, Imported, Rejected,
-    Transaction,
+    Block, BlockError, Blockchain, ChainConfig, ChainSpec, Context, ExportError, Rejected, Transaction,
+    Verdict,
 };
 
 /// A transaction whose state is as large as all transactions together.
@@ -62,7 +63,7 @@ fn grown<T: Sized>(len: u64, keep: u64) -> (Blockchain<T>, Disk, Vec<Arc<Block<T
     let blocks = mined(&Blockchain::new(spec()), len, 1);
     for block in &blocks {
         let imported = chain.import(Arc::clone(block), NOW).unwrap();
-        assert_eq!(imported, Imported::Extended { connected: vec![Arc::clone(block)] });
+        assert_eq!(imported, outcome(Verdict::Kept, &[], slice::from_ref(block)));
         let kept = chain.height() - chain.first_body().saturating_sub(1);
         assert!(kept >= keep.min(chain.height()), "{kept} bodies are kept at {}", chain.height());
     }
@@ -98,7 +99,7 @@ fn check<T: Sized>() {
     chain.check_store();
     assert_eq!(chain.verify(..), Ok(()));
     assert_eq!(chain.verify(first..), Ok(()));
-    assert_eq!(chain.import(Arc::clone(&blocks[0]), NOW), Ok(Imported::Duplicate));
+    assert_eq!(chain.import(Arc::clone(&blocks[0]), NOW), Ok(duplicate()));
 
     let reopened = open::<T>(&spec(), &keeping(keep), &disk);
     assert_same(&reopened, &chain);
@@ -126,7 +127,8 @@ fn reorganise_within<T: Sized>(chain: &mut Blockchain<T>, blocks: &mut Vec<Arc<B
     let branch = mined(&trunk, depth + 1, 2);
     let imported = chain.import_all(branch.iter().cloned(), NOW).unwrap();
     let old: Vec<_> = blocks.drain(at..).rev().collect();
-    assert_eq!((&imported.disconnected, &imported.connected), (&old, &branch));
+    assert_eq!(imported.disconnected, old);
+    assert_eq!(imported.connected, branch);
     blocks.extend(branch);
     let mut whole = Blockchain::<T>::new(spec());
     let _ = whole.import_all(blocks.iter().cloned(), NOW).unwrap();

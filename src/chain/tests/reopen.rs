@@ -9,7 +9,9 @@ use rstest::rstest;
 use super::forge::*;
 use super::model::{Arrival, Model, Plan, grow, plans, scenario};
 use super::stored::{Disk, assert_same, copy_of, disk, open};
-use crate::{BlockError, Blockchain, ChainConfig, ChainSpec, CompactTarget, Imported, Retarget, Timestamp};
+use crate::{
+    BlockError, Blockchain, ChainConfig, ChainSpec, CompactTarget, Imported, Retarget, Timestamp, Verdict,
+};
 
 /// One of the steps after each of which a chain is reopened. Parents are imported before their children,
 /// because orphans are not stored.
@@ -33,10 +35,7 @@ fn steps() -> impl Strategy<Value = (Vec<Plan>, Vec<Step>)> {
 /// invalid blocks are not stored: a block that one chain refuses for an invalid ancestor is an orphan for the
 /// other.
 fn outcome(imported: Result<Imported<Note>, BlockError>) -> Option<Imported<Note>> {
-    match imported {
-        Ok(Imported::Orphan { .. }) | Err(_) => None,
-        Ok(imported) => Some(imported),
-    }
+    imported.ok().filter(|imported| !matches!(imported.verdicts[..], [Ok(Verdict::Orphan { .. })]))
 }
 
 fn run(config: &ChainConfig, spec: &ChainSpec, plans: &[Plan], steps: &[Step]) {
@@ -135,7 +134,7 @@ fn extend(chain: &mut Blockchain, text: &str) {
     let now = next_time(chain);
     let block = chain.template(vec![text.to_owned()], now).unwrap().mine().unwrap();
     let imported = chain.import(block.into(), now).unwrap();
-    assert!(matches!(imported, Imported::Extended { .. }));
+    assert!(imported.is_extension());
 }
 
 #[rstest]
@@ -187,7 +186,7 @@ fn the_first_seen_of_equals_is_known_after_opening() {
     assert_eq!(import(&mut chain, trunk.tip()), extended(trunk.mined()));
     assert_eq!(import(&mut chain, ends[2].tip()), extended(ends[2].above(1)));
     for index in [0, 3, 1] {
-        assert_eq!(import(&mut chain, ends[index].tip()), Ok(Imported::SideBranch));
+        assert_eq!(import(&mut chain, ends[index].tip()), Ok(side_branch()));
     }
     let mut chain: Chain = open(&spec(), &config, &disk);
     assert_follows(&chain, &ends[2]);

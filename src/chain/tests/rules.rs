@@ -7,8 +7,7 @@ use rstest::rstest;
 
 use super::forge::*;
 use crate::{
-    Address, Block, BlockError, CompactTarget, CompactTargetError, Hash, Header, Imported, RuleError, Target,
-    Timestamp,
+    Address, Block, BlockError, CompactTarget, CompactTargetError, Hash, Header, RuleError, Target, Timestamp,
 };
 
 const PARENTS: [u32; 3] = [1, 2, 3];
@@ -349,7 +348,7 @@ fn a_block_without_a_parent_waits_and_a_header_does_not() {
     let mut chain = chain();
     let parent = branch.hash(2);
     assert_eq!(import_header(&mut chain, branch.at(3)), Err(BlockError::UnknownParent { parent }));
-    assert_eq!(import(&mut chain, branch.at(3)), Ok(Imported::Orphan { missing: parent }));
+    assert_eq!(import(&mut chain, branch.at(3)), Ok(orphaned(parent)));
     assert_eq!(chain.header(branch.tip().hash()), Ok(None));
 }
 
@@ -360,14 +359,14 @@ fn what_is_here_already_is_a_duplicate() {
     let mut chain = fed(spec(), branch.mined());
     let genesis = branch.at(0).clone();
     assert_eq!(import_header(&mut chain, &genesis), Ok(false));
-    assert_eq!(import(&mut chain, &genesis), Ok(Imported::Duplicate));
-    assert_eq!(import(&mut chain, branch.at(2)), Ok(Imported::Duplicate));
-    assert_eq!(import(&mut chain, fork.tip()), Ok(Imported::SideBranch));
-    assert_eq!(import(&mut chain, fork.tip()), Ok(Imported::Duplicate));
+    assert_eq!(import(&mut chain, &genesis), Ok(duplicate()));
+    assert_eq!(import(&mut chain, branch.at(2)), Ok(duplicate()));
+    assert_eq!(import(&mut chain, fork.tip()), Ok(side_branch()));
+    assert_eq!(import(&mut chain, fork.tip()), Ok(duplicate()));
     assert_eq!(import_header(&mut chain, fork.tip()), Ok(false));
     let orphan = fork.with(&[10, 11]);
-    assert_eq!(import(&mut chain, orphan.tip()), Ok(Imported::Orphan { missing: orphan.hash(3) }));
-    assert_eq!(import(&mut chain, orphan.tip()), Ok(Imported::Duplicate));
+    assert_eq!(import(&mut chain, orphan.tip()), Ok(orphaned(orphan.hash(3))));
+    assert_eq!(import(&mut chain, orphan.tip()), Ok(duplicate()));
     assert_eq!(chain.orphan_count(), 1);
 }
 
@@ -379,7 +378,7 @@ fn the_genesis_of_another_chain_is_no_block_of_this_one() {
     let commitment = mined.header().previous_hash;
     let error = BlockError::UnknownParent { parent: commitment };
     assert_eq!(import_header(&mut chain, &mined), Err(error));
-    assert_eq!(import(&mut chain, &mined), Ok(Imported::Orphan { missing: commitment }));
+    assert_eq!(import(&mut chain, &mined), Ok(orphaned(commitment)));
     assert_eq!(chain.height(), 0);
 
     let above = Branch::of(&[]).next_with(vec![], |header| header.height = 0);

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use rstest::rstest;
 use serde::{Deserialize, Serialize};
 
-use super::forge::{NOW, builder};
+use super::forge::{NOW, builder, outcome};
 use super::stored::{Disk, assert_same, blocks_above, copy_of, disk, open, try_open};
 use crate::store::Table;
 use crate::{
-    Block, Blockchain, ChainConfig, ChainSpec, Context, Hash, Imported, OpenError, Rejected, Transaction,
+    Block, Blockchain, ChainConfig, ChainSpec, Context, Hash, OpenError, Rejected, Transaction, Verdict,
 };
 
 type Counted = Blockchain<Entry>;
@@ -219,8 +219,7 @@ fn a_reorganisation_after_opening_goes_as_deep_as_it_has_to(#[case] fork: u64) {
     assert_eq!(chain.tip(), &main[2_999], "the first seen of equals stays");
     let mut chain = opened(&disk).0;
     let (imported, applied) = counted(|| chain.import(Arc::clone(last), NOW).unwrap());
-    let disconnected = main[at..].iter().rev().cloned().collect();
-    assert_eq!(imported, Imported::Reorged { disconnected, connected: branch.clone() });
+    assert_eq!(imported, outcome(Verdict::Kept, &main[at..], &branch));
     assert!(applied <= 3_001, "{applied}");
     assert_eq!(chain.state(), rival.state());
     chain.check_store();

@@ -8,8 +8,7 @@ use crate::merkle::{ConsistencyProof, InclusionProof};
 use crate::store::{ALL_KEYS, Entries, Memory, Order, Store as _, Table};
 use crate::testing::store::Faulty;
 use crate::{
-    Block, Blockchain, ChainConfig, ChainSpec, CompactTarget, Hash, Header, Imported, OpenError, Transaction,
-    Work,
+    Block, Blockchain, ChainConfig, ChainSpec, CompactTarget, Hash, Header, OpenError, Transaction, Work,
 };
 
 /// A store whose clones share their contents, so that a chain can be reopened.
@@ -56,7 +55,7 @@ pub(super) fn blocks_above<T: Transaction>(
     let mined = (start..start + len).map(|height| {
         let block = Arc::new(scratch.template(data(height), NOW).unwrap().mine().unwrap());
         let imported = scratch.import(Arc::clone(&block), NOW).unwrap();
-        assert!(matches!(imported, Imported::Extended { .. }));
+        assert!(imported.is_extension());
         block
     });
     mined.collect()

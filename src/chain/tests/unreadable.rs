@@ -4,6 +4,7 @@
 use core::any::type_name;
 use core::fmt::Debug;
 use core::marker::PhantomData;
+use core::slice;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -12,12 +13,12 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::super::records::ChainStore;
-use super::forge::{NOW, builder};
+use super::forge::{NOW, builder, outcome};
 use super::stored::{Disk, blocks_above, copy_of, disk, entries, open, try_open};
 use crate::store::{Batch, Cause, Entries, Keys, Order, Store, Table};
 use crate::{
     Address, Block, BlockError, Blockchain, BodyDigest, ChainConfig, ChainSpec, Context, EncodeError,
-    Imported, OpenError, Rejected, RuleError, StoreError, Template, Transaction,
+    OpenError, Rejected, RuleError, StoreError, Template, Transaction, Verdict,
 };
 
 fn spec() -> ChainSpec {
@@ -190,7 +191,7 @@ fn a_cut_leaves_no_body_above() {
         assert_eq!(chain.is_best(block.hash()), Ok(false));
         assert_eq!(
             chain.import(Arc::clone(block), NOW),
-            Ok(Imported::Extended { connected: vec![Arc::clone(block)] })
+            Ok(outcome(Verdict::Kept, &[], slice::from_ref(block)))
         );
     }
 }

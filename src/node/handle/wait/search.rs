@@ -73,7 +73,7 @@ impl<T: Transaction> Search<T> {
                 Some(header) => header.hash(),
                 None => return Ok(Step::Wait),
             };
-            self.found = self.look(height, &hash, protocol)?;
+            self.found = self.look(height, protocol)?;
         }
         self.seen = Some((height, hash));
         if hash != tip.1 {
@@ -113,17 +113,8 @@ impl<T: Transaction> Search<T> {
     }
 
     /// The block of the best chain at this height, if it contains the transaction.
-    fn look(
-        &self,
-        height: u64,
-        hash: &Hash,
-        protocol: &Protocol<T>,
-    ) -> Result<Option<Arc<Block<T>>>, StoreError> {
-        let chain = protocol.chain();
-        if chain.ids_of(hash).is_some_and(|ids| !ids.contains(&self.id)) {
-            return Ok(None);
-        }
-        let block = chain.block_at(height)?;
+    fn look(&self, height: u64, protocol: &Protocol<T>) -> Result<Option<Arc<Block<T>>>, StoreError> {
+        let block = protocol.chain().block_at(height)?;
         // A block that was imported can be encoded.
         let has_it = |block: &Arc<Block<T>>| block.digest().is_ok_and(|digest| digest.ids.contains(&self.id));
         Ok(block.filter(has_it))
