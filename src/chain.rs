@@ -37,6 +37,8 @@ use orphans::Orphans;
 pub use outcome::{Imported, Verdict};
 use persist::Checkpoints;
 pub use progress::Progress;
+#[cfg(feature = "http")]
+pub(crate) use query::BlockId;
 use records::ChainStore;
 pub(crate) use records::Known;
 use snapshots::Snapshots;

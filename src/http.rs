@@ -3,6 +3,10 @@
 //! [`serve_node`] serves the routes of a node with fewer threads. This layer does not use the sockets of
 //! peers.
 //!
+//! The routes are one async function from an `http` request to an `http` response. The server of
+//! [`serve_node`] calls it on the task of a connection; the handler of [`routes`] converts the types of
+//! rouille, and waits for it.
+//!
 //! | route | does | answers |
 //! | --- | --- | --- |
 //! | `GET /blocks?from=&limit=` | blocks of the best chain by ascending height; 100 by default, at most 1000 | 200, with `X-Total-Count`, and `Link` if there is a next page |
@@ -72,18 +76,17 @@
 //! request; a `Host` that is neither an IP address, `localhost` nor one of [`RoutesConfig::allowed_hosts`] is
 //! refused, which prevents DNS rebinding.
 
-mod answer;
-mod backend;
 mod body;
-mod caching;
-mod client;
+mod bridge;
 mod config;
 mod error;
 mod guard;
-mod node;
+mod header;
 mod query;
+mod response;
 mod routes;
 mod server;
+mod threads;
 mod view;
 
 pub use config::{HttpConfig, RoutesConfig};
@@ -93,12 +96,14 @@ pub use rouille;
 pub use server::{HttpServer, serve};
 
 use std::io;
+use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
 use crate::node::NodeHandle;
 use crate::primitives::Transaction;
 use routes::Routes;
+use threads::Threads;
 
 /// The routes of a node, as a handler for [`serve`] or for any rouille application. The handler blocks:
 /// `POST /mine` until a block is found, other requests briefly.
@@ -106,20 +111,37 @@ use routes::Routes;
 /// A rouille handler cannot detect the end of a connection. If the client of a `POST /mine` disconnects, the
 /// search continues, and counts towards [`RoutesConfig::max_mining`], until it finds a block or
 /// [`RoutesConfig::mine_timeout`] has passed. With [`serve_node`] the search ends with the connection.
+///
+/// # Panics
+///
+/// The handler panics in async code, where blocking is not allowed.
 pub fn routes<T: Transaction>(
     node: NodeHandle<T>,
     config: RoutesConfig,
 ) -> impl Fn(&rouille::Request) -> rouille::Response + Clone + Send + Sync + 'static {
-    routes::handler(node, config)
+    let (runtime, max_body_bytes) = (node.runtime().clone(), config.max_body_bytes);
+    let routes = Arc::new(Routes::new(node, config, Threads::Calling));
+    move |request| {
+        let request = bridge::from_rouille(request, max_body_bytes);
+        let routes = Arc::clone(&routes);
+        runtime.block_on(async {
+            let response = match request {
+                Ok(request) => routes.respond(request).await,
+                Err(error) => error.into_response(),
+            };
+            bridge::into_rouille(response).await
+        })
+    }
 }
 
 /// Serves the routes of a node on connections from `listener`, like [`serve`] with [`routes`] but faster:
-/// answers from memory are sent from the task of the connection, without a thread.
+/// requests are answered on the task of the connection, and only what may block runs on a thread.
 ///
-/// These are `GET /status`, and `GET /blocks/{height or hash}` for a cached block of at most 16 KiB that is
-/// one of the last 2,048 or on a side branch, unless the node is applying a change. All other requests may
-/// wait for the store, for the node or for a miner, or take long to serialize, and run on a thread: older or
-/// larger blocks, pages, and every request that changes something.
+/// `GET /status`, and `GET /blocks/{height or hash}` for a cached block of at most 16 KiB that is one of the
+/// last 2,048 or on a side branch, need no thread, unless the node is applying a change. All other reads may
+/// wait for the store or for the node, or take long to serialize, and run on a thread: older or larger
+/// blocks, pages and lists. A request that changes something waits for the node without a thread; a body or a
+/// mined block of more than 16 KiB is parsed or serialized on one.
 ///
 /// When the connection of a request ends, the request is cancelled: a search of `POST /mine` stops and
 /// releases its permit, and a request that has not started is skipped. A client that closes only its sending
@@ -139,5 +161,9 @@ pub fn serve_node<T: Transaction>(
     routes: RoutesConfig,
     server: HttpConfig,
 ) -> io::Result<HttpServer> {
-    server::start(listener, Routes::new(node, routes), server)
+    let routes = Arc::new(Routes::new(node, routes, Threads::pool(&server)));
+    server::start(listener, server, move |request, _| {
+        let routes = Arc::clone(&routes);
+        Box::pin(async { Ok(routes.respond(request).await) })
+    })
 }

@@ -4,7 +4,7 @@
 //! Dependencies point down only: a layer uses the layers below it and none above.
 //!
 //! ```text
-//! L6  http         rouille routes and a bounded server                        feature http
+//! L6  http         async routes and a bounded server                          feature http
 //! L5  node         tasks, clocks, timers, mining threads                      feature node
 //! L4  transport    connections to peers: in memory, over WebSocket            feature node, ws-*
 //! W   wire         encodings of messages: JSON, bincode, postcard             feature ws-*

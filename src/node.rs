@@ -19,6 +19,8 @@ mod status;
 #[cfg(feature = "ws-json")]
 mod tests;
 
+#[cfg(feature = "http")]
+pub(crate) use crate::chain::BlockId;
 pub use builder::{Node, NodeBuilder, StartError};
 pub use end::NodeFailure;
 pub use error::{MineError, PeerError, Stopped, SubmitError};

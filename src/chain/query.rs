@@ -12,6 +12,16 @@ use crate::primitives::merkle::{ConsistencyProof, InclusionProof, Subtrees};
 use crate::primitives::{Block, CompactTarget, Difficulty, Hash, Header, Target, Transaction, Work};
 use crate::store::{StoreError, Table};
 
+/// The two ways to name a block.
+#[cfg(feature = "http")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BlockId {
+    /// On the best chain.
+    Height(u64),
+    /// On any branch.
+    Hash(Hash),
+}
+
 impl<T: Transaction> Blockchain<T> {
     /// The rules of this chain.
     pub const fn spec(&self) -> &ChainSpec {
@@ -117,25 +127,27 @@ impl<T: Transaction> Blockchain<T> {
         self.kept_block(height, &row.hash)
     }
 
-    /// [`block_at`](Self::block_at) from memory alone, without a read of the store: only among the last two
-    /// thousand blocks, if the block is cached and has at most this many canonical bytes.
+    /// The block, if that takes no read of the store: only among the last two thousand blocks and on side
+    /// branches, if the block is cached and has at most this many canonical bytes. For callers that must not
+    /// block on disk I/O.
     #[cfg(feature = "http")]
-    pub(crate) fn cached_block_at(&self, height: u64, max_bytes: usize) -> Option<Arc<Block<T>>> {
-        match height {
-            0 => Some(Arc::clone(&self.genesis.block)),
-            _ => self.records.cached_block_at(height, max_bytes),
-        }
-    }
-
-    /// [`block`](Self::block) from memory alone, like [`cached_block_at`](Self::cached_block_at).
-    #[cfg(feature = "http")]
-    pub(crate) fn cached_block(&self, hash: &Hash, max_bytes: usize) -> Option<Arc<Block<T>>> {
-        match self.tree.node(hash).map(|node| &node.body) {
-            None => self.records.cached_block(hash, max_bytes),
-            Some(Body::Complete(_)) => self.records.cached_body(hash, max_bytes),
-            Some(Body::Waiting(block)) => (block.size() <= max_bytes).then(|| Arc::clone(block)),
-            Some(Body::Missing | Body::Invalid) => None,
-        }
+    pub(crate) fn block_in_memory(&self, id: BlockId, max_bytes: usize) -> Option<Arc<Block<T>>> {
+        let hash = match id {
+            BlockId::Height(0) => return Some(Arc::clone(&self.genesis.block)),
+            BlockId::Height(height) => self.records.recent_row(height)?.hash,
+            BlockId::Hash(hash) => hash,
+        };
+        let block = match self.tree.node(&hash).map(|node| &node.body) {
+            Some(Body::Waiting(block)) => Arc::clone(block),
+            Some(Body::Complete(_)) => self.records.cached_block(&hash)?,
+            Some(Body::Missing | Body::Invalid) => return None,
+            None => {
+                let block = self.records.cached_block(&hash)?;
+                let is_best = self.records.recent_row(block.height())?.hash == hash;
+                is_best.then_some(block)?
+            }
+        };
+        (block.size() <= max_bytes).then_some(block)
     }
 
     /// The blocks of the best chain at these heights, lowest first, read one by one. Blocks below

@@ -3,8 +3,6 @@
 //! reads.
 
 mod bodies;
-#[cfg(feature = "http")]
-mod cached;
 mod codec;
 #[cfg(test)]
 mod invariants;
@@ -102,7 +100,7 @@ impl<T: Transaction> ChainStore<T> {
     }
 
     /// The row of the best chain at this height, if it is cached.
-    fn recent_row(&self, height: u64) -> Option<&Arc<ChainEntry>> {
+    pub(super) fn recent_row(&self, height: u64) -> Option<&Arc<ChainEntry>> {
         let first = self.recent.front()?.header.height;
         self.recent.get(usize::try_from(height.checked_sub(first)?).ok()?)
     }
@@ -326,6 +324,12 @@ impl<T: Transaction> ChainStore<T> {
 
     pub(super) fn delete_state(&mut self, height: u64) {
         self.batch.delete(Table::States, height.to_be_bytes());
+    }
+
+    /// The cached block with this hash, on any branch or on none.
+    #[cfg(feature = "http")]
+    pub(super) fn cached_block(&self, hash: &Hash) -> Option<Arc<Block<T>>> {
+        self.bodies.get(hash)
     }
 
     /// The block of a row of the best chain, which is kept.

@@ -3,14 +3,15 @@
 
 use core::ops::RangeInclusive;
 use core::time::Duration;
-use std::io::Read;
 
-use rouille::Request;
+use hyper::body::Bytes;
+use hyper::header::{CONTENT_TYPE, HeaderMap};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::error::{ApiError, Code};
+use super::header::text;
 use crate::{HostError, PeerAddr, PeerAddrError, PeerHost};
 
 /// The permitted duration of a ban, in seconds. A longer one is taken for a mistake, and a ban of zero
@@ -19,21 +20,14 @@ const BAN_SECONDS: RangeInclusive<u64> = 1..=100 * 8_766 * 3_600;
 
 /// The body of a `POST`, whose size and type are checked, before parsing.
 #[derive(Debug)]
-pub(super) struct Body(Vec<u8>);
+pub(super) struct Body(Bytes);
 
 impl Body {
-    /// Reads the body of a request. An empty body needs no content type.
-    pub(super) fn read(request: &Request, max_bytes: usize) -> Result<Self, ApiError> {
-        let content_type = request.header("content-type");
-        if let Some(got) = content_type.filter(|value| !is_json(value)) {
+    /// Checks the body of a request with these headers. An empty body needs no content type.
+    pub(super) fn new(headers: &HeaderMap, bytes: Bytes, max_bytes: usize) -> Result<Self, ApiError> {
+        let content_type = text(headers, &CONTENT_TYPE);
+        if let Some(got) = content_type.as_ref().filter(|value| !is_json(value)) {
             return Err(unsupported(&format!("{got:?}")));
-        }
-        let mut bytes = Vec::new();
-        if let Some(data) = request.data() {
-            let beyond = u64::try_from(max_bytes).unwrap_or(u64::MAX).saturating_add(1);
-            data.take(beyond).read_to_end(&mut bytes).map_err(|error| {
-                ApiError::new(Code::BadRequest, format!("the body cannot be read: {error}"))
-            })?;
         }
         if bytes.len() > max_bytes {
             return Err(ApiError::body_too_large(max_bytes));
@@ -42,6 +36,11 @@ impl Body {
             return Err(unsupported("missing"));
         }
         Ok(Self(bytes))
+    }
+
+    /// The number of bytes.
+    pub(super) const fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// `{"data": [..]}` or `{"data": value}`; `None` if the body is empty or has no `data`.

@@ -118,10 +118,11 @@ pub struct HttpConfig {
     /// The maximum number of `GET` and `HEAD` requests that run concurrently, each on a thread. A request
     /// that [`serve_node`](super::serve_node) answers without a thread does not count. Default: 16.
     pub max_reads: usize,
-    /// The maximum number of other requests that run concurrently, each on a thread. They may block for long,
-    /// so they have a limit of their own and never delay a read. Default: 16.
+    /// The maximum number of other requests that run concurrently, with [`serve`](super::serve) each on a
+    /// thread. They may take long, so they have a limit of their own and never delay a read. Default: 16.
     pub max_writes: usize,
-    /// How long a request waits for a free thread before it is answered 503. Default: 2 seconds.
+    /// How long a request waits until fewer than [`max_reads`](Self::max_reads) or
+    /// [`max_writes`](Self::max_writes) others run, before it is answered 503. Default: 2 seconds.
     pub queue_timeout: Duration,
     /// The largest response body, in bytes; it is held in memory. Default: 64 MiB.
     pub max_response_bytes: usize,

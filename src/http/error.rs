@@ -2,18 +2,25 @@
 
 use core::time::Duration;
 
+use hyper::header::{CONNECTION, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::http::StatusCode;
 use serde::Serialize;
 
-use super::answer::Answer;
+use super::response::{Response, json_body, with_header};
 use crate::MempoolError;
+use crate::chain::BlockError;
+use crate::consensus::RuleError;
+use crate::node::{MineError, PeerError, Stopped, SubmitError};
+use crate::protocol::ConnectError;
+use crate::store::StoreError;
 
 /// An error of the HTTP API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ApiError {
     pub(crate) code: Code,
     pub(crate) message: String,
-    /// The seconds of the `Retry-After` header, for a status of 503.
-    retry_after: u64,
+    /// A header that belongs to the status.
+    header: Option<(HeaderName, HeaderValue)>,
 }
 
 /// The codes of errors. Their names are part of the API, and are listed in the documentation of
@@ -64,7 +71,7 @@ pub(crate) enum Code {
 }
 
 impl Code {
-    pub(crate) const fn status(self) -> u16 {
+    pub(crate) const fn status(self) -> StatusCode {
         match self {
             Self::BadRequest
             | Self::BadJson
@@ -73,26 +80,28 @@ impl Code {
             | Self::BadAddress
             | Self::BadPeerId
             | Self::BadTransactionId
-            | Self::BadHost => 400,
-            Self::HostNotAllowed | Self::CrossOrigin => 403,
+            | Self::BadHost => StatusCode::BAD_REQUEST,
+            Self::HostNotAllowed | Self::CrossOrigin => StatusCode::FORBIDDEN,
             Self::NotFound
             | Self::BlockNotFound
             | Self::PeerNotFound
             | Self::TransactionNotFound
             | Self::AddressNotFound
-            | Self::BanNotFound => 404,
-            Self::MethodNotAllowed => 405,
-            Self::RequestTimeout => 408,
-            Self::AlreadyPending | Self::AlreadyMined | Self::AlreadyConnected | Self::PeerBanned => 409,
-            Self::BodyTooLarge => 413,
-            Self::UnsupportedMediaType => 415,
+            | Self::BanNotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::AlreadyPending | Self::AlreadyMined | Self::AlreadyConnected | Self::PeerBanned => {
+                StatusCode::CONFLICT
+            }
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TransactionRejected
             | Self::TransactionNotEncodable
             | Self::TransactionPanicked
             | Self::TransactionTooLarge
-            | Self::BlockTooLarge => 422,
-            Self::Internal => 500,
-            Self::UpgradeUnsupported | Self::NoTransport => 501,
+            | Self::BlockTooLarge => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::UpgradeUnsupported | Self::NoTransport => StatusCode::NOT_IMPLEMENTED,
             Self::Busy
             | Self::MempoolFull
             | Self::MiningTimeout
@@ -100,22 +109,35 @@ impl Code {
             | Self::TooManyPeers
             | Self::StoreFailed
             | Self::NodeFailed
-            | Self::ShuttingDown => 503,
+            | Self::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }
 
 impl ApiError {
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), retry_after: RETRY_AFTER_SECONDS }
+        let header = match code.status() {
+            StatusCode::SERVICE_UNAVAILABLE => Some((RETRY_AFTER, RETRY_AFTER_SECONDS.into())),
+            // The rest of the body is not read, so the connection cannot be used further.
+            StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE => {
+                Some((CONNECTION, HeaderValue::from_static("close")))
+            }
+            _ => None,
+        };
+        Self { code, message: message.into(), header }
+    }
+
+    /// Sets the header that belongs to the status.
+    pub(super) fn with_header(mut self, name: HeaderName, value: impl TryInto<HeaderValue>) -> Self {
+        self.header = value.try_into().ok().map(|value| (name, value));
+        self
     }
 
     /// Sets the time after which the client may retry, limited to an hour: a longer wait ends in another way,
     /// for example when the clock is set.
-    pub(crate) fn with_retry_after(mut self, wait: Duration) -> Self {
+    fn with_retry_after(self, wait: Duration) -> Self {
         let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
-        self.retry_after = seconds.clamp(1, 3600);
-        self
+        self.with_header(RETRY_AFTER, seconds.clamp(1, 3600))
     }
 
     /// The error for a body that is too large, with one text for both limits.
@@ -123,32 +145,27 @@ impl ApiError {
         Self::new(Code::BodyTooLarge, format!("the body has more than {limit} bytes"))
     }
 
-    /// The result of a request whose client has disconnected. It is not sent.
-    pub(super) fn client_gone() -> Self {
-        Self::new(Code::Internal, "the client has left")
+    /// The body of the response.
+    pub(super) fn to_json(&self) -> Vec<u8> {
+        #[derive(Serialize)]
+        struct Envelope<'a> {
+            error: Fields<'a>,
+        }
+        #[derive(Serialize)]
+        struct Fields<'a> {
+            code: Code,
+            message: &'a str,
+        }
+        // Two strings can always be serialized.
+        serde_json::to_vec(&Envelope { error: Fields { code: self.code, message: &self.message } })
+            .unwrap_or_default()
     }
 
-    pub(super) fn into_answer(self) -> Answer {
-        #[derive(Serialize)]
-        struct Envelope {
-            error: Fields,
-        }
-        #[derive(Serialize)]
-        struct Fields {
-            code: Code,
-            message: String,
-        }
-
-        let Self { code, message, retry_after } = self;
-        let status = code.status();
-        // Two strings can always be serialized.
-        let body = serde_json::to_vec(&Envelope { error: Fields { code, message } }).unwrap_or_default();
-        let answer = Answer::json(status, body);
-        match status {
-            503 => answer.with_header("Retry-After", retry_after.to_string()),
-            // The rest of the body is not read, so the connection cannot be used further.
-            408 | 413 => answer.with_header("Connection", "close"),
-            _ => answer,
+    pub(super) fn into_response(self) -> Response {
+        let response = json_body(self.code.status(), self.to_json());
+        match self.header {
+            Some((name, value)) => with_header(response, name, value),
+            None => response,
         }
     }
 }
@@ -168,8 +185,69 @@ impl From<MempoolError> for ApiError {
     }
 }
 
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        // A node closes its store shortly before it reports that it has ended.
+        let code = if error == StoreError::Closed { Code::ShuttingDown } else { Code::StoreFailed };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<Stopped> for ApiError {
+    fn from(error: Stopped) -> Self {
+        Self::new(Code::ShuttingDown, error.to_string())
+    }
+}
+
+impl From<SubmitError> for ApiError {
+    fn from(error: SubmitError) -> Self {
+        match error {
+            SubmitError::Mempool(error) => error.into(),
+            SubmitError::Unsendable(_) => Self::new(Code::TransactionNotEncodable, error.to_string()),
+            SubmitError::Stopped(_) => Self::new(Code::ShuttingDown, error.to_string()),
+        }
+    }
+}
+
+impl From<PeerError> for ApiError {
+    fn from(error: PeerError) -> Self {
+        let code = match &error {
+            PeerError::Connect(ConnectError::AlreadyAdded { .. }) => Code::AlreadyConnected,
+            PeerError::Connect(ConnectError::Banned { .. }) => Code::PeerBanned,
+            PeerError::Connect(ConnectError::TooMany { .. }) => Code::TooManyPeers,
+            PeerError::Address(_) => Code::BadAddress,
+            PeerError::NoTransport => Code::NoTransport,
+            PeerError::Stopped(_) => Code::ShuttingDown,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<MineError> for ApiError {
+    fn from(error: MineError) -> Self {
+        let code = match &error {
+            MineError::Refused(BlockError::Rule(RuleError::Transaction { .. })) => Code::TransactionRejected,
+            MineError::Refused(BlockError::Rule(RuleError::Size { .. } | RuleError::Count { .. }))
+            | MineError::Unsendable(_) => Code::BlockTooLarge,
+            MineError::Refused(BlockError::Rule(
+                RuleError::ApplyPanicked { .. } | RuleError::StateRootPanicked(_),
+            )) => Code::TransactionPanicked,
+            MineError::Refused(BlockError::Rule(RuleError::Encode(_))) => Code::TransactionNotEncodable,
+            MineError::Refused(BlockError::Store(_)) => Code::StoreFailed,
+            MineError::Refused(_) | MineError::Threads(_) => Code::Internal,
+            MineError::ClockBehind { retry_in } => {
+                let message = error.to_string();
+                return Self::new(Code::ClockBehind, message).with_retry_after(*retry_in);
+            }
+            MineError::Busy { .. } => Code::Busy,
+            MineError::Stopped(_) => Code::ShuttingDown,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
 /// A typical time until a retry may succeed, because a request has ended or a block was found.
-const RETRY_AFTER_SECONDS: u64 = 5;
+pub(super) const RETRY_AFTER_SECONDS: u64 = 5;
 
 #[cfg(test)]
 mod tests {
@@ -224,10 +302,10 @@ mod tests {
     fn every_answer_with_503_and_no_other_says_when_to_come_back() {
         for (place, code) in CODES.into_iter().enumerate() {
             assert_eq!(code as usize, place, "{code:?} is missing in the list, or in another place");
-            let answer = ApiError::new(code, "a test").into_answer();
-            let retry_after = answer.headers.iter().find(|(name, _)| name == "Retry-After");
+            let response = ApiError::new(code, "a test").into_response();
+            let retry_after = response.headers().get("Retry-After");
             let expected = (code.status() == 503).then_some("5");
-            assert_eq!(retry_after.map(|(_, seconds)| &**seconds), expected, "{code:?}");
+            assert_eq!(retry_after.map(|seconds| seconds.to_str().unwrap()), expected, "{code:?}");
         }
     }
 
@@ -249,7 +327,7 @@ mod tests {
                 .filter(|(_, codes)| codes.iter().any(|code| name == *code))
                 .map(|(status, _)| *status)
                 .collect();
-            assert_eq!(at, [code.status()], "{code:?}");
+            assert_eq!(at, [code.status().as_u16()], "{code:?}");
         }
     }
 
@@ -267,7 +345,33 @@ mod tests {
     fn what_the_mempool_refuses(#[case] refused: MempoolError, #[case] status: u16, #[case] code: &str) {
         let message = refused.to_string();
         let error = ApiError::from(refused);
-        assert_eq!((error.code.status(), &error.message), (status, &message));
+        assert_eq!((error.code.status().as_u16(), &error.message), (status, &message));
         assert_eq!(serde_json::to_value(error.code).unwrap(), code);
+    }
+
+    #[rstest]
+    #[case(Duration::from_millis(1), "1")]
+    #[case(Duration::from_millis(90_001), "91")]
+    #[case(Duration::from_secs(1_800_000_000), "3600")]
+    fn a_clock_that_is_behind_has_its_own_code_and_says_when_to_come_back(
+        #[case] retry_in: Duration,
+        #[case] expected: &str,
+    ) {
+        let error = ApiError::from(MineError::ClockBehind { retry_in });
+        assert_eq!(serde_json::to_value(error.code).unwrap(), "clock_behind");
+        assert!(error.message.starts_with("the clock is behind the chain: "), "{}", error.message);
+        let response = error.into_response();
+        let retry_after = response.headers()["Retry-After"].to_str().unwrap();
+        assert_eq!((response.status().as_u16(), retry_after), (503, expected));
+    }
+
+    #[tokio::test]
+    async fn a_node_that_has_closed_its_store_is_shutting_down() {
+        let node = crate::Node::<String>::builder(crate::ChainSpec::default()).start().await.unwrap();
+        node.shutdown().await;
+        let error = ApiError::from(node.block(&Hash::ZERO).unwrap_err());
+        assert_eq!(serde_json::to_value(error.code).unwrap(), "shutting_down");
+        let error = ApiError::from(StoreError::ReadOnly { path: "chain.redb".into() });
+        assert_eq!(serde_json::to_value(error.code).unwrap(), "store_failed");
     }
 }

@@ -1,17 +1,20 @@
 //! Protects a node, which trusts every client that reaches it, from web pages: by the `Host` and `Origin`
 //! headers, which a browser sets and a page cannot forge.
 
-use rouille::Request;
+use hyper::Request;
+use hyper::header::{HOST, HeaderMap, HeaderValue, ORIGIN};
 
 use super::error::{ApiError, Code};
+use super::header::{lossy, text};
 use crate::protocol::host::{Authority, Host};
 
 /// Refuses a request whose `Host` is not a name of this node: with DNS rebinding, a page's own name resolves
 /// to this node's address, and the browser sends that name. A request without the header passes, because
 /// every browser sends it.
-pub(super) fn check_host(request: &Request, allowed: &[String]) -> Result<(), ApiError> {
-    for (_, value) in request.headers().filter(|(name, _)| name.eq_ignore_ascii_case("host")) {
-        if !is_allowed(value, allowed) {
+pub(super) fn check_host(headers: &HeaderMap, allowed: &[String]) -> Result<(), ApiError> {
+    for value in headers.get_all(HOST) {
+        let value = lossy(value);
+        if !is_allowed(&value, allowed) {
             let message = format!(
                 "host {value:?} is not one of this node's: use an IP address or localhost, \
                  or add the name to the allowed hosts"
@@ -24,15 +27,23 @@ pub(super) fn check_host(request: &Request, allowed: &[String]) -> Result<(), Ap
 
 /// Refuses a request from a page of another origin. Only needed for methods that change something: the
 /// browser does not let a page read the response to a cross-origin `GET`.
-pub(super) fn check_origin(request: &Request) -> Result<(), ApiError> {
-    let Some(origin) = request.header("origin") else { return Ok(()) };
+pub(super) fn check_origin(headers: &HeaderMap) -> Result<(), ApiError> {
+    let Some(origin) = text(headers, &ORIGIN) else { return Ok(()) };
     let authority = origin.split_once("://").map(|(_, authority)| authority);
-    let same = authority.zip(request.header("host")).is_some_and(|(a, b)| a.eq_ignore_ascii_case(b));
+    let same = authority.zip(text(headers, &HOST)).is_some_and(|(a, b)| a.eq_ignore_ascii_case(&b));
     if same {
         return Ok(());
     }
     let message = format!("origin {origin:?} may not change anything here");
     Err(ApiError::new(Code::CrossOrigin, message))
+}
+
+/// Replaces the `Host` header by the authority of an absolute URI (RFC 9112, section 3.2.2).
+pub(super) fn adopt_authority<B>(request: &mut Request<B>) {
+    let authority = request.uri().authority().map(|authority| HeaderValue::from_str(authority.as_str()));
+    if let Some(Ok(authority)) = authority {
+        request.headers_mut().insert(HOST, authority);
+    }
 }
 
 fn is_allowed(host: &str, allowed: &[String]) -> bool {

@@ -1,292 +1,291 @@
-//! The routes: maps requests to calls of a node. Opens no socket and reads no clock.
+//! The routes: answers an `http` request with an `http` response, over a node. Opens no socket and reads no
+//! clock.
+//!
+//! The functions here are async and must not block. Reads that may wait for the node's lock or for the store,
+//! long lists, and large values in JSON go to [`Threads`]; all that changes the node is an async call of its
+//! handle, which ends when the future is dropped.
 
-use core::marker::PhantomData;
+pub(super) mod table;
+
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use rouille::{Request, Response};
+use hyper::body::Bytes;
+use hyper::header::{HeaderMap, HeaderName, LINK, LOCATION};
+use hyper::http::StatusCode;
+use hyper::{Method, Request};
+use rouille::percent_encoding::percent_decode_str;
 use serde::Serialize;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
-use super::answer::Answer;
-use super::backend::{Backend, Page};
 use super::body::{Body, address_in, host_in};
-use super::caching::{Lifetime, cacheable};
-use super::client::Client;
 use super::config::RoutesConfig;
 use super::error::{ApiError, Code};
 use super::guard;
 use super::query::{Paging, decimal};
-use super::server::Handler;
-use super::view::{BlockView, TransactionView, to_json, to_json_list};
-use crate::{Block, Hash, PeerAddr, PeerHost, PeerId, Transaction, limits};
+use super::response::{Lifetime, Response, cacheable, json_body, no_content, with_header};
+use super::threads::{Permit, Threads};
+use super::view::{BlockView, TransactionView, json, to_json, to_json_list};
+use crate::node::{BlockId, NodeHandle, Stopped};
+use crate::primitives::{Block, CompactTarget, Hash, Span, Transaction};
+use crate::protocol::{PeerAddr, PeerHost, PeerId};
+use crate::{StoreError, limits};
+use table::{Change, Endpoint, Read};
 
-/// A handler for any rouille application, with any backend.
-pub(super) fn handler<T: Transaction, B: Backend<T>>(
-    backend: B,
+/// The routes of a node.
+pub(super) struct Routes<T: Transaction> {
+    node: NodeHandle<T>,
     config: RoutesConfig,
-) -> impl Fn(&Request) -> Response + Clone + Send + Sync + 'static {
-    let routes = Arc::new(Routes::new(backend, config));
-    move |request| routes.answer(request, &Client::unknown()).into()
-}
-
-/// The routes with any backend.
-pub(super) struct Routes<T, B> {
-    backend: B,
-    config: RoutesConfig,
+    threads: Threads,
     /// One permit for each `POST /mine` in progress.
     mining: Semaphore,
-    transaction: PhantomData<fn() -> T>,
+    /// The target of difficulty 1.
+    easiest: CompactTarget,
 }
 
-impl<T: Transaction, B: Backend<T>> Handler for Routes<T, B> {
-    fn answer_at_once(&self, request: &Request) -> Option<Answer> {
-        Routes::answer_at_once(self, request)
-    }
-
-    fn answer(&self, request: &Request, client: &Client, _: usize) -> Result<Answer, ApiError> {
-        Ok(Routes::answer(self, request, client))
-    }
+/// Consecutive blocks of the best chain, as of one moment.
+struct Page<T> {
+    /// The height of the tip.
+    height: u64,
+    /// The blocks, by ascending height.
+    blocks: Vec<Arc<Block<T>>>,
 }
 
-/// The resource that a path identifies.
-#[derive(Clone, Copy)]
-enum Resource<'a> {
-    Blocks,
-    Block(&'a str),
-    Mine,
-    Transactions,
-    Transaction(&'a str),
-    Peers,
-    Peer(&'a str),
-    Addresses,
-    Address,
-    Bans,
-    Ban,
-    Status,
-}
+/// The size, in bytes, of the largest body or block that is parsed or serialized on the task of a connection,
+/// which delays other tasks by some tens of microseconds.
+const MAX_BYTES_ON_TASK: usize = 16 << 10;
 
-impl<'a> Resource<'a> {
-    fn parse(path: &'a str) -> Option<Self> {
-        match path {
-            "/blocks" => Some(Self::Blocks),
-            "/mine" => Some(Self::Mine),
-            "/transactions" => Some(Self::Transactions),
-            "/peers" => Some(Self::Peers),
-            "/addresses" => Some(Self::Addresses),
-            "/status" => Some(Self::Status),
-            "/bans" => Some(Self::Bans),
-            _ => {
-                let below = |prefix: &str| path.strip_prefix(prefix).filter(|id| !id.contains('/'));
-                let block = below("/blocks/").map(Self::Block);
-                let peer = below("/peers/").map(Self::Peer);
-                let transaction = below("/transactions/").map(Self::Transaction);
-                // The host in the path may be an IPv6 network, which contains a slash, and an address
-                // contains several.
-                let others = [("/bans/", Self::Ban), ("/addresses/", Self::Address)];
-                let other = others.into_iter().find(|(prefix, _)| path.starts_with(prefix));
-                block.or(peer).or(transaction).or_else(|| other.map(|(_, resource)| resource))
-            }
-        }
-    }
+/// The number of items in a page if the query has no `limit`.
+const DEFAULT_PAGE_ITEMS: usize = 100;
 
-    /// The permitted methods, as in an `Allow` header.
-    const fn allow(self) -> &'static str {
-        match self {
-            Self::Blocks | Self::Block(_) | Self::Addresses | Self::Status => "GET, HEAD",
-            Self::Mine => "POST",
-            Self::Transaction(_) => "GET, HEAD, DELETE",
-            Self::Peer(_) | Self::Address | Self::Ban => "DELETE",
-            Self::Transactions | Self::Peers | Self::Bans => "GET, HEAD, POST",
-        }
-    }
-}
-
-impl<T: Transaction, B: Backend<T>> Routes<T, B> {
-    pub(super) fn new(backend: B, config: RoutesConfig) -> Self {
+impl<T: Transaction> Routes<T> {
+    pub(super) fn new(node: NodeHandle<T>, config: RoutesConfig, threads: Threads) -> Self {
         let mining = Semaphore::new(config.max_mining.min(Semaphore::MAX_PERMITS));
-        Self { backend, config, mining, transaction: PhantomData }
+        let easiest = node.chain().spec().easiest_target();
+        Self { node, config, threads, mining, easiest }
     }
 
-    /// Answers a request. May block; a long operation ends early if the client disconnects.
-    pub(super) fn answer(&self, request: &Request, client: &Client) -> Answer {
-        if let Err(error) = guard::check_host(request, &self.config.allowed_hosts) {
-            return error.into_answer();
+    /// Answers a request. Dropping the future cancels the request: a search for a block stops.
+    pub(super) async fn respond(self: Arc<Self>, request: Request<Bytes>) -> Response {
+        self.answer(request).await.unwrap_or_else(ApiError::into_response)
+    }
+
+    async fn answer(self: &Arc<Self>, request: Request<Bytes>) -> Result<Response, ApiError> {
+        let (head, body) = request.into_parts();
+        guard::check_host(&head.headers, &self.config.allowed_hosts)?;
+        let (endpoint, argument) = table::find(&head.method, head.uri.path())?;
+        match endpoint {
+            Endpoint::Read(read) => {
+                let query = head.uri.query().unwrap_or_default();
+                self.read(read, argument, query, &head.headers).await
+            }
+            Endpoint::Change(change) => {
+                guard::check_origin(&head.headers)?;
+                let permit = self.threads.admit(&head.method).await?;
+                let body = || Body::new(&head.headers, body, self.config.max_body_bytes);
+                match change {
+                    Change::Mine => self.mine(body()?, &permit).await,
+                    Change::Submit => self.submit(body()?, &permit).await,
+                    Change::RemoveTransaction => self.remove_transaction(argument).await,
+                    Change::Connect => self.connect(body()?).await,
+                    Change::RemovePeer => self.remove_peer(argument).await,
+                    Change::ForgetAddress => self.forget_address(&decoded(argument)).await,
+                    Change::Ban => self.ban(body()?).await,
+                    Change::Unban => self.unban(&decoded(argument), &permit).await,
+                }
+            }
         }
-        let (path, query) = path_and_query(request);
-        let Some(resource) = Resource::parse(path) else {
-            let message = format!("nothing at this path; the routes are {ROUTES}");
-            return ApiError::new(Code::NotFound, message).into_answer();
-        };
-        let answer = match (request.method(), resource) {
-            // The server removes the body of the answer to `HEAD`.
-            ("GET" | "HEAD", Resource::Blocks) => self.blocks(request, query),
-            ("GET" | "HEAD", Resource::Block(id)) => self.block(request, id),
-            ("GET" | "HEAD", Resource::Transactions) => self.transactions(query),
-            ("GET" | "HEAD", Resource::Transaction(id)) => self.transaction(id),
-            ("GET" | "HEAD", Resource::Peers) => json(200, &self.backend.peers()),
-            ("GET" | "HEAD", Resource::Addresses) => json(200, &self.backend.addresses()),
-            ("GET" | "HEAD", Resource::Bans) => json(200, &self.backend.bans()),
-            ("GET" | "HEAD", Resource::Status) => self.backend.status().and_then(|status| json(200, &status)),
-            ("POST", Resource::Mine) => self.body(request).and_then(|body| self.mine(body, client)),
-            ("POST", Resource::Transactions) => self.body(request).and_then(|body| self.submit(body)),
-            ("POST", Resource::Peers) => self.body(request).and_then(|body| self.connect(body)),
-            ("POST", Resource::Bans) => self.body(request).and_then(|body| self.ban(body)),
-            ("DELETE", Resource::Transaction(id)) => {
-                guard::check_origin(request).and_then(|()| self.remove_transaction(id))
-            }
-            ("DELETE", Resource::Address) => {
-                guard::check_origin(request).and_then(|()| self.forget_address(request))
-            }
-            ("DELETE", Resource::Peer(id)) => guard::check_origin(request).and_then(|()| self.remove(id)),
-            ("DELETE", Resource::Ban) => guard::check_origin(request).and_then(|()| self.unban(request)),
-            (method, resource) => {
-                let allow = resource.allow();
-                let message = format!("method {method} is not allowed here, expected {allow}");
-                let error = ApiError::new(Code::MethodNotAllowed, message);
-                return error.into_answer().with_header("Allow", allow);
-            }
-        };
-        answer.unwrap_or_else(ApiError::into_answer)
     }
 
-    /// Like [`answer`](Self::answer), but only if the answer is short, in memory, and needs no wait for a
-    /// lock. `None` for any other request, including one that has to be refused.
-    pub(super) fn answer_at_once(&self, request: &Request) -> Option<Answer> {
-        if !matches!(request.method(), "GET" | "HEAD") {
-            return None;
+    async fn read(
+        self: &Arc<Self>,
+        read: Read,
+        argument: &str,
+        query: &str,
+        headers: &HeaderMap,
+    ) -> Result<Response, ApiError> {
+        match read {
+            Read::Status => self.status().await,
+            Read::Block => self.block(argument, headers).await,
+            Read::Blocks => {
+                let (paging, headers) = (Paging::parse(query, &["from", "limit"])?, headers.clone());
+                self.on_thread(move |routes| routes.blocks(paging, &headers)).await
+            }
+            Read::Transactions => {
+                let limit = self.page_limit(Paging::parse(query, &["limit"])?);
+                self.on_thread(move |routes| routes.transactions(limit)).await
+            }
+            Read::Transaction => {
+                let id = transaction_id_in(argument)?;
+                self.on_thread(move |routes| routes.transaction(&id)).await
+            }
+            Read::Peers => self.on_thread(|routes| json(StatusCode::OK, &routes.node.peers())).await,
+            Read::Addresses => self.on_thread(|routes| json(StatusCode::OK, &routes.node.addresses())).await,
+            Read::Bans => self.on_thread(|routes| json(StatusCode::OK, &routes.node.bans())).await,
         }
-        guard::check_host(request, &self.config.allowed_hosts).ok()?;
-        let answer = match Resource::parse(path_and_query(request).0)? {
-            Resource::Status => json(200, &self.backend.status_if_at_hand()?),
-            Resource::Block(id) => {
-                let id = BlockId::parse(id).ok()?;
-                let block = match id {
-                    BlockId::Height(height) => self.backend.block_at_if_at_hand(height),
-                    BlockId::Hash(hash) => self.backend.block_if_at_hand(&hash),
-                };
-                self.show(&*block?, request, id.lifetime())
-            }
-            _ => return None,
-        };
-        answer.ok()
     }
 
-    fn blocks(&self, request: &Request, query: &str) -> Result<Answer, ApiError> {
-        let paging = Paging::parse(query, &["from", "limit"])?;
-        let from = paging.from.unwrap_or(0);
-        let limit = self.page_limit(paging);
-        let Page { height, blocks } = self.backend.blocks(from, limit, self.config.max_page_bytes)?;
-        let easiest = self.backend.easiest_target();
-        let views = blocks.iter().map(|block| BlockView::new(block, easiest));
+    /// Runs a read on a thread, because it may wait for the lock of the node or for the store, or takes long.
+    async fn on_thread(
+        self: &Arc<Self>,
+        read: impl FnOnce(&Self) -> Result<Response, ApiError> + Send + 'static,
+    ) -> Result<Response, ApiError> {
+        let permit = self.threads.admit(&Method::GET).await?;
+        let routes = Arc::clone(self);
+        permit.run(move || read(&routes)).await
+    }
+
+    /// Answers without a thread, unless the node is applying a change.
+    async fn status(self: &Arc<Self>) -> Result<Response, ApiError> {
+        match self.node.ended() {
+            None => {}
+            Some(Ok(())) => return Err(Stopped.into()),
+            Some(Err(failure)) => return Err(ApiError::new(Code::NodeFailed, failure.to_string())),
+        }
+        let status = self.node.try_chain().map(|chain| chain.status());
+        match status {
+            Some(status) => json(StatusCode::OK, &status),
+            None => self.on_thread(|routes| json(StatusCode::OK, &routes.node.status())).await,
+        }
+    }
+
+    /// Answers without a thread if the block is small and in memory, unless the node is applying a change.
+    async fn block(self: &Arc<Self>, argument: &str, headers: &HeaderMap) -> Result<Response, ApiError> {
+        let id = block_id_in(argument)?;
+        let in_memory = self.node.try_chain().and_then(|chain| chain.block_in_memory(id, MAX_BYTES_ON_TASK));
+        if let Some(block) = in_memory {
+            return self.show(&block, id, headers);
+        }
+        let (text, headers) = (argument.to_owned(), headers.clone());
+        self.on_thread(move |routes| {
+            let block = match id {
+                BlockId::Height(height) => routes.node.block_at(height)?,
+                BlockId::Hash(hash) => routes.node.block(&hash)?,
+            };
+            match block {
+                Some(block) => routes.show(&block, id, &headers),
+                None => Err(ApiError::new(Code::BlockNotFound, format!("this node has no block {text}"))),
+            }
+        })
+        .await
+    }
+
+    fn show(&self, block: &Block<T>, id: BlockId, headers: &HeaderMap) -> Result<Response, ApiError> {
+        let lifetime = match id {
+            BlockId::Height(_) => Lifetime::Revalidated,
+            BlockId::Hash(_) => Lifetime::Immutable,
+        };
+        let tag = block.hash().to_string();
+        cacheable(headers, &tag, lifetime, || to_json(&BlockView::new(block, self.easiest)))
+    }
+
+    fn blocks(&self, paging: Paging, headers: &HeaderMap) -> Result<Response, ApiError> {
+        let (from, limit) = (paging.from.unwrap_or(0), self.page_limit(paging));
+        let Page { height, blocks } = page(&self.node, from, limit, self.config.max_page_bytes)?;
+        let views = blocks.iter().map(|block| BlockView::new(block, self.easiest));
         let (body, count) = to_json_list(views, self.config.max_page_bytes)?;
-        let answer =
-            Answer::json(200, body).with_header("X-Total-Count", height.saturating_add(1).to_string());
+        let counted = |response| with_header(response, X_TOTAL_COUNT, height.saturating_add(1));
         let Some(last) = count.checked_sub(1).and_then(|index| blocks.get(index)) else {
-            return Ok(answer);
+            return Ok(counted(json_body(StatusCode::OK, body)));
         };
         // The last block commits to all blocks before it, and the count determines the first one.
         let tag = format!("{}-{count}", last.hash());
-        let answer = cacheable(answer, request, &tag, Lifetime::Revalidated);
+        let response = counted(cacheable(headers, &tag, Lifetime::Revalidated, || Ok::<_, ApiError>(body))?);
         let next = last.height() + 1;
         if next > height {
-            return Ok(answer);
+            return Ok(response);
         }
-        let link = format!("</blocks?from={next}&limit={limit}>; rel=\"next\"");
-        Ok(answer.with_header("Link", link))
+        Ok(with_header(response, LINK, format!("</blocks?from={next}&limit={limit}>; rel=\"next\"")))
     }
 
-    fn block(&self, request: &Request, id: &str) -> Result<Answer, ApiError> {
-        let parsed = BlockId::parse(id)?;
-        let block = match parsed {
-            BlockId::Height(height) => self.backend.block_at(height)?,
-            BlockId::Hash(hash) => self.backend.block(&hash)?,
-        };
-        let Some(block) = block else {
-            return Err(ApiError::new(Code::BlockNotFound, format!("this node has no block {id}")));
-        };
-        self.show(&block, request, parsed.lifetime())
+    fn transactions(&self, limit: usize) -> Result<Response, ApiError> {
+        let pending = self.node.pending(limit);
+        let views = pending.iter().map(|(id, data)| TransactionView { id, data });
+        let (body, _) = to_json_list(views, self.config.max_page_bytes)?;
+        Ok(json_body(StatusCode::OK, body))
     }
 
-    fn show(&self, block: &Block<T>, request: &Request, lifetime: Lifetime) -> Result<Answer, ApiError> {
-        let answer = json(200, &self.view(block))?;
-        Ok(cacheable(answer, request, &block.hash().to_string(), lifetime))
+    fn transaction(&self, id: &Hash) -> Result<Response, ApiError> {
+        let data = self.node.transaction(id).ok_or_else(|| not_pending(id))?;
+        json(StatusCode::OK, &TransactionView { id, data: &data })
     }
 
-    fn mine(&self, body: Body, client: &Client) -> Result<Answer, ApiError> {
-        let data = body.into_transactions()?;
-        let Ok(_permit) = self.mining.try_acquire() else {
+    async fn mine(self: &Arc<Self>, body: Body, permit: &Permit) -> Result<Response, ApiError> {
+        let data = parse(body, permit, Body::into_transactions).await?;
+        let Ok(_mining) = self.mining.try_acquire() else {
             let limit = self.config.max_mining;
             let message = format!("{limit} requests to mine are under way, which is the limit");
             return Err(ApiError::new(Code::Busy, message));
         };
-        let block = self.backend.mine(data, self.config.mine_timeout, client)?;
+        let limit = self.config.mine_timeout;
+        // Dropping the search stops it, at the timeout or when the client disconnects.
+        let search = async {
+            match data {
+                Some(data) => self.node.mine(data).await,
+                None => self.node.mine_pending().await,
+            }
+        };
+        let block = timeout(limit, search).await.map_err(|_| {
+            let message = format!("no block was found within {}; the search has ended", Span(limit));
+            ApiError::new(Code::MiningTimeout, message)
+        })??;
         let location = format!("/blocks/{}", block.hash());
-        Ok(json(201, &self.view(&block))?.with_header("Location", location))
+        let is_large = block.size() > MAX_BYTES_ON_TASK;
+        let easiest = self.easiest;
+        let render = move || json(StatusCode::CREATED, &BlockView::new(&block, easiest));
+        let response = if is_large { permit.run(render).await } else { render() };
+        Ok(with_header(response?, LOCATION, location))
     }
 
-    fn transactions(&self, query: &str) -> Result<Answer, ApiError> {
-        let paging = Paging::parse(query, &["limit"])?;
-        let pending = self.backend.pending(self.page_limit(paging));
-        let views = pending.iter().map(|(id, data)| TransactionView { id, data });
-        let (body, _) = to_json_list(views, self.config.max_page_bytes)?;
-        Ok(Answer::json(200, body))
-    }
-
-    fn transaction(&self, id: &str) -> Result<Answer, ApiError> {
-        let id = transaction_id_in(id)?;
-        let data = self.backend.transaction(&id).ok_or_else(|| not_pending(&id))?;
-        json(200, &TransactionView { id: &id, data: &data })
-    }
-
-    fn remove_transaction(&self, id: &str) -> Result<Answer, ApiError> {
-        let id = transaction_id_in(id)?;
-        if !self.backend.remove_transaction(id)? {
-            return Err(not_pending(&id));
-        }
-        Ok(Answer::no_content())
-    }
-
-    fn submit(&self, body: Body) -> Result<Answer, ApiError> {
+    async fn submit(&self, body: Body, permit: &Permit) -> Result<Response, ApiError> {
         #[derive(Serialize)]
         struct Accepted {
             id: Hash,
         }
-        let id = self.backend.submit(body.into_transaction()?)?;
-        json(202, &Accepted { id })
+        let transaction = parse(body, permit, Body::into_transaction).await?;
+        let id = self.node.submit(transaction).await?;
+        json(StatusCode::ACCEPTED, &Accepted { id })
     }
 
-    fn connect(&self, body: Body) -> Result<Answer, ApiError> {
+    async fn remove_transaction(&self, id: &str) -> Result<Response, ApiError> {
+        let id = transaction_id_in(id)?;
+        if !self.node.remove_transaction(id).await? {
+            return Err(not_pending(&id));
+        }
+        Ok(no_content())
+    }
+
+    async fn connect(&self, body: Body) -> Result<Response, ApiError> {
         #[derive(Serialize)]
         struct Dialling {
             address: PeerAddr,
         }
         let address = body.into_address()?;
-        self.backend.connect(address.clone())?;
-        json(202, &Dialling { address })
+        self.node.connect(address.clone()).await?;
+        json(StatusCode::ACCEPTED, &Dialling { address })
     }
 
-    fn remove(&self, id: &str) -> Result<Answer, ApiError> {
+    async fn remove_peer(&self, id: &str) -> Result<Response, ApiError> {
         let Some(peer) = decimal(id).map(PeerId) else {
             let message = format!("peer id {id:?}, expected a number as in the list of peers");
             return Err(ApiError::new(Code::BadPeerId, message));
         };
-        if !self.backend.remove(peer)? {
+        if !self.node.remove(peer).await? {
             return Err(ApiError::new(Code::PeerNotFound, format!("no peer {id} is connected")));
         }
-        Ok(Answer::no_content())
+        Ok(no_content())
     }
 
-    fn forget_address(&self, request: &Request) -> Result<Answer, ApiError> {
-        // The decoded path: some clients percent-encode colons and slashes.
-        let path = request.url();
-        let address = address_in(path.strip_prefix("/addresses/").unwrap_or_default())?;
-        if !self.backend.forget_address(address.clone())? {
+    async fn forget_address(&self, address: &str) -> Result<Response, ApiError> {
+        let address = address_in(address)?;
+        if !self.node.forget_address(address.clone()).await? {
             return Err(ApiError::new(Code::AddressNotFound, format!("{address} is not known")));
         }
-        Ok(Answer::no_content())
+        Ok(no_content())
     }
 
-    fn ban(&self, body: Body) -> Result<Answer, ApiError> {
+    async fn ban(&self, body: Body) -> Result<Response, ApiError> {
         #[derive(Serialize)]
         struct Banned {
             host: PeerHost,
@@ -294,26 +293,20 @@ impl<T: Transaction, B: Backend<T>> Routes<T, B> {
         }
         let (host, duration) = body.into_ban()?;
         let duration = duration.unwrap_or(limits::BAN_DURATION);
-        self.backend.ban(host.clone(), duration)?;
-        json(201, &Banned { host, seconds: duration.as_secs() })
+        self.node.ban(host.clone(), duration).await?;
+        json(StatusCode::CREATED, &Banned { host, seconds: duration.as_secs() })
     }
 
-    fn unban(&self, request: &Request) -> Result<Answer, ApiError> {
-        // The decoded path: some clients percent-encode colons and slashes.
-        let path = request.url();
-        let name = path.strip_prefix("/bans/").unwrap_or_default();
+    async fn unban(&self, name: &str, permit: &Permit) -> Result<Response, ApiError> {
+        let node = self.node.clone();
         // The list also contains hosts that are not valid names, of transports whose addresses have none.
-        let listed = self.backend.bans().into_iter().map(|ban| ban.host).find(|host| host.as_str() == name);
+        let bans = permit.run(move || node.bans()).await;
+        let listed = bans.into_iter().map(|ban| ban.host).find(|host| host.as_str() == name);
         let host = listed.map_or_else(|| host_in(name), Ok)?;
-        if !self.backend.unban(host.clone())? {
+        if !self.node.unban(host.clone()).await? {
             return Err(ApiError::new(Code::BanNotFound, format!("{host} is not banned")));
         }
-        Ok(Answer::no_content())
-    }
-
-    fn body(&self, request: &Request) -> Result<Body, ApiError> {
-        guard::check_origin(request)?;
-        Body::read(request, self.config.max_body_bytes)
+        Ok(no_content())
     }
 
     fn page_limit(&self, paging: Paging) -> usize {
@@ -321,36 +314,50 @@ impl<T: Transaction, B: Backend<T>> Routes<T, B> {
             paging.limit.map_or(DEFAULT_PAGE_ITEMS, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
         limit.min(self.config.max_page_items)
     }
-
-    fn view<'a>(&self, block: &'a Block<T>) -> BlockView<'a, T> {
-        BlockView::new(block, self.backend.easiest_target())
-    }
 }
 
-/// The two ways to name a block in a path.
-#[derive(Clone, Copy)]
-enum BlockId {
-    Height(u64),
-    Hash(Hash),
-}
-
-impl BlockId {
-    /// 64 digits are a hash, even if all of them are decimal; no height has that many.
-    fn parse(id: &str) -> Result<Self, ApiError> {
-        let parsed =
-            if id.len() == 64 { id.parse().ok().map(Self::Hash) } else { decimal(id).map(Self::Height) };
-        parsed.ok_or_else(|| {
-            let message = format!("block id {id:?}, expected a decimal height or a hash of 64 hex digits");
-            ApiError::new(Code::BadBlockId, message)
-        })
-    }
-
-    const fn lifetime(self) -> Lifetime {
-        match self {
-            Self::Height(_) => Lifetime::Revalidated,
-            Self::Hash(_) => Lifetime::Immutable,
+/// Up to `limit` blocks of the best chain from this height on. The last block is the one that reaches
+/// `max_bytes` of memory.
+fn page<T: Transaction>(
+    node: &NodeHandle<T>,
+    from: u64,
+    limit: usize,
+    max_bytes: usize,
+) -> Result<Page<T>, StoreError> {
+    node.read(|chain| {
+        let (mut blocks, mut bytes) = (Vec::new(), 0);
+        for height in from.max(chain.first_body())..=chain.height() {
+            if blocks.len() >= limit || bytes >= max_bytes {
+                break;
+            }
+            let Some(block) = chain.block_at(height)? else { break };
+            bytes += block.memory_size();
+            blocks.push(block);
         }
-    }
+        Ok(Page { height: chain.height(), blocks })
+    })
+}
+
+/// Parses a body, on a thread if it is large.
+async fn parse<R: Send + 'static>(
+    body: Body,
+    permit: &Permit,
+    parse: fn(Body) -> Result<R, ApiError>,
+) -> Result<R, ApiError> {
+    if body.len() > MAX_BYTES_ON_TASK { permit.run(move || parse(body)).await } else { parse(body) }
+}
+
+/// Parses a block id from a path. 64 digits are a hash, even if all of them are decimal; no height has that
+/// many.
+fn block_id_in(text: &str) -> Result<BlockId, ApiError> {
+    let parsed = match text.len() {
+        64 => text.parse().ok().map(BlockId::Hash),
+        _ => decimal(text).map(BlockId::Height),
+    };
+    parsed.ok_or_else(|| {
+        let message = format!("block id {text:?}, expected a decimal height or a hash of 64 hex digits");
+        ApiError::new(Code::BadBlockId, message)
+    })
 }
 
 /// Parses a transaction id from a path.
@@ -362,24 +369,17 @@ fn transaction_id_in(text: &str) -> Result<Hash, ApiError> {
     })
 }
 
+/// Some clients percent-encode colons and slashes.
+fn decoded(argument: &str) -> Cow<'_, str> {
+    percent_decode_str(argument).decode_utf8_lossy()
+}
+
 fn not_pending(id: &Hash) -> ApiError {
     ApiError::new(Code::TransactionNotFound, format!("transaction {id} is not pending"))
 }
 
-fn json<V: Serialize>(status: u16, value: &V) -> Result<Answer, ApiError> {
-    Ok(Answer::json(status, to_json(value)?))
-}
-
-fn path_and_query(request: &Request) -> (&str, &str) {
-    request.raw_url().split_once('?').unwrap_or((request.raw_url(), ""))
-}
-
-/// The number of items in a page if the query has no `limit`.
-const DEFAULT_PAGE_ITEMS: usize = 100;
-
-/// The routes, for the error of an unknown path.
-const ROUTES: &str = "/blocks, /blocks/{height or hash}, POST /mine, /transactions, /transactions/{id}, /peers, \
-                      DELETE /peers/{id}, /addresses, DELETE /addresses/{address}, /bans, DELETE /bans/{host} and /status";
+/// The number of blocks of the best chain.
+const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
 #[cfg(test)]
 mod tests;

@@ -1,25 +1,27 @@
 //! The server: accepts, counts and closes connections. Runs any rouille handler, and knows nothing of chains.
 
-mod bridge;
 mod connection;
 mod slots;
 mod stream;
 
+use core::pin::Pin;
 use core::time::Duration;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use rouille::{Request, Response};
+use hyper::Request;
+use hyper::body::Bytes;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time;
 
-use super::answer::Answer;
-use super::client::Client;
+use super::bridge;
 use super::config::HttpConfig;
-use super::error::{ApiError, Code};
+use super::error::{ApiError, Code, RETRY_AFTER_SECONDS};
+use super::response::Response;
+use super::threads::Threads;
 use crate::transport::throttle::Throttle;
 use connection::Service;
 use slots::Slots;
@@ -27,8 +29,8 @@ use slots::Slots;
 /// Serves `routes`, which may be any rouille handler, on connections from `listener`.
 ///
 /// The handler runs on tokio's blocking threads, one thread per request. A panic in the handler becomes a
-/// 500. A response body is read to its end before it is sent; [`Response::upgrade`] becomes a 501. For the
-/// routes of a node, [`serve_node`](super::serve_node) is faster.
+/// 500. A response body is read to its end before it is sent; [`upgrade`](rouille::Response::upgrade) becomes
+/// a 501. For the routes of a node, [`serve_node`](super::serve_node) is faster.
 ///
 /// # Errors
 ///
@@ -39,46 +41,30 @@ use slots::Slots;
 /// Outside a tokio runtime, and in one without its I/O and time drivers.
 pub fn serve<F>(listener: TcpListener, routes: F, config: HttpConfig) -> io::Result<HttpServer>
 where
-    F: Fn(&Request) -> Response + Send + Sync + 'static,
+    F: Fn(&rouille::Request) -> rouille::Response + Send + Sync + 'static,
 {
-    start(listener, Rouille(routes), config)
+    let state = Arc::new((routes, Threads::pool(&config)));
+    let max_bytes = config.max_response_bytes;
+    start(listener, config, move |request, remote| {
+        let state = Arc::clone(&state);
+        Box::pin(async move {
+            let permit = state.1.admit(request.method()).await?;
+            let call = move || bridge::read(state.0(&bridge::to_rouille(request, remote)), max_bytes);
+            permit.run(call).await
+        })
+    })
 }
 
-/// The handler of a server.
-pub(super) trait Handler: Send + Sync + 'static {
-    /// Answers from memory, on the task of the connection, where nothing may block. `None` if the answer
-    /// could block; then the server calls [`answer`](Self::answer).
-    fn answer_at_once(&self, request: &Request) -> Option<Answer>;
-
-    /// Answers on a thread that may block. A long operation ends early if the client has disconnected.
-    ///
-    /// # Errors
-    ///
-    /// [`ApiError`], if the request fails or the body of the answer would exceed `max_bytes`.
-    fn answer(&self, request: &Request, client: &Client, max_bytes: usize) -> Result<Answer, ApiError>;
-}
-
-/// A rouille handler. It may block, so it always runs on a thread.
-struct Rouille<F>(F);
-
-impl<F> Handler for Rouille<F>
-where
-    F: Fn(&Request) -> Response + Send + Sync + 'static,
-{
-    fn answer_at_once(&self, _: &Request) -> Option<Answer> {
-        None
-    }
-
-    fn answer(&self, request: &Request, _: &Client, max_bytes: usize) -> Result<Answer, ApiError> {
-        bridge::read(self.0(request), max_bytes)
-    }
-}
+/// Answers one request from a client at this address. Must not block. The future is dropped when the
+/// connection ends.
+type Handler = dyn Fn(Request<Bytes>, SocketAddr) -> Answering + Send + Sync;
+type Answering = Pin<Box<dyn Future<Output = Result<Response, ApiError>> + Send>>;
 
 /// Like [`serve`], for any [`Handler`].
-pub(super) fn start<H: Handler>(
+pub(super) fn start(
     listener: TcpListener,
-    handler: H,
     config: HttpConfig,
+    handler: impl Fn(Request<Bytes>, SocketAddr) -> Answering + Send + Sync + 'static,
 ) -> io::Result<HttpServer> {
     let local_addr = listener.local_addr()?;
     let (stop, stopped) = watch::channel(false);
@@ -86,7 +72,7 @@ pub(super) fn start<H: Handler>(
         listener,
         slots: Slots::new(config.max_connections, config.max_connections_per_address),
         shutdown_timeout: config.shutdown_timeout,
-        service: Arc::new(Service::new(handler, config)),
+        service: Arc::new(Service::new(Box::new(handler), config)),
         stopped,
     };
     Ok(HttpServer { local_addr, stop, acceptor: tokio::spawn(acceptor.run()) })
@@ -138,15 +124,15 @@ impl Drop for HttpServer {
 }
 
 /// The task of an [`HttpServer`]. It owns all connections, so they end with it.
-struct Acceptor<H> {
+struct Acceptor {
     listener: TcpListener,
     slots: Slots,
     shutdown_timeout: Duration,
-    service: Arc<Service<H>>,
+    service: Arc<Service>,
     stopped: watch::Receiver<bool>,
 }
 
-impl<H: Handler> Acceptor<H> {
+impl Acceptor {
     async fn run(mut self) {
         let mut connections = JoinSet::new();
         let mut backoff = MIN_BACKOFF;
@@ -202,9 +188,20 @@ impl<H: Handler> Acceptor<H> {
 fn turn_away(stream: TcpStream) {
     let Ok(mut stream) = stream.into_std() else { return };
     let error = ApiError::new(Code::Busy, "too many connections");
-    let answer = bridge::to_raw(error.into_answer());
-    let _ = io::Write::write_all(&mut stream, &answer);
+    let _ = io::Write::write_all(&mut stream, &raw(&error));
     let _ = stream.shutdown(std::net::Shutdown::Write);
+}
+
+/// Serializes a 503 that ends the connection, without hyper, which would wait for a request.
+fn raw(error: &ApiError) -> Vec<u8> {
+    let body = error.to_json();
+    let head = format!(
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n\
+         X-Content-Type-Options: nosniff\r\nRetry-After: {RETRY_AFTER_SECONDS}\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n",
+        body.len()
+    );
+    [head.into_bytes(), body].concat()
 }
 
 /// Whether the client closed its connection while it was in the backlog.
@@ -220,26 +217,11 @@ const MAX_BACKOFF: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
+    use hyper::http::StatusCode;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+    use super::super::response::json_body;
     use super::*;
-
-    /// Answers from memory, except for one path; panics for another.
-    struct AtHand;
-
-    impl Handler for AtHand {
-        fn answer_at_once(&self, request: &Request) -> Option<Answer> {
-            match request.raw_url() {
-                "/panic" => panic!("asked for"),
-                "/thread" => None,
-                url => Some(Answer::json(200, url.as_bytes().to_vec())),
-            }
-        }
-
-        fn answer(&self, _: &Request, _: &Client, _: usize) -> Result<Answer, ApiError> {
-            Ok(Answer::json(200, b"on a thread".to_vec()))
-        }
-    }
 
     #[tokio::test]
     async fn what_is_at_hand_needs_no_place_and_keeps_to_the_limits() {
@@ -248,7 +230,21 @@ mod tests {
             .with_queue_timeout(Duration::from_millis(1))
             .with_max_response_bytes(9);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let server = start(listener, AtHand, config).unwrap();
+        let threads = Arc::new(Threads::pool(&config));
+        // Answers on the task, except for one path; panics for another.
+        let server = start(listener, config, move |request, _| {
+            let threads = Arc::clone(&threads);
+            Box::pin(async move {
+                let path = request.uri().path().to_owned();
+                match path.as_str() {
+                    "/panic" => panic!("asked for"),
+                    "/thread" => threads.admit(request.method()).await?.run(|| {}).await,
+                    _ => {}
+                }
+                Ok(json_body(StatusCode::OK, path.into_bytes()))
+            })
+        });
+        let server = server.unwrap();
         for (path, status, end) in [
             ("/at-once", 200, "\r\n\r\n/at-once"),
             ("/too-large", 500, "the answer has more than 9 bytes\"}}"),

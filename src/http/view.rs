@@ -1,8 +1,10 @@
 //! JSON forms of the chain's values for HTTP. They are only serialized, never parsed.
 
+use hyper::http::StatusCode;
 use serde::Serialize;
 
 use super::error::{ApiError, Code};
+use super::response::{Response, json_body};
 use crate::{Address, Block, CompactTarget, Difficulty, Hash, Target, Timestamp};
 
 /// A block: its hash, the fields of its header, and its transactions.
@@ -52,6 +54,11 @@ pub(super) struct TransactionView<'a, T> {
     pub(super) data: &'a T,
 }
 
+/// A response with one value as JSON.
+pub(super) fn json<V: Serialize>(status: StatusCode, value: &V) -> Result<Response, ApiError> {
+    Ok(json_body(status, to_json(value)?))
+}
+
 /// Serializes one value as JSON.
 pub(super) fn to_json<V: Serialize>(value: &V) -> Result<Vec<u8>, ApiError> {
     serde_json::to_vec(value).map_err(not_json)
@@ -87,4 +94,47 @@ fn difficulty(easiest: CompactTarget, target: CompactTarget) -> Option<Difficult
 #[expect(clippy::needless_pass_by_value, reason = "the shape of `map_err`")]
 fn not_json(error: serde_json::Error) -> ApiError {
     ApiError::new(Code::Internal, format!("a value has no JSON form: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ChainSpec, Header};
+    use serde_json::json;
+
+    #[test]
+    fn a_block_has_exactly_the_documented_fields() {
+        let header = Header {
+            version: 1,
+            height: 3,
+            previous_hash: Hash::digest(&3_u64.to_be_bytes()),
+            merkle_root: Hash::ZERO,
+            history_root: Hash::ZERO,
+            state_root: Hash::ZERO,
+            timestamp: Timestamp::from_millis(1_003),
+            // Four times harder than the easiest target.
+            target: CompactTarget::from_bits(0x1e3f_ffc0),
+            miner: Address::from_bytes([0xab; 20]),
+            nonce: 42,
+        };
+        let block = Block::new(header, vec!["block 3".to_owned()]);
+        assert_eq!(
+            serde_json::to_value(BlockView::new(&block, ChainSpec::default().easiest_target())).unwrap(),
+            json!({
+                "height": 3,
+                "hash": block.hash().to_string(),
+                "previous_hash": Hash::digest(&3_u64.to_be_bytes()).to_string(),
+                "merkle_root": "00".repeat(32),
+                "history_root": "00".repeat(32),
+                "state_root": "00".repeat(32),
+                "timestamp": 1003,
+                "target": "1e3fffc0",
+                "difficulty": 4.0,
+                "miner": "ab".repeat(20),
+                "nonce": 42,
+                "version": 1,
+                "data": ["block 3"],
+            })
+        );
+    }
 }

@@ -58,7 +58,7 @@ impl<T: Transaction> NodeHandle<T> {
 
     /// A summary of the node's current status.
     pub fn status(&self) -> Status {
-        Status::of(&self.shared, &self.shared.read())
+        self.chain().status()
     }
 
     /// Locks the chain for reading, to read several values that belong to one moment.
@@ -68,21 +68,13 @@ impl<T: Transaction> NodeHandle<T> {
     /// second read on the same thread deadlocks. If a read through this guard fails, the caller reports the
     /// failure; the methods of the handle that read blocks report theirs to the node.
     pub fn chain(&self) -> ChainRef<'_, T> {
-        ChainRef(self.shared.read())
-    }
-
-    /// [`status`](Self::status) without waiting for the lock: `None` while the node applies a change, which
-    /// may take as long as disk I/O.
-    #[cfg(feature = "http")]
-    pub(crate) fn try_status(&self) -> Option<Status> {
-        let protocol = self.shared.try_read()?;
-        Some(Status::of(&self.shared, &protocol))
+        ChainRef { protocol: self.shared.read(), shared: &self.shared }
     }
 
     /// [`chain`](Self::chain) without waiting for the lock: `None` while the node applies a change.
     #[cfg(feature = "http")]
     pub(crate) fn try_chain(&self) -> Option<ChainRef<'_, T>> {
-        self.shared.try_read().map(ChainRef)
+        self.shared.try_read().map(|protocol| ChainRef { protocol, shared: &self.shared })
     }
 
     /// The tip of the best chain.
@@ -341,13 +333,22 @@ impl<T: Transaction> NodeHandle<T> {
 }
 
 /// The chain of a running node, locked for reading.
-pub struct ChainRef<'a, T: Transaction = String>(RwLockReadGuard<'a, Protocol<T>>);
+pub struct ChainRef<'a, T: Transaction = String> {
+    protocol: RwLockReadGuard<'a, Protocol<T>>,
+    shared: &'a Shared<T>,
+}
+
+impl<T: Transaction> ChainRef<'_, T> {
+    pub(crate) fn status(&self) -> Status {
+        Status::of(self.shared, &self.protocol)
+    }
+}
 
 impl<T: Transaction> Deref for ChainRef<'_, T> {
     type Target = Blockchain<T>;
 
     fn deref(&self) -> &Blockchain<T> {
-        self.0.chain()
+        self.protocol.chain()
     }
 }
 
@@ -396,9 +397,9 @@ mod tests {
     async fn what_must_not_wait_does_not() {
         let node = Node::<String>::builder(ChainSpec::default()).start().await.unwrap();
         let change = node.shared.write();
-        assert!(node.try_status().is_none() && node.try_chain().is_none());
+        assert!(node.try_chain().is_none());
         drop(change);
-        assert_eq!(node.try_status(), Some(node.status()));
+        assert_eq!(node.try_chain().map(|chain| chain.status()), Some(node.status()));
         assert_eq!(node.try_chain().map(|chain| chain.height()), Some(0));
     }
 

@@ -1,29 +1,147 @@
-//! The routes with a fake node of a few blocks: every status with its code, and the contents of the answers.
+//! The routes of a node with a few blocks, through the rouille handler: every status with its code, and the
+//! contents of the answers.
 
 use core::time::Duration;
 use std::io::Read;
-use std::sync::Mutex;
 
 use rstest::rstest;
+use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::runtime::{Builder, Runtime};
 
 use super::*;
-use crate::{Address, Ban, ChainSpec, CompactTarget, Header, PeerAddr, Timestamp, transaction_id};
-use fake::{Fake, chain};
+use crate::http::{HttpConfig, routes};
+use crate::store::Memory as MemoryStore;
+use crate::testing::store::Faulty;
+use crate::transport::Memory;
+use crate::{
+    ChainConfig, ChainSpec, Context, EncodeError, Node, ProtocolConfig, Rejected, Retarget, transaction_id,
+};
 
-const BLOCKS: u64 = 7;
-/// The height of a block that cannot be read.
-const DAMAGED: u64 = 99;
-/// The lowest block that is cached.
-const AT_HAND: u64 = 3;
 const JSON: (&str, &str) = ("Content-Type", "application/json");
+
+/// A text that determines what happens to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Text(String);
+
+impl Transaction for Text {
+    type State = ();
+
+    fn apply(&self, (): &mut (), _: &Context<'_>) -> Result<(), Rejected> {
+        if self.0 == "bad" { Err(Rejected::new("no-bad", "it says bad")) } else { Ok(()) }
+    }
+
+    fn encode(&self, bytes: &mut Vec<u8>) -> Result<(), EncodeError> {
+        bytes.extend_from_slice(self.0.as_bytes());
+        match self.0.as_str() {
+            "odd" => Err(EncodeError::new("no bytes")),
+            "large" => {
+                bytes.resize(MAX_BLOCK_BYTES, 0);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+const MAX_BLOCK_BYTES: usize = 100_000;
+
+fn text(text: &str) -> Text {
+    Text(text.to_owned())
+}
+
+/// A node with six blocks after genesis, `block 1` to `block 6`, and the pending transactions `first`,
+/// `second` and `third`.
+struct Fixture {
+    node: NodeHandle<Text>,
+    network: Memory<Text>,
+    store: Faulty<MemoryStore>,
+    runtime: Runtime,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        Self::with(ProtocolConfig::default())
+    }
+
+    fn with(config: ProtocolConfig) -> Self {
+        let (network, store) = (Memory::new(), Faulty::new(MemoryStore::new()));
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let node = runtime.block_on(async {
+            let builder = Node::<Text>::builder(spec(CompactTarget::from_bits(0x207f_ffff)));
+            let builder = builder.transport(network.clone()).store(store.clone()).protocol(config);
+            let node = builder.listen("memory://here".parse().unwrap()).start().await.unwrap();
+            for height in 1..=6 {
+                node.mine(vec![text(&format!("block {height}"))]).await.unwrap();
+            }
+            for pending in ["first", "second", "third"] {
+                node.submit(text(pending)).await.unwrap();
+            }
+            node
+        });
+        Self { node, network, store, runtime }
+    }
+
+    fn hash(&self, height: u64) -> String {
+        self.node.block_at(height).unwrap().unwrap().hash().to_string()
+    }
+
+    /// Replaces `{height}` by the hash of that block.
+    fn fill(&self, text: &str) -> String {
+        let Some((start, rest)) = text.split_once('{') else { return text.to_owned() };
+        let (height, end) = rest.split_once('}').unwrap();
+        format!("{start}{}{end}", self.hash(height.parse().unwrap()))
+    }
+
+    fn ask_with(
+        &self,
+        config: RoutesConfig,
+        method: &str,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
+        let headers = headers.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let request = rouille::Request::fake_http(method, url, headers, body.to_vec());
+        let response = routes(self.node.clone(), config)(&request);
+        let mut bytes = Vec::new();
+        response.data.into_reader_and_size().0.read_to_end(&mut bytes).unwrap();
+        Answer {
+            status: response.status_code,
+            headers: response.headers.into_iter().map(|(k, v)| (k.into_owned(), v.into_owned())).collect(),
+            body: if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() },
+        }
+    }
+
+    fn ask(&self, method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        self.ask_with(RoutesConfig::default(), method, url, headers, body.as_bytes())
+    }
+
+    /// Sends a request and checks the error.
+    fn assert_error(&self, [method, url, body]: [&str; 3], status: u16, code: &str, message: &str) {
+        let headers: &[_] = if body.is_empty() { &[] } else { &[JSON] };
+        let answer = self.ask(method, url, headers, body);
+        assert_eq!((answer.status, answer.code()), (status, code), "{answer:?}");
+        assert!(answer.message().contains(message), "{answer:?}");
+        assert_eq!(answer.header("retry-after").is_some(), status == 503);
+    }
+
+    fn pending(&self) -> Vec<Text> {
+        self.node.pending(usize::MAX).into_iter().map(|(_, transaction)| transaction).collect()
+    }
+}
+
+fn spec(easiest: CompactTarget) -> ChainSpec {
+    let spec = ChainSpec::builder("routes").easiest_target(easiest).retarget(Retarget::Fixed);
+    spec.max_block_bytes(MAX_BLOCK_BYTES).build().unwrap()
+}
 
 #[derive(Debug)]
 struct Answer {
     status: u16,
     headers: Vec<(String, String)>,
     body: Value,
-    calls: Vec<String>,
 }
 
 impl Answer {
@@ -42,22 +160,11 @@ impl Answer {
 }
 
 fn ask_with(config: RoutesConfig, method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-    let fake = Fake::default();
-    let calls = Arc::clone(&fake.calls);
-    let headers = headers.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let response = handler(fake, config)(&Request::fake_http(method, url, headers, body.to_vec()));
-    let mut bytes = Vec::new();
-    response.data.into_reader_and_size().0.read_to_end(&mut bytes).unwrap();
-    Answer {
-        status: response.status_code,
-        headers: response.headers.into_iter().map(|(k, v)| (k.into_owned(), v.into_owned())).collect(),
-        body: if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() },
-        calls: calls.lock().unwrap().clone(),
-    }
+    Fixture::new().ask_with(config, method, url, headers, body)
 }
 
 fn ask(method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-    ask_with(RoutesConfig::default(), method, url, headers, body.as_bytes())
+    Fixture::new().ask(method, url, headers, body)
 }
 
 fn heights(answer: &Answer) -> Vec<u64> {
@@ -95,46 +202,30 @@ fn a_page_is_bounded_by_items_and_by_bytes() {
 }
 
 #[test]
-fn a_block_has_exactly_the_documented_fields() {
-    let block = &chain()[3];
-    let answer = ask("GET", "/blocks/3", &[], "");
+fn a_block_is_found_by_its_height_and_by_its_hash() {
+    let fixture = Fixture::new();
+    let block = fixture.node.block_at(3).unwrap().unwrap();
+    let answer = fixture.ask("GET", "/blocks/3", &[], "");
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("content-type"), Some("application/json"));
-    assert_eq!(
-        answer.body,
-        json!({
-            "height": 3,
-            "hash": block.hash().to_string(),
-            "previous_hash": Hash::digest(&3_u64.to_be_bytes()).to_string(),
-            "merkle_root": "00".repeat(32),
-            "history_root": "00".repeat(32),
-            "state_root": "00".repeat(32),
-            "timestamp": 1003,
-            "target": "1e3fffc0",
-            "difficulty": 4.0,
-            "miner": "ab".repeat(20),
-            "nonce": 42,
-            "version": 1,
-            "data": ["block 3"],
-        })
-    );
-    let by_hash = ask("GET", &format!("/blocks/{}", block.hash()), &[], "");
+    let expected = BlockView::new(&block, fixture.node.chain().spec().easiest_target());
+    assert_eq!(answer.body, serde_json::to_value(expected).unwrap());
+    assert_eq!((&answer.body["height"], &answer.body["data"]), (&json!(3), &json!(["block 3"])));
+    let by_hash = fixture.ask("GET", &format!("/blocks/{}", block.hash()), &[], "");
     assert_eq!(by_hash.body, answer.body);
 }
 
 #[rstest]
-#[case("", "None", "pending")]
-#[case(" \n", "None", "pending")]
-#[case("{}", "None", "pending")]
-#[case(r#"{"data": "hello"}"#, r#"Some(["hello"])"#, "hello")]
-#[case(r#"{"data": ["a", "b"]}"#, r#"Some(["a", "b"])"#, "a")]
-#[case(r#"{"data": []}"#, "Some([])", "")]
-fn mining(#[case] body: &str, #[case] data: &str, #[case] first: &str) {
+#[case("", &["first", "second", "third"])]
+#[case(" \n", &["first", "second", "third"])]
+#[case("{}", &["first", "second", "third"])]
+#[case(r#"{"data": "hello"}"#, &["hello"])]
+#[case(r#"{"data": ["a", "b"]}"#, &["a", "b"])]
+#[case(r#"{"data": []}"#, &[])]
+fn mining(#[case] body: &str, #[case] data: &[&str]) {
     let answer = ask("POST", "/mine", &[("content-type", "Application/JSON; charset=utf-8")], body);
     assert_eq!(answer.status, 201, "{answer:?}");
-    assert_eq!(answer.calls, [format!("mine {data} within 60s")]);
-    assert_eq!(answer.body["height"], 7);
-    assert_eq!(answer.body["data"].get(0).map_or("", |text| text.as_str().unwrap()), first);
+    assert_eq!((&answer.body["height"], &answer.body["data"]), (&json!(7), &json!(data)));
     let location = format!("/blocks/{}", answer.body["hash"].as_str().unwrap());
     assert_eq!(answer.header("location"), Some(location.as_str()));
 }
@@ -146,37 +237,56 @@ fn mining_the_pending_needs_no_content_type() {
 
 #[test]
 fn transactions_are_listed_and_taken() {
-    let answer = ask("GET", "/transactions?limit=2", &[], "");
+    let fixture = Fixture::new();
+    let answer = fixture.ask("GET", "/transactions?limit=2", &[], "");
     assert_eq!(answer.status, 200);
-    let id = |text: &str| transaction_id(&text.to_owned()).unwrap().to_string();
+    let id = |name: &str| transaction_id(&text(name)).unwrap().to_string();
     assert_eq!(
         answer.body,
         json!([{"id": id("first"), "data": "first"}, {"id": id("second"), "data": "second"}])
     );
 
-    let answer = ask("POST", "/transactions", &[JSON], r#"{"data": "new"}"#);
+    let answer = fixture.ask("POST", "/transactions", &[JSON], r#"{"data": "new"}"#);
     assert_eq!((answer.status, &answer.body), (202, &json!({"id": id("new")})));
-    assert_eq!(answer.calls, ["submit new"]);
+    assert_eq!(fixture.pending().last(), Some(&text("new")));
 }
 
 #[test]
 fn peers_are_listed_and_dialled() {
-    let answer = ask("GET", "/peers", &[], "");
-    assert_eq!((answer.status, answer.body), (200, json!([{"address": "ws://a:1"}])));
+    let fixture = Fixture::new();
+    let answer = fixture.ask("GET", "/peers", &[], "");
+    assert_eq!((answer.status, answer.body), (200, json!([])));
+    let peer = fixture.runtime.block_on(async {
+        let builder = Node::<Text>::builder(fixture.node.chain().spec().clone());
+        let builder = builder.transport(fixture.network.clone()).listen("memory://b".parse().unwrap());
+        builder.start().await.unwrap()
+    });
 
-    let answer = ask("POST", "/peers", &[JSON], r#"{"address": "ws://b:2"}"#);
-    assert_eq!((answer.status, &answer.body), (202, &json!({"address": "ws://b:2"})));
-    assert_eq!(answer.calls, ["connect ws://b:2"]);
+    let answer = fixture.ask("POST", "/peers", &[JSON], r#"{"address": "memory://b"}"#);
+    assert_eq!((answer.status, &answer.body), (202, &json!({"address": "memory://b"})));
+    fixture.runtime.block_on(fixture.node.wait_for_peers(1)).unwrap();
+    let answer = fixture.ask("GET", "/peers", &[], "");
+    assert_eq!((answer.status, &answer.body[0]["address"]), (200, &json!("memory://b")));
+
+    let id = fixture.node.peers()[0].id;
+    let answer = fixture.ask("DELETE", &format!("/peers/{}", id.0), &[], "");
+    assert_eq!((answer.status, answer.body), (204, Value::Null));
+    assert_eq!(fixture.node.peers(), []);
+    drop(peer);
 }
 
-#[rstest]
-#[case("/addresses", json!([{"address": "ws://c:3", "reached": null, "failures": 0}]))]
-#[case("/status", json!({"height": 6}))]
-#[case("/status?refresh=1", json!({"height": 6}))]
-fn what_is_only_read(#[case] url: &str, #[case] expected: Value) {
+#[test]
+fn addresses_and_the_status_are_those_of_the_node() {
+    let fixture = Fixture::new();
     for method in ["GET", "HEAD"] {
-        let answer = ask(method, url, &[("Host", "localhost:3001")], "");
-        assert_eq!((answer.status, &answer.body), (200, &expected));
+        for url in ["/addresses", "/status", "/status?refresh=1"] {
+            let answer = fixture.ask(method, url, &[("Host", "localhost:3001")], "");
+            let expected = match url {
+                "/addresses" => serde_json::to_value(fixture.node.addresses()),
+                _ => serde_json::to_value(fixture.node.status()),
+            };
+            assert_eq!((answer.status, answer.body), (200, expected.unwrap()));
+        }
     }
 }
 
@@ -185,7 +295,6 @@ fn what_is_only_read(#[case] url: &str, #[case] expected: Value) {
 #[case("GET", "/blocks/1/data", "", 404, "not_found", "/status")]
 #[case("POST", "/mine/", "", 404, "not_found", "/mine")]
 #[case("GET", "/blocks/7", "", 404, "block_not_found", "no block 7")]
-#[case("GET", "/blocks/99", "", 503, "store_failed", "blocks 99 is missing")]
 #[case(
     "GET",
     "/blocks/0000000000000000000000000000000000000000000000000000000000000000",
@@ -224,21 +333,17 @@ fn what_is_only_read(#[case] url: &str, #[case] expected: Value) {
 #[case("POST", "/mine", "{\"dada\": \"a\"}", 400, "bad_json", "unknown field `dada`")]
 #[case("POST", "/mine", "{\"data\": 1, \"data\": 2}", 400, "bad_json", "duplicate field `data`")]
 #[case("POST", "/mine", "{\"data\": \"bad\"}", 422, "transaction_rejected", "no-bad")]
-#[case("POST", "/mine", "{\"data\": \"large\"}", 422, "block_too_large", "large")]
-#[case("POST", "/mine", "{\"data\": \"slow\"}", 503, "mining_timeout", "found")]
-#[case("POST", "/mine", "{\"data\": \"stop\"}", 503, "shutting_down", "down")]
+#[case("POST", "/mine", "{\"data\": \"large\"}", 422, "block_too_large", "bytes")]
 #[case("POST", "/transactions", "", 400, "bad_json", "expected a JSON object")]
 #[case("POST", "/transactions", "{}", 400, "bad_json", "no field `data`")]
 #[case("POST", "/transactions", "{\"data\": [\"a\"]}", 400, "bad_json", "in `data`: invalid type: sequence")]
 #[case("POST", "/transactions", "{\"data\": \"bad\"}", 422, "transaction_rejected", "no-bad")]
 #[case("POST", "/transactions", "{\"data\": \"odd\"}", 422, "transaction_not_encodable", "bytes")]
-#[case("POST", "/transactions", "{\"data\": \"large\"}", 422, "transaction_too_large", "large")]
-#[case("POST", "/transactions", "{\"data\": \"twice\"}", 409, "already_pending", "there")]
-#[case("POST", "/transactions", "{\"data\": \"full\"}", 503, "mempool_full", "room")]
+#[case("POST", "/transactions", "{\"data\": \"large\"}", 422, "transaction_too_large", "expected at most")]
+#[case("POST", "/transactions", "{\"data\": \"first\"}", 409, "already_pending", "is pending already")]
 #[case("POST", "/peers", "{}", 400, "bad_json", "missing field `address`")]
 #[case("POST", "/peers", "{\"address\": \"\"}", 400, "bad_address", "empty")]
-#[case("POST", "/peers", "{\"address\": \"ws://again:1\"}", 409, "already_connected", "already")]
-#[case("POST", "/peers", "{\"address\": \"ws://many:1\"}", 503, "too_many_peers", "many")]
+#[case("POST", "/peers", "{\"address\": \"ws://b:1\"}", 400, "bad_address", "memory://")]
 fn errors(
     #[case] method: &str,
     #[case] url: &str,
@@ -247,16 +352,7 @@ fn errors(
     #[case] code: &str,
     #[case] message: &str,
 ) {
-    assert_error([method, url, body], status, code, message);
-}
-
-/// Sends a request and checks the error.
-fn assert_error([method, url, body]: [&str; 3], status: u16, code: &str, message: &str) {
-    let headers: &[_] = if body.is_empty() { &[] } else { &[JSON] };
-    let answer = ask(method, url, headers, body);
-    assert_eq!((answer.status, answer.code()), (status, code), "{answer:?}");
-    assert!(answer.message().contains(message), "{answer:?}");
-    assert_eq!(answer.header("retry-after").is_some(), status == 503);
+    Fixture::new().assert_error([method, url, body], status, code, message);
 }
 
 #[rstest]
@@ -289,9 +385,10 @@ fn methods(#[case] method: &str, #[case] url: &str, #[case] allow: &str) {
 #[case(&[("host", "node.example:80")], "", 201, "none")]
 fn web_pages(#[case] headers: &[(&str, &str)], #[case] body: &str, #[case] status: u16, #[case] code: &str) {
     let config = RoutesConfig::default().with_allowed_hosts(["node.example"]);
-    let answer = ask_with(config, "POST", "/mine", headers, body.as_bytes());
+    let fixture = Fixture::new();
+    let answer = fixture.ask_with(config, "POST", "/mine", headers, body.as_bytes());
     assert_eq!((answer.status, answer.code()), (status, code), "{answer:?}");
-    assert_eq!(answer.calls.len(), usize::from(status == 201));
+    assert_eq!(fixture.node.chain().height(), 6 + u64::from(status == 201));
 }
 
 #[test]
@@ -316,10 +413,10 @@ fn deep_nesting_is_refused(#[case] before: &str, #[case] level: &str) {
     assert_eq!((answer.status, answer.code()), (400, "bad_json"), "{}", answer.message());
 }
 
-mod at_hand;
 mod bans;
 mod caching;
-mod fake;
+mod failures;
+mod in_memory;
 mod places;
 mod transactions;
 
@@ -330,9 +427,9 @@ mod arrays {
     use super::*;
 
     fn parse(body: &str) -> Result<Option<Vec<Vec<u8>>>, ApiError> {
-        let headers = vec![(JSON.0.to_owned(), JSON.1.to_owned())];
-        let request = Request::fake_http("POST", "/mine", headers, body.as_bytes().to_vec());
-        Body::read(&request, 1000).unwrap().into_transactions()
+        let request = Request::builder().header(JSON.0, JSON.1).body(()).unwrap();
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        Body::new(request.headers(), body, 1000).unwrap().into_transactions()
     }
 
     #[rstest]

@@ -2,51 +2,44 @@
 
 use core::convert::Infallible;
 use core::future::poll_fn;
-use core::pin::Pin;
+use core::pin::{Pin, pin};
 use core::sync::atomic::{AtomicBool, Ordering};
+use core::task::Poll;
 use core::time::Duration;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::HOST;
-use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Version};
+use hyper::{Request, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use rouille::Request;
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::task;
+use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::Handler;
 use super::stream::DeadlineStream;
-use super::{Handler, bridge};
-use crate::http::answer::Answer;
-use crate::http::client::Client;
 use crate::http::config::HttpConfig;
 use crate::http::error::{ApiError, Code};
+use crate::http::guard;
+use crate::http::response::Response;
 use crate::transport::linger::linger;
 
-type Response = hyper::Response<Full<Bytes>>;
-
-/// The state that all connections of a server share.
-#[derive(Debug)]
-pub(super) struct Service<H> {
-    handler: H,
+/// What all connections of a server share.
+pub(super) struct Service {
+    handler: Box<Handler>,
     config: HttpConfig,
-    reads: Arc<Semaphore>,
-    writes: Arc<Semaphore>,
 }
 
 /// Serves a connection until either side ends it.
-pub(super) async fn run<H: Handler>(
+pub(super) async fn run(
     stream: TcpStream,
     remote: SocketAddr,
-    service: Arc<Service<H>>,
+    service: Arc<Service>,
     mut stopped: watch::Receiver<bool>,
 ) {
     // A failure only adds latency.
@@ -84,64 +77,35 @@ pub(super) async fn run<H: Handler>(
     }
 }
 
-impl<H: Handler> Service<H> {
-    pub(super) fn new(handler: H, config: HttpConfig) -> Self {
-        let places = |count: usize| Arc::new(Semaphore::new(count.min(Semaphore::MAX_PERMITS)));
-        Self { reads: places(config.max_reads), writes: places(config.max_writes), handler, config }
+impl Service {
+    pub(super) fn new(handler: Box<Handler>, config: HttpConfig) -> Self {
+        Self { handler, config }
     }
 
     async fn respond(
         self: Arc<Self>,
-        request: hyper::Request<Incoming>,
+        request: Request<Incoming>,
         remote: SocketAddr,
     ) -> Result<Response, Infallible> {
-        let answer = self.answer(request, remote).await;
-        Ok(answer.unwrap_or_else(|error| bridge::to_hyper(error.into_answer()).unwrap_or_default()))
+        Ok(self.answer(request, remote).await.unwrap_or_else(ApiError::into_response))
     }
 
-    async fn answer(
-        self: Arc<Self>,
-        request: hyper::Request<Incoming>,
-        remote: SocketAddr,
-    ) -> Result<Response, ApiError> {
+    async fn answer(&self, request: Request<Incoming>, remote: SocketAddr) -> Result<Response, ApiError> {
+        check_host_count(&request)?;
         let (head, body) = request.into_parts();
-        check_host_count(&head)?;
-        let body = self.read(body).await?;
-        let request = bridge::to_rouille(&head, body, remote);
-        let at_once = catch_unwind(AssertUnwindSafe(|| self.handler.answer_at_once(&request)));
-        match at_once.map_err(|_| failed(remote))? {
-            Some(answer) => self.send(answer),
-            None => self.answer_on_thread(&head.method, request, remote).await,
-        }
-    }
-
-    async fn answer_on_thread(
-        self: Arc<Self>,
-        method: &Method,
-        request: Request,
-        remote: SocketAddr,
-    ) -> Result<Response, ApiError> {
-        let place = self.place(method).await?;
-        // Dropped with this future, which hyper drops when the connection ends.
-        let (_guard, client) = Client::new();
-        let handling = task::spawn_blocking(move || {
-            // Moved to the thread, because the thread may outlive the connection.
-            let _place = place;
-            if client.is_gone() {
-                return Err(ApiError::client_gone());
-            }
-            self.send(self.handler.answer(&request, &client, self.config.max_response_bytes)?)
-        });
-        handling.await.unwrap_or_else(|_| Err(failed(remote)))
-    }
-
-    fn send(&self, answer: Answer) -> Result<Response, ApiError> {
-        let (got, limit) = (answer.body.len(), self.config.max_response_bytes);
-        if got > limit {
+        let mut request = Request::from_parts(head, self.read(body).await?);
+        guard::adopt_authority(&mut request);
+        let answer = catch_panic(async { (self.handler)(request, remote).await }).await;
+        let response = answer.unwrap_or_else(|| {
+            tracing::error!(%remote, "an HTTP handler panicked");
+            Err(ApiError::new(Code::Internal, "the handler of this request failed"))
+        })?;
+        let (got, limit) = (response.body().size_hint().lower(), self.config.max_response_bytes);
+        if got > u64::try_from(limit).unwrap_or(u64::MAX) {
             tracing::error!(got, limit, "an HTTP answer is too large");
             return Err(ApiError::new(Code::Internal, format!("the answer has more than {limit} bytes")));
         }
-        bridge::to_hyper(answer)
+        Ok(response)
     }
 
     async fn read(&self, body: Incoming) -> Result<Bytes, ApiError> {
@@ -164,28 +128,23 @@ impl<H: Handler> Service<H> {
             }
         }
     }
-
-    /// Waits for a permit to run a request on a thread.
-    async fn place(&self, method: &Method) -> Result<OwnedSemaphorePermit, ApiError> {
-        let places = if matches!(*method, Method::GET | Method::HEAD) { &self.reads } else { &self.writes };
-        match timeout(self.config.queue_timeout, Arc::clone(places).acquire_owned()).await {
-            Ok(Ok(place)) => Ok(place),
-            _ => Err(ApiError::new(Code::Busy, "too many requests are under way")),
-        }
-    }
 }
 
-/// The answer to a request whose handler panicked. The panic hook has printed the message.
-fn failed(remote: SocketAddr) -> ApiError {
-    tracing::error!(%remote, "an HTTP handler panicked");
-    ApiError::new(Code::Internal, "the handler of this request failed")
+/// The output of a future; `None` if it panics. The panic hook has printed the message.
+async fn catch_panic<R>(future: impl Future<Output = R>) -> Option<R> {
+    let mut future = pin!(future);
+    poll_fn(|context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
+        polled.map_or(Poll::Ready(None), |poll| poll.map(Some))
+    })
+    .await
 }
 
 /// A request of HTTP/1.1 has exactly one `Host` (RFC 9112, section 3.2). With two, a check of one of them
 /// could be bypassed by the other.
-fn check_host_count(head: &Parts) -> Result<(), ApiError> {
-    let count = head.headers.get_all(HOST).iter().count();
-    if count == 1 || (count == 0 && head.version < Version::HTTP_11) {
+fn check_host_count(request: &Request<Incoming>) -> Result<(), ApiError> {
+    let count = request.headers().get_all(HOST).iter().count();
+    if count == 1 || (count == 0 && request.version() < Version::HTTP_11) {
         return Ok(());
     }
     Err(ApiError::new(Code::BadRequest, format!("{count} Host headers, expected one")))

@@ -2,16 +2,18 @@
 
 use super::*;
 
-/// The bans of the fake node: a host, and a name that is valid only for a transport without hosts.
-pub(super) fn listed() -> Vec<Ban> {
-    let hosts = ["ws://10.0.0.1:1", "memory://1"].map(|text| PeerHost::from(&text.parse().unwrap()));
-    hosts.map(|host| Ban { host, remaining: Duration::from_secs(60) }).into()
+/// Bans a host, and a name that is valid only for a transport without hosts.
+fn with_bans() -> Fixture {
+    let fixture = Fixture::new();
+    for address in ["ws://10.0.0.1:1", "memory://1", "ws://[2001:db8:1:2::9]:1"] {
+        let host = PeerHost::from(&address.parse().unwrap());
+        fixture.node.ban_blocking(host, Duration::from_secs(60)).unwrap();
+    }
+    fixture
 }
 
-#[test]
-fn a_peer_is_given_up_by_its_id() {
-    let answer = ask("DELETE", "/peers/7", &[], "");
-    assert_eq!((answer.status, answer.calls), (204, vec!["remove #7".to_owned()]));
+fn banned(fixture: &Fixture) -> Vec<String> {
+    fixture.node.bans().into_iter().map(|ban| ban.host.to_string()).collect()
 }
 
 #[rstest]
@@ -20,18 +22,27 @@ fn a_peer_is_given_up_by_its_id() {
 #[case("example.org", "{\"seconds\": 1, \"host\": \"ws://Example.org:5001\"}", 1)]
 #[case("10.0.0.1", "{\"host\": \"10.0.0.1\", \"seconds\": 3155760000}", 3_155_760_000)]
 fn a_host_is_banned_for_a_while(#[case] host: &str, #[case] body: &str, #[case] seconds: u64) {
-    let answer = ask("POST", "/bans", &[JSON], body);
+    let fixture = Fixture::new();
+    let answer = fixture.ask("POST", "/bans", &[JSON], body);
     assert_eq!((answer.status, &answer.body), (201, &json!({"host": host, "seconds": seconds})));
-    assert_eq!(answer.calls, [format!("ban {host} for {:?}", Duration::from_secs(seconds))]);
+    let bans = fixture.node.bans();
+    assert_eq!((bans.len(), bans[0].host.as_str()), (1, host));
+    let passed = Duration::from_secs(seconds).saturating_sub(bans[0].remaining);
+    assert!(passed < Duration::from_secs(5) || seconds <= 5, "{bans:?}");
 }
 
 #[test]
 fn bans_are_listed() {
-    let answer = ask("GET", "/bans", &[], "");
-    assert_eq!(
-        (answer.status, answer.body),
-        (200, json!([{"host": "10.0.0.1", "seconds": 60}, {"host": "1", "seconds": 60}]))
-    );
+    let fixture = with_bans();
+    let answer = fixture.ask("GET", "/bans", &[], "");
+    assert_eq!(answer.status, 200);
+    let bans = answer.body.as_array().unwrap();
+    let listed: Vec<_> = bans.iter().map(|ban| ban["host"].as_str().unwrap()).collect();
+    assert_eq!(listed, banned(&fixture));
+    assert!(listed.contains(&"10.0.0.1") && listed.contains(&"1"));
+    for ban in bans {
+        assert!(matches!(ban["seconds"].as_u64(), Some(30..=60)), "{ban}");
+    }
 }
 
 #[rstest]
@@ -40,16 +51,24 @@ fn bans_are_listed() {
 #[case("/bans/2001:db8:1:2::/64", "2001:db8:1:2::/64")]
 #[case("/bans/2001%3Adb8%3A1%3A2%3A%3A%2F64", "2001:db8:1:2::/64")]
 fn a_ban_is_lifted(#[case] path: &str, #[case] host: &str) {
-    let answer = ask("DELETE", path, &[], "");
-    assert_eq!((answer.status, answer.calls), (204, vec![format!("unban {host}")]));
+    let fixture = with_bans();
+    let mut expected = banned(&fixture);
+    expected.retain(|banned| banned != host);
+    assert_eq!(expected.len(), 2);
+    let answer = fixture.ask("DELETE", path, &[], "");
+    assert_eq!((answer.status, answer.body), (204, Value::Null));
+    assert_eq!(banned(&fixture), expected);
 }
 
 #[rstest]
-#[case("/addresses/ws://c:3")]
-#[case("/addresses/ws%3A%2F%2Fc%3A3")]
+#[case("/addresses/memory://c")]
+#[case("/addresses/memory%3A%2F%2Fc")]
 fn an_address_is_forgotten(#[case] path: &str) {
-    let answer = ask("DELETE", path, &[], "");
-    assert_eq!((answer.status, answer.calls), (204, vec!["forget ws://c:3".to_owned()]));
+    let fixture = Fixture::new();
+    fixture.node.connect_blocking("memory://c".parse().unwrap()).unwrap();
+    let answer = fixture.ask("DELETE", path, &[], "");
+    assert_eq!((answer.status, answer.body), (204, Value::Null));
+    fixture.assert_error(["DELETE", path, ""], 404, "address_not_found", "memory://c is not known");
 }
 
 #[rstest]
@@ -91,7 +110,7 @@ fn what_is_wrong_is_told(
     #[case] code: &str,
     #[case] message: &str,
 ) {
-    assert_error([method, path, body], status, code, message);
+    Fixture::new().assert_error([method, path, body], status, code, message);
 }
 
 /// A browser sends a preflight request before a cross-origin `DELETE`; a `DELETE` without one is refused as
@@ -101,7 +120,8 @@ fn what_is_wrong_is_told(
 #[case("/bans/10.0.0.1")]
 fn a_web_page_gives_nobody_up(#[case] path: &str) {
     let headers = [("origin", "http://evil.example"), ("host", "localhost:3001")];
-    let answer = ask("DELETE", path, &headers, "");
+    let fixture = with_bans();
+    let answer = fixture.ask("DELETE", path, &headers, "");
     assert_eq!((answer.status, answer.code()), (403, "cross_origin"));
-    assert!(answer.calls.is_empty());
+    assert_eq!(banned(&fixture).len(), 3);
 }

@@ -4,35 +4,34 @@ use super::*;
 
 const IMMUTABLE: &str = "max-age=31536000, immutable";
 
-fn hash(height: u64) -> Hash {
-    *chain()[usize::try_from(height).unwrap()].hash()
-}
-
 #[rstest]
-#[case::by_hash(format!("/blocks/{}", hash(3)), format!("\"{}\"", hash(3)), IMMUTABLE)]
-#[case::by_height("/blocks/3".to_owned(), format!("\"{}\"", hash(3)), "no-cache")]
-#[case::page("/blocks?from=2&limit=3".to_owned(), format!("\"{}-3\"", hash(4)), "no-cache")]
-fn a_client_that_has_it_is_sent_no_body(#[case] url: String, #[case] tag: String, #[case] lifetime: &str) {
-    let first = ask("GET", &url, &[], "");
+#[case::by_hash("/blocks/{3}", "\"{3}\"", IMMUTABLE)]
+#[case::by_height("/blocks/3", "\"{3}\"", "no-cache")]
+#[case::page("/blocks?from=2&limit=3", "\"{4}-3\"", "no-cache")]
+fn a_client_that_has_it_is_sent_no_body(#[case] url: &str, #[case] tag: &str, #[case] lifetime: &str) {
+    let fixture = Fixture::new();
+    let (url, tag) = (fixture.fill(url), fixture.fill(tag));
+    let first = fixture.ask("GET", &url, &[], "");
     assert_eq!(first.status, 200);
     assert_eq!(first.header("etag"), Some(tag.as_str()));
     assert_eq!(first.header("cache-control"), Some(lifetime));
 
     for known in [tag.clone(), format!("\"x\", W/{tag}"), "*".to_owned()] {
-        let again = ask("GET", &url, &[("If-None-Match", &known)], "");
+        let again = fixture.ask("GET", &url, &[("If-None-Match", &known)], "");
         assert_eq!((again.status, &again.body), (304, &Value::Null), "{known}");
         for name in ["etag", "cache-control", "link", "x-total-count", "x-content-type-options"] {
             assert_eq!(again.header(name), first.header(name), "{known}");
         }
         assert_eq!(again.header("content-type"), None);
     }
-    let other = ask("GET", &url, &[("If-None-Match", "\"x\"")], "");
+    let other = fixture.ask("GET", &url, &[("If-None-Match", "\"x\"")], "");
     assert_eq!((other.status, other.body), (200, first.body));
 }
 
 #[test]
 fn pages_have_the_same_tag_only_where_they_have_the_same_blocks() {
-    let tag = |url| ask("GET", url, &[], "").header("etag").map(ToOwned::to_owned);
+    let fixture = Fixture::new();
+    let tag = |url| fixture.ask("GET", url, &[], "").header("etag").map(ToOwned::to_owned);
     assert_eq!(tag("/blocks?from=4"), tag("/blocks?from=4&limit=3"));
     assert_ne!(tag("/blocks?from=4"), tag("/blocks?from=5"));
     assert_ne!(tag("/blocks?from=4&limit=1"), tag("/blocks?from=4&limit=2"));

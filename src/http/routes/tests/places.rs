@@ -12,8 +12,9 @@ fn requests_to_mine_are_bounded() {
 
 #[test]
 fn a_place_to_mine_is_given_back() {
-    let routes = handler(Fake::default(), RoutesConfig::default().with_max_mining(1));
+    let fixture = Fixture::new();
+    let routes = routes(fixture.node.clone(), RoutesConfig::default().with_max_mining(1));
     for _ in 0..3 {
-        assert_eq!(routes(&Request::fake_http("POST", "/mine", vec![], vec![])).status_code, 201);
+        assert_eq!(routes(&rouille::Request::fake_http("POST", "/mine", vec![], vec![])).status_code, 201);
     }
 }

@@ -1,0 +1,114 @@
+//! Responses: JSON in memory, cache control, and answers to conditional requests (RFC 9110, section 13, and
+//! RFC 9111).
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{
+    CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use hyper::http::StatusCode;
+
+use super::header::text;
+
+/// A response of this server. Every body is in memory.
+pub(super) type Response = hyper::Response<Full<Bytes>>;
+
+/// A JSON response that must not be sniffed for another type nor, unless the caller changes that, cached.
+pub(super) fn json_body(status: StatusCode, body: Vec<u8>) -> Response {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// A response without a body, after a successful request.
+pub(super) fn no_content() -> Response {
+    let mut response = Response::default();
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+/// Sets a header. The value is ASCII without control characters, so it is always valid.
+pub(super) fn with_header(
+    mut response: Response,
+    name: HeaderName,
+    value: impl TryInto<HeaderValue>,
+) -> Response {
+    if let Ok(value) = value.try_into() {
+        response.headers_mut().insert(name, value);
+    }
+    response
+}
+
+/// How long a response may be cached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lifetime {
+    /// Without limit: a block by its hash.
+    Immutable,
+    /// Until the chain changes: the cache revalidates at each use, and receives no body if nothing has
+    /// changed.
+    Revalidated,
+}
+
+impl Lifetime {
+    const fn cache_control(self) -> &'static str {
+        match self {
+            // One year, the usual maximum; `immutable` is RFC 8246.
+            Self::Immutable => "max-age=31536000, immutable",
+            Self::Revalidated => "no-cache",
+        }
+    }
+}
+
+/// A JSON response with an entity tag, or a 304 if the client of the request has the tag. The tag identifies
+/// the bytes of the body: printable ASCII without quotes and commas.
+pub(super) fn cacheable<E>(
+    request: &HeaderMap,
+    tag: &str,
+    lifetime: Lifetime,
+    body: impl FnOnce() -> Result<Vec<u8>, E>,
+) -> Result<Response, E> {
+    let mut response = if text(request, &IF_NONE_MATCH).is_some_and(|known| is_known(&known, tag)) {
+        let mut response = json_body(StatusCode::NOT_MODIFIED, Vec::new());
+        // A 304 has no body, and its `Content-Type` would replace the cached one.
+        response.headers_mut().remove(CONTENT_TYPE);
+        response
+    } else {
+        json_body(StatusCode::OK, body()?)
+    };
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(lifetime.cache_control()));
+    Ok(with_header(response, ETAG, format!("\"{tag}\"")))
+}
+
+/// Whether the tag is in an `If-None-Match`, by weak comparison (RFC 9110, section 13.1.2).
+fn is_known(known: &str, tag: &str) -> bool {
+    let quoted = |text: &str| text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) == Some(tag);
+    let mut tags = known.split(',').map(str::trim);
+    known.trim() == "*" || tags.any(|text| quoted(text.strip_prefix("W/").unwrap_or(text)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_known;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("\"abc\"", true)]
+    #[case(" W/\"abc\" ", true)]
+    #[case("\"x\", \"abc\"", true)]
+    #[case("\"x\",W/\"abc\",\"y\"", true)]
+    #[case("*", true)]
+    #[case("", false)]
+    #[case("abc", false)]
+    #[case("\"abc", false)]
+    #[case("\"abcd\"", false)]
+    #[case("w/\"abc\"", false)]
+    #[case("\"*\"", false)]
+    fn tags_are_compared_weakly(#[case] known: &str, #[case] expected: bool) {
+        assert_eq!(is_known(known, "abc"), expected);
+    }
+}

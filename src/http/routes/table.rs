@@ -1,0 +1,155 @@
+//! The table of the routes: which method at which path is which endpoint.
+
+use hyper::Method;
+use hyper::header::ALLOW;
+
+use crate::http::error::{ApiError, Code};
+
+/// What a request asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Endpoint {
+    Read(Read),
+    Change(Change),
+}
+
+/// The endpoints of `GET` and `HEAD`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Read {
+    Blocks,
+    Block,
+    Transactions,
+    Transaction,
+    Peers,
+    Addresses,
+    Bans,
+    Status,
+}
+
+/// The endpoints that change something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    Mine,
+    Submit,
+    RemoveTransaction,
+    Connect,
+    RemovePeer,
+    ForgetAddress,
+    Ban,
+    Unban,
+}
+
+/// A method at a path. A path may end with one argument in braces.
+struct Route {
+    method: Method,
+    path: &'static str,
+    endpoint: Endpoint,
+}
+
+const fn read(path: &'static str, read: Read) -> Route {
+    Route { method: Method::GET, path, endpoint: Endpoint::Read(read) }
+}
+
+const fn change(method: Method, path: &'static str, change: Change) -> Route {
+    Route { method, path, endpoint: Endpoint::Change(change) }
+}
+
+/// All routes, in the order of the table in the documentation of [`http`](crate::http).
+static ROUTES: [Route; 16] = [
+    read("/blocks", Read::Blocks),
+    read("/blocks/{height or hash}", Read::Block),
+    change(Method::POST, "/mine", Change::Mine),
+    read("/transactions", Read::Transactions),
+    change(Method::POST, "/transactions", Change::Submit),
+    read("/transactions/{id}", Read::Transaction),
+    change(Method::DELETE, "/transactions/{id}", Change::RemoveTransaction),
+    read("/peers", Read::Peers),
+    change(Method::POST, "/peers", Change::Connect),
+    change(Method::DELETE, "/peers/{id}", Change::RemovePeer),
+    read("/addresses", Read::Addresses),
+    change(Method::DELETE, "/addresses/{address}", Change::ForgetAddress),
+    read("/bans", Read::Bans),
+    change(Method::POST, "/bans", Change::Ban),
+    change(Method::DELETE, "/bans/{host}", Change::Unban),
+    read("/status", Read::Status),
+];
+
+impl Route {
+    /// The argument in a path of this route, as it is in the path; empty if the route has none. `None` if
+    /// this is not the route's path.
+    fn argument<'a>(&self, path: &'a str) -> Option<&'a str> {
+        let Some((prefix, _)) = self.path.split_once('{') else { return (path == self.path).then_some("") };
+        let argument = path.strip_prefix(prefix)?;
+        // An address contains slashes, and so does a host that is an IPv6 network.
+        let may_contain_slash =
+            matches!(self.endpoint, Endpoint::Change(Change::ForgetAddress | Change::Unban));
+        (may_contain_slash || !argument.contains('/')).then_some(argument)
+    }
+}
+
+/// The endpoint of a request, and the argument in its path.
+///
+/// # Errors
+///
+/// 404 if no route has the path, and 405 if none of those that have it has the method.
+pub(super) fn find<'a>(method: &Method, path: &'a str) -> Result<(Endpoint, &'a str), ApiError> {
+    // The server removes the body of the response to `HEAD`.
+    let wanted = if *method == Method::HEAD { &Method::GET } else { method };
+    let mut allowed = Vec::new();
+    for route in &ROUTES {
+        let Some(argument) = route.argument(path) else { continue };
+        if route.method == *wanted {
+            return Ok((route.endpoint, argument));
+        }
+        allowed.push(if route.method == Method::GET { "GET, HEAD" } else { route.method.as_str() });
+    }
+    if allowed.is_empty() {
+        return Err(not_found());
+    }
+    let allowed = allowed.join(", ");
+    let message = format!("method {method} is not allowed here, expected {allowed}");
+    Err(ApiError::new(Code::MethodNotAllowed, message).with_header(ALLOW, allowed))
+}
+
+/// The error for a path that no route has. Lists the paths, those without a `GET` with their method.
+pub(in crate::http) fn not_found() -> ApiError {
+    let mut paths: Vec<String> = Vec::new();
+    let mut previous = "";
+    for Route { method, path, .. } in &ROUTES {
+        if previous != *path {
+            let is_read = *method == Method::GET;
+            paths.push(if is_read { (*path).to_owned() } else { format!("{method} {path}") });
+        }
+        previous = path;
+    }
+    let last = paths.pop().unwrap_or_default();
+    let message = format!("nothing at this path; the routes are {} and {last}", paths.join(", "));
+    ApiError::new(Code::NotFound, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rows of a table in Markdown whose first cell begins with a method and a path.
+    fn documented() -> Vec<(&'static str, &'static str)> {
+        let rows = include_str!("../../http.rs").lines().filter_map(|line| line.strip_prefix("//! | `"));
+        let routes = rows.filter_map(|row| row.split('`').next()?.split_once(' '));
+        routes.map(|(method, url)| (method, url.split('?').next().unwrap_or(url))).collect()
+    }
+
+    #[test]
+    fn the_documentation_lists_every_route_and_no_other() {
+        let routes: Vec<_> = ROUTES.iter().map(|route| (route.method.as_str(), route.path)).collect();
+        assert_eq!(documented(), routes);
+    }
+
+    #[test]
+    fn the_error_for_an_unknown_path_lists_the_paths() {
+        assert_eq!(
+            not_found().message,
+            "nothing at this path; the routes are /blocks, /blocks/{height or hash}, POST /mine, \
+             /transactions, /transactions/{id}, /peers, DELETE /peers/{id}, /addresses, \
+             DELETE /addresses/{address}, /bans, DELETE /bans/{host} and /status"
+        );
+    }
+}
