@@ -194,10 +194,11 @@ impl<T: Transaction> Protocol<T> {
     /// Imports blocks and tells the machines that the chain has changed. Returns `None` if nothing was
     /// imported, because the store fails.
     fn import(&mut self, blocks: Vec<Arc<Block<T>>>, now: Now) -> Option<Vec<Result<Verdict, BlockError>>> {
-        let imported = self.local.import(blocks, &mut self.outbox, now)?;
+        let before_return = |mempool: &_| self.relay.retain_pending(mempool);
+        let imported = self.local.import(blocks, &mut self.outbox, now, before_return)?;
         self.sync.on_import(&imported.verdicts);
         if let Some(ids) = imported.returned {
-            self.relay.on_returned(ids, &self.local.mempool, self.local.tip());
+            self.relay.on_returned(ids, self.local.tip());
         }
         Some(imported.verdicts)
     }

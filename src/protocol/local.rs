@@ -52,13 +52,15 @@ impl<T: Transaction> Local<T> {
         self.chain.tip().hash()
     }
 
-    /// Imports blocks, updates the mempool and notifies the application. Returns `None` if the store fails or
-    /// has failed; nothing was imported in that case.
+    /// Imports blocks, updates the mempool and notifies the application. Calls `before_return` before the
+    /// transactions of disconnected blocks become pending again. Returns `None` if the store fails or has
+    /// failed; nothing was imported in that case.
     pub(super) fn import(
         &mut self,
         blocks: Vec<Arc<Block<T>>>,
         outbox: &mut Outbox<T>,
         now: Now,
+        before_return: impl FnOnce(&Mempool<T>),
     ) -> Option<ImportedBlocks> {
         if self.is_halted() {
             return None;
@@ -76,6 +78,9 @@ impl<T: Transaction> Local<T> {
         }
         if disconnected.is_empty() && connected.is_empty() {
             return Some(ImportedBlocks { verdicts: imported.verdicts, returned: None });
+        }
+        if !disconnected.is_empty() {
+            before_return(&self.mempool);
         }
         self.mempool.update(&imported, &self.chain, now.wall);
         let Imported { verdicts, disconnected, connected, .. } = imported;

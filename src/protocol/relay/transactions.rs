@@ -33,19 +33,17 @@ impl Relay {
         self.to_offer.push(id);
     }
 
+    /// Forgets the returned transactions that are not pending any more. Done before those of disconnected
+    /// blocks become pending again, so that no id is listed twice.
+    pub(in crate::protocol) fn retain_pending<T: Transaction>(&mut self, mempool: &Mempool<T>) {
+        self.returned.retain(|id| mempool.contains(id));
+    }
+
     /// Notes the transactions of disconnected blocks that are pending again, to be offered at a bounded rate.
-    pub(in crate::protocol) fn on_returned<T: Transaction>(
-        &mut self,
-        ids: Vec<Hash>,
-        mempool: &Mempool<T>,
-        tip: &Hash,
-    ) {
+    pub(in crate::protocol) fn on_returned(&mut self, ids: Vec<Hash>, tip: &Hash) {
         if flaw!(HidesReorganisations) {
             self.announced = *tip;
         }
-        // No id is listed twice.
-        let anew: HashSet = ids.iter().copied().collect();
-        self.returned.retain(|id| mempool.contains(id) && !anew.contains(id));
         if !flaw!(HoardsTransactions) {
             self.returned.extend(ids);
         }
