@@ -28,7 +28,8 @@ use std::{env, fs};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
-use hashloom::{Block, Blockchain, CompactTarget, Message, Miner, MiningKernel, SearchOutcome, Template};
+use hashloom::miner::{MiningKernel, SearchOutcome, Template};
+use hashloom::{Block, Blockchain, CompactTarget, Message, Miner};
 
 use forge::{Forge, NOW, spec};
 use format::Format;

@@ -23,9 +23,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use hashloom::{
-    CompactTarget, Header, Miner, MiningJob, MiningKernel, MiningOutcome, SearchOutcome, Template, Timestamp,
-};
+use hashloom::miner::{MiningJob, MiningKernel, MiningOutcome, SearchOutcome, Template};
+use hashloom::{CompactTarget, Header, Miner, Timestamp};
 use sha2::{Digest, Sha256};
 use turns::{median, quartiles};
 

@@ -16,10 +16,10 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Parser;
-use hashloom::merkle::{self, ProofError};
+use hashloom::primitives::merkle::{self, ProofError};
+use hashloom::primitives::transaction_id;
 use hashloom::{
     Block, BlockError, Blockchain, ChainSpec, Context, Hash, Header, Rejected, RuleError, Transaction,
-    transaction_id,
 };
 use serde::{Deserialize, Serialize};
 

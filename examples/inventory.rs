@@ -15,13 +15,15 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, ensure};
+use hashloom::consensus::HeaderChain;
 use hashloom::http::rouille::{Request, Response};
 use hashloom::http::{self, HttpConfig, HttpServer, RoutesConfig};
-use hashloom::merkle::InclusionProof;
+use hashloom::node::ChainRef;
+use hashloom::primitives::merkle::InclusionProof;
+use hashloom::primitives::transaction_id;
 use hashloom::store::Redb;
 use hashloom::{
-    ChainRef, ChainSpec, Context, Header, HeaderChain, Node, NodeHandle, PeerAddr, Rejected, Timestamp,
-    Transaction, WsJson, transaction_id,
+    ChainSpec, Context, Header, Node, NodeHandle, PeerAddr, Rejected, Timestamp, Transaction, WsJson,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

@@ -21,8 +21,9 @@ mod attacks;
 
 use std::time::Duration;
 
-use hashloom::retarget::Sample;
-use hashloom::{Difficulty, Retarget, Target, Timestamp};
+use hashloom::consensus::retarget::Sample;
+use hashloom::primitives::{Difficulty, Target};
+use hashloom::{Retarget, Timestamp};
 
 /// The target block interval.
 const INTERVAL: Duration = Duration::from_secs(10);

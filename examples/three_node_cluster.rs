@@ -23,13 +23,14 @@ use hashloom::WsBincode;
 use hashloom::WsJson;
 #[cfg(feature = "ws-postcard")]
 use hashloom::WsPostcard;
+use hashloom::node::Events;
 use hashloom::testing::Switch;
 use hashloom::transport::Memory;
 #[cfg(all(feature = "ws-json", feature = "ws-bincode"))]
 use hashloom::transport::WsMulti;
 #[cfg(all(feature = "ws-json", feature = "ws-bincode"))]
 use hashloom::wire::{Bincode, Json};
-use hashloom::{Address, Block, ChainSpec, Event, Events, Hash, Node, NodeHandle, Retarget};
+use hashloom::{Address, Block, ChainSpec, Event, Hash, Node, NodeHandle, Retarget};
 
 /// Three nodes, a fork, and how it resolves.
 #[derive(Debug, Parser)]

@@ -20,19 +20,19 @@
 #[macro_use]
 mod flaw;
 
-mod primitives;
+pub mod primitives;
 
 pub mod store;
 
-mod consensus;
+pub mod consensus;
 
-mod chain;
-mod mempool;
-mod miner;
+pub mod chain;
+pub mod mempool;
+pub mod miner;
 
-mod archive;
+pub mod archive;
 
-mod protocol;
+pub mod protocol;
 
 #[cfg(feature = "node")]
 pub mod transport;
@@ -40,7 +40,7 @@ pub mod transport;
 pub mod wire;
 
 #[cfg(feature = "node")]
-mod node;
+pub mod node;
 
 #[cfg(feature = "http")]
 pub mod http;
@@ -50,39 +50,17 @@ pub mod sim;
 #[cfg(any(feature = "test-utils", test))]
 pub mod testing;
 
+pub use chain::{BlockError, Blockchain, ChainConfig, OpenError};
+pub use consensus::{ChainSpec, Retarget, RuleError};
+pub use miner::Miner;
 pub use primitives::{
-    Address, Block, BodyDigest, CompactTarget, CompactTargetError, Context, Difficulty, EncodeError, Hash,
-    Header, Panicked, ParseHexError, Rejected, Target, Timestamp, Transaction, Work, merkle, transaction_id,
+    Address, Block, CompactTarget, Context, Hash, Header, Rejected, Timestamp, Transaction,
 };
-/// The number type of [`Target`] and [`Work`], re-exported so that a caller needs no dependency on ruint.
-pub use ruint::aliases::U256;
-
+pub use protocol::{Event, Message, PeerAddr, Protocol, ProtocolConfig};
 pub use store::{Store, StoreError};
 
-pub use consensus::{
-    ChainSpec, ChainSpecBuilder, GenesisError, HeaderChain, Retarget, RetargetError, RuleError, SpecError,
-    retarget,
-};
-
-pub use archive::{
-    ARCHIVE_VERSION, ArchivePosition, ExportError, Exporter, ImportError, Importer, max_record_bytes,
-};
-pub use chain::{
-    BlockError, Blockchain, ChainConfig, FORMAT_VERSION, Imported, OpenError, Progress, ProveError, Verdict,
-    VerifiedBlock, Verifier, VerifyError,
-};
-pub use mempool::{Mempool, MempoolConfig, MempoolError, RemovalReason, Source};
-pub use miner::{
-    Miner, MiningJob, MiningKernel, MiningKernelError, MiningOutcome, MiningThreadError, SearchError,
-    SearchOutcome, Template,
-};
-
-pub use protocol::{
-    Ban, BlocksAnswer, ClockBehind, CloseReason, ConnectError, Direction, Event, Hello, HostError, Input,
-    KnownAddress, Message, MessageKind, Now, Output, PeerAddr, PeerAddrError, PeerHost, PeerId, PeerInfo,
-    Protocol, ProtocolConfig, Reach, RefusedBranch, TemplateError, Tip, limits,
-};
-
+#[cfg(feature = "node")]
+pub use node::{MineError, Node, NodeBuilder, NodeHandle, StartError, SubmitError};
 #[cfg(feature = "node")]
 pub use transport::Transport;
 #[cfg(feature = "ws-bincode")]
@@ -93,9 +71,3 @@ pub use transport::WsJson;
 pub use transport::WsPostcard;
 #[cfg(feature = "websocket")]
 pub use wire::WireFormat;
-
-#[cfg(feature = "node")]
-pub use node::{
-    ChainRef, EventError, Events, MineError, MiningStatus, Node, NodeBuilder, NodeFailure, NodeHandle,
-    PeerError, StartError, Status, Stopped, SubmitError, WaitError, WaitProgress,
-};

@@ -17,7 +17,8 @@ mod testing {
     use core::ops::Range;
 
     use super::Template;
-    use crate::{CompactTarget, Header, Target, Timestamp};
+    use crate::primitives::Target;
+    use crate::{CompactTarget, Header, Timestamp};
 
     /// About every second hash meets this target.
     pub(super) const EVERY_SECOND: u32 = 0x207f_ffff;

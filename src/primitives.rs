@@ -29,3 +29,6 @@ pub use transaction::{Context, EncodeError, Rejected, Transaction};
 pub(crate) use units::Span;
 pub use units::{Address, Timestamp};
 pub use work::Work;
+
+/// The number type of [`Target`] and [`Work`], re-exported so that a caller needs no dependency on ruint.
+pub use ruint::aliases::U256;

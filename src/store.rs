@@ -60,7 +60,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError>;
 
     /// Checks that the store is still where the next opening looks for it. A node calls this every
-    /// [`STORE_CHECK`](crate::limits::STORE_CHECK), even if it has nothing to write, and accepts no more
+    /// [`STORE_CHECK`](crate::protocol::limits::STORE_CHECK), even if it has nothing to write, and accepts no more
     /// blocks after an error.
     ///
     /// The default implementation returns `Ok`.

@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use hashloom::merkle::{self, CompactRange};
-use hashloom::{
-    Address, Block, BodyDigest, ChainSpec, Hash, Header, Retarget, Target, Timestamp, Transaction,
-};
+use hashloom::primitives::merkle::{self, CompactRange};
+use hashloom::primitives::{BodyDigest, Target};
+use hashloom::{Address, Block, ChainSpec, Hash, Header, Retarget, Timestamp, Transaction};
 
 const INTERVAL: Duration = Duration::from_secs(1);
 

@@ -7,10 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use hashloom::{
-    Block, Blockchain, ChainConfig, Direction, Hash, Header, Hello, Input, Message, Now, Output, PeerId,
-    Protocol, ProtocolConfig, Tip, Work, limits,
-};
+use hashloom::primitives::Work;
+use hashloom::protocol::{Direction, Hello, Input, Now, Output, PeerId, Tip, limits};
+use hashloom::{Block, Blockchain, ChainConfig, Hash, Header, Message, Protocol, ProtocolConfig};
 
 use super::forge::{Forge, NOW, spec};
 use super::format::Format;
@@ -116,7 +115,7 @@ fn cost(messages: fn(&mut Stage) -> Result<Vec<Message>>) -> Result<u64> {
     let mut stage = Stage::new()?;
     let messages = messages(&mut stage)?;
     let frames = messages.iter().map(|message| FORMAT.encode(message)).collect::<Result<Vec<_>>>()?;
-    let work = if stage.is_ahead { Work::from_uint(hashloom::U256::MAX) } else { Work::ZERO };
+    let work = if stage.is_ahead { Work::from_uint(hashloom::primitives::U256::MAX) } else { Work::ZERO };
     // The peer joins first, so that the node requests headers from it and not from others.
     let peer = stage.join(work)?;
     stage.crowd()?;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use hashloom::merkle::{self, CompactRange};
-use hashloom::{Block, Blockchain, Mempool, MempoolConfig};
+use hashloom::mempool::{Mempool, MempoolConfig};
+use hashloom::primitives::merkle::{self, CompactRange};
+use hashloom::{Block, Blockchain};
 
 use super::forge::{Forge, NOW};
 use super::table::Table;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use hashloom::protocol::Reach;
 use hashloom::transport::{Connection, Outgoing, Receiver, Sender};
-use hashloom::{Block, Message, Reach, Transport};
+use hashloom::{Block, Message, Transport};
 
 use super::format::Format;
 use super::traffic::{Traffic, cpu_time};

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
+use hashloom::protocol::limits;
 use hashloom::store::{Batch, Entries, Keys, Memory, Order, Store, Table};
 use hashloom::{
-    Block, Blockchain, ChainConfig, Message, Node, NodeHandle, PeerAddr, StoreError, Transport, limits,
-    transport,
+    Block, Blockchain, ChainConfig, Message, Node, NodeHandle, PeerAddr, StoreError, Transport, transport,
 };
 
 use super::forge::{Forge, NOW, spec};

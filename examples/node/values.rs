@@ -6,7 +6,8 @@ use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::time::Duration;
 
-use hashloom::{Address, PeerHost};
+use hashloom::Address;
+use hashloom::protocol::PeerHost;
 
 /// The values of one option, separated by commas, blanks or line breaks. An empty text is an empty list,
 /// which is how a script passes no values.

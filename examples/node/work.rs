@@ -10,8 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow, bail};
+use hashloom::archive::{Exporter, Importer};
+use hashloom::chain::{Progress, Verifier, VerifyError};
 use hashloom::store::StoreError;
-use hashloom::{Blockchain, Exporter, Importer, OpenError, Progress, Timestamp, Verifier, VerifyError};
+use hashloom::{Blockchain, OpenError, Timestamp};
 use tokio::task::block_in_place;
 
 use crate::options::{Command, Heights, Options};

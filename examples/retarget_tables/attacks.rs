@@ -1,8 +1,9 @@
 //! Two attacks with manipulated timestamps: a private fork that raises its own difficulty, and a miner that
 //! lowers the difficulty.
 
-use hashloom::retarget::Sample;
-use hashloom::{Difficulty, Retarget, Target, Timestamp};
+use hashloom::consensus::retarget::Sample;
+use hashloom::primitives::{Difficulty, Target};
+use hashloom::{Retarget, Timestamp};
 
 use crate::{INTERVAL, RULES};
 
@@ -161,7 +162,8 @@ struct Headers {
 impl Headers {
     /// A chain that has been on time since block 1, at this difficulty.
     fn on_time(rule: Retarget, difficulty: u64) -> Self {
-        let target = Target::from_uint(easiest().as_uint() / hashloom::U256::from(difficulty)).to_compact();
+        let target = Target::from_uint(easiest().as_uint() / hashloom::primitives::U256::from(difficulty))
+            .to_compact();
         let at =
             |height| Sample { height, timestamp: Timestamp::from_millis(height * interval_ms()), target };
         Self { rule, blocks: (0..BEFORE).map(at).collect() }

@@ -39,7 +39,7 @@ impl Forgery {
         let records: Vec<Vec<u8>> = self.records.iter().take(32).map(Record::bytes).collect();
         let count = self.count.unwrap_or(records.len() as u64);
         let mut file = MAGIC.to_vec();
-        file.extend(hashloom::ARCHIVE_VERSION.to_be_bytes());
+        file.extend(hashloom::archive::ARCHIVE_VERSION.to_be_bytes());
         file.extend(chain.genesis().hash().as_bytes());
         file.extend(u64::from(self.first).to_be_bytes());
         file.extend(count.to_be_bytes());

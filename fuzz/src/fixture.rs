@@ -4,10 +4,8 @@
 use core::time::Duration;
 use std::sync::{Arc, LazyLock};
 
-use hashloom::{
-    Address, Block, Blockchain, BodyDigest, ChainConfig, ChainSpec, CompactTarget, Context, Header, Rejected,
-    Retarget, Target, Timestamp, Transaction,
-};
+use hashloom::{Address, Block, Blockchain, ChainConfig, ChainSpec, CompactTarget, Context, Header, Rejected, Retarget, Timestamp, Transaction};
+use hashloom::primitives::{BodyDigest, Target};
 use serde::{Deserialize, Serialize};
 
 /// A text that the application refuses if it is [`REFUSED`].

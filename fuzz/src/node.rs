@@ -5,10 +5,10 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use hashloom::{
-    ChainConfig, CloseReason, Direction, Event, Hello, Input, MempoolConfig, Message, Now, Output, PeerAddr,
-    PeerAddrError, PeerId, Protocol, ProtocolConfig, Tip, Work, limits,
-};
+use hashloom::{ChainConfig, Event, Message, PeerAddr, Protocol, ProtocolConfig};
+use hashloom::mempool::MempoolConfig;
+use hashloom::primitives::Work;
+use hashloom::protocol::{limits, CloseReason, Direction, Hello, Input, Now, Output, PeerAddrError, PeerId, Tip};
 
 use crate::fixture::{self, KNOWN, Note, START};
 
@@ -122,7 +122,7 @@ impl TestNode {
             tip: Tip {
                 hash: *fixture::blocks()[23].hash(),
                 height: 15,
-                work: Work::from_uint(hashloom::U256::MAX),
+                work: Work::from_uint(hashloom::primitives::U256::MAX),
             },
             agent: "fuzz".to_owned(),
             listen: None,

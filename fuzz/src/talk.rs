@@ -1,7 +1,9 @@
 //! Messages of peers, as the fuzzer generates them: handshakes and messages that are mostly valid.
 
 use arbitrary::Arbitrary;
-use hashloom::{Hash, Hello, Message, PeerAddr, Tip, Work, transaction_id};
+use hashloom::{Hash, Message, PeerAddr};
+use hashloom::primitives::{transaction_id, Work};
+use hashloom::protocol::{Hello, Tip};
 
 use crate::fixture::{self, Note};
 use crate::mutation::{Edits, SomeBlock, notes, pick};
@@ -33,7 +35,7 @@ impl Greeting {
     /// The `Hello` for this node.
     pub fn build(&self, node: &TestNode) -> Message<Note> {
         let tip = pick(fixture::blocks(), self.tip);
-        let work = self.work.map_or(hashloom::U256::MAX, hashloom::U256::from);
+        let work = self.work.map_or(hashloom::primitives::U256::MAX, hashloom::primitives::U256::from);
         let mut hello = Hello {
             nonce: (self.nonce % 4).into(),
             tip: Tip { hash: *tip.hash(), height: tip.height(), work: Work::from_uint(work) },
@@ -121,7 +123,7 @@ impl Speech {
             Self::GetTransactions(numbers) => Message::GetTransactions { ids: ids(numbers) },
             Self::Transactions(numbers) => Message::Transactions(notes(numbers)),
             Self::TooMany => {
-                Message::GetBlocks { hashes: vec![Hash::ZERO; hashloom::limits::MAX_BLOCKS_IN_FLIGHT + 1] }
+                Message::GetBlocks { hashes: vec![Hash::ZERO; hashloom::protocol::limits::MAX_BLOCKS_IN_FLIGHT + 1] }
             }
             Self::Bye(reason) => Message::Bye { reason: reason.clone() },
             Self::GetPeers(limit) => Message::GetPeers { limit: *limit },

@@ -42,7 +42,7 @@ pub enum ExportError {
         height: u64,
         /// The length of the block's serde form in postcard, in bytes.
         got: usize,
-        /// [`max_record_bytes`](crate::max_record_bytes).
+        /// [`max_record_bytes`](crate::archive::max_record_bytes).
         limit: usize,
     },
     /// A reorganisation disconnected blocks that the archive contains, or the block that its first block
@@ -126,7 +126,7 @@ pub enum ImportError {
         at: ArchivePosition,
         /// The length that the record claims, in bytes.
         got: usize,
-        /// [`max_record_bytes`](crate::max_record_bytes).
+        /// [`max_record_bytes`](crate::archive::max_record_bytes).
         limit: usize,
     },
     /// The archive has fewer or more records than its head claims: it is damaged or forged.

@@ -14,7 +14,8 @@ use crate::primitives::{Block, EncodeError, Hash, Transaction};
 /// makes one write per block and keeps at most one block in memory.
 ///
 /// ```
-/// # use hashloom::{Blockchain, ChainSpec, Exporter};
+/// # use hashloom::{Blockchain, ChainSpec};
+/// # use hashloom::archive::Exporter;
 /// # let chain: Blockchain = Blockchain::new(ChainSpec::default());
 /// let mut file = Vec::new();
 /// let mut exporter = Exporter::new(&chain, .., &mut file)?;

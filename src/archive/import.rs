@@ -24,7 +24,8 @@ use crate::primitives::{Block, Timestamp, Transaction};
 /// such a limit.
 ///
 /// ```
-/// # use hashloom::{Blockchain, ChainSpec, Importer, Timestamp};
+/// # use hashloom::{Blockchain, ChainSpec, Timestamp};
+/// # use hashloom::archive::Importer;
 /// # let mut chain: Blockchain = Blockchain::new(ChainSpec::default());
 /// # let now = Timestamp::from_millis(1_767_225_700_000);
 /// # let mut file = Vec::new();

@@ -7,9 +7,9 @@ mod round_trip;
 
 use std::sync::Arc;
 
-use crate::{
-    Block, Blockchain, ChainSpec, ChainSpecBuilder, CompactTarget, ImportError, Retarget, Timestamp,
-};
+use crate::archive::ImportError;
+use crate::consensus::ChainSpecBuilder;
+use crate::{Block, Blockchain, ChainSpec, CompactTarget, Retarget, Timestamp};
 
 /// The time at which the blocks of these tests are mined and imported.
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);

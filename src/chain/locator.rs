@@ -20,7 +20,7 @@ pub(super) fn heights(tip: u64) -> impl Iterator<Item = u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::MAX_LOCATOR_HASHES;
+    use crate::protocol::limits::MAX_LOCATOR_HASHES;
 
     #[test]
     fn lists_the_end_closely_and_the_rest_sparsely() {

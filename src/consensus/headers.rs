@@ -18,7 +18,7 @@ use crate::primitives::{CompactTarget, Hash, Header, Target, Timestamp, Transact
 /// history root and drift. The chain keeps no side branches, so the finality depth does not apply. To choose
 /// between two branches, clone the chain at the fork, push each branch to its own clone and compare
 /// [`work`](Self::work). Bodies and states are not checked. An
-/// [`InclusionProof`](crate::merkle::InclusionProof) against the header's `merkle_root` proves that a
+/// [`InclusionProof`](crate::primitives::merkle::InclusionProof) against the header's `merkle_root` proves that a
 /// transaction is in a block.
 ///
 /// Memory does not grow with the length of the chain, except for one hash each time that the length doubles.
@@ -26,7 +26,8 @@ use crate::primitives::{CompactTarget, Hash, Header, Target, Timestamp, Transact
 /// [`Retarget::MAX_LWMA_BLOCKS`](crate::Retarget::MAX_LWMA_BLOCKS) and two.
 ///
 /// ```
-/// use hashloom::{Blockchain, ChainSpec, HeaderChain, Timestamp};
+/// use hashloom::{Blockchain, ChainSpec, Timestamp};
+/// use hashloom::consensus::HeaderChain;
 ///
 /// // A node of another operator.
 /// let mut chain: Blockchain = Blockchain::new(ChainSpec::default());

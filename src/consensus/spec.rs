@@ -85,7 +85,7 @@ impl ChainSpec {
     /// # use hashloom::{ChainSpec, Retarget};
     /// let spec = ChainSpec::on_demand("inventory").finality_depth(Some(100)).build()?;
     /// assert_eq!(spec.retarget(), Retarget::Fixed);
-    /// # Ok::<(), hashloom::SpecError>(())
+    /// # Ok::<(), hashloom::consensus::SpecError>(())
     /// ```
     pub fn on_demand(name: impl Into<String>) -> ChainSpecBuilder {
         Self::builder(name).retarget(Retarget::Fixed)
@@ -145,7 +145,7 @@ impl ChainSpec {
     /// easier than the easiest, and that the hash meets the target.
     ///
     /// A header that passes need not be in the chain: one with the easiest target passes even if the chain
-    /// requires a much harder one. [`HeaderChain`](crate::HeaderChain) checks a header against its ancestors.
+    /// requires a much harder one. [`HeaderChain`](crate::consensus::HeaderChain) checks a header against its ancestors.
     /// The header of the genesis block has no proof of work and is refused; compare its hash instead.
     ///
     /// # Errors
@@ -466,7 +466,7 @@ mod tests {
         let target = spec.easiest_target();
         // A measured time of zero counts as a quarter of the expected 10 ms, rounded down to 2 ms.
         let easiest = Target::try_from(target).unwrap().as_uint();
-        let fifth = Target::from_uint(easiest / crate::U256::from(5));
+        let fifth = Target::from_uint(easiest / crate::primitives::U256::from(5));
         assert_eq!(window(&pace, &at(1, target), &at(2, target)), fifth.to_compact());
     }
 }

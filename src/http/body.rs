@@ -12,7 +12,8 @@ use serde_json::value::RawValue;
 
 use super::error::{ApiError, Code};
 use super::header::text;
-use crate::{HostError, PeerAddr, PeerAddrError, PeerHost};
+use crate::PeerAddr;
+use crate::protocol::{HostError, PeerAddrError, PeerHost};
 
 /// The permitted duration of a ban, in seconds. A longer one is taken for a mistake, and a ban of zero
 /// seconds would have no effect.

@@ -7,9 +7,9 @@ use hyper::http::StatusCode;
 use serde::Serialize;
 
 use super::response::{Response, json_body, with_header};
-use crate::MempoolError;
 use crate::chain::BlockError;
 use crate::consensus::RuleError;
+use crate::mempool::MempoolError;
 use crate::node::{MineError, PeerError, Stopped, SubmitError};
 use crate::protocol::ConnectError;
 use crate::store::StoreError;
@@ -338,7 +338,7 @@ mod tests {
     #[case(MempoolError::TooLarge { got: 2, limit: 1 }, 422, "transaction_too_large")]
     #[case(MempoolError::Full { transactions: 1, bytes: 1 }, 503, "mempool_full")]
     #[case(
-        MempoolError::Encode(crate::EncodeError::new("a value without bytes")),
+        MempoolError::Encode(crate::primitives::EncodeError::new("a value without bytes")),
         422,
         "transaction_not_encodable"
     )]

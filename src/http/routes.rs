@@ -27,10 +27,11 @@ use super::query::{Paging, decimal};
 use super::response::{Lifetime, Response, cacheable, json_body, no_content, with_header};
 use super::threads::{Permit, Threads};
 use super::view::{BlockView, TransactionView, json, to_json, to_json_list};
+use crate::StoreError;
 use crate::node::{BlockId, NodeHandle, Stopped};
 use crate::primitives::{Block, CompactTarget, Hash, Span, Transaction};
+use crate::protocol::limits;
 use crate::protocol::{PeerAddr, PeerHost, PeerId};
-use crate::{StoreError, limits};
 use table::{Change, Endpoint, Read};
 
 /// The routes of a node.

@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use super::error::{ApiError, Code};
 use super::response::{Response, json_body};
-use crate::{Address, Block, CompactTarget, Difficulty, Hash, Target, Timestamp};
+use crate::primitives::{Difficulty, Target};
+use crate::{Address, Block, CompactTarget, Hash, Timestamp};
 
 /// A block: its hash, the fields of its header, and its transactions.
 #[derive(Debug, Serialize)]

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::*;
-use crate::{ChainSpec, ChainSpecBuilder, CompactTarget, Context, Rejected, Retarget};
+use crate::consensus::ChainSpecBuilder;
+use crate::{ChainSpec, CompactTarget, Context, Rejected, Retarget};
 
 /// Adds to a total that must not become negative. Changes the state even if it rejects, so that the tests
 /// detect a half-applied state.
@@ -120,7 +121,7 @@ fn what_was_mined_is_refused_from_everybody() {
     let mut pool = pool(&chain);
     let imported = chain.import(mine(&chain, vec![entry(1)]), NOW).unwrap();
     pool.update(&imported, &chain, NOW);
-    let id = crate::transaction_id(&entry(1)).unwrap();
+    let id = crate::primitives::transaction_id(&entry(1)).unwrap();
     for source in [PEER, Source::Local, Source::Store] {
         assert_eq!(pool.submit(entry(1), source, &chain, NOW), Err(MempoolError::AlreadyMined { id }));
     }

@@ -14,7 +14,8 @@ use core::ops::Range;
 
 pub use name::{MiningKernel, MiningKernelError};
 
-use crate::{Header, Target};
+use crate::Header;
+use crate::primitives::Target;
 use attempt::Attempt;
 
 /// The header of a search, prepared for a kernel.

@@ -6,7 +6,8 @@ use core::ops::Range;
 
 use super::kernel::{Kernel, MiningKernel, MiningKernelError};
 use super::template::Template;
-use crate::{Block, CompactTargetError, Header, Target, Timestamp};
+use crate::primitives::{CompactTargetError, Target};
+use crate::{Block, Header, Timestamp};
 
 /// A search for the nonce of one [`Template`]. It does nothing by itself: each call of
 /// [`search`](Self::search) spends a budget of hashes on the calling thread.

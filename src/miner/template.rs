@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use super::search::{Miner, SearchOutcome};
-use crate::{Block, CompactTargetError, Header};
+use crate::primitives::CompactTargetError;
+use crate::{Block, Header};
 
 /// A header without a nonce, and the block's transactions: the input of a [`Miner`].
 ///

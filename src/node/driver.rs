@@ -305,7 +305,7 @@ impl<T: Transaction> Driver<T> {
     }
 
     /// Calls the protocol under the write lock, and performs its outputs after releasing the lock.
-    fn with_protocol<R>(&mut self, call: impl FnOnce(&mut Protocol<T>, crate::Now) -> R) -> R {
+    fn with_protocol<R>(&mut self, call: impl FnOnce(&mut Protocol<T>, crate::protocol::Now) -> R) -> R {
         let now = self.shared.clock.now();
         let mut outputs = Vec::new();
         let result = {

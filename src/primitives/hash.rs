@@ -8,7 +8,7 @@ use super::bytes::fixed_bytes;
 use super::sha256;
 
 /// A SHA-256 hash, displayed and compared as a big-endian number: leading zeros of the hex form are leading
-/// zeros of the number that [`Target::is_met_by`](crate::Target::is_met_by) compares.
+/// zeros of the number that [`Target::is_met_by`](crate::primitives::Target::is_met_by) compares.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Hash([u8; 32]);
 

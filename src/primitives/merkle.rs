@@ -9,7 +9,7 @@
 //! height in a header, and never from a proof.
 //!
 //! ```
-//! use hashloom::merkle::{self, InclusionProof};
+//! use hashloom::primitives::merkle::{self, InclusionProof};
 //!
 //! let leaves = [b"a", b"b", b"c"].map(|bytes| merkle::leaf_hash(bytes));
 //! let root = merkle::root(&leaves);

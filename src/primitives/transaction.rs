@@ -35,7 +35,7 @@ use super::units::{Address, Timestamp};
 ///
 /// The id of a transaction is the hash of its canonical bytes, so equal transactions have one id. A node
 /// refuses to submit or relay a transaction if an equal one is pending or was [mined
-/// recently](crate::MempoolConfig::max_mined_ids): the node cannot distinguish a second record from a late
+/// recently](crate::mempool::MempoolConfig::max_mined_ids): the node cannot distinguish a second record from a late
 /// relay of the first. If a record may occur twice, give it a field that differs: the author's sequence
 /// number, an order number, a time, or random bytes. Consensus does not forbid equal transactions: `apply`
 /// may, and `NodeHandle::mine` with data of your own mines one again.
@@ -73,7 +73,7 @@ pub trait Transaction:
     fn apply(&self, state: &mut Self::State, context: &Context<'_>) -> Result<(), Rejected>;
 
     /// The state before the first transaction, made from the [genesis
-    /// data](crate::ChainSpecBuilder::genesis_data) of the chain's spec, such as the keys that may write or
+    /// data](crate::consensus::ChainSpecBuilder::genesis_data) of the chain's spec, such as the keys that may write or
     /// opening balances. The application defines the format of the data. Like [`apply`](Self::apply), this
     /// function must be deterministic.
     ///
@@ -109,7 +109,7 @@ pub trait Transaction:
     /// the number of its canonical bytes.
     ///
     /// Every limit in bytes of memory ([`ChainConfig`](crate::ChainConfig),
-    /// [`MempoolConfig`](crate::MempoolConfig)) counts `size_of::<Self>()` and the heap size of a
+    /// [`MempoolConfig`](crate::mempool::MempoolConfig)) counts `size_of::<Self>()` and the heap size of a
     /// transaction. The result need not be exact: one that is too small by a factor makes those limits too
     /// large by that factor. This function must be cheap, and its result must not change unless the value
     /// does.

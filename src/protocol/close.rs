@@ -95,7 +95,7 @@ pub enum CloseReason {
     },
     /// A transaction from the peer cannot be part of any chain, because it has no canonical encoding.
     #[error("transaction refused: {0}")]
-    InvalidTransaction(#[source] crate::EncodeError),
+    InvalidTransaction(#[source] crate::primitives::EncodeError),
     /// The peer sent bytes that are not a message in the format of the connection.
     #[error("malformed message: {0}")]
     Malformed(#[source] Arc<dyn Error + Send + Sync>),

@@ -83,7 +83,7 @@ pub const MAX_INBOUND: usize = 64;
 /// Maximum inbound connections from one host, which is the first 64 bits of an IPv6 address.
 pub const MAX_INBOUND_PER_HOST: usize = 16;
 
-/// Score at which a host is banned: [`CloseReason::penalty`](crate::CloseReason::penalty).
+/// Score at which a host is banned: [`CloseReason::penalty`](crate::protocol::CloseReason::penalty).
 pub const BAN_SCORE: u32 = 100;
 
 /// The time in which a host's score decreases by one point.

@@ -29,9 +29,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::*;
+use crate::mempool::MempoolError;
+use crate::primitives::Work;
 use crate::{
-    Address, Blockchain, ChainSpec, CompactTarget, Context, Header, MempoolError, Rejected, Retarget,
-    RuleError, Timestamp, Work,
+    Address, Blockchain, ChainSpec, CompactTarget, Context, Header, Rejected, Retarget, RuleError, Timestamp,
 };
 
 /// The start time of every test: a day after the default genesis.
@@ -80,7 +81,7 @@ fn extend(chain: &mut Blockchain<Note>, text: &str) -> Arc<Block<Note>> {
 
 /// The header with the first nonce that meets its target.
 fn sealed(mut header: Header) -> Header {
-    let target = crate::Target::try_from(header.target).unwrap();
+    let target = crate::primitives::Target::try_from(header.target).unwrap();
     header.nonce = 0;
     while !target.is_met_by(&header.hash()) {
         header.nonce += 1;

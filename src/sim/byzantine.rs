@@ -114,7 +114,8 @@ impl Byzantine {
     /// Returns a `Hello` as an honest node would send it, except that the claimed work may be false.
     fn hello(&mut self) -> Hello {
         let tip = self.any_block();
-        let work = if self.rng.bool() { Work::default() } else { Work::from_uint(crate::U256::MAX) };
+        let work =
+            if self.rng.bool() { Work::default() } else { Work::from_uint(crate::primitives::U256::MAX) };
         Hello {
             protocol: limits::PROTOCOL_VERSION,
             genesis: *self.genesis.hash(),

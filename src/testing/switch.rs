@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use async_trait::async_trait;
 use tokio::sync::watch;
 
+use crate::protocol::Reach;
 use crate::transport::{Connection, Listener, Outgoing, Receiver, Sender, Transport, TransportError};
-use crate::{Message, PeerAddr, Reach, Transaction};
+use crate::{Message, PeerAddr, Transaction};
 
 /// A transport that can be cut off from its network and reconnected, to test how a node handles a partition.
 /// A switch wraps any transport and simulates nothing: connections really end, and the other side sees what

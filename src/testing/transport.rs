@@ -34,7 +34,7 @@ pub async fn suite(transport: &dyn Transport, any_address: &PeerAddr) {
 
 /// [`suite`] for any transaction type. `large` are transactions that are sent in one message. They should
 /// have about a megabyte, since a small message does not show whether a close loses data in flight, and there
-/// may be at most [`limits::MAX_TRANSACTIONS`](crate::limits::MAX_TRANSACTIONS).
+/// may be at most [`limits::MAX_TRANSACTIONS`](crate::protocol::limits::MAX_TRANSACTIONS).
 ///
 /// # Panics
 ///

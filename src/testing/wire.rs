@@ -17,9 +17,10 @@ mod messages;
 #[cfg(all(feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard"))]
 mod tests;
 
-use crate::limits::MAX_HELLO_BYTES;
+use crate::protocol::MessageKind;
+use crate::protocol::limits::MAX_HELLO_BYTES;
 use crate::wire::{Frame, WireFormat};
-use crate::{Message, MessageKind, Transaction};
+use crate::{Message, Transaction};
 
 use damage::Claim;
 use messages::messages;

@@ -16,7 +16,7 @@ use crate::protocol::{Message, MessageKind};
 /// A format must decode every value that it encodes to an equal value, and must refuse a frame with trailing
 /// bytes after the message. Its memory must stay proportional to the frame: a length field is only a claim
 /// until the bytes have been read. A [`Hello`](Message::Hello) must fit into
-/// [`limits::MAX_HELLO_BYTES`](crate::limits::MAX_HELLO_BYTES).
+/// [`limits::MAX_HELLO_BYTES`](crate::protocol::limits::MAX_HELLO_BYTES).
 ///
 /// A custom format needs a name, [`encode`](Self::encode) and [`decode`](Self::decode). If it also implements
 /// [`kind`](Self::kind), the limits of [`MessageKind::max_frame_bytes`] are enforced. The public test suites

@@ -7,11 +7,13 @@ use rstest::rstest;
 use serde::Serialize;
 
 use super::*;
-use crate::limits::{
+use crate::primitives::{BodyDigest, U256, Work};
+use crate::protocol::limits::{
     MAX_AGENT_BYTES, MAX_BLOCKS_BYTES, MAX_BLOCKS_IN_FLIGHT, MAX_HEADERS, MAX_LOCATOR_HASHES,
     MAX_PEERS_PER_MESSAGE, MAX_REASON_BYTES, MAX_TRANSACTIONS, MAX_TRANSACTIONS_BYTES,
 };
-use crate::{Block, BodyDigest, Hash, Header, Hello, Message, MessageKind, PeerAddr, Tip, U256, Work};
+use crate::protocol::{Hello, MessageKind, Tip};
+use crate::{Block, Hash, Header, Message, PeerAddr};
 
 const LARGEST_HASH: Hash = Hash::from_bytes([0xff; 32]);
 

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use hashloom::primitives::{U256, Work};
+use hashloom::protocol::{Hello, Reach, Tip, limits};
 use hashloom::transport::{Connection, Outgoing, Receiver, Sender, TransportError};
-use hashloom::{Block, Hash, Hello, Message, Reach, Tip, U256, Work, limits};
+use hashloom::{Block, Hash, Message};
 
 use crate::chain::Entry;
 use crate::stage::Stage;

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hashloom::miner::Template;
+use hashloom::primitives::{BodyDigest, Target};
 use hashloom::{
-    Address, Block, Blockchain, BodyDigest, ChainSpec, CompactTarget, Context, Hash, Header, Rejected,
-    Retarget, Target, Template, Timestamp, Transaction,
+    Address, Block, Blockchain, ChainSpec, CompactTarget, Context, Hash, Header, Rejected, Retarget,
+    Timestamp, Transaction,
 };
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,8 @@
 //! An attacker that writes bytes to a plain socket.
 
 use futures_util::StreamExt;
-use hashloom::{Hello, Message};
+use hashloom::Message;
+use hashloom::protocol::Hello;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message as Frame;

@@ -9,10 +9,10 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use hashloom::{
-    Block, CloseReason, Event, EventError, Events, MempoolConfig, Message, Node, NodeHandle, PeerAddr,
-    PeerId, ProtocolConfig, Transport, limits,
-};
+use hashloom::mempool::MempoolConfig;
+use hashloom::node::{EventError, Events};
+use hashloom::protocol::{CloseReason, PeerId, limits};
+use hashloom::{Block, Event, Message, Node, NodeHandle, PeerAddr, ProtocolConfig, Transport};
 use tokio::net::TcpStream;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, advance};

@@ -4,7 +4,7 @@ use core::future::Future;
 use core::pin::Pin;
 use std::time::Duration;
 
-use hashloom::CloseReason;
+use hashloom::protocol::CloseReason;
 
 use crate::carrier::Carrier;
 use crate::stage::Stage;
@@ -179,7 +179,7 @@ impl Ends {
 macro_rules! closed {
     ($variant:ident) => {
         $crate::table::Ends::Closed(stringify!($variant), |reason| {
-            matches!(reason, hashloom::CloseReason::$variant { .. })
+            matches!(reason, hashloom::protocol::CloseReason::$variant { .. })
         })
     };
 }

@@ -8,9 +8,10 @@ use std::env;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail};
+use hashloom::protocol::Reach;
 use hashloom::transport::{Connection, Outgoing, Transport, WebSocket};
 use hashloom::wire::{Frame, WireError};
-use hashloom::{Message, Reach, WireFormat};
+use hashloom::{Message, WireFormat};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

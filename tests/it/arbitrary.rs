@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use hashloom::{Block, Hash, Header, Hello, Message, PeerAddr, Tip, Work};
+use hashloom::primitives::Work;
+use hashloom::protocol::{Hello, Tip};
+use hashloom::{Block, Hash, Header, Message, PeerAddr};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use ruint::aliases::U256;

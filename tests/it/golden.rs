@@ -5,10 +5,10 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use hashloom::primitives::Work;
+use hashloom::protocol::{Hello, Tip};
 use hashloom::wire::{Bincode, Frame, Json, Postcard};
-use hashloom::{
-    Address, Block, CompactTarget, Hash, Header, Hello, Message, Timestamp, Tip, WireFormat, Work,
-};
+use hashloom::{Address, Block, CompactTarget, Hash, Header, Message, Timestamp, WireFormat};
 use ruint::aliases::U256;
 
 #[test]

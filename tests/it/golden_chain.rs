@@ -7,9 +7,11 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use hashloom::consensus::HeaderChain;
+use hashloom::primitives::{Target, U256, Work, merkle, transaction_id};
 use hashloom::{
-    Block, Blockchain, ChainSpec, CompactTarget, Context, Hash, Header, HeaderChain, Rejected, Retarget,
-    Target, Timestamp, Transaction, U256, Work, merkle, transaction_id,
+    Block, Blockchain, ChainSpec, CompactTarget, Context, Hash, Header, Rejected, Retarget, Timestamp,
+    Transaction,
 };
 use serde::{Deserialize, Serialize};
 

@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
-use hashloom::retarget::Sample;
-use hashloom::{Retarget, Target, Timestamp, Work};
+use hashloom::consensus::retarget::Sample;
+use hashloom::primitives::{Target, Work};
+use hashloom::{Retarget, Timestamp};
 
 use super::golden_chain::check;
 

@@ -5,11 +5,13 @@ use std::fs;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use hashloom::chain::FORMAT_VERSION;
+use hashloom::primitives::Work;
+use hashloom::protocol::{Direction, Hello, Input, KnownAddress, Now, PeerId, Tip};
 use hashloom::store::{ALL_KEYS, Batch, Entries, Keys, Memory, Order, Table};
 use hashloom::{
-    Address, Block, Blockchain, ChainConfig, Context, Direction, FORMAT_VERSION, Hello, Input, KnownAddress,
-    Message, Now, PeerId, Protocol, ProtocolConfig, Rejected, Store, StoreError, Timestamp, Tip, Transaction,
-    Work,
+    Address, Block, Blockchain, ChainConfig, Context, Message, Protocol, ProtocolConfig, Rejected, Store,
+    StoreError, Timestamp, Transaction,
 };
 use serde::{Deserialize, Serialize};
 
@@ -195,7 +197,7 @@ fn write_peers(store: &Shared) {
     node.handle(
         Input::DialFailed {
             address: "ws://127.0.0.1:5002".parse().unwrap(),
-            error: Arc::new(hashloom::PeerAddrError::Empty),
+            error: Arc::new(hashloom::protocol::PeerAddrError::Empty),
         },
         NOW,
     );

@@ -5,11 +5,13 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hashloom::node::Events;
+use hashloom::protocol::{CloseReason, PeerId};
 use hashloom::testing::Switch;
 use hashloom::transport::Memory;
 use hashloom::{
-    Block, ChainSpec, CloseReason, CompactTarget, Event, Events, Hash, Node, NodeBuilder, NodeHandle,
-    PeerAddr, PeerId, Retarget, Transport,
+    Block, ChainSpec, CompactTarget, Event, Hash, Node, NodeBuilder, NodeHandle, PeerAddr, Retarget,
+    Transport,
 };
 
 /// Far more time than any step takes. Ends a test that would hang.

@@ -8,13 +8,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use hashloom::protocol::Reach;
 use hashloom::testing::Switch;
 use hashloom::testing::transport::{suite, suite_of};
 use hashloom::transport::{
     Connection, Listener, Memory, Outgoing, Transport, TransportError, WebSocketConfig, WsMulti,
 };
 use hashloom::wire::{Bincode, Json};
-use hashloom::{Message, PeerAddr, Reach, WireFormat, WsBincode, WsJson, WsPostcard};
+use hashloom::{Message, PeerAddr, WireFormat, WsBincode, WsJson, WsPostcard};
 use rstest::rstest;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};

@@ -13,10 +13,12 @@ mod formats;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
+use hashloom::chain::Verdict;
+use hashloom::mempool::{Mempool, MempoolConfig, MempoolError, Source};
 use hashloom::store::{Batch, Entries, Keys, Memory, Order, Store, StoreError, Table};
 use hashloom::{
-    Block, Blockchain, ChainConfig, ChainSpec, CompactTarget, Context, Mempool, MempoolConfig, MempoolError,
-    Protocol, ProtocolConfig, Rejected, Retarget, Source, Timestamp, Transaction, Verdict,
+    Block, Blockchain, ChainConfig, ChainSpec, CompactTarget, Context, Protocol, ProtocolConfig, Rejected,
+    Retarget, Timestamp, Transaction,
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 use peak_alloc::PeakAlloc;

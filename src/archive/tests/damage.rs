@@ -6,7 +6,7 @@ use rstest::rstest;
 
 use super::*;
 use crate::archive::format::MAGIC;
-use crate::{ArchivePosition, Importer};
+use crate::archive::{ArchivePosition, Importer};
 
 /// The length in bytes of the head of the archives that these tests export.
 const HEAD_LEN: usize = 8 + 4 + 49 + "test".len() + 8;

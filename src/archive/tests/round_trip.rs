@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use proptest::prelude::*;
 
 use super::*;
-use crate::{ExportError, Exporter, Importer};
+use crate::archive::{ExportError, Exporter, Importer};
 
 #[test]
 fn ranges_follow_each_other() {

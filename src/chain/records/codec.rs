@@ -5,7 +5,7 @@
 use core::any::type_name;
 use core::fmt::Display;
 
-use crate::U256;
+use crate::primitives::U256;
 use postcard::ser_flavors::Size;
 use serde::Serialize;
 use serde::de::DeserializeOwned;

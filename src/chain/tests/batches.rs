@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use super::forge::*;
 use super::model::{grow, scenario};
 use super::stored::{assert_same, disk, open};
-use crate::{BlockError, ChainConfig, Imported, RuleError, Timestamp, Verdict};
+use crate::chain::{Imported, Verdict};
+use crate::{BlockError, ChainConfig, RuleError, Timestamp};
 
 fn import_all(chain: &mut Chain, blocks: &[Shared]) -> Imported<Note> {
     let imported = chain.import_all(blocks.iter().cloned(), NOW).unwrap();

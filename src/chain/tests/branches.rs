@@ -7,8 +7,9 @@ use rstest::rstest;
 
 use super::forge::*;
 use super::stored::{disk, open};
+use crate::chain::Verdict;
 use crate::chain::orphans::Orphans;
-use crate::{BlockError, ChainConfig, Hash, Retarget, RuleError, Verdict};
+use crate::{BlockError, ChainConfig, Hash, Retarget, RuleError};
 
 #[test]
 fn what_is_unknown_or_beside_the_best_chain_is_not_on_it() {

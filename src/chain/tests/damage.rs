@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::forge::*;
 use super::stored::{Disk, Picture, assert_same, blocks_above, copy_of, disk, open, try_open};
+use crate::chain::VerifyError;
 use crate::store::{ALL_KEYS, Batch, Order, Store, Table};
-use crate::{BlockError, Blockchain, ChainConfig, Hash, OpenError, StoreError, Transaction, VerifyError};
+use crate::{BlockError, Blockchain, ChainConfig, Hash, OpenError, StoreError, Transaction};
 
 fn config() -> ChainConfig {
     ChainConfig::default()

@@ -8,9 +8,10 @@ use rstest::rstest;
 
 use super::forge::*;
 use super::stored::{Disk, Picture, assert_same, disk, open, try_open};
+use crate::chain::{Imported, Verdict};
 use crate::store::{Batch, Cause, Entries, Keys, Order, Store, Table};
 use crate::testing::store::Failure;
-use crate::{BlockError, ChainConfig, Imported, OpenError, StoreError, Verdict};
+use crate::{BlockError, ChainConfig, OpenError, StoreError};
 
 /// A call that writes to the store.
 #[derive(Clone, Debug)]

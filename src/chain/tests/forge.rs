@@ -8,11 +8,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::chain::{Imported, Verdict, VerifiedBlock};
+use crate::consensus::ChainSpecBuilder;
 use crate::primitives::merkle;
+use crate::primitives::{EncodeError, Target};
 use crate::{
-    Address, Block, BlockError, Blockchain, ChainConfig, ChainSpec, ChainSpecBuilder, CompactTarget, Context,
-    EncodeError, Hash, Header, Imported, Rejected, Retarget, Target, Timestamp, Transaction, Verdict,
-    VerifiedBlock,
+    Address, Block, BlockError, Blockchain, ChainConfig, ChainSpec, CompactTarget, Context, Hash, Header,
+    Rejected, Retarget, Timestamp, Transaction,
 };
 
 /// A target that every second hash meets, so that mining costs almost nothing.

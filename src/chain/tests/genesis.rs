@@ -4,10 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::forge::{NOW, builder};
 use super::stored::{disk, entries, open, try_open};
+use crate::consensus::GenesisError;
 use crate::store::Table;
-use crate::{
-    Blockchain, ChainConfig, ChainSpec, Context, GenesisError, Hash, OpenError, Rejected, Transaction,
-};
+use crate::{Blockchain, ChainConfig, ChainSpec, Context, Hash, OpenError, Rejected, Transaction};
 
 /// Spends part of a balance. The number distinguishes two spends of equal amounts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -4,10 +4,9 @@ use proptest::prelude::*;
 use rstest::rstest;
 
 use super::forge::*;
-use crate::{
-    Block, BlockError, ChainSpec, CompactTarget, Hash, Header, HeaderChain, Retarget, RuleError, Target,
-    Timestamp,
-};
+use crate::consensus::HeaderChain;
+use crate::primitives::Target;
+use crate::{Block, BlockError, ChainSpec, CompactTarget, Hash, Header, Retarget, RuleError, Timestamp};
 
 /// A target that takes about 500 hashes to meet.
 const HARD: CompactTarget = CompactTarget::from_bits(0x1f7f_ffff);

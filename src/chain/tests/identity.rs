@@ -7,11 +7,11 @@ use rstest::rstest;
 
 use super::forge::*;
 use super::stored::{Disk, assert_same, disk, open, try_open};
+use crate::chain::FORMAT_VERSION;
+use crate::consensus::ChainSpecBuilder;
+use crate::primitives::Target;
 use crate::store::{Batch, Store, Table, seal};
-use crate::{
-    Blockchain, ChainConfig, ChainSpec, ChainSpecBuilder, FORMAT_VERSION, OpenError, Retarget, StoreError,
-    Target, Timestamp,
-};
+use crate::{Blockchain, ChainConfig, ChainSpec, OpenError, Retarget, StoreError, Timestamp};
 
 /// The difference that is named for the rules that the genesis block commits to with one hash.
 const HASHED: &str = "its block interval, retargeting, a limit or its genesis data";

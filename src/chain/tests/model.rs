@@ -7,7 +7,8 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::forge::*;
-use crate::{Block, ChainConfig, ChainSpec, Hash, Target, Work};
+use crate::primitives::{Target, Work};
+use crate::{Block, ChainConfig, ChainSpec, Hash};
 
 /// One block of a random tree.
 #[derive(Clone, Debug)]

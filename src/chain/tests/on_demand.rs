@@ -4,7 +4,8 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use super::forge::*;
-use crate::{ChainSpec, CompactTarget, Retarget, Target};
+use crate::primitives::Target;
+use crate::{ChainSpec, CompactTarget, Retarget};
 
 const BLOCKS: usize = 600;
 

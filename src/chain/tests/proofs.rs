@@ -1,8 +1,9 @@
 //! Proofs that the chain builds are verified against headers that it did not build.
 
 use super::forge::*;
-use crate::merkle::{ProofError, leaf_hash};
-use crate::{ProveError, transaction_id};
+use crate::chain::ProveError;
+use crate::primitives::merkle::{ProofError, leaf_hash};
+use crate::primitives::transaction_id;
 
 /// Verifies every possible proof against the headers of `branch`.
 fn verify_all(chain: &Chain, branch: &Branch) {

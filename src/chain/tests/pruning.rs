@@ -8,10 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::forge::{NOW, builder, duplicate, outcome};
 use super::stored::{Disk, assert_same, blocks_above, disk, open};
-use crate::{
-    Block, BlockError, Blockchain, ChainConfig, ChainSpec, Context, ExportError, Rejected, Transaction,
-    Verdict,
-};
+use crate::archive::ExportError;
+use crate::chain::Verdict;
+use crate::{Block, BlockError, Blockchain, ChainConfig, ChainSpec, Context, Rejected, Transaction};
 
 /// A transaction whose state is as large as all transactions together.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -202,7 +201,7 @@ fn an_export_from_below_is_refused_and_one_from_above_is_whole() {
 fn bodies_that_go_while_they_are_exported_are_named_as_gone() {
     let (mut chain, _, _) = grown::<String>(50, 10);
     assert_eq!(chain.first_body(), 0);
-    let mut exporter = crate::Exporter::new(&chain, .., Vec::new()).unwrap();
+    let mut exporter = crate::archive::Exporter::new(&chain, .., Vec::new()).unwrap();
     assert_eq!(exporter.step(&chain, 5).unwrap().done, 5);
     for block in mined(&chain, 100, 1) {
         let _ = chain.import(block, NOW).unwrap();

@@ -9,9 +9,8 @@ use rstest::rstest;
 use super::forge::*;
 use super::model::{Arrival, Model, Plan, grow, plans, scenario};
 use super::stored::{Disk, assert_same, copy_of, disk, open};
-use crate::{
-    BlockError, Blockchain, ChainConfig, ChainSpec, CompactTarget, Imported, Retarget, Timestamp, Verdict,
-};
+use crate::chain::{Imported, Verdict};
+use crate::{BlockError, Blockchain, ChainConfig, ChainSpec, CompactTarget, Retarget, Timestamp};
 
 /// One of the steps after each of which a chain is reopened. Parents are imported before their children,
 /// because orphans are not stored.

@@ -6,9 +6,8 @@ use core::time::Duration;
 use rstest::rstest;
 
 use super::forge::*;
-use crate::{
-    Address, Block, BlockError, CompactTarget, CompactTargetError, Hash, Header, RuleError, Target, Timestamp,
-};
+use crate::primitives::{CompactTargetError, Target};
+use crate::{Address, Block, BlockError, CompactTarget, Hash, Header, RuleError, Timestamp};
 
 const PARENTS: [u32; 3] = [1, 2, 3];
 

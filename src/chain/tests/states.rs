@@ -9,10 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::forge::{NOW, builder, outcome};
 use super::stored::{Disk, assert_same, blocks_above, copy_of, disk, open, try_open};
+use crate::chain::Verdict;
 use crate::store::Table;
-use crate::{
-    Block, Blockchain, ChainConfig, ChainSpec, Context, Hash, OpenError, Rejected, Transaction, Verdict,
-};
+use crate::{Block, Blockchain, ChainConfig, ChainSpec, Context, Hash, OpenError, Rejected, Transaction};
 
 type Counted = Blockchain<Entry>;
 
@@ -288,7 +287,7 @@ fn a_block_that_does_not_apply_any_more_is_named() {
             if context.height < 3 { Ok(()) } else { Err(Rejected::new("late", "height 3")) }
         }
 
-        fn encode(&self, bytes: &mut Vec<u8>) -> Result<(), crate::EncodeError> {
+        fn encode(&self, bytes: &mut Vec<u8>) -> Result<(), crate::primitives::EncodeError> {
             self.0.encode(bytes)
         }
     }

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::forge::*;
-use crate::merkle::{ConsistencyProof, InclusionProof};
+use crate::primitives::Work;
+use crate::primitives::merkle::{ConsistencyProof, InclusionProof};
 use crate::store::{ALL_KEYS, Entries, Memory, Order, Store as _, Table};
 use crate::testing::store::Faulty;
-use crate::{
-    Block, Blockchain, ChainConfig, ChainSpec, CompactTarget, Hash, Header, OpenError, Transaction, Work,
-};
+use crate::{Block, Blockchain, ChainConfig, ChainSpec, CompactTarget, Hash, Header, OpenError, Transaction};
 
 /// A store whose clones share their contents, so that a chain can be reopened.
 pub(super) type Disk = Faulty<Memory>;

@@ -15,10 +15,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::super::records::ChainStore;
 use super::forge::{NOW, builder, outcome};
 use super::stored::{Disk, blocks_above, copy_of, disk, entries, open, try_open};
+use crate::chain::Verdict;
+use crate::miner::Template;
+use crate::primitives::{BodyDigest, EncodeError};
 use crate::store::{Batch, Cause, Entries, Keys, Order, Store, Table};
 use crate::{
-    Address, Block, BlockError, Blockchain, BodyDigest, ChainConfig, ChainSpec, Context, EncodeError,
-    OpenError, Rejected, RuleError, StoreError, Template, Transaction, Verdict,
+    Address, Block, BlockError, Blockchain, ChainConfig, ChainSpec, Context, OpenError, Rejected, RuleError,
+    StoreError, Transaction,
 };
 
 fn spec() -> ChainSpec {

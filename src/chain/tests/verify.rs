@@ -9,11 +9,10 @@ use rstest::rstest;
 use super::super::records::ChainEntry;
 use super::super::{history_leaf, work_of};
 use super::forge::*;
+use crate::chain::VerifyError;
+use crate::primitives::Target;
 use crate::store::{Batch, Table};
-use crate::{
-    Block, ChainConfig, ChainSpec, CompactTarget, Hash, Header, RuleError, StoreError, Target, Timestamp,
-    VerifyError,
-};
+use crate::{Block, ChainConfig, ChainSpec, CompactTarget, Hash, Header, RuleError, StoreError, Timestamp};
 
 /// A chain with these blocks, which were added without validation.
 fn unchecked(blocks: &[Shared]) -> Chain {

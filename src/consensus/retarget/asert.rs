@@ -51,7 +51,7 @@ const FRACTION_MASK: i128 = (1 << FRACTION_BITS) - 1;
 mod tests {
     use super::super::tests::sample;
     use super::*;
-    use crate::Target;
+    use crate::primitives::Target;
     use core::time::Duration;
     use rstest::rstest;
 

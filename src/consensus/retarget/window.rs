@@ -35,7 +35,8 @@ const MAX_CHANGE: u128 = 4;
 mod tests {
     use super::super::tests::{pace, sample};
     use super::*;
-    use crate::{CompactTarget, Target};
+    use crate::CompactTarget;
+    use crate::primitives::Target;
     use core::time::Duration;
     use rstest::rstest;
 

@@ -129,7 +129,8 @@ mod tests {
     use serde::{Deserialize, Serialize};
 
     use super::*;
-    use crate::{Context, SpecError};
+    use crate::Context;
+    use crate::consensus::SpecError;
 
     /// Adds to a balance, whose initial value is the genesis data, a little-endian number.
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -11,12 +11,11 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::*;
 use crate::http::{HttpConfig, routes};
+use crate::primitives::{EncodeError, transaction_id};
 use crate::store::Memory as MemoryStore;
 use crate::testing::store::Faulty;
 use crate::transport::Memory;
-use crate::{
-    ChainConfig, ChainSpec, Context, EncodeError, Node, ProtocolConfig, Rejected, Retarget, transaction_id,
-};
+use crate::{ChainConfig, ChainSpec, Context, Node, ProtocolConfig, Rejected, Retarget};
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 

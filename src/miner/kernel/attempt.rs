@@ -6,8 +6,9 @@ use core::slice;
 
 use sha2::block_api::compress256;
 
+use crate::Header;
+use crate::primitives::Target;
 use crate::primitives::sha256::INITIAL_STATE;
-use crate::{Header, Target};
 
 /// A header prepared for attempts.
 ///

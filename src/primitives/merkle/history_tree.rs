@@ -13,7 +13,7 @@ use super::{CompactRange, ConsistencyProof, InclusionProof, ProofError, node_has
 /// derived: its root and its proofs cost O(log n), and so does truncation to that size.
 ///
 /// ```
-/// use hashloom::merkle::{HistoryTree, leaf_hash};
+/// use hashloom::primitives::merkle::{HistoryTree, leaf_hash};
 ///
 /// let mut tree: HistoryTree = [b"a", b"b", b"c"].map(|bytes| leaf_hash(bytes)).into_iter().collect();
 /// let old_root = tree.root();
@@ -21,7 +21,7 @@ use super::{CompactRange, ConsistencyProof, InclusionProof, ProofError, node_has
 /// tree.consistency_proof(3, 4)?.verify(&old_root, &tree.root())?;
 /// tree.truncate(3);
 /// assert_eq!(tree.root(), old_root);
-/// # Ok::<(), hashloom::merkle::ProofError>(())
+/// # Ok::<(), hashloom::primitives::merkle::ProofError>(())
 /// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct HistoryTree {

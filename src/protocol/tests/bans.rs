@@ -2,7 +2,7 @@
 
 use super::network::{LATENCY, Network, address};
 use super::*;
-use crate::{Ban, PeerHost};
+use crate::protocol::{Ban, PeerHost};
 
 fn host(text: &str) -> PeerHost {
     text.parse().unwrap()

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::bench::{Bench, hashes, kinds, sent_to};
 use super::*;
+use crate::primitives::transaction_id;
 use crate::store::{Batch, Entries, Keys, Memory, Order, Store, StoreError, Table};
-use crate::transaction_id;
 
 fn ids(numbers: core::ops::Range<usize>) -> Vec<Hash> {
     numbers.map(|number| Hash::digest(&number.to_be_bytes())).collect()

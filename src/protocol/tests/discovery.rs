@@ -6,7 +6,7 @@ mod kept;
 use super::bench::{Bench, closed, kinds, sent_to};
 use super::network::{Network, address};
 use super::*;
-use crate::{KnownAddress, PeerHost};
+use crate::protocol::{KnownAddress, PeerHost};
 use rstest::rstest;
 
 fn config() -> ProtocolConfig {

@@ -88,7 +88,7 @@ fn a_bad_introduction(#[case] attack: fn(&Bench) -> (Vec<Message<Note>>, CloseRe
     (vec![Message::Transactions(vec![note("x")])], Some(CloseReason::Unsolicited { kind: "transactions" }))
 })]
 #[case::a_transaction_that_was_not_asked_for(|_: &mut Bench| {
-    let ids = vec![crate::transaction_id(&note("asked")).unwrap()];
+    let ids = vec![crate::primitives::transaction_id(&note("asked")).unwrap()];
     let messages = vec![Message::Offer { ids }, Message::Transactions(vec![note("other")])];
     (messages, Some(CloseReason::Unsolicited { kind: "transactions" }))
 })]
@@ -110,7 +110,7 @@ fn a_bad_introduction(#[case] attack: fn(&Bench) -> (Vec<Message<Note>>, CloseRe
 })]
 #[case::no_work(|bench: &mut Bench| {
     let mut header = *bench.following(&["a"])[0].header();
-    while crate::Target::try_from(header.target).unwrap().is_met_by(&header.hash()) {
+    while crate::primitives::Target::try_from(header.target).unwrap().is_met_by(&header.hash()) {
         header.nonce += 1;
     }
     let error = BlockError::Rule(RuleError::ProofOfWork { hash: header.hash(), target: header.target });
@@ -225,7 +225,7 @@ fn too_many(message: Message<Note>, got: usize, limit: usize) -> Attack {
 /// A block whose only transaction the application refuses, and which breaks no other rule.
 fn refused_block(bench: &Bench) -> Arc<Block<Note>> {
     let data = vec![note("refused")];
-    let merkle_root = crate::BodyDigest::of(&data).unwrap().merkle_root();
+    let merkle_root = crate::primitives::BodyDigest::of(&data).unwrap().merkle_root();
     let header = sealed(Header { merkle_root, ..*bench.following(&["x"])[0].header() });
     Arc::new(Block::new(header, data))
 }

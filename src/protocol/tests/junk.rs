@@ -36,7 +36,7 @@ fn blocks() -> Vec<Arc<Block<Note>>> {
     blocks.extend(bench.following(&["b1", "b2", "b3", "b4", "b5"]));
     let header = *blocks[3].header();
     let data = vec![note("refused")];
-    let merkle_root = crate::BodyDigest::of(&data).unwrap().merkle_root();
+    let merkle_root = crate::primitives::BodyDigest::of(&data).unwrap().merkle_root();
     blocks.push(Arc::new(Block::new(sealed(Header { merkle_root, ..header }), data)));
     blocks.push(Arc::new(Block::new(header, vec![note("of another block")])));
     let later = START.saturating_add(Duration::from_secs(300));
@@ -53,7 +53,8 @@ fn message(blocks: Vec<Arc<Block<Note>>>) -> impl Strategy<Value = Message<Note>
     let headers = |blocks: Vec<Arc<Block<Note>>>| blocks.iter().map(|block| *block.header()).collect();
     let text = prop::sample::select(vec!["a1", "x", "y", "z", "refused", "block 1"]);
     let notes = prop::collection::vec(text.prop_map(note), 0..4);
-    let ids = notes.clone().prop_map(|n| n.iter().map(|n| crate::transaction_id(n).unwrap()).collect());
+    let ids =
+        notes.clone().prop_map(|n| n.iter().map(|n| crate::primitives::transaction_id(n).unwrap()).collect());
     let hashes = run.clone().prop_map(|blocks| blocks.iter().map(|block| *block.hash()).collect());
     prop_oneof![
         any::<u64>().prop_map(Message::Ping),
@@ -130,7 +131,7 @@ fn answer(request: &Message<Note>, blocks: &[Arc<Block<Note>>]) -> Option<Messag
         }
         Message::GetTransactions { ids } => {
             let notes = ["a1", "x", "y", "z", "refused", "block 1"].map(note);
-            let wanted = |note: &Note| ids.contains(&crate::transaction_id(note).unwrap());
+            let wanted = |note: &Note| ids.contains(&crate::primitives::transaction_id(note).unwrap());
             Some(Message::Transactions(notes.into_iter().filter(wanted).collect()))
         }
         Message::GetPeers { .. } => Some(Message::Peers { addresses: (0..2 * PEERS).map(address).collect() }),

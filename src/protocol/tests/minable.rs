@@ -5,7 +5,7 @@ use core::cell::Cell;
 use rstest::rstest;
 
 use super::*;
-use crate::EncodeError;
+use crate::primitives::EncodeError;
 use crate::protocol::minable::check_sendable;
 use crate::protocol::sync::refusal::is_fault_of_peer;
 
@@ -315,7 +315,7 @@ fn a_panic_is_an_error_that_names_it_and_changes_nothing() {
 #[test]
 fn a_peer_is_not_blamed_for_a_flaw_of_the_type_and_not_asked_again() {
     let mut node = start();
-    let id = crate::transaction_id(&flawed(Flaw::ReadsDifferently)).unwrap();
+    let id = crate::primitives::transaction_id(&flawed(Flaw::ReadsDifferently)).unwrap();
     let peer = greet(&mut node);
     node.handle(Input::Received { peer, message: Message::Offer { ids: vec![id] } }, NOW);
     TURNED.set(true);

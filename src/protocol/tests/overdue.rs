@@ -2,7 +2,7 @@
 
 use super::bench::{Bench, asked_of, closed, hashes, headers, kinds, sent_to};
 use super::*;
-use crate::transaction_id;
+use crate::primitives::transaction_id;
 use rstest::rstest;
 
 const MOMENT: Duration = Duration::from_millis(1);

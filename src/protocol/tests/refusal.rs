@@ -4,8 +4,9 @@ use rstest::rstest;
 
 use super::bench::{Bench, headers};
 use super::*;
+use crate::protocol::RefusedBranch;
 use crate::protocol::sync::refusal::is_fault_of_peer;
-use crate::{ChainConfig, RefusedBranch, StoreError};
+use crate::{ChainConfig, StoreError};
 
 fn reports(outputs: &[Output<Note>]) -> Vec<Option<RefusedBranch>> {
     let report = |output: &Output<Note>| match output {

@@ -3,7 +3,8 @@
 use super::bench::{Bench, closed, hashes, headers, kinds, sent_to};
 use super::network::Network;
 use super::*;
-use crate::{MempoolConfig, transaction_id};
+use crate::mempool::MempoolConfig;
+use crate::primitives::transaction_id;
 use rstest::rstest;
 
 #[rstest]

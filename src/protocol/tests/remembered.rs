@@ -2,9 +2,10 @@
 
 use super::bench::{Bench, closed};
 use super::*;
+use crate::mempool::MempoolConfig;
+use crate::protocol::PeerHost;
 use crate::store::{ALL_KEYS, Memory, Order, Store, Table};
 use crate::testing::store::Faulty;
-use crate::{MempoolConfig, PeerHost};
 
 type TestStore = Faulty<Memory>;
 

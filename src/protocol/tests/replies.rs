@@ -2,7 +2,9 @@
 
 use super::bench::{Bench, sent_to};
 use super::*;
-use crate::limits::{MAX_BLOCKS_IN_FLIGHT, MAX_HEADERS, MAX_OFFERED, MAX_TRANSACTIONS, TEXT_EXPANSION};
+use crate::protocol::limits::{
+    MAX_BLOCKS_IN_FLIGHT, MAX_HEADERS, MAX_OFFERED, MAX_TRANSACTIONS, TEXT_EXPANSION,
+};
 
 /// Returns the size of a message in JSON, the most verbose format.
 fn bytes(message: &Message<Note>) -> usize {
@@ -97,8 +99,11 @@ fn the_greatest_answers_keep_their_bounds_and_nearly_reach_them() {
 
     let peer = bench.accept();
     let mut hello = bench.hello();
-    hello.tip =
-        Tip { hash: Hash::from_bytes([7; 32]), height: 1_000, work: Work::from_uint(crate::U256::MAX) };
+    hello.tip = Tip {
+        hash: Hash::from_bytes([7; 32]),
+        height: 1_000,
+        work: Work::from_uint(crate::primitives::U256::MAX),
+    };
     keeps(MessageKind::Hello, replies(&mut bench, peer, Message::Hello(hello)), 2);
     keeps(MessageKind::Ping, replies(&mut bench, peer, Message::Ping(u64::MAX)), 4);
 

@@ -3,7 +3,8 @@
 
 use super::bench::{Bench, asked_of, closed, hashes, headers, kinds, sent_to};
 use super::*;
-use crate::{ChainConfig, transaction_id};
+use crate::ChainConfig;
+use crate::primitives::transaction_id;
 use rstest::rstest;
 
 const UNKNOWN: Hash = Hash::from_bytes([7; 32]);

@@ -2,9 +2,10 @@
 
 use super::bench::{Bench, asked_of, closed, kinds, sent_to};
 use super::*;
+use crate::mempool::MempoolError;
 use crate::store::{Memory, Store, StoreError};
 use crate::testing::store::{Failure, Faulty};
-use crate::{BlockError, ChainConfig, MempoolError};
+use crate::{BlockError, ChainConfig};
 
 type TestStore = Faulty<Memory>;
 
@@ -160,7 +161,7 @@ fn pending_transactions_come_back_in_order_without_those_that_were_mined() {
 
     let mut bench = open(&store, &config());
     assert_eq!(pending(&bench), ["one", "three", "four"]);
-    let late = bench.node.mempool().was_mined(&crate::transaction_id(&note("two")).unwrap());
+    let late = bench.node.mempool().was_mined(&crate::primitives::transaction_id(&note("two")).unwrap());
     assert!(late, "a late relay would be mined twice");
     bench.node.submit(note("five"), bench.now).unwrap();
     bench.node.shutdown(bench.now);
@@ -168,7 +169,7 @@ fn pending_transactions_come_back_in_order_without_those_that_were_mined() {
 
     let mut bench = open(&store, &config());
     assert_eq!(pending(&bench), ["one", "three", "four", "five"]);
-    let id = crate::transaction_id(&note("one")).unwrap();
+    let id = crate::primitives::transaction_id(&note("one")).unwrap();
     let twice = bench.node.submit(note("one"), bench.now).unwrap_err();
     assert_eq!(twice, MempoolError::AlreadyPending { id });
     let template = bench.node.template(None, Address::ZERO, START).unwrap();

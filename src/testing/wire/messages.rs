@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::limits::{
+use crate::primitives::{U256, Work};
+use crate::protocol::limits::{
     MAX_AGENT_BYTES, MAX_BLOCKS_IN_FLIGHT, MAX_HEADERS, MAX_LOCATOR_HASHES, MAX_PEERS_PER_MESSAGE,
     MAX_REASON_BYTES, MAX_TRANSACTIONS,
 };
-use crate::{Block, Hash, Header, Hello, Message, PeerAddr, Tip, Transaction, U256, Work};
+use crate::protocol::{Hello, Tip};
+use crate::{Block, Hash, Header, Message, PeerAddr, Transaction};
 
 /// Messages of every kind.
 pub(super) fn messages<T: Transaction>(transactions: &[T]) -> Vec<Message<T>> {

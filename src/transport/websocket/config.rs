@@ -13,8 +13,8 @@ pub struct WebSocketConfig {
     /// The largest message, sent or received, in bytes, summed over its fragments. An incoming message is
     /// refused by its announced size, before memory is allocated for it. Kinds of messages without
     /// transactions have smaller limits of their own
-    /// ([`MessageKind::max_frame_bytes`](crate::MessageKind::max_frame_bytes)), and so has the first message
-    /// of a connection ([`limits::MAX_HELLO_BYTES`](crate::limits::MAX_HELLO_BYTES)). Default:
+    /// ([`MessageKind::max_frame_bytes`](crate::protocol::MessageKind::max_frame_bytes)), and so has the first message
+    /// of a connection ([`limits::MAX_HELLO_BYTES`](crate::protocol::limits::MAX_HELLO_BYTES)). Default:
     /// [`DEFAULT_MAX_FRAME_BYTES`].
     pub max_frame_bytes: usize,
     /// The time limit of a handshake at either end, from connecting or accepting TCP to the end of the

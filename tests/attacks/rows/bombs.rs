@@ -1,6 +1,7 @@
 //! Length prefixes that exceed the data, for every list and every text of every message.
 
-use hashloom::{Block, Hash, Header, Hello, Message, limits};
+use hashloom::protocol::{Hello, limits};
+use hashloom::{Block, Hash, Header, Message};
 
 use crate::carrier::Format;
 use crate::chain::{Entry, entries};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hashloom::limits;
+use hashloom::protocol::limits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::accept_hdr_async;

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use hashloom::{Hash, Message, limits};
+use hashloom::protocol::limits;
+use hashloom::{Hash, Message};
 
 use crate::caller::Caller;
 use crate::chain::{Entry, entries};

@@ -1,6 +1,6 @@
 //! More connections than there are slots.
 
-use hashloom::{CloseReason, limits};
+use hashloom::protocol::{CloseReason, limits};
 
 use crate::caller::Caller;
 use crate::socket::tcp;

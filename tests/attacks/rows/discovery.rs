@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use hashloom::{CloseReason, Message, MessageKind, PeerAddr, limits};
+use hashloom::protocol::{CloseReason, MessageKind, limits};
+use hashloom::{Message, PeerAddr};
 use serde::Serialize;
 use tokio::net::TcpListener;
 

@@ -1,7 +1,9 @@
 //! More data of every kind than a node accepts: both the retained data and the outstanding answers to a peer
 //! that does not read are limited.
 
-use hashloom::{Hash, Message, limits, transaction_id};
+use hashloom::primitives::transaction_id;
+use hashloom::protocol::limits;
+use hashloom::{Hash, Message};
 
 use crate::caller::{Caller, new_block};
 use crate::chain::{Entry, Fork, entries, orphan, with_data};

@@ -1,6 +1,7 @@
 //! Two formats at one port: the offer, the selected format, and the format of the messages.
 
-use hashloom::{CloseReason, Message};
+use hashloom::Message;
+use hashloom::protocol::CloseReason;
 use tokio::io::AsyncWriteExt;
 
 use super::calls::upgrades;

@@ -1,7 +1,8 @@
 //! Frames that break the rules of WebSocket (RFC 6455), and frames that never end.
 
+use hashloom::Message;
+use hashloom::protocol::{MessageKind, limits};
 use hashloom::wire::DEFAULT_MAX_FRAME_BYTES;
-use hashloom::{Message, MessageKind, limits};
 
 use crate::carrier::{BINARY, CONTINUATION, TEXT};
 use crate::socket::{Socket, frame, head};

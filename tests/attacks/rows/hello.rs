@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use hashloom::{Hash, Hello, Message, Tip, U256, Work, limits};
+use hashloom::primitives::{U256, Work};
+use hashloom::protocol::{Hello, Tip, limits};
+use hashloom::{Hash, Message};
 
 use crate::caller::{Caller, new_block};
 use crate::chain;
@@ -72,7 +74,7 @@ pub(crate) const ROWS: &[Row] = &[
         name: "goodbye_full_of_tricks",
         does: "a goodbye of control characters, as long as a frame of its kind allows",
         ends: Ends::Closed("Bye", |reason| match reason {
-            hashloom::CloseReason::Bye { reason } => {
+            hashloom::protocol::CloseReason::Bye { reason } => {
                 reason.len() <= limits::MAX_REASON_BYTES && !reason.contains(char::is_control)
             }
             _ => false,

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use hashloom::{Block, Hash, Header, Message, limits};
+use hashloom::protocol::limits;
+use hashloom::{Block, Hash, Header, Message};
 
 use crate::caller::Caller;
 use crate::chain::{Entry, Fork, entries, orphan};
@@ -174,7 +175,7 @@ async fn says(stage: &mut Stage, message: impl FnOnce(&Stage) -> Message<Entry>)
 
 async fn answers_with_another_transaction(stage: &mut Stage) {
     let mut caller = Caller::introduced(stage).await;
-    let id = hashloom::transaction_id(&entries(&["offered"])[0]).unwrap();
+    let id = hashloom::primitives::transaction_id(&entries(&["offered"])[0]).unwrap();
     caller.say(Message::Offer { ids: vec![id] }).await;
     caller.asked_for_transactions().await;
     caller.say(Message::Transactions(entries(&["other"]))).await;

@@ -1,7 +1,7 @@
 //! Honest nodes that cannot be peers: both sides refuse with a specific reason, and both continue.
 //! `tests/attacks` has the hostile ones.
 
-use hashloom::CloseReason;
+use hashloom::protocol::CloseReason;
 
 use super::over_every_transport;
 use crate::kit::{Network, disconnected, easy_spec, within};

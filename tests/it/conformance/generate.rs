@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use hashloom::{
-    Address, Block, CompactTarget, Hash, Header, Hello, Message, PeerAddr, Timestamp, Tip, U256, Work,
-};
+use hashloom::primitives::{U256, Work};
+use hashloom::protocol::{Hello, Tip};
+use hashloom::{Address, Block, CompactTarget, Hash, Header, Message, PeerAddr, Timestamp};
 
 /// Characters that formats may treat differently: quotes, controls, and characters of two, three and four
 /// bytes.

@@ -1,7 +1,9 @@
 //! Equal transactions: once one is mined, the mempool of every node refuses another.
 
+use hashloom::mempool::MempoolError;
+use hashloom::primitives::transaction_id;
 use hashloom::transport::Memory;
-use hashloom::{Event, MempoolError, Node, SubmitError, transaction_id};
+use hashloom::{Event, Node, SubmitError};
 
 use crate::kit::{easy_spec, within};
 

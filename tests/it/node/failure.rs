@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use hashloom::http::{HttpConfig, RoutesConfig, serve_node};
+use hashloom::node::NodeFailure;
+use hashloom::protocol::Reach;
 use hashloom::transport::{Connection, Listener, TransportError};
-use hashloom::{MineError, Node, NodeFailure, PeerAddr, Reach, Transport};
+use hashloom::{MineError, Node, PeerAddr, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 

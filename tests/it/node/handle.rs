@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use hashloom::mempool::MempoolError;
+use hashloom::node::{EventError, PeerError};
+use hashloom::protocol::{ConnectError, PeerHost};
 use hashloom::transport::Memory;
-use hashloom::{
-    ConnectError, Context, Event, EventError, MempoolError, MineError, Node, PeerError, PeerHost, Rejected,
-    SubmitError, Transaction,
-};
+use hashloom::{Context, Event, MineError, Node, Rejected, SubmitError, Transaction};
 use serde::{Deserialize, Serialize};
 
 use crate::kit::{easy_spec, until, within};

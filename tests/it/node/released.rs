@@ -4,9 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use hashloom::node::NodeFailure;
 use hashloom::store::{Memory as MemoryStore, Redb};
 use hashloom::transport::Memory;
-use hashloom::{Node, NodeBuilder, NodeFailure, NodeHandle, StoreError};
+use hashloom::{Node, NodeBuilder, NodeHandle, StoreError};
 use rstest::rstest;
 use tempfile::tempdir;
 

@@ -1,11 +1,10 @@
 //! The shutdown of a node: nothing hangs, and no task or port is left.
 
 use async_trait::async_trait;
+use hashloom::node::EventError;
+use hashloom::protocol::{Hello, Reach, Tip, limits};
 use hashloom::transport::{Connection, Listener, Memory, Outgoing, Receiver, Sender, TransportError};
-use hashloom::{
-    Event, EventError, Hello, Message, MineError, Node, PeerAddr, ProtocolConfig, Reach, StartError, Tip,
-    Transport, limits,
-};
+use hashloom::{Event, Message, MineError, Node, PeerAddr, ProtocolConfig, StartError, Transport};
 use tokio::runtime::Handle;
 
 use crate::kit::{Network, Wire, easy_spec, hopeless_spec, until, within};

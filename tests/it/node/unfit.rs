@@ -1,9 +1,9 @@
 //! Types that break the contract of `Transaction`, and values that a peer or a store could not decode: each
 //! is refused with an error that names the cause, and none prevents a block from being mined.
 
+use hashloom::mempool::{MempoolError, RemovalReason};
 use hashloom::{
-    BlockError, Context, Event, MempoolError, MineError, Node, NodeHandle, Rejected, RemovalReason,
-    RuleError, SubmitError, Transaction,
+    BlockError, Context, Event, MineError, Node, NodeHandle, Rejected, RuleError, SubmitError, Transaction,
 };
 use rstest::rstest;
 use serde::{Deserialize, Serialize};

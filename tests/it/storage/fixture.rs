@@ -9,8 +9,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hashloom::chain::FORMAT_VERSION;
+use hashloom::protocol::Now;
 use hashloom::store::Redb;
-use hashloom::{Block, Blockchain, ChainConfig, FORMAT_VERSION, Now, Protocol, ProtocolConfig};
+use hashloom::{Block, Blockchain, ChainConfig, Protocol, ProtocolConfig};
 
 use super::{Line, NOW, extend, spec};
 

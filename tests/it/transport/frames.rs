@@ -81,7 +81,7 @@ async fn fragments_count_together() {
 /// The limit of a `Hello` applies to the first message only, at both ends.
 #[tokio::test]
 async fn the_first_message_has_a_limit_of_its_own() {
-    let limit = hashloom::limits::MAX_HELLO_BYTES;
+    let limit = hashloom::protocol::limits::MAX_HELLO_BYTES;
     let config = WebSocketConfig::default().with_max_frame_bytes(1 << 16);
     let transport = WsJson::default().with_config(config);
     let large = Outgoing::new(Message::Transactions(vec!["x".repeat(limit)]));

@@ -1,7 +1,8 @@
 //! TLS: runs the public suite over it, and checks who is refused, by which end, and with which message.
 
+use hashloom::protocol::Reach;
 use hashloom::transport::{AddressProblem, Secret, Tls, TlsBuilder, TlsError, TlsPart, TlsProblem};
-use hashloom::{Event, Node, NodeHandle, Reach};
+use hashloom::{Event, Node, NodeHandle};
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa};
 
 use super::*;

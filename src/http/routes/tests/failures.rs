@@ -1,7 +1,7 @@
 //! A store that fails, limits of the node, and requests that rouille accepts and `http` does not.
 
 use super::*;
-use crate::MempoolConfig;
+use crate::mempool::MempoolConfig;
 use crate::testing::store::Failure;
 
 #[test]

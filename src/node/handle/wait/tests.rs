@@ -3,10 +3,9 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::*;
+use crate::mempool::{MempoolError, RemovalReason};
 use crate::protocol::{Event, Now, Output, ProtocolConfig};
-use crate::{
-    ChainSpec, CompactTarget, Context, MempoolError, Node, Rejected, RemovalReason, Retarget, Timestamp,
-};
+use crate::{ChainSpec, CompactTarget, Context, Node, Rejected, Retarget, Timestamp};
 
 /// A transaction that spends a coin, which is possible once per coin.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 //! RFC 9162. The trees and proofs are compared with it.
 
 use crate::Hash;
-use crate::merkle::node_hash;
+use crate::primitives::merkle::node_hash;
 
 /// MTH of RFC 6962, section 2.1, over leaf hashes.
 pub(super) fn root(leaves: &[Hash]) -> Hash {

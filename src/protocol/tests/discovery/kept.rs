@@ -1,7 +1,7 @@
 //! The addresses and bans in the store.
 
 use super::*;
-use crate::Ban;
+use crate::protocol::Ban;
 use crate::store::{Memory, Store, Table};
 use crate::testing::store::Faulty;
 
