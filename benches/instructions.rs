@@ -206,9 +206,7 @@ fn compare() -> Result<()> {
         }
     }
     wrong.extend(undocumented(&today)?);
-    wrong.extend(
-        expected.keys().map(|name| format!("{name}: a number is in git, and nothing that is counted")),
-    );
+    wrong.extend(expected.keys().map(|name| format!("{name}: is in git, but was not counted")));
     if wrong.is_empty() {
         return Ok(());
     }
@@ -229,7 +227,7 @@ fn count(name: &str) -> Result<f64> {
         .output()
         .context("cannot start valgrind, which does the counting")?;
     let log = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{name}: valgrind says: {log}");
+    ensure!(output.status.success(), "{name}: valgrind failed: {log}");
     let collected =
         log.lines().find_map(|line| line.split_once("Collected : ")?.1.trim().parse::<u64>().ok());
     let collected = collected.with_context(|| format!("{name}: valgrind has counted nothing: {log}"))?;

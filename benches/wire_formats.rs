@@ -85,11 +85,11 @@ struct Options {
     #[arg(long, default_value_t = 51)]
     mesh_rounds: usize,
 
-    /// Measures these alone. A chart needs all of them.
+    /// Measures only these. A chart needs all of them.
     #[arg(long, value_delimiter = ',', conflicts_with = "svg")]
     only: Vec<Section>,
 
-    /// Ways that are synchronised over; the first is what the others are compared with.
+    /// Ways that are synchronised over; the first is the baseline.
     #[arg(long, value_delimiter = ',', default_value = "json,bincode,postcard,memory")]
     ways: Vec<sync::Way>,
 

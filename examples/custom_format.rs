@@ -151,6 +151,6 @@ async fn main() -> Result<()> {
 
 async fn reaches(node: &NodeHandle, height: u64) -> Result<()> {
     let waiting = node.wait_for(|chain| chain.height() == height);
-    tokio::time::timeout(DEADLINE, waiting).await.context("waited in vain")??;
+    tokio::time::timeout(DEADLINE, waiting).await.context("timed out")??;
     Ok(())
 }

@@ -23,7 +23,7 @@ use hashloom::{
 };
 use serde::{Deserialize, Serialize};
 
-/// An audit log on a chain: mines it, proves it, and refuses who cheats.
+/// An audit log on a chain: mines it, proves it, and rejects forgeries.
 #[derive(Debug, Parser)]
 struct Options {
     /// The log: one `author number action` a line; empty lines and lines that begin with # do not count.
@@ -174,7 +174,7 @@ fn prove(chain: &Blockchain<Record>) -> Result<()> {
 /// Shows the application's own rule: a record number may not be skipped.
 fn refuse_a_jump(chain: &Blockchain<Record>) -> Result<()> {
     println!("\nRefused:");
-    let (author, last) = chain.state().last.iter().next().context("nobody wrote anything")?;
+    let (author, last) = chain.state().last.iter().next().context("no author has written an entry")?;
     let jump = Record { author: author.clone(), sequence: last + 2, action: "left one out".to_owned() };
     match chain.template(vec![jump], chain.tip().header().timestamp) {
         Err(RuleError::Transaction { reason, .. }) => {
@@ -218,6 +218,6 @@ fn refuse_a_forgery(chain: &Blockchain<Record>) -> Result<()> {
 
     ensure!(party.import(Arc::clone(chain.tip()), now)?.is_extension(), "a block is missing");
     ensure!(party.tip() == chain.tip(), "the parties disagree");
-    println!("\nThe true block is taken in, and both parties have the tip {}.", party.tip().hash());
+    println!("\nThe valid block is imported, and both parties have the tip {}.", party.tip().hash());
     Ok(())
 }

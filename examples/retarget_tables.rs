@@ -38,7 +38,7 @@ const RUNS: usize = 10;
 const WARM_UP: usize = 12_096;
 
 /// The number of blocks after which a rule counts as not settling.
-const GIVE_UP: usize = 250_000;
+const MAX_BLOCKS: usize = 250_000;
 
 /// Idle time before each burst of on-demand mining.
 const GAP: f64 = 1_000.0;
@@ -275,7 +275,7 @@ impl Chain {
     /// rate. Returns the blocks and the time that this took.
     fn settle(&mut self, rate: f64) -> (f64, f64) {
         let start = self.now;
-        for mined in 1..=GIVE_UP {
+        for mined in 1..=MAX_BLOCKS {
             self.mine(rate);
             let last = &self.difficulties[self.difficulties.len().saturating_sub(20)..];
             if mined >= 20 && (mean(last) / rate - 1.0).abs() < 0.2 {

@@ -27,7 +27,7 @@ struct Options {
     #[arg(long, default_value_t = 20)]
     nodes: usize,
 
-    /// Others that each node dials, beside its neighbour on a ring.
+    /// Peers that each node dials, in addition to its neighbour on a ring.
     #[arg(long, default_value_t = 3)]
     outbound: usize,
 
@@ -135,14 +135,14 @@ fn evaluate(network: &Simulation, interval: f64, delay: f64) -> Row {
         interval,
         delay,
         stale: measured.stale(&best) as f64 / measured.blocks().len() as f64,
-        formula: 1.0 - (-mean_ignorance(measured, network.config().nodes) / interval).exp(),
+        formula: 1.0 - (-mean_unaware(measured, network.config().nodes) / interval).exp(),
         percentiles: [50, 90, 99].map(percentile),
     }
 }
 
 /// The delay in the formula: how long an average share of the hash rate does not have a new block. The delay
 /// of the miner itself is zero.
-fn mean_ignorance(measured: &Measurements, nodes: usize) -> f64 {
+fn mean_unaware(measured: &Measurements, nodes: usize) -> f64 {
     let delays = measured.delays();
     let sum: f64 = delays.iter().map(Duration::as_secs_f64).sum();
     let others = (nodes - 1) as f64 / nodes as f64;

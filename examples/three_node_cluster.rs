@@ -200,7 +200,7 @@ fn address(name: char) -> Address {
 
 /// Lets one node mine a block with a transaction that names the node and numbers the block.
 async fn mine(members: &mut [Member], name: char) -> Result<()> {
-    let member = members.iter_mut().find(|member| member.name == name).context("nobody has that name")?;
+    let member = members.iter_mut().find(|member| member.name == name).context("no member has that name")?;
     let label = format!("{name}{}", member.labels.len() + 1);
     member.labels.push(label.clone());
     within("a block", member.node.mine(vec![label])).await??;
@@ -240,18 +240,18 @@ fn draw(members: &mut [Member]) -> Result<()> {
     let mut blocks: BTreeMap<u64, BTreeMap<Hash, Arc<Block>>> = BTreeMap::new();
     let mut notes = Vec::new();
     for Member { name, events, .. } in members.iter_mut() {
-        let mut given_up = 0;
+        let mut disconnected = 0;
         while let Some(event) = events.try_recv()? {
             match event {
                 Event::BlockConnected(block) => {
                     blocks.entry(block.height()).or_default().insert(*block.hash(), block);
                 }
-                Event::BlockDisconnected(_) => given_up += 1,
+                Event::BlockDisconnected(_) => disconnected += 1,
                 _ => {}
             }
         }
-        if given_up > 0 {
-            notes.push(format!("{name} gave up {given_up} blocks"));
+        if disconnected > 0 {
+            notes.push(format!("{name} disconnected {disconnected} blocks"));
         }
     }
     let chain = members[0].node.chain();

@@ -37,7 +37,7 @@ pub(crate) struct Options {
     #[arg(long, env, value_name = "PORT", value_parser = trimmed::<u16>, default_value_t = 3001, help_heading = "HTTP")]
     http_port: u16,
 
-    /// IP address of the HTTP interface. It asks nobody for a password.
+    /// IP address of the HTTP interface. It has no authentication.
     #[arg(long, env, value_name = "IP", value_parser = trimmed::<IpAddr>, default_value = "127.0.0.1", help_heading = "HTTP")]
     http_bind: IpAddr,
 
@@ -77,7 +77,7 @@ pub(crate) struct Options {
     #[arg(long, env, value_name = "COUNT", value_parser = threads, default_value = "1", help_heading = "Mining")]
     pub(crate) mining_threads: NonZeroUsize,
 
-    /// Who is named as the miner of this node's blocks: 20 bytes in hex.
+    /// Miner address in this node's blocks: 20 bytes in hex.
     #[arg(long, env, value_name = "HEX", value_parser = miner, default_value_t = Address::ZERO, hide_default_value = true,
           help_heading = "Mining")]
     pub(crate) miner: Address,
@@ -130,13 +130,13 @@ pub(crate) enum Command {
         #[command(flatten)]
         heights: Heights,
     },
-    /// Take in the blocks of a file, each checked like a stranger's.
+    /// Import the blocks of a file, each validated like a block from a peer.
     #[command(hide = !cfg!(feature = "redb"))]
     Import {
         /// A file that `export` wrote.
         file: PathBuf,
     },
-    /// Check every rule again, and drop what is damaged and all that stands on it.
+    /// Check every rule again, and drop damaged blocks and all their descendants.
     #[command(hide = !cfg!(feature = "redb"))]
     Repair,
 }
@@ -196,7 +196,7 @@ pub(crate) fn read() -> Result<Options, ExitCode> {
         if let Some(flag) = of_running_node(&command, &error) {
             let _ = writeln!(
                 io::stderr(),
-                "error: '{flag}' is for a running node, not for a command on a kept chain; --help shows all options"
+                "error: '{flag}' is for a running node, not for a command on a stored chain; --help shows all options"
             );
             return ExitCode::from(2);
         }

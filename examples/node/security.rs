@@ -9,7 +9,7 @@ use hashloom::transport::{WebSocketConfig, WsMulti};
 
 use crate::values::{List, flag, words};
 
-/// Who this node is, and whom it takes.
+/// The identity of this node, and the peers that it accepts.
 #[derive(Debug, Args)]
 pub(crate) struct Security {
     /// Certificate of this node, with those that it is signed by, in PEM: peers dial wss://.
@@ -73,7 +73,7 @@ impl Security {
             tls = tls.secret(secret.with_context(|| path.display().to_string())?);
         }
         if self.tls_cert.is_none() && (self.tls_require || !self.allows_all()) {
-            bail!("TLS_REQUIRE and TLS_ALLOW need TLS_CERT and TLS_KEY: a node shows what it asks for");
+            bail!("TLS_REQUIRE and TLS_ALLOW need TLS_CERT and TLS_KEY: a peer expects one too");
         }
         let tls = tls.build().map_err(|error| {
             let path = match &error {

@@ -22,7 +22,7 @@ const REFRESH: Duration = Duration::from_millis(200);
 const DEFAULT_LOG: &str = "warn,hashloom=info,node=info";
 
 /// The queue limit for lines that wait for standard error. Further lines are dropped and counted.
-const MAX_WAITING: usize = 4096;
+const MAX_QUEUED: usize = 4096;
 
 /// How long the program waits at its end for the last lines to be written.
 const FINISH_TIMEOUT: Duration = Duration::from_millis(500);
@@ -129,7 +129,7 @@ impl Terminal {
     }
 
     fn queue(&self, text: Vec<u8>) {
-        if self.counts.waiting.fetch_add(1, Ordering::Relaxed) < MAX_WAITING {
+        if self.counts.waiting.fetch_add(1, Ordering::Relaxed) < MAX_QUEUED {
             // The writer thread ends only after the last sender is dropped.
             let _ = self.lines.send(Line::Text(text));
         } else {

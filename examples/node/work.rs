@@ -188,7 +188,7 @@ impl Work<'_> {
         if let Some(found) = &found {
             let did = match found {
                 OpenError::Damaged { .. } | OpenError::Replay { .. } => "dropped the end of the chain",
-                _ => "mended the store",
+                _ => "repaired the store",
             };
             say(&format!("{did}: {}", cause(found)));
         }
@@ -261,7 +261,7 @@ fn cause(found: &OpenError) -> String {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the clock of a program that takes in blocks")]
+#[expect(clippy::disallowed_methods, reason = "the clock of a program that imports blocks")]
 fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
