@@ -38,7 +38,7 @@ use crate::protocol::{Message, PeerAddr, Reach};
 /// A way to reach peers.
 ///
 /// A transport may refuse a message that is larger than
-/// [`limits::max_frame_bytes`](crate::protocol::limits::max_frame_bytes) for its kind, and a first message of a
+/// [`MessageKind::max_frame_bytes`](crate::protocol::MessageKind::max_frame_bytes), and a first message of a
 /// connection that is larger than [`limits::MAX_HELLO_BYTES`](crate::protocol::limits::MAX_HELLO_BYTES).
 #[async_trait]
 pub trait Transport<T: Transaction = String>: Debug + Send + Sync + 'static {

@@ -32,10 +32,10 @@ use crate::protocol::limits;
 /// The default limit of one frame, in bytes: 25 MiB.
 ///
 /// This limit applies to the kinds of messages that carry transactions; other kinds have smaller limits of
-/// their own ([`MessageKind::max_frame_bytes`]). The largest honest message carries one block of
-/// [`ChainSpec::MAX_BLOCK_BYTES`], which counts canonical bytes. A format adds bytes of its own: text grows
-/// by a factor of up to six in JSON, for which the limit has room, but a list of small values with field
-/// names may grow by more.
+/// their own, which [`MessageKind::max_frame_bytes`](crate::protocol::MessageKind::max_frame_bytes) returns.
+/// The largest honest message carries one block of [`ChainSpec::MAX_BLOCK_BYTES`], which counts canonical
+/// bytes. A format adds bytes of its own: text grows by a factor of up to six in JSON, for which the limit
+/// has room, but a list of small values with field names may grow by more.
 pub const DEFAULT_MAX_FRAME_BYTES: usize = limits::TEXT_EXPANSION * ChainSpec::MAX_BLOCK_BYTES + (1 << 20);
 
 #[cfg(test)]
