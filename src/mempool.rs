@@ -10,7 +10,7 @@ mod trial;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::chain::{Blockchain, Imported, VerifiedBlock};
+use crate::chain::{Blockchain, Imported};
 use crate::consensus::RuleError;
 use crate::miner::Template;
 use crate::primitives::application::{self, ApplyError};
@@ -239,10 +239,12 @@ impl<T: Transaction> Mempool<T> {
         candidates.extend(self.take_queue().into_values());
         self.is_stuck = false;
         let mut taken = BTreeSet::new();
-        for id in connected.iter().flat_map(VerifiedBlock::ids) {
-            self.mined.insert(*id);
-            if !candidates.is_empty() {
-                taken.insert(*id);
+        for block in connected {
+            for id in &*block.ids() {
+                self.mined.insert(*id);
+                if !candidates.is_empty() {
+                    taken.insert(*id);
+                }
             }
         }
         candidates.retain(|pending| taken.insert(pending.id));

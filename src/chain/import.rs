@@ -355,8 +355,7 @@ impl<T: Transaction> Blockchain<T> {
             let Body::Complete(size) = node.body else { continue };
             self.push_row(*hash, node.header, node.work, node.seen, size);
             self.tip = self.records.best_block(self.records.tip())?;
-            let block = VerifiedBlock::from_store(Arc::clone(&self.tip)).map_err(RuleError::from)?;
-            self.outcome.connect(block);
+            self.outcome.connect(VerifiedBlock::from_store(Arc::clone(&self.tip), size));
         }
         Ok(())
     }

@@ -1,21 +1,23 @@
 //! Blocks whose bodies have been checked.
 
 use core::ops::Deref;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::records::ChainStore;
 use crate::consensus::check;
 use crate::consensus::{ChainSpec, RuleError};
-use crate::primitives::{Block, BodyDigest, EncodeError, Hash, Transaction};
+use crate::primitives::{Block, BodyDigest, Hash, Transaction};
 
 /// A block whose body has passed the checks that need no ancestors, with the values that they computed.
-///
-/// The ids take 32 bytes of memory for each transaction; the import that checked the block drops them, unless
-/// the caller keeps its outcome.
 #[derive(Clone, Debug)]
 pub struct VerifiedBlock<T = String> {
     block: Arc<Block<T>>,
-    digest: BodyDigest,
+    /// The ids of the transactions, unless they take more memory than the block's canonical size: an outcome
+    /// holds many blocks, and ids of transactions of one byte each would take many times as much as the blocks.
+    ids: Option<Vec<Hash>>,
+    /// In canonical bytes.
+    size: usize,
     /// The encoding for the store, until the block is written.
     stored: Vec<u8>,
 }
@@ -26,14 +28,9 @@ impl<T> VerifiedBlock<T> {
         &self.block
     }
 
-    /// The ids of the block's transactions, in order.
-    pub fn ids(&self) -> &[Hash] {
-        &self.digest.ids
-    }
-
     /// The block's canonical size in bytes.
     pub const fn size(&self) -> usize {
-        self.digest.size
+        self.size
     }
 
     /// The block without the values that the checks computed.
@@ -53,12 +50,22 @@ impl<T: Transaction> VerifiedBlock<T> {
     pub(super) fn new(block: Arc<Block<T>>, spec: &ChainSpec) -> Result<Self, RuleError> {
         let digest = check::body(&block, spec)?;
         let stored = ChainStore::encode_block(&block, digest.size)?;
-        Ok(Self { block, digest, stored })
+        let (is_small, BodyDigest { ids, size }) = (digest.is_small(), digest);
+        Ok(Self { block, ids: is_small.then_some(ids), size, stored })
     }
 
-    /// A block that was checked by an earlier import and is in the store.
-    pub(super) fn from_store(block: Arc<Block<T>>) -> Result<Self, EncodeError> {
-        Ok(Self { digest: block.digest()?, block, stored: Vec::new() })
+    /// A block of this canonical size that was checked by an earlier import and is in the store.
+    pub(super) const fn from_store(block: Arc<Block<T>>, size: usize) -> Self {
+        Self { block, ids: None, size, stored: Vec::new() }
+    }
+
+    /// The ids of the block's transactions, in order: those that the checks computed, if they were kept. Empty
+    /// if the application's type does not encode a transaction again that it has encoded before.
+    pub fn ids(&self) -> Cow<'_, [Hash]> {
+        match &self.ids {
+            Some(ids) => Cow::Borrowed(ids),
+            None => Cow::Owned(self.block.digest().map(|digest| digest.ids).unwrap_or_default()),
+        }
     }
 }
 

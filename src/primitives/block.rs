@@ -138,7 +138,7 @@ impl<T: Transaction> Block<T> {
         // A transaction without canonical bytes is an error of the later call of `digest`.
         let Ok((digest, heap)) = digest_of(&self.data) else { return };
         let size = digest.size;
-        if digest.ids.len() * Hash::LEN <= size {
+        if digest.is_small() {
             // If two threads compute the digest at the same time, the first result is kept.
             let _ = self.digest.set(digest);
         }
@@ -182,6 +182,11 @@ impl BodyDigest {
     /// [`EncodeError`], for a transaction that has no canonical bytes.
     pub fn of<T: Transaction>(data: &[T]) -> Result<Self, EncodeError> {
         Ok(digest_of(data)?.0)
+    }
+
+    /// Whether the ids take no more memory than the canonical size of the block.
+    pub(crate) const fn is_small(&self) -> bool {
+        self.ids.len() * Hash::LEN <= self.size
     }
 
     /// The root of the transactions' Merkle tree.

@@ -283,7 +283,7 @@ pub(super) fn outcome<T: Transaction>(
 }
 
 pub(super) fn verified<T: Transaction>(blocks: &[Arc<Block<T>>]) -> Vec<VerifiedBlock<T>> {
-    blocks.iter().map(|block| VerifiedBlock::from_store(Arc::clone(block)).unwrap()).collect()
+    blocks.iter().map(|block| VerifiedBlock::from_store(Arc::clone(block), block.size())).collect()
 }
 
 pub(super) fn side_branch<T: Transaction>() -> Imported<T> {

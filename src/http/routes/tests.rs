@@ -65,13 +65,22 @@ impl Fixture {
     }
 
     fn with(config: ProtocolConfig) -> Self {
+        Self::start(spec(CompactTarget::from_bits(0x207f_ffff)), config, 6)
+    }
+
+    /// A node without blocks, on a chain whose first block takes about 2^32 hashes.
+    fn that_mines_for_minutes() -> Self {
+        Self::start(spec(CompactTarget::from_bits(0x1d00_ffff)), ProtocolConfig::default(), 0)
+    }
+
+    fn start(spec: ChainSpec, config: ProtocolConfig, blocks: u64) -> Self {
         let (network, store) = (Memory::new(), Faulty::new(MemoryStore::new()));
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let node = runtime.block_on(async {
-            let builder = Node::<Text>::builder(spec(CompactTarget::from_bits(0x207f_ffff)));
+            let builder = Node::<Text>::builder(spec);
             let builder = builder.transport(network.clone()).store(store.clone()).protocol(config);
             let node = builder.listen("memory://here".parse().unwrap()).start().await.unwrap();
-            for height in 1..=6 {
+            for height in 1..=blocks {
                 node.mine(vec![text(&format!("block {height}"))]).await.unwrap();
             }
             for pending in ["first", "second", "third"] {

@@ -224,7 +224,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::chain::Blockchain;
+    use crate::chain::{BlockError, Blockchain};
     use crate::sim::SimulationConfig;
     use rstest::rstest;
 
@@ -254,7 +254,10 @@ mod tests {
                 let refused = refused.collect::<Vec<_>>();
                 let blocks = blocks.into_iter().filter_map(|block| chain.import(block, now).err());
                 for error in refused.into_iter().chain(blocks.collect::<Vec<_>>()) {
-                    let text = format!("{error:?}");
+                    let text = match error {
+                        BlockError::Rule(rule) => format!("{rule:?}"),
+                        error => format!("{error:?}"),
+                    };
                     refusals.insert(text.split([' ', '(']).next().unwrap_or_default().to_owned());
                 }
                 assert_eq!(chain.tip(), &honest);

@@ -29,11 +29,11 @@ fn a_full_mempool_and_full_slots_for_peers_are_told() {
 
 #[test]
 fn a_search_that_takes_too_long_and_a_node_that_has_stopped_are_told() {
-    let fixture = Fixture::new();
     let config = RoutesConfig::default().with_mine_timeout(Duration::ZERO);
-    let answer = fixture.ask_with(config, "POST", "/mine", &[], b"");
+    let answer = Fixture::that_mines_for_minutes().ask_with(config, "POST", "/mine", &[], b"");
     assert_eq!((answer.status, answer.code()), (503, "mining_timeout"));
     assert_eq!(answer.message(), "no block was found within 0 ms; the search has ended");
+    let fixture = Fixture::new();
     fixture.node.shutdown_blocking();
     fixture.assert_error(["POST", "/mine", ""], 503, "shutting_down", "stopped");
     fixture.assert_error(["GET", "/status", ""], 503, "shutting_down", "stopped");
