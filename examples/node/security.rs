@@ -73,7 +73,7 @@ impl Security {
             tls = tls.secret(secret.with_context(|| path.display().to_string())?);
         }
         if self.tls_cert.is_none() && (self.tls_require || !self.allows_all()) {
-            bail!("TLS_REQUIRE and TLS_ALLOW need TLS_CERT and TLS_KEY: a peer expects one too");
+            bail!("TLS_REQUIRE and TLS_ALLOW need TLS_CERT and TLS_KEY: both sides present a certificate");
         }
         let tls = tls.build().map_err(|error| {
             let path = match &error {
