@@ -35,7 +35,7 @@ use hashloom::{Address, Block, ChainSpec, Event, Hash, Node, NodeHandle, Retarge
 /// Three nodes, a fork, and how it resolves.
 #[derive(Debug, Parser)]
 struct Options {
-    /// How the nodes talk. With `mixed`, A speaks both formats, B JSON and C bincode.
+    /// How the nodes communicate. With `mixed`, A speaks both formats, B JSON and C bincode.
     #[arg(long, value_enum, default_value = "json")]
     wire: Wire,
 }
@@ -90,7 +90,7 @@ async fn run(wire: Wire) -> Result<()> {
     print_tips(&members);
     ensure!(members[1].node.tip() != members[2].node.tip(), "the chain has not forked");
 
-    println!("\nThe cut heals. C changes over to the branch with more work.");
+    println!("\nThe cut heals. C reorganises to the branch with more work.");
     members[2].switch.heal();
     agree(&members).await?;
     print_tips(&members);
@@ -151,7 +151,7 @@ async fn start(wire: Wire) -> Result<Vec<Member>> {
 /// The transport of the node with this name.
 #[cfg_attr(
     all(feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard"),
-    expect(clippy::unnecessary_wraps, reason = "fails where a format is not built in")
+    expect(clippy::unnecessary_wraps, reason = "fails if a format is not built in")
 )]
 fn switch(wire: Wire, name: char, network: &Memory) -> Result<Switch> {
     match (wire, name) {
@@ -169,7 +169,7 @@ fn switch(wire: Wire, name: char, network: &Memory) -> Result<Switch> {
         #[cfg(feature = "ws-postcard")]
         (Wire::Postcard, _) => Ok(Switch::new(WsPostcard::default())),
         #[cfg(not(all(feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard")))]
-        (wire, _) => bail!("not built in: add --features {} or take --wire memory", missing_features(wire)),
+        (wire, _) => bail!("not built in: add --features {} or use --wire memory", missing_features(wire)),
     }
 }
 
@@ -220,7 +220,7 @@ async fn agree(members: &[Member]) -> Result<()> {
 
 async fn within<R>(what: &str, future: impl Future<Output = R>) -> Result<R> {
     let outcome = tokio::time::timeout(DEADLINE, future).await;
-    outcome.map_err(|_| anyhow!("waited for {what} for {} s, in vain", DEADLINE.as_secs()))
+    outcome.map_err(|_| anyhow!("{what} took longer than {} s", DEADLINE.as_secs()))
 }
 
 fn print_tips(members: &[Member]) {

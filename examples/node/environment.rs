@@ -20,7 +20,7 @@ pub(crate) fn is_work(command: Command) -> bool {
     command.try_get_matches().is_ok_and(|matches| matches.subcommand_name().is_some())
 }
 
-/// Adds the variable to each flag in a line of an error message, since the mistake may be in either.
+/// Adds the variable to each flag in a line of an error message, since the error may be in either.
 pub(crate) fn name_variables(command: &Command, line: &str) -> String {
     let mut line = line.to_owned();
     for arg in command.get_arguments() {

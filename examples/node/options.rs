@@ -95,11 +95,11 @@ pub(crate) struct Options {
     #[arg(long, env, value_parser = flag, global = true, help_heading = "Chain")]
     on_demand: bool,
 
-    /// Directory in which the chain is kept; one node at a time uses it. Default: `hashloom-data/<P2P_PORT>`.
+    /// Directory in which the chain is stored; one node at a time uses it. Default: `hashloom-data/<P2P_PORT>`.
     #[arg(long, env, value_name = "DIR", global = true, help_heading = "Chain", hide = !cfg!(feature = "redb"))]
     data_dir: Option<PathBuf>,
 
-    /// Keep the chain in memory only, whatever `DATA_DIR` says.
+    /// Keep the chain in memory only, even if `DATA_DIR` is set.
     #[arg(long, env, value_parser = flag, global = true, help_heading = "Chain", hide = !cfg!(feature = "redb"))]
     ephemeral: bool,
 
@@ -108,7 +108,7 @@ pub(crate) struct Options {
           help_heading = "Chain")]
     keep_bodies: Option<NonZeroU64>,
 
-    /// What to do with the kept chain instead of running a node.
+    /// What to do with the stored chain instead of running a node.
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
 }
@@ -181,7 +181,7 @@ The first node's chain into a file, while the node is stopped, and checked:
   node export blocks.archive
   node verify";
 
-/// Reads the command line and the environment. If there is nothing to run, prints the help or the mistake in
+/// Reads the command line and the environment. If there is nothing to run, prints the help or the error in
 /// one line, and returns the exit code.
 pub(crate) fn read() -> Result<Options, ExitCode> {
     let command = Options::command();
@@ -257,7 +257,7 @@ impl Options {
         let builder =
             if self.on_demand { ChainSpec::on_demand(&self.chain) } else { ChainSpec::builder(&self.chain) };
         let spec = builder.block_interval(self.block_interval).build();
-        spec.context("CHAIN and BLOCK_INTERVAL make no chain")
+        spec.context("CHAIN and BLOCK_INTERVAL are not valid for a chain")
     }
 
     pub(crate) fn chain_config(&self) -> ChainConfig {

@@ -24,16 +24,16 @@ pub(crate) struct Security {
     #[arg(long, env, value_name = "FILE", help_heading = "TLS", hide = !cfg!(feature = "tls"))]
     tls_ca: Option<PathBuf>,
 
-    /// Take only peers that show a certificate signed by one of `TLS_CA`.
+    /// Accept only peers that present a certificate signed by one of `TLS_CA`.
     #[arg(long, env, value_parser = flag, requires = "tls_ca", help_heading = "TLS", hide = !cfg!(feature = "tls"))]
     tls_require: bool,
 
-    /// Take only peers with these certificates: SHA-256 fingerprints, separated by commas.
+    /// Accept only peers with these certificates: SHA-256 fingerprints, separated by commas.
     #[arg(long, env, value_name = "HEX", value_parser = words, requires = "tls_ca", help_heading = "TLS",
           hide = !cfg!(feature = "tls"))]
     tls_allow: Vec<List<String>>,
 
-    /// Take only peers with the same secret, of 16 bytes or more: the text in this file.
+    /// Accept only peers with the same secret, of 16 bytes or more: the text in this file.
     #[arg(long, env, value_name = "FILE", requires = "tls_cert", help_heading = "TLS", hide = !cfg!(feature = "tls"))]
     peer_secret_file: Option<PathBuf>,
 }

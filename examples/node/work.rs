@@ -111,7 +111,7 @@ impl Work<'_> {
         };
         let mut verifier = chain.verifier(heights.clone()).map_err(failed)?;
         if !self.verify_on(&chain, &mut verifier).map_err(failed)? {
-            return Ok(Ended::Stopped(format!("verify --from {} goes on", verifier.next_height())));
+            return Ok(Ended::Stopped(format!("verify --from {} continues", verifier.next_height())));
         }
         let pruned = chain.first_body().saturating_sub(1);
         let pruned = if pruned >= first.max(1) {
@@ -164,7 +164,7 @@ impl Work<'_> {
         // If the checkpoint fails, the next opening only has more blocks to replay.
         let closed = chain.checkpoint();
         let kept = format!(
-            "{done} of {total} blocks are good and kept, the chain ends at height {}",
+            "{done} of {total} blocks are valid and stored, the chain ends at height {}",
             chain.height()
         );
         match ended {
@@ -173,7 +173,7 @@ impl Work<'_> {
                 say(&format!("imported {}: {kept}", path.display()));
                 Ok(Ended::Complete)
             }
-            Ok(false) => Ok(Ended::Stopped(format!("{kept}; the same command goes on"))),
+            Ok(false) => Ok(Ended::Stopped(format!("{kept}; the same command continues"))),
             Err(error) => bail!("{}: {error}; {kept}", path.display()),
         }
     }

@@ -156,7 +156,7 @@ pub enum ImportError {
         got: usize,
     },
     /// There are bytes after the end of the archive.
-    #[error("archive goes on after its end at byte {offset}")]
+    #[error("archive continues after its end at byte {offset}")]
     TrailingBytes {
         /// The offset of the first byte after the end of the archive.
         offset: u64,

@@ -31,7 +31,7 @@ async fn a_chain_goes_through_a_file() {
     let path = file.to_str().unwrap();
     for _ in ["anew", "again"] {
         let imported = other.succeeds(&["import", path]).await;
-        let kept = "5 of 5 blocks are good and kept, the chain ends at height 5";
+        let kept = "5 of 5 blocks are valid and stored, the chain ends at height 5";
         assert_eq!(imported, format!("imported {path}: {kept}\n"));
     }
     assert_eq!(other.succeeds(&["repair"]).await, "nothing is wrong: the chain ends at height 5\n");
@@ -117,7 +117,7 @@ async fn refused_at_4(file: &Path, says: &str) {
     let start = Start::new("json");
     let error = start.fails(&["import", file.to_str().unwrap()]).await;
     assert!(error.contains(says), "{error}");
-    assert!(error.contains("3 of 5 blocks are good and kept, the chain ends at height 3"), "{error}");
+    assert!(error.contains("3 of 5 blocks are valid and stored, the chain ends at height 3"), "{error}");
     assert_eq!(start.succeeds(&["verify"]).await, "verified the blocks 0 to 3\n");
 }
 
