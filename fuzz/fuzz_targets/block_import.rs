@@ -3,8 +3,8 @@
 #![no_main]
 
 use arbitrary::Arbitrary;
-use hashloom::{Blockchain, ChainConfig};
 use hashloom::archive::Importer;
+use hashloom::{Blockchain, ChainConfig};
 use hashloom_fuzz::archive::Forgery;
 use hashloom_fuzz::fixture::{self, Note, START};
 use hashloom_fuzz::mutation::SomeBlock;

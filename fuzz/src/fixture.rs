@@ -4,8 +4,11 @@
 use core::time::Duration;
 use std::sync::{Arc, LazyLock};
 
-use hashloom::{Address, Block, Blockchain, ChainConfig, ChainSpec, CompactTarget, Context, Header, Rejected, Retarget, Timestamp, Transaction};
 use hashloom::primitives::{BodyDigest, Target};
+use hashloom::{
+    Address, Block, Blockchain, ChainConfig, ChainSpec, CompactTarget, Context, Header, Rejected, Retarget,
+    Timestamp, Transaction,
+};
 use serde::{Deserialize, Serialize};
 
 /// A text that the application refuses if it is [`REFUSED`].

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use hashloom::primitives::{Target, merkle};
 use hashloom::{ChainSpec, CompactTarget, Hash, Header, Retarget, Timestamp};
-use hashloom::primitives::{merkle, Target};
 
 /// The number of blocks in the median of timestamps.
 const MEDIAN_SPAN: usize = 11;

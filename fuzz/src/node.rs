@@ -5,10 +5,12 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use hashloom::{ChainConfig, Event, Message, PeerAddr, Protocol, ProtocolConfig};
 use hashloom::mempool::MempoolConfig;
 use hashloom::primitives::Work;
-use hashloom::protocol::{limits, CloseReason, Direction, Hello, Input, Now, Output, PeerAddrError, PeerId, Tip};
+use hashloom::protocol::{
+    CloseReason, Direction, Hello, Input, Now, Output, PeerAddrError, PeerId, Tip, limits,
+};
+use hashloom::{ChainConfig, Event, Message, PeerAddr, Protocol, ProtocolConfig};
 
 use crate::fixture::{self, KNOWN, Note, START};
 

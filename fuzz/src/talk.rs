@@ -1,9 +1,9 @@
 //! Messages of peers, as the fuzzer generates them: handshakes and messages that are mostly valid.
 
 use arbitrary::Arbitrary;
-use hashloom::{Hash, Message, PeerAddr};
-use hashloom::primitives::{transaction_id, Work};
+use hashloom::primitives::{Work, transaction_id};
 use hashloom::protocol::{Hello, Tip};
+use hashloom::{Hash, Message, PeerAddr};
 
 use crate::fixture::{self, Note};
 use crate::mutation::{Edits, SomeBlock, notes, pick};
@@ -122,9 +122,9 @@ impl Speech {
             Self::Offer(numbers) => Message::Offer { ids: ids(numbers) },
             Self::GetTransactions(numbers) => Message::GetTransactions { ids: ids(numbers) },
             Self::Transactions(numbers) => Message::Transactions(notes(numbers)),
-            Self::TooMany => {
-                Message::GetBlocks { hashes: vec![Hash::ZERO; hashloom::protocol::limits::MAX_BLOCKS_IN_FLIGHT + 1] }
-            }
+            Self::TooMany => Message::GetBlocks {
+                hashes: vec![Hash::ZERO; hashloom::protocol::limits::MAX_BLOCKS_IN_FLIGHT + 1],
+            },
             Self::Bye(reason) => Message::Bye { reason: reason.clone() },
             Self::GetPeers(limit) => Message::GetPeers { limit: *limit },
             Self::Peers(numbers) => {
