@@ -72,7 +72,7 @@ pub enum BlockError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The limit of side branch headers is reached. Not a verdict on the block.
-    #[error("no room beside the best chain: {got} headers are kept, at most {limit} are")]
+    #[error("the limit of side branches is reached: {got} headers, at most {limit} are kept")]
     SideBranchesFull {
         /// The number of headers off the best chain.
         got: usize,
@@ -80,7 +80,7 @@ pub enum BlockError {
         limit: usize,
     },
     /// The limit of side branch bodies is reached. Not a verdict on the block.
-    #[error("no room beside the best chain: {got} bytes of blocks are kept, at most {limit} are")]
+    #[error("the limit of side branches is reached: {got} bytes of blocks, at most {limit} are kept")]
     SideBytesFull {
         /// The size in bytes of the bodies off the best chain.
         got: usize,

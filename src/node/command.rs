@@ -1,4 +1,4 @@
-//! What handles ask of the driver.
+//! The commands that handles send to the driver.
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::primitives::{Block, Hash};
 use crate::protocol::{PeerAddr, PeerHost, PeerId};
 use crate::store::StoreError;
 
-/// Requests from handles.
+/// A command of a handle.
 #[derive(Debug)]
 pub(super) enum Command<T> {
     Submit {

@@ -248,8 +248,7 @@ impl Peer {
     }
 }
 
-/// Returns how far ahead of the tip a peer's headers may be; less if the peer is
-/// throttled.
+/// Returns how far ahead of the tip a peer's headers may be; less if the peer is throttled.
 fn header_horizon<T: Transaction>(call: &Call<'_, T>, is_throttled: bool) -> HeaderHorizon {
     let height = call.local.chain.height();
     let max = call.config.chain.max_side_headers;
