@@ -4,9 +4,11 @@
 
 mod ancestry;
 mod config;
+mod entry;
 mod error;
 mod import;
 mod locator;
+mod next;
 mod open;
 mod orphans;
 mod outcome;
@@ -24,13 +26,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::consensus::ChainSpec;
-use crate::consensus::headers::{BranchEnd, history_leaf, work_of};
+use crate::consensus::headers::BranchEnd;
 use crate::primitives::merkle::CompactRange;
 use crate::primitives::{Block, Hash, Transaction};
 
-use ancestry::NextBlockRules;
 pub use config::ChainConfig;
+pub(crate) use entry::ChainEntry;
 pub use error::{BlockError, OpenError, ProveError};
+use next::NextBlockRules;
 pub use open::FORMAT_VERSION;
 use open::Genesis;
 use orphans::Orphans;
@@ -40,7 +43,6 @@ pub use progress::Progress;
 #[cfg(feature = "http")]
 pub(crate) use query::BlockId;
 use records::ChainStore;
-pub(crate) use records::Known;
 use snapshots::Snapshots;
 use tree::Tree;
 pub use verified::VerifiedBlock;

@@ -3,36 +3,31 @@
 use core::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
-use super::error::ApplyError;
-use super::records::{ChainStore, Known};
-use super::tree::Tip;
-use super::{BlockError, Blockchain, ProveError, history_leaf, work_of};
+use super::Blockchain;
+use super::entry::ChainEntry;
+use super::error::{ApplyError, BlockError, ProveError};
+use super::next::NextBlockRules;
+use super::records::ChainStore;
 use crate::consensus::check::{self, Expected, MEDIAN_SPAN};
-use crate::consensus::headers::BranchEnd;
+use crate::consensus::headers::{BranchEnd, history_leaf, work_of};
 use crate::consensus::retarget::Sample;
 use crate::primitives::merkle::{CompactRange, Subtrees};
-use crate::primitives::{CompactTarget, Hash, Header, Timestamp, Transaction, Work};
+use crate::primitives::{CompactTarget, Hash, Header, Timestamp, Transaction};
 use crate::store::{StoreError, Table};
 
-/// The requirements for the block after the tip.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct NextBlockRules {
-    /// The tip.
-    pub(super) parent: Hash,
-    pub(super) target: CompactTarget,
-    /// The timestamp has to be later than this.
-    pub(super) median: Timestamp,
-}
-
-/// A header that was checked against its ancestors and is not in the header tree yet.
+/// A header that was checked against its ancestors.
 #[derive(Debug)]
 pub(super) struct CheckedHeader {
-    hash: Hash,
-    header: Header,
-    /// The accumulated work of the chain up to and including this header.
-    pub(super) work: Work,
+    pub(super) entry: ChainEntry,
     /// The branch end at the parent, if it was computed for the check.
     end: Option<BranchEnd>,
+}
+
+/// A header whose branch end is cached or is not needed.
+impl From<ChainEntry> for CheckedHeader {
+    fn from(entry: ChainEntry) -> Self {
+        Self { entry, end: None }
+    }
 }
 
 /// How many branch ends are cached.
@@ -47,7 +42,7 @@ impl<T: Transaction> Blockchain<T> {
         now: Timestamp,
     ) -> Result<CheckedHeader, BlockError> {
         let parent_hash = header.previous_hash;
-        if parent_hash == self.tree.tip().hash {
+        if parent_hash == self.records.tip().hash {
             self.look_ahead_once()?;
             let expected = Expected {
                 height: self.height() + 1,
@@ -57,9 +52,10 @@ impl<T: Transaction> Blockchain<T> {
             };
             check::header_in_chain(header, &expected, &self.spec, now)?;
             let work = self.work() + work_of(header.target);
-            return Ok(CheckedHeader { hash, header: *header, work, end: None });
+            return Ok(ChainEntry::new(hash, *header, work).into());
         }
-        let Some(parent) = self.parent_of(header)? else {
+        let near = header.height.saturating_sub(1);
+        let Some(parent) = self.entry(&parent_hash, Some(near))? else {
             return Err(BlockError::UnknownParent { parent: parent_hash });
         };
         if self.is_invalid(&parent_hash) {
@@ -76,23 +72,23 @@ impl<T: Transaction> Blockchain<T> {
         };
         check::header_in_chain(header, &expected, &self.spec, now)?;
         let work = parent.work + work_of(header.target);
-        Ok(CheckedHeader { hash, header: *header, work, end })
+        Ok(CheckedHeader { entry: ChainEntry::new(hash, *header, work), end })
     }
 
     /// Adds a checked header to the header tree.
     pub(super) fn insert_header(&mut self, checked: CheckedHeader) -> Result<(), StoreError> {
-        let CheckedHeader { hash, header, work, end } = checked;
-        let cached = self.branch_ends.iter().position(|end| end.hash == header.previous_hash);
+        let CheckedHeader { entry, end } = checked;
+        let cached = self.branch_ends.iter().position(|end| end.hash == entry.header.previous_hash);
         let mut end = match (cached, end) {
             (Some(index), _) => self.branch_ends.remove(index),
             (None, Some(end)) => end,
             (None, None) => {
-                let Tip { hash, header, .. } = self.tree.tip();
-                self.branch_end(hash, header)?
+                let tip = self.records.tip();
+                self.branch_end(&tip.hash, &tip.header)?
             }
         };
-        self.tree.insert(hash, header, work);
-        end.extend(hash, header.timestamp);
+        end.extend(entry.hash, entry.header.timestamp);
+        self.tree.insert(entry, self.records.tip());
         if self.branch_ends.len() == MAX_BRANCH_ENDS {
             self.branch_ends.remove(0);
         }
@@ -102,7 +98,7 @@ impl<T: Transaction> Blockchain<T> {
 
     /// Computes the requirements for the block after the tip.
     pub(super) fn look_ahead(&self) -> Result<NextBlockRules, StoreError> {
-        let Tip { hash, header, .. } = self.tree.tip();
+        let ChainEntry { hash, header, .. } = &self.records.tip().entry;
         let median = match self.records.last_timestamps(header.height) {
             Some(timestamps) => check::median(timestamps),
             None => self.median_after(header)?,
@@ -112,33 +108,10 @@ impl<T: Transaction> Blockchain<T> {
 
     /// Updates `next` by [`look_ahead`](Self::look_ahead), unless the tip is unchanged since the last time.
     pub(super) fn look_ahead_once(&mut self) -> Result<(), StoreError> {
-        if self.next.parent != self.tree.tip().hash {
+        if self.next.parent != self.records.tip().hash {
             self.next = self.look_ahead()?;
         }
         Ok(())
-    }
-
-    /// A known header and its work, on any branch.
-    pub(crate) fn known(&self, hash: &Hash) -> Result<Option<Known>, StoreError> {
-        if let Some(node) = self.tree.node(hash) {
-            return Ok(Some(Known { header: node.header, work: node.work }));
-        }
-        let row = self.records.row_of(hash)?;
-        Ok(row.map(|row| Known { header: row.header, work: row.work }))
-    }
-
-    /// [`known`](Self::known) for a header whose claimed height is known, mostly answered from the cache.
-    pub(crate) fn known_near(&self, height: u64, hash: &Hash) -> Result<Option<Known>, StoreError> {
-        if let Some(node) = self.tree.node(hash) {
-            return Ok(Some(Known { header: node.header, work: node.work }));
-        }
-        let row = self.records.row_near(height, hash)?;
-        Ok(row.map(|row| Known { header: row.header, work: row.work }))
-    }
-
-    /// The parent of a header, on any branch.
-    pub(super) fn parent_of(&self, header: &Header) -> Result<Option<Known>, StoreError> {
-        self.known_near(header.height.saturating_sub(1), &header.previous_hash)
     }
 
     /// The required target of a block on top of `parent`.
@@ -156,7 +129,7 @@ impl<T: Transaction> Blockchain<T> {
             let header = match self.tree.ancestor(&from, height) {
                 Some(hash) => {
                     last.set((*hash, height));
-                    Ok(self.tree.known(hash).header)
+                    Ok(self.tree.known(hash).entry.header)
                 }
                 None => self.records.row_below_tip(height).map(|row| row.header),
             };
@@ -182,7 +155,7 @@ impl<T: Transaction> Blockchain<T> {
         let mut timestamps = VecDeque::from([header.timestamp]);
         while timestamps.len() < MEDIAN_SPAN && header.height > 0 {
             header = match self.tree.node(&header.previous_hash) {
-                Some(node) => node.header,
+                Some(node) => node.entry.header,
                 None => self.records.row_below_tip(header.height - 1)?.header,
             };
             timestamps.push_front(header.timestamp);
@@ -192,7 +165,7 @@ impl<T: Transaction> Blockchain<T> {
 
     /// Computes the branch end at this header.
     pub(super) fn branch_end(&self, hash: &Hash, header: &Header) -> Result<BranchEnd, StoreError> {
-        let history = if *hash == self.tree.tip().hash {
+        let history = if *hash == self.records.tip().hash {
             self.history.clone()
         } else {
             let path = self.tree.path_from_best(hash);

@@ -5,22 +5,24 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::Blockchain;
 use super::ancestry::{CheckedHeader, frontier};
+use super::entry::{BestEntry, ChainEntry};
+use super::error::BlockError;
 use super::outcome::{Imported, Verdict};
-use super::records::{ChainEntry, ChainStore};
-use super::tree::{Body, Node, Tip};
+use super::records::ChainStore;
+use super::tree::{Body, Node};
 use super::verified::VerifiedBlock;
-use super::{BlockError, Blockchain, history_leaf};
+use crate::consensus::headers::history_leaf;
 use crate::consensus::{RuleError, check};
-use crate::primitives::{Block, Hash, Header, Timestamp, Transaction, Work};
+use crate::primitives::{Block, Hash, Header, Timestamp, Transaction};
 use crate::store::StoreError;
 
 /// The result of the checks of a block before it is connected.
 #[expect(clippy::large_enum_variant, reason = "lives on the stack between two calls")]
 enum Admission<T> {
-    /// The block is valid as far as it can be checked without the state. `header` is its header, unless that
-    /// is in the header tree already.
-    Admitted { block: VerifiedBlock<T>, header: Option<CheckedHeader> },
+    /// The block is valid as far as it can be checked without the state.
+    Admitted { block: VerifiedBlock<T>, header: CheckedHeader },
     /// Nothing is left to do.
     Settled(Verdict),
 }
@@ -47,7 +49,7 @@ impl<T: Transaction> Blockchain<T> {
         if let Some(node) = self.tree.node(&hash) {
             return if node.is_invalid() { Err(BlockError::KnownInvalid { hash }) } else { Ok(false) };
         }
-        if self.records.row_at(header.height, &hash)?.is_some() {
+        if self.records.is_best_at(header.height, &hash)? {
             return Ok(false);
         }
         check::proof_of_work(header, &hash, &self.spec)?;
@@ -129,28 +131,30 @@ impl<T: Transaction> Blockchain<T> {
     fn admit(&mut self, block: Arc<Block<T>>, now: Timestamp) -> Result<Admission<T>, BlockError> {
         let (hash, header) = (*block.hash(), *block.header());
         let duplicate = Ok(Admission::Settled(Verdict::Duplicate));
-        let is_new = match self.tree.node(&hash).map(|node| &node.body) {
-            Some(Body::Invalid) => return Err(BlockError::KnownInvalid { hash }),
-            Some(Body::Complete(_) | Body::Waiting(..)) => return duplicate,
-            Some(Body::Missing) => false,
+        let known = match self.tree.node(&hash) {
+            Some(node) if node.is_invalid() => return Err(BlockError::KnownInvalid { hash }),
+            Some(node) if node.has_body() => return duplicate,
+            Some(node) => Some(node.entry.clone()),
             None if self.orphans.contains(&hash) => return duplicate,
-            None if hash == self.tree.tip().hash || hash == *self.genesis.block.hash() => return duplicate,
+            None if hash == self.records.tip().hash || hash == *self.genesis.block.hash() => {
+                return duplicate;
+            }
             None => {
                 // Checked first, so that a peer without proof of work cannot cause store reads.
                 check::proof_of_work(&header, &hash, &self.spec)?;
-                if self.records.row_at(header.height, &hash)?.is_some() {
+                if self.records.is_best_at(header.height, &hash)? {
                     return duplicate;
                 }
-                true
+                None
             }
         };
         let block = VerifiedBlock::new(block, &self.spec)
             .inspect_err(|error| self.condemn_if_permanent(&hash, error))?;
-        if !is_new {
-            return Ok(Admission::Admitted { block, header: None });
+        if let Some(entry) = known {
+            return Ok(Admission::Admitted { block, header: entry.into() });
         }
         match self.check_header(hash, &header, now) {
-            Ok(header) => Ok(Admission::Admitted { block, header: Some(header) }),
+            Ok(header) => Ok(Admission::Admitted { block, header }),
             Err(BlockError::UnknownParent { parent }) => {
                 let missing = self.nearest_missing(header.height, parent)?;
                 self.orphans.insert(block.into_block());
@@ -164,29 +168,25 @@ impl<T: Transaction> Blockchain<T> {
     fn connect(
         &mut self,
         block: VerifiedBlock<T>,
-        checked: Option<CheckedHeader>,
+        checked: CheckedHeader,
         now: Timestamp,
     ) -> Result<Verdict, BlockError> {
         let (hash, header) = (*block.hash(), *block.header());
         let (height, parent) = (header.height, header.previous_hash);
-        let extends_tip = parent == self.tree.tip().hash;
+        let extends_tip = parent == self.records.tip().hash;
         // Usually no other branch has to be considered, and the block does not enter the header tree. A block
         // that does not apply enters the tree, where it is marked as invalid with its descendants.
         if extends_tip && self.tree.is_next(&hash) {
-            let node = || self.tree.node(&hash).map(|node| node.work);
-            let work = checked.as_ref().map(|checked| checked.work).or_else(node);
             let mut state = self.snapshots.tip().clone();
-            if let Some(work) = work.filter(|work| *work > self.tree.tip().work)
-                && check::apply(&header, block.data(), &mut state).is_ok()
-            {
-                self.extend(block, work, state);
+            if checked.entry.work > self.work() && check::apply(&header, block.data(), &mut state).is_ok() {
+                self.extend(block, checked.entry, state);
                 if let Some(candidate) = self.adopt_orphans(hash, None, now)? {
                     self.follow(candidate, height, &hash)?;
                 }
                 return Ok(Verdict::Kept);
             }
         }
-        if let Some(checked) = checked {
+        if self.tree.node(&hash).is_none() {
             // A block on the tip joins the best chain at once, so it counts against no side branch limit.
             if !extends_tip {
                 self.make_header_room(&[parent])?;
@@ -205,7 +205,7 @@ impl<T: Transaction> Blockchain<T> {
         let is_pending = match self.tree.node(&hash).map(|node| &node.body) {
             Some(body) => matches!(body, Body::Waiting(..)),
             // A damaged ancestor was forgotten, and this block with it.
-            None => self.records.row_at(height, &hash)?.is_none(),
+            None => !self.records.is_best_at(height, &hash)?,
         };
         if is_pending {
             return Ok(Verdict::Orphan { missing: self.nearest_missing(height, parent)? });
@@ -214,23 +214,23 @@ impl<T: Transaction> Blockchain<T> {
     }
 
     /// Makes a block the tip that was applied to the state of the tip, without an entry in the header tree.
-    fn extend(&mut self, mut block: VerifiedBlock<T>, work: Work, state: T::State) {
-        let (hash, header) = (*block.hash(), *block.header());
+    fn extend(&mut self, mut block: VerifiedBlock<T>, mut entry: ChainEntry, state: T::State) {
         let stored = block.take_stored();
         self.records.put_block(&block, stored);
-        let seen = self.tree.advance(Tip { hash, header, work });
-        self.push_row(hash, header, work, seen, block.size());
+        entry.seen = self.tree.advance(&entry.hash);
+        entry.size = block.size();
+        self.push_row(entry);
         self.snapshots.push(state);
         self.tip = Arc::clone(&block);
         self.outcome.connect(block);
     }
 
-    /// Appends the row of a block that becomes the tip.
-    fn push_row(&mut self, hash: Hash, header: Header, work: Work, seen: u64, size: usize) {
+    /// Appends a block to the best chain, as its tip.
+    fn push_row(&mut self, entry: ChainEntry) {
         let mut subtrees = Vec::new();
-        self.history.push_with(history_leaf(&hash), |root| subtrees.push(root));
-        self.records.push_row(ChainEntry { hash, header, work, seen, size, subtrees });
-        self.checkpoints.replay_bytes += size;
+        self.history.push_with(history_leaf(&entry.hash), |root| subtrees.push(root));
+        self.checkpoints.replay_bytes += entry.size;
+        self.records.push_row(BestEntry { entry, subtrees });
     }
 
     /// Writes blocks that became complete to the store. `imported` may be one of them.
@@ -259,16 +259,18 @@ impl<T: Transaction> Blockchain<T> {
                 // A damaged side branch body has to be fetched again. Damage on the best chain is for a
                 // repair to handle.
                 BlockError::Store(error) if error.is_damage() && self.is_damaged_beside(&bad) => {
-                    self.tree.forget(&bad);
-                    candidate = self.tree.best_complete();
+                    self.tree.forget(&bad, self.records.tip());
+                    candidate = self.tree.best_complete(self.records.tip());
                     continue;
                 }
                 BlockError::Replay { .. } | BlockError::Store(_) => return Err(error),
                 // These blocks break no rule but came too late, so their descendants are not marked invalid.
-                BlockError::Finality { .. } | BlockError::Pruned { .. } => self.tree.forget(&bad),
-                _ => self.tree.condemn(&bad),
+                BlockError::Finality { .. } | BlockError::Pruned { .. } => {
+                    self.tree.forget(&bad, self.records.tip());
+                }
+                _ => self.tree.condemn(&bad, self.records.tip()),
             }
-            let on_best = self.records.row_at(height, imported)?.is_some();
+            let on_best = self.records.is_best_at(height, imported)?;
             let refused = !on_best && self.tree.node(imported).is_none_or(Node::is_invalid);
             if outcome.is_ok() && refused {
                 outcome = Err(match error {
@@ -278,14 +280,14 @@ impl<T: Transaction> Blockchain<T> {
                     error => error,
                 });
             }
-            candidate = self.tree.best_complete();
+            candidate = self.tree.best_complete(self.records.tip());
         }
         outcome
     }
 
     /// Whether the chain that ends at this block has more work than the best one.
     fn wins(&self, hash: &Hash) -> bool {
-        let (candidate, tip) = (self.tree.known(hash), self.tree.tip());
+        let (candidate, tip) = (&self.tree.known(hash).entry, self.records.tip());
         if flaw!(FollowsLength) {
             return candidate.header.height > tip.header.height;
         }
@@ -294,9 +296,9 @@ impl<T: Transaction> Blockchain<T> {
 
     /// Whether the stored body of a side branch block is damaged or missing.
     fn is_damaged_beside(&self, hash: &Hash) -> bool {
-        let height = self.tree.node(hash).filter(|node| node.is_complete()).map(|node| node.header.height);
-        let read = height.map(|height| self.records.block(height, hash));
-        read.is_some_and(|read| read.map_or_else(|error| error.is_damage(), |block| block.is_none()))
+        let node = self.tree.node(hash).filter(|node| node.is_complete());
+        // A missing body is damage too.
+        node.is_some_and(|node| self.records.stored_block(&node.entry).is_err_and(|error| error.is_damage()))
     }
 
     /// Forgets the path to the best header while it forks off below the final part of the best chain or below
@@ -306,7 +308,7 @@ impl<T: Transaction> Blockchain<T> {
             if self.check_final(|| self.tree.fork_height(&first)).is_ok() {
                 break;
             }
-            self.tree.forget(&first);
+            self.tree.forget(&first, self.records.tip());
         }
     }
 
@@ -317,7 +319,7 @@ impl<T: Transaction> Blockchain<T> {
         let path: Vec<Hash> = self.tree.path_from_best(tip).into();
         let Some(first) = path.first() else { return Ok(()) };
         let at_first = |error: BlockError| (*first, error);
-        let fork_height = self.tree.known(first).header.height - 1;
+        let fork_height = self.tree.known(first).entry.header.height - 1;
         if fork_height == self.height() {
             for hash in path {
                 let state = self.applied_beside(&hash, self.snapshots.tip().clone())?;
@@ -340,30 +342,30 @@ impl<T: Transaction> Blockchain<T> {
 
     /// Replaces the best chain above `fork_height` by `path`, whose blocks have been applied.
     fn switch(&mut self, fork_height: u64, path: &[Hash]) -> Result<(), BlockError> {
-        let replaced = self.records.truncate(fork_height)?;
+        // Everything is read before the rows change, so that the tip is a whole block even if the store fails.
+        let read = |hash: &Hash| self.records.stored_block(&self.tree.known(hash).entry);
+        let blocks = path.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        let replaced = self.records.rows_above(fork_height)?;
         for row in replaced.iter().rev() {
-            let block = self.records.best_block(row)?;
+            let block = self.records.stored_block(row)?;
             self.outcome.disconnect(block);
         }
         if !replaced.is_empty() {
             self.history = frontier(&self.records, fork_height + 1)?;
             self.forget_states_above(fork_height)?;
+            self.records.truncate(&replaced)?;
         }
-        let replaced: Vec<_> = replaced.iter().map(|row| (row.hash, row.to_branch())).collect();
-        let joined = self.tree.switch(path, &replaced);
-        for (hash, node) in path.iter().zip(joined) {
-            let Body::Complete(size) = node.body else { continue };
-            self.push_row(*hash, node.header, node.work, node.seen, size);
-            self.tip = self.records.best_block(self.records.tip())?;
-            self.outcome.connect(VerifiedBlock::from_store(Arc::clone(&self.tip), size));
+        for (entry, block) in self.tree.switch(path, &replaced).into_iter().zip(blocks) {
+            self.tip = Arc::clone(&block);
+            self.outcome.connect(VerifiedBlock::from_store(block, entry.size));
+            self.push_row(entry);
         }
         Ok(())
     }
 
     /// The state after a side branch block, computed from the state after its parent.
     fn applied_beside(&self, hash: &Hash, state: T::State) -> Result<T::State, (Hash, BlockError)> {
-        let height = self.tree.known(hash).header.height;
-        self.records.applied_block(height, hash, state).map_err(|error| (*hash, error.into()))
+        self.records.applied(&self.tree.known(hash).entry, state).map_err(|error| (*hash, error.into()))
     }
 
     /// Walks down from `next`, which is below `height`, to the first block whose body is unknown: it is
@@ -372,9 +374,9 @@ impl<T: Transaction> Blockchain<T> {
         loop {
             height = height.saturating_sub(1);
             let parent = match self.tree.node(&next) {
-                Some(node) => node.has_body().then_some(node.header.previous_hash),
+                Some(node) => node.has_body().then_some(node.entry.header.previous_hash),
                 None => match self.orphans.parent_of(&next) {
-                    None => self.records.row_near(height, &next)?.map(|row| row.header.previous_hash),
+                    None => self.records.row_of(&next, Some(height))?.map(|row| row.header.previous_hash),
                     parent => parent,
                 },
             };
@@ -452,7 +454,7 @@ impl<T: Transaction> Blockchain<T> {
     fn condemn_if_permanent(&mut self, hash: &Hash, error: &RuleError) {
         let condemns = error.condemns_header() || flaw!(CondemnsByBody);
         if condemns && self.tree.node(hash).is_some() {
-            self.tree.condemn(hash);
+            self.tree.condemn(hash, self.records.tip());
         }
     }
 

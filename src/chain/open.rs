@@ -5,15 +5,18 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::ancestry::{NextBlockRules, frontier};
-use super::error::ApplyError;
+use super::ancestry::frontier;
+use super::entry::{BestEntry, ChainEntry};
+use super::error::{ApplyError, OpenError};
+use super::next::NextBlockRules;
 use super::orphans::Orphans;
 use super::outcome::Imported;
 use super::persist::Checkpoints;
-use super::records::{ChainEntry, ChainStore, MetaKey, SideEntry};
+use super::records::{ChainStore, MetaKey};
 use super::snapshots::Snapshots;
-use super::tree::{Tip, Tree};
-use super::{Blockchain, ChainConfig, OpenError, work_of};
+use super::tree::Tree;
+use super::{Blockchain, ChainConfig};
+use crate::consensus::headers::work_of;
 use crate::consensus::{ChainSpec, GenesisError};
 use crate::primitives::merkle::CompactRange;
 use crate::primitives::{Block, Hash, Header, Transaction};
@@ -170,7 +173,7 @@ impl<T: Transaction> Blockchain<T> {
         let orphans = Orphans::new(config.max_orphans, config.max_orphan_bytes);
         let (branch_ends, outcome) = (Vec::new(), Imported::default());
         let (target, median) = (spec.easiest_target(), genesis.block.header().timestamp);
-        let next = NextBlockRules { parent: tree.tip().hash, target, median };
+        let next = NextBlockRules { parent: records.tip().hash, target, median };
         let mut chain = Self {
             spec,
             config,
@@ -248,10 +251,10 @@ fn put_identity<T: Transaction>(records: &mut ChainStore<T>, spec: &ChainSpec, g
     records.put_fact(MetaKey::Genesis, [genesis.hash().as_bytes(), spec.name().as_bytes()].concat());
 }
 
-fn genesis_row<T>(spec: &ChainSpec, genesis: &Block<T>) -> ChainEntry {
-    let (hash, header) = (*genesis.hash(), *genesis.header());
+fn genesis_row<T>(spec: &ChainSpec, genesis: &Block<T>) -> BestEntry {
     let work = work_of(spec.easiest_target());
-    ChainEntry { hash, header, work, seen: 0, size: Header::LEN, subtrees: Vec::new() }
+    let entry = ChainEntry::new(*genesis.hash(), *genesis.header(), work);
+    BestEntry { entry: ChainEntry { size: Header::LEN, ..entry }, subtrees: Vec::new() }
 }
 
 /// The height at which a chain is truncated for a requested `height`. Below its base there is neither a state
@@ -272,12 +275,12 @@ fn load<T: Transaction>(
     let height = row.header.height;
     let tip = match height {
         0 => Arc::clone(&genesis.block),
-        _ => records.best_block(&row).map_err(|error| OpenError::Damaged { height, error })?,
+        _ => records.stored_block(&row).map_err(|error| OpenError::Damaged { height, error })?,
     };
     let mut checkpoints = load_checkpoints(records)?;
     let snapshots = replay(records, &mut checkpoints, &genesis.state)?;
     let seen = records.recent_rows().map(|row| row.seen + 1).max().unwrap_or(1);
-    let mut tree = Tree::new(Tip { hash: row.hash, header: row.header, work: row.work }, seen);
+    let mut tree = Tree::new(seen);
     let stored_branches = load_branches(records, config, &mut tree).map_err(relocated)?;
     let history = frontier(records, height + 1).map_err(located)?;
     Ok(Loaded { tip, tree, stored_branches, history, snapshots, checkpoints })
@@ -393,10 +396,10 @@ fn load_branches<T: Transaction>(
             tree.discard(hash, None);
             continue;
         };
-        let SideEntry { header, .. } = &row;
-        let on_best = records.row_at(header.height.saturating_sub(1), &header.previous_hash)?.is_some();
-        if !tree.restore(hash, &row, on_best) {
-            tree.discard(hash, Some(header.height));
+        let height = row.header.height;
+        let is_best = records.is_best_at(height.saturating_sub(1), &row.header.previous_hash)?;
+        if !tree.restore(row, is_best, records.tip()) {
+            tree.discard(hash, Some(height));
         }
     }
     // The limits may have been higher when the branches were stored.

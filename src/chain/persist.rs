@@ -91,16 +91,16 @@ impl<T: Transaction> Blockchain<T> {
         let changes = self.tree.take_changes();
         for (height, hash) in changes.dropped {
             let came_back = self.tree.node(&hash).is_some_and(Node::is_complete)
-                || self.records.row(height)?.is_some_and(|row| row.hash == hash);
+                || self.records.is_best_at(height, &hash)?;
             if !came_back {
                 self.records.delete_block(height, &hash);
             }
         }
         for hash in changes.touched {
-            match self.tree.node(&hash).and_then(Node::to_row) {
-                Some(row) => {
+            match self.tree.node(&hash).filter(|node| node.is_complete()) {
+                Some(node) => {
                     self.stored_branches.insert(hash);
-                    self.records.put_branch(&hash, &row);
+                    self.records.put_branch(&node.entry);
                 }
                 None if self.stored_branches.remove(&hash) => self.records.delete_branch(&hash),
                 None => {}
@@ -140,7 +140,7 @@ impl<T: Transaction> Blockchain<T> {
     }
 
     fn put_state(&mut self) -> Result<(), StoreError> {
-        let (height, hash) = (self.height(), self.tree.tip().hash);
+        let (height, hash) = (self.height(), self.records.tip().hash);
         self.checkpoints.state_bytes = self.records.put_state(height, &hash, self.snapshots.tip())?;
         self.checkpoints.replay_bytes = 0;
         let base = self.checkpoints.base();

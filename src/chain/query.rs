@@ -4,13 +4,15 @@ use core::ops::{Bound, Range, RangeBounds};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::entry::ChainEntry;
+use super::error::ProveError;
 use super::records::Measured;
 use super::tree::{Body, Node};
-use super::{Blockchain, ProveError, locator};
+use super::{Blockchain, locator};
 use crate::consensus::ChainSpec;
 use crate::primitives::merkle::{ConsistencyProof, InclusionProof, Subtrees};
 use crate::primitives::{Block, CompactTarget, Difficulty, Hash, Header, Target, Transaction, Work};
-use crate::store::{StoreError, Table};
+use crate::store::StoreError;
 
 /// The two ways to name a block.
 #[cfg(feature = "http")]
@@ -39,13 +41,13 @@ impl<T: Transaction> Blockchain<T> {
     }
 
     /// The height of the last block.
-    pub const fn height(&self) -> u64 {
-        self.tree.tip().header.height
+    pub fn height(&self) -> u64 {
+        self.records.tip().header.height
     }
 
     /// The work of the best chain.
-    pub const fn work(&self) -> Work {
-        self.tree.tip().work
+    pub fn work(&self) -> Work {
+        self.records.tip().work
     }
 
     /// The application's state after the last block.
@@ -70,51 +72,50 @@ impl<T: Transaction> Blockchain<T> {
     ///
     /// [`StoreError`] if the store fails or the block is damaged.
     pub fn block(&self, hash: &Hash) -> Result<Option<Arc<Block<T>>>, StoreError> {
-        Ok(self.block_and_size(hash)?.map(|(block, _)| block))
+        Ok(self.block_and_size(hash, None)?.map(|(block, _)| block))
     }
 
-    /// The block with this hash and its canonical size in bytes.
-    pub(crate) fn block_and_size(&self, hash: &Hash) -> Result<Option<Measured<T>>, StoreError> {
-        let (height, size) = match self.tree.node(hash) {
+    /// The block with this hash and its canonical size in bytes. `hint` is the claimed height of the block,
+    /// with which the look-up takes one read of the store; a hash alone takes three: of the height, the row
+    /// and the block.
+    pub(crate) fn block_and_size(
+        &self,
+        hash: &Hash,
+        hint: Option<u64>,
+    ) -> Result<Option<Measured<T>>, StoreError> {
+        let row;
+        let entry = match self.tree.node(hash) {
             Some(Node { body: Body::Waiting(block), .. }) => {
                 return Ok(Some((Arc::clone(block), block.size())));
             }
-            Some(Node { body: Body::Complete(size), header, .. }) => (header.height, *size),
-            Some(_) => return Ok(None),
-            None => match self.records.row_of(hash)? {
-                Some(row) => (row.header.height, row.size),
-                None => return Ok(None),
-            },
+            Some(node) if !node.is_complete() => return Ok(None),
+            Some(node) => &node.entry,
+            None => {
+                if let Some(height) = hint
+                    && let Some(block) = self.records.block(height, hash)?
+                {
+                    return Ok(Some(block));
+                }
+                row = self.records.row_of(hash, None)?;
+                match &row {
+                    Some(row) => &row.entry,
+                    None => return Ok(None),
+                }
+            }
         };
-        Ok(self.kept_block(height, hash)?.map(|block| (block, size)))
+        Ok(self.kept_block(entry)?.map(|block| (block, entry.size)))
     }
 
-    /// [`block_and_size`](Self::block_and_size) for a block whose claimed height is known. That takes one
-    /// read of the store; a hash alone takes three: its height, the row and the block.
-    pub(crate) fn block_and_size_near(
-        &self,
-        height: u64,
-        hash: &Hash,
-    ) -> Result<Option<Measured<T>>, StoreError> {
-        if self.tree.node(hash).is_none()
-            && let Some(block) = self.records.block_and_size(height, hash)?
-        {
-            return Ok(Some(block));
-        }
-        self.block_and_size(hash)
-    }
-
-    /// The stored block of this height and hash; `None` if it was pruned.
-    pub(super) fn kept_block(&self, height: u64, hash: &Hash) -> Result<Option<Arc<Block<T>>>, StoreError> {
+    /// The block of an entry whose body was stored; `None` if it was pruned since.
+    pub(super) fn kept_block(&self, entry: &ChainEntry) -> Result<Option<Arc<Block<T>>>, StoreError> {
+        let height = entry.header.height;
         if height == 0 {
             return Ok(Some(Arc::clone(&self.genesis.block)));
         }
-        match self.records.block(height, hash)? {
-            None if height > self.checkpoints.pruned => {
-                Err(StoreError::damaged(Table::Blocks, format_args!("{height} {hash}"), "is missing"))
-            }
-            block => Ok(block),
+        if height > self.checkpoints.pruned {
+            return self.records.stored_block(entry).map(Some);
         }
+        Ok(self.records.block(height, &entry.hash)?.map(|(block, _)| block))
     }
 
     /// The block of the best chain at this height; `None` above the tip, and if it was pruned.
@@ -124,7 +125,7 @@ impl<T: Transaction> Blockchain<T> {
     /// [`StoreError`] if the store fails or the block is damaged.
     pub fn block_at(&self, height: u64) -> Result<Option<Arc<Block<T>>>, StoreError> {
         let Some(row) = self.records.row(height)? else { return Ok(None) };
-        self.kept_block(height, &row.hash)
+        self.kept_block(&row)
     }
 
     /// The block, if that takes no read of the store: only among the last two thousand blocks and on side
@@ -132,18 +133,22 @@ impl<T: Transaction> Blockchain<T> {
     /// block on disk I/O.
     #[cfg(feature = "http")]
     pub(crate) fn block_in_memory(&self, id: BlockId, max_bytes: usize) -> Option<Arc<Block<T>>> {
+        let recent_row = |height| {
+            let row = self.records.is_recent(height).then(|| self.records.row(height))?;
+            row.ok().flatten()
+        };
         let hash = match id {
             BlockId::Height(0) => return Some(Arc::clone(&self.genesis.block)),
-            BlockId::Height(height) => self.records.recent_row(height)?.hash,
+            BlockId::Height(height) => recent_row(height)?.hash,
             BlockId::Hash(hash) => hash,
         };
         let block = match self.tree.node(&hash).map(|node| &node.body) {
             Some(Body::Waiting(block)) => Arc::clone(block),
-            Some(Body::Complete(_)) => self.records.cached_block(&hash)?,
+            Some(Body::Complete) => self.records.cached_block(&hash)?,
             Some(Body::Missing | Body::Invalid) => return None,
             None => {
                 let block = self.records.cached_block(&hash)?;
-                let is_best = self.records.recent_row(block.height())?.hash == hash;
+                let is_best = recent_row(block.height())?.hash == hash;
                 is_best.then_some(block)?
             }
         };
@@ -162,13 +167,22 @@ impl<T: Transaction> Blockchain<T> {
         (start.max(self.first_body())..end).filter_map(|height| self.block_at(height).transpose())
     }
 
+    /// The entry of a header on any branch. `hint` is the claimed height of the header: with it, the look-up
+    /// of a recent header takes no read of the store.
+    pub(crate) fn entry(&self, hash: &Hash, hint: Option<u64>) -> Result<Option<ChainEntry>, StoreError> {
+        match self.tree.node(hash) {
+            Some(node) => Ok(Some(node.entry.clone())),
+            None => Ok(self.records.row_of(hash, hint)?.map(|row| row.entry.clone())),
+        }
+    }
+
     /// The header with this hash, on any branch, with or without its body.
     ///
     /// # Errors
     ///
     /// [`StoreError`] if the store fails or the header is damaged.
     pub fn header(&self, hash: &Hash) -> Result<Option<Header>, StoreError> {
-        Ok(self.known(hash)?.map(|known| known.header))
+        Ok(self.entry(hash, None)?.map(|entry| entry.header))
     }
 
     /// The header of the best chain at this height.
@@ -186,7 +200,7 @@ impl<T: Transaction> Blockchain<T> {
     ///
     /// [`StoreError`] if the store fails.
     pub fn is_best(&self, hash: &Hash) -> Result<bool, StoreError> {
-        Ok(self.tree.node(hash).is_none() && self.records.row_of(hash)?.is_some())
+        Ok(self.tree.node(hash).is_none() && self.records.row_of(hash, None)?.is_some())
     }
 
     /// Whether the header with this hash is known to be invalid.
@@ -200,7 +214,7 @@ impl<T: Transaction> Blockchain<T> {
     ///
     /// [`StoreError`] if the store fails or the header is damaged.
     pub fn work_at(&self, hash: &Hash) -> Result<Option<Work>, StoreError> {
-        Ok(self.known(hash)?.map(|known| known.work))
+        Ok(self.entry(hash, None)?.map(|entry| entry.work))
     }
 
     /// The lowest height from which every body of the best chain is in the store: 0, unless bodies are
@@ -226,7 +240,8 @@ impl<T: Transaction> Blockchain<T> {
 
     /// The known header with the most work and its hash. Ahead of the tip while bodies are missing.
     pub fn best_header(&self) -> (&Hash, &Header) {
-        self.tree.best_header()
+        let best = self.tree.best_header().unwrap_or_else(|| self.records.tip());
+        (&best.hash, &best.header)
     }
 
     /// Proves that a block contains a transaction: an inclusion proof of its id against the block's
@@ -283,8 +298,8 @@ impl<T: Transaction> Blockchain<T> {
     ///
     /// [`StoreError`] if the store fails.
     pub fn locator_from(&self, tip: &Hash) -> Result<Vec<Hash>, StoreError> {
-        let (tip, height) = match self.known(tip)? {
-            Some(known) => (tip, known.header.height),
+        let (tip, height) = match self.entry(tip, None)? {
+            Some(entry) => (tip, entry.header.height),
             None => (self.best_header().0, self.best_header().1.height),
         };
         let hash_at = |height| match self.tree.ancestor(tip, height) {
@@ -302,7 +317,7 @@ impl<T: Transaction> Blockchain<T> {
     pub fn headers_after(&self, locator: &[Hash], limit: usize) -> Result<Vec<Header>, StoreError> {
         let mut start = 1;
         for hash in locator {
-            if let Some(row) = self.records.row_of(hash)? {
+            if let Some(row) = self.records.row_of(hash, None)? {
                 start = row.header.height + 1;
                 break;
             }
@@ -324,7 +339,7 @@ impl<T: Transaction> Blockchain<T> {
 
     /// The height of a header off the best chain.
     pub(crate) fn side_height(&self, hash: &Hash) -> Option<u64> {
-        self.tree.node(hash).map(|node| node.header.height)
+        self.tree.node(hash).map(|node| node.entry.header.height)
     }
 
     /// The hashes of blocks without a body on the path to `toward`, lowest first, within a window of `window`
@@ -344,7 +359,8 @@ impl<T: Transaction> Blockchain<T> {
         let ahead = self.tree.ahead();
         let node = self.tree.node(toward).filter(|node| !node.is_invalid());
         let index = ahead.front().zip(node).and_then(|(first, node)| {
-            usize::try_from(node.header.height.checked_sub(self.tree.known(first).header.height)?).ok()
+            usize::try_from(node.entry.header.height.checked_sub(self.tree.known(first).entry.header.height)?)
+                .ok()
         });
         let index = index.filter(|index| ahead.get(*index) == Some(toward));
         let aside = match (index, node) {

@@ -13,15 +13,16 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::consensus::check::{self, MEDIAN_SPAN};
+use crate::consensus::headers::history_leaf;
 use crate::primitives::merkle::Subtrees;
 use crate::primitives::serde_form::check_serde_form;
-use crate::primitives::{Block, EncodeError, Hash, Header, Timestamp, Transaction, Work};
+use crate::primitives::{Block, EncodeError, Hash, Timestamp, Transaction};
 use crate::store::{ALL_KEYS, Batch, Order, Store, StoreError, Table, seal, unseal};
 
-use super::error::ApplyError;
-use super::{OpenError, ProveError, history_leaf};
+use super::entry::{BestEntry, ChainEntry};
+use super::error::{ApplyError, OpenError, ProveError};
 use bodies::Bodies;
-pub(super) use codec::{ChainEntry, SideEntry, heights_to_bytes};
+pub(super) use codec::heights_to_bytes;
 #[cfg(test)]
 pub(super) use invariants::Aside;
 
@@ -32,7 +33,7 @@ pub(super) struct ChainStore<T: Transaction> {
     /// The uncommitted changes.
     batch: Batch,
     /// The last rows of the best chain, without a gap. Empty only before they are loaded.
-    recent: VecDeque<Arc<ChainEntry>>,
+    recent: VecDeque<Arc<BestEntry>>,
     bodies: Bodies<T>,
 }
 
@@ -75,53 +76,66 @@ impl<T: Transaction> ChainStore<T> {
     }
 
     /// Removes and returns the uncommitted changes, so that reads see only committed data.
-    pub(super) fn take_changes(&mut self) -> (Batch, VecDeque<Arc<ChainEntry>>) {
+    pub(super) fn take_changes(&mut self) -> (Batch, VecDeque<Arc<BestEntry>>) {
         (core::mem::take(&mut self.batch), core::mem::take(&mut self.recent))
     }
 
     /// Undoes [`take_changes`](Self::take_changes).
-    pub(super) fn restore_changes(&mut self, (batch, recent): (Batch, VecDeque<Arc<ChainEntry>>)) {
+    pub(super) fn restore_changes(&mut self, (batch, recent): (Batch, VecDeque<Arc<BestEntry>>)) {
         self.batch = batch;
         self.recent = recent;
     }
 
     /// The last row of the best chain.
-    pub(super) fn tip(&self) -> &Arc<ChainEntry> {
+    pub(super) fn tip(&self) -> &Arc<BestEntry> {
         #[expect(clippy::expect_used, reason = "loading a chain loads its tip, and no change leaves none")]
         self.recent.back().expect("the best chain has a tip")
     }
 
     /// The row of the best chain at this height.
-    pub(super) fn row(&self, height: u64) -> Result<Option<Arc<ChainEntry>>, StoreError> {
-        match self.recent.front() {
-            Some(first) if height >= first.header.height => Ok(self.recent_row(height).map(Arc::clone)),
-            _ => self.load_row(height),
+    pub(super) fn row(&self, height: u64) -> Result<Option<Arc<BestEntry>>, StoreError> {
+        let first = self.recent.front().map(|row| row.header.height);
+        match first.and_then(|first| height.checked_sub(first)) {
+            Some(index) => Ok(usize::try_from(index).ok().and_then(|index| self.recent.get(index)).cloned()),
+            None => self.load_row(height),
         }
     }
 
-    /// The row of the best chain at this height, if it is cached.
-    pub(super) fn recent_row(&self, height: u64) -> Option<&Arc<ChainEntry>> {
-        let first = self.recent.front()?.header.height;
-        self.recent.get(usize::try_from(height.checked_sub(first)?).ok()?)
+    /// Whether the look-up of the [row](Self::row) at this height takes no read of the store.
+    #[cfg(feature = "http")]
+    pub(super) fn is_recent(&self, height: u64) -> bool {
+        self.recent.front().is_some_and(|first| height >= first.header.height)
     }
 
     /// The row of the best chain at this height, which must not be above the tip.
-    pub(super) fn row_below_tip(&self, height: u64) -> Result<Arc<ChainEntry>, StoreError> {
+    pub(super) fn row_below_tip(&self, height: u64) -> Result<Arc<BestEntry>, StoreError> {
         self.row(height)?.ok_or_else(|| missing_row(height))
     }
 
-    /// The row of the best chain with this hash.
-    pub(super) fn row_of(&self, hash: &Hash) -> Result<Option<Arc<ChainEntry>>, StoreError> {
+    /// The row of the best chain with this hash. `hint` is a height at which the row is looked for first: for
+    /// a recent block that takes no read of the store.
+    pub(super) fn row_of(
+        &self,
+        hash: &Hash,
+        hint: Option<u64>,
+    ) -> Result<Option<Arc<BestEntry>>, StoreError> {
+        if let Some(height) = hint
+            && let Some(row) = self.row(height)?.filter(|row| row.hash == *hash)
+        {
+            return Ok(Some(row));
+        }
         if let Some(tip) = self.recent.back().filter(|tip| tip.hash == *hash) {
             return Ok(Some(Arc::clone(tip)));
         }
         let Some(value) = self.get(Table::Heights, hash.as_bytes())? else { return Ok(None) };
-        let row = codec::height_of_key(&value).map(|height| self.row_at(height, hash)).transpose()?.flatten();
-        row.map(Some).ok_or_else(|| StoreError::damaged(Table::Heights, hash, "leads to another block"))
+        let row = codec::height_of_key(&value).map(|height| self.row(height)).transpose()?.flatten();
+        row.filter(|row| row.hash == *hash)
+            .map(Some)
+            .ok_or_else(|| StoreError::damaged(Table::Heights, hash, "leads to another block"))
     }
 
     /// Checks that the index by hash leads to this row of the best chain.
-    pub(super) fn check_found(&self, row: &ChainEntry) -> Result<(), StoreError> {
+    pub(super) fn check_found(&self, row: &BestEntry) -> Result<(), StoreError> {
         let value = self.get(Table::Heights, row.hash.as_bytes())?;
         match value.as_deref().map(codec::height_of_key) {
             Some(height) if height == Some(row.header.height) => Ok(()),
@@ -130,22 +144,13 @@ impl<T: Transaction> ChainStore<T> {
         }
     }
 
-    /// The row of the best chain with this hash, which is first looked for at its claimed height, mostly in
-    /// the cache.
-    pub(super) fn row_near(&self, height: u64, hash: &Hash) -> Result<Option<Arc<ChainEntry>>, StoreError> {
-        match self.row_at(height, hash)? {
-            None => self.row_of(hash),
-            row => Ok(row),
-        }
-    }
-
-    /// The row of the best chain with this hash, if it is at this height.
-    pub(super) fn row_at(&self, height: u64, hash: &Hash) -> Result<Option<Arc<ChainEntry>>, StoreError> {
-        Ok(self.row(height)?.filter(|row| row.hash == *hash))
+    /// Whether the block of the best chain at this height has this hash.
+    pub(super) fn is_best_at(&self, height: u64, hash: &Hash) -> Result<bool, StoreError> {
+        Ok(self.row(height)?.is_some_and(|row| row.hash == *hash))
     }
 
     /// Appends a row to the best chain.
-    pub(super) fn push_row(&mut self, row: ChainEntry) {
+    pub(super) fn push_row(&mut self, row: BestEntry) {
         self.put_row(&row);
         self.recent.push_back(Arc::new(row));
         if self.recent.len() > RECENT_ROWS {
@@ -153,13 +158,17 @@ impl<T: Transaction> ChainStore<T> {
         }
     }
 
-    /// Removes the rows of the best chain above `height`, which must not be above the tip, and returns them,
-    /// lowest first.
-    pub(super) fn truncate(&mut self, height: u64) -> Result<Vec<Arc<ChainEntry>>, StoreError> {
+    /// The rows of the best chain above `height`, lowest first.
+    pub(super) fn rows_above(&self, height: u64) -> Result<Vec<Arc<BestEntry>>, StoreError> {
         let tip = self.tip().header.height;
-        let cut = (height + 1..=tip).map(|at| self.row_below_tip(at)).collect::<Result<Vec<_>, _>>()?;
-        let kept = self.row_below_tip(height)?;
-        for row in &cut {
+        (height + 1..=tip).map(|at| self.row_below_tip(at)).collect()
+    }
+
+    /// Removes the rows [above](Self::rows_above) a height from the best chain.
+    pub(super) fn truncate(&mut self, cut: &[Arc<BestEntry>]) -> Result<(), StoreError> {
+        let Some(lowest) = cut.first() else { return Ok(()) };
+        let kept = self.row_below_tip(lowest.header.height - 1)?;
+        for row in cut {
             self.batch.delete(Table::Chain, row.header.height.to_be_bytes());
             self.batch.delete(Table::Heights, *row.hash.as_bytes());
         }
@@ -167,11 +176,11 @@ impl<T: Transaction> ChainStore<T> {
         if self.recent.is_empty() {
             self.recent.push_back(kept);
         }
-        Ok(cut)
+        Ok(())
     }
 
     /// The cached rows of the best chain, ascending.
-    pub(super) fn recent_rows(&self) -> impl Iterator<Item = &ChainEntry> {
+    pub(super) fn recent_rows(&self) -> impl Iterator<Item = &BestEntry> {
         self.recent.iter().map(|row| &**row)
     }
 
@@ -190,9 +199,8 @@ impl<T: Transaction> ChainStore<T> {
             let height = codec::height_of_key(&key)
                 .ok_or_else(|| StoreError::damaged(Table::Chain, hex::encode(&key), "is no height"))?;
             let damaged = |error| OpenError::Damaged { height, error };
-            let row = ChainEntry::from_bytes(height, &value).map_err(damaged)?;
-            if let Some(ChainEntry { header: next, .. }) = rows.front().map(|next: &Arc<ChainEntry>| &**next)
-            {
+            let row = BestEntry::from_bytes(height, &value).map_err(damaged)?;
+            if let Some(next) = rows.front().map(|next: &Arc<BestEntry>| &next.header) {
                 let above = height + 1;
                 if next.height != above {
                     return Err(OpenError::Damaged { height: above, error: missing_row(above) });
@@ -221,12 +229,7 @@ impl<T: Transaction> ChainStore<T> {
     }
 
     /// The block with this hash at this height, on any branch.
-    pub(super) fn block(&self, height: u64, hash: &Hash) -> Result<Option<Arc<Block<T>>>, StoreError> {
-        Ok(self.block_and_size(height, hash)?.map(|(block, _)| block))
-    }
-
-    /// [`block`](Self::block) with the block's canonical size in bytes.
-    pub(super) fn block_and_size(&self, height: u64, hash: &Hash) -> Result<Option<Measured<T>>, StoreError> {
+    pub(super) fn block(&self, height: u64, hash: &Hash) -> Result<Option<Measured<T>>, StoreError> {
         if let Some(block) = self.bodies.get(hash) {
             let size = block.size();
             return Ok(Some((block, size)));
@@ -261,17 +264,17 @@ impl<T: Transaction> ChainStore<T> {
     }
 
     /// The side branch blocks in the store; `None` for a damaged row.
-    pub(super) fn branches(&self) -> Result<Vec<(Hash, Option<SideEntry>)>, StoreError> {
+    pub(super) fn branches(&self) -> Result<Vec<(Hash, Option<ChainEntry>)>, StoreError> {
         let entries = self.store.scan(Table::Branches, ALL_KEYS, Order::Ascending, usize::MAX)?;
         let branch = |(key, value): &(Vec<u8>, Vec<u8>)| {
             let hash = Hash::from_bytes(key.as_slice().try_into().ok()?);
-            Some((hash, SideEntry::from_bytes(&hash, value)))
+            Some((hash, ChainEntry::from_branch_bytes(&hash, value)))
         };
         Ok(entries.iter().filter_map(branch).collect())
     }
 
-    pub(super) fn put_branch(&mut self, hash: &Hash, row: &SideEntry) {
-        self.batch.put(Table::Branches, *hash.as_bytes(), row.to_bytes(hash));
+    pub(super) fn put_branch(&mut self, entry: &ChainEntry) {
+        self.batch.put(Table::Branches, *entry.hash.as_bytes(), entry.to_branch_bytes());
     }
 
     pub(super) fn delete_branch(&mut self, hash: &Hash) {
@@ -332,31 +335,18 @@ impl<T: Transaction> ChainStore<T> {
         self.bodies.get(hash)
     }
 
-    /// The block of a row of the best chain, which is kept.
-    pub(super) fn best_block(&self, row: &ChainEntry) -> Result<Arc<Block<T>>, StoreError> {
-        self.kept_block(row.header.height, &row.hash)
+    /// The block of an entry whose body must be in the store.
+    pub(super) fn stored_block(&self, entry: &ChainEntry) -> Result<Arc<Block<T>>, StoreError> {
+        let (height, hash) = (entry.header.height, &entry.hash);
+        let missing = || StoreError::damaged(Table::Blocks, format_args!("{height} {hash}"), "is missing");
+        self.block(height, hash)?.map(|(block, _)| block).ok_or_else(missing)
     }
 
-    /// The state after the block of a row of the best chain, from the state after its parent.
-    pub(super) fn applied(&self, row: &ChainEntry, state: T::State) -> Result<T::State, ApplyError> {
-        self.applied_block(row.header.height, &row.hash, state)
-    }
-
-    /// The state after a block, from the state after its parent.
-    pub(super) fn applied_block(
-        &self,
-        height: u64,
-        hash: &Hash,
-        mut state: T::State,
-    ) -> Result<T::State, ApplyError> {
-        let block = self.kept_block(height, hash)?;
+    /// The state after the block of an entry, from the state after its parent.
+    pub(super) fn applied(&self, entry: &ChainEntry, mut state: T::State) -> Result<T::State, ApplyError> {
+        let block = self.stored_block(entry)?;
         check::apply(block.header(), block.data(), &mut state)?;
         Ok(state)
-    }
-
-    fn kept_block(&self, height: u64, hash: &Hash) -> Result<Arc<Block<T>>, StoreError> {
-        let missing = || StoreError::damaged(Table::Blocks, format_args!("{height} {hash}"), "is missing");
-        self.block(height, hash)?.ok_or_else(missing)
     }
 
     /// Reads a metadata entry.
@@ -391,15 +381,15 @@ impl<T: Transaction> ChainStore<T> {
         }
     }
 
-    fn put_row(&mut self, row: &ChainEntry) {
+    fn put_row(&mut self, row: &BestEntry) {
         let height = row.header.height.to_be_bytes();
         self.batch.set(Table::Chain, &height, row.to_bytes());
         self.batch.set(Table::Heights, row.hash.as_bytes(), height.to_vec());
     }
 
-    fn load_row(&self, height: u64) -> Result<Option<Arc<ChainEntry>>, StoreError> {
+    fn load_row(&self, height: u64) -> Result<Option<Arc<BestEntry>>, StoreError> {
         let Some(value) = self.get(Table::Chain, &height.to_be_bytes())? else { return Ok(None) };
-        ChainEntry::from_bytes(height, &value).map(|row| Some(Arc::new(row)))
+        BestEntry::from_bytes(height, &value).map(|row| Some(Arc::new(row)))
     }
 }
 
@@ -453,19 +443,4 @@ impl MetaKey {
     pub(super) fn damaged(self) -> StoreError {
         StoreError::damaged(Table::Meta, String::from_utf8_lossy(self.key()), "is not what was written")
     }
-}
-
-impl ChainEntry {
-    /// The row as that of a side branch block.
-    pub(super) fn to_branch(&self) -> SideEntry {
-        SideEntry { header: self.header, work: self.work, seen: self.seen, size: self.size }
-    }
-}
-
-/// The header and the accumulated work of a known block, on any branch.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Known {
-    pub(crate) header: Header,
-    /// The accumulated work of the chain up to and including this block.
-    pub(crate) work: Work,
 }

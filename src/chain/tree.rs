@@ -7,22 +7,20 @@ mod children;
 mod invariants;
 mod waiting;
 
+use core::borrow::Borrow;
 use core::cmp::Reverse;
+use core::hash;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::records::SideEntry;
-use crate::primitives::{Block, ByHash, Hash, Header, Transaction, Work};
+use super::entry::{BestEntry, ChainEntry};
+use crate::primitives::{Block, Hash, HashSet, Transaction, Work};
 use children::Children;
 
 /// A known header that is not on the best chain.
 #[derive(Clone, Debug)]
 pub(super) struct Node<T> {
-    pub(super) header: Header,
-    /// The accumulated work of the chain up to and including this header.
-    pub(super) work: Work,
-    /// How many headers were seen before this one.
-    pub(super) seen: u64,
+    pub(super) entry: ChainEntry,
     pub(super) body: Body<T>,
 }
 
@@ -33,43 +31,33 @@ pub(super) enum Body<T> {
     Missing,
     /// The body is pending in memory, because the body of an ancestor is missing.
     Waiting(Arc<Block<T>>),
-    /// The body, of this canonical size in bytes, is in the store, and so are the bodies of all ancestors.
-    Complete(usize),
+    /// The body is in the store, and so are the bodies of all ancestors.
+    Complete,
     /// The block or one of its ancestors breaks a rule.
     Invalid,
 }
 
 impl<T: Transaction> Node<T> {
-    pub(super) fn complete(row: &SideEntry) -> Self {
-        Self { header: row.header, work: row.work, seen: row.seen, body: Body::Complete(row.size) }
-    }
-
-    /// The row to store for a complete block; `None` for any other.
-    pub(super) fn to_row(&self) -> Option<SideEntry> {
-        let Body::Complete(size) = self.body else { return None };
-        Some(SideEntry { header: self.header, work: self.work, seen: self.seen, size })
-    }
-
     pub(super) const fn has_body(&self) -> bool {
-        matches!(self.body, Body::Waiting(..) | Body::Complete(_))
+        matches!(self.body, Body::Waiting(..) | Body::Complete)
     }
 
     /// The size of the body: bytes of memory while it is pending, canonical bytes once it is in the store.
     fn body_bytes(&self) -> usize {
         match &self.body {
             Body::Waiting(block) => block.memory_size(),
-            Body::Complete(size) => *size,
+            Body::Complete => self.entry.size,
             Body::Missing | Body::Invalid => 0,
         }
     }
 
     /// The order of fork choice: more work first, then seen earlier.
     pub(super) const fn rank(&self) -> (Work, Reverse<u64>) {
-        (self.work, Reverse(self.seen))
+        (self.entry.work, Reverse(self.entry.seen))
     }
 
     pub(super) const fn is_complete(&self) -> bool {
-        matches!(self.body, Body::Complete(_))
+        matches!(self.body, Body::Complete)
     }
 
     pub(super) const fn is_invalid(&self) -> bool {
@@ -77,19 +65,33 @@ impl<T: Transaction> Node<T> {
     }
 }
 
-/// The last block of the best chain.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Tip {
-    pub(super) hash: Hash,
-    pub(super) header: Header,
-    pub(super) work: Work,
+// A set of nodes finds them by their hashes, so that it does not hold each hash twice.
+
+impl<T> Borrow<Hash> for Box<Node<T>> {
+    fn borrow(&self) -> &Hash {
+        &self.entry.hash
+    }
 }
 
+impl<T> hash::Hash for Node<T> {
+    fn hash<H: hash::Hasher>(&self, state: &mut H) {
+        hash::Hash::hash(&self.entry.hash, state);
+    }
+}
+
+impl<T> PartialEq for Node<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.entry.hash == other.entry.hash
+    }
+}
+
+impl<T> Eq for Node<T> {}
+
+/// The header tree. Does not hold the tip of the best chain; what depends on the tip takes it as an argument.
 #[derive(Clone, Debug)]
 pub(super) struct Tree<T> {
-    tip: Tip,
-    /// Boxed, so that growing the map does not move the nodes.
-    nodes: ByHash<Box<Node<T>>>,
+    /// Boxed, so that growing the set does not move the nodes.
+    nodes: HashSet<Box<Node<T>>>,
     /// The headers off the best chain by parent. The parent may be on the best chain.
     children: Children,
     /// How many headers were seen, including forgotten ones.
@@ -123,10 +125,9 @@ impl<T> Default for Changes<T> {
 
 impl<T: Transaction> Tree<T> {
     /// A tree without side branches. `seen` is greater than the arrival number of any known header.
-    pub(super) fn new(tip: Tip, seen: u64) -> Self {
+    pub(super) fn new(seen: u64) -> Self {
         Self {
-            tip,
-            nodes: ByHash::default(),
+            nodes: HashSet::default(),
             children: Children::default(),
             seen,
             ahead: VecDeque::new(),
@@ -143,27 +144,17 @@ impl<T: Transaction> Tree<T> {
 
     /// The node of a hash that this tree returned; panics for any other hash.
     pub(super) fn known(&self, hash: &Hash) -> &Node<T> {
-        &self.nodes[hash]
-    }
-
-    pub(super) const fn tip(&self) -> &Tip {
-        &self.tip
+        #[expect(clippy::expect_used, reason = "documented: the caller has the hash from this tree")]
+        self.node(hash).expect("a header in the tree")
     }
 
     pub(super) const fn ahead(&self) -> &VecDeque<Hash> {
         &self.ahead
     }
 
-    /// The known header with the most work; of equals, the one seen first.
-    pub(super) fn best_header(&self) -> (&Hash, &Header) {
-        match self.ahead.back() {
-            Some(hash) => (hash, &self.known(hash).header),
-            None => (&self.tip.hash, &self.tip.header),
-        }
-    }
-
-    fn best_work(&self) -> Work {
-        self.ahead.back().map_or(self.tip.work, |hash| self.known(hash).work)
+    /// The known header with the most work; of equals, the one seen first. `None` if that is the tip.
+    pub(super) fn best_header(&self) -> Option<&ChainEntry> {
+        self.ahead.back().map(|hash| &self.known(hash).entry)
     }
 
     /// Headers that are not on the best chain.
@@ -191,24 +182,24 @@ impl<T: Transaction> Tree<T> {
     /// The ancestor of `from` at `height`, which may be `from` itself. `None` if that ancestor is on the best
     /// chain or does not exist. Walks the links only if `from` is not on the path to the best header.
     pub(super) fn ancestor(&self, from: &Hash, height: u64) -> Option<&Hash> {
-        let (mut hash, mut node) = self.nodes.get_key_value(from)?;
-        if height > node.header.height {
+        let mut entry = &self.node(from)?.entry;
+        if height > entry.header.height {
             return None;
         }
         loop {
-            if self.ahead_at(node.header.height) == Some(hash) {
+            if self.ahead_at(entry.header.height) == Some(&entry.hash) {
                 return self.ahead_at(height);
             }
-            if node.header.height == height {
-                return Some(hash);
+            if entry.header.height == height {
+                return Some(&entry.hash);
             }
-            (hash, node) = self.nodes.get_key_value(&node.header.previous_hash)?;
+            entry = &self.node(&entry.header.previous_hash)?.entry;
         }
     }
 
     /// The header at this height on the path to the best header.
     pub(super) fn ahead_at(&self, height: u64) -> Option<&Hash> {
-        let first = self.known(self.ahead.front()?).header.height;
+        let first = self.known(self.ahead.front()?).entry.header.height;
         self.ahead.get(usize::try_from(height.checked_sub(first)?).ok()?)
     }
 
@@ -218,7 +209,7 @@ impl<T: Transaction> Tree<T> {
         let mut next = *hash;
         while let Some(node) = self.nodes.get(&next) {
             path.push_front(next);
-            next = node.header.previous_hash;
+            next = node.entry.header.previous_hash;
         }
         path
     }
@@ -226,36 +217,36 @@ impl<T: Transaction> Tree<T> {
     /// The height of the last block that the best chain shares with the branch of `from`; `None` if `from` is
     /// not in this tree. Walks the links only if `from` is not on the path to the best header.
     pub(super) fn fork_height(&self, from: &Hash) -> Option<u64> {
-        let (mut hash, mut node) = self.nodes.get_key_value(from)?;
+        let mut entry = &self.node(from)?.entry;
         loop {
-            if self.ahead_at(node.header.height) == Some(hash)
+            if self.ahead_at(entry.header.height) == Some(&entry.hash)
                 && let Some(first) = self.ahead.front()
             {
-                return Some(self.known(first).header.height - 1);
+                return Some(self.known(first).entry.header.height - 1);
             }
-            let Some(parent) = self.nodes.get_key_value(&node.header.previous_hash) else {
-                return Some(node.header.height - 1);
+            let Some(parent) = self.node(&entry.header.previous_hash) else {
+                return Some(entry.header.height - 1);
             };
-            (hash, node) = parent;
+            entry = &parent.entry;
         }
     }
 
-    /// Adds a header whose parent is known.
-    pub(super) fn insert(&mut self, hash: Hash, header: Header, work: Work) {
-        let node = Node { header, work, seen: self.seen, body: Body::Missing };
+    /// Adds a header whose parent is known, with the next arrival number.
+    pub(super) fn insert(&mut self, mut entry: ChainEntry, tip: &ChainEntry) {
+        entry.seen = self.seen;
         self.seen += 1;
-        self.adopt(hash, node);
+        self.adopt(Node { entry, body: Body::Missing }, tip);
     }
 
     /// Adds a block that was complete when it was stored. Returns false, and adds nothing, if its parent is
     /// neither complete nor on the best chain; `is_best` says whether it is on the best chain.
-    pub(super) fn restore(&mut self, hash: Hash, row: &SideEntry, is_best: bool) -> bool {
-        if !is_best && !self.node(&row.header.previous_hash).is_some_and(Node::is_complete) {
+    pub(super) fn restore(&mut self, entry: ChainEntry, is_best: bool, tip: &ChainEntry) -> bool {
+        if !is_best && !self.node(&entry.header.previous_hash).is_some_and(Node::is_complete) {
             return false;
         }
-        self.seen = self.seen.max(row.seen + 1);
-        self.side_bytes += row.size;
-        self.adopt(hash, Node::complete(row));
+        self.seen = self.seen.max(entry.seen + 1);
+        self.side_bytes += entry.size;
+        self.adopt(Node { entry, body: Body::Complete }, tip);
         true
     }
 
@@ -273,18 +264,15 @@ impl<T: Transaction> Tree<T> {
         }
     }
 
-    /// Makes a block that [is next](Self::is_next) the tip, and returns its arrival number among all headers
-    /// seen.
-    pub(super) fn advance(&mut self, tip: Tip) -> u64 {
-        let seen = if let Some(node) = self.take(&tip.hash) {
+    /// Removes a block that [is next](Self::is_next) and becomes the tip, if it is in this tree. Returns its
+    /// arrival number among all headers seen.
+    pub(super) fn advance(&mut self, hash: &Hash) -> u64 {
+        if let Some(node) = self.take(hash) {
             self.ahead.pop_front();
-            node.seen
-        } else {
-            self.seen += 1;
-            self.seen - 1
-        };
-        self.tip = tip;
-        seen
+            return node.entry.seen;
+        }
+        self.seen += 1;
+        self.seen - 1
     }
 
     /// Deletes a block that is not in the tree from the store, and its body if its height is known.
@@ -293,11 +281,12 @@ impl<T: Transaction> Tree<T> {
         self.changes.touched.insert(hash);
     }
 
-    fn adopt(&mut self, hash: Hash, node: Node<T>) {
-        let parent = node.header.previous_hash;
-        let (is_better, is_next) = (node.work > self.best_work(), *self.best_header().0 == parent);
+    fn adopt(&mut self, node: Node<T>, tip: &ChainEntry) {
+        let (hash, parent) = (node.entry.hash, node.entry.header.previous_hash);
+        let best = self.best_header().unwrap_or(tip);
+        let (is_better, is_next) = (node.entry.work > best.work, best.hash == parent);
         self.children.add(parent, hash);
-        self.nodes.insert(hash, Box::new(node));
+        self.nodes.insert(Box::new(node));
         if is_better && is_next {
             self.ahead.push_back(hash);
         } else if is_better {
@@ -310,24 +299,28 @@ impl<T: Transaction> Tree<T> {
     pub(super) fn attach(&mut self, block: Arc<Block<T>>) -> Option<Hash> {
         let hash = *block.hash();
         let completes = self.completes(&block);
+        let mut node = self.nodes.take(&hash)?;
         self.side_bytes += block.memory_size();
         self.waiting.insert((block.height(), hash));
-        self.nodes.get_mut(&hash)?.body = Body::Waiting(block);
+        node.body = Body::Waiting(block);
+        self.nodes.insert(node);
         if !completes {
             return None;
         }
         let mut best: Option<((Work, Reverse<u64>), Hash)> = None;
         let mut open = vec![hash];
         while let Some(hash) = open.pop() {
-            let Some(node) = self.nodes.get_mut(&hash) else { continue };
-            let Body::Waiting(block) = &node.body else { continue };
-            let (size, memory) = (block.size(), block.memory_size());
-            self.changes.completed.push(Arc::clone(block));
-            self.changes.touched.insert(hash);
-            self.waiting.remove(&(node.header.height, hash));
-            self.side_bytes = self.side_bytes - memory + size;
-            node.body = Body::Complete(size);
+            let Some(Body::Waiting(block)) = self.node(&hash).map(|node| &node.body) else { continue };
+            let block = Arc::clone(block);
+            let Some(mut node) = self.nodes.take(&hash) else { continue };
+            node.entry.size = block.size();
+            node.body = Body::Complete;
             best = best.max(Some((node.rank(), hash)));
+            self.side_bytes = self.side_bytes - block.memory_size() + node.entry.size;
+            self.nodes.insert(node);
+            self.waiting.remove(&(block.height(), hash));
+            self.changes.completed.push(block);
+            self.changes.touched.insert(hash);
             open.extend(self.children.of(&hash));
         }
         best.map(|(_, hash)| hash)
@@ -339,53 +332,52 @@ impl<T: Transaction> Tree<T> {
     }
 
     /// Marks a header that is not on the best chain, and all its descendants, as invalid.
-    pub(super) fn condemn(&mut self, hash: &Hash) {
+    pub(super) fn condemn(&mut self, hash: &Hash, tip: &ChainEntry) {
         let mut open = vec![*hash];
         while let Some(hash) = open.pop() {
-            let Some(node) = self.nodes.get_mut(&hash) else { continue };
+            let Some(mut node) = self.nodes.take(&hash) else { continue };
             self.side_bytes -= node.body_bytes();
-            let body = core::mem::replace(&mut node.body, Body::Invalid);
-            let height = node.header.height;
-            self.waiting.remove(&(height, hash));
-            self.dropped(hash, height, &body);
+            self.waiting.remove(&(node.entry.header.height, hash));
+            self.dropped(&node);
+            node.entry.size = 0;
+            node.body = Body::Invalid;
+            self.nodes.insert(node);
             open.extend(self.children.of(&hash));
         }
-        self.find_best_header();
+        self.find_best_header(tip);
     }
 
     /// Removes a header that is not on the best chain, and all its descendants.
-    pub(super) fn forget(&mut self, hash: &Hash) {
+    pub(super) fn forget(&mut self, hash: &Hash, tip: &ChainEntry) {
         let mut open = vec![*hash];
         while let Some(hash) = open.pop() {
             open.extend(self.children.of(&hash));
             self.remove(&hash);
         }
-        self.find_best_header();
+        self.find_best_header(tip);
     }
 
     /// The complete block with the most work, if it has more than the tip.
-    pub(super) fn best_complete(&self) -> Option<Hash> {
-        self.best_of(Node::is_complete)
+    pub(super) fn best_complete(&self, tip: &ChainEntry) -> Option<Hash> {
+        self.best_of(Node::is_complete, tip)
     }
 
-    /// Replaces `replaced` by `path` at the end of the best chain, and returns the nodes that `path` had in
-    /// this tree.
-    pub(super) fn switch(&mut self, path: &[Hash], replaced: &[(Hash, SideEntry)]) -> Vec<Node<T>> {
-        let Some(tip) = path.last() else { return Vec::new() };
-        let node = self.known(tip);
-        self.tip = Tip { hash: *tip, header: node.header, work: node.work };
+    /// Replaces `replaced` by `path`, whose blocks are complete, at the end of the best chain. Returns the
+    /// entries of `path`, which are in this tree no longer.
+    pub(super) fn switch(&mut self, path: &[Hash], replaced: &[Arc<BestEntry>]) -> Vec<ChainEntry> {
         let was_ahead = path.iter().zip(&self.ahead).all(|(connected, ahead)| connected == ahead);
-        let joined = path.iter().filter_map(|hash| self.take(hash)).collect();
-        for (hash, row) in replaced {
+        let joined: Vec<_> = path.iter().filter_map(|hash| self.take(hash)).map(|node| node.entry).collect();
+        let Some(tip) = joined.last() else { return joined };
+        for row in replaced {
             self.side_bytes += row.size;
-            self.changes.touched.insert(*hash);
-            self.children.add(row.header.previous_hash, *hash);
-            self.nodes.insert(*hash, Box::new(Node::complete(row)));
+            self.changes.touched.insert(row.hash);
+            self.children.add(row.header.previous_hash, row.hash);
+            self.nodes.insert(Box::new(Node { entry: row.entry.clone(), body: Body::Complete }));
         }
         if was_ahead {
             self.ahead.drain(..path.len().min(self.ahead.len()));
         } else {
-            self.find_best_header();
+            self.find_best_header(tip);
         }
         joined
     }
@@ -412,8 +404,8 @@ impl<T: Transaction> Tree<T> {
         let mut leaves: Vec<(bool, Work, Hash)> = self
             .nodes
             .iter()
-            .filter(|(hash, _)| self.children.of(hash).is_empty())
-            .map(|(hash, node)| (!node.is_invalid(), node.work, *hash))
+            .filter(|node| self.children.of(&node.entry.hash).is_empty())
+            .map(|node| (!node.is_invalid(), node.entry.work, node.entry.hash))
             .collect();
         leaves.sort_unstable();
         // An eighth at a time, so that a full tree is not sorted for every header.
@@ -422,7 +414,7 @@ impl<T: Transaction> Tree<T> {
             let mut next = leaf;
             while let Some(node) = self.nodes.get(&next) {
                 let stays = !self.children.of(&next).is_empty()
-                    || self.ahead_at(node.header.height) == Some(&next)
+                    || self.ahead_at(node.entry.header.height) == Some(&next)
                     || protected.contains(&next);
                 if stays {
                     break;
@@ -439,38 +431,38 @@ impl<T: Transaction> Tree<T> {
     /// Removes a node, but not its children, and returns its parent's hash.
     fn remove(&mut self, hash: &Hash) -> Hash {
         let Some(node) = self.take(hash) else { return *hash };
-        self.dropped(*hash, node.header.height, &node.body);
-        node.header.previous_hash
+        self.dropped(&node);
+        node.entry.header.previous_hash
     }
 
     /// Removes a node and returns it, without a deletion from the store.
-    fn take(&mut self, hash: &Hash) -> Option<Node<T>> {
-        let node = self.nodes.remove(hash)?;
+    fn take(&mut self, hash: &Hash) -> Option<Box<Node<T>>> {
+        let node = self.nodes.take(hash)?;
         self.side_bytes -= node.body_bytes();
-        self.waiting.remove(&(node.header.height, *hash));
+        self.waiting.remove(&(node.entry.header.height, *hash));
         if node.is_complete() {
             self.changes.touched.insert(*hash);
         }
-        self.children.remove(&node.header.previous_hash, hash);
-        Some(*node)
+        self.children.remove(&node.entry.header.previous_hash, hash);
+        Some(node)
     }
 
-    /// Records that the store may delete a body.
-    fn dropped(&mut self, hash: Hash, height: u64, body: &Body<T>) {
-        if let Body::Complete(_) = body {
-            self.changes.dropped.push((height, hash));
-            self.changes.touched.insert(hash);
+    /// Records that the store may delete the body of a node, if it has it.
+    fn dropped(&mut self, node: &Node<T>) {
+        if node.is_complete() {
+            self.changes.dropped.push((node.entry.header.height, node.entry.hash));
+            self.changes.touched.insert(node.entry.hash);
         }
     }
 
-    fn find_best_header(&mut self) {
-        let best = self.best_of(|node| !node.is_invalid());
+    fn find_best_header(&mut self, tip: &ChainEntry) {
+        let best = self.best_of(|node| !node.is_invalid(), tip);
         self.ahead = best.map(|best| self.path_from_best(&best)).unwrap_or_default();
     }
 
     /// The best node that passes the filter, if it has more work than the tip; with equal work the tip stays.
-    fn best_of(&self, such: impl Fn(&Node<T>) -> bool) -> Option<Hash> {
-        let best = self.nodes.iter().filter(|(_, node)| such(node)).max_by_key(|(_, node)| node.rank());
-        best.filter(|(_, node)| node.work > self.tip.work).map(|(hash, _)| *hash)
+    fn best_of(&self, such: impl Fn(&Node<T>) -> bool, tip: &ChainEntry) -> Option<Hash> {
+        let best = self.nodes.iter().filter(|node| such(node)).max_by_key(|node| node.rank());
+        best.filter(|node| node.entry.work > tip.work).map(|node| node.entry.hash)
     }
 }

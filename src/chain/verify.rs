@@ -4,11 +4,12 @@
 use core::ops::{Range, RangeBounds};
 
 use super::ancestry::frontier;
+use super::entry::BestEntry;
 use super::error::ApplyError;
-use super::records::ChainEntry;
-use super::{Blockchain, Progress, history_leaf, work_of};
+use super::{Blockchain, Progress};
 use crate::consensus::RuleError;
 use crate::consensus::check::{self, Expected};
+use crate::consensus::headers::{history_leaf, work_of};
 use crate::primitives::merkle::CompactRange;
 use crate::primitives::{Hash, Timestamp, Transaction};
 use crate::store::{StoreError, Table};
@@ -191,7 +192,7 @@ impl<T: Transaction> Verifier<T> {
         let height = self.next;
         let failed = |error| VerifyError::Store { height, error };
         if let Some(below) = height.checked_sub(1)
-            && chain.records.row(below).map_err(failed)?.is_none_or(|row| row.hash != self.parent)
+            && !chain.records.is_best_at(below, &self.parent).map_err(failed)?
         {
             return Err(VerifyError::Reorganised { height: below });
         }
@@ -211,7 +212,7 @@ impl<T: Transaction> Verifier<T> {
         Ok(())
     }
 
-    fn check(&mut self, chain: &Blockchain<T>, row: &ChainEntry) -> Result<(), ApplyError> {
+    fn check(&mut self, chain: &Blockchain<T>, row: &BestEntry) -> Result<(), ApplyError> {
         let (header, spec) = (&row.header, &chain.spec);
         // Genesis has no parent and no proof of work; it is what the spec says that it is.
         if self.next > 0 {
@@ -233,7 +234,7 @@ impl<T: Transaction> Verifier<T> {
             }
         }
         chain.records.check_found(row)?;
-        let Some(block) = chain.kept_block(self.next, &row.hash)? else {
+        let Some(block) = chain.kept_block(row)? else {
             self.state = None;
             return Ok(());
         };
@@ -245,7 +246,7 @@ impl<T: Transaction> Verifier<T> {
     }
 
     /// Extends the history by this block, and compares the subtrees with those in its row.
-    fn push_history(&mut self, row: &ChainEntry) -> Result<(), StoreError> {
+    fn push_history(&mut self, row: &BestEntry) -> Result<(), StoreError> {
         let mut subtrees = Vec::new();
         self.history.push_with(history_leaf(&row.hash), |root| subtrees.push(root));
         if subtrees != row.subtrees {

@@ -10,6 +10,6 @@ use super::hash::Hash;
 #[expect(clippy::disallowed_types, reason = "no order of its entries is ever used")]
 pub(crate) type ByHash<V> = std::collections::HashMap<Hash, V, foldhash::fast::RandomState>;
 
-/// A set of hashes, without an order, like [`ByHash`].
-#[expect(clippy::disallowed_types, reason = "is asked for members, never for their order")]
-pub(crate) type HashSet = std::collections::HashSet<Hash, foldhash::fast::RandomState>;
+/// A set of hashes, or of values that are found by the hash in them, without an order, like [`ByHash`].
+#[expect(clippy::disallowed_types, reason = "no order of its members is ever used")]
+pub(crate) type HashSet<V = Hash> = std::collections::HashSet<V, foldhash::fast::RandomState>;

@@ -88,10 +88,7 @@ impl<T: Transaction> BlocksAnswer<T> {
             return Some(next);
         }
         while let Some(hash) = self.hashes.pop_front() {
-            let read = match self.next_height {
-                Some(height) => chain.block_and_size_near(height, &hash),
-                None => chain.block_and_size(&hash),
-            };
+            let read = chain.block_and_size(&hash, self.next_height);
             let block = read.unwrap_or_else(|error| {
                 failed(error);
                 None

@@ -17,7 +17,7 @@ use super::limits;
 use super::local::Local;
 use super::peer::PeerId;
 use super::report::Report;
-use crate::chain::{Blockchain, Known};
+use crate::chain::{Blockchain, ChainEntry};
 use crate::primitives::{Hash, Timestamp, Transaction, Work};
 use crate::store::StoreError;
 use refusal::Refused;
@@ -204,7 +204,7 @@ impl ChainSync {
         height: u64,
         hash: &Hash,
     ) -> Option<PeerTip> {
-        let known = call.local.chain.known_near(height, hash);
+        let known = call.local.chain.entry(hash, Some(height));
         let tip = peer_tip(call, hash, known)?;
         self.note_tip(&call.local.chain, id, tip);
         Some(tip)
@@ -288,14 +288,14 @@ impl Peer {
 
 /// Looks up a header in the header tree.
 fn known<T: Transaction>(call: &mut Call<'_, T>, hash: &Hash) -> Option<PeerTip> {
-    let known = call.local.chain.known(hash);
+    let known = call.local.chain.entry(hash, None);
     peer_tip(call, hash, known)
 }
 
 fn peer_tip<T: Transaction>(
     call: &mut Call<'_, T>,
     hash: &Hash,
-    known: Result<Option<Known>, StoreError>,
+    known: Result<Option<ChainEntry>, StoreError>,
 ) -> Option<PeerTip> {
     match known {
         Ok(known) => {

@@ -15,36 +15,14 @@ use crate::primitives::serde_form::SerdeFlaw;
 use crate::primitives::{Block, Hash, Header, Transaction, Work};
 use crate::store::{CHECKSUM_LEN, Cause, StoreError, Table, seal, unseal};
 
-/// A block of the best chain, without its body.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in super::super) struct ChainEntry {
-    pub(in super::super) hash: Hash,
-    pub(in super::super) header: Header,
-    /// The accumulated work of the chain up to and including this block.
-    pub(in super::super) work: Work,
-    /// How many headers were seen before this one.
-    pub(in super::super) seen: u64,
-    /// The canonical size of the block in bytes.
-    pub(in super::super) size: usize,
-    /// The roots over the perfect subtrees of the history that this block completes, the smallest first.
-    pub(in super::super) subtrees: Vec<Hash>,
-}
+use super::super::entry::{BestEntry, ChainEntry};
 
-/// A side branch block, without its body.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in super::super) struct SideEntry {
-    pub(in super::super) header: Header,
-    pub(in super::super) work: Work,
-    pub(in super::super) seen: u64,
-    pub(in super::super) size: usize,
-}
+/// The length of an entry: a header, the work, the arrival number, and the size of the block.
+const ENTRY_LEN: usize = Header::LEN + 32 + 8 + 8;
 
-/// A header, its work, its turn, and the size of its block.
-const BRANCH_LEN: usize = Header::LEN + 32 + 8 + 8;
-
-impl ChainEntry {
+impl BestEntry {
     pub(super) fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = self.to_branch().to_plain_bytes();
+        let mut bytes = self.entry.to_plain_bytes();
         for hash in &self.subtrees {
             bytes.extend(hash.as_bytes());
         }
@@ -55,32 +33,32 @@ impl ChainEntry {
         let damaged = |reason| StoreError::damaged(Table::Chain, height, reason);
         let bytes =
             unseal(Table::Chain, &height.to_be_bytes(), bytes).ok_or_else(|| damaged(BAD_CHECKSUM))?;
-        let (fixed, subtrees) = bytes.split_at_checked(BRANCH_LEN).ok_or_else(|| damaged(BAD_LENGTH))?;
-        let SideEntry { header, work, seen, size } =
-            SideEntry::from_plain_bytes(fixed).ok_or_else(|| damaged(BAD_LENGTH))?;
+        let (fixed, subtrees) = bytes.split_at_checked(ENTRY_LEN).ok_or_else(|| damaged(BAD_LENGTH))?;
+        let entry = ChainEntry::from_plain_bytes(fixed).ok_or_else(|| damaged(BAD_LENGTH))?;
         let (subtrees, rest) = subtrees.as_chunks::<{ Hash::LEN }>();
         let expected = (height + 1).trailing_zeros() as usize;
-        if !rest.is_empty() || subtrees.len() != expected || header.height != height {
+        if !rest.is_empty() || subtrees.len() != expected || entry.header.height != height {
             return Err(damaged("is of another height"));
         }
         let subtrees = subtrees.iter().map(|bytes| Hash::from_bytes(*bytes)).collect();
-        Ok(Self { hash: header.hash(), header, work, seen, size, subtrees })
+        Ok(Self { entry, subtrees })
     }
 }
 
-impl SideEntry {
-    pub(super) fn to_bytes(&self, hash: &Hash) -> Vec<u8> {
-        seal(Table::Branches, hash.as_bytes(), self.to_plain_bytes())
+impl ChainEntry {
+    /// The value of a side branch block.
+    pub(super) fn to_branch_bytes(&self) -> Vec<u8> {
+        seal(Table::Branches, self.hash.as_bytes(), self.to_plain_bytes())
     }
 
-    /// The row of the block with this hash, unless it is damaged.
-    pub(super) fn from_bytes(hash: &Hash, bytes: &[u8]) -> Option<Self> {
-        let row = Self::from_plain_bytes(unseal(Table::Branches, hash.as_bytes(), bytes)?)?;
-        (row.header.hash() == *hash).then_some(row)
+    /// The entry of the side branch block with this hash, unless it is damaged.
+    pub(super) fn from_branch_bytes(hash: &Hash, bytes: &[u8]) -> Option<Self> {
+        let entry = Self::from_plain_bytes(unseal(Table::Branches, hash.as_bytes(), bytes)?)?;
+        (entry.hash == *hash).then_some(entry)
     }
 
     fn to_plain_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(BRANCH_LEN + CHECKSUM_LEN);
+        let mut bytes = Vec::with_capacity(ENTRY_LEN + CHECKSUM_LEN);
         bytes.extend(self.header.to_bytes());
         bytes.extend(self.work.as_uint().to_be_bytes::<32>());
         bytes.extend(self.seen.to_be_bytes());
@@ -88,13 +66,16 @@ impl SideEntry {
         bytes
     }
 
+    /// The entry in these bytes. Its hash is not among them, and is computed from the header.
     fn from_plain_bytes(bytes: &[u8]) -> Option<Self> {
         let (header, rest) = bytes.split_first_chunk()?;
         let (work, rest) = rest.split_first_chunk::<32>()?;
         let (seen, rest) = rest.split_first_chunk()?;
         let size = u64::from_be_bytes(rest.try_into().ok()?);
+        let header = Header::from_bytes(header);
         Some(Self {
-            header: Header::from_bytes(header),
+            hash: header.hash(),
+            header,
             work: Work::from_uint(U256::from_be_bytes(*work)),
             seen: u64::from_be_bytes(*seen),
             size: usize::try_from(size).ok()?,
@@ -231,14 +212,15 @@ mod tests {
     use super::*;
 
     /// The row of a block at height 3, which completes two subtrees, with a good checksum whatever is in it.
-    fn row(height: u64, subtrees: usize, rest: usize) -> Result<ChainEntry, StoreError> {
+    fn row(height: u64, subtrees: usize, rest: usize) -> Result<BestEntry, StoreError> {
         let mut header = Header::from_bytes(&[0; Header::LEN]);
         header.height = height;
         let (hash, work) = (header.hash(), Work::ZERO);
-        let row = ChainEntry { hash, header, work, seen: 1, size: 180, subtrees: vec![Hash::ZERO; subtrees] };
-        let mut bytes = row.to_branch().to_plain_bytes();
-        bytes.resize(BRANCH_LEN + subtrees * Hash::LEN + rest, 0);
-        let read = ChainEntry::from_bytes(3, &seal(Table::Chain, &3_u64.to_be_bytes(), bytes))?;
+        let entry = ChainEntry { hash, header, work, seen: 1, size: 180 };
+        let row = BestEntry { entry, subtrees: vec![Hash::ZERO; subtrees] };
+        let mut bytes = row.to_plain_bytes();
+        bytes.resize(ENTRY_LEN + subtrees * Hash::LEN + rest, 0);
+        let read = BestEntry::from_bytes(3, &seal(Table::Chain, &3_u64.to_be_bytes(), bytes))?;
         assert_eq!(read, row);
         Ok(read)
     }

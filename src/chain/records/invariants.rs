@@ -3,19 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::codec::{block_key, height_of_key, read_block, read_state};
-use super::{ChainEntry, ChainStore, MetaKey, RECENT_ROWS, SideEntry};
+use super::{BestEntry, ChainEntry, ChainStore, MetaKey, RECENT_ROWS};
 use crate::consensus::check;
+use crate::consensus::headers::{history_leaf, work_of};
 use crate::primitives::merkle::{HistoryTree, Subtrees};
 use crate::primitives::{Hash, Transaction, Work};
 use crate::store::{ALL_KEYS, Entries, Order, Table};
 
 use super::super::persist::Checkpoints;
-use super::super::{history_leaf, work_of};
 
 /// The side branch blocks in the header tree.
 pub(in super::super) struct Aside {
     /// The rows that the store must have.
-    pub(in super::super) complete: BTreeMap<Hash, SideEntry>,
+    pub(in super::super) complete: BTreeMap<Hash, ChainEntry>,
     /// The blocks whose rows may differ, because changes of them are not written to the store yet.
     pub(in super::super) touched: BTreeSet<Hash>,
     /// The removed blocks, by height, whose bodies may still be in the store.
@@ -33,7 +33,7 @@ where
         aside: &Aside,
         checkpoints: &Checkpoints,
         first: &T::State,
-    ) -> (Vec<ChainEntry>, T::State) {
+    ) -> (Vec<BestEntry>, T::State) {
         assert!(self.batch.is_empty(), "what has changed is committed");
         let rows = self.check_rows();
         self.check_recent(&rows);
@@ -43,11 +43,11 @@ where
         (rows, state)
     }
 
-    fn check_rows(&self) -> Vec<ChainEntry> {
-        let (mut work, mut history, mut rows) = (Work::ZERO, HistoryTree::new(), Vec::<ChainEntry>::new());
+    fn check_rows(&self) -> Vec<BestEntry> {
+        let (mut work, mut history, mut rows) = (Work::ZERO, HistoryTree::new(), Vec::<BestEntry>::new());
         for ((key, value), height) in self.stored(Table::Chain).into_iter().zip(0_u64..) {
             assert_eq!(height_of_key(&key), Some(height), "no height is left out");
-            let row = ChainEntry::from_bytes(height, &value).unwrap();
+            let row = BestEntry::from_bytes(height, &value).unwrap();
             assert_eq!(row.header.height, height);
             assert_eq!(row.hash, row.header.hash());
             assert!(rows.last().is_none_or(|parent| parent.hash == row.header.previous_hash));
@@ -66,7 +66,7 @@ where
         rows
     }
 
-    fn check_recent(&self, rows: &[ChainEntry]) {
+    fn check_recent(&self, rows: &[BestEntry]) {
         assert!(!self.recent.is_empty() && self.recent.len() <= RECENT_ROWS);
         assert!(self.recent_rows().eq(&rows[rows.len() - self.recent.len()..]));
     }
@@ -74,13 +74,13 @@ where
     fn check_branches(&self, aside: &Aside) {
         let stored = self.branches().unwrap().into_iter().collect::<BTreeMap<_, _>>();
         let expected = aside.complete.iter().map(|(hash, row)| (*hash, Some(row.clone())));
-        let settled = |rows: BTreeMap<Hash, Option<SideEntry>>| {
+        let settled = |rows: BTreeMap<Hash, Option<ChainEntry>>| {
             rows.into_iter().filter(|(hash, _)| !aside.touched.contains(hash)).collect::<Vec<_>>()
         };
         assert_eq!(settled(stored), settled(expected.collect()));
     }
 
-    fn check_bodies(&self, rows: &[ChainEntry], aside: &Aside, pruned: u64) {
+    fn check_bodies(&self, rows: &[BestEntry], aside: &Aside, pruned: u64) {
         let mut stored = self.stored(Table::Blocks).into_iter().collect::<BTreeMap<_, _>>();
         // The genesis block is derived from the spec, and its body is not stored.
         let kept = rows.iter().filter(|row| row.header.height > pruned && row.header.height > 0);
@@ -98,7 +98,7 @@ where
         assert!(stored.is_empty(), "bodies that nobody asks for: {:?}", stored.keys());
     }
 
-    fn check_states(&self, rows: &[ChainEntry], checkpoints: &Checkpoints, first: &T::State) -> T::State {
+    fn check_states(&self, rows: &[BestEntry], checkpoints: &Checkpoints, first: &T::State) -> T::State {
         let fact = |fact| self.heights(fact).unwrap().unwrap_or_default();
         assert_eq!(fact(MetaKey::States), checkpoints.states);
         assert_eq!(fact(MetaKey::Pruned).first().copied().unwrap_or(0), checkpoints.pruned);
@@ -120,7 +120,7 @@ where
         }
         let mut replay_bytes = 0;
         for row in rows.iter().filter(|row| row.header.height > start) {
-            let block = self.best_block(row).unwrap();
+            let block = self.stored_block(row).unwrap();
             check::apply(&row.header, block.data(), &mut state).unwrap();
             replay_bytes += row.size;
             if let Some(bytes) = stored.remove(&row.header.height) {

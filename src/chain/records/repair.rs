@@ -4,7 +4,7 @@
 use core::ops::Bound;
 
 use super::codec::{block_key, height_of_key};
-use super::{ChainEntry, ChainStore, MetaKey, heights_to_bytes, missing_row};
+use super::{BestEntry, ChainStore, MetaKey, heights_to_bytes, missing_row};
 use crate::primitives::{Hash, Header, Transaction};
 use crate::store::{ALL_KEYS, Batch, Entries, Keys, Order, StoreError, Table};
 
@@ -49,7 +49,7 @@ impl<T: Transaction> ChainStore<T> {
     /// index from hashes to heights, the list of states, and the height up to which bodies were pruned.
     /// Deletes damaged states, and blocks of side branches whose bodies are missing or damaged. Returns one
     /// of the errors found.
-    pub(in super::super) fn mend(&mut self, genesis: &ChainEntry) -> Result<Option<StoreError>, StoreError> {
+    pub(in super::super) fn mend(&mut self, genesis: &BestEntry) -> Result<Option<StoreError>, StoreError> {
         let mut found = None;
         let row = damage_of(self.load_row(0))?;
         let is_found = damage_of(self.check_found(genesis))?;
@@ -103,7 +103,7 @@ impl<T: Transaction> ChainStore<T> {
             let entries = self.store.scan(Table::Chain, keys, Order::Ascending, CUT_AT_ONCE)?;
             let Some(last) = entries.last().and_then(|(key, _)| height_of_key(key)) else { break };
             for (key, value) in &entries {
-                let row = height_of_key(key).and_then(|height| ChainEntry::from_bytes(height, value).ok());
+                let row = height_of_key(key).and_then(|height| BestEntry::from_bytes(height, value).ok());
                 if let Some(row) = row
                     && let Err(error) = damage_of(self.check_found(&row))?
                 {
@@ -144,7 +144,7 @@ impl<T: Transaction> ChainStore<T> {
         while let Some(key) = self.next_entry(Table::Blocks, last.as_deref())?.pop().map(|(key, _)| key) {
             if let Some((height, hash)) = key.split_first_chunk()
                 && let (height, Ok(hash)) = (u64::from_be_bytes(*height), <[u8; Hash::LEN]>::try_from(hash))
-                && let Ok(Some(_)) = damage_of(self.row_at(height, &Hash::from_bytes(hash)))?
+                && let Ok(true) = damage_of(self.is_best_at(height, &Hash::from_bytes(hash)))?
             {
                 return Ok(height);
             }

@@ -143,7 +143,7 @@ proptest! {
                 break;
             }
         }
-        let known = chain.known(headers.tip_hash()).unwrap().unwrap();
+        let known = chain.entry(headers.tip_hash(), None).unwrap().unwrap();
         prop_assert_eq!((known.header, known.work), (*headers.tip(), headers.work()));
     }
 }

@@ -4,11 +4,11 @@ use core::fmt::Debug;
 
 use super::forge::Chain;
 use crate::consensus::check::MEDIAN_SPAN;
+use crate::consensus::headers::history_leaf;
 use crate::primitives::merkle::CompactRange;
 use crate::{Blockchain, Hash, Timestamp, Transaction};
 
-use super::super::ancestry::NextBlockRules;
-use super::super::history_leaf;
+use super::super::next::NextBlockRules;
 use super::super::records::Aside;
 
 impl Chain {
@@ -50,13 +50,13 @@ where
         assert!(stored.iter().map(|(hash, _)| hash).eq(&self.stored_branches));
         let tip = rows.last().unwrap();
         assert_eq!((self.tip().hash(), self.height()), (&tip.hash, tip.header.height));
-        assert_eq!((self.tree.tip().hash, self.work()), (tip.hash, tip.work));
+        assert_eq!((self.records.tip().hash, self.work()), (tip.hash, tip.work));
         assert_eq!(rows[0].hash, *self.genesis().hash());
         assert_eq!(*self.state(), state);
         assert_eq!(self.history, rows.iter().map(|row| history_leaf(&row.hash)).collect::<CompactRange>());
         let NextBlockRules { parent, target, median } = self.look_ahead().unwrap();
         assert_eq!((self.next.parent, self.next.target, self.next.median), (parent, target, median));
-        self.tree.check_invariants(|hash| {
+        self.tree.check_invariants(tip, |hash| {
             let row = rows.iter().find(|row| row.hash == *hash)?;
             Some((row.header.height, row.work))
         });

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use rstest::rstest;
 
-use super::super::records::ChainEntry;
-use super::super::{history_leaf, work_of};
+use super::super::entry::{BestEntry, ChainEntry};
 use super::forge::*;
 use crate::chain::VerifyError;
+use crate::consensus::headers::{history_leaf, work_of};
 use crate::primitives::Target;
 use crate::store::{Batch, Table};
 use crate::{Block, ChainConfig, ChainSpec, CompactTarget, Hash, Header, RuleError, StoreError, Timestamp};
@@ -19,14 +19,15 @@ fn unchecked(blocks: &[Shared]) -> Chain {
     let mut chain = chain();
     for block in blocks {
         let (hash, work) = (*block.hash(), chain.work() + work_of(block.header().target));
-        let header = *block.header();
-        chain.tree.insert(hash, header, work);
+        let mut entry = ChainEntry::new(hash, *block.header(), work);
+        chain.tree.insert(entry.clone(), chain.records.tip());
+        entry.size = Header::LEN;
         let _ = chain.tree.attach(Arc::clone(block));
         let _ = chain.tree.switch(&[hash], &[]);
         let mut subtrees = Vec::new();
         chain.history.push_with(history_leaf(&hash), |root| subtrees.push(root));
         chain.records.put_block(block, postcard::to_allocvec(block).unwrap());
-        chain.records.push_row(ChainEntry { hash, header, work, seen: 0, size: Header::LEN, subtrees });
+        chain.records.push_row(BestEntry { entry, subtrees });
     }
     chain
 }

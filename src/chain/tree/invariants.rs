@@ -3,30 +3,35 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Body, Changes, Node, Tree};
+use crate::consensus::headers::work_of;
 use crate::primitives::{Hash, Transaction, Work};
 
-use super::super::records::SideEntry;
-use super::super::work_of;
+use super::super::entry::ChainEntry;
 
 impl<T: Transaction> Tree<T> {
-    /// Checks the tree. `best` returns the height and the accumulated work of a block on the best chain.
-    pub(in super::super) fn check_invariants(&self, best: impl Fn(&Hash) -> Option<(u64, Work)>) {
-        let tip = &self.tip;
+    /// Checks the tree against the best chain, which ends at `tip`. `best` returns the height and the
+    /// accumulated work of a block on the best chain.
+    pub(in super::super) fn check_invariants(
+        &self,
+        tip: &ChainEntry,
+        best: impl Fn(&Hash) -> Option<(u64, Work)>,
+    ) {
         assert_eq!(tip.hash, tip.header.hash());
         assert_eq!(best(&tip.hash), Some((tip.header.height, tip.work)), "the tip ends the best chain");
-        self.check_nodes(best);
+        self.check_nodes(tip, best);
         self.check_children();
-        self.check_ahead();
+        self.check_ahead(tip);
     }
 
     /// The length of the path to the best header, and the total size of its bodies in bytes.
     pub(in super::super) fn ahead_size(&self) -> (usize, usize) {
-        (self.ahead.len(), self.ahead.iter().map(|hash| self.nodes[hash].body_bytes()).sum())
+        (self.ahead.len(), self.ahead.iter().map(|hash| self.known(hash).body_bytes()).sum())
     }
 
     /// The rows that the store must have for the complete blocks.
-    pub(in super::super) fn complete_rows(&self) -> BTreeMap<Hash, SideEntry> {
-        self.nodes.iter().filter_map(|(hash, node)| Some((*hash, node.to_row()?))).collect()
+    pub(in super::super) fn complete_rows(&self) -> BTreeMap<Hash, ChainEntry> {
+        let complete = self.nodes.iter().filter(|node| node.is_complete());
+        complete.map(|node| (node.entry.hash, node.entry.clone())).collect()
     }
 
     /// The changes that are not written to the store yet.
@@ -34,32 +39,38 @@ impl<T: Transaction> Tree<T> {
         &self.changes
     }
 
-    fn check_nodes(&self, best: impl Fn(&Hash) -> Option<(u64, Work)>) {
+    fn check_nodes(&self, tip: &ChainEntry, best: impl Fn(&Hash) -> Option<(u64, Work)>) {
         let (mut bytes, mut waiting) = (0, BTreeSet::new());
-        for (hash, node) in &self.nodes {
-            assert_eq!(node.header.hash(), *hash);
+        for node in &self.nodes {
+            let ChainEntry { hash, header, work: own_work, seen, .. } = &node.entry;
+            assert_eq!(header.hash(), *hash);
             assert_eq!(best(hash), None, "beside the best chain and on it");
-            assert!(node.seen < self.seen, "a turn that is still to be given");
+            assert!(*seen < self.seen, "a turn that is still to be given");
             bytes += node.body_bytes();
-            let parent = self.node(&node.header.previous_hash);
+            assert_eq!(
+                node.entry.size > 0,
+                node.is_complete(),
+                "the size of a body that is not in the store"
+            );
+            let parent = self.node(&header.previous_hash);
             let (height, work) = match parent {
-                Some(parent) => (parent.header.height, parent.work),
-                None => best(&node.header.previous_hash).expect("every parent is known"),
+                Some(parent) => (parent.entry.header.height, parent.entry.work),
+                None => best(&header.previous_hash).expect("every parent is known"),
             };
-            assert_eq!(node.header.height, height + 1);
-            assert_eq!(node.work, work + work_of(node.header.target));
+            assert_eq!(header.height, height + 1);
+            assert_eq!(*own_work, work + work_of(header.target));
             // A parent on the best chain is always complete.
             let parent_complete = parent.is_none_or(Node::is_complete);
             let parent_invalid = parent.is_some_and(Node::is_invalid);
             match &node.body {
-                Body::Complete(_) => {
+                Body::Complete => {
                     assert!(parent_complete, "complete on an incomplete parent");
-                    assert!(node.work <= self.tip.work, "a better branch is not followed");
+                    assert!(*own_work <= tip.work, "a better branch is not followed");
                 }
                 Body::Waiting(block) => {
-                    waiting.insert((node.header.height, *hash));
+                    waiting.insert((header.height, *hash));
                     assert!(!parent_complete && !parent_invalid, "waits for nothing");
-                    assert_eq!(block.header(), &node.header, "another block's body");
+                    assert_eq!(block.header(), header, "another block's body");
                     assert_eq!(block.hash(), hash, "another block's body");
                 }
                 Body::Missing => assert!(!parent_invalid, "stands on an invalid block"),
@@ -72,8 +83,8 @@ impl<T: Transaction> Tree<T> {
 
     fn check_children(&self) {
         let mut expected: BTreeMap<Hash, BTreeSet<Hash>> = BTreeMap::new();
-        for (hash, node) in &self.nodes {
-            expected.entry(node.header.previous_hash).or_default().insert(*hash);
+        for node in &self.nodes {
+            expected.entry(node.entry.header.previous_hash).or_default().insert(node.entry.hash);
         }
         let listed = self.children.iter().map(|(parent, children)| {
             let set: BTreeSet<Hash> = children.iter().copied().collect();
@@ -83,12 +94,11 @@ impl<T: Transaction> Tree<T> {
         assert_eq!(listed.collect::<BTreeMap<_, _>>(), expected);
     }
 
-    fn check_ahead(&self) {
-        let good = self.nodes.iter().filter(|(_, node)| !node.is_invalid());
-        let best = good.max_by_key(|(_, node)| node.rank()).filter(|(_, node)| node.work > self.tip.work);
-        let (hash, header) =
-            best.map_or((&self.tip.hash, &self.tip.header), |(hash, node)| (hash, &node.header));
-        assert_eq!(self.best_header(), (hash, header));
-        assert_eq!(self.ahead, best.map(|(hash, _)| self.path_from_best(hash)).unwrap_or_default());
+    fn check_ahead(&self, tip: &ChainEntry) {
+        let good = self.nodes.iter().filter(|node| !node.is_invalid());
+        let best = good.max_by_key(|node| node.rank()).map(|node| &node.entry);
+        let best = best.filter(|best| best.work > tip.work);
+        assert_eq!(self.best_header(), best);
+        assert_eq!(self.ahead, best.map(|best| self.path_from_best(&best.hash)).unwrap_or_default());
     }
 }

@@ -40,13 +40,13 @@ impl<T: Transaction> Tree<T> {
         let mut kept = BTreeSet::new();
         for mut next in leads {
             while let Some(node) = self.nodes.get(&next).filter(|_| kept.insert(next)) {
-                next = node.header.previous_hash;
+                next = node.entry.header.previous_hash;
             }
         }
         let mut gone = Vec::new();
         // Lowest first, so that the decision on a parent precedes the one on its children.
         for (_, hash) in &self.waiting {
-            let parent = self.nodes.get(hash).map(|node| node.header.previous_hash);
+            let parent = self.nodes.get(hash).map(|node| node.entry.header.previous_hash);
             if kept.contains(hash) || parent.is_some_and(|parent| kept.contains(&parent)) {
                 kept.insert(*hash);
             } else {
@@ -60,9 +60,10 @@ impl<T: Transaction> Tree<T> {
 
     /// Drops a pending body; its header stays.
     fn forget_waiting(&mut self, hash: &Hash) {
-        let Some(node) = self.nodes.get_mut(hash) else { return };
-        self.waiting.remove(&(node.header.height, *hash));
+        let Some(mut node) = self.nodes.take(hash) else { return };
+        self.waiting.remove(&(node.entry.header.height, *hash));
         self.side_bytes -= node.body_bytes();
         node.body = Body::Missing;
+        self.nodes.insert(node);
     }
 }

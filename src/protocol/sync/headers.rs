@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::refusal::proven_work;
 use super::{ChainSync, Peer, PeerTip};
-use crate::chain::{BlockError, Known};
+use crate::chain::{BlockError, ChainEntry};
 use crate::primitives::{Hash, Header, Transaction};
 use crate::protocol::call::Call;
 use crate::protocol::close::CloseReason;
@@ -124,9 +124,13 @@ impl ChainSync {
             return Ok(());
         }
         // A header too far ahead of the tip is not kept; the peer is asked for it later.
-        let follows = |parent: Known| header.height.checked_sub(1) == Some(parent.header.height);
+        let follows = |parent: ChainEntry| header.height.checked_sub(1) == Some(parent.header.height);
         if header.height > header_horizon(call, self.is_throttled(call, id)).kept
-            && call.local.chain.known(&header.previous_hash).is_ok_and(|parent| parent.is_some_and(follows))
+            && call
+                .local
+                .chain
+                .entry(&header.previous_hash, None)
+                .is_ok_and(|parent| parent.is_some_and(follows))
         {
             self.note_unknown(id, hash);
             return Ok(());
@@ -204,7 +208,7 @@ impl ChainSync {
             peer.headers_asked = Some(now.elapsed);
             // The header may have been evicted.
             let is_kept =
-                |from: &PeerTip| matches!(call.local.chain.known_near(from.height, &from.hash), Ok(Some(_)));
+                |from: &PeerTip| matches!(call.local.chain.entry(&from.hash, Some(from.height)), Ok(Some(_)));
             peer.headers_from = peer.headers_from.filter(is_kept);
             let locator =
                 match call.local.chain.locator_from(&peer.headers_from.map_or(start, |from| from.hash)) {
