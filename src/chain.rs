@@ -3,9 +3,12 @@
 //! as an argument.
 
 mod ancestry;
+mod checkpoints;
 mod config;
 mod entry;
 mod error;
+mod format;
+mod genesis;
 mod import;
 mod locator;
 mod next;
@@ -30,15 +33,15 @@ use crate::consensus::headers::BranchEnd;
 use crate::primitives::merkle::CompactRange;
 use crate::primitives::{Block, Hash, Transaction};
 
+use checkpoints::Checkpoints;
 pub use config::ChainConfig;
 pub(crate) use entry::ChainEntry;
 pub use error::{BlockError, OpenError, ProveError};
+pub use format::FORMAT_VERSION;
+use genesis::Genesis;
 use next::NextBlockRules;
-pub use open::FORMAT_VERSION;
-use open::Genesis;
 use orphans::Orphans;
 pub use outcome::{Imported, Verdict};
-use persist::Checkpoints;
 pub use progress::Progress;
 #[cfg(feature = "http")]
 pub(crate) use query::BlockId;

@@ -5,7 +5,7 @@ use crate::primitives::Hash;
 use crate::primitives::merkle::ProofError;
 use crate::store::StoreError;
 
-use super::FORMAT_VERSION;
+use super::format::FORMAT_VERSION;
 
 /// Why a header or a block is refused: a rule that it breaks, or its place in the chain of this node.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

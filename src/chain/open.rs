@@ -6,39 +6,23 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::ancestry::frontier;
+use super::checkpoints::Checkpoints;
 use super::entry::{BestEntry, ChainEntry};
 use super::error::{ApplyError, OpenError};
+use super::format::FORMAT_VERSION;
+use super::genesis::Genesis;
 use super::next::NextBlockRules;
 use super::orphans::Orphans;
 use super::outcome::Imported;
-use super::persist::Checkpoints;
 use super::records::{ChainStore, MetaKey};
 use super::snapshots::Snapshots;
 use super::tree::Tree;
 use super::{Blockchain, ChainConfig};
+use crate::consensus::ChainSpec;
 use crate::consensus::headers::work_of;
-use crate::consensus::{ChainSpec, GenesisError};
 use crate::primitives::merkle::CompactRange;
 use crate::primitives::{Block, Hash, Header, Transaction};
 use crate::store::{Memory, Store, StoreError, Table};
-
-/// The version of the store's format that a chain writes, and the newest that it reads.
-pub const FORMAT_VERSION: u32 = 1;
-
-/// The genesis block and the first state.
-#[derive(Debug)]
-pub(super) struct Genesis<T: Transaction> {
-    pub(super) block: Arc<Block<T>>,
-    /// The state before any transaction.
-    pub(super) state: T::State,
-}
-
-impl<T: Transaction> Genesis<T> {
-    fn of(spec: &ChainSpec) -> Result<Self, GenesisError> {
-        let (block, state) = spec.genesis_and_state()?;
-        Ok(Self { block: Arc::new(block), state })
-    }
-}
 
 /// The parts of the store that are loaded into memory.
 struct Loaded<T: Transaction> {

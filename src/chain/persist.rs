@@ -8,24 +8,6 @@ use super::tree::Node;
 use crate::primitives::Transaction;
 use crate::store::{Batch, Store, StoreError};
 
-/// What the store holds in addition to blocks, and how far it is pruned.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Checkpoints {
-    /// The heights of the states in the store, ascending. Genesis is not among them, because its state is
-    /// computed from the spec.
-    pub(super) states: Vec<u64>,
-    /// The size of the last stored state in bytes.
-    pub(super) state_bytes: usize,
-    /// Canonical bytes of the blocks above the last stored state.
-    pub(super) replay_bytes: usize,
-    /// The bodies from height 1 up to this height have been pruned.
-    pub(super) pruned: u64,
-    /// The height of a state that was read back successfully before pruning.
-    pub(super) readable: Option<u64>,
-    /// Whether memory differs from the store: a commit failed, and so did the reload after it.
-    pub(super) is_stale: bool,
-}
-
 /// How many canonical bytes of blocks are replayed at most when a chain is opened, unless the state is
 /// larger.
 const MAX_REPLAY_BYTES: usize = 1 << 20;
@@ -33,16 +15,6 @@ const MAX_REPLAY_BYTES: usize = 1 << 20;
 /// How many bodies one commit removes at most, so that the first pruning of a long chain does not delay an
 /// import.
 const MAX_PRUNED_AT_ONCE: u64 = 256;
-
-impl Checkpoints {
-    /// The lowest height whose state the chain can restore.
-    pub(super) fn base(&self) -> u64 {
-        if self.pruned == 0 {
-            return 0;
-        }
-        self.states.iter().copied().find(|height| *height >= self.pruned).unwrap_or(self.pruned)
-    }
-}
 
 impl<T: Transaction> Blockchain<T> {
     /// The store of this chain.

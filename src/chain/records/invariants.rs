@@ -10,7 +10,7 @@ use crate::primitives::merkle::{HistoryTree, Subtrees};
 use crate::primitives::{Hash, Transaction, Work};
 use crate::store::{ALL_KEYS, Entries, Order, Table};
 
-use super::super::persist::Checkpoints;
+use super::super::checkpoints::Checkpoints;
 
 /// The side branch blocks in the header tree.
 pub(in super::super) struct Aside {
