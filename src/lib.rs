@@ -17,9 +17,6 @@
 // Badges that say which feature an item needs: unstable, so only where docs.rs builds the page.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-#[macro_use]
-mod flaw;
-
 pub mod primitives;
 
 pub mod store;

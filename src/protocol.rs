@@ -198,7 +198,7 @@ impl<T: Transaction> Protocol<T> {
         let imported = self.local.import(blocks, &mut self.outbox, now, before_return)?;
         self.sync.on_import(&imported.verdicts);
         if let Some(ids) = imported.returned {
-            self.relay.on_returned(ids, self.local.tip());
+            self.relay.on_returned(ids);
         }
         Some(imported.verdicts)
     }

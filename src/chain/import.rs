@@ -288,10 +288,7 @@ impl<T: Transaction> Blockchain<T> {
     /// Whether the chain that ends at this block has more work than the best one.
     fn wins(&self, hash: &Hash) -> bool {
         let (candidate, tip) = (&self.tree.known(hash).entry, self.records.tip());
-        if flaw!(FollowsLength) {
-            return candidate.header.height > tip.header.height;
-        }
-        candidate.work > tip.work || flaw!(FollowsTheLast) && candidate.work == tip.work
+        candidate.work > tip.work
     }
 
     /// Whether the stored body of a side branch block is damaged or missing.
@@ -329,8 +326,7 @@ impl<T: Transaction> Blockchain<T> {
             return Ok(());
         }
         self.check_final(|| Some(fork_height)).map_err(at_first)?;
-        let state_height = if flaw!(KeepsState) { self.height() } else { fork_height };
-        let mut state = self.state_at(state_height).map_err(at_first)?;
+        let mut state = self.state_at(fork_height).map_err(at_first)?;
         let mut snapshots = self.snapshots.rewound(fork_height, state.clone());
         for hash in &path {
             state = self.applied_beside(hash, state)?;
@@ -452,8 +448,7 @@ impl<T: Transaction> Blockchain<T> {
 
     /// Marks a header that is in the header tree as invalid if the verdict on its block is permanent.
     fn condemn_if_permanent(&mut self, hash: &Hash, error: &RuleError) {
-        let condemns = error.condemns_header() || flaw!(CondemnsByBody);
-        if condemns && self.tree.node(hash).is_some() {
+        if error.condemns_header() && self.tree.node(hash).is_some() {
             self.tree.condemn(hash, self.records.tip());
         }
     }

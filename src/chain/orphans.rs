@@ -42,7 +42,7 @@ impl<T: Transaction> Orphans<T> {
         }
         self.bytes += block.memory_size();
         self.blocks.push_back(block);
-        while (self.blocks.len() > self.max_blocks || self.bytes > self.max_bytes) && !flaw!(KeepsOrphans) {
+        while self.blocks.len() > self.max_blocks || self.bytes > self.max_bytes {
             let Some(block) = self.blocks.pop_front() else { break };
             self.bytes -= block.memory_size();
         }

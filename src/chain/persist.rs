@@ -83,7 +83,7 @@ impl<T: Transaction> Blockchain<T> {
         }
         self.prune()?;
         self.look_ahead_once()?;
-        if flaw!(TellsFirst) { Ok(()) } else { self.records.commit() }
+        self.records.commit()
     }
 
     /// Reloads the chain from the store after an error.

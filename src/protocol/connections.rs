@@ -277,18 +277,10 @@ impl Connections {
         let now = call.now.elapsed;
         let Some(peer) = self.peers.get_mut(&id).filter(|peer| peer.deadline() <= now) else { return Ok(()) };
         if peer.identity.is_none() {
-            if flaw!(KeepsTheNameless) {
-                peer.connected_at = now;
-                return Ok(());
-            }
             return Err(CloseReason::HandshakeTimeout(limits::HANDSHAKE_TIMEOUT));
         }
         if peer.ping.is_some() {
             return Err(CloseReason::RequestTimeout { kind: "ping", after: limits::REQUEST_TIMEOUT });
-        }
-        if flaw!(KeepsTheSilent) {
-            peer.last_received = now;
-            return Ok(());
         }
         let nonce = self.rng.u64(..1 << 53);
         peer.ping = Some((nonce, now + limits::REQUEST_TIMEOUT));

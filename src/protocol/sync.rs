@@ -103,8 +103,7 @@ impl ChainSync {
     /// Returns the peers that neither claim nor have shown as much work as the tip.
     pub(super) fn peers_behind<T: Transaction>(&self, chain: &Blockchain<T>) -> Vec<PeerId> {
         let work = chain.work();
-        let is_behind =
-            |peer: &Peer| flaw!(Echoes) || Some(peer.claimed_work).max(peer.work(chain)) < Some(work);
+        let is_behind = |peer: &Peer| Some(peer.claimed_work).max(peer.work(chain)) < Some(work);
         self.peers.iter().filter(|(_, peer)| is_behind(peer)).map(|(id, _)| *id).collect()
     }
 
@@ -142,8 +141,7 @@ impl ChainSync {
         // Drops pending bodies whose missing ancestors only this peer has, because those may never arrive.
         local.chain.keep_waiting(self.peers.values().filter_map(|peer| Some(peer.best?.hash)));
         // Bodies that were requested from this peer are requested from others.
-        let has_outstanding = peer.is_some_and(|peer| !peer.blocks.is_empty());
-        self.blocks_due |= has_outstanding && !flaw!(ForgetsDownloads);
+        self.blocks_due |= peer.is_some_and(|peer| !peer.blocks.is_empty());
     }
 
     /// Requests everything anew: messages were ignored while the store failed, and recovery discarded the
@@ -227,9 +225,6 @@ impl ChainSync {
         let claims: Vec<(PeerId, Hash)> =
             self.peers.iter().filter_map(|(id, peer)| Some((*id, peer.claimed?))).collect();
         for (id, hash) in claims {
-            if flaw!(ForgetsClaims) {
-                continue;
-            }
             let Some(tip) = known(call, &hash) else { continue };
             self.note_tip(&call.local.chain, id, tip);
             let Some(peer) = self.peers.get_mut(&id) else { continue };
@@ -240,7 +235,7 @@ impl ChainSync {
 
     /// Notes that the peer has a header with unknown ancestors.
     fn note_unknown(&mut self, id: PeerId, hash: Hash) {
-        if let Some(peer) = self.peers.get_mut(&id).filter(|_| !flaw!(IgnoresOrphans)) {
+        if let Some(peer) = self.peers.get_mut(&id) {
             peer.wants_headers = true;
             peer.claimed = Some(hash);
         }
@@ -261,7 +256,7 @@ impl Peer {
 
     fn requests(&self) -> impl Iterator<Item = (&'static str, Duration)> {
         let headers = self.headers_request.map(|deadline| ("get_headers", deadline));
-        let has_asked = !self.blocks.is_empty() && !flaw!(WaitsForEver);
+        let has_asked = !self.blocks.is_empty();
         headers.into_iter().chain(has_asked.then_some(("get_blocks", self.blocks_deadline)))
     }
 

@@ -3,7 +3,6 @@
 
 mod dials;
 mod discovery;
-mod flaws;
 mod large;
 mod measured;
 mod sweep;

@@ -82,7 +82,7 @@ impl Connections {
             return Err(CloseReason::WrongGenesis { got: hello.genesis, expected: genesis });
         }
         // A `Hello` with this node's own nonce comes from this node.
-        if hello.nonce == self.nonce && !flaw!(MeetsItself) {
+        if hello.nonce == self.nonce {
             if direction == Direction::Outbound {
                 self.dialer.forget(&address);
                 notices.push(Notice::OwnAddress(address));

@@ -40,13 +40,8 @@ impl Relay {
     }
 
     /// Notes the transactions of disconnected blocks that are pending again, to be offered at a bounded rate.
-    pub(in crate::protocol) fn on_returned(&mut self, ids: Vec<Hash>, tip: &Hash) {
-        if flaw!(HidesReorganisations) {
-            self.announced = *tip;
-        }
-        if !flaw!(HoardsTransactions) {
-            self.returned.extend(ids);
-        }
+    pub(in crate::protocol) fn on_returned(&mut self, ids: Vec<Hash>) {
+        self.returned.extend(ids);
     }
 
     /// Offers the pending transactions to a new peer.

@@ -105,7 +105,7 @@ impl<I: Iterator<Item = Hash>> Path<I> {
     ) -> Vec<Hash> {
         let mut taken = Vec::new();
         self.passed.retain(|hash| {
-            let is_next = taken.len() < room && has(hash) && start(in_flight, *hash);
+            let is_next = taken.len() < room && has(hash) && in_flight.insert(*hash);
             if is_next {
                 taken.push(*hash);
             }
@@ -116,15 +116,10 @@ impl<I: Iterator<Item = Hash>> Path<I> {
         {
             if !has(&hash) {
                 self.passed.push(hash);
-            } else if start(in_flight, hash) {
+            } else if in_flight.insert(hash) {
                 taken.push(hash);
             }
         }
         taken
     }
-}
-
-/// Marks a body as in flight. Returns whether it was not in flight before.
-fn start(in_flight: &mut BTreeSet<Hash>, hash: Hash) -> bool {
-    in_flight.insert(hash) || flaw!(AsksEverybody)
 }

@@ -144,9 +144,6 @@ impl ChainSync {
                 }
                 Ok(())
             }
-            Err(BlockError::UnknownParent { parent }) if flaw!(BlamesForOrphans) => {
-                Err(CloseReason::UnconnectedHeaders { parent })
-            }
             Err(BlockError::UnknownParent { .. }) => {
                 self.note_unknown(id, hash);
                 Ok(())

@@ -67,7 +67,6 @@ impl ChainSync {
             peer.refused = Some(Refused { error: error.clone(), work: shown.max(peer.claimed_work) });
         }
         match error {
-            BlockError::Rule(RuleError::TimestampTooLate { .. }) if flaw!(ForgetsTheFuture) => {}
             BlockError::Rule(RuleError::TimestampTooLate { got, .. }) => {
                 let retry = call.now.elapsed + limits::MIN_RETRY;
                 peer.early_header = Some(EarlyHeader { timestamp: got, retry });
