@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::incoming::{Incoming, Unsendable};
 use super::shared::Shared;
 use crate::primitives::{Transaction, transaction_id};
-use crate::protocol::{CloseReason, Direction, Message, PeerAddr, PeerId, Reach};
+use crate::protocol::{CloseReason, Direction, Input, Message, PeerAddr, PeerId, Reach};
 use crate::transport::{Connection, Listener, Outgoing, Receiver, Transport, TransportError};
 use crate::wire::WireError;
 pub(super) use queue::{MAX_QUEUE_BYTES, Queued};
@@ -106,7 +106,7 @@ async fn talk<T: Transaction>(
         Some(Ok(())) => {}
         Some(Err(reason)) => {
             // If the driver is gone, the report is not needed.
-            let _ = incoming.send(Incoming::Ended { peer, reason }).await;
+            let _ = incoming.send(Incoming::Input(Input::Disconnected { peer, reason })).await;
         }
         None => {
             // A peer that does not read in time loses only the goodbye.
@@ -129,26 +129,34 @@ async fn read<T: Transaction>(
     let turns = Arc::new(Semaphore::new(1));
     // The semaphore is never closed.
     while let Ok(turn) = Arc::clone(&turns).acquire_owned().await {
-        let input = match receiver.recv().await {
+        let event = match receiver.recv().await {
             Ok(Some(message)) => {
                 message.digest_ahead();
                 let (message, unsendable) = relayable(message, transport);
                 Incoming::Received { peer, message, unsendable, turn }
             }
-            Ok(None) => Incoming::Ended { peer, reason: CloseReason::Ended },
-            Err(TransportError::Malformed(error @ WireError::UnsupportedType { .. })) => {
-                Incoming::Ended { peer, reason: CloseReason::Unreadable(Arc::new(error)) }
-            }
-            Err(TransportError::Malformed(error)) => Incoming::Malformed { peer, error: Arc::new(error) },
-            Err(TransportError::Violation(error)) => Incoming::Malformed { peer, error: error.into() },
-            Err(error) => Incoming::Ended { peer, reason: CloseReason::Lost(Arc::new(error)) },
+            Ok(None) => Incoming::Input(Input::Disconnected { peer, reason: CloseReason::Ended }),
+            Err(error) => Incoming::Input(unreadable(peer, error)),
         };
-        let goes_on = matches!(input, Incoming::Received { .. });
-        if incoming.send(input).await.is_err() || !goes_on {
+        let goes_on = matches!(event, Incoming::Received { .. });
+        if incoming.send(event).await.is_err() || !goes_on {
             break;
         }
     }
     core::future::pending::<()>().await;
+}
+
+/// Says whose fault it is that a message cannot be read.
+fn unreadable<T>(peer: PeerId, error: TransportError) -> Input<T> {
+    match error {
+        // A valid message that this format cannot read for the application's type.
+        TransportError::Malformed(error @ WireError::UnsupportedType { .. }) => {
+            Input::Disconnected { peer, reason: CloseReason::Unreadable(Arc::new(error)) }
+        }
+        TransportError::Malformed(error) => Input::Malformed { peer, error: Arc::new(error) },
+        TransportError::Violation(error) => Input::Malformed { peer, error: error.into() },
+        error => Input::Disconnected { peer, reason: CloseReason::Lost(Arc::new(error)) },
+    }
 }
 
 /// Splits off the transactions of a message that this node could not relay to its other peers.
@@ -216,7 +224,7 @@ pub(super) async fn dial<T: Transaction>(
         Ok(connection) => {
             Incoming::Opened { direction: Direction::Outbound, address, connection, place: None }
         }
-        Err(error) => Incoming::DialFailed { address, error: Arc::new(error) },
+        Err(error) => Incoming::Input(Input::DialFailed { address, error: Arc::new(error) }),
     };
     // If the driver has ended, the connection is not needed.
     let _ = incoming.send(input).await;

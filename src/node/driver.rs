@@ -162,7 +162,6 @@ impl<T: Transaction> Driver<T> {
         else {
             return;
         };
-        self.senders.remove(&peer);
         self.handle(Input::Disconnected { peer, reason: CloseReason::Lost(Arc::new(error)) });
     }
 
@@ -183,7 +182,6 @@ impl<T: Transaction> Driver<T> {
                 self.senders.insert(peer, link);
                 self.handle(Input::Connected { peer, direction, address });
             }
-            Incoming::DialFailed { address, error } => self.handle(Input::DialFailed { address, error }),
             Incoming::Received { peer, mut message, unsendable, turn } => {
                 self.drop_foreign_addresses(&mut message);
                 // Lets the connection read the next message while the driver handles this one.
@@ -193,19 +191,15 @@ impl<T: Transaction> Driver<T> {
                 }
                 self.handle(Input::Received { peer, message });
             }
-            Incoming::Malformed { peer, error } => self.handle(Input::Malformed { peer, error }),
+            Incoming::Input(input) => self.handle(input),
             Incoming::ReadFailed(error) => self.with_protocol(|protocol, _| protocol.read_failed(error)),
-            Incoming::Unsendable { error } => {
+            Incoming::Unsendable(error) => {
                 let is_first = !core::mem::replace(&mut self.noted.unsendable, true);
                 warn_once(
                     is_first,
                     &error,
                     "a peer cannot be sent something, it is told that it is not here",
                 );
-            }
-            Incoming::Ended { peer, reason } => {
-                self.senders.remove(&peer);
-                self.handle(Input::Disconnected { peer, reason });
             }
         }
     }
@@ -284,6 +278,9 @@ impl<T: Transaction> Driver<T> {
     }
 
     fn handle(&mut self, input: Input<T>) {
+        if let Input::Disconnected { peer, .. } = &input {
+            self.senders.remove(peer);
+        }
         let is_on_disk = match &input {
             Input::Timeout => true,
             Input::Received { message, .. } => {
@@ -359,7 +356,7 @@ impl<T: Transaction> Driver<T> {
             // Queued and not handled here, because the driver is in the middle of performing the protocol's
             // outputs.
             self.background_tasks.spawn(async move {
-                let _ = incoming.send(Incoming::Ended { peer, reason }).await;
+                let _ = incoming.send(Incoming::Input(Input::Disconnected { peer, reason })).await;
             });
         }
     }

@@ -1,12 +1,11 @@
 //! What the tasks of connections report to the driver.
 
-use core::error::Error;
 use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::primitives::{Hash, Transaction};
-use crate::protocol::{CloseReason, Direction, Message, PeerAddr, PeerId};
+use crate::protocol::{Direction, Input, Message, PeerAddr, PeerId};
 use crate::store::StoreError;
 use crate::transport::{Connection, TransportError};
 use crate::wire::WireError;
@@ -14,19 +13,16 @@ use crate::wire::WireError;
 /// The id of a transaction, and the reason why it cannot be sent.
 pub(super) type Unsendable = (Hash, Arc<TransportError>);
 
-/// Inputs from the tasks of connections.
+/// What happened on a connection. What the driver has nothing to do for is an [`Input`] of the protocol already.
 #[derive(Debug)]
 pub(super) enum Incoming<T: Transaction> {
+    /// A connection, which has no number yet.
     Opened {
         direction: Direction,
         address: PeerAddr,
         connection: Box<dyn Connection<T>>,
         /// Limits the number of inbound connections; `None` for an outbound one.
         place: Option<OwnedSemaphorePermit>,
-    },
-    DialFailed {
-        address: PeerAddr,
-        error: Arc<dyn Error + Send + Sync>,
     },
     Received {
         peer: PeerId,
@@ -36,18 +32,9 @@ pub(super) enum Incoming<T: Transaction> {
         /// Dropping this permit lets the connection read the peer's next message.
         turn: OwnedSemaphorePermit,
     },
-    Malformed {
-        peer: PeerId,
-        error: Arc<dyn Error + Send + Sync>,
-    },
+    Input(Input<T>),
     /// A block that a peer requested could not be read.
     ReadFailed(StoreError),
     /// A message could not be encoded for a peer. The connection stays open.
-    Unsendable {
-        error: Arc<WireError>,
-    },
-    Ended {
-        peer: PeerId,
-        reason: CloseReason,
-    },
+    Unsendable(WireError),
 }

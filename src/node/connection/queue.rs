@@ -146,7 +146,7 @@ async fn feed<T: Transaction>(
             Err(TransportError::Unsendable(error)) => {
                 left.extend(substitutes(message.into_message()));
                 // If the driver has ended, the report is not needed.
-                let _ = incoming.send(Incoming::Unsendable { error: Arc::new(error) }).await;
+                let _ = incoming.send(Incoming::Unsendable(error)).await;
             }
             fed => fed.map_err(lost)?,
         }
