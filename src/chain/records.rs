@@ -5,6 +5,7 @@
 mod bodies;
 mod codec;
 #[cfg(test)]
+#[path = "tests/invariants/records.rs"]
 mod invariants;
 mod repair;
 

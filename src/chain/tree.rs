@@ -4,6 +4,7 @@
 
 mod children;
 #[cfg(test)]
+#[path = "tests/invariants/tree.rs"]
 mod invariants;
 mod waiting;
 
