@@ -128,7 +128,7 @@ impl<T: Transaction> ChainStore<T> {
             match damage_of(self.state(height))? {
                 Ok(Some(_)) => heights.push(height),
                 other => {
-                    found = other.err();
+                    found = other.err().or(found);
                     self.batch.delete(Table::States, key.clone());
                 }
             }

@@ -115,6 +115,23 @@ fn a_repair_does_not_go_below_genesis() {
     assert!(is_blind(&error.unwrap_err()));
 }
 
+/// A key that has no error of its own does not hide the damage of a value.
+#[test]
+fn a_repair_returns_the_error_of_a_damaged_state() {
+    let (_, mut disk, _) = grown(12, &[3, 8]);
+    disk.flip_bit(Table::States, &8_u64.to_be_bytes(), 9).unwrap();
+    let mut batch = Batch::new();
+    batch.put(Table::States, *b"no height", vec![1]);
+    disk.commit(&batch).unwrap();
+    let (chain, found) = Blockchain::<String>::repair(spec(), config(), Box::new(disk.clone())).unwrap();
+    let Some(OpenError::Store(StoreError::DamagedValue { table: Table::States, key, .. })) = found else {
+        panic!("{found:?}");
+    };
+    assert!(key.starts_with('8'), "{key}");
+    assert_eq!(entries(&disk, Table::States).len(), 1);
+    chain.check_store();
+}
+
 /// If the state that a pruned chain would restore is damaged, the bodies below it are still needed for a
 /// replay.
 #[test]
