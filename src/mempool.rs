@@ -2,10 +2,12 @@
 //! top of the tip. A template takes them in order, skips those that its own miner or timestamp makes
 //! inapplicable, and ends at the first that does not fit. Has no clock and does no I/O.
 
+mod config;
 mod error;
 mod recent;
 mod removal;
 mod shares;
+mod source;
 mod trial;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,13 +16,14 @@ use crate::chain::{Blockchain, Imported};
 use crate::consensus::RuleError;
 use crate::miner::Template;
 use crate::primitives::application::{self, ApplyError};
-use crate::primitives::serde_form::check_serde_form;
 use crate::primitives::{Address, Block, Hash, Header, Timestamp, Transaction, merkle};
 
+pub use config::MempoolConfig;
 pub use error::MempoolError;
 pub(crate) use recent::RecentSet;
 pub use removal::RemovalReason;
 use shares::{Amount, Origin, Shares};
+pub use source::Source;
 use trial::Trial;
 
 /// Pending transactions, mined in order of arrival.
@@ -70,68 +73,8 @@ impl<T: Transaction> Pending<T> {
     }
 }
 
-/// The limits of a mempool.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct MempoolConfig {
-    /// The number of pending transactions. Default: 10,000.
-    pub max_transactions: usize,
-    /// The bytes of memory of all pending transactions. Each one counts as about 270 bytes, plus twice its
-    /// `size_of`, plus its [`heap_size`](Transaction::heap_size). The overhead of the allocator is not
-    /// counted; with it, resident memory is at most three times this limit. Default: 16 MiB.
-    pub max_bytes: usize,
-    /// The number of ids of recently mined transactions that are remembered, so that a late relay is not
-    /// mined twice. Meanwhile, every node with this setting refuses an equal transaction. Default: 50,000.
-    pub max_mined_ids: usize,
-}
-
-impl Default for MempoolConfig {
-    fn default() -> Self {
-        Self { max_transactions: 10_000, max_bytes: 16 << 20, max_mined_ids: 50_000 }
-    }
-}
-
-impl MempoolConfig {
-    /// Sets [`max_transactions`](Self::max_transactions).
-    #[must_use]
-    pub const fn with_max_transactions(mut self, transactions: usize) -> Self {
-        self.max_transactions = transactions;
-        self
-    }
-
-    /// Sets [`max_bytes`](Self::max_bytes).
-    #[must_use]
-    pub const fn with_max_bytes(mut self, bytes: usize) -> Self {
-        self.max_bytes = bytes;
-        self
-    }
-
-    /// Sets [`max_mined_ids`](Self::max_mined_ids).
-    #[must_use]
-    pub const fn with_max_mined_ids(mut self, ids: usize) -> Self {
-        self.max_mined_ids = ids;
-        self
-    }
-}
-
 /// The number of ids of removed transactions that are remembered.
 const MAX_REMOVED_IDS: usize = 10_000;
-
-/// The source of a transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Source<'a> {
-    /// The application itself. Its transactions are never evicted in favour of transactions from peers.
-    Local,
-    /// The store, from before a restart: the original source is unknown.
-    Store,
-    /// A peer.
-    Peer {
-        /// The host of the peer. In a full mempool, transactions of the host with the largest share are
-        /// evicted in favour of hosts with smaller shares.
-        host: &'a str,
-    },
-}
 
 impl<T: Transaction> Mempool<T> {
     /// An empty mempool on top of `chain`.
@@ -198,7 +141,7 @@ impl<T: Transaction> Mempool<T> {
                 .filter(|_| !self.is_stuck)
                 .ok_or_else(|| self.full())?
         };
-        check_serde_form(&pending.transaction)?;
+        application::check_serde_form(&pending.transaction)?;
         let header = chain.next_header(Address::ZERO, Hash::ZERO, now);
         let mut state = self.state.clone();
         application::apply(&pending.transaction, &mut state, &header.context())?;

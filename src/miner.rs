@@ -7,8 +7,8 @@ mod template;
 mod threads;
 
 pub use kernel::{MiningKernel, MiningKernelError};
-pub use search::{Miner, SearchOutcome};
-pub use template::{SearchError, Template};
+pub use search::{Miner, SearchError, SearchOutcome};
+pub use template::Template;
 pub use threads::{MiningJob, MiningOutcome, MiningThreadError};
 
 /// Helpers for the tests of this folder: templates, and a naive search to compare with.

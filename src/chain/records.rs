@@ -15,8 +15,8 @@ use std::sync::Arc;
 
 use crate::consensus::check::{self, MEDIAN_SPAN};
 use crate::consensus::headers::history_leaf;
+use crate::primitives::application::check_serde_form;
 use crate::primitives::merkle::Subtrees;
-use crate::primitives::serde_form::check_serde_form;
 use crate::primitives::{Block, EncodeError, Hash, Timestamp, Transaction};
 use crate::store::{ALL_KEYS, Batch, Order, Store, StoreError, Table, seal, unseal};
 

@@ -7,7 +7,6 @@ use crate::consensus::RuleError;
 use crate::consensus::check;
 use crate::miner::Template;
 use crate::primitives::application;
-use crate::primitives::serde_form::check_serde_form;
 use crate::primitives::{Address, BodyDigest, Hash, Header, Timestamp, Transaction};
 
 impl<T: Transaction> Blockchain<T> {
@@ -34,7 +33,7 @@ impl<T: Transaction> Blockchain<T> {
     ) -> Result<Template<T>, RuleError> {
         check::count(data.len(), &self.spec)?;
         // Checked before mining, because a block that does not read back from the store would waste its work.
-        data.iter().try_for_each(check_serde_form)?;
+        data.iter().try_for_each(application::check_serde_form)?;
         let (got, limit) = (self.next_timestamp(now), now.saturating_add(self.spec.max_future_drift()));
         if got > limit {
             return Err(RuleError::TimestampTooLate { got, limit });

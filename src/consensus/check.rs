@@ -41,6 +41,22 @@ pub(crate) fn proof_of_work(header: &Header, hash: &Hash, spec: &ChainSpec) -> R
     Ok(())
 }
 
+impl ChainSpec {
+    /// Checks a header without its ancestors: the version, the range of the nonce, that the target is not
+    /// easier than the easiest, and that the hash meets the target.
+    ///
+    /// A header that passes need not be in the chain: one with the easiest target passes even if the chain
+    /// requires a much harder one. [`HeaderChain`](crate::consensus::HeaderChain) checks a header against its ancestors.
+    /// The header of the genesis block has no proof of work and is refused; compare its hash instead.
+    ///
+    /// # Errors
+    ///
+    /// [`RuleError`], the first of these rules that the header breaks.
+    pub fn check_header(&self, header: &Header) -> Result<(), RuleError> {
+        proof_of_work(header, &header.hash(), self)
+    }
+}
+
 /// The checks of a header against its ancestors and the clock.
 pub(crate) fn header_in_chain(
     header: &Header,

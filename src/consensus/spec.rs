@@ -6,8 +6,6 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::check;
-use super::error::RuleError;
 use super::retarget::{Retarget, RetargetError};
 use crate::primitives::{
     Block, BodyDigest, CompactTarget, CompactTargetError, Header, Span, Target, Timestamp,
@@ -139,20 +137,6 @@ impl ChainSpec {
     /// were partitioned for more blocks than the limit stay on separate chains.
     pub const fn finality_depth(&self) -> Option<u64> {
         self.rules.finality_depth
-    }
-
-    /// Checks a header without its ancestors: the version, the range of the nonce, that the target is not
-    /// easier than the easiest, and that the hash meets the target.
-    ///
-    /// A header that passes need not be in the chain: one with the easiest target passes even if the chain
-    /// requires a much harder one. [`HeaderChain`](crate::consensus::HeaderChain) checks a header against its ancestors.
-    /// The header of the genesis block has no proof of work and is refused; compare its hash instead.
-    ///
-    /// # Errors
-    ///
-    /// [`RuleError`], the first of these rules that the header breaks.
-    pub fn check_header(&self, header: &Header) -> Result<(), RuleError> {
-        check::proof_of_work(header, &header.hash(), self)
     }
 
     /// Whether a body of this size fits into a block.

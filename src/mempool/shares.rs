@@ -5,7 +5,8 @@ use core::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{MempoolConfig, Source};
+use super::config::MempoolConfig;
+use super::source::Source;
 
 /// An eviction frees this part (1/64) of the limits, as far as it comes from sources above their fair share.
 /// All transactions behind an evicted one have to be applied again, which must not happen for every new

@@ -155,6 +155,38 @@ impl<T: Clone> Miner<T> {
     }
 }
 
+impl<T: Clone> Template<T> {
+    /// Searches on the calling thread until a block is found: for tests, and for programs that do nothing
+    /// else meanwhile. The time depends on the target. This search cannot be stopped; that of a [`Miner`]
+    /// can.
+    ///
+    /// # Errors
+    ///
+    /// [`SearchError`] if no hash can meet the header's target, or if the search is exhausted.
+    pub fn mine(self) -> Result<Block<T>, SearchError> {
+        let mut miner = Miner::new(self)?;
+        loop {
+            match miner.search(u64::MAX) {
+                SearchOutcome::Found(block) => return Ok(block),
+                SearchOutcome::Continue { .. } => {}
+                SearchOutcome::Exhausted => return Err(SearchError::Exhausted),
+            }
+        }
+    }
+}
+
+/// Why [`Template::mine`] found no block.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SearchError {
+    /// The header's compact target encodes no valid target.
+    #[error(transparent)]
+    Target(#[from] CompactTargetError),
+    /// All nonces were tried at all timestamps from the header's on.
+    #[error("every nonce was tried up to the last timestamp")]
+    Exhausted,
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::testing::{EVERY_SECOND, IMPOSSIBLE, ONE_IN_64, naive, template};
@@ -281,5 +313,20 @@ mod tests {
             let found: Vec<_> = lanes.flat_map(|lane| all(lane, core::iter::repeat(7))).collect();
             prop_assert_eq!(found, expected);
         }
+    }
+
+    #[test]
+    fn mine_finds_the_first_nonce() {
+        let template = template(ONE_IN_64, 1);
+        let block = template.clone().mine().unwrap();
+        let nonce = naive(*template.header(), 0..Header::NONCE_LIMIT).next().unwrap();
+        assert_eq!(*block.header(), Header { nonce, ..*template.header() });
+        assert_eq!(block.data(), template.data());
+    }
+
+    #[test]
+    fn mine_refuses_what_is_no_target() {
+        let zero = CompactTarget::from_bits(0);
+        assert_eq!(template(0, 1).mine(), Err(SearchError::Target(CompactTargetError::Zero(zero))));
     }
 }

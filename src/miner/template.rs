@@ -3,8 +3,6 @@
 
 use std::sync::Arc;
 
-use super::search::{Miner, SearchOutcome};
-use crate::primitives::CompactTargetError;
 use crate::{Block, Header};
 
 /// A header without a nonce, and the block's transactions: the input of a [`Miner`].
@@ -44,58 +42,11 @@ impl<T: Clone> Template<T> {
     pub fn into_block(self, nonce: u64) -> Block<T> {
         Block::new(Header { nonce, ..self.header }, Arc::unwrap_or_clone(self.data))
     }
-
-    /// Searches on the calling thread until a block is found: for tests, and for programs that do nothing
-    /// else meanwhile. The time depends on the target. This search cannot be stopped; that of a [`Miner`]
-    /// can.
-    ///
-    /// # Errors
-    ///
-    /// [`SearchError`] if no hash can meet the header's target, or if the search is exhausted.
-    pub fn mine(self) -> Result<Block<T>, SearchError> {
-        let mut miner = Miner::new(self)?;
-        loop {
-            match miner.search(u64::MAX) {
-                SearchOutcome::Found(block) => return Ok(block),
-                SearchOutcome::Continue { .. } => {}
-                SearchOutcome::Exhausted => return Err(SearchError::Exhausted),
-            }
-        }
-    }
-}
-
-/// Why [`Template::mine`] found no block.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SearchError {
-    /// The header's compact target encodes no valid target.
-    #[error(transparent)]
-    Target(#[from] CompactTargetError),
-    /// All nonces were tried at all timestamps from the header's on.
-    #[error("every nonce was tried up to the last timestamp")]
-    Exhausted,
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{ONE_IN_64, naive, template};
     use super::*;
-    use crate::CompactTarget;
-
-    #[test]
-    fn mine_finds_the_first_nonce() {
-        let template = template(ONE_IN_64, 1);
-        let block = template.clone().mine().unwrap();
-        let nonce = naive(*template.header(), 0..Header::NONCE_LIMIT).next().unwrap();
-        assert_eq!(*block.header(), Header { nonce, ..*template.header() });
-        assert_eq!(block.data(), template.data());
-    }
-
-    #[test]
-    fn mine_refuses_what_is_no_target() {
-        let zero = CompactTarget::from_bits(0);
-        assert_eq!(template(0, 1).mine(), Err(SearchError::Target(CompactTargetError::Zero(zero))));
-    }
 
     #[test]
     fn a_template_has_no_nonce_and_shares_its_data() {

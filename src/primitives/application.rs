@@ -5,6 +5,7 @@ use core::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::hash::Hash;
+use super::serde_form::SerdeFlaw;
 use super::transaction::{Context, EncodeError, Rejected, Transaction};
 
 /// The application's code panicked. The value that it was changing is discarded.
@@ -94,6 +95,21 @@ pub(crate) fn heap_size<T: Transaction>(transaction: &T, encoded_len: usize) -> 
 /// [`Transaction::state_root`].
 pub(crate) fn state_root<T: Transaction>(state: &T::State) -> Result<Hash, Panicked> {
     guarded("Transaction::state_root", || T::state_root(state))
+}
+
+/// Checks that a transaction reads back as an equal one from its serde form in postcard, the format of the
+/// store.
+pub(crate) fn check_serde_form<T: Transaction>(transaction: &T) -> Result<(), EncodeError> {
+    let refused = |flaw: SerdeFlaw| EncodeError::new(format!("its serde form in postcard: {flaw}"));
+    let panicked = |panic: Panicked| EncodeError::new(panic.to_string());
+    let bytes = guarded("Serialize::serialize", || postcard::to_allocvec(transaction)).map_err(panicked)?;
+    let bytes = bytes.map_err(|error| EncodeError::of_postcard(&error))?;
+    let read = guarded("Deserialize::deserialize", || match postcard::take_from_bytes::<T>(&bytes) {
+        Ok((read, [])) if read == *transaction => Ok(()),
+        Ok(_) => Err(None),
+        Err(error) => Err(SerdeFlaw::of_postcard(&error)),
+    });
+    read.map_err(panicked)?.map_err(|flaw| refused(flaw.unwrap_or_else(|| SerdeFlaw::of_read(transaction))))
 }
 
 #[cfg(test)]

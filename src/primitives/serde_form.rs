@@ -1,10 +1,7 @@
-//! Checks that the serde form of a value, which the store, peers and HTTP clients read back, keeps the value,
-//! and otherwise names the likely cause in the type.
+//! Why the serde form of a value, which the store, peers and HTTP clients read back, does not keep the value, with the
+//! likely cause in the type.
 
 use core::fmt;
-
-use super::application::guarded;
-use super::transaction::{EncodeError, Transaction};
 
 /// Why a value does not read back from its serde form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,19 +51,4 @@ impl fmt::Display for SerdeFlaw {
             }
         })
     }
-}
-
-/// Checks that a transaction reads back as an equal one from its serde form in postcard, the format of the
-/// store.
-pub(crate) fn check_serde_form<T: Transaction>(transaction: &T) -> Result<(), EncodeError> {
-    let refused = |flaw: SerdeFlaw| EncodeError::new(format!("its serde form in postcard: {flaw}"));
-    let panicked = |panic: super::Panicked| EncodeError::new(panic.to_string());
-    let bytes = guarded("Serialize::serialize", || postcard::to_allocvec(transaction)).map_err(panicked)?;
-    let bytes = bytes.map_err(|error| EncodeError::of_postcard(&error))?;
-    let read = guarded("Deserialize::deserialize", || match postcard::take_from_bytes::<T>(&bytes) {
-        Ok((read, [])) if read == *transaction => Ok(()),
-        Ok(_) => Err(None),
-        Err(error) => Err(SerdeFlaw::of_postcard(&error)),
-    });
-    read.map_err(panicked)?.map_err(|flaw| refused(flaw.unwrap_or_else(|| SerdeFlaw::of_read(transaction))))
 }

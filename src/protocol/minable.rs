@@ -14,7 +14,7 @@ use crate::chain::BlockError;
 use crate::consensus::RuleError;
 use crate::mempool::RemovalReason;
 use crate::miner::Template;
-use crate::primitives::serde_form::check_serde_form;
+use crate::primitives::application::check_serde_form;
 use crate::primitives::{Address, Block, EncodeError, Hash, Header, Timestamp, Transaction, transaction_id};
 
 /// Why there is no template for a block that can be mined, sent and accepted.

@@ -1,8 +1,7 @@
 //! Checks that a transaction survives every encoding unchanged.
 
 use crate::Transaction;
-use crate::primitives::application::encode;
-use crate::primitives::serde_form::check_serde_form;
+use crate::primitives::application::{check_serde_form, encode};
 
 /// Checks that a transaction has canonical bytes, and that decoding returns an equal value for postcard, in
 /// which a store keeps transactions, and for each wire format whose feature is enabled. Call it in a test
