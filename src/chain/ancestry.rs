@@ -43,7 +43,7 @@ impl<T: Transaction> Blockchain<T> {
     ) -> Result<CheckedHeader, BlockError> {
         let parent_hash = header.previous_hash;
         if parent_hash == self.records.tip().hash {
-            self.look_ahead_once()?;
+            self.update_next_block_rules()?;
             let expected = Expected {
                 height: self.height() + 1,
                 target: self.next.target,
@@ -54,8 +54,8 @@ impl<T: Transaction> Blockchain<T> {
             let work = self.work() + work_of(header.target);
             return Ok(ChainEntry::new(hash, *header, work).into());
         }
-        let near = header.height.saturating_sub(1);
-        let Some(parent) = self.entry(&parent_hash, Some(near))? else {
+        let hint = header.height.saturating_sub(1);
+        let Some(parent) = self.entry(&parent_hash, Some(hint))? else {
             return Err(BlockError::UnknownParent { parent: parent_hash });
         };
         if self.is_invalid(&parent_hash) {
@@ -97,7 +97,7 @@ impl<T: Transaction> Blockchain<T> {
     }
 
     /// Computes the requirements for the block after the tip.
-    pub(super) fn look_ahead(&self) -> Result<NextBlockRules, StoreError> {
+    pub(super) fn next_block_rules(&self) -> Result<NextBlockRules, StoreError> {
         let ChainEntry { hash, header, .. } = &self.records.tip().entry;
         let median = match self.records.last_timestamps(header.height) {
             Some(timestamps) => check::median(timestamps),
@@ -106,10 +106,11 @@ impl<T: Transaction> Blockchain<T> {
         Ok(NextBlockRules { parent: *hash, target: self.target_after(hash, header)?, median })
     }
 
-    /// Updates `next` by [`look_ahead`](Self::look_ahead), unless the tip is unchanged since the last time.
-    pub(super) fn look_ahead_once(&mut self) -> Result<(), StoreError> {
+    /// Updates `next` by [`next_block_rules`](Self::next_block_rules), unless the tip is unchanged since the
+    /// last time.
+    pub(super) fn update_next_block_rules(&mut self) -> Result<(), StoreError> {
         if self.next.parent != self.records.tip().hash {
-            self.next = self.look_ahead()?;
+            self.next = self.next_block_rules()?;
         }
         Ok(())
     }
@@ -194,6 +195,13 @@ impl<T: Transaction> Blockchain<T> {
         }
         Ok(state)
     }
+}
+
+/// Extends the history tree by a block, and returns the roots of the subtrees that the block completes.
+pub(super) fn push_block(history: &mut CompactRange, hash: &Hash) -> Vec<Hash> {
+    let mut subtrees = Vec::new();
+    history.push_with(history_leaf(hash), |root| subtrees.push(root));
+    subtrees
 }
 
 /// The frontier of the history tree over the first `len` blocks of the best chain, which must have as many.

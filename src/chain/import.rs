@@ -1,19 +1,18 @@
-//! Import of headers and blocks in three steps: a block is admitted by the checks that it can be given alone
-//! and against its ancestors, connected to the best chain if its branch has the most work, and all changes
-//! are committed to the store.
+//! Import of headers and blocks in three steps. *Admit* checks a block by itself, and its header against its
+//! ancestors. *Connect* applies the block if its branch has the most work. *Commit* writes all changes to the
+//! store as one batch.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::Blockchain;
-use super::ancestry::{CheckedHeader, frontier};
+use super::ancestry::{CheckedHeader, frontier, push_block};
 use super::entry::{BestEntry, ChainEntry};
 use super::error::BlockError;
 use super::outcome::{Imported, Verdict};
 use super::records::ChainStore;
 use super::tree::{Body, Node};
 use super::verified::VerifiedBlock;
-use crate::consensus::headers::history_leaf;
 use crate::consensus::{RuleError, check};
 use crate::primitives::{Block, Hash, Header, Timestamp, Transaction};
 use crate::store::StoreError;
@@ -54,7 +53,7 @@ impl<T: Transaction> Blockchain<T> {
         }
         check::proof_of_work(header, &hash, &self.spec)?;
         let checked = self.check_header(hash, header, now)?;
-        self.make_header_room(&[header.previous_hash])?;
+        self.evict_for_header(&[header.previous_hash])?;
         self.insert_header(checked)?;
         Ok(true)
     }
@@ -111,8 +110,8 @@ impl<T: Transaction> Blockchain<T> {
             let (headers, bytes) =
                 (self.config.max_side_headers.saturating_add(1), self.config.max_side_bytes);
             let keep = verdict.is_ok().then_some(hash);
-            if !self.tree.make_room(headers, bytes, 0, keep.as_slice()) {
-                self.tree.trim_waiting(bytes, 0);
+            if !self.tree.evict_until_fits(headers, bytes, 0, keep.as_slice()) {
+                self.tree.evict_pending(bytes, 0);
             }
             self.outcome.verdicts.push(verdict);
         }
@@ -189,12 +188,12 @@ impl<T: Transaction> Blockchain<T> {
         if self.tree.node(&hash).is_none() {
             // A block on the tip joins the best chain at once, so it counts against no side branch limit.
             if !extends_tip {
-                self.make_header_room(&[parent])?;
+                self.evict_for_header(&[parent])?;
             }
             self.insert_header(checked)?;
         }
         let limit = self.config.max_side_bytes;
-        if !extends_tip && !self.tree.make_body_room(&block, limit) {
+        if !extends_tip && !self.tree.evict_for_body(&block, limit) {
             return Err(BlockError::SideBytesFull { got: self.tree.side_bytes(), limit });
         }
         let attached = self.tree.attach(Arc::clone(&block));
@@ -203,7 +202,7 @@ impl<T: Transaction> Blockchain<T> {
             self.follow(candidate, height, &hash)?;
         }
         let is_pending = match self.tree.node(&hash).map(|node| &node.body) {
-            Some(body) => matches!(body, Body::Waiting(..)),
+            Some(body) => matches!(body, Body::Pending(..)),
             // A damaged ancestor was forgotten, and this block with it.
             None => !self.records.is_best_at(height, &hash)?,
         };
@@ -227,8 +226,7 @@ impl<T: Transaction> Blockchain<T> {
 
     /// Appends a block to the best chain, as its tip.
     fn push_row(&mut self, entry: ChainEntry) {
-        let mut subtrees = Vec::new();
-        self.history.push_with(history_leaf(&entry.hash), |root| subtrees.push(root));
+        let subtrees = push_block(&mut self.history, &entry.hash);
         self.checkpoints.replay_bytes += entry.size;
         self.records.push_row(BestEntry { entry, subtrees });
     }
@@ -245,9 +243,10 @@ impl<T: Transaction> Blockchain<T> {
         Ok(())
     }
 
-    /// Makes `candidate` the tip if it has the most work. If a block of its branch is invalid, the next best
-    /// complete branch is tried. Returns an error only if `imported`, the block at this height, was refused
-    /// for that.
+    /// Makes `candidate` the tip if it has the most work. If a block of its branch is refused, tries the next
+    /// best complete branch. Returns the reason if `imported`, the block at `height`, is refused as well. A
+    /// failure of the store or of a replay is returned at once, unless only a body of a side branch is
+    /// damaged: that block is forgotten.
     fn follow(&mut self, candidate: Hash, height: u64, imported: &Hash) -> Result<(), BlockError> {
         let mut outcome = Ok(());
         let mut candidate = Some(candidate);
@@ -258,7 +257,7 @@ impl<T: Transaction> Blockchain<T> {
             match error {
                 // A damaged side branch body has to be fetched again. Damage on the best chain is for a
                 // repair to handle.
-                BlockError::Store(error) if error.is_damage() && self.is_damaged_beside(&bad) => {
+                BlockError::Store(error) if error.is_damage() && self.is_side_body_damaged(&bad) => {
                     self.tree.forget(&bad, self.records.tip());
                     candidate = self.tree.best_complete(self.records.tip());
                     continue;
@@ -292,7 +291,7 @@ impl<T: Transaction> Blockchain<T> {
     }
 
     /// Whether the stored body of a side branch block is damaged or missing.
-    fn is_damaged_beside(&self, hash: &Hash) -> bool {
+    fn is_side_body_damaged(&self, hash: &Hash) -> bool {
         let node = self.tree.node(hash).filter(|node| node.is_complete());
         // A missing body is damage too.
         node.is_some_and(|node| self.records.stored_block(&node.entry).is_err_and(|error| error.is_damage()))
@@ -319,7 +318,7 @@ impl<T: Transaction> Blockchain<T> {
         let fork_height = self.tree.known(first).entry.header.height - 1;
         if fork_height == self.height() {
             for hash in path {
-                let state = self.applied_beside(&hash, self.snapshots.tip().clone())?;
+                let state = self.applied_side_block(&hash, self.snapshots.tip().clone())?;
                 self.snapshots.push(state);
                 self.switch(self.height(), &[hash]).map_err(|error| (hash, error))?;
             }
@@ -329,7 +328,7 @@ impl<T: Transaction> Blockchain<T> {
         let mut state = self.state_at(fork_height).map_err(at_first)?;
         let mut snapshots = self.snapshots.rewound(fork_height, state.clone());
         for hash in &path {
-            state = self.applied_beside(hash, state)?;
+            state = self.applied_side_block(hash, state)?;
             snapshots.push(state.clone());
         }
         self.snapshots = snapshots;
@@ -338,7 +337,8 @@ impl<T: Transaction> Blockchain<T> {
 
     /// Replaces the best chain above `fork_height` by `path`, whose blocks have been applied.
     fn switch(&mut self, fork_height: u64, path: &[Hash]) -> Result<(), BlockError> {
-        // Everything is read before the rows change, so that the tip is a whole block even if the store fails.
+        // Everything is read before the rows change, so that the tip is a whole block even if the store
+        // fails.
         let read = |hash: &Hash| self.records.stored_block(&self.tree.known(hash).entry);
         let blocks = path.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         let replaced = self.records.rows_above(fork_height)?;
@@ -360,7 +360,7 @@ impl<T: Transaction> Blockchain<T> {
     }
 
     /// The state after a side branch block, computed from the state after its parent.
-    fn applied_beside(&self, hash: &Hash, state: T::State) -> Result<T::State, (Hash, BlockError)> {
+    fn applied_side_block(&self, hash: &Hash, state: T::State) -> Result<T::State, (Hash, BlockError)> {
         self.records.applied(&self.tree.known(hash).entry, state).map_err(|error| (*hash, error.into()))
     }
 
@@ -423,11 +423,11 @@ impl<T: Transaction> Blockchain<T> {
                     Some(_) => false,
                     None => match self.check_header(hash, orphan.header(), now) {
                         Ok(checked) => {
-                            let has_room = self.make_header_room(&[parent, best.unwrap_or(parent)]).is_ok();
-                            if has_room {
+                            let fits = self.evict_for_header(&[parent, best.unwrap_or(parent)]).is_ok();
+                            if fits {
                                 self.insert_header(checked)?;
                             }
-                            has_room
+                            fits
                         }
                         Err(error @ BlockError::Store(_)) => return Err(error),
                         // An invalid orphan is dropped without an error: the peer that sent it may have
@@ -454,9 +454,9 @@ impl<T: Transaction> Blockchain<T> {
     }
 
     /// Evicts side branches until one more header fits. Keeps the paths to the headers in `keep`.
-    fn make_header_room(&mut self, keep: &[Hash]) -> Result<(), BlockError> {
+    fn evict_for_header(&mut self, keep: &[Hash]) -> Result<(), BlockError> {
         let limit = self.config.max_side_headers;
-        if !self.tree.make_room(limit, usize::MAX, 0, keep) {
+        if !self.tree.evict_until_fits(limit, usize::MAX, 0, keep) {
             return Err(BlockError::SideBranchesFull { got: self.tree.side_len(), limit });
         }
         Ok(())

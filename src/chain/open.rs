@@ -80,7 +80,7 @@ impl<T: Transaction> Blockchain<T> {
     pub fn open(spec: ChainSpec, config: ChainConfig, store: Box<dyn Store>) -> Result<Self, OpenError> {
         let genesis = Genesis::of(&spec)?;
         let mut records = ChainStore::new(store, config.max_cached_bytes);
-        if records.fact(MetaKey::Format)?.is_none() {
+        if records.meta(MetaKey::Format)?.is_none() {
             create(&mut records, &spec, &genesis)?;
         }
         let loaded = load(&mut records, &spec, &config, &genesis)?;
@@ -103,20 +103,20 @@ impl<T: Transaction> Blockchain<T> {
         let genesis = Genesis::of(&spec)?;
         let mut records = ChainStore::<T>::new(store, config.max_cached_bytes);
         let mut found = None;
-        for fact in [MetaKey::Format, MetaKey::Genesis] {
-            if records.fact(fact)?.is_some() {
+        for key in [MetaKey::Format, MetaKey::Genesis] {
+            if records.meta(key)?.is_some() {
                 continue;
             }
             // The rows of the chain say the same.
-            if records.begin_with(genesis.block.hash())? {
+            if records.begins_with(genesis.block.hash())? {
                 put_identity(&mut records, &spec, &genesis.block);
-                found = Some(fact.damaged().into());
-            } else if fact == MetaKey::Format {
+                found = Some(key.damaged().into());
+            } else if key == MetaKey::Format {
                 create(&mut records, &spec, &genesis)?;
             }
         }
         check_identity(&records, &spec, &genesis.block)?;
-        found = records.mend(&genesis_row(&spec, &genesis.block))?.map(OpenError::Store).or(found);
+        found = records.rebuild_derived(&genesis_row(&spec, &genesis.block))?.map(OpenError::Store).or(found);
         let loaded = loop {
             match load(&mut records, &spec, &config, &genesis) {
                 Ok(loaded) => break loaded,
@@ -174,7 +174,7 @@ impl<T: Transaction> Blockchain<T> {
             next,
             outcome,
         };
-        chain.next = chain.look_ahead().map_err(located)?;
+        chain.next = chain.next_block_rules().map_err(located)?;
         Ok(chain)
     }
 
@@ -203,7 +203,7 @@ impl<T: Transaction> Blockchain<T> {
                 self.snapshots = snapshots;
                 self.checkpoints = checkpoints;
                 self.branch_ends.clear();
-                self.next = self.look_ahead()?;
+                self.next = self.next_block_rules()?;
                 Ok(())
             }
             Err(error) => {
@@ -231,8 +231,8 @@ fn create<T: Transaction>(
 }
 
 fn put_identity<T: Transaction>(records: &mut ChainStore<T>, spec: &ChainSpec, genesis: &Block<T>) {
-    records.put_fact(MetaKey::Format, FORMAT_VERSION.to_be_bytes().to_vec());
-    records.put_fact(MetaKey::Genesis, [genesis.hash().as_bytes(), spec.name().as_bytes()].concat());
+    records.put_meta(MetaKey::Format, FORMAT_VERSION.to_be_bytes().to_vec());
+    records.put_meta(MetaKey::Genesis, [genesis.hash().as_bytes(), spec.name().as_bytes()].concat());
 }
 
 fn genesis_row<T>(spec: &ChainSpec, genesis: &Block<T>) -> BestEntry {
@@ -294,13 +294,13 @@ fn check_identity<T: Transaction>(
     genesis: &Block<T>,
 ) -> Result<(), OpenError> {
     let format =
-        records.fact(MetaKey::Format)?.and_then(|bytes| Some(u32::from_be_bytes(bytes.try_into().ok()?)));
+        records.meta(MetaKey::Format)?.and_then(|bytes| Some(u32::from_be_bytes(bytes.try_into().ok()?)));
     match format {
         Some(FORMAT_VERSION) => {}
         Some(got) if got > FORMAT_VERSION => return Err(OpenError::NewerFormat { got }),
         _ => return Err(MetaKey::Format.damaged().into()),
     }
-    let identity = records.fact(MetaKey::Genesis)?;
+    let identity = records.meta(MetaKey::Genesis)?;
     let Some((got, name)) = identity.as_ref().and_then(|bytes| bytes.split_first_chunk()) else {
         return Err(MetaKey::Genesis.damaged().into());
     };
@@ -314,8 +314,8 @@ fn check_identity<T: Transaction>(
     Ok(())
 }
 
-/// What differs between the genesis block in the store and that of the given rules. Its `previous_hash` commits to all
-/// rules, so the fields that hold one rule alone come first.
+/// What differs between the genesis block in the store and that of the given rules. Its `previous_hash`
+/// commits to all rules, so the fields that hold one rule alone come first.
 fn difference<T: Transaction>(records: &ChainStore<T>, got: &Hash, given: &Header) -> &'static str {
     match records.row(0) {
         Ok(Some(row)) if row.hash == *got => {
@@ -387,6 +387,6 @@ fn load_branches<T: Transaction>(
         }
     }
     // The limits may have been higher when the branches were stored.
-    tree.make_room(config.max_side_headers.saturating_add(1), config.max_side_bytes, 0, &[]);
+    tree.evict_until_fits(config.max_side_headers.saturating_add(1), config.max_side_bytes, 0, &[]);
     Ok(stored)
 }

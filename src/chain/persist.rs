@@ -82,7 +82,7 @@ impl<T: Transaction> Blockchain<T> {
             self.put_state()?;
         }
         self.prune()?;
-        self.look_ahead_once()?;
+        self.update_next_block_rules()?;
         self.records.commit()
     }
 
@@ -102,7 +102,7 @@ impl<T: Transaction> Blockchain<T> {
         for at in self.checkpoints.states.split_off(kept) {
             self.records.delete_state(at);
         }
-        self.records.put_fact(MetaKey::States, heights_to_bytes(&self.checkpoints.states));
+        self.records.put_meta(MetaKey::States, heights_to_bytes(&self.checkpoints.states));
         let last = self.checkpoints.states.last().copied().unwrap_or(0);
         self.checkpoints.replay_bytes = 0;
         for at in last + 1..=height {
@@ -123,7 +123,7 @@ impl<T: Transaction> Blockchain<T> {
             self.records.delete_state(at);
         }
         self.checkpoints.states.push(height);
-        self.records.put_fact(MetaKey::States, heights_to_bytes(&self.checkpoints.states));
+        self.records.put_meta(MetaKey::States, heights_to_bytes(&self.checkpoints.states));
         Ok(())
     }
 
@@ -142,7 +142,7 @@ impl<T: Transaction> Blockchain<T> {
             if self.records.stored_state(&[floor], floor - 1, floor)?.is_none() {
                 self.checkpoints.states.retain(|height| *height != floor);
                 self.records.delete_state(floor);
-                self.records.put_fact(MetaKey::States, heights_to_bytes(&self.checkpoints.states));
+                self.records.put_meta(MetaKey::States, heights_to_bytes(&self.checkpoints.states));
                 return Ok(());
             }
             self.checkpoints.readable = Some(floor);
@@ -157,7 +157,7 @@ impl<T: Transaction> Blockchain<T> {
         }
         if end > self.checkpoints.pruned {
             self.checkpoints.pruned = end;
-            self.records.put_fact(MetaKey::Pruned, heights_to_bytes(&[end]));
+            self.records.put_meta(MetaKey::Pruned, heights_to_bytes(&[end]));
         }
         Ok(())
     }

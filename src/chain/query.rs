@@ -85,7 +85,7 @@ impl<T: Transaction> Blockchain<T> {
     ) -> Result<Option<Measured<T>>, StoreError> {
         let row;
         let entry = match self.tree.node(hash) {
-            Some(Node { body: Body::Waiting(block), .. }) => {
+            Some(Node { body: Body::Pending(block), .. }) => {
                 return Ok(Some((Arc::clone(block), block.size())));
             }
             Some(node) if !node.is_complete() => return Ok(None),
@@ -143,7 +143,7 @@ impl<T: Transaction> Blockchain<T> {
             BlockId::Hash(hash) => hash,
         };
         let block = match self.tree.node(&hash).map(|node| &node.body) {
-            Some(Body::Waiting(block)) => Arc::clone(block),
+            Some(Body::Pending(block)) => Arc::clone(block),
             Some(Body::Complete) => self.records.cached_block(&hash)?,
             Some(Body::Missing | Body::Invalid) => return None,
             None => {
@@ -267,8 +267,8 @@ impl<T: Transaction> Blockchain<T> {
     ///
     /// # Errors
     ///
-    /// [`ProveError`], when the best chain is shorter, the ancestor is not before the descendant, or the store
-    /// fails.
+    /// [`ProveError`], when the best chain is shorter, the ancestor is not before the descendant, or the
+    /// store fails.
     pub fn ancestor_proof(&self, ancestor: u64, descendant: u64) -> Result<InclusionProof, ProveError> {
         self.records.prove_inclusion(ancestor, descendant)
     }
@@ -278,7 +278,8 @@ impl<T: Transaction> Blockchain<T> {
     ///
     /// # Errors
     ///
-    /// [`ProveError`], when the best chain is shorter, the heights are in the wrong order, or the store fails.
+    /// [`ProveError`], when the best chain is shorter, the heights are in the wrong order, or the store
+    /// fails.
     pub fn consistency_proof(&self, older: u64, newer: u64) -> Result<ConsistencyProof, ProveError> {
         self.records.prove_consistency(older, newer)
     }
@@ -333,8 +334,8 @@ impl<T: Transaction> Blockchain<T> {
     }
 
     /// Drops pending bodies, except those that can be completed on the path to one of these headers.
-    pub(crate) fn keep_waiting(&mut self, leads: impl IntoIterator<Item = Hash>) {
-        self.tree.keep_waiting(leads);
+    pub(crate) fn retain_pending(&mut self, leads: impl IntoIterator<Item = Hash>) {
+        self.tree.retain_pending(leads);
     }
 
     /// The height of a header off the best chain.
@@ -342,16 +343,16 @@ impl<T: Transaction> Blockchain<T> {
         self.tree.node(hash).map(|node| node.entry.header.height)
     }
 
-    /// The hashes of blocks without a body on the path to `toward`, lowest first, within a window of `window`
-    /// blocks that begins at the first of them. Bodies below it do not count: a branch longer than the window
-    /// has many before it has more work than the best chain, and they must not fill the window.
+    /// The hashes of the blocks without a body on the path to `toward`, lowest first, within `window` blocks
+    /// from the lowest of them. Without the window, a long branch would request bodies that must wait for the
+    /// lower ones.
     pub fn missing_bodies(&self, toward: &Hash, window: usize) -> Vec<Hash> {
-        self.missing_on_way(toward, window).collect()
+        self.missing_on_path(toward, window).collect()
     }
 
     /// [`missing_bodies`](Self::missing_bodies) as an iterator, for a caller that needs only the first of
     /// them.
-    pub(crate) fn missing_on_way<'a>(
+    pub(crate) fn missing_on_path<'a>(
         &'a self,
         toward: &Hash,
         window: usize,
@@ -370,12 +371,12 @@ impl<T: Transaction> Blockchain<T> {
         let len = index.map_or(0, |index| index + 1);
         let is_complete = |hash: &Hash| self.tree.known(hash).is_complete();
         // The complete blocks are a prefix of the path, and usually there are none.
-        let complete = |way: &VecDeque<Hash>| {
-            if way.front().is_some_and(is_complete) { way.partition_point(is_complete) } else { 0 }
+        let complete = |path: &VecDeque<Hash>| {
+            if path.front().is_some_and(is_complete) { path.partition_point(is_complete) } else { 0 }
         };
         let (start, aside_start) = (complete(ahead).min(len), complete(&aside));
-        let way = ahead.range(start..len).copied().chain(aside.into_iter().skip(aside_start));
-        way.take(window).filter(|hash| !self.tree.known(hash).has_body())
+        let path = ahead.range(start..len).copied().chain(aside.into_iter().skip(aside_start));
+        path.take(window).filter(|hash| !self.tree.known(hash).has_body())
     }
 
     /// Whether the header of this hash and height is on the path from the best chain to the best known

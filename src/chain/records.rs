@@ -255,7 +255,8 @@ impl<T: Transaction> ChainStore<T> {
             return Ok(bytes);
         }
         block.data().iter().try_for_each(check_serde_form)?;
-        // Each by itself does: what one of them writes depends on something else than its value.
+        // Each transaction alone decodes to an equal value, so the encoding of one of them is not
+        // deterministic.
         Err(EncodeError::new("a serde form that is not always the same"))
     }
 
@@ -351,21 +352,21 @@ impl<T: Transaction> ChainStore<T> {
     }
 
     /// Reads a metadata entry.
-    pub(super) fn fact(&self, fact: MetaKey) -> Result<Option<Vec<u8>>, StoreError> {
-        let key = fact.key();
-        let Some(value) = self.get(Table::Meta, key)? else { return Ok(None) };
-        let value = unseal(Table::Meta, key, &value);
-        value.map(|value| Some(value.to_vec())).ok_or_else(|| fact.damaged())
+    pub(super) fn meta(&self, key: MetaKey) -> Result<Option<Vec<u8>>, StoreError> {
+        let bytes = key.bytes();
+        let Some(value) = self.get(Table::Meta, bytes)? else { return Ok(None) };
+        let value = unseal(Table::Meta, bytes, &value);
+        value.map(|value| Some(value.to_vec())).ok_or_else(|| key.damaged())
     }
 
     /// Reads a metadata entry that is a list of heights.
-    pub(super) fn heights(&self, fact: MetaKey) -> Result<Option<Vec<u64>>, StoreError> {
-        let Some(bytes) = self.fact(fact)? else { return Ok(None) };
-        codec::heights_from_bytes(&bytes).map(Some).ok_or_else(|| fact.damaged())
+    pub(super) fn heights(&self, key: MetaKey) -> Result<Option<Vec<u64>>, StoreError> {
+        let Some(bytes) = self.meta(key)? else { return Ok(None) };
+        codec::heights_from_bytes(&bytes).map(Some).ok_or_else(|| key.damaged())
     }
 
-    pub(super) fn put_fact(&mut self, fact: MetaKey, value: Vec<u8>) {
-        self.batch.put(Table::Meta, fact.key(), seal(Table::Meta, fact.key(), value));
+    pub(super) fn put_meta(&mut self, key: MetaKey, value: Vec<u8>) {
+        self.batch.put(Table::Meta, key.bytes(), seal(Table::Meta, key.bytes(), value));
     }
 
     /// Checks that the store can be written to.
@@ -432,7 +433,7 @@ pub(super) enum MetaKey {
 }
 
 impl MetaKey {
-    const fn key(self) -> &'static [u8] {
+    const fn bytes(self) -> &'static [u8] {
         match self {
             Self::Format => b"format",
             Self::Genesis => b"genesis",
@@ -442,6 +443,6 @@ impl MetaKey {
     }
 
     pub(super) fn damaged(self) -> StoreError {
-        StoreError::damaged(Table::Meta, String::from_utf8_lossy(self.key()), "is not what was written")
+        StoreError::damaged(Table::Meta, String::from_utf8_lossy(self.bytes()), "is not what was written")
     }
 }

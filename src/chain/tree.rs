@@ -6,7 +6,7 @@ mod children;
 #[cfg(test)]
 #[path = "tests/invariants/tree.rs"]
 mod invariants;
-mod waiting;
+mod pending;
 
 use core::borrow::Borrow;
 use core::cmp::Reverse;
@@ -31,7 +31,7 @@ pub(super) enum Body<T> {
     /// The header alone.
     Missing,
     /// The body is pending in memory, because the body of an ancestor is missing.
-    Waiting(Arc<Block<T>>),
+    Pending(Arc<Block<T>>),
     /// The body is in the store, and so are the bodies of all ancestors.
     Complete,
     /// The block or one of its ancestors breaks a rule.
@@ -40,13 +40,13 @@ pub(super) enum Body<T> {
 
 impl<T: Transaction> Node<T> {
     pub(super) const fn has_body(&self) -> bool {
-        matches!(self.body, Body::Waiting(..) | Body::Complete)
+        matches!(self.body, Body::Pending(..) | Body::Complete)
     }
 
     /// The size of the body: bytes of memory while it is pending, canonical bytes once it is in the store.
     fn body_bytes(&self) -> usize {
         match &self.body {
-            Body::Waiting(block) => block.memory_size(),
+            Body::Pending(block) => block.memory_size(),
             Body::Complete => self.entry.size,
             Body::Missing | Body::Invalid => 0,
         }
@@ -103,7 +103,7 @@ pub(super) struct Tree<T> {
     /// Total size of the bodies: bytes of memory of pending ones, canonical bytes of stored ones.
     side_bytes: usize,
     /// Height and hash of the pending bodies.
-    waiting: BTreeSet<(u64, Hash)>,
+    pending: BTreeSet<(u64, Hash)>,
     changes: Changes<T>,
 }
 
@@ -133,7 +133,7 @@ impl<T: Transaction> Tree<T> {
             seen,
             ahead: VecDeque::new(),
             side_bytes: 0,
-            waiting: BTreeSet::new(),
+            pending: BTreeSet::new(),
             changes: Changes::default(),
         }
     }
@@ -302,8 +302,8 @@ impl<T: Transaction> Tree<T> {
         let completes = self.completes(&block);
         let mut node = self.nodes.take(&hash)?;
         self.side_bytes += block.memory_size();
-        self.waiting.insert((block.height(), hash));
-        node.body = Body::Waiting(block);
+        self.pending.insert((block.height(), hash));
+        node.body = Body::Pending(block);
         self.nodes.insert(node);
         if !completes {
             return None;
@@ -311,7 +311,7 @@ impl<T: Transaction> Tree<T> {
         let mut best: Option<((Work, Reverse<u64>), Hash)> = None;
         let mut open = vec![hash];
         while let Some(hash) = open.pop() {
-            let Some(Body::Waiting(block)) = self.node(&hash).map(|node| &node.body) else { continue };
+            let Some(Body::Pending(block)) = self.node(&hash).map(|node| &node.body) else { continue };
             let block = Arc::clone(block);
             let Some(mut node) = self.nodes.take(&hash) else { continue };
             node.entry.size = block.size();
@@ -319,7 +319,7 @@ impl<T: Transaction> Tree<T> {
             best = best.max(Some((node.rank(), hash)));
             self.side_bytes = self.side_bytes - block.memory_size() + node.entry.size;
             self.nodes.insert(node);
-            self.waiting.remove(&(block.height(), hash));
+            self.pending.remove(&(block.height(), hash));
             self.changes.completed.push(block);
             self.changes.touched.insert(hash);
             open.extend(self.children.of(&hash));
@@ -338,7 +338,7 @@ impl<T: Transaction> Tree<T> {
         while let Some(hash) = open.pop() {
             let Some(mut node) = self.nodes.take(&hash) else { continue };
             self.side_bytes -= node.body_bytes();
-            self.waiting.remove(&(node.entry.header.height, hash));
+            self.pending.remove(&(node.entry.header.height, hash));
             self.dropped(&node);
             node.entry.size = 0;
             node.body = Body::Invalid;
@@ -385,8 +385,8 @@ impl<T: Transaction> Tree<T> {
 
     /// Evicts branches, invalid ones first, then the one with the least work, until one more header and
     /// `bytes` more of bodies fit. Keeps the path to the best header and the paths to the headers in `keep`.
-    /// Returns whether there is room.
-    pub(super) fn make_room(
+    /// Returns whether they fit.
+    pub(super) fn evict_until_fits(
         &mut self,
         max_headers: usize,
         max_bytes: usize,
@@ -440,7 +440,7 @@ impl<T: Transaction> Tree<T> {
     fn take(&mut self, hash: &Hash) -> Option<Box<Node<T>>> {
         let node = self.nodes.take(hash)?;
         self.side_bytes -= node.body_bytes();
-        self.waiting.remove(&(node.entry.header.height, *hash));
+        self.pending.remove(&(node.entry.header.height, *hash));
         if node.is_complete() {
             self.changes.touched.insert(*hash);
         }
@@ -462,8 +462,8 @@ impl<T: Transaction> Tree<T> {
     }
 
     /// The best node that passes the filter, if it has more work than the tip; with equal work the tip stays.
-    fn best_of(&self, such: impl Fn(&Node<T>) -> bool, tip: &ChainEntry) -> Option<Hash> {
-        let best = self.nodes.iter().filter(|node| such(node)).max_by_key(|node| node.rank());
+    fn best_of(&self, filter: impl Fn(&Node<T>) -> bool, tip: &ChainEntry) -> Option<Hash> {
+        let best = self.nodes.iter().filter(|node| filter(node)).max_by_key(|node| node.rank());
         best.filter(|node| node.entry.work > tip.work).map(|node| node.entry.hash)
     }
 }

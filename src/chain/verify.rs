@@ -3,13 +3,13 @@
 
 use core::ops::{Range, RangeBounds};
 
-use super::ancestry::frontier;
+use super::ancestry::{frontier, push_block};
 use super::entry::BestEntry;
 use super::error::ApplyError;
 use super::{Blockchain, Progress};
 use crate::consensus::RuleError;
 use crate::consensus::check::{self, Expected};
-use crate::consensus::headers::{history_leaf, work_of};
+use crate::consensus::headers::work_of;
 use crate::primitives::merkle::CompactRange;
 use crate::primitives::{Hash, Timestamp, Transaction};
 use crate::store::{StoreError, Table};
@@ -57,7 +57,7 @@ pub enum VerifyError {
     /// A block breaks a rule.
     #[error("block {height}: {error}")]
     Block {
-        /// Its height on the best chain.
+        /// The height of the block on the best chain.
         height: u64,
         /// The rule.
         #[source]
@@ -66,9 +66,9 @@ pub enum VerifyError {
     /// A block's header does not hash to the block's hash.
     #[error("block {height} hashes to {got}, expected {expected}")]
     Hash {
-        /// Its height on the best chain.
+        /// The height of the block on the best chain.
         height: u64,
-        /// What its header hashes to.
+        /// The hash of the header.
         got: Hash,
         /// The hash under which the chain stores it; at height 0, that of the genesis block of its spec.
         expected: Hash,
@@ -120,9 +120,9 @@ impl<T: Transaction> Blockchain<T> {
     /// Everything that an [`import`](Self::import) checks is computed anew: the hash, the proof of work, the
     /// link to the parent, height, target, median of timestamps, history root, Merkle root and size, and from
     /// genesis on also that every transaction applies and what the state root is. A range that begins higher
-    /// takes the headers below it as they are, and leaves the state aside unless it is
-    /// [given](Verifier::with_state). Whether a timestamp was ahead of the clock is a question for the moment of
-    /// its arrival, and not asked again.
+    /// takes the headers below it as they are, and does not verify the state unless one is
+    /// [given](Verifier::with_state). Whether a timestamp is too far ahead of the clock is checked only at
+    /// import.
     ///
     /// If a body was pruned, only the block's header is verified, and no state from there on.
     ///
@@ -247,9 +247,7 @@ impl<T: Transaction> Verifier<T> {
 
     /// Extends the history by this block, and compares the subtrees with those in its row.
     fn push_history(&mut self, row: &BestEntry) -> Result<(), StoreError> {
-        let mut subtrees = Vec::new();
-        self.history.push_with(history_leaf(&row.hash), |root| subtrees.push(root));
-        if subtrees != row.subtrees {
+        if push_block(&mut self.history, &row.hash) != row.subtrees {
             return Err(StoreError::damaged(Table::Chain, self.next, "has another history"));
         }
         Ok(())

@@ -139,7 +139,7 @@ impl ChainSync {
     pub(super) fn on_peer_disconnected<T: Transaction>(&mut self, local: &mut Local<T>, id: PeerId) {
         let peer = self.peers.remove(&id);
         // Drops pending bodies whose missing ancestors only this peer has, because those may never arrive.
-        local.chain.keep_waiting(self.peers.values().filter_map(|peer| Some(peer.best?.hash)));
+        local.chain.retain_pending(self.peers.values().filter_map(|peer| Some(peer.best?.hash)));
         // Bodies that were requested from this peer are requested from others.
         self.blocks_due |= peer.is_some_and(|peer| !peer.blocks.is_empty());
     }

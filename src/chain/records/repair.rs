@@ -49,7 +49,10 @@ impl<T: Transaction> ChainStore<T> {
     /// index from hashes to heights, the list of states, and the height up to which bodies were pruned.
     /// Deletes damaged states, and blocks of side branches whose bodies are missing or damaged. Returns one
     /// of the errors found.
-    pub(in super::super) fn mend(&mut self, genesis: &BestEntry) -> Result<Option<StoreError>, StoreError> {
+    pub(in super::super) fn rebuild_derived(
+        &mut self,
+        genesis: &BestEntry,
+    ) -> Result<Option<StoreError>, StoreError> {
         let mut found = None;
         let row = damage_of(self.load_row(0))?;
         let is_found = damage_of(self.check_found(genesis))?;
@@ -57,19 +60,19 @@ impl<T: Transaction> ChainStore<T> {
             found = Some(row.err().or(is_found.err()).unwrap_or_else(|| missing_row(0)));
             self.put_row(genesis);
         }
-        found = self.mend_heights()?.or(found);
+        found = self.rebuild_heights()?.or(found);
         let (states, damaged) = self.readable_states()?;
         match damage_of(self.heights(MetaKey::States))? {
             Ok(listed) if listed.as_deref().unwrap_or_default() == states => {}
             other => {
                 found = Some(other.err().or(damaged).unwrap_or_else(|| MetaKey::States.damaged()));
-                self.put_fact(MetaKey::States, heights_to_bytes(&states));
+                self.put_meta(MetaKey::States, heights_to_bytes(&states));
             }
         }
         if let Err(error) = damage_of(self.heights(MetaKey::Pruned))? {
             found = Some(error);
             let pruned = self.first_best_body()?.saturating_sub(1);
-            self.put_fact(MetaKey::Pruned, heights_to_bytes(&[pruned]));
+            self.put_meta(MetaKey::Pruned, heights_to_bytes(&[pruned]));
         }
         for (hash, row) in self.branches()? {
             let Some(row) = row else { continue };
@@ -86,7 +89,7 @@ impl<T: Transaction> ChainStore<T> {
 
     /// Whether the chain begins with this genesis block, by the row of genesis or by the parent in the row of
     /// block 1.
-    pub(in super::super) fn begin_with(&self, genesis: &Hash) -> Result<bool, StoreError> {
+    pub(in super::super) fn begins_with(&self, genesis: &Hash) -> Result<bool, StoreError> {
         let first = damage_of(self.load_row(0))?.ok().flatten().is_some_and(|row| row.hash == *genesis);
         let second = damage_of(self.load_row(1))?.ok().flatten();
         Ok(first || second.is_some_and(|row| row.header.previous_hash == *genesis))
@@ -94,7 +97,7 @@ impl<T: Transaction> ChainStore<T> {
 
     /// Repairs the index from hashes to heights, so that each block of the best chain with a readable row is
     /// found by its hash. Returns one of the errors found.
-    fn mend_heights(&mut self) -> Result<Option<StoreError>, StoreError> {
+    fn rebuild_heights(&mut self) -> Result<Option<StoreError>, StoreError> {
         let mut found = None;
         let mut next = 0;
         loop {
@@ -167,10 +170,10 @@ impl<T: Transaction> ChainStore<T> {
             for at in gone {
                 self.delete_state(at);
             }
-            self.put_fact(MetaKey::States, heights_to_bytes(&states));
+            self.put_meta(MetaKey::States, heights_to_bytes(&states));
         }
         if self.heights(MetaKey::Pruned)?.is_some_and(|pruned| pruned.first() > Some(&height)) {
-            self.put_fact(MetaKey::Pruned, heights_to_bytes(&[height]));
+            self.put_meta(MetaKey::Pruned, heights_to_bytes(&[height]));
         }
         self.commit()
     }

@@ -147,11 +147,11 @@ fn bodies_that_wait_for_what_nobody_leads_to_are_forgotten() {
     }
     let kept =
         |chain: &Chain, branch: &Branch| [2, 3].map(|at| chain.block(&branch.hash(at)).unwrap().is_some());
-    chain.keep_waiting([first.hash(1), second.hash(3)]);
+    chain.retain_pending([first.hash(1), second.hash(3)]);
     assert_eq!((kept(&chain, &first), kept(&chain, &second)), ([true; 2], [true; 2]));
-    chain.keep_waiting([second.hash(3)]);
+    chain.retain_pending([second.hash(3)]);
     assert_eq!((kept(&chain, &first), kept(&chain, &second)), ([false; 2], [true; 2]));
-    chain.keep_waiting([]);
+    chain.retain_pending([]);
     assert_eq!(chain.tree.side_bytes(), 0);
     // The dropped bodies are accepted again.
     for block in first.mined().iter().rev() {

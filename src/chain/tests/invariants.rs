@@ -38,12 +38,12 @@ where
     /// Checks that the store and the chain in memory agree.
     pub(super) fn check_store(&self) {
         assert!(!self.checkpoints.is_stale);
-        let pending = self.tree.pending();
-        assert!(pending.completed.is_empty());
+        let changes = self.tree.changes();
+        assert!(changes.completed.is_empty());
         let aside = Aside {
             complete: self.tree.complete_rows(),
-            touched: pending.touched.clone(),
-            dropped: pending.dropped.iter().copied().collect(),
+            touched: changes.touched.clone(),
+            dropped: changes.dropped.iter().copied().collect(),
         };
         let (rows, state) = self.records.check_invariants(&aside, &self.checkpoints, &self.genesis.state);
         let stored = self.records.branches().unwrap();
@@ -54,7 +54,7 @@ where
         assert_eq!(rows[0].hash, *self.genesis().hash());
         assert_eq!(*self.state(), state);
         assert_eq!(self.history, rows.iter().map(|row| history_leaf(&row.hash)).collect::<CompactRange>());
-        let NextBlockRules { parent, target, median } = self.look_ahead().unwrap();
+        let NextBlockRules { parent, target, median } = self.next_block_rules().unwrap();
         assert_eq!((self.next.parent, self.next.target, self.next.median), (parent, target, median));
         self.tree.check_invariants(tip, |hash| {
             let row = rows.iter().find(|row| row.hash == *hash)?;

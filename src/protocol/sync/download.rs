@@ -57,7 +57,7 @@ impl ChainSync {
             }
             let path = paths
                 .entry(best)
-                .or_insert_with(|| Path { passed: Vec::new(), ahead: chain.missing_on_way(&best, window) });
+                .or_insert_with(|| Path { passed: Vec::new(), ahead: chain.missing_on_path(&best, window) });
             let lowest = peer.lowest_body();
             let has = |hash: &Hash| lowest == 0 || chain.side_height(hash) >= Some(lowest);
             let hashes = path.take(room, &mut in_flight, has);

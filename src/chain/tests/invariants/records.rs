@@ -99,9 +99,9 @@ where
     }
 
     fn check_states(&self, rows: &[BestEntry], checkpoints: &Checkpoints, first: &T::State) -> T::State {
-        let fact = |fact| self.heights(fact).unwrap().unwrap_or_default();
-        assert_eq!(fact(MetaKey::States), checkpoints.states);
-        assert_eq!(fact(MetaKey::Pruned).first().copied().unwrap_or(0), checkpoints.pruned);
+        let heights = |key| self.heights(key).unwrap().unwrap_or_default();
+        assert_eq!(heights(MetaKey::States), checkpoints.states);
+        assert_eq!(heights(MetaKey::Pruned).first().copied().unwrap_or(0), checkpoints.pruned);
         let stored = self.stored(Table::States).into_iter();
         let mut stored: BTreeMap<u64, Vec<u8>> =
             stored.map(|(key, value)| (height_of_key(&key).unwrap(), value)).collect();

@@ -35,12 +35,12 @@ impl<T: Transaction> Tree<T> {
     }
 
     /// The changes that are not written to the store yet.
-    pub(in super::super) const fn pending(&self) -> &Changes<T> {
+    pub(in super::super) const fn changes(&self) -> &Changes<T> {
         &self.changes
     }
 
     fn check_nodes(&self, tip: &ChainEntry, best: impl Fn(&Hash) -> Option<(u64, Work)>) {
-        let (mut bytes, mut waiting) = (0, BTreeSet::new());
+        let (mut bytes, mut pending) = (0, BTreeSet::new());
         for node in &self.nodes {
             let ChainEntry { hash, header, work: own_work, seen, .. } = &node.entry;
             assert_eq!(header.hash(), *hash);
@@ -67,8 +67,8 @@ impl<T: Transaction> Tree<T> {
                     assert!(parent_complete, "complete on an incomplete parent");
                     assert!(*own_work <= tip.work, "a better branch is not followed");
                 }
-                Body::Waiting(block) => {
-                    waiting.insert((header.height, *hash));
+                Body::Pending(block) => {
+                    pending.insert((header.height, *hash));
                     assert!(!parent_complete && !parent_invalid, "waits for nothing");
                     assert_eq!(block.header(), header, "another block's body");
                     assert_eq!(block.hash(), hash, "another block's body");
@@ -78,7 +78,7 @@ impl<T: Transaction> Tree<T> {
             }
         }
         assert_eq!(self.side_bytes, bytes);
-        assert_eq!(self.waiting, waiting);
+        assert_eq!(self.pending, pending);
     }
 
     fn check_children(&self) {
