@@ -7,7 +7,7 @@
 //! L6  http         async routes and a bounded server                          feature http
 //! L5  node         tasks, clocks, timers, mining threads                      feature node
 //! L4  transport    connections to peers: in memory, over WebSocket            feature node, ws-*
-//! W   wire         encodings of messages: JSON, bincode, postcard             feature ws-*
+//! W   wire         encodings of messages: JSON, bincode, postcard             feature node; formats ws-*
 //! L3  protocol     the peer protocol, as a pure state machine                 always
 //! L2  chain, mempool, miner, archive                                          always
 //! L1  consensus    the rules of a chain, and whether a block follows them     always

@@ -53,15 +53,14 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// If this call fails, the store is unchanged and stays readable. A later call tries again, so that a
     /// store that was full works as soon as there is free space.
     ///
-    ///
     /// # Errors
     ///
     /// [`StoreError::Full`] if the disk is full; another [`StoreError`] for any other failure.
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError>;
 
     /// Checks that the store is still where the next opening looks for it. A node calls this every
-    /// [`STORE_CHECK`](crate::protocol::limits::STORE_CHECK), even if it has nothing to write, and accepts no more
-    /// blocks after an error.
+    /// [`STORE_CHECK`](crate::protocol::limits::STORE_CHECK), even if it has nothing to write, and accepts no
+    /// more blocks after an error.
     ///
     /// The default implementation returns `Ok`.
     ///

@@ -9,7 +9,7 @@
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ChainConfig {
-    /// The most orphans: blocks with an unknown parent. Default: 64.
+    /// The maximum number of orphans: blocks with an unknown parent. Default: 64.
     pub max_orphans: usize,
     /// Bytes of memory of all orphans. Default: 16 MiB.
     pub max_orphan_bytes: usize,
@@ -18,8 +18,8 @@ pub struct ChainConfig {
     pub max_side_headers: usize,
     /// Size of the bodies that are not on the best chain: bytes of memory of pending bodies, which lack the
     /// body of an ancestor; canonical bytes of those in the store. The chain cannot switch to a fork with
-    /// more canonical bytes. Pending bodies are dropped for the missing body itself, and if no connected peer
-    /// leads to them. Default: 256 MiB.
+    /// more canonical bytes. Pending bodies are evicted to store the missing body, and when no connected peer
+    /// has their branch. Default: 256 MiB.
     pub max_side_bytes: usize,
     /// Bytes of memory of the cache of recently used blocks. Default: 32 MiB.
     pub max_cached_bytes: usize,

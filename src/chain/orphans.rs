@@ -9,7 +9,7 @@ use crate::primitives::{Block, Hash, Transaction};
 pub(super) struct Orphans<T> {
     /// Oldest first.
     blocks: VecDeque<Arc<Block<T>>>,
-    /// Of memory.
+    /// The bytes of memory of all orphans.
     bytes: usize,
     max_blocks: usize,
     max_bytes: usize,

@@ -49,8 +49,9 @@ impl<T: Transaction> Blockchain<T> {
         Ok(Template::new(header, data))
     }
 
-    /// How long until the next block can be mined by a clock that says `now`. Zero, unless the clock is so far behind
-    /// the chain that the lowest timestamp after the median is further ahead of it than the spec's drift.
+    /// How long until the next block can be mined by a clock that says `now`. Zero, unless the clock is so
+    /// far behind the chain that the lowest timestamp after the median is further ahead of it than the spec's
+    /// drift.
     pub fn next_block_wait(&self, now: Timestamp) -> Duration {
         self.next_timestamp(now).saturating_since(now.saturating_add(self.spec.max_future_drift()))
     }

@@ -14,9 +14,10 @@ use crate::primitives::{Block, BodyDigest, Hash, Transaction};
 pub struct VerifiedBlock<T = String> {
     block: Arc<Block<T>>,
     /// The ids of the transactions, unless they take more memory than the block's canonical size: an outcome
-    /// holds many blocks, and ids of transactions of one byte each would take many times as much as the blocks.
+    /// holds many blocks, and ids of transactions of one byte each would take many times as much as the
+    /// blocks.
     ids: Option<Vec<Hash>>,
-    /// In canonical bytes.
+    /// The canonical size of the block in bytes.
     size: usize,
     /// The encoding for the store, until the block is written.
     stored: Vec<u8>,
@@ -59,8 +60,8 @@ impl<T: Transaction> VerifiedBlock<T> {
         Self { block, ids: None, size, stored: Vec::new() }
     }
 
-    /// The ids of the block's transactions, in order: those that the checks computed, if they were kept. Empty
-    /// if the application's type does not encode a transaction again that it has encoded before.
+    /// The ids of the block's transactions, in order: those that the checks computed, if they were kept.
+    /// Empty if the application's type does not encode a transaction again that it has encoded before.
     pub fn ids(&self) -> Cow<'_, [Hash]> {
         match &self.ids {
             Some(ids) => Cow::Borrowed(ids),

@@ -253,8 +253,8 @@ impl<T: Transaction> Protocol<T> {
 
     /// Builds a template with pending transactions after [`template`](Self::template) has failed, or after
     /// `check` has refused the block of its template. Removes the transactions that are the cause and reports
-    /// them in a [`TransactionsRemoved`](super::Event::TransactionsRemoved). `check` returns whether every peer
-    /// can read a message.
+    /// them in a [`TransactionsRemoved`](super::Event::TransactionsRemoved). `check` returns whether every
+    /// peer can read a message.
     ///
     /// The number of templates built grows with the logarithm of the number of pending transactions.
     ///
@@ -309,8 +309,9 @@ impl<T: Transaction> Protocol<T> {
     }
 
     /// Reports a failed read as [`StoreFailed`](super::Event::StoreFailed) and in
-    /// [`store_error`](Self::store_error), until the store can be written to again. Imports continue. Only the
-    /// first failure is reported, because a peer or a client may request damaged blocks any number of times.
+    /// [`store_error`](Self::store_error), until the store can be written to again. Imports continue. Only
+    /// the first failure is reported, because a peer or a client may request damaged blocks any number of
+    /// times.
     pub fn read_failed(&mut self, error: StoreError) {
         self.local.read_failed(error, &mut self.outbox);
     }

@@ -141,7 +141,6 @@ impl Redb {
     /// For [`Blockchain::repair`](crate::Blockchain::repair), which finds missing and wrong values: values
     /// are copied without validation. The copy takes time and disk space in proportion to the chain.
     ///
-    ///
     /// # Errors
     ///
     /// As [`Redb::open`]: [`StoreError::Damaged`] if nothing at all can be read. The damaged file is

@@ -119,8 +119,8 @@ pub(super) fn block_bytes<T: Transaction>(block: &Block<T>, size: usize) -> Opti
     is_same.unwrap_or(false).then_some(bytes)
 }
 
-/// Whether these are the transactions in the bytes of a block. Reads one at a time, as a list of them is read, and
-/// keeps none.
+/// Whether these are the transactions in the bytes of a block. Reads one at a time, as a list of them is
+/// read, and keeps none.
 fn reads_back<T: Transaction>(bytes: &[u8], data: &[T]) -> bool {
     let Some(body) = bytes.get(Header::LEN..) else { return false };
     // A list begins with its length.
