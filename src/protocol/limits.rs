@@ -18,17 +18,17 @@ pub const MAX_HEADER_REQUESTS: usize = 2;
 
 /// Maximum peers among [`MAX_HEADER_REQUESTS`] that have not delivered a block, while other peers deliver
 /// blocks.
-pub const MAX_HEADER_TRIALS: usize = 1;
+pub const MAX_THROTTLED_HEADER_REQUESTS: usize = 1;
 
 /// The minimum interval between header requests to peers that have not delivered a block, while other peers
 /// deliver blocks.
-pub const TRIAL_INTERVAL: Duration = Duration::from_secs(1);
+pub const THROTTLED_HEADER_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How far ahead of the tip, in blocks, headers are accepted from a peer that has not delivered a block while
 /// other peers deliver blocks. The actual window is at most
 /// [`ChainConfig::max_side_headers`](crate::ChainConfig::max_side_headers) divided by this number. With the
 /// defaults, the headers of all peers together then take up half of the headers that are kept.
-pub const TRIAL_HEADER_WINDOW: usize = 256;
+pub const THROTTLED_HEADER_WINDOW: usize = 256;
 
 /// Maximum hashes in one `GetBlocks` or `NotFound`, and thus maximum bodies in flight from one peer.
 pub const MAX_BLOCKS_IN_FLIGHT: usize = 64;
@@ -112,7 +112,7 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 /// disconnected if it delivers more slowly, unless it delivers [`BLOCKS_PER_REQUEST`] blocks in
 /// [`REQUEST_TIMEOUT`], because the delivery time of small blocks is dominated by latency. Each delivered
 /// block extends the deadline by the time that the block takes at this rate, up to [`REQUEST_TIMEOUT`] from
-/// that moment. A third of the rate that delivers a `Blocks` of [`MAX_BLOCKS_BYTES`] within that time,
+/// that moment. About a third of the rate that delivers a `Blocks` of [`MAX_BLOCKS_BYTES`] within that time,
 /// because JSON may be longer.
 pub const MIN_DOWNLOAD_RATE: u32 = 16 << 10;
 
@@ -125,7 +125,8 @@ pub const CLOCK_CHECK: Duration = Duration::from_secs(1);
 /// The minimum interval between two events that report that the clock is behind, or that a branch is refused.
 pub const REPORT_INTERVAL: Duration = Duration::from_secs(600);
 
-/// How long nothing is requested from a peer whose branch exceeded the storage for side branches.
+/// How long nothing is requested from a peer after its branch has exceeded the storage for side branches, or
+/// after a failure of the store.
 pub const FULL_PAUSE: Duration = Duration::from_secs(20);
 
 /// The delay from a change of transactions or addresses to its write. A crash may lose this much.

@@ -27,7 +27,7 @@ use refusal::Refused;
 pub(super) struct ChainSync {
     peers: BTreeMap<PeerId, Peer>,
     /// When headers were last requested from a peer that has not delivered a block.
-    headers_tried: Option<Duration>,
+    throttled_asked: Option<Duration>,
     /// Whether something has happened since the last block requests that may allow more of them.
     blocks_due: bool,
     refusals: Report,
@@ -61,7 +61,8 @@ struct Peer {
     early_header: Option<EarlyHeader>,
     /// The peer's branch that was refused last, if other nodes may accept it.
     refused: Option<Refused>,
-    /// Until when nothing is requested from the peer, because its blocks exceeded a limit.
+    /// Until when nothing is requested from the peer, because its blocks exceeded a limit, or because the
+    /// store failed.
     paused: Option<Duration>,
     /// The outstanding blocks.
     blocks: BTreeSet<Hash>,
@@ -100,7 +101,7 @@ impl ChainSync {
         self.peers.get(&id)?.useful_at
     }
 
-    /// Returns the peers that neither claim nor have shown as much work as the tip.
+    /// Returns the peers whose claimed work and proven work are both less than the work of the tip.
     pub(super) fn peers_behind<T: Transaction>(&self, chain: &Blockchain<T>) -> Vec<PeerId> {
         let work = chain.work();
         let is_behind = |peer: &Peer| Some(peer.claimed_work).max(peer.work(chain)) < Some(work);

@@ -74,8 +74,8 @@ impl ChainSync {
             let verdict = match verdict {
                 Ok(verdict) => verdict,
                 Err(error) => {
-                    let shown = known(call, &hash).map_or(Work::ZERO, |shown| shown.work);
-                    return self.on_refused(call, id, hash, error, shown);
+                    let proven = known(call, &hash).map_or(Work::ZERO, |proven| proven.work);
+                    return self.on_refused(call, id, hash, error, proven);
                 }
             };
             self.note_accepted(id, true);

@@ -91,8 +91,8 @@ impl ChainSync {
                 Err(CloseReason::UnconnectedHeaders { parent })
             }
             (Some((index, error)), _) => {
-                let shown = proven_work(call, headers.iter().zip(&hashes).skip(index));
-                self.on_refused(call, id, hashes[index], error, shown)
+                let proven = proven_work(call, headers.iter().zip(&hashes).skip(index));
+                self.on_refused(call, id, hashes[index], error, proven)
             }
             (None, Some(last)) if headers.len() >= limit || far.is_some() => {
                 // Stops requesting from a peer that repeats its headers without progress.
@@ -149,8 +149,8 @@ impl ChainSync {
                 Ok(())
             }
             Err(error) => {
-                let shown = proven_work(call, [(header, &hash)]);
-                self.on_refused(call, id, hash, error, shown)
+                let proven = proven_work(call, [(header, &hash)]);
+                self.on_refused(call, id, hash, error, proven)
             }
         }
     }
@@ -162,12 +162,61 @@ impl ChainSync {
         }
         let now = call.now;
         let is_served = self.is_served(call);
+        let in_turn = self.peers_in_turn(call, is_served);
+        let asked = self.peers.values().filter(|peer| peer.headers_request.is_some());
+        let mut room = limits::MAX_HEADER_REQUESTS.saturating_sub(asked.clone().count());
+        let asked_throttled = asked.filter(|peer| !peer.is_proven()).count();
+        let mut throttled_room = limits::MAX_THROTTLED_HEADER_REQUESTS.saturating_sub(asked_throttled);
+        if self.throttled_asked.is_some_and(|at| now.elapsed < at + limits::THROTTLED_HEADER_INTERVAL) {
+            throttled_room = 0;
+        }
+        for id in in_turn {
+            let Some(peer) = self.peers.get_mut(&id) else { continue };
+            let is_throttled = is_served && !peer.is_proven();
+            if room == 0 || is_throttled && throttled_room == 0 {
+                continue;
+            }
+            let horizon = header_horizon(call, is_throttled);
+            let (best_hash, best_header) = call.local.chain.best_header();
+            // Headers far ahead reveal nothing about a peer that did not send them.
+            let start =
+                if best_header.height > horizon.asked { *call.local.chain.tip().hash() } else { *best_hash };
+            // The header may have been evicted.
+            let is_kept =
+                |from: &PeerTip| matches!(call.local.chain.entry(&from.hash, Some(from.height)), Ok(Some(_)));
+            peer.headers_from = peer.headers_from.filter(is_kept);
+            let from = peer.headers_from.map_or(start, |from| from.hash);
+            let locator = match call.local.chain.locator_from(&from) {
+                Ok(locator) => locator,
+                Err(error) => {
+                    // Asked again after a pause, because a read failure may be temporary.
+                    peer.wants_headers = false;
+                    call.local.read_failed(error, call.outbox);
+                    continue;
+                }
+            };
+            room -= 1;
+            if is_throttled {
+                throttled_room -= 1;
+                self.throttled_asked = Some(now.elapsed);
+            }
+            peer.wants_headers = false;
+            peer.headers_asked = Some(now.elapsed);
+            peer.headers_request = Some(now.elapsed + limits::REQUEST_TIMEOUT);
+            #[expect(clippy::cast_possible_truncation, reason = "at most a small constant")]
+            let limit = header_batch(call.config) as u32;
+            call.outbox.send(id, Message::GetHeaders { locator, limit });
+        }
+    }
+
+    /// Returns the peers that may be asked for headers. The peer that has waited longest comes first;
+    /// otherwise new connections could starve it.
+    fn peers_in_turn<T: Transaction>(&self, call: &Call<'_, T>, is_served: bool) -> Vec<PeerId> {
         let may_be_asked = |peer: &Peer| {
             let horizon = header_horizon(call, is_served && !peer.is_proven());
             let goes_on = peer.headers_from.is_none_or(|from| from.height <= horizon.asked);
             peer.may_be_asked_for_headers() && goes_on
         };
-        // The peer that has waited longest comes first; otherwise new connections could starve it.
         let mut in_turn: Vec<(Duration, bool, PeerId)> = self
             .peers
             .iter()
@@ -178,48 +227,7 @@ impl ChainSync {
             })
             .collect();
         in_turn.sort_unstable();
-        let asked = self.peers.values().filter(|peer| peer.headers_request.is_some());
-        let mut room = limits::MAX_HEADER_REQUESTS.saturating_sub(asked.clone().count());
-        let mut throttled_room =
-            limits::MAX_HEADER_TRIALS.saturating_sub(asked.filter(|peer| !peer.is_proven()).count());
-        if self.headers_tried.is_some_and(|at| now.elapsed < at + limits::TRIAL_INTERVAL) {
-            throttled_room = 0;
-        }
-        for (.., id) in in_turn {
-            let is_throttled = is_served && self.peers.get(&id).is_some_and(|peer| !peer.is_proven());
-            if room == 0 || is_throttled && throttled_room == 0 {
-                continue;
-            }
-            room -= 1;
-            if is_throttled {
-                throttled_room -= 1;
-                self.headers_tried = Some(now.elapsed);
-            }
-            let horizon = header_horizon(call, is_throttled);
-            let (best_hash, best_header) = call.local.chain.best_header();
-            // Headers far ahead reveal nothing about a peer that did not send them.
-            let start =
-                if best_header.height > horizon.asked { *call.local.chain.tip().hash() } else { *best_hash };
-            let Some(peer) = self.peers.get_mut(&id) else { continue };
-            peer.wants_headers = false;
-            peer.headers_asked = Some(now.elapsed);
-            // The header may have been evicted.
-            let is_kept =
-                |from: &PeerTip| matches!(call.local.chain.entry(&from.hash, Some(from.height)), Ok(Some(_)));
-            peer.headers_from = peer.headers_from.filter(is_kept);
-            let locator =
-                match call.local.chain.locator_from(&peer.headers_from.map_or(start, |from| from.hash)) {
-                    Ok(locator) => locator,
-                    Err(error) => {
-                        call.local.read_failed(error, call.outbox);
-                        continue;
-                    }
-                };
-            peer.headers_request = Some(now.elapsed + limits::REQUEST_TIMEOUT);
-            #[expect(clippy::cast_possible_truncation, reason = "at most a small constant")]
-            let limit = header_batch(call.config) as u32;
-            call.outbox.send(id, Message::GetHeaders { locator, limit });
-        }
+        in_turn.into_iter().map(|(.., id)| id).collect()
     }
 
     /// Whether a peer is throttled: it has not delivered a block, while another peer delivers blocks. Headers
@@ -254,7 +262,7 @@ fn header_horizon<T: Transaction>(call: &Call<'_, T>, is_throttled: bool) -> Hea
     let height = call.local.chain.height();
     let max = call.config.chain.max_side_headers;
     if is_throttled {
-        let window = limits::TRIAL_HEADER_WINDOW.min(max / limits::TRIAL_HEADER_WINDOW).max(1) as u64;
+        let window = limits::THROTTLED_HEADER_WINDOW.min(max / limits::THROTTLED_HEADER_WINDOW).max(1) as u64;
         return HeaderHorizon { asked: height + window / 2, kept: height + window };
     }
     let asked = height + limits::HEADER_WINDOW.min(max / 4) as u64;

@@ -45,7 +45,7 @@ impl ChainSync {
     }
 
     /// Closes the connection for data that no honest peer sends, and for nothing else. Data that time or free
-    /// storage can make acceptable is requested again. `shown` is the work of the branch that the peer
+    /// storage can make acceptable is requested again. `proven` is the work of the branch that the peer
     /// proved.
     ///
     /// # Errors
@@ -57,14 +57,14 @@ impl ChainSync {
         id: PeerId,
         hash: Hash,
         error: BlockError,
-        shown: Work,
+        proven: Work,
     ) -> Result<(), CloseReason> {
         if is_fault_of_peer(&error) {
             return Err(CloseReason::InvalidBlock { hash, error });
         }
         let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
         if is_of_this_node(&error) {
-            peer.refused = Some(Refused { error: error.clone(), work: shown.max(peer.claimed_work) });
+            peer.refused = Some(Refused { error: error.clone(), work: proven.max(peer.claimed_work) });
         }
         match error {
             BlockError::Rule(RuleError::TimestampTooLate { got, .. }) => {
