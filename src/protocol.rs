@@ -4,8 +4,9 @@
 //!
 //! This file is the router. It passes each input to the machines that it concerns: the connections, the
 //! synchronisation, the relay, and the discovery of peers. Each machine has its own state for each peer and
-//! its own deadline, sees of the rest only a `Call`, and knows of the others only what the router carries to
-//! it.
+//! its own deadline, sees of the rest only a `Call`, and learns from the others only what the router passes
+//! to it. One exception: `Discovery` reads from `Connections` which hosts are banned, which addresses are
+//! dialled, and which peers this node chose.
 
 mod address;
 mod answer;

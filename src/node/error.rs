@@ -23,7 +23,7 @@ pub enum SubmitError {
     #[error(transparent)]
     Mempool(#[from] MempoolError),
     /// Peers could not read the transaction: one of the transport's formats cannot encode it.
-    #[error("peers could not read such a transaction: {0}")]
+    #[error("peers could not read this transaction: {0}")]
     Unsendable(#[source] TransportError),
     /// The node has stopped.
     #[error(transparent)]
@@ -56,7 +56,7 @@ pub enum MineError {
     #[error(transparent)]
     Refused(#[from] BlockError),
     /// No peer could receive the block: the transport cannot encode it in one of its frames.
-    #[error("peers could not be told of such a block: {0}")]
+    #[error("peers could not read this block: {0}")]
     Unsendable(#[source] TransportError),
     /// The clock is behind the chain. A block's timestamp must be later than the median of the 11 blocks
     /// before it, and every node with this clock would refuse such a timestamp as too far in the future.

@@ -1,4 +1,4 @@
-//! What a machine may use while it handles a call: nothing of another machine.
+//! What a machine may use of the protocol while it handles a call.
 
 use super::config::ProtocolConfig;
 use super::local::Local;

@@ -128,7 +128,7 @@ pub enum CloseReason {
     },
     /// The connection was evicted in favour of a new inbound one, because all slots were taken and other
     /// peers were more useful.
-    #[error("gave way to another peer")]
+    #[error("evicted in favour of another peer")]
     Evicted,
     /// The peer's host is banned.
     #[error("banned for another {}", Span(*.remaining))]

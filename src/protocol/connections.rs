@@ -448,7 +448,8 @@ impl Connections {
         self.peers.get(&id).map(Connection::host)
     }
 
-    /// Transfers an address to another connection to its node. An address from discovery is given up instead.
+    /// Transfers an address to another connection to its node. An address from discovery is removed instead,
+    /// and reported as an alias.
     fn transfer(&mut self, address: &PeerAddr, from: PeerId, to: PeerId, notices: &mut Vec<Notice>) {
         if self.dialer.forget_discovered(address) {
             notices.push(Notice::Alias(address.clone()));

@@ -211,7 +211,13 @@ impl<T> Message<T> {
             Self::Offer { ids } | Self::GetTransactions { ids } => (ids.len(), limits::MAX_TRANSACTIONS),
             Self::Transactions(transactions) => (transactions.len(), limits::MAX_TRANSACTIONS),
             Self::Peers { addresses } => (addresses.len(), limits::MAX_PEERS_PER_MESSAGE),
-            _ => (0, 0),
+            Self::Hello(_)
+            | Self::Ping(_)
+            | Self::Pong(_)
+            | Self::Announce(_)
+            | Self::NewBlock(_)
+            | Self::GetPeers { .. }
+            | Self::Bye { .. } => (0, 0),
         }
     }
 }
@@ -251,9 +257,9 @@ impl<T: Transaction> Message<T> {
         size_of::<Self>() + held
     }
 
-    /// Computes the digests of the blocks in this message on the thread that decoded it, to take that work
-    /// off the thread that processes all messages. It is not known yet whether the message was requested, so
-    /// the work is bounded by [`limits::MAX_DIGESTED_AHEAD`] transactions.
+    /// Computes the digests of the blocks in a `Blocks` on the thread that decoded it, so that the driver
+    /// does not have to. Whether they were requested is not known yet, so the work is bounded by
+    /// [`limits::MAX_DIGESTED_AHEAD`] transactions. A `NewBlock` is not hashed ahead.
     #[cfg(feature = "node")]
     pub(crate) fn digest_ahead(&self) {
         let Self::Blocks(blocks) = self else { return };

@@ -25,7 +25,7 @@ pub enum TemplateError<E> {
     #[error(transparent)]
     Refused(#[from] BlockError),
     /// The block cannot be sent to every peer.
-    #[error("peers could not be told of such a block: {0}")]
+    #[error("peers could not read this block: {0}")]
     Unsendable(#[source] E),
 }
 
@@ -51,8 +51,7 @@ pub(crate) fn check_sendable<T: Transaction, E>(
 }
 
 impl<T: Transaction> Local<T> {
-    /// Builds a template for the next block from `data`, or from the pending transactions if `data` is
-    /// `None`.
+    /// See [`Protocol::template`](super::Protocol::template).
     pub(super) fn template(
         &self,
         data: Option<Vec<T>>,
@@ -68,13 +67,12 @@ impl<T: Transaction> Local<T> {
         }
     }
 
-    /// Removes a pending transaction and those that depend on it. Returns whether the transaction was
-    /// pending.
+    /// See [`Protocol::remove_transaction`](super::Protocol::remove_transaction).
     pub(super) fn remove_transaction(&mut self, id: Hash, outbox: &mut Outbox<T>, now: Now) -> bool {
         self.drop_pending(vec![(id, RemovalReason::Requested)], outbox, now)
     }
 
-    /// Refuses a transaction from all peers, because of an error that is not the fault of a peer.
+    /// See [`Protocol::refuse_transaction`](super::Protocol::refuse_transaction).
     pub(super) fn refuse_transaction(
         &mut self,
         id: Hash,
@@ -85,11 +83,7 @@ impl<T: Transaction> Local<T> {
         outbox.event(Event::TransactionRefused { id, error });
     }
 
-    /// Builds a template with pending transactions after [`template`](Self::template) has failed, or after
-    /// `check` has refused the block of its template. Removes and reports the transactions that are the
-    /// cause. `check` returns whether every peer can read a message.
-    ///
-    /// The number of templates built grows with the logarithm of the number of pending transactions.
+    /// See [`Protocol::minable_template`](super::Protocol::minable_template).
     pub(super) fn minable_template<E: Error + Send + Sync + 'static>(
         &mut self,
         miner: Address,

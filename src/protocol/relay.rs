@@ -115,13 +115,15 @@ impl Relay {
         !local.is_halted() && *local.tip() != self.announced
     }
 
-    /// Announces a new tip to those of the peers `behind`, which have less work, that do not have it.
+    /// Announces the tip to the peers in `behind`, all of which have less work, except those that already
+    /// have it. Notes that the tip is announced.
     pub(super) fn announce_new_tip<T: Transaction>(&mut self, call: &mut Call<'_, T>, behind: Vec<PeerId>) {
         self.announced = *call.local.tip();
         self.announce_tip(call, behind);
     }
 
-    /// Announces the tip to those of the peers `behind`, which have less work, that do not have it.
+    /// Announces the tip to the peers in `behind`, all of which have less work, except those that already
+    /// have it.
     pub(super) fn announce_tip<T: Transaction>(&mut self, call: &mut Call<'_, T>, mut behind: Vec<PeerId>) {
         let header = *call.local.chain.tip().header();
         behind.retain(|id| self.peers.get(id).is_some_and(|peer| peer.lacks(call.local.tip())));

@@ -151,8 +151,8 @@ fn a_full_node_makes_a_place() {
     network.settle();
     network.connect(CALLERS, 0);
     network.settle();
-    assert_eq!(network.nodes[0].closed(), ["gave way to another peer"]);
-    assert_eq!(network.nodes[9].closed(), ["peer closed the connection: gave way to another peer"]);
+    assert_eq!(network.nodes[0].closed(), ["evicted in favour of another peer"]);
+    assert_eq!(network.nodes[9].closed(), ["peer closed the connection: evicted in favour of another peer"]);
     assert_eq!(network.nodes[CALLERS].protocol.peers().len(), 1);
     assert_eq!(address(0), network.nodes[10].protocol.peers()[0].address);
 }
