@@ -43,14 +43,15 @@ const FOLLOWED_KEY: &[u8] = b"followed";
 /// The range of keys of the kept addresses, which are printable text.
 const KEPT_KEYS: Keys<'static> = (Bound::Included(b"!"), Bound::Unbounded);
 
-/// Maximum blocks that are searched for transactions that were mined after they were last written.
-const MAX_BLOCKS_LOOKED_THROUGH: u64 = 10_000;
+/// Maximum blocks that a start searches: for stored transactions that were mined since, and for the ids of
+/// recently mined ones.
+const MAX_SEARCHED_BLOCKS: u64 = 10_000;
 
 /// If the recorded tip is no longer on the best chain, the search starts this many blocks below it.
-const MAX_REORG_LOOKED_THROUGH: u64 = 100;
+const REORG_SEARCH_DEPTH: u64 = 100;
 
 /// Maximum canonical bytes of blocks that are read only to collect the ids of recently mined transactions.
-const MAX_BYTES_LOOKED_THROUGH: usize = 64 << 20;
+const MAX_SEARCHED_BYTES: usize = 64 << 20;
 
 impl Saved {
     /// Returns the stored addresses at which peers were reached.
@@ -175,55 +176,64 @@ impl Saved {
         outbox: &mut Outbox<T>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        let stored = self.read_transactions(local)?;
+        let mined = self.mined_since(stored.followed, local, config)?;
+        stored.restore(&mined, local, outbox, now);
+        Ok(())
+    }
+
+    /// Reads the rows of the stored transactions.
+    fn read_transactions<T: Transaction>(&mut self, local: &Local<T>) -> Result<Stored<T>, StoreError> {
+        let mut stored = Stored { followed: None, transactions: BTreeMap::new(), unreadable: Vec::new() };
         // As many as the mempool held when they were written; those above the present limits are deleted.
         let entries = local.chain.store().scan(Table::Mempool, ALL_KEYS, Order::Ascending, usize::MAX)?;
-        let mut followed = None;
-        let mut transactions = BTreeMap::new();
-        let mut removed = Vec::new();
         for (key, value) in &entries {
             let row = unseal(Table::Mempool, key, value).and_then(<[u8]>::split_first_chunk);
             let row = row.map(|(number, bytes)| (u64::from_be_bytes(*number), bytes));
             if key == FOLLOWED_KEY {
-                followed =
+                stored.followed =
                     row.and_then(|(height, hash)| Some((height, Hash::from_bytes(hash.try_into().ok()?))));
                 continue;
             }
-            let read = row.and_then(|(number, bytes)| Some((number, postcard::from_bytes::<T>(bytes).ok()?)));
-            match (read, <[u8; 32]>::try_from(key.as_slice())) {
-                (Some((number, transaction)), _) => {
-                    transactions.insert(number, (key, transaction));
+            let Ok(id) = <[u8; 32]>::try_from(key.as_slice()).map(Hash::from_bytes) else { continue };
+            self.transactions.insert(id, 0);
+            match row.and_then(|(number, bytes)| Some((number, postcard::from_bytes(bytes).ok()?))) {
+                Some((number, transaction)) => {
+                    stored.transactions.insert(number, (id, transaction));
                 }
-                (None, Ok(id)) => removed.push((Hash::from_bytes(id), RemovalReason::Unreadable)),
-                (None, Err(_)) => {}
+                None => stored.unreadable.push(id),
             }
         }
-        self.next = transactions.last_key_value().map_or(0, |(number, _)| number + 1);
-        self.transactions = entries
-            .iter()
-            .filter_map(|(key, _)| Some((Hash::from_bytes(key.as_slice().try_into().ok()?), 0)))
-            .collect();
-        for (number, (key, _)) in &transactions {
-            if let Ok(id) = <[u8; 32]>::try_from(key.as_slice()) {
-                self.transactions.insert(Hash::from_bytes(id), *number);
-            }
-        }
+        self.transactions.extend(stored.transactions.iter().map(|(number, (id, _))| (*id, *number)));
+        self.next = stored.transactions.last_key_value().map_or(0, |(number, _)| number + 1);
+        Ok(stored)
+    }
+
+    /// Returns the ids of the stored transactions that were mined since they were written, when `followed`
+    /// was the tip. Also gives the mempool the most recently mined ids: as many as a node that was not
+    /// restarted remembers, so that both refuse the same transactions.
+    fn mined_since<T: Transaction>(
+        &self,
+        followed: Option<(u64, Hash)>,
+        local: &mut Local<T>,
+        config: &ProtocolConfig,
+    ) -> Result<BTreeSet<Hash>, StoreError> {
         let tip = local.chain.height();
         // If that block has left the best chain, transactions may have been mined since a block below it.
         let since = match followed {
             Some((height, hash)) if local.chain.is_best(&hash)? => height + 1,
-            Some((height, _)) => height.saturating_sub(MAX_REORG_LOOKED_THROUGH),
+            Some((height, _)) => height.saturating_sub(REORG_SEARCH_DEPTH),
             None => 0,
         };
-        let since = since.max(tip.saturating_sub(MAX_BLOCKS_LOOKED_THROUGH));
+        let since = since.max(tip.saturating_sub(MAX_SEARCHED_BLOCKS));
         let since = if self.transactions.is_empty() { tip + 1 } else { since };
         let mut mined = BTreeSet::new();
-        // The most recently mined ids, from the tip down: as many as a node that was not restarted remembers,
-        // so that both refuse the same transactions.
+        // From the tip down.
         let mut remembered: Vec<Hash> = Vec::new();
         let (max_ids, mut bytes) = (config.mempool.max_mined_ids, 0);
-        let lowest = tip.saturating_sub(MAX_BLOCKS_LOOKED_THROUGH).max(1);
+        let lowest = tip.saturating_sub(MAX_SEARCHED_BLOCKS).max(1);
         for height in (lowest..=tip).rev() {
-            let is_remembered = remembered.len() < max_ids && bytes < MAX_BYTES_LOOKED_THROUGH;
+            let is_remembered = remembered.len() < max_ids && bytes < MAX_SEARCHED_BYTES;
             if height < since && !is_remembered {
                 break;
             }
@@ -240,8 +250,26 @@ impl Saved {
             }
         }
         local.mempool.remember_mined(remembered.into_iter().rev());
-        for (key, transaction) in transactions.into_values() {
-            let Ok(id) = <[u8; 32]>::try_from(key.as_slice()).map(Hash::from_bytes) else { continue };
+        Ok(mined)
+    }
+}
+
+/// The stored transactions of an earlier run.
+struct Stored<T> {
+    /// The height and the hash of the tip when they were written.
+    followed: Option<(u64, Hash)>,
+    /// The readable transactions with their ids, by the number that gives their order.
+    transactions: BTreeMap<u64, (Hash, T)>,
+    /// The ids of the damaged ones.
+    unreadable: Vec<Hash>,
+}
+
+impl<T: Transaction> Stored<T> {
+    /// Submits the transactions that were not `mined` to the mempool, and reports those that are lost.
+    fn restore(self, mined: &BTreeSet<Hash>, local: &mut Local<T>, outbox: &mut Outbox<T>, now: Timestamp) {
+        let mut removed: Vec<(Hash, RemovalReason)> =
+            self.unreadable.into_iter().map(|id| (id, RemovalReason::Unreadable)).collect();
+        for (id, transaction) in self.transactions.into_values() {
             if mined.contains(&id) {
                 continue;
             }
@@ -254,6 +282,5 @@ impl Saved {
         }
         removed.retain(|(id, _)| !mined.contains(id) && !local.mempool.was_mined(id));
         report_removed(removed, outbox);
-        Ok(())
     }
 }
