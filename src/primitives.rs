@@ -26,8 +26,8 @@ pub use hash::Hash;
 pub use header::Header;
 pub use target::{CompactTarget, CompactTargetError, Difficulty, Target};
 pub use transaction::{Context, EncodeError, Rejected, Transaction};
-pub(crate) use units::Span;
 pub use units::{Address, Timestamp};
+pub(crate) use units::{Span, serialize_millis};
 pub use work::Work;
 
 /// The number type of [`Target`] and [`Work`], re-exported so that a caller needs no dependency on ruint.

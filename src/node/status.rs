@@ -5,7 +5,7 @@ use core::time::Duration;
 use serde::Serialize;
 
 use super::shared::Shared;
-use crate::primitives::{CompactTarget, Difficulty, Hash, Timestamp, Transaction, Work};
+use crate::primitives::{CompactTarget, Difficulty, Hash, Timestamp, Transaction, Work, serialize_millis};
 use crate::protocol::{ClockBehind, PeerAddr, Protocol, RefusedBranch};
 
 /// The state of a node at one moment.
@@ -64,7 +64,7 @@ pub struct MiningStatus {
     /// Hashes tried.
     pub hashes: u64,
     /// The time since the search began, in milliseconds in JSON.
-    #[serde(rename = "elapsed_ms", serialize_with = "millis")]
+    #[serde(rename = "elapsed_ms", serialize_with = "serialize_millis")]
     pub elapsed: Duration,
 }
 
@@ -75,10 +75,6 @@ impl MiningStatus {
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
         if seconds > 0.0 { self.hashes as f64 / seconds } else { 0.0 }
     }
-}
-
-fn millis<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }
 
 impl Status {

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::bytes::fixed_bytes;
 
@@ -42,6 +42,11 @@ impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ms", self.0)
     }
+}
+
+/// Writes a duration in whole milliseconds, for `serialize_with`.
+pub(crate) fn serialize_millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// A duration for people, written in its two largest units: `3 d 4 h`, `59 min 30 s`, `12.5 s`, `40 ms`.

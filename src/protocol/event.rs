@@ -11,7 +11,7 @@ use super::close::CloseReason;
 use super::peer::{Direction, PeerId};
 use crate::chain::BlockError;
 use crate::mempool::RemovalReason;
-use crate::primitives::{Block, Hash, Work};
+use crate::primitives::{Block, Hash, Work, serialize_millis};
 use crate::store::StoreError;
 
 /// An event that an application can subscribe to.
@@ -111,19 +111,15 @@ pub enum Event<T = String> {
 #[non_exhaustive]
 pub struct ClockBehind {
     /// How far the clock is behind the latest timestamp that has to wait for it; in JSON, in milliseconds.
-    #[serde(rename = "behind_ms", serialize_with = "millis")]
+    #[serde(rename = "behind_ms", serialize_with = "serialize_millis")]
     pub behind: Duration,
     /// The time until the next block can be mined, by this clock; zero if mining need not wait. In JSON, in
     /// milliseconds.
-    #[serde(rename = "mining_in_ms", serialize_with = "millis")]
+    #[serde(rename = "mining_in_ms", serialize_with = "serialize_millis")]
     pub mining_in: Duration,
     /// The number of peers with headers that are not imported yet, because their timestamps are too far ahead
     /// of the clock.
     pub peers: usize,
-}
-
-fn millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// A branch with more work than this node's best chain that this node refuses for a reason that no honest
