@@ -7,6 +7,7 @@ use tokio::sync::{Semaphore, broadcast, mpsc, watch};
 
 use super::clock::{Clock, WallClock, system_time};
 use super::driver::{Driver, Notifier};
+use super::end::NodeFailure;
 use super::events::Events;
 use super::handle::NodeHandle;
 use super::mining::MiningConfig;
@@ -14,11 +15,12 @@ use super::shared::{Shared, blocking};
 use crate::chain::{Blockchain, OpenError};
 use crate::consensus::ChainSpec;
 use crate::primitives::{Address, Timestamp, Transaction};
-use crate::protocol::{ConnectError, Event, PeerAddr, Protocol, ProtocolConfig};
+use crate::protocol::{ConnectError, Event, Now, PeerAddr, Protocol, ProtocolConfig};
 use crate::store::{Memory, Store, StoreError};
 use crate::transport::{Transport, TransportError};
 
-/// A node: keeps a chain and synchronises it with peers.
+/// The entry point to a node, which keeps a chain and synchronises it with peers. [`Node::builder`]
+/// configures one; [`NodeHandle`] is a running one.
 ///
 /// ```
 /// use hashloom::{ChainSpec, Node};
@@ -199,24 +201,7 @@ impl<T: Transaction> NodeBuilder<T> {
         let waits_for_disk = !store.is_in_memory();
         let chain = Blockchain::open(self.spec, protocol.chain.clone(), store)?;
         let mut protocol = Protocol::with_chain(chain, protocol, clock.now().wall)?;
-        for address in self.peers {
-            match protocol.connect(address, clock.now()) {
-                // A configuration that names a peer twice is harmless.
-                Ok(()) | Err(ConnectError::AlreadyAdded { .. }) => {}
-                Err(error @ (ConnectError::TooMany { .. } | ConnectError::Banned { .. })) => {
-                    return Err(error.into());
-                }
-            }
-        }
-        let remembered = protocol.remembered_peers()?;
-        for address in remembered {
-            let is_ours = |transport: &Arc<dyn Transport<T>>| transport.check_address(&address).is_ok();
-            if self.transport.as_ref().is_some_and(is_ours) {
-                // The configured addresses were added first; those of the last run fill the places that are
-                // left.
-                let _ = protocol.connect(address, clock.now());
-            }
-        }
+        connect_configured(&mut protocol, self.peers, self.transport.as_deref(), clock.now())?;
         let events = self.events;
         let (changes, seen) = watch::channel(());
         let shared = Arc::new(Shared {
@@ -238,31 +223,63 @@ impl<T: Transaction> NodeBuilder<T> {
         if let Some(listener) = listener {
             driver.accept(listener, max_inbound);
         }
-        let driver = tokio::spawn(driver.run(inputs, calls));
-        let ending = Ending { shared, _changes: changes };
-        tokio::spawn(async move {
-            let ended = driver.await.unwrap_or_else(|error| Err(error.into()));
-            if let Err(failure) = &ended {
-                tracing::error!(%failure, "the node has ended");
-            }
-            // This is the only place that sets the outcome.
-            let _ = ending.shared.ended.set(ended);
-            // Closing the store may block on disk I/O.
-            blocking(|| drop(ending));
-        });
+        spawn(driver.run(inputs, calls), StoreGuard { shared, _changes: changes });
         Ok(handle)
     }
 }
 
+/// Adds the configured addresses, and then those of the last run.
+fn connect_configured<T: Transaction>(
+    protocol: &mut Protocol<T>,
+    peers: Vec<PeerAddr>,
+    transport: Option<&dyn Transport<T>>,
+    now: Now,
+) -> Result<(), StartError> {
+    for address in peers {
+        match protocol.connect(address, now) {
+            // A configuration that names a peer twice is harmless.
+            Ok(()) | Err(ConnectError::AlreadyAdded { .. }) => {}
+            Err(error @ (ConnectError::TooMany { .. } | ConnectError::Banned { .. })) => {
+                return Err(error.into());
+            }
+        }
+    }
+    for address in protocol.remembered_peers()? {
+        if transport.is_some_and(|transport| transport.check_address(&address).is_ok()) {
+            // The configured addresses were added first; those of the last run fill the remaining slots.
+            let _ = protocol.connect(address, now);
+        }
+    }
+    Ok(())
+}
+
+/// Runs a driver to its end, and then sets the outcome and releases the store.
+fn spawn<T: Transaction>(
+    driver: impl Future<Output = Result<(), NodeFailure>> + Send + 'static,
+    guard: StoreGuard<T>,
+) {
+    let driver = tokio::spawn(driver);
+    tokio::spawn(async move {
+        let ended = driver.await.unwrap_or_else(|error| Err(error.into()));
+        if let Err(failure) = &ended {
+            tracing::error!(%failure, "the node has ended");
+        }
+        // This is the only place that sets the outcome.
+        let _ = guard.shared.ended.set(ended);
+        // Closing the store may block on disk I/O.
+        blocking(|| drop(guard));
+    });
+}
+
 /// Releases the store when it is dropped: after the driver has ended, or with the runtime. The handles that
 /// are left keep the rest of the node.
-struct Ending<T: Transaction> {
+struct StoreGuard<T: Transaction> {
     shared: Arc<Shared<T>>,
     /// Dropped last, so that the port and the store are released before the waiting handles see the end.
     _changes: watch::Sender<()>,
 }
 
-impl<T: Transaction> Drop for Ending<T> {
+impl<T: Transaction> Drop for StoreGuard<T> {
     fn drop(&mut self) {
         // The store is dropped after the lock is released, because closing it may block.
         let store = self.shared.write().close_store();

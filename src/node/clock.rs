@@ -1,4 +1,5 @@
-//! The two clocks of a node. Only this file reads the time.
+//! The two clocks of a node, which give the protocol its time. Only the throttles of log lines and the
+//! transport read another one.
 
 use core::fmt;
 use core::time::Duration;

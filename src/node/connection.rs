@@ -37,7 +37,7 @@ const SPARE_CONNECTIONS: usize = 16;
 pub(super) struct PeerSender<T> {
     queue: Queue<T>,
     task: AbortHandle,
-    /// Dropped with the link, which signals the task to close.
+    /// Dropped with the `PeerSender`, which signals the task to close.
     _open: oneshot::Sender<Infallible>,
 }
 
@@ -98,7 +98,7 @@ async fn talk<T: Transaction>(
     let written = tokio::select! {
         biased;
         written = &mut writing => Some(written),
-        // After the link is dropped, nothing more is read.
+        // After the `PeerSender` is dropped, nothing more is read.
         _ = dropped => None,
         () = read(peer, receiver, transport, incoming) => None,
     };
@@ -117,8 +117,8 @@ async fn talk<T: Transaction>(
 
 /// Reads a message only after the driver has accepted the one before, so that a peer that sends fast is
 /// slowed down, and at most two of its messages are in memory: the one that is handled and the next one.
-/// Reports the end of the connection, and then waits until the driver drops the link, because there may still
-/// be messages to write.
+/// Reports the end of the connection, and then waits until the driver drops the [`PeerSender`], because there
+/// may still be messages to write.
 async fn read<T: Transaction>(
     peer: PeerId,
     mut receiver: Box<dyn Receiver<T>>,

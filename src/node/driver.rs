@@ -14,8 +14,8 @@ use super::connection::{self, MAX_QUEUE_BYTES, PeerSender, Queued};
 use super::end::NodeFailure;
 use super::error::{PeerError, SubmitError};
 use super::incoming::Incoming;
-use super::log::{Noted, warn_once};
-use super::mining::{Ended, Mining, MiningConfig};
+use super::log::{EventLog, warn_once};
+use super::mining::{JobEnded, Mining, MiningConfig};
 use super::shared::{Shared, blocking};
 use crate::primitives::{Hash, Transaction};
 use crate::protocol::{CloseReason, Event, Input, Message, Output, PeerAddr, PeerId, Protocol, limits};
@@ -28,11 +28,11 @@ pub(super) struct Driver<T: Transaction> {
     waits_for_disk: bool,
     transport: Option<Arc<dyn Transport<T>>>,
     mining: Mining<T>,
-    mining_ended: mpsc::UnboundedReceiver<Ended<T>>,
+    mining_ended: mpsc::UnboundedReceiver<JobEnded<T>>,
     incoming: mpsc::Sender<Incoming<T>>,
     senders: BTreeMap<PeerId, PeerSender<T>>,
     next_peer: u64,
-    noted: Noted,
+    event_log: EventLog,
     /// One task per connection.
     connections: JoinSet<()>,
     /// The task that accepts connections, if the node listens. The node ends with this task.
@@ -74,7 +74,7 @@ impl<T: Transaction> Driver<T> {
             incoming,
             senders: BTreeMap::new(),
             next_peer: 0,
-            noted: Noted::new(chain),
+            event_log: EventLog::new(chain),
             connections: JoinSet::new(),
             accepting: JoinSet::new(),
             background_tasks: JoinSet::new(),
@@ -92,7 +92,8 @@ impl<T: Transaction> Driver<T> {
         mut inputs: mpsc::Receiver<Incoming<T>>,
         mut commands: mpsc::Receiver<Command<T>>,
     ) -> Result<(), NodeFailure> {
-        // Reports the state of the chain at the start.
+        // Performs the outputs of the start: the first dials, and events about what was restored from the
+        // store.
         self.handle(Input::Timeout);
         let mut prefers_commands = false;
         let mut store_checks = interval(limits::STORE_CHECK);
@@ -146,7 +147,7 @@ impl<T: Transaction> Driver<T> {
         self.background_tasks.shutdown().await;
         // Queues the goodbyes and updates the store.
         self.on_disk(|driver| driver.with_protocol(Protocol::shutdown));
-        // A connection whose link is dropped writes what is queued and closes.
+        // A connection whose `PeerSender` is dropped writes what is queued and closes.
         self.senders.clear();
         let goodbyes = async { while self.connections.join_next().await.is_some() {} };
         // A peer that does not read in time loses only the goodbye.
@@ -154,11 +155,11 @@ impl<T: Transaction> Driver<T> {
         self.connections.shutdown().await;
     }
 
-    /// Handles the end of a connection's task that did not return: it was aborted, which the protocol knows
-    /// already, or it panicked in a transport or in the application's type. After a panic the peer is
-    /// reported as disconnected.
+    /// Handles a connection task that was aborted, of which the protocol knows already, or that panicked in a
+    /// transport or in the application's type. After a panic the peer is reported as disconnected.
     fn connection_failed(&mut self, error: JoinError) {
-        let Some(peer) = self.senders.iter().find(|(_, link)| link.is_of(error.id())).map(|(peer, _)| *peer)
+        let is_ended = |sender: &PeerSender<T>| sender.is_of(error.id());
+        let Some(peer) = self.senders.iter().find(|(_, sender)| is_ended(sender)).map(|(peer, _)| *peer)
         else {
             return;
         };
@@ -170,7 +171,7 @@ impl<T: Transaction> Driver<T> {
             Incoming::Opened { direction, address, connection, place } => {
                 let peer = PeerId(self.next_peer);
                 self.next_peer += 1;
-                let link = connection::open(
+                let sender = connection::open(
                     peer,
                     connection,
                     place,
@@ -179,7 +180,7 @@ impl<T: Transaction> Driver<T> {
                     &self.incoming,
                     &mut self.connections,
                 );
-                self.senders.insert(peer, link);
+                self.senders.insert(peer, sender);
                 self.handle(Input::Connected { peer, direction, address });
             }
             Incoming::Received { peer, mut message, unsendable, turn } => {
@@ -194,11 +195,11 @@ impl<T: Transaction> Driver<T> {
             Incoming::Input(input) => self.handle(input),
             Incoming::ReadFailed(error) => self.with_protocol(|protocol, _| protocol.read_failed(error)),
             Incoming::Unsendable(error) => {
-                let is_first = !core::mem::replace(&mut self.noted.unsendable, true);
+                let is_first = !core::mem::replace(&mut self.event_log.unsendable, true);
                 warn_once(
                     is_first,
                     &error,
-                    "a peer cannot be sent something, it is told that it is not here",
+                    "a message cannot be encoded for a peer, which is sent a substitute",
                 );
             }
         }
@@ -270,7 +271,7 @@ impl<T: Transaction> Driver<T> {
         }
     }
 
-    fn mined(&mut self, ended: Ended<T>) {
+    fn mined(&mut self, ended: JobEnded<T>) {
         let Some(found) = self.mining.found(ended, &self.shared) else { return };
         let block = &found.block;
         let outcome = self.on_disk(|driver| driver.with_protocol(|protocol, now| protocol.mined(block, now)));
@@ -281,6 +282,9 @@ impl<T: Transaction> Driver<T> {
         if let Input::Disconnected { peer, .. } = &input {
             self.senders.remove(peer);
         }
+        // These inputs write to the store, or read many rows. Other inputs read about twenty rows at most,
+        // which costs less than moving the other tasks of this thread. Only `Headers` may need more: one row
+        // for each header that is known already and far below the tip.
         let is_on_disk = match &input {
             Input::Timeout => true,
             Input::Received { message, .. } => {
@@ -339,7 +343,7 @@ impl<T: Transaction> Driver<T> {
                 self.senders.remove(&peer);
             }
             Output::Event(event) => {
-                self.noted.log(&event);
+                self.event_log.log(&event);
                 // An error means that there is no subscriber.
                 let _ = self.notifier.events.send(event);
             }
@@ -347,9 +351,9 @@ impl<T: Transaction> Driver<T> {
     }
 
     fn send(&mut self, peer: PeerId, queued: Queued<T>) {
-        let Some(link) = self.senders.get(&peer) else { return };
-        if !link.send(queued) {
-            link.abort();
+        let Some(sender) = self.senders.get(&peer) else { return };
+        if !sender.send(queued) {
+            sender.abort();
             self.senders.remove(&peer);
             let reason = CloseReason::QueueFull { limit: MAX_QUEUE_BYTES };
             let incoming = self.incoming.clone();

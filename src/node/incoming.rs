@@ -13,7 +13,8 @@ use crate::wire::WireError;
 /// The id of a transaction, and the reason why it cannot be sent.
 pub(super) type Unsendable = (Hash, Arc<TransportError>);
 
-/// What happened on a connection. What the driver has nothing to do for is an [`Input`] of the protocol already.
+/// What happened on a connection. Events that need nothing from the driver are an [`Input`] of the protocol
+/// already.
 #[derive(Debug)]
 pub(super) enum Incoming<T: Transaction> {
     /// A connection, which has no number yet.

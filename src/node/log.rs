@@ -12,8 +12,8 @@ use crate::transport::throttle::Throttle;
 /// far fewer.
 const PEER_LINES: u32 = 30;
 
-/// Addresses whose failed dials have a line of their own, and hosts whose refusals as peers of another chain have. All
-/// others share one line. Bounds the memory that peers can make the node use for its log.
+/// Addresses whose failed dials have a line of their own, and hosts whose refusals as peers of another chain
+/// have. All others share one line. Bounds the memory that peers can make the node use for its log.
 const MAX_KEYS: usize = 64;
 
 /// How often a host with a peer of another chain is reported.
@@ -21,7 +21,7 @@ const OTHER_CHAIN_PERIOD: Duration = Duration::from_secs(60 * 60);
 
 /// Throttles for log lines that peers can cause repeatedly, and counts of the lines that were skipped.
 #[derive(Debug)]
-pub(super) struct Noted {
+pub(super) struct EventLog {
     /// Whether each flaw of the application's type was warned of already.
     pub(super) unsendable: bool,
     unreadable: bool,
@@ -36,7 +36,7 @@ pub(super) struct Noted {
     chain: String,
 }
 
-impl Noted {
+impl EventLog {
     pub(super) fn new(chain: String) -> Self {
         Self {
             unsendable: false,
@@ -135,7 +135,7 @@ fn log<T>(event: &Event<T>) {
         }
         Event::HeadersAdvanced { height } => tracing::debug!(height, "headers advanced"),
         Event::TransactionAccepted { id } => tracing::debug!(%id, "transaction accepted"),
-        // `Noted::log` logs these.
+        // `EventLog::log` logs these.
         Event::TransactionRefused { .. } | Event::DialFailed { .. } => {}
         Event::TransactionsRemoved { removed } => log_removed(removed),
         Event::PeerConnected { peer, address, agent, .. } => {
@@ -231,9 +231,9 @@ mod tests {
         let removed = |reason: RemovalReason| Event::<String>::TransactionsRemoved {
             removed: vec![(id, reason); 1_000].into(),
         };
-        let mut noted = Noted::new("test".to_owned());
+        let mut event_log = EventLog::new("test".to_owned());
         for reason in [RemovalReason::Unreadable, RemovalReason::Evicted, RemovalReason::Requested] {
-            noted.log(&removed(reason));
+            event_log.log(&removed(reason));
         }
         let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
         let [warning, info] = text.lines().collect::<Vec<_>>()[..] else { panic!("{text}") };
@@ -246,30 +246,30 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_others_repeat_is_a_bounded_number_of_lines() {
         let (lines, _guard) = captured();
-        let mut noted = Noted::new("test".to_owned());
+        let mut event_log = EventLog::new("test".to_owned());
         for _ in 0..1_000 {
             let address = "ws://10.0.0.1:5001".parse().unwrap();
-            noted.log(&Event::<String>::PeerDisconnected {
+            event_log.log(&Event::<String>::PeerDisconnected {
                 peer: PeerId(1),
                 address,
                 reason: CloseReason::Ended,
             });
-            noted.log(&dial_failed("ws://10.0.0.2:5001"));
-            noted.log(&dial_failed("ws://10.0.0.3:5001"));
+            event_log.log(&dial_failed("ws://10.0.0.2:5001"));
+            event_log.log(&dial_failed("ws://10.0.0.3:5001"));
         }
         for port in 1..=1_000 {
-            noted.log(&other_chain(&format!("ws://10.0.0.5:{port}")));
+            event_log.log(&other_chain(&format!("ws://10.0.0.5:{port}")));
         }
         for port in 1..=1_000 {
-            noted.log(&dial_failed(&format!("ws://10.0.0.4:{port}")));
-            noted.log(&other_chain(&format!("ws://host-{port}:5001")));
+            event_log.log(&dial_failed(&format!("ws://10.0.0.4:{port}")));
+            event_log.log(&other_chain(&format!("ws://host-{port}:5001")));
         }
-        assert_eq!((noted.dials.each.len(), noted.other_chains.each.len()), (MAX_KEYS, MAX_KEYS));
+        assert_eq!((event_log.dials.each.len(), event_log.other_chains.each.len()), (MAX_KEYS, MAX_KEYS));
         tokio::time::advance(Duration::from_secs(60)).await;
-        noted.log(&dial_failed("ws://10.0.0.2:5001"));
-        noted.log(&other_chain("ws://10.0.0.5:5001"));
+        event_log.log(&dial_failed("ws://10.0.0.2:5001"));
+        event_log.log(&other_chain("ws://10.0.0.5:5001"));
         tokio::time::advance(OTHER_CHAIN_PERIOD).await;
-        noted.log(&other_chain("ws://10.0.0.5:5001"));
+        event_log.log(&other_chain("ws://10.0.0.5:5001"));
         let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
         let count = |part: &str| text.lines().filter(|line| line.contains(part)).count();
         assert_eq!(count("peer disconnected"), PEER_LINES as usize);

@@ -60,7 +60,7 @@ pub(super) struct Request<T> {
 
 /// The end of a mining job.
 #[derive(Debug)]
-pub(super) struct Ended<T> {
+pub(super) struct JobEnded<T> {
     number: u64,
     outcome: MiningOutcome<T>,
 }
@@ -92,7 +92,7 @@ pub(super) struct Mining<T> {
     has_outputs: bool,
     /// Set when continuous mining fails, until it finds a block.
     pause: Option<Pause>,
-    ended: mpsc::UnboundedSender<Ended<T>>,
+    ended: mpsc::UnboundedSender<JobEnded<T>>,
     /// The transport that must be able to encode the blocks.
     transport: Option<Arc<dyn Transport<T>>>,
 }
@@ -100,7 +100,7 @@ pub(super) struct Mining<T> {
 impl<T: Transaction> Mining<T> {
     pub(super) const fn new(
         config: MiningConfig,
-        ended: mpsc::UnboundedSender<Ended<T>>,
+        ended: mpsc::UnboundedSender<JobEnded<T>>,
         transport: Option<Arc<dyn Transport<T>>>,
     ) -> Self {
         Self {
@@ -142,8 +142,8 @@ impl<T: Transaction> Mining<T> {
         if let Some(job) = &self.job {
             // A block that cannot be stored is not worth searching for.
             let is_stale = job.parent != tip || is_halted;
-            let gives_way = job.request.is_none() && !self.queue.is_empty();
-            if !is_stale && !gives_way {
+            let is_preempted = job.request.is_none() && !self.queue.is_empty();
+            if !is_stale && !is_preempted {
                 return;
             }
             self.interrupt(shared);
@@ -239,13 +239,13 @@ impl<T: Transaction> Mining<T> {
             Miner::new(template).map_err(|error| MineError::Refused(RuleError::from(error).into()))?;
         Ok(MiningJob::start(miner, self.config.threads, move |outcome| {
             // If the driver has ended, the block is not needed.
-            let _ = ended.send(Ended { number, outcome });
+            let _ = ended.send(JobEnded { number, outcome });
         })?)
     }
 
     /// The result of the current job: a block, and its request. `None` if the outcome is of an earlier job,
     /// if the caller has dropped its request, or if the job found no block.
-    pub(super) fn found(&mut self, ended: Ended<T>, shared: &Shared<T>) -> Option<Found<T>> {
+    pub(super) fn found(&mut self, ended: JobEnded<T>, shared: &Shared<T>) -> Option<Found<T>> {
         let job = self.job.as_ref()?;
         if job.number != ended.number {
             return None;

@@ -72,7 +72,7 @@ impl<T: Transaction> Queued<T> {
     }
 }
 
-/// Writes the queued items until the driver drops the link.
+/// Writes the queued items until the driver drops the `PeerSender`.
 pub(super) async fn write<T: Transaction>(
     sender: &mut dyn Sender<T>,
     mut queued: Receiver<T>,
