@@ -37,7 +37,7 @@ fn sendable_frame<T: Transaction>(
 #[derive(Debug)]
 pub(super) struct WsConnection<T: Transaction> {
     remote: PeerAddr,
-    socket: Arc<Mutex<Socket>>,
+    socket: Arc<Mutex<SharedStream>>,
     codec: Arc<dyn Codec<T>>,
     config: WebSocketConfig,
 }
@@ -49,7 +49,7 @@ impl<T: Transaction> WsConnection<T> {
         codec: Arc<dyn Codec<T>>,
         config: WebSocketConfig,
     ) -> Self {
-        let socket = Socket { stream, state: State::Open };
+        let socket = SharedStream { stream, state: State::Open };
         Self { remote, socket: Arc::new(Mutex::new(socket)), codec, config }
     }
 }
@@ -68,7 +68,7 @@ impl<T: Transaction> Connection<T> for WsConnection<T> {
 
 #[derive(Debug)]
 struct WsSender<T: Transaction> {
-    socket: Arc<Mutex<Socket>>,
+    socket: Arc<Mutex<SharedStream>>,
     codec: Arc<dyn Codec<T>>,
     config: WebSocketConfig,
 }
@@ -99,7 +99,7 @@ impl<T: Transaction> Sender<T> for WsSender<T> {
 
 #[derive(Debug)]
 struct WsReceiver<T: Transaction> {
-    socket: Arc<Mutex<Socket>>,
+    socket: Arc<Mutex<SharedStream>>,
     codec: Arc<dyn Codec<T>>,
 }
 
@@ -116,12 +116,13 @@ impl<T: Transaction> Receiver<T> for WsReceiver<T> {
     }
 }
 
-fn lock(socket: &Mutex<Socket>) -> MutexGuard<'_, Socket> {
+fn lock(socket: &Mutex<SharedStream>) -> MutexGuard<'_, SharedStream> {
     socket.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The WebSocket that both halves of a connection share.
 #[derive(Debug)]
-struct Socket {
+struct SharedStream {
     stream: WsStream,
     state: State,
 }
@@ -139,7 +140,7 @@ enum State {
     ClosedByUs,
 }
 
-impl Socket {
+impl SharedStream {
     fn poll_feed(&mut self, cx: &mut Context<'_>, frame: &Frame) -> Poll<Result<(), TransportError>> {
         if !matches!(self.state, State::Open | State::WriteOnly) {
             return Poll::Ready(Err(TransportError::Closed));
