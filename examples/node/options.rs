@@ -124,7 +124,7 @@ pub(crate) enum Command {
     Export {
         /// The file; it appears when it is complete.
         file: PathBuf,
-        /// Replace the file where there is one already.
+        /// Replace the file if it exists.
         #[arg(long)]
         force: bool,
         #[command(flatten)]

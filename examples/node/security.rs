@@ -68,7 +68,7 @@ impl Security {
             tls = tls.allow(allowed.collect::<Result<Vec<_>, TlsError>>().context("TLS_ALLOW")?);
         }
         if let Some(path) = &self.peer_secret_file {
-            // The line break at the end of a text file is not part of the secret.
+            // Blanks and line breaks at the end of the file are not part of the secret.
             let secret = Secret::new(read(path)?.trim_ascii_end());
             tls = tls.secret(secret.with_context(|| path.display().to_string())?);
         }

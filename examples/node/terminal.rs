@@ -174,6 +174,15 @@ impl Screen {
         let _ = io::stderr().write_all(text);
     }
 
+    /// Adds a bar with this template.
+    fn add(&self, bar: ProgressBar, template: &str) -> ProgressBar {
+        let bar = self.bars.add(bar);
+        match ProgressStyle::with_template(template) {
+            Ok(style) => bar.with_style(style),
+            Err(_) => bar,
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, ()> {
         self.busy.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -184,11 +193,8 @@ impl Terminal {
     /// is not a terminal.
     pub(crate) fn show_steps(&self, doing: &'static str, total: u64) -> Steps {
         let bar = (!self.screen.bars.is_hidden()).then(|| {
-            let style = ProgressStyle::with_template(
-                "{msg} {wide_bar} {human_pos} of {human_len} blocks, {per_sec}, {eta}",
-            );
-            let bar = self.screen.bars.add(ProgressBar::new(total)).with_message(doing);
-            if let Ok(style) = style { bar.with_style(style) } else { bar }
+            let template = "{msg} {wide_bar} {human_pos} of {human_len} blocks, {per_sec}, {eta}";
+            self.screen.add(ProgressBar::new(total), template).with_message(doing)
         });
         Steps { terminal: self.clone(), doing, total, bar, tenths: 0 }
     }
@@ -259,12 +265,10 @@ impl ProgressLine {
             self.clear();
             return;
         };
-        let _busy = self.screen.busy.lock().unwrap_or_else(PoisonError::into_inner);
-        let bar = self.bar.get_or_insert_with(|| {
-            let style = ProgressStyle::with_template("{spinner} {wide_msg}");
-            let bar = self.screen.bars.add(ProgressBar::new_spinner());
-            if let Ok(style) = style { bar.with_style(style) } else { bar }
-        });
+        let _busy = self.screen.lock();
+        let bar = self
+            .bar
+            .get_or_insert_with(|| self.screen.add(ProgressBar::new_spinner(), "{spinner} {wide_msg}"));
         bar.set_message(text);
         bar.tick();
     }

@@ -30,7 +30,7 @@ const STEP_BLOCKS: u64 = 500;
 pub(crate) const BUFFER_BYTES: usize = 1 << 20;
 
 /// How a command ended.
-enum Ended {
+enum Outcome {
     Complete,
     /// Stopped by Ctrl-C. The text says how to continue.
     Stopped(String),
@@ -62,8 +62,8 @@ pub(crate) fn run(
     });
     stopping.abort();
     match ended? {
-        Ended::Complete => Ok(ExitCode::SUCCESS),
-        Ended::Stopped(how) => {
+        Outcome::Complete => Ok(ExitCode::SUCCESS),
+        Outcome::Stopped(how) => {
             terminal.say(&format!("stopped: {how}"));
             // The exit code that a shell reports for a program that Ctrl-C ended.
             Ok(ExitCode::from(130))
@@ -78,20 +78,20 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn verify(&self, heights: Heights) -> Result<Ended> {
+    fn verify(&self, heights: Heights) -> Result<Outcome> {
         let found = match self.verify_by(heights, Reading::Checked) {
             Ok(ended) => return Ok(ended),
             Err(found) if !found.is_damage => return Err(found.error),
             Err(found) => found,
         };
         match self.verify_by(heights, Reading::Unchecked) {
-            Ok(stopped @ Ended::Stopped(_)) => Ok(stopped),
+            Ok(stopped @ Outcome::Stopped(_)) => Ok(stopped),
             Err(named) if named.height.is_some() => Err(named.error),
             _ => Err(found.error),
         }
     }
 
-    fn verify_by(&self, heights: Heights, reading: Reading) -> Result<Ended, Unread> {
+    fn verify_by(&self, heights: Heights, reading: Reading) -> Result<Outcome, Unread> {
         let directory = self.options.place().directory()?;
         let chain = read_chain(&directory, self.options, reading)?;
         let heights = heights.in_chain(chain.height(), 0)?;
@@ -111,19 +111,19 @@ impl Work<'_> {
         };
         let mut verifier = chain.verifier(heights.clone()).map_err(failed)?;
         if !self.verify_on(&chain, &mut verifier).map_err(failed)? {
-            return Ok(Ended::Stopped(format!("verify --from {} continues", verifier.next_height())));
+            return Ok(Outcome::Stopped(format!("verify --from {} continues", verifier.next_height())));
         }
         let pruned = chain.first_body().saturating_sub(1);
         let pruned = if pruned >= first.max(1) {
-            format!(", of those up to {pruned} the headers, which is what is kept")
+            format!("; bodies up to {pruned} are pruned, so only their headers were verified")
         } else {
             String::new()
         };
         say(&format!("verified the blocks {first} to {}{pruned}", heights.end()));
-        Ok(Ended::Complete)
+        Ok(Outcome::Complete)
     }
 
-    fn export(&self, path: &Path, force: bool, heights: Heights) -> Result<Ended> {
+    fn export(&self, path: &Path, force: bool, heights: Heights) -> Result<Outcome> {
         let directory = self.options.place().directory()?;
         let chain = read_chain(&directory, self.options, Reading::Checked).map_err(|unread| unread.error)?;
         let heights = heights.in_chain(chain.height(), 1)?;
@@ -138,7 +138,7 @@ impl Work<'_> {
             .map_err(|error| anyhow!("{}: {error}", path.display()))?;
         if !is_complete {
             let written = if is_file { "nothing was written" } else { "what was written is not complete" };
-            return Ok(Ended::Stopped(written.to_owned()));
+            return Ok(Outcome::Stopped(written.to_owned()));
         }
         exporter.into_inner().finish().with_context(cannot_write)?;
         let done = format!("exported {total} blocks up to height {} into {}", heights.end(), path.display());
@@ -148,10 +148,10 @@ impl Work<'_> {
             // Not standard output, to which the blocks may have been exported.
             self.terminal.say(&done);
         }
-        Ok(Ended::Complete)
+        Ok(Outcome::Complete)
     }
 
-    fn import(&self, path: &Path) -> Result<Ended> {
+    fn import(&self, path: &Path) -> Result<Outcome> {
         let directory = self.options.place().directory()?;
         let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
         let mut chain = open_chain(&directory, self.options)?;
@@ -171,14 +171,14 @@ impl Work<'_> {
             Ok(true) => {
                 closed.map_err(|error| explain(&directory, &error.into()))?;
                 say(&format!("imported {}: {kept}", path.display()));
-                Ok(Ended::Complete)
+                Ok(Outcome::Complete)
             }
-            Ok(false) => Ok(Ended::Stopped(format!("{kept}; the same command continues"))),
+            Ok(false) => Ok(Outcome::Stopped(format!("{kept}; the same command continues"))),
             Err(error) => bail!("{}: {error}; {kept}", path.display()),
         }
     }
 
-    fn repair(&self) -> Result<Ended> {
+    fn repair(&self) -> Result<Outcome> {
         let directory = self.options.place().directory()?;
         let store = open_damaged_store(&directory)?;
         let explain = |error: OpenError| explain_unrepairable(&directory, &error);
@@ -195,7 +195,7 @@ impl Work<'_> {
         let mut verifier = chain.verifier(..).map_err(|error| anyhow!("{error}"))?;
         let is_good = match self.verify_on(&chain, &mut verifier) {
             Ok(true) => found.is_none(),
-            Ok(false) => return Ok(Ended::Stopped("not all was checked; run it again".to_owned())),
+            Ok(false) => return Ok(Outcome::Stopped("not all was checked; run it again".to_owned())),
             Err(error) => {
                 let Some(last) = last_good(&error) else { bail!("{}: {error}", directory.display()) };
                 let dropped = chain.height() - last;
@@ -206,7 +206,7 @@ impl Work<'_> {
         };
         let verdict = if is_good { "nothing is wrong" } else { "repaired" };
         say(&format!("{verdict}: the chain ends at height {}", chain.height()));
-        Ok(Ended::Complete)
+        Ok(Outcome::Complete)
     }
 
     fn verify_on(&self, chain: &Blockchain, verifier: &mut Verifier) -> Result<bool, VerifyError> {

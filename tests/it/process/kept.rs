@@ -103,7 +103,7 @@ async fn old_contents_can_be_given_up() {
     assert_eq!(
         verified,
         format!(
-            "verified the blocks 0 to 9, of those up to {} the headers, which is what is kept\n",
+            "verified the blocks 0 to 9; bodies up to {} are pruned, so only their headers were verified\n",
             first - 1
         )
     );
