@@ -190,7 +190,7 @@ impl ChainSync {
                 Ok(locator) => locator,
                 Err(error) => {
                     // Asked again after a pause, because a read failure may be temporary.
-                    peer.wants_headers = false;
+                    peer.paused = Some(now.elapsed + limits::FULL_PAUSE);
                     call.local.read_failed(error, call.outbox);
                     continue;
                 }

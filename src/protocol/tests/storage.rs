@@ -146,6 +146,28 @@ fn a_block_that_cannot_be_read_is_not_served_and_stops_nobody() {
 }
 
 #[test]
+fn headers_that_a_failed_read_kept_from_being_requested_are_requested_later() {
+    let store = TestStore::default();
+    // One header in each request.
+    let settings = config().with_chain(ChainConfig::default().with_max_side_headers(4));
+    let mut bench = open(&store, &settings);
+    let blocks = chain_of(2, "block");
+    for block in &blocks {
+        bench.node.mined(block, bench.now).unwrap();
+    }
+    let peer = bench.join_ahead();
+    store.fail_reads(Failure::Io);
+    let outputs = bench.receive(peer, bench::headers(&blocks[..1]));
+    assert!(matches!(&events(&outputs)[..], [event] if event.starts_with("failed: cannot read or write")));
+    assert_eq!(kinds(&outputs, peer), [""; 0]);
+
+    store.heal();
+    let outputs = bench.pass(limits::FULL_PAUSE.saturating_sub(Duration::from_millis(1)));
+    assert_eq!(kinds(&outputs, peer), [""; 0]);
+    assert_eq!(kinds(&bench.pass(Duration::from_millis(1)), peer), ["get_headers"]);
+}
+
+#[test]
 fn pending_transactions_come_back_in_order_without_those_that_were_mined() {
     let store = TestStore::default();
     let mut bench = open(&store, &config());
