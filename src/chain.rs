@@ -3,6 +3,7 @@
 //! as an argument.
 
 mod ancestry;
+mod chain_store;
 mod checkpoints;
 mod config;
 mod entry;
@@ -18,7 +19,6 @@ mod outcome;
 mod persist;
 mod progress;
 mod query;
-mod records;
 mod snapshots;
 mod template;
 mod tree;
@@ -33,6 +33,7 @@ use crate::consensus::headers::BranchEnd;
 use crate::primitives::merkle::CompactRange;
 use crate::primitives::{Block, Hash, Transaction};
 
+use chain_store::ChainStore;
 use checkpoints::Checkpoints;
 pub use config::ChainConfig;
 pub(crate) use entry::ChainEntry;
@@ -45,7 +46,6 @@ pub use outcome::{Imported, Verdict};
 pub use progress::Progress;
 #[cfg(feature = "http")]
 pub(crate) use query::BlockId;
-use records::ChainStore;
 use snapshots::Snapshots;
 use tree::Tree;
 pub use verified::VerifiedBlock;
@@ -73,7 +73,7 @@ pub use verify::{Verifier, VerifyError};
 pub struct Blockchain<T: Transaction = String> {
     spec: ChainSpec,
     config: ChainConfig,
-    records: ChainStore<T>,
+    store: ChainStore<T>,
     genesis: Genesis<T>,
     tip: Arc<Block<T>>,
     tree: Tree<T>,

@@ -4,10 +4,10 @@ use core::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
 use super::Blockchain;
+use super::chain_store::ChainStore;
 use super::entry::ChainEntry;
 use super::error::{ApplyError, BlockError, ProveError};
 use super::next::NextBlockRules;
-use super::records::ChainStore;
 use crate::consensus::check::{self, Expected, MEDIAN_SPAN};
 use crate::consensus::headers::{BranchEnd, history_leaf, work_of};
 use crate::consensus::retarget::Sample;
@@ -42,7 +42,7 @@ impl<T: Transaction> Blockchain<T> {
         now: Timestamp,
     ) -> Result<CheckedHeader, BlockError> {
         let parent_hash = header.previous_hash;
-        if parent_hash == self.records.tip().hash {
+        if parent_hash == self.store.tip().hash {
             self.update_next_block_rules()?;
             let expected = Expected {
                 height: self.height() + 1,
@@ -83,12 +83,12 @@ impl<T: Transaction> Blockchain<T> {
             (Some(index), _) => self.branch_ends.remove(index),
             (None, Some(end)) => end,
             (None, None) => {
-                let tip = self.records.tip();
+                let tip = self.store.tip();
                 self.branch_end(&tip.hash, &tip.header)?
             }
         };
         end.extend(entry.hash, entry.header.timestamp);
-        self.tree.insert(entry, self.records.tip());
+        self.tree.insert(entry, self.store.tip());
         if self.branch_ends.len() == MAX_BRANCH_ENDS {
             self.branch_ends.remove(0);
         }
@@ -98,8 +98,8 @@ impl<T: Transaction> Blockchain<T> {
 
     /// Computes the requirements for the block after the tip.
     pub(super) fn next_block_rules(&self) -> Result<NextBlockRules, StoreError> {
-        let ChainEntry { hash, header, .. } = &self.records.tip().entry;
-        let median = match self.records.last_timestamps(header.height) {
+        let ChainEntry { hash, header, .. } = &self.store.tip().entry;
+        let median = match self.store.last_timestamps(header.height) {
             Some(timestamps) => check::median(timestamps),
             None => self.median_after(header)?,
         };
@@ -109,7 +109,7 @@ impl<T: Transaction> Blockchain<T> {
     /// Updates `next` by [`next_block_rules`](Self::next_block_rules), unless the tip is unchanged since the
     /// last time.
     pub(super) fn update_next_block_rules(&mut self) -> Result<(), StoreError> {
-        if self.next.parent != self.records.tip().hash {
+        if self.next.parent != self.store.tip().hash {
             self.next = self.next_block_rules()?;
         }
         Ok(())
@@ -132,7 +132,7 @@ impl<T: Transaction> Blockchain<T> {
                     last.set((*hash, height));
                     Ok(self.tree.known(hash).entry.header)
                 }
-                None => self.records.row_below_tip(height).map(|row| row.header),
+                None => self.store.row_below_tip(height).map(|row| row.header),
             };
             let header = header.unwrap_or_else(|error| {
                 failure.replace(Some(error));
@@ -157,7 +157,7 @@ impl<T: Transaction> Blockchain<T> {
         while timestamps.len() < MEDIAN_SPAN && header.height > 0 {
             header = match self.tree.node(&header.previous_hash) {
                 Some(node) => node.entry.header,
-                None => self.records.row_below_tip(header.height - 1)?.header,
+                None => self.store.row_below_tip(header.height - 1)?.header,
             };
             timestamps.push_front(header.timestamp);
         }
@@ -166,11 +166,11 @@ impl<T: Transaction> Blockchain<T> {
 
     /// Computes the branch end at this header.
     pub(super) fn branch_end(&self, hash: &Hash, header: &Header) -> Result<BranchEnd, StoreError> {
-        let history = if *hash == self.records.tip().hash {
+        let history = if *hash == self.store.tip().hash {
             self.history.clone()
         } else {
             let path = self.tree.path_from_best(hash);
-            let mut history = frontier(&self.records, header.height + 1 - path.len() as u64)?;
+            let mut history = frontier(&self.store, header.height + 1 - path.len() as u64)?;
             history.extend(path.iter().map(history_leaf));
             history
         };
@@ -181,14 +181,14 @@ impl<T: Transaction> Blockchain<T> {
     pub(super) fn state_at(&self, height: u64) -> Result<T::State, BlockError> {
         let in_memory = self.snapshots.at_or_below(height);
         let above = in_memory.map_or(0, |(at, _)| at);
-        let stored = self.records.stored_state(&self.checkpoints.states, above, height)?;
+        let stored = self.store.stored_state(&self.checkpoints.states, above, height)?;
         let (from, mut state) = stored.unwrap_or_else(|| {
             let (at, state) = in_memory.unwrap_or((0, &self.genesis.state));
             (at, state.clone())
         });
         for at in from + 1..=height {
-            let row = self.records.row_below_tip(at)?;
-            state = self.records.applied(&row, state).map_err(|error| match error {
+            let row = self.store.row_below_tip(at)?;
+            state = self.store.applied(&row, state).map_err(|error| match error {
                 ApplyError::Store(error) => BlockError::Store(error),
                 ApplyError::Rule(error) => BlockError::Replay { height: at, error },
             })?;
@@ -205,11 +205,8 @@ pub(super) fn push_block(history: &mut CompactRange, hash: &Hash) -> Vec<Hash> {
 }
 
 /// The frontier of the history tree over the first `len` blocks of the best chain, which must have as many.
-pub(super) fn frontier<T: Transaction>(
-    records: &ChainStore<T>,
-    len: u64,
-) -> Result<CompactRange, StoreError> {
-    records.frontier(len).map_err(|error| match error {
+pub(super) fn frontier<T: Transaction>(store: &ChainStore<T>, len: u64) -> Result<CompactRange, StoreError> {
+    store.frontier(len).map_err(|error| match error {
         ProveError::Store(error) => error,
         ProveError::Proof(_) => StoreError::damaged(Table::Chain, len, "is above the tip"),
     })

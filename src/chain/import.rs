@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use super::Blockchain;
 use super::ancestry::{CheckedHeader, frontier, push_block};
+use super::chain_store::ChainStore;
 use super::entry::{BestEntry, ChainEntry};
 use super::error::BlockError;
 use super::outcome::{Imported, Verdict};
-use super::records::ChainStore;
 use super::tree::{Body, Node};
 use super::verified::VerifiedBlock;
 use crate::consensus::{RuleError, check};
@@ -48,7 +48,7 @@ impl<T: Transaction> Blockchain<T> {
         if let Some(node) = self.tree.node(&hash) {
             return if node.is_invalid() { Err(BlockError::KnownInvalid { hash }) } else { Ok(false) };
         }
-        if self.records.is_best_at(header.height, &hash)? {
+        if self.store.is_best_at(header.height, &hash)? {
             return Ok(false);
         }
         check::proof_of_work(header, &hash, &self.spec)?;
@@ -135,13 +135,13 @@ impl<T: Transaction> Blockchain<T> {
             Some(node) if node.has_body() => return duplicate,
             Some(node) => Some(node.entry.clone()),
             None if self.orphans.contains(&hash) => return duplicate,
-            None if hash == self.records.tip().hash || hash == *self.genesis.block.hash() => {
+            None if hash == self.store.tip().hash || hash == *self.genesis.block.hash() => {
                 return duplicate;
             }
             None => {
                 // Checked first, so that a peer without proof of work cannot cause store reads.
                 check::proof_of_work(&header, &hash, &self.spec)?;
-                if self.records.is_best_at(header.height, &hash)? {
+                if self.store.is_best_at(header.height, &hash)? {
                     return duplicate;
                 }
                 None
@@ -172,7 +172,7 @@ impl<T: Transaction> Blockchain<T> {
     ) -> Result<Verdict, BlockError> {
         let (hash, header) = (*block.hash(), *block.header());
         let (height, parent) = (header.height, header.previous_hash);
-        let extends_tip = parent == self.records.tip().hash;
+        let extends_tip = parent == self.store.tip().hash;
         // Usually no other branch has to be considered, and the block does not enter the header tree. A block
         // that does not apply enters the tree, where it is marked as invalid with its descendants.
         if extends_tip && self.tree.is_next(&hash) {
@@ -204,7 +204,7 @@ impl<T: Transaction> Blockchain<T> {
         let is_pending = match self.tree.node(&hash).map(|node| &node.body) {
             Some(body) => matches!(body, Body::Pending(..)),
             // A damaged ancestor was forgotten, and this block with it.
-            None => !self.records.is_best_at(height, &hash)?,
+            None => !self.store.is_best_at(height, &hash)?,
         };
         if is_pending {
             return Ok(Verdict::Orphan { missing: self.nearest_missing(height, parent)? });
@@ -215,7 +215,7 @@ impl<T: Transaction> Blockchain<T> {
     /// Makes a block the tip that was applied to the state of the tip, without an entry in the header tree.
     fn extend(&mut self, mut block: VerifiedBlock<T>, mut entry: ChainEntry, state: T::State) {
         let stored = block.take_stored();
-        self.records.put_block(&block, stored);
+        self.store.put_block(&block, stored);
         entry.seen = self.tree.advance(&entry.hash);
         entry.size = block.size();
         self.push_row(entry);
@@ -228,7 +228,7 @@ impl<T: Transaction> Blockchain<T> {
     fn push_row(&mut self, entry: ChainEntry) {
         let subtrees = push_block(&mut self.history, &entry.hash);
         self.checkpoints.replay_bytes += entry.size;
-        self.records.push_row(BestEntry { entry, subtrees });
+        self.store.push_row(BestEntry { entry, subtrees });
     }
 
     /// Writes blocks that became complete to the store. `imported` may be one of them.
@@ -238,7 +238,7 @@ impl<T: Transaction> Blockchain<T> {
                 Some(mut imported) => imported.take_stored(),
                 None => ChainStore::encode_block(&block, block.size()).map_err(RuleError::from)?,
             };
-            self.records.put_block(&block, stored);
+            self.store.put_block(&block, stored);
         }
         Ok(())
     }
@@ -258,18 +258,18 @@ impl<T: Transaction> Blockchain<T> {
                 // A damaged side branch body has to be fetched again. Damage on the best chain is for a
                 // repair to handle.
                 BlockError::Store(error) if error.is_damage() && self.is_side_body_damaged(&bad) => {
-                    self.tree.forget(&bad, self.records.tip());
-                    candidate = self.tree.best_complete(self.records.tip());
+                    self.tree.forget(&bad, self.store.tip());
+                    candidate = self.tree.best_complete(self.store.tip());
                     continue;
                 }
                 BlockError::Replay { .. } | BlockError::Store(_) => return Err(error),
                 // These blocks break no rule but came too late, so their descendants are not marked invalid.
                 BlockError::Finality { .. } | BlockError::Pruned { .. } => {
-                    self.tree.forget(&bad, self.records.tip());
+                    self.tree.forget(&bad, self.store.tip());
                 }
-                _ => self.tree.condemn(&bad, self.records.tip()),
+                _ => self.tree.condemn(&bad, self.store.tip()),
             }
-            let on_best = self.records.is_best_at(height, imported)?;
+            let on_best = self.store.is_best_at(height, imported)?;
             let refused = !on_best && self.tree.node(imported).is_none_or(Node::is_invalid);
             if outcome.is_ok() && refused {
                 outcome = Err(match error {
@@ -279,14 +279,14 @@ impl<T: Transaction> Blockchain<T> {
                     error => error,
                 });
             }
-            candidate = self.tree.best_complete(self.records.tip());
+            candidate = self.tree.best_complete(self.store.tip());
         }
         outcome
     }
 
     /// Whether the chain that ends at this block has more work than the best one.
     fn wins(&self, hash: &Hash) -> bool {
-        let (candidate, tip) = (&self.tree.known(hash).entry, self.records.tip());
+        let (candidate, tip) = (&self.tree.known(hash).entry, self.store.tip());
         candidate.work > tip.work
     }
 
@@ -294,7 +294,7 @@ impl<T: Transaction> Blockchain<T> {
     fn is_side_body_damaged(&self, hash: &Hash) -> bool {
         let node = self.tree.node(hash).filter(|node| node.is_complete());
         // A missing body is damage too.
-        node.is_some_and(|node| self.records.stored_block(&node.entry).is_err_and(|error| error.is_damage()))
+        node.is_some_and(|node| self.store.stored_block(&node.entry).is_err_and(|error| error.is_damage()))
     }
 
     /// Forgets the path to the best header while it forks off below the final part of the best chain or below
@@ -304,7 +304,7 @@ impl<T: Transaction> Blockchain<T> {
             if self.check_final(|| self.tree.fork_height(&first)).is_ok() {
                 break;
             }
-            self.tree.forget(&first, self.records.tip());
+            self.tree.forget(&first, self.store.tip());
         }
     }
 
@@ -339,17 +339,17 @@ impl<T: Transaction> Blockchain<T> {
     fn switch(&mut self, fork_height: u64, path: &[Hash]) -> Result<(), BlockError> {
         // Everything is read before the rows change, so that the tip is a whole block even if the store
         // fails.
-        let read = |hash: &Hash| self.records.stored_block(&self.tree.known(hash).entry);
+        let read = |hash: &Hash| self.store.stored_block(&self.tree.known(hash).entry);
         let blocks = path.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-        let replaced = self.records.rows_above(fork_height)?;
+        let replaced = self.store.rows_above(fork_height)?;
         for row in replaced.iter().rev() {
-            let block = self.records.stored_block(row)?;
+            let block = self.store.stored_block(row)?;
             self.outcome.disconnect(block);
         }
         if !replaced.is_empty() {
-            self.history = frontier(&self.records, fork_height + 1)?;
+            self.history = frontier(&self.store, fork_height + 1)?;
             self.forget_states_above(fork_height)?;
-            self.records.truncate(&replaced)?;
+            self.store.truncate(&replaced)?;
         }
         for (entry, block) in self.tree.switch(path, &replaced).into_iter().zip(blocks) {
             self.tip = Arc::clone(&block);
@@ -361,7 +361,7 @@ impl<T: Transaction> Blockchain<T> {
 
     /// The state after a side branch block, computed from the state after its parent.
     fn applied_side_block(&self, hash: &Hash, state: T::State) -> Result<T::State, (Hash, BlockError)> {
-        self.records.applied(&self.tree.known(hash).entry, state).map_err(|error| (*hash, error.into()))
+        self.store.applied(&self.tree.known(hash).entry, state).map_err(|error| (*hash, error.into()))
     }
 
     /// Walks down from `next`, which is below `height`, to the first block whose body is unknown: it is
@@ -372,7 +372,7 @@ impl<T: Transaction> Blockchain<T> {
             let parent = match self.tree.node(&next) {
                 Some(node) => node.has_body().then_some(node.entry.header.previous_hash),
                 None => match self.orphans.parent_of(&next) {
-                    None => self.records.row_of(&next, Some(height))?.map(|row| row.header.previous_hash),
+                    None => self.store.row_of(&next, Some(height))?.map(|row| row.header.previous_hash),
                     parent => parent,
                 },
             };
@@ -449,7 +449,7 @@ impl<T: Transaction> Blockchain<T> {
     /// Marks a header that is in the header tree as invalid if the verdict on its block is permanent.
     fn condemn_if_permanent(&mut self, hash: &Hash, error: &RuleError) {
         if error.condemns_header() && self.tree.node(hash).is_some() {
-            self.tree.condemn(hash, self.records.tip());
+            self.tree.condemn(hash, self.store.tip());
         }
     }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::ancestry::frontier;
+use super::chain_store::{ChainStore, MetaKey};
 use super::checkpoints::Checkpoints;
 use super::entry::{BestEntry, ChainEntry};
 use super::error::{ApplyError, OpenError};
@@ -14,7 +15,6 @@ use super::genesis::Genesis;
 use super::next::NextBlockRules;
 use super::orphans::Orphans;
 use super::outcome::Imported;
-use super::records::{ChainStore, MetaKey};
 use super::snapshots::Snapshots;
 use super::tree::Tree;
 use super::{Blockchain, ChainConfig};
@@ -79,12 +79,12 @@ impl<T: Transaction> Blockchain<T> {
     /// [`OpenError`], which says what to do. The store is not changed then.
     pub fn open(spec: ChainSpec, config: ChainConfig, store: Box<dyn Store>) -> Result<Self, OpenError> {
         let genesis = Genesis::of(&spec)?;
-        let mut records = ChainStore::new(store, config.max_cached_bytes);
-        if records.meta(MetaKey::Format)?.is_none() {
-            create(&mut records, &spec, &genesis)?;
+        let mut store = ChainStore::new(store, config.max_cached_bytes);
+        if store.meta(MetaKey::Format)?.is_none() {
+            create(&mut store, &spec, &genesis)?;
         }
-        let loaded = load(&mut records, &spec, &config, &genesis)?;
-        Self::from_parts(spec, config, records, genesis, loaded)
+        let loaded = load(&mut store, &spec, &config, &genesis)?;
+        Self::from_parts(spec, config, store, genesis, loaded)
     }
 
     /// Opens a chain like [`open`](Self::open), even if its end is damaged: drops the blocks from the damage
@@ -101,36 +101,36 @@ impl<T: Transaction> Blockchain<T> {
         store: Box<dyn Store>,
     ) -> Result<(Self, Option<OpenError>), OpenError> {
         let genesis = Genesis::of(&spec)?;
-        let mut records = ChainStore::<T>::new(store, config.max_cached_bytes);
+        let mut store = ChainStore::<T>::new(store, config.max_cached_bytes);
         let mut found = None;
         for key in [MetaKey::Format, MetaKey::Genesis] {
-            if records.meta(key)?.is_some() {
+            if store.meta(key)?.is_some() {
                 continue;
             }
             // The rows of the chain say the same.
-            if records.begins_with(genesis.block.hash())? {
-                put_identity(&mut records, &spec, &genesis.block);
+            if store.begins_with(genesis.block.hash())? {
+                put_identity(&mut store, &spec, &genesis.block);
                 found = Some(key.damaged().into());
             } else if key == MetaKey::Format {
-                create(&mut records, &spec, &genesis)?;
+                create(&mut store, &spec, &genesis)?;
             }
         }
-        check_identity(&records, &spec, &genesis.block)?;
-        found = records.rebuild_derived(&genesis_row(&spec, &genesis.block))?.map(OpenError::Store).or(found);
+        check_identity(&store, &spec, &genesis.block)?;
+        found = store.rebuild_derived(&genesis_row(&spec, &genesis.block))?.map(OpenError::Store).or(found);
         let loaded = loop {
-            match load(&mut records, &spec, &config, &genesis) {
+            match load(&mut store, &spec, &config, &genesis) {
                 Ok(loaded) => break loaded,
                 Err(error @ (OpenError::Damaged { height, .. } | OpenError::Replay { height, .. }))
                     if height > 0 =>
                 {
-                    let checkpoints = load_checkpoints(&records)?;
-                    records.cut(cut_height(height - 1, &checkpoints))?;
+                    let checkpoints = load_checkpoints(&store)?;
+                    store.cut(cut_height(height - 1, &checkpoints))?;
                     found = Some(error);
                 }
                 Err(error) => return Err(error),
             }
         };
-        Ok((Self::from_parts(spec, config, records, genesis, loaded)?, found))
+        Ok((Self::from_parts(spec, config, store, genesis, loaded)?, found))
     }
 
     /// Drops the blocks of the best chain above `height`, and all side branches. They may be imported again.
@@ -141,7 +141,7 @@ impl<T: Transaction> Blockchain<T> {
     /// [`OpenError`] if the store fails, or if the remaining chain cannot be opened.
     pub fn drop_above(&mut self, height: u64) -> Result<(), OpenError> {
         let height = cut_height(height, &self.checkpoints);
-        let cut = self.records.cut(height).map_err(OpenError::from).and_then(|()| self.reload_all());
+        let cut = self.store.cut(height).map_err(OpenError::from).and_then(|()| self.reload_all());
         // Part of the blocks may have been deleted before the error.
         cut.inspect_err(|_| self.checkpoints.is_stale = true)
     }
@@ -149,7 +149,7 @@ impl<T: Transaction> Blockchain<T> {
     fn from_parts(
         spec: ChainSpec,
         config: ChainConfig,
-        records: ChainStore<T>,
+        store: ChainStore<T>,
         genesis: Genesis<T>,
         loaded: Loaded<T>,
     ) -> Result<Self, OpenError> {
@@ -157,11 +157,11 @@ impl<T: Transaction> Blockchain<T> {
         let orphans = Orphans::new(config.max_orphans, config.max_orphan_bytes);
         let (branch_ends, outcome) = (Vec::new(), Imported::default());
         let (target, median) = (spec.easiest_target(), genesis.block.header().timestamp);
-        let next = NextBlockRules { parent: records.tip().hash, target, median };
+        let next = NextBlockRules { parent: store.tip().hash, target, median };
         let mut chain = Self {
             spec,
             config,
-            records,
+            store,
             genesis,
             tip,
             tree,
@@ -192,8 +192,8 @@ impl<T: Transaction> Blockchain<T> {
     }
 
     fn reload_all(&mut self) -> Result<(), OpenError> {
-        let changes = self.records.take_changes();
-        match load(&mut self.records, &self.spec, &self.config, &self.genesis) {
+        let changes = self.store.take_changes();
+        match load(&mut self.store, &self.spec, &self.config, &self.genesis) {
             Ok(loaded) => {
                 let Loaded { tip, tree, stored_branches, history, snapshots, checkpoints } = loaded;
                 self.tip = tip;
@@ -207,7 +207,7 @@ impl<T: Transaction> Blockchain<T> {
                 Ok(())
             }
             Err(error) => {
-                self.records.restore_changes(changes);
+                self.store.restore_changes(changes);
                 Err(error)
             }
         }
@@ -216,23 +216,23 @@ impl<T: Transaction> Blockchain<T> {
 
 /// Initialises a store: writes the genesis block and the metadata.
 fn create<T: Transaction>(
-    records: &mut ChainStore<T>,
+    store: &mut ChainStore<T>,
     spec: &ChainSpec,
     genesis: &Genesis<T>,
 ) -> Result<(), OpenError> {
-    if records.last_height()?.is_some() {
+    if store.last_height()?.is_some() {
         return Err(MetaKey::Format.damaged().into());
     }
-    put_identity(records, spec, &genesis.block);
-    records.push_row(genesis_row(spec, &genesis.block));
+    put_identity(store, spec, &genesis.block);
+    store.push_row(genesis_row(spec, &genesis.block));
     // Checked before anything is written, so that no chain starts with a state that cannot be stored.
     ChainStore::<T>::check_state(&genesis.state)?;
-    Ok(records.commit()?)
+    Ok(store.commit()?)
 }
 
-fn put_identity<T: Transaction>(records: &mut ChainStore<T>, spec: &ChainSpec, genesis: &Block<T>) {
-    records.put_meta(MetaKey::Format, FORMAT_VERSION.to_be_bytes().to_vec());
-    records.put_meta(MetaKey::Genesis, [genesis.hash().as_bytes(), spec.name().as_bytes()].concat());
+fn put_identity<T: Transaction>(store: &mut ChainStore<T>, spec: &ChainSpec, genesis: &Block<T>) {
+    store.put_meta(MetaKey::Format, FORMAT_VERSION.to_be_bytes().to_vec());
+    store.put_meta(MetaKey::Genesis, [genesis.hash().as_bytes(), spec.name().as_bytes()].concat());
 }
 
 fn genesis_row<T>(spec: &ChainSpec, genesis: &Block<T>) -> BestEntry {
@@ -248,25 +248,25 @@ fn cut_height(height: u64, checkpoints: &Checkpoints) -> u64 {
 }
 
 fn load<T: Transaction>(
-    records: &mut ChainStore<T>,
+    store: &mut ChainStore<T>,
     spec: &ChainSpec,
     config: &ChainConfig,
     genesis: &Genesis<T>,
 ) -> Result<Loaded<T>, OpenError> {
-    check_identity(records, spec, &genesis.block)?;
-    records.load_recent()?;
-    let row = Arc::clone(records.tip());
+    check_identity(store, spec, &genesis.block)?;
+    store.load_recent()?;
+    let row = Arc::clone(store.tip());
     let height = row.header.height;
     let tip = match height {
         0 => Arc::clone(&genesis.block),
-        _ => records.stored_block(&row).map_err(|error| OpenError::Damaged { height, error })?,
+        _ => store.stored_block(&row).map_err(|error| OpenError::Damaged { height, error })?,
     };
-    let mut checkpoints = load_checkpoints(records)?;
-    let snapshots = replay(records, &mut checkpoints, &genesis.state)?;
-    let seen = records.recent_rows().map(|row| row.seen + 1).max().unwrap_or(1);
+    let mut checkpoints = load_checkpoints(store)?;
+    let snapshots = replay(store, &mut checkpoints, &genesis.state)?;
+    let seen = store.recent_rows().map(|row| row.seen + 1).max().unwrap_or(1);
     let mut tree = Tree::new(seen);
-    let stored_branches = load_branches(records, config, &mut tree).map_err(relocated)?;
-    let history = frontier(records, height + 1).map_err(located)?;
+    let stored_branches = load_branches(store, config, &mut tree).map_err(relocated)?;
+    let history = frontier(store, height + 1).map_err(located)?;
     Ok(Loaded { tip, tree, stored_branches, history, snapshots, checkpoints })
 }
 
@@ -289,18 +289,18 @@ fn relocated(error: OpenError) -> OpenError {
 }
 
 fn check_identity<T: Transaction>(
-    records: &ChainStore<T>,
+    store: &ChainStore<T>,
     spec: &ChainSpec,
     genesis: &Block<T>,
 ) -> Result<(), OpenError> {
     let format =
-        records.meta(MetaKey::Format)?.and_then(|bytes| Some(u32::from_be_bytes(bytes.try_into().ok()?)));
+        store.meta(MetaKey::Format)?.and_then(|bytes| Some(u32::from_be_bytes(bytes.try_into().ok()?)));
     match format {
         Some(FORMAT_VERSION) => {}
         Some(got) if got > FORMAT_VERSION => return Err(OpenError::NewerFormat { got }),
         _ => return Err(MetaKey::Format.damaged().into()),
     }
-    let identity = records.meta(MetaKey::Genesis)?;
+    let identity = store.meta(MetaKey::Genesis)?;
     let Some((got, name)) = identity.as_ref().and_then(|bytes| bytes.split_first_chunk()) else {
         return Err(MetaKey::Genesis.damaged().into());
     };
@@ -308,7 +308,7 @@ fn check_identity<T: Transaction>(
     if got != *genesis.hash() {
         let name = String::from_utf8_lossy(name).into_owned();
         let differs =
-            if name == spec.name() { difference(records, &got, genesis.header()) } else { "its name" };
+            if name == spec.name() { difference(store, &got, genesis.header()) } else { "its name" };
         return Err(OpenError::OtherChain { name, got, expected: *genesis.hash(), differs });
     }
     Ok(())
@@ -316,8 +316,8 @@ fn check_identity<T: Transaction>(
 
 /// What differs between the genesis block in the store and that of the given rules. Its `previous_hash`
 /// commits to all rules, so the fields that hold one rule alone come first.
-fn difference<T: Transaction>(records: &ChainStore<T>, got: &Hash, given: &Header) -> &'static str {
-    match records.row(0) {
+fn difference<T: Transaction>(store: &ChainStore<T>, got: &Hash, given: &Header) -> &'static str {
+    match store.row(0) {
         Ok(Some(row)) if row.hash == *got => {
             let stored = &row.header;
             if stored.timestamp != given.timestamp {
@@ -336,26 +336,26 @@ fn difference<T: Transaction>(records: &ChainStore<T>, got: &Hash, given: &Heade
 }
 
 /// Loads the heights of stored states and of pruned bodies.
-fn load_checkpoints<T: Transaction>(records: &ChainStore<T>) -> Result<Checkpoints, OpenError> {
-    let states = records.heights(MetaKey::States)?.unwrap_or_default();
-    let pruned = records.heights(MetaKey::Pruned)?.and_then(|heights| heights.first().copied()).unwrap_or(0);
+fn load_checkpoints<T: Transaction>(store: &ChainStore<T>) -> Result<Checkpoints, OpenError> {
+    let states = store.heights(MetaKey::States)?.unwrap_or_default();
+    let pruned = store.heights(MetaKey::Pruned)?.and_then(|heights| heights.first().copied()).unwrap_or(0);
     Ok(Checkpoints { states, pruned, ..Checkpoints::default() })
 }
 
 /// The state at the tip, replayed from the last stored one.
 fn replay<T: Transaction>(
-    records: &ChainStore<T>,
+    store: &ChainStore<T>,
     checkpoints: &mut Checkpoints,
     first: &T::State,
 ) -> Result<Snapshots<T::State>, OpenError> {
-    let tip = records.tip().header.height;
-    let stored = records.stored_state(&checkpoints.states, 0, tip)?;
+    let tip = store.tip().header.height;
+    let stored = store.stored_state(&checkpoints.states, 0, tip)?;
     let (from, state) = stored.unwrap_or_else(|| (0, first.clone()));
     let mut snapshots = Snapshots::new(from, state);
     for height in from + 1..=tip {
         let damaged = |error| OpenError::Damaged { height, error };
-        let row = records.row_below_tip(height).map_err(damaged)?;
-        let state = records.applied(&row, snapshots.tip().clone()).map_err(|error| match error {
+        let row = store.row_below_tip(height).map_err(damaged)?;
+        let state = store.applied(&row, snapshots.tip().clone()).map_err(|error| match error {
             ApplyError::Store(error) => damaged(error),
             ApplyError::Rule(error) => OpenError::Replay { height, error },
         })?;
@@ -368,11 +368,11 @@ fn replay<T: Transaction>(
 /// Loads the side branches into the tree. A block that is damaged or whose parent is missing is left out and
 /// deleted with the next commit; a peer may send it again.
 fn load_branches<T: Transaction>(
-    records: &ChainStore<T>,
+    store: &ChainStore<T>,
     config: &ChainConfig,
     tree: &mut Tree<T>,
 ) -> Result<BTreeSet<Hash>, OpenError> {
-    let mut rows = records.branches()?;
+    let mut rows = store.branches()?;
     let stored = rows.iter().map(|(hash, _)| *hash).collect();
     rows.sort_by_key(|(_, row)| row.as_ref().map(|row| row.header.height));
     for (hash, row) in rows {
@@ -381,8 +381,8 @@ fn load_branches<T: Transaction>(
             continue;
         };
         let height = row.header.height;
-        let is_best = records.is_best_at(height.saturating_sub(1), &row.header.previous_hash)?;
-        if !tree.restore(row, is_best, records.tip()) {
+        let is_best = store.is_best_at(height.saturating_sub(1), &row.header.previous_hash)?;
+        if !tree.restore(row, is_best, store.tip()) {
             tree.discard(hash, Some(height));
         }
     }

@@ -2,7 +2,7 @@
 //! time, and pruned bodies are deleted.
 
 use super::Blockchain;
-use super::records::{MetaKey, heights_to_bytes};
+use super::chain_store::{MetaKey, heights_to_bytes};
 use super::snapshots::superfluous;
 use super::tree::Node;
 use crate::primitives::Transaction;
@@ -19,19 +19,19 @@ const MAX_PRUNED_AT_ONCE: u64 = 256;
 impl<T: Transaction> Blockchain<T> {
     /// The store of this chain.
     pub(crate) fn store(&self) -> &dyn Store {
-        self.records.store()
+        self.store.store()
     }
 
     /// Closes the chain and returns its store. Queries of memory still work; reads of blocks fail with
     /// [`StoreError::Closed`].
     #[cfg(feature = "node")]
     pub(crate) fn close_store(&mut self) -> Box<dyn Store> {
-        self.records.close()
+        self.store.close()
     }
 
     /// Commits changes that do not concern the chain.
     pub(crate) fn commit_aside(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        self.records.commit_aside(batch)
+        self.store.commit_aside(batch)
     }
 
     /// Probes a store that failed, and reloads the chain from it.
@@ -40,7 +40,7 @@ impl<T: Transaction> Blockchain<T> {
     ///
     /// [`StoreError`] if the store still fails.
     pub fn recover(&mut self) -> Result<(), StoreError> {
-        self.records.probe()?;
+        self.store.probe()?;
         self.reload()
     }
 
@@ -55,7 +55,7 @@ impl<T: Transaction> Blockchain<T> {
         if self.checkpoints.replay_bytes == 0 {
             return Ok(());
         }
-        self.put_state().and_then(|()| self.records.commit()).inspect_err(|_| self.roll_back())
+        self.put_state().and_then(|()| self.store.commit()).inspect_err(|_| self.roll_back())
     }
 
     /// Commits all changes to the store.
@@ -63,18 +63,18 @@ impl<T: Transaction> Blockchain<T> {
         let changes = self.tree.take_changes();
         for (height, hash) in changes.dropped {
             let came_back = self.tree.node(&hash).is_some_and(Node::is_complete)
-                || self.records.is_best_at(height, &hash)?;
+                || self.store.is_best_at(height, &hash)?;
             if !came_back {
-                self.records.delete_block(height, &hash);
+                self.store.delete_block(height, &hash);
             }
         }
         for hash in changes.touched {
             match self.tree.node(&hash).filter(|node| node.is_complete()) {
                 Some(node) => {
                     self.stored_branches.insert(hash);
-                    self.records.put_branch(&node.entry);
+                    self.store.put_branch(&node.entry);
                 }
-                None if self.stored_branches.remove(&hash) => self.records.delete_branch(&hash),
+                None if self.stored_branches.remove(&hash) => self.store.delete_branch(&hash),
                 None => {}
             }
         }
@@ -83,7 +83,7 @@ impl<T: Transaction> Blockchain<T> {
         }
         self.prune()?;
         self.update_next_block_rules()?;
-        self.records.commit()
+        self.store.commit()
     }
 
     /// Reloads the chain from the store after an error.
@@ -100,30 +100,30 @@ impl<T: Transaction> Blockchain<T> {
     pub(super) fn forget_states_above(&mut self, height: u64) -> Result<(), StoreError> {
         let kept = self.checkpoints.states.partition_point(|at| *at <= height);
         for at in self.checkpoints.states.split_off(kept) {
-            self.records.delete_state(at);
+            self.store.delete_state(at);
         }
-        self.records.put_meta(MetaKey::States, heights_to_bytes(&self.checkpoints.states));
+        self.store.put_meta(MetaKey::States, heights_to_bytes(&self.checkpoints.states));
         let last = self.checkpoints.states.last().copied().unwrap_or(0);
         self.checkpoints.replay_bytes = 0;
         for at in last + 1..=height {
-            self.checkpoints.replay_bytes += self.records.row_below_tip(at)?.size;
+            self.checkpoints.replay_bytes += self.store.row_below_tip(at)?.size;
         }
         Ok(())
     }
 
     fn put_state(&mut self) -> Result<(), StoreError> {
-        let (height, hash) = (self.height(), self.records.tip().hash);
-        self.checkpoints.state_bytes = self.records.put_state(height, &hash, self.snapshots.tip())?;
+        let (height, hash) = (self.height(), self.store.tip().hash);
+        self.checkpoints.state_bytes = self.store.put_state(height, &hash, self.snapshots.tip())?;
         self.checkpoints.replay_bytes = 0;
         let base = self.checkpoints.base();
         let superfluous = superfluous(&self.checkpoints.states, height);
         // A state below the base is useless for a replay, because the bodies above it are pruned.
         let goes = |at: &u64| *at < base || (superfluous.contains(at) && *at != base);
         for at in self.checkpoints.states.extract_if(.., |at| goes(at)) {
-            self.records.delete_state(at);
+            self.store.delete_state(at);
         }
         self.checkpoints.states.push(height);
-        self.records.put_meta(MetaKey::States, heights_to_bytes(&self.checkpoints.states));
+        self.store.put_meta(MetaKey::States, heights_to_bytes(&self.checkpoints.states));
         Ok(())
     }
 
@@ -139,17 +139,17 @@ impl<T: Transaction> Blockchain<T> {
         let end = floor.min(self.checkpoints.pruned + MAX_PRUNED_AT_ONCE);
         if end > self.checkpoints.pruned && self.checkpoints.readable != Some(floor) {
             // If that state cannot be read, the bodies below it are still needed for a replay.
-            if self.records.stored_state(&[floor], floor - 1, floor)?.is_none() {
+            if self.store.stored_state(&[floor], floor - 1, floor)?.is_none() {
                 self.checkpoints.states.retain(|height| *height != floor);
-                self.records.delete_state(floor);
-                self.records.put_meta(MetaKey::States, heights_to_bytes(&self.checkpoints.states));
+                self.store.delete_state(floor);
+                self.store.put_meta(MetaKey::States, heights_to_bytes(&self.checkpoints.states));
                 return Ok(());
             }
             self.checkpoints.readable = Some(floor);
         }
         for height in self.checkpoints.pruned + 1..=end {
-            match self.records.row_below_tip(height) {
-                Ok(row) => self.records.delete_block(height, &row.hash),
+            match self.store.row_below_tip(height) {
+                Ok(row) => self.store.delete_block(height, &row.hash),
                 // Without a readable row the body cannot be found. It stays in the store, which does no harm.
                 Err(error) if error.is_damage() => {}
                 Err(error) => return Err(error),
@@ -157,7 +157,7 @@ impl<T: Transaction> Blockchain<T> {
         }
         if end > self.checkpoints.pruned {
             self.checkpoints.pruned = end;
-            self.records.put_meta(MetaKey::Pruned, heights_to_bytes(&[end]));
+            self.store.put_meta(MetaKey::Pruned, heights_to_bytes(&[end]));
         }
         Ok(())
     }

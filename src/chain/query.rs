@@ -4,9 +4,9 @@ use core::ops::{Bound, Range, RangeBounds};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::chain_store::Measured;
 use super::entry::ChainEntry;
 use super::error::ProveError;
-use super::records::Measured;
 use super::tree::{Body, Node};
 use super::{Blockchain, locator};
 use crate::consensus::ChainSpec;
@@ -42,12 +42,12 @@ impl<T: Transaction> Blockchain<T> {
 
     /// The height of the last block.
     pub fn height(&self) -> u64 {
-        self.records.tip().header.height
+        self.store.tip().header.height
     }
 
     /// The work of the best chain.
     pub fn work(&self) -> Work {
-        self.records.tip().work
+        self.store.tip().work
     }
 
     /// The application's state after the last block.
@@ -92,11 +92,11 @@ impl<T: Transaction> Blockchain<T> {
             Some(node) => &node.entry,
             None => {
                 if let Some(height) = hint
-                    && let Some(block) = self.records.block(height, hash)?
+                    && let Some(block) = self.store.block(height, hash)?
                 {
                     return Ok(Some(block));
                 }
-                row = self.records.row_of(hash, None)?;
+                row = self.store.row_of(hash, None)?;
                 match &row {
                     Some(row) => &row.entry,
                     None => return Ok(None),
@@ -113,9 +113,9 @@ impl<T: Transaction> Blockchain<T> {
             return Ok(Some(Arc::clone(&self.genesis.block)));
         }
         if height > self.checkpoints.pruned {
-            return self.records.stored_block(entry).map(Some);
+            return self.store.stored_block(entry).map(Some);
         }
-        Ok(self.records.block(height, &entry.hash)?.map(|(block, _)| block))
+        Ok(self.store.block(height, &entry.hash)?.map(|(block, _)| block))
     }
 
     /// The block of the best chain at this height; `None` above the tip, and if it was pruned.
@@ -124,7 +124,7 @@ impl<T: Transaction> Blockchain<T> {
     ///
     /// [`StoreError`] if the store fails or the block is damaged.
     pub fn block_at(&self, height: u64) -> Result<Option<Arc<Block<T>>>, StoreError> {
-        let Some(row) = self.records.row(height)? else { return Ok(None) };
+        let Some(row) = self.store.row(height)? else { return Ok(None) };
         self.kept_block(&row)
     }
 
@@ -134,7 +134,7 @@ impl<T: Transaction> Blockchain<T> {
     #[cfg(feature = "http")]
     pub(crate) fn block_in_memory(&self, id: BlockId, max_bytes: usize) -> Option<Arc<Block<T>>> {
         let recent_row = |height| {
-            let row = self.records.is_recent(height).then(|| self.records.row(height))?;
+            let row = self.store.is_recent(height).then(|| self.store.row(height))?;
             row.ok().flatten()
         };
         let hash = match id {
@@ -144,10 +144,10 @@ impl<T: Transaction> Blockchain<T> {
         };
         let block = match self.tree.node(&hash).map(|node| &node.body) {
             Some(Body::Pending(block)) => Arc::clone(block),
-            Some(Body::Complete) => self.records.cached_block(&hash)?,
+            Some(Body::Complete) => self.store.cached_block(&hash)?,
             Some(Body::Missing | Body::Invalid) => return None,
             None => {
-                let block = self.records.cached_block(&hash)?;
+                let block = self.store.cached_block(&hash)?;
                 let is_best = recent_row(block.height())?.hash == hash;
                 is_best.then_some(block)?
             }
@@ -172,7 +172,7 @@ impl<T: Transaction> Blockchain<T> {
     pub(crate) fn entry(&self, hash: &Hash, hint: Option<u64>) -> Result<Option<ChainEntry>, StoreError> {
         match self.tree.node(hash) {
             Some(node) => Ok(Some(node.entry.clone())),
-            None => Ok(self.records.row_of(hash, hint)?.map(|row| row.entry.clone())),
+            None => Ok(self.store.row_of(hash, hint)?.map(|row| row.entry.clone())),
         }
     }
 
@@ -191,7 +191,7 @@ impl<T: Transaction> Blockchain<T> {
     ///
     /// [`StoreError`] if the store fails or the header is damaged.
     pub fn header_at(&self, height: u64) -> Result<Option<Header>, StoreError> {
-        Ok(self.records.row(height)?.map(|row| row.header))
+        Ok(self.store.row(height)?.map(|row| row.header))
     }
 
     /// Whether the block with this hash is on the best chain.
@@ -200,7 +200,7 @@ impl<T: Transaction> Blockchain<T> {
     ///
     /// [`StoreError`] if the store fails.
     pub fn is_best(&self, hash: &Hash) -> Result<bool, StoreError> {
-        Ok(self.tree.node(hash).is_none() && self.records.row_of(hash, None)?.is_some())
+        Ok(self.tree.node(hash).is_none() && self.store.row_of(hash, None)?.is_some())
     }
 
     /// Whether the header with this hash is known to be invalid.
@@ -240,7 +240,7 @@ impl<T: Transaction> Blockchain<T> {
 
     /// The known header with the most work and its hash. Ahead of the tip while bodies are missing.
     pub fn best_header(&self) -> (&Hash, &Header) {
-        let best = self.tree.best_header().unwrap_or_else(|| self.records.tip());
+        let best = self.tree.best_header().unwrap_or_else(|| self.store.tip());
         (&best.hash, &best.header)
     }
 
@@ -270,7 +270,7 @@ impl<T: Transaction> Blockchain<T> {
     /// [`ProveError`], when the best chain is shorter, the ancestor is not before the descendant, or the
     /// store fails.
     pub fn ancestor_proof(&self, ancestor: u64, descendant: u64) -> Result<InclusionProof, ProveError> {
-        self.records.prove_inclusion(ancestor, descendant)
+        self.store.prove_inclusion(ancestor, descendant)
     }
 
     /// Proves that the history below the block of the best chain at height `older` is a prefix of the history
@@ -281,7 +281,7 @@ impl<T: Transaction> Blockchain<T> {
     /// [`ProveError`], when the best chain is shorter, the heights are in the wrong order, or the store
     /// fails.
     pub fn consistency_proof(&self, older: u64, newer: u64) -> Result<ConsistencyProof, ProveError> {
-        self.records.prove_consistency(older, newer)
+        self.store.prove_consistency(older, newer)
     }
 
     /// A locator of the best known headers, by which a peer finds the last block in common.
@@ -305,7 +305,7 @@ impl<T: Transaction> Blockchain<T> {
         };
         let hash_at = |height| match self.tree.ancestor(tip, height) {
             Some(hash) => Ok(*hash),
-            None => Ok(self.records.row_below_tip(height)?.hash),
+            None => Ok(self.store.row_below_tip(height)?.hash),
         };
         locator::heights(height).map(hash_at).collect()
     }
@@ -318,13 +318,13 @@ impl<T: Transaction> Blockchain<T> {
     pub fn headers_after(&self, locator: &[Hash], limit: usize) -> Result<Vec<Header>, StoreError> {
         let mut start = 1;
         for hash in locator {
-            if let Some(row) = self.records.row_of(hash, None)? {
+            if let Some(row) = self.store.row_of(hash, None)? {
                 start = row.header.height + 1;
                 break;
             }
         }
         let end = start.saturating_add(limit as u64).min(self.height() + 1);
-        (start..end).map(|height| Ok(self.records.row_below_tip(height)?.header)).collect()
+        (start..end).map(|height| Ok(self.store.row_below_tip(height)?.header)).collect()
     }
 
     /// The number of headers off the best chain.

@@ -67,7 +67,7 @@ impl<T: Transaction> Blockchain<T> {
         Header {
             version: Header::VERSION,
             height: self.height() + 1,
-            previous_hash: self.records.tip().hash,
+            previous_hash: self.store.tip().hash,
             merkle_root,
             history_root: self.history.root(),
             state_root: Hash::ZERO,

@@ -4,7 +4,7 @@ use core::ops::Deref;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::records::ChainStore;
+use super::chain_store::ChainStore;
 use crate::consensus::check;
 use crate::consensus::{ChainSpec, RuleError};
 use crate::primitives::{Block, BodyDigest, Hash, Transaction};

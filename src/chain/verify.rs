@@ -133,7 +133,7 @@ impl<T: Transaction> Blockchain<T> {
         let Range { start, end } = self.clip(heights);
         let failed = |error| VerifyError::Store { height: start.saturating_sub(1), error };
         let parent = match start.checked_sub(1) {
-            Some(below) => self.records.row_below_tip(below).map_err(failed)?.hash,
+            Some(below) => self.store.row_below_tip(below).map_err(failed)?.hash,
             None => Hash::ZERO,
         };
         Ok(Verifier {
@@ -141,7 +141,7 @@ impl<T: Transaction> Blockchain<T> {
             next: start,
             end,
             parent,
-            history: frontier(&self.records, start).map_err(failed)?,
+            history: frontier(&self.store, start).map_err(failed)?,
             state: (start == 0).then(|| self.genesis.state.clone()),
             failed: None,
         })
@@ -192,11 +192,11 @@ impl<T: Transaction> Verifier<T> {
         let height = self.next;
         let failed = |error| VerifyError::Store { height, error };
         if let Some(below) = height.checked_sub(1)
-            && !chain.records.is_best_at(below, &self.parent).map_err(failed)?
+            && !chain.store.is_best_at(below, &self.parent).map_err(failed)?
         {
             return Err(VerifyError::Reorganised { height: below });
         }
-        let Some(row) = chain.records.row(height).map_err(failed)? else {
+        let Some(row) = chain.store.row(height).map_err(failed)? else {
             return Err(VerifyError::Reorganised { height });
         };
         if height == 0 && row.hash != *chain.genesis().hash() {
@@ -220,7 +220,7 @@ impl<T: Transaction> Verifier<T> {
             if header.previous_hash != self.parent {
                 return Err(RuleError::Parent { got: header.previous_hash, expected: self.parent }.into());
             }
-            let parent = chain.records.row_below_tip(self.next - 1)?;
+            let parent = chain.store.row_below_tip(self.next - 1)?;
             let expected = Expected {
                 height: self.next,
                 target: chain.target_after(&parent.hash, &parent.header)?,
@@ -233,7 +233,7 @@ impl<T: Transaction> Verifier<T> {
                 return Err(StoreError::damaged(Table::Chain, self.next, "has another work").into());
             }
         }
-        chain.records.check_found(row)?;
+        chain.store.check_found(row)?;
         let Some(block) = chain.kept_block(row)? else {
             self.state = None;
             return Ok(());

@@ -143,7 +143,7 @@ fn the_turn_goes_on_after_opening() {
     for block in main.mined() {
         assert_eq!(import(&mut chain, block), extended(core::slice::from_ref(block)));
     }
-    let tip_seen = chain.records.tip().seen;
+    let tip_seen = chain.store.tip().seen;
     let mut reopened: Chain = open(&spec(), &ChainConfig::default(), &disk);
     let side = Branch::of(&[11]);
     assert_eq!(import(&mut reopened, side.tip()), Ok(side_branch()));

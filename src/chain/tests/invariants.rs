@@ -8,8 +8,8 @@ use crate::consensus::headers::history_leaf;
 use crate::primitives::merkle::CompactRange;
 use crate::{Blockchain, Hash, Timestamp, Transaction};
 
+use super::super::chain_store::Aside;
 use super::super::next::NextBlockRules;
-use super::super::records::Aside;
 
 impl Chain {
     pub(super) fn check_invariants(&self) {
@@ -45,12 +45,12 @@ where
             touched: changes.touched.clone(),
             dropped: changes.dropped.iter().copied().collect(),
         };
-        let (rows, state) = self.records.check_invariants(&aside, &self.checkpoints, &self.genesis.state);
-        let stored = self.records.branches().unwrap();
+        let (rows, state) = self.store.check_invariants(&aside, &self.checkpoints, &self.genesis.state);
+        let stored = self.store.branches().unwrap();
         assert!(stored.iter().map(|(hash, _)| hash).eq(&self.stored_branches));
         let tip = rows.last().unwrap();
         assert_eq!((self.tip().hash(), self.height()), (&tip.hash, tip.header.height));
-        assert_eq!((self.records.tip().hash, self.work()), (tip.hash, tip.work));
+        assert_eq!((self.store.tip().hash, self.work()), (tip.hash, tip.work));
         assert_eq!(rows[0].hash, *self.genesis().hash());
         assert_eq!(*self.state(), state);
         assert_eq!(self.history, rows.iter().map(|row| history_leaf(&row.hash)).collect::<CompactRange>());

@@ -12,7 +12,7 @@ use rstest::rstest;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::super::records::ChainStore;
+use super::super::chain_store::ChainStore;
 use super::forge::{NOW, builder, outcome};
 use super::stored::{Disk, blocks_above, copy_of, disk, entries, open, try_open};
 use crate::chain::Verdict;

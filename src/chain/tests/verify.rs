@@ -20,14 +20,14 @@ fn unchecked(blocks: &[Shared]) -> Chain {
     for block in blocks {
         let (hash, work) = (*block.hash(), chain.work() + work_of(block.header().target));
         let mut entry = ChainEntry::new(hash, *block.header(), work);
-        chain.tree.insert(entry.clone(), chain.records.tip());
+        chain.tree.insert(entry.clone(), chain.store.tip());
         entry.size = Header::LEN;
         let _ = chain.tree.attach(Arc::clone(block));
         let _ = chain.tree.switch(&[hash], &[]);
         let mut subtrees = Vec::new();
         chain.history.push_with(history_leaf(&hash), |root| subtrees.push(root));
-        chain.records.put_block(block, postcard::to_allocvec(block).unwrap());
-        chain.records.push_row(BestEntry { entry, subtrees });
+        chain.store.put_block(block, postcard::to_allocvec(block).unwrap());
+        chain.store.push_row(BestEntry { entry, subtrees });
     }
     chain
 }

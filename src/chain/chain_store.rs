@@ -5,7 +5,7 @@
 mod bodies;
 mod codec;
 #[cfg(test)]
-#[path = "tests/invariants/records.rs"]
+#[path = "tests/invariants/chain_store.rs"]
 mod invariants;
 mod repair;
 
