@@ -20,8 +20,8 @@ impl<T: Transaction> Tree<T> {
         bytes <= max_bytes && self.evict_pending(max_bytes - bytes, above)
     }
 
-    /// Evicts pending bodies above a height, the highest first because it is needed last, until all bodies off
-    /// the best chain take at most `max_bytes`. Returns whether they do.
+    /// Evicts pending bodies above a height, the highest first because it is needed last, until all bodies
+    /// off the best chain take at most `max_bytes`. Returns whether they do.
     pub(in super::super) fn evict_pending(&mut self, max_bytes: usize, above: u64) -> bool {
         while self.side_bytes > max_bytes
             && let Some((height, hash)) = self.pending.last().copied()
