@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::{Block, Header};
 
-/// A header without a nonce, and the block's transactions: the input of a [`Miner`].
+/// A header without a nonce, and the block's transactions: the input of a [`Miner`](crate::Miner).
 ///
 /// [`Blockchain::template`](crate::Blockchain::template) makes one that extends the chain. A clone shares the
 /// transactions.
