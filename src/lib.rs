@@ -10,6 +10,7 @@
 //! W   wire         encodings of messages: JSON, bincode, postcard             feature node; formats ws-*
 //! L3  protocol     the peer protocol, as a pure state machine                 always
 //! L2  chain, mempool, miner, archive                                          always
+//!     evidence     receipts and signed checkpoints for outsiders              feature evidence
 //! L1  consensus    the rules of a chain, and whether a block follows them     always
 //!     store        tables of bytes                                            always, on disk: redb
 //! L0  primitives   hashes, targets, headers, transactions, blocks, proofs     always
@@ -28,6 +29,8 @@ pub mod mempool;
 pub mod miner;
 
 pub mod archive;
+#[cfg(feature = "evidence")]
+pub mod evidence;
 
 pub mod protocol;
 

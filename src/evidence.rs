@@ -1,0 +1,11 @@
+//! Evidence for outsiders: what an auditor checks offline, with a public key and a file, and without a node.
+//!
+//! Every header commits to an RFC 6962 tree over the hashes of all blocks before it, so the header at height *n* is
+//! the head of a transparency log of *n* entries. The formats are those of [C2SP](https://c2sp.org).
+
+mod audit;
+mod checkpoint;
+mod key;
+mod note;
+mod receipt;
+mod tile;

@@ -1,0 +1,1 @@
+//! The auditor: compares each checkpoint with the last one that it accepted.

@@ -1,0 +1,1 @@
+//! Signed notes, as <https://c2sp.org/signed-note> has them.

@@ -1,0 +1,1 @@
+//! Receipts: the proof that a transaction is in the log.

@@ -1,0 +1,1 @@
+//! The tiles of a log, as <https://c2sp.org/tlog-tiles> has them.
