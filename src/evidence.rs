@@ -9,3 +9,5 @@ mod key;
 mod note;
 mod receipt;
 mod tile;
+
+pub use tile::{Tile, TileError, TilePathError};

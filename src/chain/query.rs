@@ -284,6 +284,19 @@ impl<T: Transaction> Blockchain<T> {
         self.store.prove_consistency(older, newer)
     }
 
+    /// The hash of the block of the best chain at this height, which must not be above the tip.
+    #[cfg(feature = "evidence")]
+    pub(crate) fn history_entry(&self, height: u64) -> Result<Hash, StoreError> {
+        Ok(self.store.row_below_tip(height)?.hash)
+    }
+
+    /// The root of the history tree over the `index`-th run of `2^level` blocks of the best chain, which must
+    /// have all of them. Takes one read of the store.
+    #[cfg(feature = "evidence")]
+    pub(crate) fn history_subtree(&self, level: usize, index: u64) -> Result<Hash, ProveError> {
+        self.store.subtree(level, index)
+    }
+
     /// A locator of the best known headers, by which a peer finds the last block in common.
     ///
     /// # Errors

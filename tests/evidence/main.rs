@@ -1,5 +1,7 @@
 //! Evidence: checkpoints, receipts and audits, through the public interface.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests, which fail by panicking")]
+
 mod audit;
 mod checkpoint;
 mod note;
