@@ -10,4 +10,10 @@ mod note;
 mod receipt;
 mod tile;
 
+pub use checkpoint::{Checkpoint, CheckpointError, IssueError, OriginError};
+pub use key::{
+    Cosigner, KeyError, MAX_KEY_NAME_BYTES, NameError, NoteSignature, NoteSigner, NoteVerifier,
+    SignatureLineError,
+};
+pub use note::{NoteError, SignedNote, VerifiedNote, VerifiedSignature, VerifyError};
 pub use tile::{Tile, TileError, TilePathError};
