@@ -6,14 +6,26 @@
 mod audit;
 mod checkpoint;
 mod key;
+mod lines;
 mod note;
+mod policy;
 mod receipt;
 mod tile;
 
+pub use audit::{
+    AuditError, Auditor, Contradiction, ContradictionError, ParseAuditorError, ParseContradictionError,
+    Verdict,
+};
 pub use checkpoint::{Checkpoint, CheckpointError, IssueError, OriginError};
 pub use key::{
     Cosigner, KeyError, MAX_KEY_NAME_BYTES, NameError, NoteSignature, NoteSigner, NoteVerifier,
     SignatureLineError,
 };
+pub use lines::LineError;
 pub use note::{NoteError, SignedNote, VerifiedNote, VerifiedSignature, VerifyError};
+pub use policy::{AcceptedCheckpoint, Policy, PolicyError, WitnessError, Witnessed};
+pub use receipt::{
+    ContentError, DecodeReceiptError, IssueReceiptError, ParseReceiptError, Proven, Receipt,
+    VerifyReceiptError,
+};
 pub use tile::{Tile, TileError, TilePathError};

@@ -42,6 +42,11 @@ impl NoteVerifier {
         self.signature_type == COSIGNATURE_V1
     }
 
+    /// The public key.
+    pub(crate) fn public_key(&self) -> &[u8; 32] {
+        self.key.as_bytes()
+    }
+
     /// Whether a signature claims to be from this key.
     pub(crate) fn is_claimed_by(&self, signature: &NoteSignature) -> bool {
         self.id == signature.key_id() && self.name == signature.name()
