@@ -4,6 +4,7 @@
 
 mod audit;
 mod checkpoint;
+mod go;
 mod note;
 mod receipt;
 mod tile;

@@ -1,1 +1,15 @@
-//! See `hashloom::evidence`.
+//! Signed notes and their keys.
+
+mod go;
+mod vectors;
+
+use hashloom::evidence::{NoteVerifier, VerifiedNote};
+
+fn keys(texts: &[&str]) -> Vec<NoteVerifier> {
+    texts.iter().map(|text| text.parse().unwrap()).collect()
+}
+
+/// The names of the keys that signed.
+fn signers(verified: &VerifiedNote<'_>) -> Vec<String> {
+    verified.signatures.iter().map(|signature| signature.verifier.name().to_owned()).collect()
+}
