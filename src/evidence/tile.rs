@@ -21,17 +21,25 @@ pub use path::TilePathError;
 ///
 /// ```
 /// use hashloom::evidence::Tile;
-/// use hashloom::{Blockchain, ChainSpec};
+/// use hashloom::{Blockchain, ChainSpec, Timestamp};
 ///
-/// let chain: Blockchain = Blockchain::new(ChainSpec::default());
-/// // All files that a web server needs, except the signed checkpoint:
-/// let size = chain.height() + 1;
+/// let mut chain: Blockchain = Blockchain::new(ChainSpec::default());
+/// let now = Timestamp::from_millis(1_767_225_700_000);
+/// let block = chain.template(Vec::new(), now)?.mine()?;
+/// let _ = chain.import(block.into(), now)?;
+///
+/// // All files of the log of a checkpoint of this size. Any web server can serve them.
+/// let size = chain.height();
+/// let mut files = Vec::new();
 /// for tile in Tile::added(0, size) {
-///     println!("{tile}: {:?}", tile.bytes(&chain, size)?);
+///     files.push((tile.to_string(), tile.bytes(&chain, size)?));
 /// }
-/// // What a client asks for:
+/// assert_eq!(files[0].0, "tile/entries/000.p/1");
+/// assert_eq!(files[0].1[2..], *chain.genesis().hash().as_bytes());
+///
+/// // What a client asks for.
 /// let tile: Tile = "tile/0/000.p/1".parse()?;
-/// assert_eq!(tile.bytes(&chain, size)?.len(), 32);
+/// assert_eq!(tile.bytes(&chain, size)?, files[1].1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

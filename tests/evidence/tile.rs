@@ -1,5 +1,6 @@
 //! Tiles: their paths, their bytes beside a plain recomputation, and which of them a log consists of.
 
+mod go;
 mod log;
 mod paths;
 
