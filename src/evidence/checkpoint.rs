@@ -7,10 +7,10 @@ pub use error::{CheckpointError, IssueError, OriginError};
 use core::fmt;
 use core::str::FromStr;
 
-use base64::Engine as _;
 use base64::display::Base64Display;
 use base64::prelude::BASE64_STANDARD;
 
+use super::lines;
 use crate::chain::Blockchain;
 use crate::primitives::{Hash, Transaction, merkle};
 
@@ -70,7 +70,7 @@ impl Checkpoint {
     /// block. Characters that the name of a key may not have are replaced with `-`, so that the log's key can have the
     /// same name.
     pub fn default_origin<T: Transaction>(chain: &Blockchain<T>) -> String {
-        let is_forbidden = |character: char| character == '+' || character.is_whitespace() || character < ' ';
+        let is_forbidden = |character: char| character == '+' || character.is_whitespace();
         let name = chain.spec().name().replace(is_forbidden, "-");
         format!("{name}/{}", chain.genesis().hash())
     }
@@ -114,9 +114,12 @@ impl FromStr for Checkpoint {
         }
         let mut rest = text;
         let mut next = |line| next_line(&mut rest, line)?.ok_or(CheckpointError::MissingLine { line });
-        let (origin, size, root) = (next(1)?, next(2)?, next(3)?);
+        let origin = next(1)?;
+        check_origin(origin)?;
+        let size = next(2)?;
         let size = parse_size(size).ok_or_else(|| CheckpointError::Size { got: size.to_owned() })?;
-        let root = parse_root(root).ok_or_else(|| CheckpointError::Root { got: root.to_owned() })?;
+        let root = next(3)?;
+        let root = lines::hash(root).ok_or_else(|| CheckpointError::Root { got: root.to_owned() })?;
         let checkpoint = Self::new(origin, size, root)?;
         check_extensions(rest)?;
         Ok(Self { extensions: rest.to_owned(), ..checkpoint })
@@ -127,12 +130,6 @@ impl FromStr for Checkpoint {
 fn parse_size(text: &str) -> Option<u64> {
     let size: u64 = text.parse().ok()?;
     (size.to_string() == text).then_some(size)
-}
-
-/// 32 bytes in standard base64 with padding.
-fn parse_root(text: &str) -> Option<Hash> {
-    let bytes = BASE64_STANDARD.decode(text).ok()?;
-    Some(Hash::from_bytes(bytes.try_into().ok()?))
 }
 
 fn check_origin(origin: &str) -> Result<(), OriginError> {

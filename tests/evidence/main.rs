@@ -5,6 +5,7 @@
 mod audit;
 mod checkpoint;
 mod go;
+mod golden;
 mod note;
 mod receipt;
 mod tile;

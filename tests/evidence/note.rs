@@ -1,6 +1,12 @@
 //! Signed notes and their keys.
 
+mod cosignature;
+mod ed25519;
 mod go;
+mod golden;
+mod grammar;
+mod keys;
+mod round_trip;
 mod vectors;
 
 use hashloom::evidence::{NoteVerifier, VerifiedNote};

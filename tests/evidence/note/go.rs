@@ -45,9 +45,9 @@ fn go_verifies_a_cosignature_of_this_crate() {
 fn this_crate_opens_a_note_of_go() {
     let signer: NoteSigner = PETER_SECRET.parse().unwrap();
     let args = ["sign", PETER_SECRET];
-    let Some(signed) = go::check(&args, TEXT.as_bytes()) else { return };
-    assert_eq!(signed, SignedNote::sign(TEXT, &signer).unwrap().to_string());
-    let note: SignedNote = signed.parse().unwrap();
+    let Some(message) = go::check(&args, TEXT.as_bytes()) else { return };
+    assert_eq!(message, SignedNote::sign(TEXT, &signer).unwrap().to_string());
+    let note: SignedNote = message.parse().unwrap();
     let peter: NoteVerifier = PETER.parse().unwrap();
     let verified = note.verify([&peter]).unwrap();
     assert_eq!(verified.text, TEXT);
