@@ -3,6 +3,7 @@
 mod go;
 mod log;
 mod paths;
+mod reads;
 
 use std::collections::BTreeSet;
 

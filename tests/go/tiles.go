@@ -23,7 +23,8 @@ const tileHeight = 8
 // tiles DIRECTORY VKEY
 //
 // Checks a log in a directory of static files: the signed checkpoint, the tiles, the entries, and in proofs.json proofs
-// that were made by the log. Prints the size of the log, and how many files and proofs were checked.
+// that were made by the log. Prints the size of the log, and how many files and proofs were checked. The directory may
+// have partial tiles of smaller logs, too.
 func init() {
 	commands["tiles"] = func(args []string) error {
 		if len(args) != 2 {
@@ -58,11 +59,12 @@ func checkTiles(root, key string) error {
 	if err != nil {
 		return err
 	}
-	if err := log.nothingElse(); err != nil {
+	smaller, err := log.smallerLogs(tree.N, stored)
+	if err != nil {
 		return err
 	}
-	fmt.Printf("size %d: %d files, %d inclusion proofs, %d consistency proofs\n",
-		tree.N, len(log.read), inclusion, consistency)
+	fmt.Printf("size %d: %d files, %d of smaller logs, %d inclusion proofs, %d consistency proofs\n",
+		tree.N, len(log.read), smaller, inclusion, consistency)
 	return nil
 }
 
@@ -217,6 +219,7 @@ func tileAt(level int, index, size int64) tlog.Tile {
 		size >>= level * tileHeight
 	}
 	if rest := size - index<<tileHeight; rest < int64(tile.W) {
+		// Not positive if the log has no such tile.
 		tile.W = int(rest)
 	}
 	return tile
@@ -330,9 +333,10 @@ func equal(a, b []tlog.Hash) bool {
 	return true
 }
 
-// nothingElse checks that the log has no file that was not needed.
-func (d *directory) nothingElse() error {
-	return filepath.WalkDir(d.root, func(path string, entry fs.DirEntry, err error) error {
+// smallerLogs checks that all other files are partial tiles of smaller logs, and returns their number.
+func (d *directory) smallerLogs(size int64, stored storedHashes) (int, error) {
+	count := 0
+	err := filepath.WalkDir(d.root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
@@ -340,9 +344,36 @@ func (d *directory) nothingElse() error {
 		if err != nil {
 			return err
 		}
-		if _, ok := d.read[filepath.ToSlash(name)]; !ok {
-			return fmt.Errorf("%s is no part of a log of this size", name)
+		name = filepath.ToSlash(name)
+		if _, ok := d.read[name]; ok {
+			return nil
 		}
+		path = strings.Replace(strings.TrimPrefix(name, "tile/"), "entries/", "data/", 1)
+		tile, err := tlog.ParseTilePath(fmt.Sprintf("tile/%d/%s", tileHeight, path))
+		if err != nil || tilePath(tile) != name {
+			return fmt.Errorf("%s is no tile", name)
+		}
+		if tile.W >= tileAt(tile.L, tile.N, size).W {
+			return fmt.Errorf("%s is no tile of a log of this size or a smaller one", name)
+		}
+		got, err := os.ReadFile(filepath.Join(d.root, filepath.FromSlash(name)))
+		if err != nil {
+			return err
+		}
+		var expected []byte
+		if tile.L < 0 {
+			// The entries have equal lengths.
+			wider := tileAt(tile.L, tile.N, size)
+			bundle := d.read[tilePath(wider)]
+			expected = bundle[:len(bundle)/wider.W*tile.W]
+		} else if expected, err = tlog.ReadTileData(tile, stored); err != nil {
+			return err
+		}
+		if !bytes.Equal(got, expected) {
+			return fmt.Errorf("%s is not that of the entries", name)
+		}
+		count++
 		return nil
 	})
+	return count, err
 }

@@ -29,13 +29,18 @@ fn write(directory: &Path, path: &str, bytes: impl AsRef<[u8]>) {
 /// The files of a log in the layout of tlog-tiles, and proofs of the chain.
 fn publish(size: u64) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
-    for tile in Tile::added(0, size) {
-        write(directory.path(), &tile.to_string(), tile.bytes(&LOG, size).unwrap());
+    grow(directory.path(), 0, size);
+    directory
+}
+
+/// Publishes a larger log in the same place.
+fn grow(directory: &Path, old: u64, size: u64) {
+    for tile in Tile::added(old, size) {
+        write(directory, &tile.to_string(), tile.bytes(&LOG, size).unwrap());
     }
     let checkpoint = Checkpoint::of_chain(&LOG, size, Checkpoint::default_origin(&LOG)).unwrap();
-    write(directory.path(), "checkpoint", sign(&checkpoint));
-    write(directory.path(), "proofs.json", proofs(size).to_string());
-    directory
+    write(directory, "checkpoint", sign(&checkpoint));
+    write(directory, "proofs.json", proofs(size).to_string());
 }
 
 /// The places in a log: all of a short one, otherwise both sides of ends of tiles.
@@ -74,16 +79,32 @@ fn verdict(directory: &Path) -> Option<Result<String, String>> {
 }
 
 #[rstest]
-#[case(1, "size 1: 4 files, 1 inclusion proofs, 1 consistency proofs")]
-#[case(2, "size 2: 4 files, 2 inclusion proofs, 2 consistency proofs")]
-#[case(255, "size 255: 4 files, 255 inclusion proofs, 255 consistency proofs")]
-#[case(256, "size 256: 5 files, 256 inclusion proofs, 256 consistency proofs")]
-#[case(257, "size 257: 7 files, 257 inclusion proofs, 257 consistency proofs")]
-#[case(1_000, "size 1000: 11 files, 15 inclusion proofs, 15 consistency proofs")]
-#[case(TALL, "size 70000: 553 files, 24 inclusion proofs, 24 consistency proofs")]
+#[case(1, "size 1: 4 files, 0 of smaller logs, 1 inclusion proofs, 1 consistency proofs")]
+#[case(2, "size 2: 4 files, 0 of smaller logs, 2 inclusion proofs, 2 consistency proofs")]
+#[case(255, "size 255: 4 files, 0 of smaller logs, 255 inclusion proofs, 255 consistency proofs")]
+#[case(256, "size 256: 5 files, 0 of smaller logs, 256 inclusion proofs, 256 consistency proofs")]
+#[case(257, "size 257: 7 files, 0 of smaller logs, 257 inclusion proofs, 257 consistency proofs")]
+#[case(1_000, "size 1000: 11 files, 0 of smaller logs, 15 inclusion proofs, 15 consistency proofs")]
+#[case(TALL, "size 70000: 553 files, 0 of smaller logs, 24 inclusion proofs, 24 consistency proofs")]
 fn go_finds_the_root_and_the_proofs(#[case] size: u64, #[case] expected: &str) {
     let Some(verdict) = verdict(publish(size).path()) else { return };
     assert_eq!(verdict.unwrap().trim_end(), expected);
+}
+
+/// Partial tiles stay in place and are not written again.
+#[test]
+fn go_follows_a_growing_log() {
+    let directory = tempfile::tempdir().unwrap();
+    let steps = [(1, 0), (2, 2), (255, 4), (256, 6), (257, 6), (1_000, 9), (TALL, 12)];
+    let mut old = 0;
+    for (size, smaller) in steps {
+        grow(directory.path(), old, size);
+        old = size;
+        let Some(verdict) = verdict(directory.path()) else { return };
+        let printed = verdict.unwrap();
+        assert!(printed.contains(&format!("size {size}: ")), "{printed}");
+        assert!(printed.contains(&format!(" {smaller} of smaller logs, ")), "{printed}");
+    }
 }
 
 /// The size of the log of which files are spoiled.
@@ -150,12 +171,17 @@ fn go_misses_a_file(#[case] path: &str) {
     refused(directory.path(), "no such file");
 }
 
-#[test]
-fn go_needs_no_other_file() {
+#[rstest]
+#[case("tile/0/003.p/233", "is no tile of a log of this size or a smaller one")]
+#[case("tile/entries/004.p/1", "is no tile of a log of this size or a smaller one")]
+#[case("tile/2/000.p/1", "is no tile of a log of this size or a smaller one")]
+#[case("tile/0/003.p/231", "is not that of the entries")]
+#[case("tile/entries/000.p/1", "is not that of the entries")]
+#[case("tile/0/3", "is no tile")]
+fn go_refuses_another_file(#[case] path: &str, #[case] error: &str) {
     let directory = publish(SIZE);
-    let partial: Tile = "tile/0/003.p/231".parse().unwrap();
-    write(directory.path(), &partial.to_string(), partial.bytes(&LOG, SIZE).unwrap());
-    refused(directory.path(), "tile/0/003.p/231 is no part of a log of this size");
+    write(directory.path(), path, [0; 34]);
+    refused(directory.path(), &format!("{path} {error}"));
 }
 
 /// Signed by the right key, but not the head of this log.

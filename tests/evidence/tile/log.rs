@@ -1,25 +1,35 @@
-//! A chain with hardly any proof of work, as long as the largest log of the tests.
+//! Chains with hardly any proof of work.
 
 use std::sync::LazyLock;
 
 use hashloom::primitives::Target;
-use hashloom::{Blockchain, ChainSpec, Hash, Retarget, Timestamp};
+use hashloom::store::Memory;
+use hashloom::{Blockchain, ChainConfig, ChainSpec, Hash, Retarget, Store, Timestamp};
 
 /// The size of the log that the specification of tiles has as its example.
 pub(super) const TALL: u64 = 70_000;
 
 /// A chain whose tip has the root of the log of [`TALL`] blocks.
-pub(super) static LOG: LazyLock<Blockchain> = LazyLock::new(|| {
+pub(super) static LOG: LazyLock<Blockchain> =
+    LazyLock::new(|| chain(TALL, ChainConfig::default(), Box::new(Memory::new())));
+
+/// A chain of this height. All such chains have the same blocks.
+pub(super) fn chain(height: u64, config: ChainConfig, store: Box<dyn Store>) -> Blockchain {
     let builder =
         ChainSpec::builder("tiles").easiest_target(Target::MAX.to_compact()).retarget(Retarget::Fixed);
-    let mut chain = Blockchain::new(builder.build().unwrap());
+    let mut chain = Blockchain::open(builder.build().unwrap(), config, store).unwrap();
+    extend(&mut chain, height);
+    chain
+}
+
+/// Mines empty blocks up to this height.
+pub(super) fn extend(chain: &mut Blockchain, height: u64) {
     let now = Timestamp::from_millis(u64::MAX >> 1);
-    while chain.height() < TALL {
+    while chain.height() < height {
         let block = chain.template(Vec::new(), now).unwrap().mine().unwrap();
         assert!(chain.import(block.into(), now).unwrap().is_extension());
     }
-    chain
-});
+}
 
 /// The hashes of the first blocks.
 pub(super) fn entries(size: u64) -> Vec<Hash> {
