@@ -2,6 +2,20 @@
 //!
 //! Every header commits to an RFC 6962 tree over the hashes of all blocks before it, so the header at height *n* is
 //! the head of a transparency log of *n* entries. The formats are those of [C2SP](https://c2sp.org).
+//!
+//! # Keys, notes and checkpoints
+//!
+//! A [`Checkpoint`] says how many blocks a log has and what the root over them is. The log signs it with a
+//! [`NoteSigner`], witnesses that follow the log cosign it with a [`Cosigner`], and a [`SignedNote`] has the text and all
+//! signatures. Each public key is a [`NoteVerifier`], with which [`SignedNote::verify`] checks the note; so does Go's
+//! package `golang.org/x/mod/sumdb/note`. Seeds of keys and times of cosignatures are arguments, because nothing here
+//! makes random bytes or reads a clock.
+//!
+//! Signatures are Ed25519, verified strictly: a small-order public key is refused when it is read, and so are a
+//! small-order R, an S that is not reduced and a point that is not in canonical form. Implementations disagree on these
+//! cases alone, so that each accepts what is accepted here. The cryptography is that of `ed25519-dalek`, with six crates at run time and four at
+//! build time. `ring`, which the feature `tls` has, verifies without the checks of small order, gives no access to a seed
+//! that has to be written to a file, does not wipe it, and needs a C compiler.
 
 mod audit;
 mod checkpoint;

@@ -15,6 +15,27 @@ use crate::chain::Blockchain;
 use crate::primitives::{Hash, Transaction, merkle};
 
 /// The head of a log: which log, how many entries, and the root of the RFC 6962 tree over them.
+///
+/// The text form, which is what a log signs, has three lines: the origin, the size, and the root in base64.
+///
+/// ```
+/// use hashloom::evidence::Checkpoint;
+/// use hashloom::{Blockchain, ChainSpec, Timestamp};
+///
+/// let mut chain: Blockchain = Blockchain::new(ChainSpec::on_demand("orders").build()?);
+/// let now = Timestamp::from_millis(1_800_000_000_000);
+/// let block = chain.template(vec!["one order".to_owned()], now)?.mine()?;
+/// chain.import(block.into(), now)?;
+///
+/// // The last block commits to the one before it, which is a log of one entry.
+/// let checkpoint = Checkpoint::of_chain(&chain, chain.height(), "log.example/orders")?;
+/// assert_eq!(checkpoint.size(), 1);
+/// assert_eq!(checkpoint.root(), chain.tip().header().history_root);
+/// let text = checkpoint.to_string();
+/// assert!(text.starts_with("log.example/orders\n1\n"));
+/// assert_eq!(text.parse(), Ok(checkpoint));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
     origin: String,

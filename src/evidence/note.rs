@@ -11,6 +11,31 @@ use super::key::{NoteSignature, NoteSigner, NoteVerifier};
 use crate::primitives::Timestamp;
 
 /// A text with the signatures of one or more keys.
+///
+/// ```
+/// use hashloom::evidence::{Checkpoint, Cosigner, NoteSigner, SignedNote};
+/// use hashloom::{Hash, Timestamp};
+///
+/// // The seeds are from the random source of the operating system.
+/// # let (log_seed, witness_seed) = ([1; 32], [2; 32]);
+/// let log = NoteSigner::from_seed("log.example/orders", &log_seed)?;
+/// let witness = Cosigner::from_seed("witness.example", &witness_seed)?;
+///
+/// let checkpoint = Checkpoint::new("log.example/orders", 7, Hash::digest(b"root"))?;
+/// let mut note = SignedNote::sign(checkpoint.to_string(), &log)?;
+/// let now = Timestamp::from_millis(1_800_000_000_000);
+/// note.add(witness.cosign(&checkpoint, now))?;
+/// let file = note.to_string();
+///
+/// // Elsewhere, with the public keys, which were published as text:
+/// let known = [log.verifier().to_string().parse()?, witness.verifier().to_string().parse()?];
+/// let note: SignedNote = file.parse()?;
+/// let verified = note.verify(&known)?;
+/// assert_eq!(verified.text.parse(), Ok(checkpoint));
+/// assert_eq!(verified.signatures[1].verifier.name(), "witness.example");
+/// assert_eq!(verified.signatures[1].time, Some(now));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedNote {
     text: String,

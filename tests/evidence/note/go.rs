@@ -1,6 +1,12 @@
 //! Go's package `note` opens the notes of this crate, and this crate those of Go.
 
-use hashloom::evidence::{Checkpoint, Cosigner, NoteSigner, NoteVerifier, SignedNote};
+use std::collections::BTreeSet;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use hashloom::evidence::{
+    Checkpoint, Cosigner, NoteError, NoteSigner, NoteVerifier, SignatureLineError, SignedNote,
+};
 use hashloom::{Hash, Timestamp};
 
 use super::vectors::{PETER, PETER_SECRET};
@@ -53,4 +59,77 @@ fn this_crate_opens_a_note_of_go() {
     assert_eq!(verified.text, TEXT);
     assert_eq!(verified.signatures.len(), 1);
     assert_eq!((verified.signatures[0].verifier, verified.signatures[0].time), (&peter, None));
+}
+
+/// Pieces of notes, valid ones more often.
+const PIECES: [&[u8]; 16] = [
+    b"\n",
+    b"text",
+    b"text\n",
+    b"\n\n",
+    b" ",
+    b"+",
+    b"\t",
+    b"\xff",
+    b"\xc2\x85",
+    "\u{2014}".as_bytes(),
+    "\u{2014} ".as_bytes(),
+    "\u{2014} a AAAAAQA=\n".as_bytes(),
+    "\u{2014} b AAAAAQB=\n".as_bytes(),
+    "\u{2014} c AAAAAQAA\n".as_bytes(),
+    "\u{2014} d AAAAAQ==\n".as_bytes(),
+    "\u{2014} \u{fc}/\u{1d11e} /////wECAw==\n".as_bytes(),
+];
+
+/// A text, a blank line and signature lines, of which some are replaced with pieces.
+fn almost_a_note(random: &mut fastrand::Rng) -> Vec<u8> {
+    let mut pieces = vec![&b"text\n"[..], b"\n"];
+    pieces.extend((0..random.usize(1..4)).map(|_| PIECES[random.usize(11..PIECES.len())]));
+    for _ in 0..random.usize(..3) {
+        let (at, piece) = (random.usize(..pieces.len()), PIECES[random.usize(..PIECES.len())]);
+        if random.bool() {
+            pieces[at] = piece;
+        } else {
+            pieces.insert(at, piece);
+        }
+    }
+    let mut note = pieces.concat();
+    if random.u8(..4) == 0 {
+        note.truncate(random.usize(..=note.len()));
+    }
+    note
+}
+
+/// Go and this crate accept the same notes, but for base64 that is not canonical.
+#[test]
+fn go_parses_what_this_crate_parses() {
+    const NOTES: usize = 5_000;
+    let seed = 1;
+    let mut random = fastrand::Rng::with_seed(seed);
+    let notes: Vec<_> = (0..NOTES).map(|_| almost_a_note(&mut random)).collect();
+    let lines: Vec<_> = notes.iter().map(|note| BASE64_STANDARD.encode(note) + "\n").collect();
+    let Some(parsed) = go::check(&["parse"], lines.concat().as_bytes()) else { return };
+    assert_eq!(parsed.lines().count(), NOTES);
+    let (mut accepted, mut not_canonical) = (0, 0);
+    for (bytes, by_go) in notes.iter().zip(parsed.lines()) {
+        let shown = String::from_utf8_lossy(bytes);
+        match SignedNote::parse(bytes) {
+            Ok(note) => {
+                let lines: BTreeSet<_> = note.signatures().iter().map(ToString::to_string).collect();
+                let expected = format!("{} {}", lines.len(), BASE64_STANDARD.encode(note.text()));
+                assert_eq!(by_go, expected, "seed {seed}: {shown:?}");
+                accepted += 1;
+            }
+            Err(NoteError::SignatureLine { error: SignatureLineError::Base64, .. })
+                if by_go.starts_with("lax ") =>
+            {
+                not_canonical += 1;
+            }
+            Err(error) => assert_eq!(by_go, "malformed", "seed {seed}: {error}: {shown:?}"),
+        }
+    }
+    assert!(
+        accepted > NOTES / 10 && not_canonical > NOTES / 50,
+        "{accepted} accepted, {not_canonical} not canonical"
+    );
 }
