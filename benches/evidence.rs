@@ -200,7 +200,7 @@ impl<'a> Log<'a> {
             size,
             root: checkpoint.root(),
             checkpoint: SignedNote::sign(checkpoint.to_string(), &key)?,
-            policy: Policy::new(key.verifier()).with_easiest_target(chain.spec().easiest_target()),
+            policy: Policy::new(key.verifier()).with_easiest_target(chain.spec().easiest_target())?,
             tiles: TILE_LEVELS
                 .map(|level| Tile::added(0, size).filter(|tile| tile.level() == level).collect()),
             figures: Default::default(),

@@ -37,7 +37,7 @@ pub use key::{
 };
 pub use lines::LineError;
 pub use note::{NoteError, SignedNote, VerifiedNote, VerifiedSignature, VerifyError};
-pub use policy::{AcceptedCheckpoint, Policy, PolicyError, WitnessError, Witnessed};
+pub use policy::{AcceptedCheckpoint, Policy, PolicyError, PolicyKeyError, Witnessed};
 pub use receipt::{
     ContentError, DecodeReceiptError, IssueReceiptError, ParseReceiptError, Proven, Receipt,
     VerifyReceiptError,

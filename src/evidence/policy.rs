@@ -1,7 +1,7 @@
 //! What a verifier demands of a checkpoint and of a receipt.
 
 use super::{Checkpoint, CheckpointError, NoteVerifier, SignedNote, VerifyError};
-use crate::primitives::{CompactTarget, Timestamp};
+use crate::primitives::{CompactTarget, CompactTargetError, Target, Timestamp};
 
 /// What a verifier demands: which log, the keys that must have signed, and how many witnesses.
 ///
@@ -19,7 +19,7 @@ pub struct Policy {
     keys: Vec<NoteVerifier>,
     witnesses: Vec<NoteVerifier>,
     min_witnesses: usize,
-    easiest_target: Option<CompactTarget>,
+    easiest_target: Option<Target>,
     min_blocks_on_top: u64,
 }
 
@@ -46,48 +46,52 @@ impl Policy {
     }
 
     /// Adds a key of the log that must have signed, too.
-    #[must_use]
-    pub fn with_key(mut self, key: NoteVerifier) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyKeyError::SharedKey`], if the policy has the public key already.
+    pub fn with_key(mut self, key: NoteVerifier) -> Result<Self, PolicyKeyError> {
+        self.check_new(&key)?;
         self.keys.push(key);
-        self
+        Ok(self)
     }
 
     /// Sets the witnesses, and how many of them must have cosigned.
     ///
     /// # Errors
     ///
-    /// [`WitnessError`], if there are not so many witnesses, a key is not that of a cosigner, or two of the witnesses, or
-    /// a witness and the log, have one public key, whose signature would count twice.
+    /// [`PolicyKeyError`], if there are not so many witnesses, a key is not that of a cosigner, or the policy has the
+    /// public key already, whose signature would count twice.
     pub fn with_witnesses(
         mut self,
         witnesses: impl IntoIterator<Item = NoteVerifier>,
         min: usize,
-    ) -> Result<Self, WitnessError> {
+    ) -> Result<Self, PolicyKeyError> {
         self.witnesses.clear();
         for key in witnesses {
-            let (name, key_id) = (key.name().to_owned(), key.key_id());
             if !key.is_cosigner() {
-                return Err(WitnessError::NoCosigner { name, key_id });
+                return Err(PolicyKeyError::NoCosigner { name: key.name().to_owned(), key_id: key.key_id() });
             }
-            if self.keys.iter().chain(&self.witnesses).any(|other| other.public_key() == key.public_key()) {
-                return Err(WitnessError::SharedKey { name, key_id });
-            }
+            self.check_new(&key)?;
             self.witnesses.push(key);
         }
         if min > self.witnesses.len() {
-            return Err(WitnessError::TooFew { got: self.witnesses.len(), expected: min });
+            return Err(PolicyKeyError::TooFew { got: self.witnesses.len(), expected: min });
         }
         self.min_witnesses = min;
         Ok(self)
     }
 
     /// Sets the easiest target that the header of a receipt may have: that of the chain,
-    /// [`ChainSpec::easiest_target`](crate::ChainSpec::easiest_target), or a harder one. Without it, the work of a block
-    /// may be as little as its header claims.
-    #[must_use]
-    pub const fn with_easiest_target(mut self, target: CompactTarget) -> Self {
-        self.easiest_target = Some(target);
-        self
+    /// [`ChainSpec::easiest_target`](crate::ChainSpec::easiest_target), or a harder one. Default: none, so that the work
+    /// of a block may be as little as its header claims.
+    ///
+    /// # Errors
+    ///
+    /// [`CompactTargetError`], if the compact form encodes no target.
+    pub fn with_easiest_target(mut self, target: CompactTarget) -> Result<Self, CompactTargetError> {
+        self.easiest_target = Some(target.try_into()?);
+        Ok(self)
     }
 
     /// Sets how many blocks of the checkpoint's tree must be on top of the block of a receipt. The number is what the
@@ -126,8 +130,16 @@ impl Policy {
         Ok(AcceptedCheckpoint { checkpoint, signed_by: self.keys.clone(), witnesses })
     }
 
+    /// Refuses a key whose public key the policy has already.
+    fn check_new(&self, key: &NoteVerifier) -> Result<(), PolicyKeyError> {
+        if self.keys.iter().chain(&self.witnesses).any(|other| other.public_key() == key.public_key()) {
+            return Err(PolicyKeyError::SharedKey { name: key.name().to_owned(), key_id: key.key_id() });
+        }
+        Ok(())
+    }
+
     /// The easiest target of a header.
-    pub(super) const fn easiest_target(&self) -> Option<CompactTarget> {
+    pub(super) const fn easiest_target(&self) -> Option<Target> {
         self.easiest_target
     }
 
@@ -196,10 +208,10 @@ pub enum PolicyError {
     },
 }
 
-/// Why keys cannot be the witnesses of a [`Policy`].
+/// Why keys cannot be those of a [`Policy`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum WitnessError {
+pub enum PolicyKeyError {
     /// The key is not that of a cosigner, so its signatures have no time.
     #[error("{name}+{key_id:08x} is not the key of a cosigner")]
     NoCosigner {
@@ -208,7 +220,7 @@ pub enum WitnessError {
         /// The ID of the key.
         key_id: u32,
     },
-    /// The public key is also that of another witness or of the log.
+    /// The policy has the public key already, under another name or as a key of the other type.
     #[error("the public key of {name}+{key_id:08x} is used twice")]
     SharedKey {
         /// The name of the second of the two keys.

@@ -70,7 +70,7 @@ use crate::primitives::{Hash, Header, Transaction, application};
 /// let file = Receipt::issue(&chain, &hash, 0, note)?.to_string();
 ///
 /// // An auditor, who has the public key and the file.
-/// let policy = Policy::new(key.verifier()).with_easiest_target(chain.spec().easiest_target());
+/// let policy = Policy::new(key.verifier()).with_easiest_target(ChainSpec::default().easiest_target())?;
 /// let receipt: Receipt = file.parse()?;
 /// let proven = receipt.verify(&policy)?;
 /// assert_eq!(proven.header.height, 1);

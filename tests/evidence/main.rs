@@ -6,6 +6,7 @@ mod audit;
 mod checkpoint;
 mod go;
 mod golden;
+mod log;
 mod note;
 mod receipt;
 mod tile;

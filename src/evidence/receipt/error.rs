@@ -4,7 +4,7 @@ use super::ContentError;
 use crate::chain::ProveError;
 use crate::evidence::{CheckpointError, LineError, NoteError, PolicyError};
 use crate::primitives::merkle::ProofError;
-use crate::primitives::{CompactTarget, CompactTargetError, EncodeError, Hash, Panicked};
+use crate::primitives::{CompactTarget, CompactTargetError, EncodeError, Hash, Panicked, Target};
 use crate::store::StoreError;
 
 /// Why a chain cannot issue a receipt.
@@ -187,7 +187,7 @@ pub enum VerifyReceiptError {
         /// The target of the header.
         got: CompactTarget,
         /// The easiest target of the policy.
-        easiest: CompactTarget,
+        easiest: Target,
     },
     /// The hash of the header does not meet the header's target.
     #[error("block {hash} does not meet its target {target}")]

@@ -80,7 +80,7 @@ fn check_work(header: &Header, hash: &Hash, policy: &Policy) -> Result<(), Verif
     }
     let target = Target::try_from(header.target)?;
     if let Some(easiest) = policy.easiest_target()
-        && target > Target::try_from(easiest)?
+        && target > easiest
     {
         return Err(VerifyReceiptError::EasyTarget { got: header.target, easiest });
     }
