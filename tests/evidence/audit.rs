@@ -188,7 +188,7 @@ fn resigned(text: &str, key: &NoteSigner) -> SignedNote {
     |log: &Log| PolicyError::Origin { got: "log.example/other".to_owned(), expected: log.key.name().to_owned() }
 )]
 #[case::malformed(
-    |log: &Log| resigned("log.example/orders\nnine\n", &log.key),
+    |log: &Log| resigned("log.example/orders\n9\n", &log.key),
     |_: &Log| hashloom::evidence::CheckpointError::MissingLine { line: 3 }.into()
 )]
 fn a_checkpoint_that_the_policy_refuses_has_no_verdict(
