@@ -11,11 +11,13 @@
 //! package `golang.org/x/mod/sumdb/note`. Seeds of keys and times of cosignatures are arguments, because nothing here
 //! makes random bytes or reads a clock.
 //!
-//! Signatures are Ed25519, verified strictly: a small-order public key is refused when it is read, and so are a
-//! small-order R, an S that is not reduced and a point that is not in canonical form. Implementations disagree on these
-//! cases alone, so that each accepts what is accepted here. The cryptography is that of `ed25519-dalek`, with six crates at run time and four at
-//! build time. `ring`, which the feature `tls` has, verifies without the checks of small order, gives no access to a seed
-//! that has to be written to a file, does not wipe it, and needs a C compiler.
+//! Signatures are Ed25519, and verified strictly: public keys of small order, an R of small order, an S that is not
+//! reduced, and points that are not in canonical form are refused. Other implementations of Ed25519 accept every
+//! signature that is accepted here.
+//!
+//! The cryptography is that of `ed25519-dalek`, with six crates at run time and four at build time. `ring`, which the
+//! feature `tls` has, verifies without the checks of small order, does not wipe secret keys, gives no access to a seed
+//! that is to be written to a file, and needs a C compiler.
 
 mod audit;
 mod checkpoint;
