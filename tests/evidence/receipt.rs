@@ -4,6 +4,7 @@ mod forged;
 mod form;
 mod golden;
 mod issue;
+mod javascript;
 mod policy;
 mod property;
 
