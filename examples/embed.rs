@@ -1,12 +1,13 @@
 //! A custom application on a chain: an audit log in which no record can be dropped, repeated or changed.
 //!
 //! ```sh
-//! cargo run --example embed --no-default-features -- [FILE]
+//! cargo run --example embed --no-default-features --features evidence -- [FILE]
 //! ```
 //!
-//! Reads records from a text file (default: `examples/audit.log`), mines them into blocks, proves one of
-//! them, and shows that invalid records and forged blocks are refused. Uses only the chain and the miner: no
-//! network, no async runtime, no clock. So the blocks of a file are the same on every machine.
+//! Reads records from a text file (default: `examples/audit.log`), mines them into blocks, hands out a receipt for one
+//! of them, and shows that invalid records, forged receipts and forged blocks are refused. Uses only the chain, the
+//! miner and the evidence for outsiders: no network, no async runtime, no clock. So the blocks of a file are the same
+//! on every machine.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,8 +17,8 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Parser;
-use hashloom::primitives::merkle::{self, ProofError};
-use hashloom::primitives::transaction_id;
+use hashloom::evidence::{Checkpoint, NoteSigner, Policy, Receipt, SignedNote, VerifyReceiptError};
+use hashloom::primitives::merkle;
 use hashloom::{
     Block, BlockError, Blockchain, ChainSpec, Context, Hash, Header, Rejected, RuleError, Transaction,
 };
@@ -88,7 +89,7 @@ fn run(file: &Path) -> Result<()> {
         mine(&mut chain, lines, file)?;
     }
     show(&chain)?;
-    prove(&chain)?;
+    hand_out_a_receipt(&chain)?;
     refuse_a_jump(&chain)?;
     refuse_a_forgery(&chain)
 }
@@ -145,28 +146,37 @@ fn show(chain: &Blockchain<Record>) -> Result<()> {
     Ok(())
 }
 
-/// What a client can verify that has nothing but the headers.
-fn prove(chain: &Blockchain<Record>) -> Result<()> {
-    println!("\nProofs:");
-    let (tip, first) = (chain.tip(), chain.block_at(1)?.context("nothing was mined")?);
+/// Hands out a receipt for a record, and checks it like an auditor who has only the file and the public key.
+fn hand_out_a_receipt(chain: &Blockchain<Record>) -> Result<()> {
+    println!("\nReceipts:");
+    if chain.height() < 2 {
+        println!("  none: no block is on top of block 1 yet");
+        return Ok(());
+    }
+    // The operator signs a checkpoint of all blocks below the tip. A real seed is secret and random.
+    let key = NoteSigner::from_seed("log.example/audit", &[7; 32])?;
+    let checkpoint = Checkpoint::of_chain(chain, chain.height(), key.name())?;
+    let note = SignedNote::sign(checkpoint.to_string(), &key)?;
+    let first = chain.block_at(1)?.context("nothing was mined")?;
+    let file = Receipt::issue(chain, first.hash(), first.data().len() - 1, note)?.to_string();
 
-    let index = first.data().len() - 1;
-    let record = &first.data()[index];
-    let proof = chain.transaction_proof(first.hash(), index)?.context("the block is gone")?;
-    proof.verify(&transaction_id(record)?, &first.header().merkle_root)?;
-    let (author, sequence, hashes) = (&record.author, record.sequence, proof.path.len());
-    println!("  {author} #{sequence} is in block 1: {hashes} hashes lead to its merkle_root");
+    let policy = Policy::new(key.verifier()).with_easiest_target(chain.spec().easiest_target())?;
+    let receipt: Receipt = file.parse()?;
+    let proven = receipt.verify(&policy)?;
+    let Record { author, sequence, .. } = proven.decode()?;
+    let (height, size) = (proven.header.height, proven.accepted.checkpoint.size());
+    println!("  {author} #{sequence} is in block {height} of the {size} that {} has signed:", key.name());
+    println!("  proven by a file of {} bytes, for whoever has the key {}", file.len(), key.verifier());
 
-    let changed = Record { action: "nothing to see here".to_owned(), ..record.clone() };
-    let verdict = proof.verify(&transaction_id(&changed)?, &first.header().merkle_root);
-    ensure!(matches!(verdict, Err(ProofError::Root { .. })), "a changed record is proven: {verdict:?}");
-    println!("  the same proof for a changed record does not hold");
-
-    if tip.height() > first.height() {
-        let proof = chain.ancestor_proof(first.height(), tip.height())?;
-        proof.verify(&merkle::leaf_hash(first.hash().as_bytes()), &tip.header().history_root)?;
-        let (height, hashes) = (tip.height(), proof.path.len());
-        println!("  block 1 is behind block {height}: {hashes} hashes lead to its history_root");
+    let mut forged = serde_json::to_value(&receipt)?;
+    let changed = Record { action: "nothing to see here".to_owned(), ..proven.decode()? };
+    let mut bytes = Vec::new();
+    changed.encode(&mut bytes)?;
+    forged["transaction"] = hex::encode(bytes).into();
+    let forged: Receipt = serde_json::from_value(forged)?;
+    match forged.verify(&policy) {
+        Err(error @ VerifyReceiptError::NotInBlock { .. }) => println!("  a changed record: {error}"),
+        other => bail!("a changed record is proven: {other:?}"),
     }
     Ok(())
 }

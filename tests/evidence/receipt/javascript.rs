@@ -163,7 +163,7 @@ fn policies_that_a_receipt_does_not_meet(
 fn a_key_with_the_id_of_another_is_refused() {
     let [first, second, _, _] = keys().try_into().unwrap();
     let [first, second] = [first, second].map(|key: NoteVerifier| key.to_string());
-    let (key_id, public_key) = (first.splitn(3, '+').nth(1).unwrap(), second.splitn(3, '+').nth(2).unwrap());
+    let (key_id, public_key) = (first.split('+').nth(1).unwrap(), second.splitn(3, '+').nth(2).unwrap());
     let key = format!("log.example/orders+{key_id}+{public_key}");
     assert!(key.parse::<NoteVerifier>().is_err());
     let Some(output) = node(&["--key".to_owned(), key]) else { return };
