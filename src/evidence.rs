@@ -23,6 +23,7 @@ mod audit;
 mod checkpoint;
 mod key;
 mod lines;
+mod log_signer;
 mod note;
 mod policy;
 mod receipt;
@@ -38,6 +39,8 @@ pub use key::{
     SignatureLineError,
 };
 pub use lines::LineError;
+pub(crate) use log_signer::check_extends;
+pub use log_signer::{LogSigner, SignError};
 pub use note::{NoteError, SignedNote, VerifiedNote, VerifiedSignature, VerifyError};
 pub use policy::{AcceptedCheckpoint, Policy, PolicyError, PolicyKeyError, Witnessed};
 pub use receipt::{

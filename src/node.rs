@@ -23,6 +23,8 @@ mod tests;
 pub(crate) use crate::chain::BlockId;
 pub use builder::{Node, NodeBuilder, StartError};
 pub use end::NodeFailure;
+#[cfg(feature = "evidence")]
+pub use error::SignCheckpointError;
 pub use error::{MineError, PeerError, Stopped, SubmitError};
 pub use events::{EventError, Events};
 pub use handle::{ChainRef, NodeHandle, WaitError, WaitProgress};

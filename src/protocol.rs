@@ -32,6 +32,8 @@ mod report;
 mod saved;
 mod scope;
 mod serve;
+#[cfg(feature = "evidence")]
+mod signing;
 mod sync;
 
 use core::time::Duration;
@@ -53,6 +55,8 @@ pub(crate) use minable::check_sendable;
 pub use now::Now;
 pub use peer::{Direction, KnownAddress, PeerId, PeerInfo};
 pub use scope::Reach;
+#[cfg(feature = "evidence")]
+pub use signing::SigningStatus;
 
 use crate::chain::{BlockError, Verdict};
 use crate::primitives::{Block, Hash, Transaction};

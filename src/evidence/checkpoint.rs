@@ -153,7 +153,7 @@ fn parse_size(text: &str) -> Option<u64> {
     (size.to_string() == text).then_some(size)
 }
 
-fn check_origin(origin: &str) -> Result<(), OriginError> {
+pub(super) fn check_origin(origin: &str) -> Result<(), OriginError> {
     if origin.is_empty() {
         return Err(OriginError::Empty);
     }

@@ -14,6 +14,8 @@ use super::mining::MiningConfig;
 use super::shared::{Shared, blocking};
 use crate::chain::{Blockchain, OpenError};
 use crate::consensus::ChainSpec;
+#[cfg(feature = "evidence")]
+use crate::evidence::{LogSigner, SignError};
 use crate::primitives::{Address, Timestamp, Transaction};
 use crate::protocol::{ConnectError, Event, Now, PeerAddr, Protocol, ProtocolConfig};
 use crate::store::{Memory, Store, StoreError};
@@ -51,6 +53,8 @@ impl<T: Transaction> Node<T> {
             mining: MiningConfig::default(),
             wall_clock: Arc::new(system_time),
             events: broadcast::Sender::new(MAX_EVENTS),
+            #[cfg(feature = "evidence")]
+            signer: None,
         }
     }
 }
@@ -68,6 +72,8 @@ pub struct NodeBuilder<T: Transaction = String> {
     mining: MiningConfig,
     wall_clock: WallClock,
     events: broadcast::Sender<Event<T>>,
+    #[cfg(feature = "evidence")]
+    signer: Option<LogSigner>,
 }
 
 /// The capacity of the driver's queue of inputs. If the queue is full, the tasks of the connections wait, and
@@ -161,6 +167,13 @@ impl<T: Transaction> NodeBuilder<T> {
         self
     }
 
+    /// Sets what signs the checkpoints of this node's chain. Default: none. Needs a store on disk.
+    #[cfg(feature = "evidence")]
+    pub fn signer(mut self, signer: LogSigner) -> Self {
+        self.signer = Some(signer);
+        self
+    }
+
     /// Subscribes to the events from the start on. [`NodeHandle::subscribe`] misses what the node finds when
     /// it opens its store: an [`Event::TransactionsRemoved`] for transactions that were pending before a
     /// restart and are refused after it.
@@ -201,6 +214,10 @@ impl<T: Transaction> NodeBuilder<T> {
         let waits_for_disk = !store.is_in_memory();
         let chain = Blockchain::open(self.spec, protocol.chain.clone(), store)?;
         let mut protocol = Protocol::with_chain(chain, protocol, clock.now().wall)?;
+        #[cfg(feature = "evidence")]
+        if let Some(signer) = self.signer {
+            protocol.set_signer(signer)?;
+        }
         connect_configured(&mut protocol, self.peers, self.transport.as_deref(), clock.now())?;
         let events = self.events;
         let (changes, seen) = watch::channel(());
@@ -324,4 +341,8 @@ pub enum StartError {
     /// The configuration names too many peers, or one whose host is banned.
     #[error(transparent)]
     Connect(#[from] ConnectError),
+    /// The node has a signer, and cannot know what was signed.
+    #[cfg(feature = "evidence")]
+    #[error(transparent)]
+    Sign(#[from] SignError),
 }

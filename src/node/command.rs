@@ -6,6 +6,8 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::error::{MineError, PeerError, SubmitError};
+#[cfg(feature = "evidence")]
+use crate::evidence::{SignError, SignedNote};
 use crate::primitives::{Block, Hash};
 use crate::protocol::{PeerAddr, PeerHost, PeerId};
 use crate::store::StoreError;
@@ -49,6 +51,10 @@ pub(super) enum Command<T> {
     Unban {
         host: PeerHost,
         reply: oneshot::Sender<bool>,
+    },
+    #[cfg(feature = "evidence")]
+    SignCheckpoint {
+        reply: oneshot::Sender<Option<Result<SignedNote, SignError>>>,
     },
     /// A read by a handle failed.
     ReadFailed(StoreError),

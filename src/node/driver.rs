@@ -214,6 +214,12 @@ impl<T: Transaction> Driver<T> {
             Command::RemoveTransaction { id, reply } => {
                 let _ = reply.send(self.with_protocol(|protocol, now| protocol.remove_transaction(&id, now)));
             }
+            #[cfg(feature = "evidence")]
+            Command::SignCheckpoint { reply } => {
+                let signed =
+                    self.on_disk(|driver| driver.with_protocol(|protocol, _| protocol.sign_checkpoint()));
+                let _ = reply.send(signed);
+            }
             Command::Mine { data, reply } => self.mining.request(data, reply),
             Command::MineContinuously(continuously) => self.mining.set_continuous(continuously, &self.shared),
             Command::Connect { address, reply } => {

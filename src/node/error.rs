@@ -4,6 +4,8 @@ use core::time::Duration;
 
 use crate::chain::BlockError;
 use crate::consensus::RuleError;
+#[cfg(feature = "evidence")]
+use crate::evidence::SignError;
 use crate::mempool::MempoolError;
 use crate::miner::MiningThreadError;
 use crate::primitives::Span;
@@ -74,6 +76,22 @@ pub enum MineError {
     /// The mining threads could not be started.
     #[error(transparent)]
     Threads(#[from] MiningThreadError),
+    /// The node has stopped.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+/// Why a node has no signed checkpoint.
+#[cfg(feature = "evidence")]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SignCheckpointError {
+    /// The node was built without a signer.
+    #[error("the node signs no checkpoints")]
+    NoSigner,
+    /// No checkpoint can be signed.
+    #[error(transparent)]
+    Sign(#[from] SignError),
     /// The node has stopped.
     #[error(transparent)]
     Stopped(#[from] Stopped),

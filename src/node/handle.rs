@@ -15,11 +15,15 @@ pub use wait::{WaitError, WaitProgress};
 
 use super::command::Command;
 use super::end::NodeFailure;
+#[cfg(feature = "evidence")]
+use super::error::SignCheckpointError;
 use super::error::{MineError, PeerError, Stopped, SubmitError};
 use super::events::Events;
 use super::shared::Shared;
 use super::status::Status;
 use crate::chain::Blockchain;
+#[cfg(feature = "evidence")]
+use crate::evidence::SignedNote;
 use crate::primitives::{Block, Hash, Transaction};
 use crate::protocol::{Ban, KnownAddress, PeerAddr, PeerHost, PeerId, PeerInfo, Protocol};
 use crate::store::StoreError;
@@ -197,6 +201,20 @@ impl<T: Transaction> NodeHandle<T> {
     /// [`MineError`].
     pub async fn mine_pending(&self) -> Result<Arc<Block<T>>, MineError> {
         self.call(|reply| Command::Mine { data: None, reply }).await?
+    }
+
+    /// Signs the largest checkpoint whose blocks lie deep enough, and returns it when it is durable: see
+    /// [`LogSigner::sign`](crate::evidence::LogSigner::sign). Returns the last one again until there is a larger one.
+    ///
+    /// Cancel-safe: a checkpoint that was signed for a future that is dropped counts as given out.
+    ///
+    /// # Errors
+    ///
+    /// [`SignCheckpointError`].
+    #[cfg(feature = "evidence")]
+    pub async fn sign_checkpoint(&self) -> Result<SignedNote, SignCheckpointError> {
+        let signed = self.call(|reply| Command::SignCheckpoint { reply }).await?;
+        Ok(signed.ok_or(SignCheckpointError::NoSigner)??)
     }
 
     /// Turns continuous mining, block after block without a request, on or off.

@@ -160,6 +160,10 @@ fn log<T>(event: &Event<T>) {
             tracing::warn!(%error, %work, peers, "peers have a branch with more work, which this node refuses");
         }
         Event::BranchRefusalEnded => tracing::info!("no peer has a branch with more work that is refused"),
+        #[cfg(feature = "evidence")]
+        Event::SigningStopped { error } => tracing::error!(%error, "checkpoints are no longer signed"),
+        #[cfg(feature = "evidence")]
+        Event::SigningResumed => tracing::info!("checkpoints are signed again"),
         Event::HostBanned { host, duration } => {
             tracing::warn!(%host, seconds = duration.as_secs(), "host banned");
         }

@@ -6,6 +6,8 @@ use serde::Serialize;
 
 use super::shared::Shared;
 use crate::primitives::{CompactTarget, Difficulty, Hash, Timestamp, Transaction, Work, serialize_millis};
+#[cfg(feature = "evidence")]
+use crate::protocol::SigningStatus;
 use crate::protocol::{ClockBehind, PeerAddr, Protocol, RefusedBranch};
 
 /// The state of a node at one moment.
@@ -49,6 +51,9 @@ pub struct Status {
     pub clock_behind: Option<ClockBehind>,
     /// A branch that has more work than the best chain and that this node refuses, if peers have one.
     pub refused_branch: Option<RefusedBranch>,
+    /// What the node signs; `None` if it has no signer.
+    #[cfg(feature = "evidence")]
+    pub signing: Option<SigningStatus>,
     /// The search for a block, if one is running.
     pub mining: Option<MiningStatus>,
     /// The last error of continuous mining, until it finds a block.
@@ -106,6 +111,8 @@ impl Status {
             halted: protocol.is_halted(),
             clock_behind: protocol.clock_behind(shared.clock.now().wall),
             refused_branch: protocol.refused_branch(),
+            #[cfg(feature = "evidence")]
+            signing: protocol.signing(),
             mining,
             mining_error: shared
                 .mining_error

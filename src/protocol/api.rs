@@ -13,6 +13,8 @@ use super::local::Local;
 use super::outbox::Outbox;
 use super::relay::Relay;
 use super::saved::Saved;
+#[cfg(feature = "evidence")]
+use super::signing::{Signing, SigningStatus};
 use super::sync::ChainSync;
 use super::{
     Ban, BlocksAnswer, ClockBehind, CloseReason, ConnectError, Direction, KnownAddress, Message, Now,
@@ -20,6 +22,8 @@ use super::{
 };
 use crate::chain::{BlockError, Blockchain, Verdict};
 use crate::consensus::ChainSpec;
+#[cfg(feature = "evidence")]
+use crate::evidence::{LogSigner, SignError, SignedNote};
 use crate::mempool::{Mempool, MempoolError, Source};
 use crate::miner::Template;
 use crate::primitives::{Address, Block, Hash, Timestamp, Transaction};
@@ -74,6 +78,35 @@ impl<T: Transaction> Protocol<T> {
     /// Returns the chain.
     pub const fn chain(&self) -> &Blockchain<T> {
         &self.local.chain
+    }
+
+    /// Sets the signer of the checkpoints of this node's chain, which continues after the last one in the store.
+    ///
+    /// # Errors
+    ///
+    /// [`SignError`], if the store is in memory or fails, or the last checkpoint in it cannot be read.
+    #[cfg(feature = "evidence")]
+    pub fn set_signer(&mut self, signer: LogSigner) -> Result<(), SignError> {
+        let Self { local, outbox, .. } = self;
+        local.signing = Some(Signing::new(signer, &local.chain, outbox)?);
+        Ok(())
+    }
+
+    /// Signs the largest checkpoint whose blocks lie deep enough, as [`LogSigner::sign`]; `None` without a signer.
+    ///
+    /// # Errors
+    ///
+    /// As for [`LogSigner::sign`].
+    #[cfg(feature = "evidence")]
+    pub fn sign_checkpoint(&mut self) -> Option<Result<SignedNote, SignError>> {
+        let Local { signing, chain, .. } = &mut self.local;
+        signing.as_mut().map(|signing| signing.sign(chain))
+    }
+
+    /// Returns what this node signs; `None` without a signer.
+    #[cfg(feature = "evidence")]
+    pub fn signing(&self) -> Option<SigningStatus> {
+        self.local.signing.as_ref().map(Signing::status)
     }
 
     /// Returns the pool of pending transactions.

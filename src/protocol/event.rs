@@ -10,6 +10,8 @@ use super::address::{PeerAddr, PeerHost};
 use super::close::CloseReason;
 use super::peer::{Direction, PeerId};
 use crate::chain::BlockError;
+#[cfg(feature = "evidence")]
+use crate::evidence::SignError;
 use crate::mempool::RemovalReason;
 use crate::primitives::{Block, Hash, Work, serialize_millis};
 use crate::store::StoreError;
@@ -68,6 +70,16 @@ pub enum Event<T = String> {
     BranchRefused(RefusedBranch),
     /// No peer has a refused branch with more work any more.
     BranchRefusalEnded,
+    /// A reorganisation replaced a block of the last checkpoint that this node signed. The node follows the chain with the
+    /// most work, and signs no more checkpoints unless the chain contains that block again.
+    #[cfg(feature = "evidence")]
+    SigningStopped {
+        /// How the chain differs from the signed checkpoint.
+        error: SignError,
+    },
+    /// The chain contains the last checkpoint that this node signed again, so that it signs more.
+    #[cfg(feature = "evidence")]
+    SigningResumed,
     /// A peer completed the handshake.
     PeerConnected {
         /// The connection.

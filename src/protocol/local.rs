@@ -9,6 +9,8 @@ use super::event::Event;
 use super::limits;
 use super::now::Now;
 use super::outbox::Outbox;
+#[cfg(feature = "evidence")]
+use super::signing::Signing;
 use crate::chain::{BlockError, Blockchain, Imported, Verdict, VerifiedBlock};
 use crate::mempool::{Mempool, RemovalReason};
 use crate::primitives::{Block, Hash, Transaction};
@@ -25,6 +27,8 @@ pub(super) struct Local<T: Transaction> {
     store_retry: Option<Duration>,
     /// When what is stored besides the chain is written next.
     save_due: Option<Duration>,
+    #[cfg(feature = "evidence")]
+    pub(super) signing: Option<Signing>,
 }
 
 /// The outcome of an import of blocks.
@@ -44,6 +48,8 @@ impl<T: Transaction> Local<T> {
             store_error: None,
             store_retry: None,
             save_due: None,
+            #[cfg(feature = "evidence")]
+            signing: None,
         }
     }
 
@@ -96,6 +102,10 @@ impl<T: Transaction> Local<T> {
         }
         // Reported after the blocks that caused the removals.
         self.report_lost(outbox);
+        #[cfg(feature = "evidence")]
+        if let Some(signing) = &mut self.signing {
+            signing.follow(&self.chain, outbox);
+        }
         Some(ImportedBlocks { verdicts, returned })
     }
 
