@@ -7,6 +7,7 @@ mod checkpoint;
 mod go;
 mod golden;
 mod log;
+mod log_signer;
 mod note;
 mod receipt;
 mod tile;

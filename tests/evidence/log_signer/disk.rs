@@ -1,0 +1,48 @@
+//! A store that outlives its chain, can be copied, and can be full.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use hashloom::store::{Batch, Cause, Entries, Keys, Memory, Order, Table};
+use hashloom::{Store, StoreError};
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Disk {
+    content: Arc<Mutex<Memory>>,
+    is_full: Arc<AtomicBool>,
+}
+
+impl Disk {
+    pub(super) fn of(content: Memory) -> Self {
+        Self { content: Arc::new(Mutex::new(content)), is_full: Arc::default() }
+    }
+
+    pub(super) fn copy(&self) -> Memory {
+        self.content.lock().unwrap().clone()
+    }
+
+    pub(super) fn fail(&self, fails: bool) {
+        self.is_full.store(fails, Ordering::Relaxed);
+    }
+}
+
+pub(super) fn full() -> StoreError {
+    StoreError::Full(Cause::new("no space is left"))
+}
+
+impl Store for Disk {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.content.lock().unwrap().get(table, key)
+    }
+
+    fn scan(&self, table: Table, keys: Keys<'_>, order: Order, limit: usize) -> Result<Entries, StoreError> {
+        self.content.lock().unwrap().scan(table, keys, order, limit)
+    }
+
+    fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        if self.is_full.load(Ordering::Relaxed) {
+            return Err(full());
+        }
+        self.content.lock().unwrap().commit(batch)
+    }
+}
