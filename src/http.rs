@@ -25,13 +25,19 @@
 //! | `POST /bans` | bans a host | 201 |
 //! | `DELETE /bans/{host}` | lifts a ban | 204 |
 //! | `GET /status` | a summary of the node's state | 200 |
+//! | `GET /log/checkpoint` | the largest [signed checkpoint](crate::evidence::LogSigner), as a signed note | 200 |
+//! | `GET /log/tile/{level/index}` | a [tile](crate::evidence::Tile) of the log of that checkpoint, or of its entries | 200 |
+//! | `GET /log/consistency?old=&new=` | the proof that the log of `new` blocks extends that of `old` blocks | 200 |
 //!
-//! `HEAD` is supported wherever `GET` is. Every response body is JSON. A page ends early when it reaches
+//! The routes below `/log` need the feature `evidence`. A checkpoint is plain text, and a tile is binary, as
+//! <https://c2sp.org/tlog-tiles> asks for; a node without a [signer](crate::node::NodeBuilder::signer) has neither.
+//!
+//! `HEAD` is supported wherever `GET` is. Every other response body is JSON. A page ends early when it reaches
 //! [`RoutesConfig::max_page_bytes`]; the `Link` header has the URL of the next page.
 //!
 //! # Caches
 //!
-//! A block by its hash never changes: a cache may keep it for a year without revalidation (`immutable`, RFC
+//! A block by its hash never changes, nor does a tile: a cache may keep it for a year without revalidation (`immutable`, RFC
 //! 8246). A block by its height and a page of blocks change with the best chain: the response has an `ETag`,
 //! and a client that sends the tag in `If-None-Match` gets a 304 without a body if nothing has changed. Other
 //! responses must not be cached.
@@ -54,7 +60,7 @@
 //! | --- | --- |
 //! | 400 | `bad_request`, `bad_json`, `bad_query`, `bad_block_id`, `bad_address`, `bad_peer_id`, `bad_transaction_id`, `bad_host` |
 //! | 403 | `host_not_allowed`, `cross_origin` |
-//! | 404 | `not_found`, `block_not_found`, `peer_not_found`, `transaction_not_found`, `address_not_found`, `ban_not_found` |
+//! | 404 | `not_found`, `block_not_found`, `peer_not_found`, `transaction_not_found`, `address_not_found`, `ban_not_found`, `checkpoint_not_found`, `tile_not_found` |
 //! | 405 (with `Allow`) | `method_not_allowed` |
 //! | 408 | `request_timeout` |
 //! | 409 | `already_pending`, `already_mined`, `already_connected`, `peer_banned` |
@@ -63,7 +69,7 @@
 //! | 422 | `transaction_rejected`, `transaction_not_encodable`, `transaction_panicked`, `transaction_too_large`, `block_too_large` |
 //! | 500 | `internal` |
 //! | 501 | `upgrade_unsupported`, `no_transport` |
-//! | 503 (with `Retry-After`) | `busy`, `mempool_full`, `mining_timeout`, `clock_behind`, `too_many_peers`, `store_failed`, `node_failed`, `shutting_down` |
+//! | 503 (with `Retry-After`) | `busy`, `mempool_full`, `mining_timeout`, `clock_behind`, `too_many_peers`, `signing_stopped`, `store_failed`, `node_failed`, `shutting_down` |
 //!
 //! hyper itself answers a request that is not valid HTTP with 400, and a head that exceeds its limit with
 //! 431, both without a body. If a head takes too long, the connection is closed without an answer.

@@ -9,7 +9,11 @@ use serde::Serialize;
 use super::response::{Response, json_body, with_header};
 use crate::chain::BlockError;
 use crate::consensus::RuleError;
+#[cfg(feature = "evidence")]
+use crate::evidence::SignError;
 use crate::mempool::MempoolError;
+#[cfg(feature = "evidence")]
+use crate::node::SignCheckpointError;
 use crate::node::{MineError, PeerError, Stopped, SubmitError};
 use crate::protocol::ConnectError;
 use crate::store::StoreError;
@@ -44,6 +48,10 @@ pub(crate) enum Code {
     TransactionNotFound,
     AddressNotFound,
     BanNotFound,
+    #[cfg(feature = "evidence")]
+    CheckpointNotFound,
+    #[cfg(feature = "evidence")]
+    TileNotFound,
     MethodNotAllowed,
     RequestTimeout,
     AlreadyPending,
@@ -65,6 +73,8 @@ pub(crate) enum Code {
     MiningTimeout,
     ClockBehind,
     TooManyPeers,
+    #[cfg(feature = "evidence")]
+    SigningStopped,
     StoreFailed,
     NodeFailed,
     ShuttingDown,
@@ -88,6 +98,8 @@ impl Code {
             | Self::TransactionNotFound
             | Self::AddressNotFound
             | Self::BanNotFound => StatusCode::NOT_FOUND,
+            #[cfg(feature = "evidence")]
+            Self::CheckpointNotFound | Self::TileNotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::AlreadyPending | Self::AlreadyMined | Self::AlreadyConnected | Self::PeerBanned => {
@@ -110,6 +122,8 @@ impl Code {
             | Self::StoreFailed
             | Self::NodeFailed
             | Self::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+            #[cfg(feature = "evidence")]
+            Self::SigningStopped => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }
@@ -246,6 +260,24 @@ impl From<MineError> for ApiError {
     }
 }
 
+#[cfg(feature = "evidence")]
+impl From<SignCheckpointError> for ApiError {
+    fn from(error: SignCheckpointError) -> Self {
+        let code = match &error {
+            SignCheckpointError::NoSigner | SignCheckpointError::Sign(SignError::TooShort { .. }) => {
+                Code::CheckpointNotFound
+            }
+            SignCheckpointError::Sign(SignError::Contradiction { .. } | SignError::Behind { .. }) => {
+                Code::SigningStopped
+            }
+            SignCheckpointError::Sign(SignError::Store(error)) => return error.clone().into(),
+            SignCheckpointError::Sign(_) => Code::Internal,
+            SignCheckpointError::Stopped(_) => Code::ShuttingDown,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
 /// A typical time until a retry may succeed, because a request has ended or a block was found.
 pub(super) const RETRY_AFTER_SECONDS: u64 = 5;
 
@@ -272,6 +304,10 @@ mod tests {
         Code::TransactionNotFound,
         Code::AddressNotFound,
         Code::BanNotFound,
+        #[cfg(feature = "evidence")]
+        Code::CheckpointNotFound,
+        #[cfg(feature = "evidence")]
+        Code::TileNotFound,
         Code::MethodNotAllowed,
         Code::RequestTimeout,
         Code::AlreadyPending,
@@ -293,6 +329,8 @@ mod tests {
         Code::MiningTimeout,
         Code::ClockBehind,
         Code::TooManyPeers,
+        #[cfg(feature = "evidence")]
+        Code::SigningStopped,
         Code::StoreFailed,
         Code::NodeFailed,
         Code::ShuttingDown,

@@ -2,37 +2,30 @@
 
 use super::error::{ApiError, Code};
 
-/// The query parameters of the routes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Paging {
-    pub(super) from: Option<u64>,
-    pub(super) limit: Option<u64>,
+/// Parses a query that may have each of these parameters once, all of them decimal numbers.
+pub(super) fn numbers<const N: usize>(query: &str, names: [&str; N]) -> Result<[Option<u64>; N], ApiError> {
+    let mut numbers = [None; N];
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let slot = numbers.iter_mut().zip(names).find(|(_, known)| *known == name);
+        let Some((slot, _)) = slot else { return Err(unknown(name, &names)) };
+        let number = decimal(value).ok_or_else(|| {
+            let message = format!("query parameter `{name}` is {value:?}, expected a decimal number");
+            ApiError::new(Code::BadQuery, message)
+        })?;
+        if slot.replace(number).is_some() {
+            return Err(ApiError::new(Code::BadQuery, format!("query parameter `{name}` stands twice")));
+        }
+    }
+    Ok(numbers)
 }
 
-impl Paging {
-    /// Parses a query that may contain each of the `allowed` parameters once.
-    pub(super) fn parse(query: &str, allowed: &[&str]) -> Result<Self, ApiError> {
-        let mut paging = Self::default();
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let slot = match name {
-                "from" if allowed.contains(&name) => &mut paging.from,
-                "limit" if allowed.contains(&name) => &mut paging.limit,
-                _ => return Err(unknown(name, allowed)),
-            };
-            let number = decimal(value).ok_or_else(|| {
-                let message = format!("query parameter `{name}` is {value:?}, expected a decimal number");
-                ApiError::new(Code::BadQuery, message)
-            })?;
-            if slot.replace(number).is_some() {
-                return Err(ApiError::new(Code::BadQuery, format!("query parameter `{name}` stands twice")));
-            }
-        }
-        if paging.limit == Some(0) {
-            return Err(ApiError::new(Code::BadQuery, "query parameter `limit` is 0, expected at least 1"));
-        }
-        Ok(paging)
+/// Refuses a page without items.
+pub(super) fn check_limit(limit: Option<u64>) -> Result<(), ApiError> {
+    if limit == Some(0) {
+        return Err(ApiError::new(Code::BadQuery, "query parameter `limit` is 0, expected at least 1"));
     }
+    Ok(())
 }
 
 fn unknown(name: &str, allowed: &[&str]) -> ApiError {

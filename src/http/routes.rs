@@ -5,6 +5,8 @@
 //! long lists, and large values in JSON go to [`Threads`]; all that changes the node is an async call of its
 //! handle, which ends when the future is dropped.
 
+#[cfg(feature = "evidence")]
+mod log;
 pub(super) mod table;
 
 use std::borrow::Cow;
@@ -23,7 +25,7 @@ use super::body::{Body, address_in, host_in};
 use super::config::RoutesConfig;
 use super::error::{ApiError, Code};
 use super::guard;
-use super::query::{Paging, decimal};
+use super::query::{check_limit, decimal, numbers};
 use super::response::{Lifetime, Response, cacheable, json_body, no_content, with_header};
 use super::threads::{Permit, Threads};
 use super::view::{BlockView, TransactionView, json, to_json, to_json_list};
@@ -110,11 +112,13 @@ impl<T: Transaction> Routes<T> {
             Read::Status => self.status().await,
             Read::Block => self.block(argument, headers).await,
             Read::Blocks => {
-                let (paging, headers) = (Paging::parse(query, &["from", "limit"])?, headers.clone());
-                self.on_thread(move |routes| routes.blocks(paging, &headers)).await
+                let [from, limit] = numbers(query, ["from", "limit"])?;
+                let (limit, headers) = (self.page_limit(limit)?, headers.clone());
+                self.on_thread(move |routes| routes.blocks(from.unwrap_or(0), limit, &headers)).await
             }
             Read::Transactions => {
-                let limit = self.page_limit(Paging::parse(query, &["limit"])?);
+                let [limit] = numbers(query, ["limit"])?;
+                let limit = self.page_limit(limit)?;
                 self.on_thread(move |routes| routes.transactions(limit)).await
             }
             Read::Transaction => {
@@ -124,6 +128,18 @@ impl<T: Transaction> Routes<T> {
             Read::Peers => self.on_thread(|routes| json(StatusCode::OK, &routes.node.peers())).await,
             Read::Addresses => self.on_thread(|routes| json(StatusCode::OK, &routes.node.addresses())).await,
             Read::Bans => self.on_thread(|routes| json(StatusCode::OK, &routes.node.bans())).await,
+            #[cfg(feature = "evidence")]
+            Read::Checkpoint => log::checkpoint(&self.node).await,
+            #[cfg(feature = "evidence")]
+            Read::Tile => {
+                let (tile, headers) = (log::tile_in(argument)?, headers.clone());
+                self.on_thread(move |routes| log::tile(&routes.node, tile, &headers)).await
+            }
+            #[cfg(feature = "evidence")]
+            Read::Consistency => {
+                let sizes = numbers(query, ["old", "new"])?;
+                self.on_thread(move |routes| log::consistency(&routes.node, sizes)).await
+            }
         }
     }
 
@@ -181,8 +197,7 @@ impl<T: Transaction> Routes<T> {
         cacheable(headers, &tag, lifetime, || to_json(&BlockView::new(block, self.easiest)))
     }
 
-    fn blocks(&self, paging: Paging, headers: &HeaderMap) -> Result<Response, ApiError> {
-        let (from, limit) = (paging.from.unwrap_or(0), self.page_limit(paging));
+    fn blocks(&self, from: u64, limit: usize, headers: &HeaderMap) -> Result<Response, ApiError> {
         let Page { height, blocks } = page(&self.node, from, limit, self.config.max_page_bytes)?;
         let views = blocks.iter().map(|block| BlockView::new(block, self.easiest));
         let (body, count) = to_json_list(views, self.config.max_page_bytes)?;
@@ -310,10 +325,10 @@ impl<T: Transaction> Routes<T> {
         Ok(no_content())
     }
 
-    fn page_limit(&self, paging: Paging) -> usize {
-        let limit =
-            paging.limit.map_or(DEFAULT_PAGE_ITEMS, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-        limit.min(self.config.max_page_items)
+    fn page_limit(&self, limit: Option<u64>) -> Result<usize, ApiError> {
+        check_limit(limit)?;
+        let limit = limit.map_or(DEFAULT_PAGE_ITEMS, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(limit.min(self.config.max_page_items))
     }
 }
 

@@ -23,6 +23,12 @@ pub(super) enum Read {
     Addresses,
     Bans,
     Status,
+    #[cfg(feature = "evidence")]
+    Checkpoint,
+    #[cfg(feature = "evidence")]
+    Tile,
+    #[cfg(feature = "evidence")]
+    Consistency,
 }
 
 /// The endpoints that change something.
@@ -54,7 +60,7 @@ const fn change(method: Method, path: &'static str, change: Change) -> Route {
 }
 
 /// All routes, in the order of the table in the documentation of [`http`](crate::http).
-static ROUTES: [Route; 16] = [
+static ROUTES: &[Route] = &[
     read("/blocks", Read::Blocks),
     read("/blocks/{height or hash}", Read::Block),
     change(Method::POST, "/mine", Change::Mine),
@@ -71,6 +77,12 @@ static ROUTES: [Route; 16] = [
     change(Method::POST, "/bans", Change::Ban),
     change(Method::DELETE, "/bans/{host}", Change::Unban),
     read("/status", Read::Status),
+    #[cfg(feature = "evidence")]
+    read("/log/checkpoint", Read::Checkpoint),
+    #[cfg(feature = "evidence")]
+    read("/log/tile/{level/index}", Read::Tile),
+    #[cfg(feature = "evidence")]
+    read("/log/consistency", Read::Consistency),
 ];
 
 impl Route {
@@ -79,9 +91,13 @@ impl Route {
     fn argument<'a>(&self, path: &'a str) -> Option<&'a str> {
         let Some((prefix, _)) = self.path.split_once('{') else { return (path == self.path).then_some("") };
         let argument = path.strip_prefix(prefix)?;
-        // An address contains slashes, and so does a host that is an IPv6 network.
-        let may_contain_slash =
-            matches!(self.endpoint, Endpoint::Change(Change::ForgetAddress | Change::Unban));
+        // An address contains slashes, and so do a host that is an IPv6 network, and the path of a tile.
+        let may_contain_slash = match self.endpoint {
+            Endpoint::Change(Change::ForgetAddress | Change::Unban) => true,
+            #[cfg(feature = "evidence")]
+            Endpoint::Read(Read::Tile) => true,
+            _ => false,
+        };
         (may_contain_slash || !argument.contains('/')).then_some(argument)
     }
 }
@@ -95,7 +111,7 @@ pub(super) fn find<'a>(method: &Method, path: &'a str) -> Result<(Endpoint, &'a 
     // The server removes the body of the response to `HEAD`.
     let wanted = if *method == Method::HEAD { &Method::GET } else { method };
     let mut allowed = Vec::new();
-    for route in &ROUTES {
+    for route in ROUTES {
         let Some(argument) = route.argument(path) else { continue };
         if route.method == *wanted {
             return Ok((route.endpoint, argument));
@@ -114,7 +130,7 @@ pub(super) fn find<'a>(method: &Method, path: &'a str) -> Result<(Endpoint, &'a 
 pub(in crate::http) fn not_found() -> ApiError {
     let mut paths: Vec<String> = Vec::new();
     let mut previous = "";
-    for Route { method, path, .. } in &ROUTES {
+    for Route { method, path, .. } in ROUTES {
         if previous != *path {
             let is_read = *method == Method::GET;
             paths.push(if is_read { (*path).to_owned() } else { format!("{method} {path}") });
@@ -134,6 +150,7 @@ mod tests {
     fn documented() -> Vec<(&'static str, &'static str)> {
         let rows = include_str!("../../http.rs").lines().filter_map(|line| line.strip_prefix("//! | `"));
         let routes = rows.filter_map(|row| row.split('`').next()?.split_once(' '));
+        let routes = routes.filter(|(_, url)| cfg!(feature = "evidence") || !url.starts_with("/log/"));
         routes.map(|(method, url)| (method, url.split('?').next().unwrap_or(url))).collect()
     }
 
@@ -145,11 +162,18 @@ mod tests {
 
     #[test]
     fn the_error_for_an_unknown_path_lists_the_paths() {
+        let last = if cfg!(feature = "evidence") {
+            ", /status, /log/checkpoint, /log/tile/{level/index} and /log/consistency"
+        } else {
+            " and /status"
+        };
         assert_eq!(
             not_found().message,
-            "nothing at this path; the routes are /blocks, /blocks/{height or hash}, POST /mine, \
-             /transactions, /transactions/{id}, /peers, DELETE /peers/{id}, /addresses, \
-             DELETE /addresses/{address}, /bans, DELETE /bans/{host} and /status"
+            format!(
+                "nothing at this path; the routes are /blocks, /blocks/{{height or hash}}, POST /mine, /transactions, \
+                 /transactions/{{id}}, /peers, DELETE /peers/{{id}}, /addresses, DELETE /addresses/{{address}}, /bans, \
+                 DELETE /bans/{{host}}{last}"
+            )
         );
     }
 }

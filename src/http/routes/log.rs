@@ -1,0 +1,69 @@
+//! The log of signed checkpoints, as <https://c2sp.org/tlog-tiles> asks for.
+
+use hyper::StatusCode;
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+
+use crate::chain::ProveError;
+use crate::evidence::{Tile, TileError};
+use crate::http::error::{ApiError, Code};
+use crate::http::response::{Lifetime, Response, cacheable, json_body};
+use crate::http::view::json;
+use crate::node::NodeHandle;
+use crate::primitives::Transaction;
+
+/// The largest signed checkpoint, as a signed note.
+pub(super) async fn checkpoint<T: Transaction>(node: &NodeHandle<T>) -> Result<Response, ApiError> {
+    let signed = node.sign_checkpoint().await?;
+    let response = json_body(StatusCode::OK, signed.to_string().into_bytes());
+    Ok(of_type(response, "text/plain; charset=utf-8"))
+}
+
+/// Parses the path of a tile below `/log/tile/`.
+pub(super) fn tile_in(argument: &str) -> Result<Tile, ApiError> {
+    let parsed = format!("tile/{argument}").parse();
+    parsed.map_err(|error| ApiError::new(Code::TileNotFound, format!("/log/tile/{argument}: {error}")))
+}
+
+/// A tile of the log of the last signed checkpoint. Blocks above that may still be replaced.
+pub(super) fn tile<T: Transaction>(
+    node: &NodeHandle<T>,
+    tile: Tile,
+    headers: &HeaderMap,
+) -> Result<Response, ApiError> {
+    let chain = node.chain();
+    let bytes = || tile.bytes(&chain, chain.signed_size()).map_err(tile_error);
+    // A tile with this path never has other bytes.
+    let response = cacheable(headers, &tile.to_string(), Lifetime::Immutable, bytes)?;
+    Ok(if response.status() == StatusCode::OK {
+        of_type(response, "application/octet-stream")
+    } else {
+        response
+    })
+}
+
+/// The proof that the log of `new` blocks extends the log of `old` blocks.
+pub(super) fn consistency<T: Transaction>(
+    node: &NodeHandle<T>,
+    [old, new]: [Option<u64>; 2],
+) -> Result<Response, ApiError> {
+    let (Some(old), Some(new)) = (old, new) else {
+        return Err(ApiError::new(Code::BadQuery, "the query needs `old` and `new`, two sizes of the log"));
+    };
+    let proof = node.chain().consistency_proof(old, new).map_err(|error| match error {
+        ProveError::Store(error) => error.into(),
+        error => ApiError::new(Code::BadQuery, error.to_string()),
+    })?;
+    json(StatusCode::OK, &proof)
+}
+
+fn tile_error(error: TileError) -> ApiError {
+    match error {
+        TileError::Chain(ProveError::Store(error)) => error.into(),
+        error => ApiError::new(Code::TileNotFound, error.to_string()),
+    }
+}
+
+fn of_type(mut response: Response, media_type: &'static str) -> Response {
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response
+}
