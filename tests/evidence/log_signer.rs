@@ -1,7 +1,5 @@
 //! Signing the checkpoints of a chain: how deep, durable before it is given out, and never a contradiction.
 
-mod disk;
-
 use core::num::NonZeroU64;
 use core::time::Duration;
 use std::sync::Arc;
@@ -18,7 +16,7 @@ use hashloom::{
 };
 use rstest::rstest;
 
-use disk::Disk;
+use crate::disk::{self, Disk};
 
 const NOW: Timestamp = Timestamp::from_millis(u64::MAX >> 1);
 

@@ -4,10 +4,13 @@
 
 mod audit;
 mod checkpoint;
+mod disk;
 mod go;
 mod golden;
 mod log;
 mod log_signer;
 mod note;
 mod receipt;
+#[cfg(feature = "http")]
+mod served;
 mod tile;

@@ -7,26 +7,26 @@ use hashloom::store::{Batch, Cause, Entries, Keys, Memory, Order, Table};
 use hashloom::{Store, StoreError};
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Disk {
+pub(crate) struct Disk {
     content: Arc<Mutex<Memory>>,
     is_full: Arc<AtomicBool>,
 }
 
 impl Disk {
-    pub(super) fn of(content: Memory) -> Self {
+    pub(crate) fn of(content: Memory) -> Self {
         Self { content: Arc::new(Mutex::new(content)), is_full: Arc::default() }
     }
 
-    pub(super) fn copy(&self) -> Memory {
+    pub(crate) fn copy(&self) -> Memory {
         self.content.lock().unwrap().clone()
     }
 
-    pub(super) fn fail(&self, fails: bool) {
+    pub(crate) fn fail(&self, fails: bool) {
         self.is_full.store(fails, Ordering::Relaxed);
     }
 }
 
-pub(super) fn full() -> StoreError {
+pub(crate) fn full() -> StoreError {
     StoreError::Full(Cause::new("no space is left"))
 }
 

@@ -1,0 +1,157 @@
+//! The log of a node over HTTP: what a client of a transparency log asks for, and a node that may not sign.
+
+use core::time::Duration;
+
+use hashloom::evidence::{Checkpoint, LogSigner, NoteSigner, SignedNote, Tile};
+use hashloom::http::{RoutesConfig, routes};
+use hashloom::primitives::Target;
+use hashloom::primitives::merkle::ConsistencyProof;
+use hashloom::transport::Memory;
+use hashloom::{ChainSpec, Node, NodeBuilder, NodeHandle, Retarget};
+use rouille::Request;
+use serde_json::{Value, json};
+
+use crate::disk::Disk;
+
+/// Far more time than a synchronisation takes. Ends a test that would hang.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn spec() -> ChainSpec {
+    let builder =
+        ChainSpec::builder("served").easiest_target(Target::MAX.to_compact()).retarget(Retarget::Fixed);
+    builder.build().unwrap()
+}
+
+fn key() -> NoteSigner {
+    NoteSigner::from_seed("log.example/served", &[7; 32]).unwrap()
+}
+
+fn signing() -> NodeBuilder {
+    Node::builder(spec()).store(Disk::default()).signer(LogSigner::new(key()))
+}
+
+async fn mine(node: &NodeHandle, count: u64, text: &str) {
+    for number in 0..count {
+        node.mine(vec![format!("{text} {number}")]).await.unwrap();
+    }
+}
+
+/// A response: its status, its headers, and its body.
+struct Answer {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    fn code(&self) -> (u16, Value) {
+        (self.status, self.json()["error"]["code"].clone())
+    }
+}
+
+/// Asks a node for a path, on a thread, because the handler blocks.
+async fn get(node: &NodeHandle, path: &str, tag: Option<&str>) -> Answer {
+    let (node, path) = (node.clone(), path.to_owned());
+    let mut headers = vec![("Host".to_owned(), "localhost".to_owned())];
+    headers.extend(tag.map(|tag| ("If-None-Match".to_owned(), tag.to_owned())));
+    let answer = tokio::task::spawn_blocking(move || {
+        let response =
+            routes(node, RoutesConfig::default())(&Request::fake_http("GET", path, headers, Vec::new()));
+        let headers = response.headers.iter().map(|(key, value)| (key.to_string(), value.to_string()));
+        let (status, headers) = (response.status_code, headers.collect());
+        let mut body = Vec::new();
+        std::io::Read::read_to_end(&mut response.data.into_reader_and_size().0, &mut body).unwrap();
+        Answer { status, headers, body }
+    });
+    answer.await.unwrap()
+}
+
+#[tokio::test]
+async fn a_client_gets_the_checkpoint_its_tiles_and_a_proof() {
+    let node = signing().start().await.unwrap();
+    mine(&node, 5, "a").await;
+    assert_eq!(get(&node, "/log/checkpoint", None).await.code(), (404, json!("checkpoint_not_found")));
+    assert_eq!(get(&node, "/log/tile/0/000.p/1", None).await.code(), (404, json!("tile_not_found")));
+
+    mine(&node, 4, "b").await;
+    let answer = get(&node, "/log/checkpoint", None).await;
+    assert_eq!((answer.status, answer.header("content-type")), (200, Some("text/plain; charset=utf-8")));
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    let note = SignedNote::parse(&answer.body).unwrap();
+    let checkpoint: Checkpoint = note.verify([&key().verifier()]).unwrap().text.parse().unwrap();
+    assert_eq!(checkpoint, Checkpoint::of_chain(&node.chain(), 4, "log.example/served").unwrap());
+
+    for path in ["tile/0/000.p/4", "tile/0/000.p/1", "tile/entries/000.p/4"] {
+        let answer = get(&node, &format!("/log/{path}"), None).await;
+        let bytes = path.parse::<Tile>().unwrap().bytes(&node.chain(), 4).unwrap();
+        assert_eq!((answer.status, &answer.body), (200, &bytes), "{path}");
+        assert_eq!(answer.header("content-type"), Some("application/octet-stream"));
+        assert_eq!(answer.header("cache-control"), Some("max-age=31536000, immutable"));
+        let again = get(&node, &format!("/log/{path}"), answer.header("etag")).await;
+        assert_eq!((again.status, again.body.len()), (304, 0), "{path}");
+    }
+    let answer = get(&node, "/log/consistency?old=2&new=4", None).await;
+    let proof: ConsistencyProof = serde_json::from_value(answer.json()).unwrap();
+    let older = Checkpoint::of_chain(&node.chain(), 2, "log.example/served").unwrap();
+    assert_eq!(proof.verify(&older.root(), &checkpoint.root()), Ok(()));
+}
+
+#[tokio::test]
+async fn what_is_not_in_the_log_is_an_error_with_its_code() {
+    let node = signing().start().await.unwrap();
+    mine(&node, 9, "a").await;
+    node.sign_checkpoint().await.unwrap();
+    for path in ["0/000.p/5", "0/000", "1/000.p/1", "0/0", "0/000.p/0", "64/000.p/1", "entries/001.p/1", ""] {
+        let answer = get(&node, &format!("/log/tile/{path}"), None).await;
+        assert_eq!(answer.code(), (404, json!("tile_not_found")), "{path}");
+    }
+    for query in
+        ["", "?old=1", "?new=1", "?old=4&new=2", "?old=1&new=99", "?old=-1&new=2", "?old=1&new=2&x=3"]
+    {
+        let answer = get(&node, &format!("/log/consistency{query}"), None).await;
+        assert_eq!(answer.code(), (400, json!("bad_query")), "{query}");
+    }
+    let unsigned = Node::<String>::builder(spec()).start().await.unwrap();
+    mine(&unsigned, 9, "a").await;
+    assert_eq!(get(&unsigned, "/log/checkpoint", None).await.code(), (404, json!("checkpoint_not_found")));
+    assert_eq!(get(&unsigned, "/status", None).await.json()["signing"], json!(null));
+    let in_memory = Node::<String>::builder(spec()).signer(LogSigner::new(key())).start().await;
+    assert_eq!(
+        in_memory.unwrap_err().to_string(),
+        "a chain in memory forgets what was signed; signing needs a store on disk"
+    );
+}
+
+/// The node follows the chain with the most work, and says that it may not sign it.
+#[tokio::test]
+async fn a_node_whose_signed_block_was_replaced_says_so() {
+    let network = Memory::new();
+    let other = Node::builder(spec()).transport(network.clone()).listen("memory://other".parse().unwrap());
+    let other = other.start().await.unwrap();
+    mine(&other, 12, "b").await;
+    let node = signing().transport(network).start().await.unwrap();
+    mine(&node, 9, "a").await;
+    node.sign_checkpoint().await.unwrap();
+    let expected = json!({ "origin": "log.example/served", "size": 4, "stopped": null });
+    assert_eq!(get(&node, "/status", None).await.json()["signing"], expected);
+
+    node.connect("memory://other".parse().unwrap()).await.unwrap();
+    node.wait_for_timeout(|chain| chain.height() == 12, PATIENCE).await.unwrap();
+    assert_eq!(node.tip().hash(), other.tip().hash());
+    let answer = get(&node, "/log/checkpoint", None).await;
+    assert_eq!(answer.code(), (503, json!("signing_stopped")));
+    assert_eq!(answer.header("retry-after"), Some("5"));
+    let status = get(&node, "/status", None).await.json();
+    assert_eq!(status["signing"]["size"], 4);
+    assert_eq!(status["signing"]["stopped"], answer.json()["error"]["message"]);
+    let stopped = status["signing"]["stopped"].as_str().unwrap();
+    assert!(stopped.starts_with("the chain contradicts the last signed checkpoint: "), "{stopped}");
+}
