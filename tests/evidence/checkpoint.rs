@@ -196,7 +196,7 @@ fn default_origin(#[case] name: &str, #[case] expected: &str) {
 
 /// A line that a checkpoint can have.
 fn line(max: usize) -> impl Strategy<Value = String> {
-    let character = any::<char>().prop_filter("a control character", |character| *character >= ' ');
+    let character = proptest::char::range(' ', char::MAX);
     proptest::collection::vec(character, 1..max).prop_map(|characters| characters.into_iter().collect())
 }
 

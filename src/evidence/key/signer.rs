@@ -26,7 +26,8 @@ const PRIVATE: &str = "PRIVATE+KEY+";
 pub struct NoteSigner(SecretKey);
 
 impl NoteSigner {
-    /// The key of these 32 secret random bytes. Take them from the random source of the operating system.
+    /// The key of these 32 secret random bytes. Take them from the random source of the operating system. The key of a
+    /// log should have the log's origin as its name.
     ///
     /// # Errors
     ///

@@ -11,7 +11,7 @@ fn text() -> impl Strategy<Value = String> {
         1 => Just('\u{2014}'),
         1 => Just(' '),
         1 => Just('+'),
-        4 => any::<char>().prop_filter("a control character", |character| *character >= ' '),
+        4 => proptest::char::range(' ', char::MAX),
     ];
     proptest::collection::vec(character, 0..40).prop_map(|characters| {
         let mut text: String = characters.into_iter().collect();
