@@ -138,9 +138,9 @@ impl FromStr for Checkpoint {
         let origin = next(1)?;
         check_origin(origin)?;
         let size = next(2)?;
-        let size = parse_size(size).ok_or_else(|| CheckpointError::Size { got: size.to_owned() })?;
+        let size = parse_size(size).ok_or_else(|| CheckpointError::Size { got: lines::quote(size) })?;
         let root = next(3)?;
-        let root = lines::hash(root).ok_or_else(|| CheckpointError::Root { got: root.to_owned() })?;
+        let root = lines::hash(root).ok_or_else(|| CheckpointError::Root { got: lines::quote(root) })?;
         let checkpoint = Self::new(origin, size, root)?;
         check_extensions(rest)?;
         Ok(Self { extensions: rest.to_owned(), ..checkpoint })

@@ -28,10 +28,7 @@ impl<'a> Lines<'a> {
         let line = self.number;
         let (text, rest) = self.rest.split_once('\n').ok_or(LineError { line, expected, got: None })?;
         self.rest = rest;
-        read(text).ok_or_else(|| {
-            let got = Some(text.chars().take(LineError::MAX_QUOTED).collect());
-            LineError { line, expected, got }
-        })
+        read(text).ok_or_else(|| LineError { line, expected, got: Some(quote(text)) })
     }
 
     /// Reads lines with one hash each, up to and with an empty line. `None` if there are more than `limit` hashes.
@@ -46,6 +43,11 @@ impl<'a> Lines<'a> {
         }
         Ok(Some(path))
     }
+}
+
+/// As much of a line as an error quotes.
+pub(super) fn quote(line: &str) -> String {
+    line.chars().take(LineError::MAX_QUOTED).collect()
 }
 
 /// 32 bytes in standard base64 with padding.

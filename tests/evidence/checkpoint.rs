@@ -124,6 +124,15 @@ fn root_that_is_refused(#[case] root: &str) {
 }
 
 #[test]
+fn errors_quote_the_start_of_a_line() {
+    let (long, quoted) = ("\u{fc}".repeat(2_000), "\u{fc}".repeat(80));
+    let refused = format!("a\n{long}\n{ZERO}\n").parse::<Checkpoint>();
+    assert_eq!(refused, Err(CheckpointError::Size { got: quoted.clone() }));
+    let refused = format!("a\n1\n{long}\n").parse::<Checkpoint>();
+    assert_eq!(refused, Err(CheckpointError::Root { got: quoted }));
+}
+
+#[test]
 fn longest_text() {
     let start = format!("a\n1\n{ZERO}\n");
     let extension = "b".repeat(Checkpoint::MAX_BYTES - start.len() - 1);

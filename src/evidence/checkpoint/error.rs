@@ -53,13 +53,13 @@ pub enum CheckpointError {
     /// The second line is not the size of a tree.
     #[error("line 2: expected a decimal number below 2^64 without leading zeros, got {got:?}")]
     Size {
-        /// The line.
+        /// The first [`MAX_QUOTED`](crate::evidence::LineError::MAX_QUOTED) characters of the line.
         got: String,
     },
     /// The third line is not the root of a tree.
     #[error("line 3: expected 32 bytes in standard base64 with padding, got {got:?}")]
     Root {
-        /// The line.
+        /// The first [`MAX_QUOTED`](crate::evidence::LineError::MAX_QUOTED) characters of the line.
         got: String,
     },
     /// The size is 0, and the root is not that of the empty tree.
