@@ -2,6 +2,7 @@
 
 mod forged;
 mod form;
+mod go;
 mod golden;
 mod issue;
 mod javascript;

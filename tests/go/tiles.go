@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
@@ -10,10 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
-	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
@@ -91,30 +88,7 @@ func (d *directory) openCheckpoint(key string) (tlog.Tree, error) {
 	if err != nil {
 		return tlog.Tree{}, err
 	}
-	verifier, err := newVerifier(key)
-	if err != nil {
-		return tlog.Tree{}, err
-	}
-	opened, err := note.Open(signed, note.VerifierList(verifier))
-	if err != nil {
-		return tlog.Tree{}, err
-	}
-	// tlog.ParseTree accepts the first line of Go's checksum database alone.
-	lines := strings.Split(opened.Text, "\n")
-	if len(lines) < 4 || lines[0] != verifier.Name() {
-		return tlog.Tree{}, fmt.Errorf("not a checkpoint of %s: %q", verifier.Name(), opened.Text)
-	}
-	size, err := strconv.ParseInt(lines[1], 10, 64)
-	if err != nil {
-		return tlog.Tree{}, err
-	}
-	root, err := base64.StdEncoding.DecodeString(lines[2])
-	if err != nil || len(root) != tlog.HashSize {
-		return tlog.Tree{}, fmt.Errorf("%q is no root", lines[2])
-	}
-	tree := tlog.Tree{N: size}
-	copy(tree.Hash[:], root)
-	return tree, nil
+	return openTree(string(signed), key)
 }
 
 // Height makes the directory a tlog.TileReader.

@@ -137,3 +137,21 @@ fn golden_contradiction() {
     let read: Contradiction = file.parse().unwrap();
     assert_eq!((&read, read.verify(&log.key.verifier())), (&found, Ok(())));
 }
+
+/// Go's packages `note` and `tlog` come to the same conclusion.
+#[test]
+fn go_sees_the_contradiction() {
+    let (log, branch, found) = proven();
+    let args = ["contradiction".to_owned(), log.key.verifier().to_string()];
+    let Some(output) = crate::go::check(&args, found.to_string().as_bytes()) else { return };
+    assert_eq!(output, "7 contradicts 9\n");
+
+    let honest = Contradiction::new(log.checkpoint(7), log.checkpoint(9), root(&log, 7), log.path(7, 9));
+    let made_up =
+        Contradiction::new(log.checkpoint(7), log.checkpoint(9), root(&branch, 7), branch.path(7, 9));
+    for (contradiction, error) in [(honest, "consistent"), (made_up, "invalid transparency proof")] {
+        let output = crate::go::run(&args, contradiction.to_string().as_bytes()).unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && stderr.contains(error), "{stderr}");
+    }
+}
