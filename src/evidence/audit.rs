@@ -63,7 +63,8 @@ pub enum Verdict {
     Consistent,
     /// An alarm: the checkpoint is smaller than the held one. Either the log has lost its tail, or an old checkpoint was
     /// delivered again; a signature has no time, so the two cannot be told apart. Ask the log again, on another way: the
-    /// tail is gone if the log has no checkpoint of the held size or a larger one.
+    /// tail is gone if the log has no checkpoint of the held size or a larger one. What others can be shown is the held
+    /// note and the smaller one.
     CutOff {
         /// Whether the path has shown that the held tree extends the smaller one, so that nothing below its size was
         /// rewritten.

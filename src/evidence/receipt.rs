@@ -20,7 +20,7 @@ use self::file::ProofFile;
 use self::form::Form;
 use super::{Checkpoint, CheckpointError, SignedNote};
 use crate::Blockchain;
-use crate::primitives::merkle::{self, ProofError};
+use crate::primitives::merkle::{self, InclusionProof, ProofError};
 use crate::primitives::{Hash, Header, Transaction, application};
 
 /// A proof that a transaction is in the log, for a verifier who has a public key and neither the chain nor the type of
@@ -134,13 +134,13 @@ impl Receipt {
             Err(error) => return Err(IssueReceiptError::Proof(error)),
         }
 
-        let pruned = IssueReceiptError::Pruned { height, first: chain.first_body() };
-        let body = chain.block(block)?.ok_or_else(|| pruned.clone())?;
+        let body = chain.block(block)?;
+        let body = body.ok_or_else(|| IssueReceiptError::Pruned { height, first: chain.first_body() })?;
         let count = body.data().len();
         let record = body.data().get(index).ok_or(IssueReceiptError::NoTransaction { index, count })?;
         let mut transaction = Vec::new();
         application::encode(record, &mut transaction)?;
-        let proof = chain.transaction_proof(block, index)?.ok_or(pruned)?;
+        let proof = InclusionProof::new(&body.digest()?.ids, index).map_err(IssueReceiptError::Proof)?;
         // A block of a chain is within the limits of the content.
         let content = Content { header, proof, transaction };
         Ok(Self { content, path: in_log.path, note, checkpoint })

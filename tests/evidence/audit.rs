@@ -2,6 +2,7 @@
 
 mod contradiction;
 mod memory;
+mod property;
 
 use hashloom::Hash;
 use hashloom::evidence::{
