@@ -22,6 +22,8 @@
 // Cargo would compile files beside this one as examples of their own.
 #[path = "node/environment.rs"]
 mod environment;
+#[path = "node/evidence.rs"]
+mod evidence;
 #[path = "node/options.rs"]
 mod options;
 #[path = "node/output.rs"]
@@ -124,7 +126,7 @@ async fn start_node(options: &Options, http: SocketAddr) -> Result<NodeHandle> {
     let peers = options.peers(&transport)?;
     let formats = transport.subprotocols().join(", ");
     let place = options.place();
-    let node = Node::builder(options.spec()?)
+    let builder = Node::builder(options.spec()?)
         .boxed_store(place.open()?)
         .protocol(ProtocolConfig::default().with_chain(options.chain_config()))
         .transport(transport)
@@ -133,16 +135,14 @@ async fn start_node(options: &Options, http: SocketAddr) -> Result<NodeHandle> {
         .discovery(options.discovery)
         .miner(options.miner)
         .mining_threads(options.mining_threads)
-        .mine_continuously(options.mine)
-        .start()
-        .await
-        .map_err(|error| match error {
-            StartError::Transport(TransportError::AddressInUse { address }) => anyhow!(
-                "{address} is in use, perhaps by another node: set P2P_PORT (or --p2p-port) to a free port"
-            ),
-            StartError::Open(error) => place.explain(&error),
-            error => anyhow!("{error}"),
-        })?;
+        .mine_continuously(options.mine);
+    let node = options.signing.apply(builder)?.start().await.map_err(|error| match error {
+        StartError::Transport(TransportError::AddressInUse { address }) => anyhow!(
+            "{address} is in use, perhaps by another node: set P2P_PORT (or --p2p-port) to a free port"
+        ),
+        StartError::Open(error) => place.explain(&error),
+        error => anyhow!("{error}"),
+    })?;
     let address = node.listen_addr().context("the node listens nowhere")?;
     tracing::info!("peers at {address}, formats {formats}");
     tracing::info!("chain {} with genesis {}", options.chain, node.chain().genesis().hash());

@@ -22,6 +22,7 @@ use hashloom::wire::Postcard;
 use hashloom::{Address, ChainConfig, ChainSpec, PeerAddr, Transport, WireFormat};
 
 use crate::environment;
+use crate::evidence::{self, Signing};
 use crate::place::Place;
 use crate::security::Security;
 use crate::values::{List, duration, flag, hosts, list, miner, threads, trimmed};
@@ -68,6 +69,9 @@ pub(crate) struct Options {
 
     #[command(flatten)]
     security: Security,
+
+    #[command(flatten)]
+    pub(crate) signing: Signing,
 
     /// Mine all the time, not only on request.
     #[arg(long, env, value_parser = flag, help_heading = "Mining")]
@@ -139,6 +143,8 @@ pub(crate) enum Command {
     /// Check every rule again, and drop damaged blocks and all their descendants.
     #[command(hide = !cfg!(feature = "redb"))]
     Repair,
+    #[command(flatten)]
+    Evidence(evidence::Command),
 }
 
 /// Blocks of the chain.

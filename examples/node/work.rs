@@ -16,6 +16,7 @@ use hashloom::store::StoreError;
 use hashloom::{Blockchain, OpenError, Timestamp};
 use tokio::task::block_in_place;
 
+use crate::evidence;
 use crate::options::{Command, Heights, Options};
 use crate::output::Output;
 use crate::place::{
@@ -59,6 +60,10 @@ pub(crate) fn run(
         Command::Export { file, force, heights } => work.export(&file, force, heights),
         Command::Import { file } => work.import(&file),
         Command::Repair => work.repair(),
+        Command::Evidence(command) => evidence::run(&command, options).map(|text| {
+            print(&text);
+            Ended::Complete
+        }),
     });
     stopping.abort();
     match ended? {
@@ -238,7 +243,11 @@ impl Work<'_> {
 /// Prints a result for people and scripts. A failed write is ignored, because the exit code reports the
 /// result, too.
 fn say(text: &str) {
-    let _ = writeln!(io::stdout(), "{text}");
+    print(&format!("{text}\n"));
+}
+
+fn print(text: &str) {
+    let _ = io::stdout().write_all(text.as_bytes());
 }
 
 /// The height up to which a chain that failed verification is valid. `None` if no block is valid, or if the

@@ -4,6 +4,7 @@
 mod crash;
 #[cfg(feature = "redb")]
 mod disk_full;
+mod evidence;
 #[cfg(feature = "redb")]
 mod kept;
 #[cfg(target_os = "linux")]

@@ -23,6 +23,11 @@ const { values, positionals } = parseArgs({
   },
 });
 
+if (values.key === undefined || positionals.length === 0) {
+  console.error("usage: node check_receipt.mjs --key KEY... FILE...");
+  process.exit(2);
+}
+
 const easiest = values["easiest-target"];
 const policy = {
   keys: await Promise.all(values.key.map(parseKey)),

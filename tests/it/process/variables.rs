@@ -66,6 +66,8 @@ async fn the_help_shows_what_is_built_in() {
     let help = Start::new("json").succeeds(&["--help"]).await;
     for (part, is_built_in) in [
         ("--tls-cert", cfg!(feature = "tls")),
+        ("--log-key", cfg!(feature = "evidence")),
+        ("  keygen", cfg!(feature = "evidence")),
         ("--data-dir", cfg!(feature = "redb")),
         ("  verify", cfg!(feature = "redb")),
         ("node export", cfg!(feature = "redb")),

@@ -1,0 +1,83 @@
+//! Evidence on the command line: a key, a node that signs, a receipt, and its check without a node.
+
+#[cfg(all(feature = "evidence", feature = "redb"))]
+use hashloom::primitives::transaction_id;
+use rstest::rstest;
+#[cfg(all(feature = "evidence", feature = "redb"))]
+use serde_json::json;
+#[cfg(all(feature = "evidence", feature = "redb"))]
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::program::Start;
+
+/// Fetches the signed checkpoint, which is no JSON.
+#[cfg(all(feature = "evidence", feature = "redb"))]
+async fn checkpoint(port: u16) -> String {
+    let mut tcp = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let request = super::program::write_request(port, "GET", "/log/checkpoint", "");
+    tcp.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    tcp.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    body.to_owned()
+}
+
+#[cfg(all(feature = "evidence", feature = "redb"))]
+#[tokio::test]
+async fn a_receipt_is_checked_without_the_node() {
+    let start = Start::new("json").with("LOG_KEY", "log.key").with("LOG_DEPTH", "2");
+    let key = start.succeeds(&["keygen", "log.key", "--name", "example.org/log"]).await;
+    assert!(key.starts_with("example.org/log+"), "{key}");
+    let error = start.fails(&["keygen", "log.key"]).await;
+    assert!(error.contains("cannot write log.key"), "{error}");
+
+    let node = start.run().await;
+    for height in 1..=4 {
+        node.mine(&format!("record {height}")).await;
+    }
+    let note = checkpoint(node.start.http).await;
+    assert!(note.starts_with("example.org/log\n3\n"), "{note}");
+    let status = node.get("/status").await;
+    assert_eq!(status["signing"], json!({ "origin": "example.org/log", "size": 3, "stopped": null }));
+    let start = node.terminate().await;
+
+    let id = |data: &str| transaction_id(&data.to_owned()).unwrap().to_string();
+    let receipt = start.succeeds(&["receipt", &id("record 2")]).await;
+    std::fs::write(start.directory().join("receipt"), &receipt).unwrap();
+    let key = key.trim();
+    let proven = start.succeeds(&["check", "receipt", "--key", key]).await;
+    for part in
+        ["the transaction is in the log\n", "\"record 2\"", "at height 2", "example.org/log, 3 blocks", key]
+    {
+        assert!(proven.contains(part), "{part} in {proven}");
+    }
+    for (transaction, reason) in [
+        ("record 4", "block 4 is not in the tree of a checkpoint of size 3"),
+        ("another", "is not in the chain"),
+    ] {
+        let error = start.fails(&["receipt", &id(transaction)]).await;
+        assert!(error.contains(reason), "{error}");
+    }
+    std::fs::write(start.directory().join("receipt"), receipt.replace("index 2", "index 1")).unwrap();
+    let error = start.fails(&["check", "receipt", "--key", key]).await;
+    assert!(error.contains("receipt: line 3: the entry 1, expected the height 2 of the block"), "{error}");
+    let other = start.succeeds(&["keygen", "other.key"]).await;
+    std::fs::write(start.directory().join("receipt"), receipt).unwrap();
+    let error = start.fails(&["check", "receipt", "--key", other.trim()]).await;
+    assert!(error.contains("receipt: no signature is from a known key"), "{error}");
+}
+
+/// The options of a running node, and commands. In a build without evidence each of them says what is missing.
+#[rstest]
+#[case::a_node(&[], "LOG_KEY needs a build with", "cannot read missing.key")]
+#[case::a_command(&["keygen", "no/folder/key"], "keygen needs a build with", "cannot write no/folder/key")]
+#[case::a_check(&["check", "missing", "--key", "a"], "check needs a build with", "--key \"a\"")]
+#[case::a_receipt(&["receipt", "1234"], "receipt needs a build with", "is not the id of a transaction")]
+#[tokio::test]
+async fn a_mistake_is_one_line(#[case] command: &[&str], #[case] missing: &str, #[case] built_in: &str) {
+    let start = Start::new("json").with("LOG_KEY", "missing.key").with("EPHEMERAL", "1");
+    let error = start.fails(command).await;
+    let expected = if cfg!(feature = "evidence") { built_in } else { missing };
+    assert!(error.contains(expected), "{error}");
+}
