@@ -18,6 +18,14 @@
 //! The cryptography is that of `ed25519-dalek`, with six crates at run time and four at build time. `ring`, which the
 //! feature `tls` has, verifies without the checks of small order, does not wipe secret keys, gives no access to a seed
 //! that is to be written to a file, and needs a C compiler.
+//!
+//! # Receipts and audits
+//!
+//! A [`Receipt`] proves that a transaction is in the log, to a verifier who has a [`Policy`] with the public key of the
+//! log, and neither a node nor the type of the transaction. Whether the log shows all verifiers one history, a receipt
+//! alone cannot show: an [`Auditor`] compares each checkpoint with the last one that it accepted, and its [`Verdict`]
+//! separates a [`Contradiction`], which proves to others that the log misbehaved, from what may be the fault of the
+//! messenger.
 
 mod audit;
 mod checkpoint;

@@ -84,6 +84,16 @@ pub enum Verdict {
     SplitView(Box<Contradiction>),
 }
 
+impl Verdict {
+    /// Whether a person should look at the log: the checkpoint does not extend the held one, or was not shown to.
+    pub const fn is_alarm(&self) -> bool {
+        match self {
+            Self::First | Self::Unchanged | Self::Consistent => false,
+            Self::CutOff { .. } | Self::Unproven(_) | Self::Rewritten(_) | Self::SplitView(_) => true,
+        }
+    }
+}
+
 impl Auditor {
     /// An auditor that holds no checkpoint and accepts the first.
     pub const fn new() -> Self {

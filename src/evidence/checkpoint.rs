@@ -138,19 +138,13 @@ impl FromStr for Checkpoint {
         let origin = next(1)?;
         check_origin(origin)?;
         let size = next(2)?;
-        let size = parse_size(size).ok_or_else(|| CheckpointError::Size { got: lines::quote(size) })?;
+        let size = lines::decimal(size).ok_or_else(|| CheckpointError::Size { got: lines::quote(size) })?;
         let root = next(3)?;
         let root = lines::hash(root).ok_or_else(|| CheckpointError::Root { got: lines::quote(root) })?;
         let checkpoint = Self::new(origin, size, root)?;
         check_extensions(rest)?;
         Ok(Self { extensions: rest.to_owned(), ..checkpoint })
     }
-}
-
-/// A decimal number without a sign and without leading zeros.
-fn parse_size(text: &str) -> Option<u64> {
-    let size: u64 = text.parse().ok()?;
-    (size.to_string() == text).then_some(size)
 }
 
 pub(super) fn check_origin(origin: &str) -> Result<(), OriginError> {

@@ -50,6 +50,11 @@ pub(super) fn quote(line: &str) -> String {
     line.chars().take(LineError::MAX_QUOTED).collect()
 }
 
+/// A decimal number without a sign and without leading zeros.
+pub(super) fn decimal(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|number: &u64| number.to_string() == text)
+}
+
 /// 32 bytes in standard base64 with padding.
 pub(super) fn hash(text: &str) -> Option<Hash> {
     let bytes = BASE64_STANDARD.decode(text).ok()?;

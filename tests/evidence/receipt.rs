@@ -9,13 +9,13 @@ mod javascript;
 mod policy;
 mod property;
 
-use hashloom::evidence::{DecodeReceiptError, Proven, Receipt};
+use hashloom::evidence::{Checkpoint, DecodeReceiptError, Proven, Receipt, SignedNote};
 use hashloom::primitives::transaction_id;
-use hashloom::{Context, Rejected, Transaction};
+use hashloom::{Blockchain, Context, Rejected, Transaction};
 use rstest::rstest;
 use serde::{Deserialize, Serialize};
 
-use crate::log::Log;
+use crate::log::{Log, NOW};
 
 /// Verifies every receipt of a chain, at each place in trees of many shapes.
 #[test]
@@ -62,6 +62,27 @@ impl Transaction for Framed {
         bytes.extend(self.0.as_bytes());
         Ok(())
     }
+}
+
+/// The auditor of such a chain compares ids, or reads the canonical bytes without the type.
+#[test]
+fn canonical_bytes_of_the_application_s_own_are_proven_as_they_are() {
+    let log = Log::of(0);
+    let mut chain = Blockchain::<Framed>::new(log.chain.spec().clone());
+    let records = ["one", "two"].map(|text| Framed(text.to_owned()));
+    for data in [records.to_vec(), Vec::new()] {
+        let block = chain.template(data, NOW).unwrap().mine().unwrap();
+        assert!(chain.import(block.into(), NOW).unwrap().is_extension());
+    }
+    let checkpoint = Checkpoint::of_chain(&chain, 2, log.key.name()).unwrap();
+    let note = SignedNote::sign(checkpoint.to_string(), &log.key).unwrap();
+    let hash = chain.header_at(1).unwrap().unwrap().hash();
+    let receipt = Receipt::issue(&chain, &hash, 1, note).unwrap();
+    let proven = receipt.verify(&log.policy()).unwrap();
+    assert_eq!(proven.transaction, b"framed two");
+    assert_eq!(proven.id, transaction_id(&records[1]).unwrap());
+    let error = proven.decode::<Framed>().unwrap_err();
+    assert!(matches!(error, DecodeReceiptError::Malformed { .. }), "{error:?}");
 }
 
 /// A transaction whose deserialization panics on every value.

@@ -8,7 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 
 use super::ParseReceiptError;
 use crate::evidence::SignedNote;
-use crate::evidence::lines::Lines;
+use crate::evidence::lines::{self, Lines};
 use crate::primitives::Hash;
 use crate::primitives::merkle::InclusionProof;
 
@@ -46,7 +46,8 @@ impl<'a> ProofFile<'a> {
             let data = BASE64_STANDARD.decode(line.strip_prefix("extra ")?).ok();
             data.filter(|data| !data.is_empty())
         })?;
-        let index = lines.read("`index ` and a number", |line| decimal(line.strip_prefix("index ")?))?;
+        let index =
+            lines.read("`index ` and a number", |line| lines::decimal(line.strip_prefix("index ")?))?;
         let limit = InclusionProof::MAX_PATH;
         let path = lines.path(limit)?.ok_or(ParseReceiptError::Path { line: lines.number, limit })?;
         Ok(Self { extra, index, path, checkpoint: lines.rest, checkpoint_line: lines.number + 1 })
@@ -66,9 +67,4 @@ pub(super) fn write(
         writeln!(f, "{}", Base64Display::new(hash.as_bytes(), &BASE64_STANDARD))?;
     }
     write!(f, "\n{checkpoint}")
-}
-
-/// A decimal number without a sign and without leading zeros.
-fn decimal(text: &str) -> Option<u64> {
-    text.parse().ok().filter(|number: &u64| number.to_string() == text)
 }

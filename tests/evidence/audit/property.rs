@@ -29,6 +29,7 @@ proptest! {
         let owner = if next > held { &branch } else { &log };
         let path = owner.path(smaller, larger);
         let verdict = auditor.audit(&log.policy(), &note, &path).unwrap();
+        prop_assert!(verdict.is_alarm());
         let is_prefix = next <= fork + 1;
         match verdict {
             Verdict::CutOff { is_prefix: true } => prop_assert!(next < held && is_prefix),

@@ -89,6 +89,17 @@ fn shown(file: &str, policy: &Policy) -> String {
     lines.join("\n") + "\n"
 }
 
+/// The verifier itself, which a browser can import, has no other input than Web standards.
+#[test]
+fn the_verifier_needs_no_node_and_no_packages() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("node/receipt.mjs");
+    let source = fs::read_to_string(path).unwrap();
+    for word in ["import ", "import(", "require(", "Buffer", "process.", "console."] {
+        let line = source.lines().find(|line| !line.starts_with("//") && line.contains(word));
+        assert_eq!(line, None, "{word}");
+    }
+}
+
 #[test]
 fn golden_receipts_prove_the_same() {
     let lenient = (Policy::new(keys()[0].clone()), words(&format!("--key {}", keys()[0])));
