@@ -177,7 +177,8 @@ fn a_key_with_the_id_of_another_is_refused() {
     let (key_id, public_key) = (first.split('+').nth(1).unwrap(), second.splitn(3, '+').nth(2).unwrap());
     let key = format!("log.example/orders+{key_id}+{public_key}");
     assert!(key.parse::<NoteVerifier>().is_err());
-    let Some(output) = node(&["--key".to_owned(), key]) else { return };
+    let args = ["--key".to_owned(), key, golden_path("receipt.tlog-proof")];
+    let Some(output) = node(&args) else { return };
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success() && error.contains("has another ID"), "{error}");
 }
