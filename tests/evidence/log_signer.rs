@@ -243,7 +243,7 @@ fn a_node_reports_that_it_has_stopped_signing_and_follows_the_most_work() {
         }
     };
     mine(&mut node, &short[..9]);
-    let note = node.sign_checkpoint().unwrap().unwrap();
+    let first = node.sign_checkpoint().unwrap().unwrap();
     let status = node.signing().unwrap();
     assert_eq!((&*status.origin, status.size, status.stopped), ("log.example/signed", Some(4), None));
     let _ = events(&mut node);
@@ -251,7 +251,7 @@ fn a_node_reports_that_it_has_stopped_signing_and_follows_the_most_work() {
     mine(&mut node, &long);
     let error = node.sign_checkpoint().unwrap().unwrap_err();
     assert!(
-        matches!(&error, SignError::Contradiction { size: 4, signed, .. } if *signed == self::signed(&note).root())
+        matches!(&error, SignError::Contradiction { size: 4, signed, .. } if *signed == self::signed(&first).root())
     );
     let stopped: Vec<_> = events(&mut node)
         .into_iter()
