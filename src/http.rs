@@ -27,7 +27,7 @@
 //! | `GET /status` | a summary of the node's state | 200 |
 //! | `GET /log/checkpoint` | the largest [signed checkpoint](crate::evidence::LogSigner), as a signed note | 200 |
 //! | `GET /log/tile/{level/index}` | a [tile](crate::evidence::Tile) of the log of that checkpoint, or of its entries | 200 |
-//! | `GET /log/consistency?old=&new=` | the proof that the log of `new` blocks extends that of `old` blocks | 200 |
+//! | `GET /log/consistency?old=&new=` | the proof that the log of `new` blocks extends that of `old` blocks, and both roots | 200 |
 //!
 //! The routes below `/log` need the feature `evidence`. A checkpoint is plain text, and a tile is binary, as
 //! <https://c2sp.org/tlog-tiles> asks for; a node without a [signer](crate::node::NodeBuilder::signer) has neither.

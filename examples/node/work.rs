@@ -62,7 +62,7 @@ pub(crate) fn run(
         Command::Repair => work.repair(),
         Command::Evidence(command) => evidence::run(&command, options).map(|text| {
             print(&text);
-            Ended::Complete
+            Outcome::Complete
         }),
     });
     stopping.abort();

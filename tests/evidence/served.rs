@@ -85,8 +85,8 @@ async fn a_client_gets_the_checkpoint_its_tiles_and_a_proof() {
     let answer = get(&node, "/log/checkpoint", None).await;
     assert_eq!((answer.status, answer.header("content-type")), (200, Some("text/plain; charset=utf-8")));
     assert_eq!(answer.header("cache-control"), Some("no-store"));
-    let note = SignedNote::parse(&answer.body).unwrap();
-    let checkpoint: Checkpoint = note.verify([&key().verifier()]).unwrap().text.parse().unwrap();
+    let signed = SignedNote::parse(&answer.body).unwrap();
+    let checkpoint: Checkpoint = signed.verify([&key().verifier()]).unwrap().text.parse().unwrap();
     assert_eq!(checkpoint, Checkpoint::of_chain(&node.chain(), 4, "log.example/served").unwrap());
 
     for path in ["tile/0/000.p/4", "tile/0/000.p/1", "tile/entries/000.p/4"] {
@@ -99,8 +99,11 @@ async fn a_client_gets_the_checkpoint_its_tiles_and_a_proof() {
         assert_eq!((again.status, again.body.len()), (304, 0), "{path}");
     }
     let answer = get(&node, "/log/consistency?old=2&new=4", None).await;
-    let proof: ConsistencyProof = serde_json::from_value(answer.json()).unwrap();
     let older = Checkpoint::of_chain(&node.chain(), 2, "log.example/served").unwrap();
+    let (roots, mut proof) = (json!([older.root(), checkpoint.root()]), answer.json());
+    let fields = proof.as_object_mut().unwrap();
+    assert_eq!(json!([fields.remove("old_root"), fields.remove("new_root")]), roots);
+    let proof: ConsistencyProof = serde_json::from_value(proof).unwrap();
     assert_eq!(proof.verify(&older.root(), &checkpoint.root()), Ok(()));
 }
 

@@ -2,6 +2,7 @@
 
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use serde::Serialize;
 
 use crate::chain::ProveError;
 use crate::evidence::{Tile, TileError};
@@ -9,7 +10,8 @@ use crate::http::error::{ApiError, Code};
 use crate::http::response::{Lifetime, Response, cacheable, json_body};
 use crate::http::view::json;
 use crate::node::NodeHandle;
-use crate::primitives::Transaction;
+use crate::primitives::merkle::ConsistencyProof;
+use crate::primitives::{Hash, Transaction};
 
 /// The largest signed checkpoint, as a signed note.
 pub(super) async fn checkpoint<T: Transaction>(node: &NodeHandle<T>) -> Result<Response, ApiError> {
@@ -41,19 +43,39 @@ pub(super) fn tile<T: Transaction>(
     })
 }
 
-/// The proof that the log of `new` blocks extends the log of `old` blocks.
+/// The proof that the log of `new` blocks extends the log of `old` blocks, with both roots: a path of RFC 6962 omits the old
+/// root if the old size is a power of two, and without it nobody could prove that the log was rewritten.
 pub(super) fn consistency<T: Transaction>(
     node: &NodeHandle<T>,
     [old, new]: [Option<u64>; 2],
 ) -> Result<Response, ApiError> {
+    #[derive(Serialize)]
+    struct Consistency {
+        old_size: u64,
+        old_root: Hash,
+        new_size: u64,
+        new_root: Hash,
+        path: Vec<Hash>,
+    }
     let (Some(old), Some(new)) = (old, new) else {
         return Err(ApiError::new(Code::BadQuery, "the query needs `old` and `new`, two sizes of the log"));
     };
-    let proof = node.chain().consistency_proof(old, new).map_err(|error| match error {
+    let chain = node.chain();
+    let ConsistencyProof { old_size, new_size, path } =
+        chain.consistency_proof(old, new).map_err(prove_error)?;
+    let root = |size| match chain.header_at(size)? {
+        Some(header) => Ok(header.history_root),
+        None => Err(ApiError::new(Code::BadQuery, format!("the chain has no header at height {size}"))),
+    };
+    let (old_root, new_root) = (root(old_size)?, root(new_size)?);
+    json(StatusCode::OK, &Consistency { old_size, old_root, new_size, new_root, path })
+}
+
+fn prove_error(error: ProveError) -> ApiError {
+    match error {
         ProveError::Store(error) => error.into(),
         error => ApiError::new(Code::BadQuery, error.to_string()),
-    })?;
-    json(StatusCode::OK, &proof)
+    }
 }
 
 fn tile_error(error: TileError) -> ApiError {
