@@ -36,8 +36,8 @@ async fn a_receipt_is_checked_without_the_node() {
     for height in 1..=4 {
         node.mine(&format!("record {height}")).await;
     }
-    let note = checkpoint(node.start.http).await;
-    assert!(note.starts_with("example.org/log\n3\n"), "{note}");
+    let signed = checkpoint(node.start.http).await;
+    assert!(signed.starts_with("example.org/log\n3\n"), "{signed}");
     let status = node.get("/status").await;
     assert_eq!(status["signing"], json!({ "origin": "example.org/log", "size": 3, "stopped": null }));
     let start = node.terminate().await;
