@@ -161,19 +161,24 @@ impl ChainSync {
             return;
         }
         let now = call.now;
-        let is_served = self.is_served(call);
-        let in_turn = self.peers_in_turn(call, is_served);
         let asked = self.peers.values().filter(|peer| peer.headers_request.is_some());
         let mut room = limits::MAX_HEADER_REQUESTS.saturating_sub(asked.clone().count());
+        if room == 0 {
+            return;
+        }
+        let is_served = self.is_served(call);
         let asked_throttled = asked.filter(|peer| !peer.is_proven()).count();
         let mut throttled_room = limits::MAX_THROTTLED_HEADER_REQUESTS.saturating_sub(asked_throttled);
         if self.throttled_asked.is_some_and(|at| now.elapsed < at + limits::THROTTLED_HEADER_INTERVAL) {
             throttled_room = 0;
         }
-        for id in in_turn {
+        for id in self.peers_in_turn(call, is_served) {
+            if room == 0 {
+                break;
+            }
             let Some(peer) = self.peers.get_mut(&id) else { continue };
             let is_throttled = is_served && !peer.is_proven();
-            if room == 0 || is_throttled && throttled_room == 0 {
+            if is_throttled && throttled_room == 0 {
                 continue;
             }
             let horizon = header_horizon(call, is_throttled);
@@ -213,9 +218,9 @@ impl ChainSync {
     /// otherwise new connections could starve it.
     fn peers_in_turn<T: Transaction>(&self, call: &Call<'_, T>, is_served: bool) -> Vec<PeerId> {
         let may_be_asked = |peer: &Peer| {
-            let horizon = header_horizon(call, is_served && !peer.is_proven());
-            let goes_on = peer.headers_from.is_none_or(|from| from.height <= horizon.asked);
-            peer.may_be_asked_for_headers() && goes_on
+            let horizon = || header_horizon(call, is_served && !peer.is_proven());
+            peer.may_be_asked_for_headers()
+                && peer.headers_from.is_none_or(|from| from.height <= horizon().asked)
         };
         let mut in_turn: Vec<(Duration, bool, PeerId)> = self
             .peers
