@@ -35,7 +35,9 @@ mod log_signer;
 mod note;
 mod policy;
 mod receipt;
+mod stored;
 mod tile;
+mod witness;
 
 pub use audit::{
     AuditError, Auditor, Contradiction, ContradictionError, ParseAuditorError, ParseContradictionError,
@@ -56,3 +58,4 @@ pub use receipt::{
     VerifyReceiptError,
 };
 pub use tile::{Tile, TileError, TilePathError};
+pub use witness::{AddCheckpoint, ParseAddCheckpointError, Witness, WitnessError};

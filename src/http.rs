@@ -28,8 +28,9 @@
 //! | `GET /log/checkpoint` | the largest [signed checkpoint](crate::evidence::LogSigner), as a signed note | 200 |
 //! | `GET /log/tile/{level/index}` | a [tile](crate::evidence::Tile) of the log of that checkpoint, or of its entries | 200 |
 //! | `GET /log/consistency?old=&new=` | the proof that the log of `new` blocks extends that of `old` blocks, and both roots | 200 |
+//! | `POST /witness/add-checkpoint` | cosigns a checkpoint of another log, as a [witness](crate::evidence::Witness) | 200 |
 //!
-//! The routes below `/log` need the feature `evidence`. A checkpoint is plain text, and a tile is binary, as
+//! The routes below `/log` and `/witness` need the feature `evidence`. A checkpoint is plain text, and a tile is binary, as
 //! <https://c2sp.org/tlog-tiles> asks for; a node without a [signer](crate::node::NodeBuilder::signer) has neither.
 //!
 //! `HEAD` is supported wherever `GET` is. Every other response body is JSON. A page ends early when it reaches
@@ -58,15 +59,15 @@
 //!
 //! | status | codes |
 //! | --- | --- |
-//! | 400 | `bad_request`, `bad_json`, `bad_query`, `bad_block_id`, `bad_address`, `bad_peer_id`, `bad_transaction_id`, `bad_host` |
-//! | 403 | `host_not_allowed`, `cross_origin` |
-//! | 404 | `not_found`, `block_not_found`, `peer_not_found`, `transaction_not_found`, `address_not_found`, `ban_not_found`, `checkpoint_not_found`, `tile_not_found` |
+//! | 400 | `bad_request`, `bad_json`, `bad_query`, `bad_block_id`, `bad_address`, `bad_peer_id`, `bad_transaction_id`, `bad_host`, `bad_checkpoint` |
+//! | 403 | `host_not_allowed`, `cross_origin`, `checkpoint_not_signed` |
+//! | 404 | `not_found`, `block_not_found`, `peer_not_found`, `transaction_not_found`, `address_not_found`, `ban_not_found`, `checkpoint_not_found`, `log_not_witnessed`, `tile_not_found` |
 //! | 405 (with `Allow`) | `method_not_allowed` |
 //! | 408 | `request_timeout` |
-//! | 409 | `already_pending`, `already_mined`, `already_connected`, `peer_banned` |
+//! | 409 | `already_pending`, `already_mined`, `already_connected`, `peer_banned`, `checkpoint_conflict` |
 //! | 413 | `body_too_large` |
 //! | 415 | `unsupported_media_type` |
-//! | 422 | `transaction_rejected`, `transaction_not_encodable`, `transaction_panicked`, `transaction_too_large`, `block_too_large` |
+//! | 422 | `transaction_rejected`, `transaction_not_encodable`, `transaction_panicked`, `transaction_too_large`, `block_too_large`, `checkpoint_inconsistent` |
 //! | 500 | `internal` |
 //! | 501 | `upgrade_unsupported`, `no_transport` |
 //! | 503 (with `Retry-After`) | `busy`, `mempool_full`, `mining_timeout`, `clock_behind`, `too_many_peers`, `signing_stopped`, `store_failed`, `node_failed`, `shutting_down` |

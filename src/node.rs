@@ -24,7 +24,7 @@ pub(crate) use crate::chain::BlockId;
 pub use builder::{Node, NodeBuilder, StartError};
 pub use end::NodeFailure;
 #[cfg(feature = "evidence")]
-pub use error::SignCheckpointError;
+pub use error::{CosignError, SignCheckpointError};
 pub use error::{MineError, PeerError, Stopped, SubmitError};
 pub use events::{EventError, Events};
 pub use handle::{ChainRef, NodeHandle, WaitError, WaitProgress};

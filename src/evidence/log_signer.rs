@@ -3,10 +3,10 @@
 use core::num::NonZeroU64;
 
 use super::checkpoint::check_origin;
-use super::{Checkpoint, CheckpointError, IssueError, NoteError, NoteSigner, OriginError, SignedNote};
+use super::{Checkpoint, IssueError, NoteError, NoteSigner, OriginError, SignedNote, stored};
 use crate::chain::Blockchain;
 use crate::primitives::{Hash, Transaction};
-use crate::store::{Batch, StoreError, Table, seal, unseal};
+use crate::store::StoreError;
 
 /// Signs checkpoints of a chain, and never two that contradict each other.
 ///
@@ -28,7 +28,7 @@ pub struct LogSigner {
     depth: NonZeroU64,
 }
 
-/// The key of the last signed checkpoint in [`Table::Meta`].
+/// The key of the last signed checkpoint in the store of its chain.
 const KEY: &[u8] = b"signed checkpoint";
 
 impl LogSigner {
@@ -73,14 +73,11 @@ impl LogSigner {
     ///
     /// # Errors
     ///
-    /// [`SignError::Stored`] if the note in the store is damaged, and [`SignError::Store`] if the store fails.
+    /// [`StoreError`], if the store fails or the checkpoint in it is damaged.
     pub fn last<T: Transaction>(
         chain: &Blockchain<T>,
-    ) -> Result<Option<(Checkpoint, SignedNote)>, SignError> {
-        let Some(value) = chain.store().get(Table::Meta, KEY)? else { return Ok(None) };
-        let damaged = || StoreError::damaged(Table::Meta, "signed checkpoint", "is not what was written");
-        let note = SignedNote::parse(unseal(Table::Meta, KEY, &value).ok_or_else(damaged)?)?;
-        Ok(Some((note.text().parse()?, note)))
+    ) -> Result<Option<(Checkpoint, SignedNote)>, StoreError> {
+        stored::read(chain, KEY)
     }
 
     /// Signs the largest checkpoint that lies deep enough. Returns the last one again if there is no larger one.
@@ -92,8 +89,8 @@ impl LogSigner {
     /// - [`SignError::TooShort`] if the chain has no block that lies deep enough.
     /// - [`SignError::Contradiction`] or [`SignError::Behind`] if the chain does not contain the last signed checkpoint.
     /// - [`SignError::InMemory`] if the chain forgets what was signed when it is closed.
-    /// - [`SignError::Store`] if the store fails. The new checkpoint counts as not signed.
-    /// - [`SignError::Stored`] or [`SignError::StoredText`] if the note in the store cannot be read.
+    /// - [`SignError::Store`] if the store fails, or the checkpoint in it is damaged. The new checkpoint counts as not
+    ///   signed.
     pub fn sign<T: Transaction>(&self, chain: &mut Blockchain<T>) -> Result<SignedNote, SignError> {
         if chain.store().is_in_memory() {
             return Err(SignError::InMemory);
@@ -115,9 +112,7 @@ impl LogSigner {
         }
         let checkpoint = Checkpoint::of_chain(chain, size, &self.origin)?;
         let note = SignedNote::sign(checkpoint.to_string(), &self.key)?;
-        let mut batch = Batch::new();
-        batch.put(Table::Meta, KEY, seal(Table::Meta, KEY, note.to_string().into_bytes()));
-        chain.commit_aside(&batch)?;
+        stored::write(chain, KEY, &note)?;
         Ok(note)
     }
 }
@@ -177,12 +172,9 @@ pub enum SignError {
     /// No checkpoint can be made of the chain.
     #[error(transparent)]
     Checkpoint(#[from] IssueError),
-    /// The stored note is malformed.
-    #[error("the last signed checkpoint cannot be read: {0}")]
-    Stored(#[from] NoteError),
-    /// The stored note is not that of a checkpoint.
-    #[error("the last signed checkpoint cannot be read: {0}")]
-    StoredText(#[from] CheckpointError),
+    /// The checkpoint does not fit into a note.
+    #[error(transparent)]
+    Note(#[from] NoteError),
     /// The store fails.
     #[error(transparent)]
     Store(#[from] StoreError),

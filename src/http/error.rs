@@ -10,10 +10,10 @@ use super::response::{Response, json_body, with_header};
 use crate::chain::BlockError;
 use crate::consensus::RuleError;
 #[cfg(feature = "evidence")]
-use crate::evidence::SignError;
+use crate::evidence::{SignError, WitnessError};
 use crate::mempool::MempoolError;
 #[cfg(feature = "evidence")]
-use crate::node::SignCheckpointError;
+use crate::node::{CosignError, SignCheckpointError};
 use crate::node::{MineError, PeerError, Stopped, SubmitError};
 use crate::protocol::ConnectError;
 use crate::store::StoreError;
@@ -40,8 +40,12 @@ pub(crate) enum Code {
     BadPeerId,
     BadTransactionId,
     BadHost,
+    #[cfg(feature = "evidence")]
+    BadCheckpoint,
     HostNotAllowed,
     CrossOrigin,
+    #[cfg(feature = "evidence")]
+    CheckpointNotSigned,
     NotFound,
     BlockNotFound,
     PeerNotFound,
@@ -51,6 +55,8 @@ pub(crate) enum Code {
     #[cfg(feature = "evidence")]
     CheckpointNotFound,
     #[cfg(feature = "evidence")]
+    LogNotWitnessed,
+    #[cfg(feature = "evidence")]
     TileNotFound,
     MethodNotAllowed,
     RequestTimeout,
@@ -58,6 +64,8 @@ pub(crate) enum Code {
     AlreadyMined,
     AlreadyConnected,
     PeerBanned,
+    #[cfg(feature = "evidence")]
+    CheckpointConflict,
     BodyTooLarge,
     UnsupportedMediaType,
     TransactionRejected,
@@ -65,6 +73,8 @@ pub(crate) enum Code {
     TransactionPanicked,
     TransactionTooLarge,
     BlockTooLarge,
+    #[cfg(feature = "evidence")]
+    CheckpointInconsistent,
     Internal,
     UpgradeUnsupported,
     NoTransport,
@@ -99,7 +109,15 @@ impl Code {
             | Self::AddressNotFound
             | Self::BanNotFound => StatusCode::NOT_FOUND,
             #[cfg(feature = "evidence")]
-            Self::CheckpointNotFound | Self::TileNotFound => StatusCode::NOT_FOUND,
+            Self::CheckpointNotFound | Self::LogNotWitnessed | Self::TileNotFound => StatusCode::NOT_FOUND,
+            #[cfg(feature = "evidence")]
+            Self::BadCheckpoint => StatusCode::BAD_REQUEST,
+            #[cfg(feature = "evidence")]
+            Self::CheckpointNotSigned => StatusCode::FORBIDDEN,
+            #[cfg(feature = "evidence")]
+            Self::CheckpointConflict => StatusCode::CONFLICT,
+            #[cfg(feature = "evidence")]
+            Self::CheckpointInconsistent => StatusCode::UNPROCESSABLE_ENTITY,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::AlreadyPending | Self::AlreadyMined | Self::AlreadyConnected | Self::PeerBanned => {
@@ -278,6 +296,29 @@ impl From<SignCheckpointError> for ApiError {
     }
 }
 
+#[cfg(feature = "evidence")]
+impl From<CosignError> for ApiError {
+    fn from(error: CosignError) -> Self {
+        let code = match &error {
+            CosignError::NoWitness | CosignError::Witness(WitnessError::UnknownLog { .. }) => {
+                Code::LogNotWitnessed
+            }
+            CosignError::Witness(WitnessError::Checkpoint(_) | WitnessError::OldSize { .. }) => {
+                Code::BadCheckpoint
+            }
+            CosignError::Witness(WitnessError::Signature(_)) => Code::CheckpointNotSigned,
+            CosignError::Witness(WitnessError::Outdated { .. } | WitnessError::OtherRoot { .. }) => {
+                Code::CheckpointConflict
+            }
+            CosignError::Witness(WitnessError::Inconsistent(_)) => Code::CheckpointInconsistent,
+            CosignError::Witness(WitnessError::Store(error)) => return error.clone().into(),
+            CosignError::Witness(WitnessError::InMemory) => Code::Internal,
+            CosignError::Stopped(_) => Code::ShuttingDown,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
 /// A typical time until a retry may succeed, because a request has ended or a block was found.
 pub(super) const RETRY_AFTER_SECONDS: u64 = 5;
 
@@ -296,8 +337,12 @@ mod tests {
         Code::BadPeerId,
         Code::BadTransactionId,
         Code::BadHost,
+        #[cfg(feature = "evidence")]
+        Code::BadCheckpoint,
         Code::HostNotAllowed,
         Code::CrossOrigin,
+        #[cfg(feature = "evidence")]
+        Code::CheckpointNotSigned,
         Code::NotFound,
         Code::BlockNotFound,
         Code::PeerNotFound,
@@ -307,6 +352,8 @@ mod tests {
         #[cfg(feature = "evidence")]
         Code::CheckpointNotFound,
         #[cfg(feature = "evidence")]
+        Code::LogNotWitnessed,
+        #[cfg(feature = "evidence")]
         Code::TileNotFound,
         Code::MethodNotAllowed,
         Code::RequestTimeout,
@@ -314,6 +361,8 @@ mod tests {
         Code::AlreadyMined,
         Code::AlreadyConnected,
         Code::PeerBanned,
+        #[cfg(feature = "evidence")]
+        Code::CheckpointConflict,
         Code::BodyTooLarge,
         Code::UnsupportedMediaType,
         Code::TransactionRejected,
@@ -321,6 +370,8 @@ mod tests {
         Code::TransactionPanicked,
         Code::TransactionTooLarge,
         Code::BlockTooLarge,
+        #[cfg(feature = "evidence")]
+        Code::CheckpointInconsistent,
         Code::Internal,
         Code::UpgradeUnsupported,
         Code::NoTransport,

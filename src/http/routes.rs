@@ -75,7 +75,7 @@ impl<T: Transaction> Routes<T> {
     }
 
     async fn answer(self: &Arc<Self>, request: Request<Bytes>) -> Result<Response, ApiError> {
-        let (head, body) = request.into_parts();
+        let (head, bytes) = request.into_parts();
         guard::check_host(&head.headers, &self.config.allowed_hosts)?;
         let (endpoint, argument) = table::find(&head.method, head.uri.path())?;
         match endpoint {
@@ -86,7 +86,8 @@ impl<T: Transaction> Routes<T> {
             Endpoint::Change(change) => {
                 guard::check_origin(&head.headers)?;
                 let permit = self.threads.admit(&head.method).await?;
-                let body = || Body::new(&head.headers, body, self.config.max_body_bytes);
+                let max_bytes = self.config.max_body_bytes;
+                let body = || Body::new(&head.headers, bytes.clone(), max_bytes);
                 match change {
                     Change::Mine => self.mine(body()?, &permit).await,
                     Change::Submit => self.submit(body()?, &permit).await,
@@ -96,6 +97,8 @@ impl<T: Transaction> Routes<T> {
                     Change::ForgetAddress => self.forget_address(&decoded(argument)).await,
                     Change::Ban => self.ban(body()?).await,
                     Change::Unban => self.unban(&decoded(argument), &permit).await,
+                    #[cfg(feature = "evidence")]
+                    Change::AddCheckpoint => log::add_checkpoint(&self.node, &bytes, max_bytes).await,
                 }
             }
         }

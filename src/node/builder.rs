@@ -15,7 +15,7 @@ use super::shared::{Shared, blocking};
 use crate::chain::{Blockchain, OpenError};
 use crate::consensus::ChainSpec;
 #[cfg(feature = "evidence")]
-use crate::evidence::{LogSigner, SignError};
+use crate::evidence::{LogSigner, SignError, Witness};
 use crate::primitives::{Address, Timestamp, Transaction};
 use crate::protocol::{ConnectError, Event, Now, PeerAddr, Protocol, ProtocolConfig};
 use crate::store::{Memory, Store, StoreError};
@@ -55,6 +55,8 @@ impl<T: Transaction> Node<T> {
             events: broadcast::Sender::new(MAX_EVENTS),
             #[cfg(feature = "evidence")]
             signer: None,
+            #[cfg(feature = "evidence")]
+            witness: None,
         }
     }
 }
@@ -74,6 +76,8 @@ pub struct NodeBuilder<T: Transaction = String> {
     events: broadcast::Sender<Event<T>>,
     #[cfg(feature = "evidence")]
     signer: Option<LogSigner>,
+    #[cfg(feature = "evidence")]
+    witness: Option<Witness>,
 }
 
 /// The capacity of the driver's queue of inputs. If the queue is full, the tasks of the connections wait, and
@@ -174,6 +178,14 @@ impl<T: Transaction> NodeBuilder<T> {
         self
     }
 
+    /// Makes the node a witness of other logs, whose checkpoints it cosigns on request. Default: of none. Needs a store on
+    /// disk.
+    #[cfg(feature = "evidence")]
+    pub fn witness(mut self, witness: Witness) -> Self {
+        self.witness = Some(witness);
+        self
+    }
+
     /// Subscribes to the events from the start on. [`NodeHandle::subscribe`] misses what the node finds when
     /// it opens its store: an [`Event::TransactionsRemoved`] for transactions that were pending before a
     /// restart and are refused after it.
@@ -217,6 +229,10 @@ impl<T: Transaction> NodeBuilder<T> {
         #[cfg(feature = "evidence")]
         if let Some(signer) = self.signer {
             protocol.set_signer(signer)?;
+        }
+        #[cfg(feature = "evidence")]
+        if let Some(witness) = self.witness {
+            protocol.set_witness(witness);
         }
         connect_configured(&mut protocol, self.peers, self.transport.as_deref(), clock.now())?;
         let events = self.events;

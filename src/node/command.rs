@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::error::{MineError, PeerError, SubmitError};
 #[cfg(feature = "evidence")]
-use crate::evidence::{SignError, SignedNote};
+use crate::evidence::{AddCheckpoint, NoteSignature, SignError, SignedNote, WitnessError};
 use crate::primitives::{Block, Hash};
 use crate::protocol::{PeerAddr, PeerHost, PeerId};
 use crate::store::StoreError;
@@ -55,6 +55,11 @@ pub(super) enum Command<T> {
     #[cfg(feature = "evidence")]
     SignCheckpoint {
         reply: oneshot::Sender<Option<Result<SignedNote, SignError>>>,
+    },
+    #[cfg(feature = "evidence")]
+    AddCheckpoint {
+        request: Box<AddCheckpoint>,
+        reply: oneshot::Sender<Option<Result<NoteSignature, WitnessError>>>,
     },
     /// A read by a handle failed.
     ReadFailed(StoreError),

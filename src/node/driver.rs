@@ -220,6 +220,13 @@ impl<T: Transaction> Driver<T> {
                     self.on_disk(|driver| driver.with_protocol(|protocol, _| protocol.sign_checkpoint()));
                 let _ = reply.send(signed);
             }
+            #[cfg(feature = "evidence")]
+            Command::AddCheckpoint { request, reply } => {
+                let cosigned = self.on_disk(|driver| {
+                    driver.with_protocol(|protocol, now| protocol.add_checkpoint(&request, now))
+                });
+                let _ = reply.send(cosigned);
+            }
             Command::Mine { data, reply } => self.mining.request(data, reply),
             Command::MineContinuously(continuously) => self.mining.set_continuous(continuously, &self.shared),
             Command::Connect { address, reply } => {

@@ -5,7 +5,7 @@ use core::time::Duration;
 use crate::chain::BlockError;
 use crate::consensus::RuleError;
 #[cfg(feature = "evidence")]
-use crate::evidence::SignError;
+use crate::evidence::{SignError, WitnessError};
 use crate::mempool::MempoolError;
 use crate::miner::MiningThreadError;
 use crate::primitives::Span;
@@ -92,6 +92,22 @@ pub enum SignCheckpointError {
     /// No checkpoint can be signed.
     #[error(transparent)]
     Sign(#[from] SignError),
+    /// The node has stopped.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+/// Why a node does not cosign a checkpoint.
+#[cfg(feature = "evidence")]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CosignError {
+    /// The node was built without a witness.
+    #[error("the node is no witness")]
+    NoWitness,
+    /// The witness refuses the request.
+    #[error(transparent)]
+    Witness(#[from] WitnessError),
     /// The node has stopped.
     #[error(transparent)]
     Stopped(#[from] Stopped),

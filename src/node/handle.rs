@@ -16,14 +16,14 @@ pub use wait::{WaitError, WaitProgress};
 use super::command::Command;
 use super::end::NodeFailure;
 #[cfg(feature = "evidence")]
-use super::error::SignCheckpointError;
+use super::error::{CosignError, SignCheckpointError};
 use super::error::{MineError, PeerError, Stopped, SubmitError};
 use super::events::Events;
 use super::shared::Shared;
 use super::status::Status;
 use crate::chain::Blockchain;
 #[cfg(feature = "evidence")]
-use crate::evidence::SignedNote;
+use crate::evidence::{AddCheckpoint, NoteSignature, SignedNote};
 use crate::primitives::{Block, Hash, Transaction};
 use crate::protocol::{Ban, KnownAddress, PeerAddr, PeerHost, PeerId, PeerInfo, Protocol};
 use crate::store::StoreError;
@@ -215,6 +215,21 @@ impl<T: Transaction> NodeHandle<T> {
     pub async fn sign_checkpoint(&self) -> Result<SignedNote, SignCheckpointError> {
         let signed = self.call(|reply| Command::SignCheckpoint { reply }).await?;
         Ok(signed.ok_or(SignCheckpointError::NoSigner)??)
+    }
+
+    /// Cosigns a checkpoint of another log, and returns the cosignature when the checkpoint is durable: see
+    /// [`Witness::add_checkpoint`](crate::evidence::Witness::add_checkpoint).
+    ///
+    /// Cancel-safe: a checkpoint that was cosigned for a future that is dropped is the last one of its log.
+    ///
+    /// # Errors
+    ///
+    /// [`CosignError`].
+    #[cfg(feature = "evidence")]
+    pub async fn add_checkpoint(&self, request: AddCheckpoint) -> Result<NoteSignature, CosignError> {
+        let request = Box::new(request);
+        let cosigned = self.call(|reply| Command::AddCheckpoint { request, reply }).await?;
+        Ok(cosigned.ok_or(CosignError::NoWitness)??)
     }
 
     /// Turns continuous mining, block after block without a request, on or off.

@@ -23,7 +23,9 @@ use super::{
 use crate::chain::{BlockError, Blockchain, Verdict};
 use crate::consensus::ChainSpec;
 #[cfg(feature = "evidence")]
-use crate::evidence::{LogSigner, SignError, SignedNote};
+use crate::evidence::{
+    AddCheckpoint, LogSigner, NoteSignature, SignError, SignedNote, Witness, WitnessError,
+};
 use crate::mempool::{Mempool, MempoolError, Source};
 use crate::miner::Template;
 use crate::primitives::{Address, Block, Hash, Timestamp, Transaction};
@@ -101,6 +103,27 @@ impl<T: Transaction> Protocol<T> {
     pub fn sign_checkpoint(&mut self) -> Option<Result<SignedNote, SignError>> {
         let Local { signing, chain, .. } = &mut self.local;
         signing.as_mut().map(|signing| signing.sign(chain))
+    }
+
+    /// Makes this node a witness of other logs, whose last checkpoints are in the chain's store.
+    #[cfg(feature = "evidence")]
+    pub fn set_witness(&mut self, witness: Witness) {
+        self.local.witness = Some(witness);
+    }
+
+    /// Cosigns a checkpoint of another log, as [`Witness::add_checkpoint`]; `None` if this node is no witness.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Witness::add_checkpoint`].
+    #[cfg(feature = "evidence")]
+    pub fn add_checkpoint(
+        &mut self,
+        request: &AddCheckpoint,
+        now: Now,
+    ) -> Option<Result<NoteSignature, WitnessError>> {
+        let Local { witness, chain, .. } = &mut self.local;
+        witness.as_ref().map(|witness| witness.add_checkpoint(chain, request, now.wall))
     }
 
     /// Returns what this node signs; `None` without a signer.

@@ -12,6 +12,8 @@ use super::outbox::Outbox;
 #[cfg(feature = "evidence")]
 use super::signing::Signing;
 use crate::chain::{BlockError, Blockchain, Imported, Verdict, VerifiedBlock};
+#[cfg(feature = "evidence")]
+use crate::evidence::Witness;
 use crate::mempool::{Mempool, RemovalReason};
 use crate::primitives::{Block, Hash, Transaction};
 use crate::store::StoreError;
@@ -29,6 +31,8 @@ pub(super) struct Local<T: Transaction> {
     save_due: Option<Duration>,
     #[cfg(feature = "evidence")]
     pub(super) signing: Option<Signing>,
+    #[cfg(feature = "evidence")]
+    pub(super) witness: Option<Witness>,
 }
 
 /// The outcome of an import of blocks.
@@ -50,6 +54,8 @@ impl<T: Transaction> Local<T> {
             save_due: None,
             #[cfg(feature = "evidence")]
             signing: None,
+            #[cfg(feature = "evidence")]
+            witness: None,
         }
     }
 

@@ -21,6 +21,16 @@ impl Disk {
         self.content.lock().unwrap().clone()
     }
 
+    /// Flips a bit of a value in the table of single values.
+    pub(crate) fn flip_meta(&self, key: &[u8]) {
+        let mut content = self.content.lock().unwrap();
+        let mut value = content.get(Table::Meta, key).unwrap().unwrap();
+        value[20] ^= 1;
+        let mut batch = Batch::new();
+        batch.put(Table::Meta, key, value);
+        content.commit(&batch).unwrap();
+    }
+
     pub(crate) fn fail(&self, fails: bool) {
         self.is_full.store(fails, Ordering::Relaxed);
     }

@@ -9,9 +9,9 @@ use hashloom::evidence::{
 };
 use hashloom::primitives::Target;
 use hashloom::protocol::{Now, Output};
-use hashloom::store::{Batch, Memory, Table};
+use hashloom::store::{Memory, Table};
 use hashloom::{
-    Block, Blockchain, ChainConfig, ChainSpec, Event, Protocol, ProtocolConfig, Retarget, Store, StoreError,
+    Block, Blockchain, ChainConfig, ChainSpec, Event, Protocol, ProtocolConfig, Retarget, StoreError,
     Timestamp,
 };
 use rstest::rstest;
@@ -211,12 +211,7 @@ fn a_damaged_checkpoint_is_an_error_and_not_none() {
     import(&mut chain, &blocks(9, "a"));
     let _ = signer().sign(&mut chain).unwrap();
     drop(chain);
-    let mut store = disk.clone();
-    let mut value = store.get(Table::Meta, b"signed checkpoint").unwrap().unwrap();
-    value[20] ^= 1;
-    let mut batch = Batch::new();
-    batch.put(Table::Meta, *b"signed checkpoint", value);
-    store.commit(&batch).unwrap();
+    disk.flip_meta(b"signed checkpoint");
     let error = signer().sign(&mut open(&disk)).unwrap_err();
     assert!(
         matches!(error, SignError::Store(StoreError::DamagedValue { table: Table::Meta, .. })),

@@ -14,3 +14,4 @@ mod receipt;
 #[cfg(feature = "http")]
 mod served;
 mod tile;
+mod witness;

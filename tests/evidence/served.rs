@@ -2,7 +2,9 @@
 
 use core::time::Duration;
 
-use hashloom::evidence::{Checkpoint, LogSigner, NoteSigner, SignedNote, Tile};
+use hashloom::evidence::{
+    AddCheckpoint, Checkpoint, Cosigner, LogSigner, NoteSigner, Policy, SignedNote, Tile, Witness,
+};
 use hashloom::http::{RoutesConfig, routes};
 use hashloom::primitives::Target;
 use hashloom::primitives::merkle::ConsistencyProof;
@@ -12,6 +14,7 @@ use rouille::Request;
 use serde_json::{Value, json};
 
 use crate::disk::Disk;
+use crate::log::Log;
 
 /// Far more time than a synchronisation takes. Ends a test that would hang.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -57,14 +60,30 @@ impl Answer {
     }
 }
 
-/// Asks a node for a path, on a thread, because the handler blocks.
+/// Asks a node for a path.
 async fn get(node: &NodeHandle, path: &str, tag: Option<&str>) -> Answer {
+    let headers = tag.map(|tag| ("If-None-Match".to_owned(), tag.to_owned()));
+    ask(node, "GET", path, headers.into_iter().collect(), Vec::new()).await
+}
+
+/// Sends a request to a witness.
+async fn add_checkpoint(node: &NodeHandle, body: impl Into<Vec<u8>>) -> Answer {
+    ask(node, "POST", "/witness/add-checkpoint", Vec::new(), body.into()).await
+}
+
+/// Sends a request, on a thread, because the handler blocks.
+async fn ask(
+    node: &NodeHandle,
+    method: &'static str,
+    path: &str,
+    mut headers: Vec<(String, String)>,
+    body: Vec<u8>,
+) -> Answer {
     let (node, path) = (node.clone(), path.to_owned());
-    let mut headers = vec![("Host".to_owned(), "localhost".to_owned())];
-    headers.extend(tag.map(|tag| ("If-None-Match".to_owned(), tag.to_owned())));
+    headers.push(("Host".to_owned(), "localhost".to_owned()));
     let answer = tokio::task::spawn_blocking(move || {
-        let response =
-            routes(node, RoutesConfig::default())(&Request::fake_http("GET", path, headers, Vec::new()));
+        let request = Request::fake_http(method, path, headers, body);
+        let response = routes(node, RoutesConfig::default())(&request);
         let headers = response.headers.iter().map(|(key, value)| (key.to_string(), value.to_string()));
         let (status, headers) = (response.status_code, headers.collect());
         let mut body = Vec::new();
@@ -157,4 +176,53 @@ async fn a_node_whose_signed_block_was_replaced_says_so() {
     assert_eq!(status["signing"]["stopped"], answer.json()["error"]["message"]);
     let stopped = status["signing"]["stopped"].as_str().unwrap();
     assert!(stopped.starts_with("the chain contradicts the last signed checkpoint: "), "{stopped}");
+}
+
+/// The rules of a witness have the statuses of the specification.
+#[tokio::test]
+async fn a_witness_answers_as_the_specification_has_it() {
+    let log = Log::of(40);
+    let cosigner = || Cosigner::from_seed("witness.example", &[9; 32]).unwrap();
+    let witness = Witness::new(cosigner()).with_log(log.key.verifier());
+    let node = Node::builder(spec()).store(Disk::default()).witness(witness).start().await.unwrap();
+    let path = |old, new| if old == 0 { Vec::new() } else { log.path(old, new) };
+    let request = |old, new| AddCheckpoint::new(old, path(old, new), log.checkpoint(new)).unwrap();
+
+    let answer = add_checkpoint(&node, request(0, 20).to_string()).await;
+    assert_eq!((answer.status, answer.header("content-type")), (200, Some("text/plain; charset=utf-8")));
+    // As a client does that appends the lines to its checkpoint.
+    let appended = log.checkpoint(20).to_string() + str::from_utf8(&answer.body).unwrap();
+    let policy = Policy::new(log.key.verifier()).with_witnesses([cosigner().verifier()], 1).unwrap();
+    assert!(policy.check(&appended.parse().unwrap()).is_ok(), "{appended}");
+
+    let answer = add_checkpoint(&node, request(10, 30).to_string()).await;
+    assert_eq!((answer.status, answer.header("content-type")), (409, Some("text/x.tlog.size")));
+    assert_eq!(answer.body, b"20\n");
+
+    let of = |old_size, path: Vec<_>, note| AddCheckpoint::new(old_size, path, note).unwrap().to_string();
+    let foreign = NoteSigner::from_seed("log.example/foreign", &[7; 32]).unwrap();
+    let stranger = NoteSigner::from_seed("log.example/orders", &[6; 32]).unwrap();
+    let signed = |key: &NoteSigner| {
+        let checkpoint = Checkpoint::of_chain(&log.chain, 30, key.name()).unwrap();
+        SignedNote::sign(checkpoint.to_string(), key).unwrap()
+    };
+    let mut other = Log::of(10);
+    other.extend(30, "another");
+    for (body, status, code) in [
+        ("no request".to_owned(), 400, "bad_checkpoint"),
+        (of(31, Vec::new(), log.checkpoint(30)), 400, "bad_checkpoint"),
+        (of(20, Vec::new(), signed(&stranger)), 403, "checkpoint_not_signed"),
+        (of(20, Vec::new(), signed(&foreign)), 404, "log_not_witnessed"),
+        (of(20, Vec::new(), other.checkpoint(20)), 409, "checkpoint_conflict"),
+        (of(20, Vec::new(), log.checkpoint(30)), 422, "checkpoint_inconsistent"),
+    ] {
+        assert_eq!(add_checkpoint(&node, body).await.code(), (status, json!(code)));
+    }
+    assert_eq!(add_checkpoint(&node, [b'o', 0xff]).await.code(), (400, json!("bad_checkpoint")));
+    assert_eq!(add_checkpoint(&node, vec![b'a'; (1 << 20) + 1]).await.code(), (413, json!("body_too_large")));
+    assert_eq!(add_checkpoint(&node, request(20, 40).to_string()).await.status, 200);
+
+    let unasked = Node::<String>::builder(spec()).start().await.unwrap();
+    let answer = add_checkpoint(&unasked, request(0, 20).to_string()).await;
+    assert_eq!(answer.code(), (404, json!("log_not_witnessed")));
 }

@@ -1,23 +1,24 @@
 //! The log of signed checkpoints, as <https://c2sp.org/tlog-tiles> asks for.
 
+use core::fmt;
+
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde::Serialize;
 
 use crate::chain::ProveError;
-use crate::evidence::{Tile, TileError};
+use crate::evidence::{AddCheckpoint, ParseAddCheckpointError, Tile, TileError, WitnessError};
 use crate::http::error::{ApiError, Code};
 use crate::http::response::{Lifetime, Response, cacheable, json_body};
 use crate::http::view::json;
-use crate::node::NodeHandle;
+use crate::node::{CosignError, NodeHandle};
 use crate::primitives::merkle::ConsistencyProof;
 use crate::primitives::{Hash, Transaction};
 
 /// The largest signed checkpoint, as a signed note.
 pub(super) async fn checkpoint<T: Transaction>(node: &NodeHandle<T>) -> Result<Response, ApiError> {
     let signed = node.sign_checkpoint().await?;
-    let response = json_body(StatusCode::OK, signed.to_string().into_bytes());
-    Ok(of_type(response, "text/plain; charset=utf-8"))
+    Ok(plain(StatusCode::OK, signed.to_string(), "text/plain; charset=utf-8"))
 }
 
 /// Parses the path of a tile below `/log/tile/`.
@@ -71,6 +72,28 @@ pub(super) fn consistency<T: Transaction>(
     json(StatusCode::OK, &Consistency { old_size, old_root, new_size, new_root, path })
 }
 
+/// Cosigns a checkpoint of another log, as <https://c2sp.org/tlog-witness> has it.
+pub(super) async fn add_checkpoint<T: Transaction>(
+    node: &NodeHandle<T>,
+    body: &[u8],
+    max_bytes: usize,
+) -> Result<Response, ApiError> {
+    if body.len() > max_bytes {
+        return Err(ApiError::body_too_large(max_bytes));
+    }
+    let malformed = |error: &dyn fmt::Display| ApiError::new(Code::BadCheckpoint, error.to_string());
+    let text = str::from_utf8(body).map_err(|error| malformed(&error))?;
+    let request: AddCheckpoint = text.parse().map_err(|error: ParseAddCheckpointError| malformed(&error))?;
+    match node.add_checkpoint(request).await {
+        Ok(signature) => Ok(plain(StatusCode::OK, format!("{signature}\n"), "text/plain; charset=utf-8")),
+        // The client continues from this size.
+        Err(CosignError::Witness(WitnessError::Outdated { expected, .. })) => {
+            Ok(plain(StatusCode::CONFLICT, format!("{expected}\n"), "text/x.tlog.size"))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
 fn prove_error(error: ProveError) -> ApiError {
     match error {
         ProveError::Store(error) => error.into(),
@@ -83,6 +106,10 @@ fn tile_error(error: TileError) -> ApiError {
         TileError::Chain(ProveError::Store(error)) => error.into(),
         error => ApiError::new(Code::TileNotFound, error.to_string()),
     }
+}
+
+fn plain(status: StatusCode, text: String, media_type: &'static str) -> Response {
+    of_type(json_body(status, text.into_bytes()), media_type)
 }
 
 fn of_type(mut response: Response, media_type: &'static str) -> Response {

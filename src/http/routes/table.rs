@@ -42,6 +42,8 @@ pub(super) enum Change {
     ForgetAddress,
     Ban,
     Unban,
+    #[cfg(feature = "evidence")]
+    AddCheckpoint,
 }
 
 /// A method at a path. A path may end with one argument in braces.
@@ -83,6 +85,8 @@ static ROUTES: &[Route] = &[
     read("/log/tile/{level/index}", Read::Tile),
     #[cfg(feature = "evidence")]
     read("/log/consistency", Read::Consistency),
+    #[cfg(feature = "evidence")]
+    change(Method::POST, "/witness/add-checkpoint", Change::AddCheckpoint),
 ];
 
 impl Route {
@@ -150,7 +154,9 @@ mod tests {
     fn documented() -> Vec<(&'static str, &'static str)> {
         let rows = include_str!("../../http.rs").lines().filter_map(|line| line.strip_prefix("//! | `"));
         let routes = rows.filter_map(|row| row.split('`').next()?.split_once(' '));
-        let routes = routes.filter(|(_, url)| cfg!(feature = "evidence") || !url.starts_with("/log/"));
+        let routes = routes.filter(|(_, url)| {
+            cfg!(feature = "evidence") || !(url.starts_with("/log/") || url.starts_with("/witness/"))
+        });
         routes.map(|(method, url)| (method, url.split('?').next().unwrap_or(url))).collect()
     }
 
@@ -163,7 +169,7 @@ mod tests {
     #[test]
     fn the_error_for_an_unknown_path_lists_the_paths() {
         let last = if cfg!(feature = "evidence") {
-            ", /status, /log/checkpoint, /log/tile/{level/index} and /log/consistency"
+            ", /status, /log/checkpoint, /log/tile/{level/index}, /log/consistency and POST /witness/add-checkpoint"
         } else {
             " and /status"
         };
