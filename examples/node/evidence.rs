@@ -3,12 +3,14 @@
 
 use std::num::NonZeroU64;
 use std::path::PathBuf;
+#[cfg(not(feature = "evidence"))]
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use hashloom::NodeBuilder;
 
-use crate::options::Options;
+use crate::options::{Heights, Options};
 use crate::values::trimmed;
 
 /// What a node signs.
@@ -41,6 +43,16 @@ pub(crate) enum Command {
     Receipt {
         /// The id of the transaction.
         id: String,
+    },
+    /// Write the log of the last checkpoint that was signed as static files, for any web server: the checkpoint, its
+    /// tiles, and a receipt of each transaction.
+    #[command(hide = !cfg!(all(feature = "evidence", feature = "redb")))]
+    Publish {
+        /// The directory. Files of an earlier run stay.
+        directory: PathBuf,
+        /// The blocks with receipts.
+        #[command(flatten)]
+        heights: Heights,
     },
     /// Check a receipt, without a chain and without a network.
     #[command(hide = !cfg!(feature = "evidence"))]
@@ -80,12 +92,13 @@ impl Signing {
     }
 }
 
-/// Runs a command. Returns what it prints.
+/// Runs a command. Returns what it prints; `None` if it was stopped.
 #[cfg(not(feature = "evidence"))]
-pub(crate) fn run(command: &Command, _: &Options) -> Result<String> {
+pub(crate) fn run(command: &Command, _: &Options, _: &AtomicBool) -> Result<Option<String>> {
     let name = match command {
         Command::Keygen { .. } => "keygen",
         Command::Receipt { .. } => "receipt",
+        Command::Publish { .. } => "publish",
         Command::Check { .. } => "check",
     };
     anyhow::bail!("{name} {MISSING}")
@@ -100,21 +113,26 @@ mod commands {
     use std::fs::{File, OpenOptions};
     use std::io::{Read as _, Write as _};
     use std::path::Path;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     use anyhow::{Context, Result, anyhow, bail, ensure};
-    use hashloom::evidence::{Checkpoint, LogSigner, NoteSigner, NoteVerifier, Policy, Proven, Receipt};
+    use hashloom::evidence::{
+        Checkpoint, LogSigner, NoteSigner, NoteVerifier, Policy, Proven, Receipt, SignedNote, Tile,
+    };
     use hashloom::primitives::transaction_id;
     use hashloom::{Blockchain, Hash};
+    use tempfile::NamedTempFile;
 
-    use super::{Command, Options};
+    use super::{Command, Heights, Options};
     use crate::place::{Reading, read_chain};
 
-    /// Runs a command. Returns what it prints.
-    pub(crate) fn run(command: &Command, options: &Options) -> Result<String> {
+    /// Runs a command. Returns what it prints; `None` if it was stopped.
+    pub(crate) fn run(command: &Command, options: &Options, stopped: &AtomicBool) -> Result<Option<String>> {
         match command {
-            Command::Keygen { file, name } => keygen(file, name.as_deref(), options),
-            Command::Receipt { id } => receipt(id, options),
-            Command::Check { file, key } => check(file, key, options),
+            Command::Keygen { file, name } => keygen(file, name.as_deref(), options).map(Some),
+            Command::Receipt { id } => receipt(id, options, stopped),
+            Command::Publish { directory, heights } => publish(directory, *heights, options, stopped),
+            Command::Check { file, key } => check(file, key, options).map(Some),
         }
     }
 
@@ -141,23 +159,91 @@ mod commands {
         open.open(path)
     }
 
-    fn receipt(id: &str, options: &Options) -> Result<String> {
-        let id: Hash = id.parse().with_context(|| format!("{id:?} is not the id of a transaction"))?;
+    /// The stored chain, and the last checkpoint that was signed for it.
+    fn log(options: &Options) -> Result<(Blockchain, Checkpoint, SignedNote)> {
         let directory = options.place().directory()?;
         let chain = read_chain(&directory, options, Reading::Checked).map_err(|unread| unread.error)?;
-        let (_, note) = LogSigner::last(&chain)?
-            .with_context(|| format!("{}: no checkpoint was signed", directory.display()))?;
+        let last = LogSigner::last(&chain)?;
+        let (checkpoint, note) =
+            last.with_context(|| format!("{}: no checkpoint was signed", directory.display()))?;
+        Ok((chain, checkpoint, note))
+    }
+
+    fn receipt(id: &str, options: &Options, stopped: &AtomicBool) -> Result<Option<String>> {
+        let id: Hash = id.parse().with_context(|| format!("{id:?} is not the id of a transaction"))?;
+        let (chain, _, note) = log(options)?;
         // From the tip down, because there is no index from transactions to blocks.
         for height in (1..=chain.height()).rev() {
+            if stopped.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
             let Some(block) = chain.block_at(height)? else {
                 bail!("transaction {id} is not in the blocks above {height}, and older ones are pruned");
             };
             let index = block.data().iter().position(|data| transaction_id(data).is_ok_and(|got| got == id));
             if let Some(index) = index {
-                return Ok(Receipt::issue(&chain, block.hash(), index, note)?.to_string());
+                return Ok(Some(Receipt::issue(&chain, block.hash(), index, note)?.to_string()));
             }
         }
         bail!("transaction {id} is not in the chain")
+    }
+
+    fn publish(
+        directory: &Path,
+        heights: Heights,
+        options: &Options,
+        stopped: &AtomicBool,
+    ) -> Result<Option<String>> {
+        let (chain, checkpoint, note) = log(options)?;
+        let size = checkpoint.size();
+        let heights = heights.in_chain(size.saturating_sub(1), chain.first_body().max(1))?;
+        let (mut tiles, mut receipts) = (0, 0);
+        for tile in Tile::added(0, size) {
+            if stopped.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+            put(&directory.join(tile.to_string()), &tile.bytes(&chain, size)?)?;
+            tiles += 1;
+        }
+        for height in heights.clone() {
+            if stopped.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+            let block = chain.block_at(height)?.with_context(|| format!("block {height} is pruned"))?;
+            for (index, data) in block.data().iter().enumerate() {
+                let receipt = Receipt::issue(&chain, block.hash(), index, note.clone())?;
+                let name = format!("receipts/{}.tlog-proof", transaction_id(data)?);
+                put(&directory.join(name), receipt.to_string().as_bytes())?;
+                receipts += 1;
+            }
+        }
+        // Last, so that a reader of the checkpoint finds its tiles.
+        put(&directory.join("checkpoint"), note.to_string().as_bytes())?;
+        Ok(Some(format!(
+            "published a checkpoint of {size} blocks, {tiles} tiles, and {receipts} receipts of the blocks {} to {} in {}\n",
+            heights.start(),
+            heights.end(),
+            directory.display()
+        )))
+    }
+
+    /// Writes a file that appears complete or not at all, unless it is there already.
+    fn put(path: &Path, bytes: &[u8]) -> Result<()> {
+        let write = || {
+            if std::fs::read(path).is_ok_and(|present| present == bytes) {
+                return Ok(());
+            }
+            let folder = path.parent().unwrap_or(Path::new("."));
+            std::fs::create_dir_all(folder)?;
+            let mut file = NamedTempFile::new_in(folder)?;
+            file.write_all(bytes)?;
+            // A temporary file is private, and these are for a web server.
+            #[cfg(unix)]
+            file.as_file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+            file.persist(path).map_err(|error| error.error)?;
+            Ok(())
+        };
+        write().map_err(|error: std::io::Error| anyhow!("cannot write {}: {error}", path.display()))
     }
 
     fn check(path: &Path, keys: &[String], options: &Options) -> Result<String> {

@@ -60,10 +60,15 @@ pub(crate) fn run(
         Command::Export { file, force, heights } => work.export(&file, force, heights),
         Command::Import { file } => work.import(&file),
         Command::Repair => work.repair(),
-        Command::Evidence(command) => evidence::run(&command, options).map(|text| {
-            print(&text);
-            Outcome::Complete
-        }),
+        Command::Evidence(command) => {
+            evidence::run(&command, options, &stopped).map(|printed| match printed {
+                Some(text) => {
+                    print(&text);
+                    Outcome::Complete
+                }
+                None => Outcome::Stopped("the same command starts again".to_owned()),
+            })
+        }
     });
     stopping.abort();
     match ended? {

@@ -59,6 +59,16 @@ async fn a_receipt_is_checked_without_the_node() {
         let error = start.fails(&["receipt", &id(transaction)]).await;
         assert!(error.contains(reason), "{error}");
     }
+    let published =
+        "published a checkpoint of 3 blocks, 2 tiles, and 2 receipts of the blocks 1 to 2 in site\n";
+    for _ in ["anew", "again"] {
+        assert_eq!(start.succeeds(&["publish", "site"]).await, published);
+    }
+    let file = |name: &str| std::fs::read(start.directory().join("site").join(name)).unwrap();
+    assert_eq!(file("checkpoint"), signed.as_bytes());
+    assert_eq!(file(&format!("receipts/{}.tlog-proof", id("record 2"))), receipt.as_bytes());
+    assert_eq!((file("tile/0/000.p/3").len(), file("tile/entries/000.p/3").len()), (3 * 32, 3 * 34));
+
     std::fs::write(start.directory().join("receipt"), receipt.replace("index 2", "index 1")).unwrap();
     let error = start.fails(&["check", "receipt", "--key", key]).await;
     assert!(error.contains("receipt: line 3: the entry 1, expected the height 2 of the block"), "{error}");
