@@ -18,6 +18,8 @@
 mod environment;
 #[path = "common/forge.rs"]
 mod forge;
+#[path = "common/grow.rs"]
+mod grow;
 #[path = "common/table.rs"]
 mod table;
 #[path = "common/turns.rs"]
@@ -37,7 +39,8 @@ use hashloom::primitives::merkle::leaf_hash;
 use hashloom::store::{Batch, Entries, Keys, Memory, Order, Table as Rows};
 use hashloom::{Blockchain, ChainConfig, Hash, Store, StoreError};
 
-use forge::{Forge, NOW, spec};
+use forge::spec;
+use grow::grow;
 use table::{Table, figure};
 use turns::{median, quartiles};
 
@@ -70,9 +73,6 @@ const SMALLEST: u64 = 1_000;
 
 /// The proofs of a turn.
 const TURN: usize = 10;
-
-/// The blocks of a batch while the chain is built.
-const BATCH: u64 = 1_000;
 
 fn main() -> Result<()> {
     let mut options = Options::parse();
@@ -127,15 +127,8 @@ impl Store for Counting {
 
 /// A chain with this many small blocks, of which the last has the root over all before it.
 fn chain(blocks: u64, store: Counting) -> Result<Blockchain> {
-    let mut forge = Forge::new()?;
     let mut chain = Blockchain::open(spec()?, ChainConfig::default(), Box::new(store))?;
-    while chain.height() < blocks {
-        let count = BATCH.min(blocks - chain.height());
-        let batch =
-            (0..count).map(|_| forge.next(|height| vec![height.to_string()])).collect::<Result<Vec<_>>>()?;
-        let imported = chain.import_all(batch, NOW)?;
-        ensure!(imported.verdicts.iter().all(Result::is_ok), "a block was refused");
-    }
+    grow(&mut chain, blocks)?;
     Ok(chain)
 }
 

@@ -21,6 +21,8 @@ mod environment;
 mod floor;
 #[path = "common/forge.rs"]
 mod forge;
+#[path = "common/grow.rs"]
+mod grow;
 #[path = "validation/growth.rs"]
 mod growth;
 #[path = "validation/headers.rs"]

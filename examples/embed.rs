@@ -166,7 +166,11 @@ fn hand_out_a_receipt(chain: &Blockchain<Record>) -> Result<()> {
     let Record { author, sequence, .. } = proven.decode()?;
     let (height, size) = (proven.header.height, proven.accepted.checkpoint.size());
     println!("  {author} #{sequence} is in block {height} of the {size} that {} has signed:", key.name());
-    println!("  proven by a file of {} bytes, for whoever has the key {}", file.len(), key.verifier());
+    println!(
+        "  proven by a file of {} bytes, for any holder of the public key {}",
+        file.len(),
+        key.verifier()
+    );
 
     let mut forged = serde_json::to_value(&receipt)?;
     let changed = Record { action: "nothing to see here".to_owned(), ..proven.decode()? };

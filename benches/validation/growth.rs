@@ -6,16 +6,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use hashloom::Blockchain;
 
-use super::forge::{Forge, NOW, spec};
+use super::forge::{NOW, spec};
+use super::grow::grow;
 use super::table::Table;
 use super::ways::{self, Way};
 
 /// The turns of each chain, and the blocks of a turn.
 const TURNS: usize = 200;
 const TURN: usize = 10;
-
-/// The blocks of a batch while a chain is built.
-const BATCH: u64 = 1_000;
 
 pub(crate) struct Growth {
     pub(crate) table: Table,
@@ -58,14 +56,7 @@ pub(crate) fn measure(short: u64, tall: u64) -> Result<Growth> {
 
 /// A chain with this many small blocks.
 fn chain(blocks: u64) -> Result<Blockchain> {
-    let mut forge = Forge::new()?;
     let mut chain = Blockchain::new(spec()?);
-    while chain.height() < blocks {
-        let count = BATCH.min(blocks - chain.height());
-        let batch =
-            (0..count).map(|_| forge.next(|height| vec![height.to_string()])).collect::<Result<Vec<_>>>()?;
-        let imported = chain.import_all(batch, NOW)?;
-        ensure!(imported.verdicts.iter().all(Result::is_ok), "a block was refused");
-    }
+    grow(&mut chain, blocks)?;
     Ok(chain)
 }

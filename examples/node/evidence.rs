@@ -273,7 +273,7 @@ mod commands {
         let mut text = String::from("the transaction is in the log\n");
         let transaction = match proven.decode::<String>() {
             Ok(data) => format!("{data:?}"),
-            Err(_) => hex(proven.transaction),
+            Err(_) => hex::encode(proven.transaction),
         };
         let checkpoint = &proven.accepted.checkpoint;
         writeln!(text, "transaction {transaction}")?;
@@ -285,12 +285,5 @@ mod commands {
             writeln!(text, "signed by   {key}")?;
         }
         Ok(text)
-    }
-
-    fn hex(bytes: &[u8]) -> String {
-        bytes.iter().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
     }
 }

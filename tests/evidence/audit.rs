@@ -89,7 +89,7 @@ fn a_smaller_log_with_another_past_is_proven() {
     assert_eq!(auditor.held(), Some(&log.checkpoint(9)));
 }
 
-/// From a size that is a power of two, the path does not have the old root. Whoever has it can prove the contradiction.
+/// From a size that is a power of two, the path does not have the old root. A caller that has that root can prove the contradiction.
 #[test]
 fn a_rewritten_past_below_a_power_of_two_needs_the_other_root() {
     let log = Log::of(8);
@@ -148,7 +148,7 @@ fn a_path_of_another_length_is_no_proof(#[case] path: fn(&Log) -> Vec<Hash>, #[c
     assert_eq!(auditor.held(), Some(&log.checkpoint(7)));
 }
 
-/// Nobody can accuse an honest log with a path that was made up: each hash of the path counts for the signed root.
+/// An honest log cannot be accused with a path that was made up: each hash of the path counts for the signed root.
 #[test]
 fn a_changed_path_accuses_no_honest_log() {
     let log = Log::of(11);

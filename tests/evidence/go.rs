@@ -3,10 +3,12 @@
 use std::env;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{ErrorKind, Write as _};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
+
+use crate::skip::skip;
 
 /// Where Debian's packages of Go libraries put their sources.
 const GOPATH: &str = "/usr/share/gocode";
@@ -21,7 +23,7 @@ pub(crate) fn run<S: AsRef<OsStr>>(args: &[S], input: &[u8]) -> Option<Output> {
     let program = match PROGRAM.get_or_init(build) {
         Ok(program) => program,
         Err(reason) => {
-            skip(reason);
+            skip("a check of evidence by Go", reason);
             return None;
         }
     };
@@ -70,12 +72,4 @@ fn build() -> Result<PathBuf, String> {
     };
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Ok(program)
-}
-
-/// Reports that a test cannot run on this machine. Fails if `HASHLOOM_NO_SKIP=1`. Writes to stderr directly, because
-/// the test harness captures the output of macros.
-fn skip(reason: &str) {
-    assert!(env::var_os("HASHLOOM_NO_SKIP").is_none_or(|value| value != "1"), "cannot run here: {reason}");
-    let warning = format!("\nWARNING: SKIPPED a check of evidence by Go: {reason}\n");
-    std::io::stderr().write_all(warning.as_bytes()).unwrap();
 }

@@ -13,5 +13,7 @@ mod note;
 mod receipt;
 #[cfg(feature = "http")]
 mod served;
+#[path = "../skip.rs"]
+mod skip;
 mod tile;
 mod witness;

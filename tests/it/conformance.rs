@@ -7,10 +7,9 @@
 
 pub(crate) mod generate;
 
-use std::env;
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{ErrorKind, Write as _};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::process::Command;
 
@@ -18,6 +17,7 @@ use hashloom::wire::{Bincode, Frame, Json, Postcard};
 use hashloom::{Hash, Message, WireFormat};
 
 use super::golden_chain::check;
+use crate::skip::skip;
 use generate::Source;
 
 /// The names of all message kinds, in the order of their numbers.
@@ -103,7 +103,9 @@ fn a_decoder_in_another_language_reads_the_same() {
         .args([tests.join("golden").as_path(), sample.path()])
         .output();
     let output = match decoder {
-        Err(error) if error.kind() == ErrorKind::NotFound => return skip("there is no program `node`"),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return skip("conformance, no decoder in another language", "there is no program `node`");
+        }
         output => output.unwrap(),
     };
     let (stdout, stderr) =
@@ -135,12 +137,4 @@ fn write_sample(directory: &Path, format: &str, show: impl Fn(&Message) -> Strin
         }
     }
     fs::write(directory.join(format!("message.{format}.txt")), lines).unwrap();
-}
-
-/// Reports that the test cannot run on this machine. Fails if `HASHLOOM_NO_SKIP=1`. Writes to stderr
-/// directly, because the test harness captures the output of macros.
-fn skip(reason: &str) {
-    assert!(env::var_os("HASHLOOM_NO_SKIP").is_none_or(|value| value != "1"), "cannot run here: {reason}");
-    let warning = format!("\nWARNING: SKIPPED conformance, no decoder in another language: {reason}\n");
-    std::io::stderr().write_all(warning.as_bytes()).unwrap();
 }

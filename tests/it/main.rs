@@ -24,6 +24,12 @@ mod layers;
 mod node;
 #[cfg(all(unix, feature = "http", feature = "ws-json", feature = "test-utils"))]
 mod process;
+#[cfg(any(
+    all(feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard"),
+    all(target_os = "linux", feature = "http", feature = "ws-json", feature = "test-utils")
+))]
+#[path = "../skip.rs"]
+mod skip;
 #[cfg(feature = "redb")]
 mod storage;
 #[cfg(all(feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard", feature = "test-utils"))]

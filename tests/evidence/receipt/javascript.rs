@@ -1,9 +1,9 @@
 //! A verifier in JavaScript, `tests/node/receipt.mjs`, which shares no code with this crate, finds the same.
 
-use std::io::{ErrorKind, Write};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::{Command, Output};
-use std::{env, fs};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -11,25 +11,18 @@ use hashloom::evidence::{NoteVerifier, Policy, Receipt};
 use rstest::rstest;
 
 use crate::log::TARGET;
+use crate::skip::skip;
 
 /// Runs the verifier. `None` if the machine has no Node.js, which is reported on stderr.
 fn node(args: &[String]) -> Option<Output> {
     let program = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("node/check_receipt.mjs");
     match Command::new("node").arg(program).args(args).output() {
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            skip("there is no program `node`");
+            skip("a check of receipts in JavaScript", "there is no program `node`");
             None
         }
         output => Some(output.unwrap()),
     }
-}
-
-/// Reports that a test cannot run on this machine. Fails if `HASHLOOM_NO_SKIP=1`. Writes to stderr directly, because
-/// the test harness captures the output of macros.
-fn skip(reason: &str) {
-    assert!(env::var_os("HASHLOOM_NO_SKIP").is_none_or(|value| value != "1"), "cannot run here: {reason}");
-    let warning = format!("\nWARNING: SKIPPED a check of receipts in JavaScript: {reason}\n");
-    std::io::stderr().write_all(warning.as_bytes()).unwrap();
 }
 
 fn golden(file: &str) -> String {

@@ -12,7 +12,6 @@
 //! Without it, the test reports on stderr that it is skipped, or fails if `HASHLOOM_NO_SKIP=1`.
 
 use std::env;
-use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -25,6 +24,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::netns::{Cable, Network, ask};
 use super::program::Start;
 use crate::kit::within;
+use crate::skip::skip;
 
 const NODES: usize = 5;
 
@@ -70,7 +70,7 @@ async fn nodes_agree_within_ten_seconds_of_healing() {
 
     let network = match Network::new(NODES) {
         Ok(network) => network,
-        Err(reason) => return skip(&reason),
+        Err(reason) => return skip("process::partition, no network namespaces", &reason),
     };
     let mut nodes = start_all(&network);
     let stop = Arc::new(AtomicBool::new(false));
@@ -105,14 +105,6 @@ async fn nodes_agree_within_ten_seconds_of_healing() {
     assert!(answered.len() >= rounds, "{} blocks answered in {rounds} rounds", answered.len());
     let blocks = settle(&nodes).await;
     assert_nothing_lost(&nodes, &blocks, &answered).await;
-}
-
-/// Reports that the test cannot run on this machine. Fails if `HASHLOOM_NO_SKIP=1`. Writes to stderr
-/// directly, because the test harness captures the output of macros.
-fn skip(reason: &str) {
-    assert!(env::var_os("HASHLOOM_NO_SKIP").is_none_or(|value| value != "1"), "cannot run here: {reason}");
-    let warning = format!("\nWARNING: SKIPPED process::partition, no network namespaces: {reason}\n");
-    std::io::stderr().write_all(warning.as_bytes()).unwrap();
 }
 
 fn start_all(network: &Network) -> Vec<Node> {

@@ -44,7 +44,7 @@ impl<T: Transaction> Tree<T> {
         for node in &self.nodes {
             let ChainEntry { hash, header, work: own_work, seen, .. } = &node.entry;
             assert_eq!(header.hash(), *hash);
-            assert_eq!(best(hash), None, "beside the best chain and on it");
+            assert_eq!(best(hash), None, "on a side branch and on the best chain");
             assert!(*seen < self.seen, "a turn that is still to be given");
             bytes += node.body_bytes();
             assert_eq!(
@@ -73,7 +73,7 @@ impl<T: Transaction> Tree<T> {
                     assert_eq!(block.header(), header, "another block's body");
                     assert_eq!(block.hash(), hash, "another block's body");
                 }
-                Body::Missing => assert!(!parent_invalid, "stands on an invalid block"),
+                Body::Missing => assert!(!parent_invalid, "a child of an invalid block"),
                 Body::Invalid => {}
             }
         }
