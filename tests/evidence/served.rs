@@ -135,6 +135,9 @@ async fn what_is_not_in_the_log_is_an_error_with_its_code() {
         let answer = get(&node, &format!("/log/tile/{path}"), None).await;
         assert_eq!(answer.code(), (404, json!("tile_not_found")), "{path}");
     }
+    // A condition that any representation meets does not make one.
+    let answer = get(&node, "/log/tile/0/000.p/5", Some("*")).await;
+    assert_eq!(answer.code(), (404, json!("tile_not_found")));
     for query in
         ["", "?old=1", "?new=1", "?old=4&new=2", "?old=1&new=99", "?old=-1&new=2", "?old=1&new=2&x=3"]
     {

@@ -34,9 +34,11 @@ pub(super) fn tile<T: Transaction>(
     headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
     let chain = node.chain();
-    let bytes = || tile.bytes(&chain, chain.signed_size()).map_err(tile_error);
+    // Read even for a client that has the tile: `If-None-Match: *` must not make one of a tile that is not there.
+    let bytes = tile.bytes(&chain, chain.signed_size()).map_err(tile_error)?;
     // A tile with this path never has other bytes.
-    let response = cacheable(headers, &tile.to_string(), Lifetime::Immutable, bytes)?;
+    let body = || Ok::<_, ApiError>(bytes);
+    let response = cacheable(headers, &tile.to_string(), Lifetime::Immutable, body)?;
     Ok(if response.status() == StatusCode::OK {
         of_type(response, "application/octet-stream")
     } else {
@@ -45,7 +47,7 @@ pub(super) fn tile<T: Transaction>(
 }
 
 /// The proof that the log of `new` blocks extends the log of `old` blocks, with both roots: a path of RFC 6962 omits the old
-/// root if the old size is a power of two, and without it nobody could prove that the log was rewritten.
+/// root if the old size is a power of two, without which a client could not prove that the log was rewritten.
 pub(super) fn consistency<T: Transaction>(
     node: &NodeHandle<T>,
     [old, new]: [Option<u64>; 2],
