@@ -1,0 +1,6 @@
+//! The routes of a node, through the public interface: what a client of the HTTP API sees.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests, which fail by panicking")]
+
+mod kit;
+mod plain;
