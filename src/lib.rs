@@ -13,7 +13,8 @@
 //!     evidence     receipts and signed checkpoints for outsiders              feature evidence
 //! L1  consensus    the rules of a chain, and whether a block follows them     always
 //!     store        tables of bytes                                            always, on disk: redb
-//! L0  primitives   hashes, targets, headers, transactions, blocks, proofs     always
+//! L0  primitives   hashes, targets, headers, transactions, blocks, proofs,    always
+//!                  the map that proves its entries
 //! ```
 // Badges that say which feature an item needs: unstable, so only where docs.rs builds the page.
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -54,7 +55,8 @@ pub use chain::{BlockError, Blockchain, ChainConfig, OpenError};
 pub use consensus::{ChainSpec, Retarget, RuleError};
 pub use miner::Miner;
 pub use primitives::{
-    Address, Block, CompactTarget, Context, Hash, Header, Rejected, Timestamp, Transaction,
+    Address, AuthenticatedMap, Block, CompactTarget, Context, Hash, Header, MapProof, Rejected, Timestamp,
+    Transaction,
 };
 pub use protocol::{Event, Message, PeerAddr, Protocol, ProtocolConfig};
 pub use store::{Store, StoreError};

@@ -1,6 +1,7 @@
 //! L0: the basic types that all other layers use. No consensus rules, no state, no I/O.
 
 pub(crate) mod application;
+pub mod authenticated_map;
 mod block;
 mod bounded;
 mod by_hash;
@@ -18,6 +19,7 @@ mod work;
 pub use application::Panicked;
 #[cfg(feature = "node")]
 pub(crate) use application::encode_and_measure;
+pub use authenticated_map::{AuthenticatedMap, MapProof, MapProofError};
 pub use block::{Block, BodyDigest, transaction_id};
 pub(crate) use bounded::{bounded_by_weight, bounded_vec};
 pub(crate) use by_hash::{ByHash, HashSet};

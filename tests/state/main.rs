@@ -1,0 +1,13 @@
+//! `AuthenticatedMap`, through the public interface.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests, which fail by panicking")]
+
+mod chain;
+mod form;
+mod golden;
+mod javascript;
+mod kit;
+mod model;
+mod proof;
+#[path = "../skip.rs"]
+mod skip;
