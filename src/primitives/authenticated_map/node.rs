@@ -31,9 +31,13 @@ pub(super) fn branch_hash(bit: u8, left: &Hash, right: &Hash) -> Hash {
     Hash::digest_behind([BRANCH, bit], &children)
 }
 
+/// The room for canonical bytes, so that those of most keys and values are allocated once.
+const USUAL_BYTES: usize = 64;
+
 /// The serde form of a key or a value in postcard.
 pub(super) fn canonical_bytes<T: Serialize>(value: &T) -> Result<Vec<u8>, EncodeError> {
-    postcard::to_allocvec(value).map_err(|error| EncodeError::of_postcard(&error))
+    postcard::to_extend(value, Vec::with_capacity(USUAL_BYTES))
+        .map_err(|error| EncodeError::of_postcard(&error))
 }
 
 /// The place of a key in the trie.
