@@ -119,11 +119,13 @@ pub enum Table {
     Mempool,
     /// Addresses at which peers were reached.
     Peers,
+    /// The places of transactions in the best chain, by id, if the chain keeps them.
+    Transactions,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Meta,
         Self::Chain,
         Self::Heights,
@@ -132,6 +134,7 @@ impl Table {
         Self::States,
         Self::Mempool,
         Self::Peers,
+        Self::Transactions,
     ];
 
     /// The table's name, for databases that name their tables and for error messages. Never changes.
@@ -145,6 +148,7 @@ impl Table {
             Self::States => "states",
             Self::Mempool => "mempool",
             Self::Peers => "peers",
+            Self::Transactions => "transactions",
         }
     }
 }

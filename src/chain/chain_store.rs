@@ -8,6 +8,7 @@ mod codec;
 #[path = "tests/invariants/chain_store.rs"]
 mod invariants;
 mod repair;
+mod transactions;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -26,6 +27,7 @@ use bodies::Bodies;
 pub(super) use codec::heights_to_bytes;
 #[cfg(test)]
 pub(super) use invariants::Aside;
+pub(super) use transactions::Covered;
 
 /// A chain's store, with its uncommitted changes and a cache.
 #[derive(Debug)]

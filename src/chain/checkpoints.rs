@@ -12,6 +12,8 @@ pub(super) struct Checkpoints {
     pub(super) replay_bytes: usize,
     /// The bodies from height 1 up to this height have been pruned.
     pub(super) pruned: u64,
+    /// The lowest height whose transactions the index has; `None` without an index.
+    pub(super) indexed_from: Option<u64>,
     /// The height of a state that was read back successfully before pruning.
     pub(super) readable: Option<u64>,
     /// Whether memory differs from the store: a commit failed, and so did the reload after it.

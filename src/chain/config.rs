@@ -27,6 +27,11 @@ pub struct ChainConfig {
     /// some more if the state needs them. Older bodies are deleted, while all headers stay. A reorganisation
     /// that begins below the kept bodies is refused. Default: `None`, which keeps every body.
     pub keep_bodies: Option<u64>,
+    /// Keeps an index from the ids of transactions to their blocks, for
+    /// [`Blockchain::find_transaction`](crate::Blockchain::find_transaction). It takes some 60 bytes for each
+    /// transaction in a file, and 150 in a store in memory. A chain that is opened with it for the first time, or
+    /// after a program has written without it, reads the blocks that the index lacks. Default: `false`.
+    pub index_transactions: bool,
 }
 
 impl Default for ChainConfig {
@@ -38,6 +43,7 @@ impl Default for ChainConfig {
             max_side_bytes: 256 << 20,
             max_cached_bytes: 32 << 20,
             keep_bodies: None,
+            index_transactions: false,
         }
     }
 }
@@ -82,6 +88,13 @@ impl ChainConfig {
     #[must_use]
     pub const fn with_keep_bodies(mut self, blocks: Option<u64>) -> Self {
         self.keep_bodies = blocks;
+        self
+    }
+
+    /// Sets [`index_transactions`](Self::index_transactions).
+    #[must_use]
+    pub const fn with_index_transactions(mut self, index: bool) -> Self {
+        self.index_transactions = index;
         self
     }
 }

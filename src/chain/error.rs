@@ -198,6 +198,18 @@ pub enum ProveError {
     Store(#[from] StoreError),
 }
 
+/// Why a transaction cannot be looked up.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FindError {
+    /// The chain keeps no index of transactions.
+    #[error("the chain keeps no index of transactions; `ChainConfig::index_transactions` switches it on")]
+    NotIndexed,
+    /// The store fails.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -76,7 +76,8 @@ impl<T: Transaction> Blockchain<T> {
     ///
     /// # Errors
     ///
-    /// [`OpenError`], which says what to do. The store is not changed then.
+    /// [`OpenError`], which says what to do. The store is not changed then, except for a part of the index of
+    /// [transactions](ChainConfig::index_transactions).
     pub fn open(spec: ChainSpec, config: ChainConfig, store: Box<dyn Store>) -> Result<Self, OpenError> {
         let genesis = Genesis::of(&spec)?;
         let mut store = ChainStore::new(store, config.max_cached_bytes);
@@ -84,7 +85,9 @@ impl<T: Transaction> Blockchain<T> {
             create(&mut store, &spec, &genesis)?;
         }
         let loaded = load(&mut store, &spec, &config, &genesis)?;
-        Self::from_parts(spec, config, store, genesis, loaded)
+        let mut chain = Self::from_parts(spec, config, store, genesis, loaded)?;
+        chain.build_index()?;
+        Ok(chain)
     }
 
     /// Opens a chain like [`open`](Self::open), even if its end is damaged: drops the blocks from the damage
@@ -117,6 +120,8 @@ impl<T: Transaction> Blockchain<T> {
         }
         check_identity(&store, &spec, &genesis.block)?;
         found = store.rebuild_derived(&genesis_row(&spec, &genesis.block))?.map(OpenError::Store).or(found);
+        // Derived, too, and not worth a comparison of each entry.
+        store.clear_transactions()?;
         let loaded = loop {
             match load(&mut store, &spec, &config, &genesis) {
                 Ok(loaded) => break loaded,
@@ -130,7 +135,9 @@ impl<T: Transaction> Blockchain<T> {
                 Err(error) => return Err(error),
             }
         };
-        Ok((Self::from_parts(spec, config, store, genesis, loaded)?, found))
+        let mut chain = Self::from_parts(spec, config, store, genesis, loaded)?;
+        chain.build_index()?;
+        Ok((chain, found))
     }
 
     /// Drops the blocks of the best chain above `height`, and all side branches. They may be imported again.
@@ -204,7 +211,8 @@ impl<T: Transaction> Blockchain<T> {
                 self.checkpoints = checkpoints;
                 self.branch_ends.clear();
                 self.next = self.next_block_rules()?;
-                Ok(())
+                // Reads one entry, unless the chain was cut.
+                self.build_index()
             }
             Err(error) => {
                 self.store.restore_changes(changes);

@@ -82,6 +82,7 @@ impl<T: Transaction> Blockchain<T> {
             self.put_state()?;
         }
         self.prune()?;
+        self.update_index();
         self.update_next_block_rules()?;
         self.store.commit()
     }

@@ -238,7 +238,10 @@ impl<T: Transaction> Verifier<T> {
             self.state = None;
             return Ok(());
         };
-        check::body(&block, spec)?;
+        let digest = check::body(&block, spec)?;
+        if chain.indexed_from().is_some_and(|first| first <= self.next) {
+            chain.check_indexed(self.next, &digest.ids)?;
+        }
         match &mut self.state {
             Some(state) => Ok(check::apply(header, block.data(), state)?),
             None => Ok(()),

@@ -32,6 +32,7 @@ mod process;
 mod skip;
 #[cfg(feature = "redb")]
 mod storage;
+mod transactions;
 #[cfg(all(feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard", feature = "test-utils"))]
 mod transport;
 #[cfg(all(feature = "ws-json", feature = "ws-bincode", feature = "ws-postcard"))]
