@@ -128,7 +128,7 @@ async fn start_node(options: &Options, http: SocketAddr) -> Result<NodeHandle> {
     let place = options.place();
     let builder = Node::builder(options.spec()?)
         .boxed_store(place.open()?)
-        .protocol(ProtocolConfig::default().with_chain(options.chain_config()))
+        .protocol(ProtocolConfig::default().with_chain(options.followed_chain_config()))
         .transport(transport)
         .listen(options.p2p_address()?)
         .peers(peers)

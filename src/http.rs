@@ -14,7 +14,7 @@
 //! | `POST /mine` | mines a block and announces it to the peers | 201, with `Location` |
 //! | `GET /transactions?limit=` | pending transactions with their ids | 200 |
 //! | `POST /transactions` | submits a transaction | 202 |
-//! | `GET /transactions/{id}` | one pending transaction | 200 |
+//! | `GET /transactions/{id}` | what has become of a transaction: pending, mined, or dropped | 200 |
 //! | `DELETE /transactions/{id}` | removes a pending transaction | 204 |
 //! | `GET /peers` | connected peers | 200 |
 //! | `POST /peers` | adds an address to dial | 202 |
@@ -28,10 +28,17 @@
 //! | `GET /log/checkpoint` | the largest [signed checkpoint](crate::evidence::LogSigner), as a signed note | 200 |
 //! | `GET /log/tile/{level/index}` | a [tile](crate::evidence::Tile) of the log of that checkpoint, or of its entries | 200 |
 //! | `GET /log/consistency?old=&new=` | the proof that the log of `new` blocks extends that of `old` blocks, and both roots | 200 |
+//! | `GET /receipts/{transaction id}` | the [proof](crate::evidence::Receipt) that a transaction is in the log of a signed checkpoint | 200 |
 //! | `POST /witness/add-checkpoint` | cosigns a checkpoint of another log, as a [witness](crate::evidence::Witness) | 200 |
 //!
-//! The routes below `/log` and `/witness` need the feature `evidence`. A checkpoint is plain text, and a tile is binary, as
+//! The routes below `/log`, `/receipts` and `/witness` need the feature `evidence`. A checkpoint is plain text, and a tile is binary, as
 //! <https://c2sp.org/tlog-tiles> asks for; a node without a [signer](crate::node::NodeBuilder::signer) has neither.
+//!
+//! `GET /transactions/{id}` answers with `"status": "pending"` and the `data`; with `"mined"`, the `block`, its `height` and
+//! `depth` (1 at the tip), the `index` in the block, and the `data` unless it was pruned; or with `"dropped"` and the
+//! `reason`, for the last 1,000 since the start of the node. Mined ones are found if the chain keeps an
+//! [index](crate::ChainConfig::index_transactions). A receipt is JSON, or a `.tlog-proof` file for a client that accepts
+//! `text/plain` alone.
 //!
 //! `HEAD` is supported wherever `GET` is. Every other response body is JSON. A page ends early when it reaches
 //! [`RoutesConfig::max_page_bytes`]; the `Link` header has the URL of the next page.
@@ -61,7 +68,7 @@
 //! | --- | --- |
 //! | 400 | `bad_request`, `bad_json`, `bad_query`, `bad_block_id`, `bad_address`, `bad_peer_id`, `bad_transaction_id`, `bad_host`, `bad_checkpoint` |
 //! | 403 | `host_not_allowed`, `cross_origin`, `checkpoint_not_signed` |
-//! | 404 | `not_found`, `block_not_found`, `peer_not_found`, `transaction_not_found`, `address_not_found`, `ban_not_found`, `checkpoint_not_found`, `log_not_witnessed`, `tile_not_found` |
+//! | 404 | `not_found`, `block_not_found`, `peer_not_found`, `transaction_not_found`, `address_not_found`, `ban_not_found`, `checkpoint_not_found`, `log_not_witnessed`, `not_yet_signed`, `tile_not_found` |
 //! | 405 (with `Allow`) | `method_not_allowed` |
 //! | 408 | `request_timeout` |
 //! | 409 | `already_pending`, `already_mined`, `already_connected`, `peer_banned`, `checkpoint_conflict` |

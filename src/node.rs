@@ -27,5 +27,5 @@ pub use end::NodeFailure;
 pub use error::{CosignError, SignCheckpointError};
 pub use error::{MineError, PeerError, Stopped, SubmitError};
 pub use events::{EventError, Events};
-pub use handle::{ChainRef, NodeHandle, WaitError, WaitProgress};
+pub use handle::{ChainRef, NodeHandle, TransactionStatus, WaitError, WaitProgress};
 pub use status::{MiningStatus, Status};

@@ -16,6 +16,7 @@ mod close;
 mod config;
 mod connections;
 mod discovery;
+mod dropped;
 mod event;
 pub(crate) mod host;
 mod io;

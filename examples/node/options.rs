@@ -112,6 +112,10 @@ pub(crate) struct Options {
           help_heading = "Chain")]
     keep_bodies: Option<NonZeroU64>,
 
+    /// Keep no index of transactions: saves some 60 bytes for each, and mined ones are not found by their ids.
+    #[arg(long, env, value_parser = flag, help_heading = "Chain")]
+    no_transaction_index: bool,
+
     /// What to do with the stored chain instead of running a node.
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -268,6 +272,12 @@ impl Options {
 
     pub(crate) fn chain_config(&self) -> ChainConfig {
         ChainConfig::default().with_keep_bodies(self.keep_bodies.map(NonZeroU64::get))
+    }
+
+    /// The configuration of a chain that a node follows. The commands do without the index, which may have to be written
+    /// first.
+    pub(crate) fn followed_chain_config(&self) -> ChainConfig {
+        self.chain_config().with_index_transactions(!self.no_transaction_index)
     }
 
     /// Where the chain is stored.

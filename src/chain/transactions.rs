@@ -74,13 +74,11 @@ impl<T: Transaction> Blockchain<T> {
         let tip = self.height();
         let first_body = self.first_body();
         let covered = self.store.covered()?.filter(|covered| covered.height + 1 >= first_body);
-        let covered = match covered {
-            Some(covered) if self.store.is_best_at(covered.height, &covered.hash)? => Some(covered),
-            _ => None,
-        };
         let (first, next) = match covered {
-            Some(covered) => (covered.first, covered.height + 1),
-            None => {
+            Some(covered) if self.store.is_best_at(covered.height, &covered.hash)? => {
+                (covered.first, covered.height + 1)
+            }
+            _ => {
                 self.store.clear_transactions()?;
                 (first_body, first_body)
             }

@@ -57,6 +57,8 @@ pub(crate) enum Code {
     #[cfg(feature = "evidence")]
     LogNotWitnessed,
     #[cfg(feature = "evidence")]
+    NotYetSigned,
+    #[cfg(feature = "evidence")]
     TileNotFound,
     MethodNotAllowed,
     RequestTimeout,
@@ -109,7 +111,9 @@ impl Code {
             | Self::AddressNotFound
             | Self::BanNotFound => StatusCode::NOT_FOUND,
             #[cfg(feature = "evidence")]
-            Self::CheckpointNotFound | Self::LogNotWitnessed | Self::TileNotFound => StatusCode::NOT_FOUND,
+            Self::CheckpointNotFound | Self::LogNotWitnessed | Self::NotYetSigned | Self::TileNotFound => {
+                StatusCode::NOT_FOUND
+            }
             #[cfg(feature = "evidence")]
             Self::BadCheckpoint => StatusCode::BAD_REQUEST,
             #[cfg(feature = "evidence")]
@@ -353,6 +357,8 @@ mod tests {
         Code::CheckpointNotFound,
         #[cfg(feature = "evidence")]
         Code::LogNotWitnessed,
+        #[cfg(feature = "evidence")]
+        Code::NotYetSigned,
         #[cfg(feature = "evidence")]
         Code::TileNotFound,
         Code::MethodNotAllowed,

@@ -25,6 +25,19 @@ pub(super) fn json_body(status: StatusCode, body: Vec<u8>) -> Response {
     response
 }
 
+/// A response of plain text that must not be cached.
+#[cfg(feature = "evidence")]
+pub(super) fn plain(status: StatusCode, text: String, media_type: &'static str) -> Response {
+    of_type(json_body(status, text.into_bytes()), media_type)
+}
+
+/// Sets the media type of a body.
+#[cfg(feature = "evidence")]
+pub(super) fn of_type(mut response: Response, media_type: &'static str) -> Response {
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response
+}
+
 /// A response without a body, after a successful request.
 pub(super) fn no_content() -> Response {
     let mut response = Response::default();

@@ -8,6 +8,7 @@
 #[cfg(feature = "evidence")]
 mod log;
 pub(super) mod table;
+mod transactions;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -126,7 +127,14 @@ impl<T: Transaction> Routes<T> {
             }
             Read::Transaction => {
                 let id = transaction_id_in(argument)?;
-                self.on_thread(move |routes| routes.transaction(&id)).await
+                self.on_thread(move |routes| transactions::transaction(&routes.node, &id)).await
+            }
+            #[cfg(feature = "evidence")]
+            Read::Receipt => {
+                let (id, headers) = (transaction_id_in(argument)?, headers.clone());
+                let checkpoint = self.node.sign_checkpoint().await?;
+                self.on_thread(move |routes| transactions::receipt(&routes.node, &id, checkpoint, &headers))
+                    .await
             }
             Read::Peers => self.on_thread(|routes| json(StatusCode::OK, &routes.node.peers())).await,
             Read::Addresses => self.on_thread(|routes| json(StatusCode::OK, &routes.node.addresses())).await,
@@ -223,11 +231,6 @@ impl<T: Transaction> Routes<T> {
         let views = pending.iter().map(|(id, data)| TransactionView { id, data });
         let (body, _) = to_json_list(views, self.config.max_page_bytes)?;
         Ok(json_body(StatusCode::OK, body))
-    }
-
-    fn transaction(&self, id: &Hash) -> Result<Response, ApiError> {
-        let data = self.node.transaction(id).ok_or_else(|| not_pending(id))?;
-        json(StatusCode::OK, &TransactionView { id, data: &data })
     }
 
     async fn mine(self: &Arc<Self>, body: Body, permit: &Permit) -> Result<Response, ApiError> {

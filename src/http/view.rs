@@ -5,10 +5,10 @@ use serde::Serialize;
 
 use super::error::{ApiError, Code};
 use super::response::{Response, json_body};
-use crate::primitives::{Difficulty, Target};
+use crate::primitives::{Difficulty, Target, Transaction};
 use crate::{Address, Block, CompactTarget, Hash, Timestamp};
 
-/// A block: its hash, the fields of its header, and its transactions.
+/// A block: its hash, the fields of its header, and its transactions with their ids.
 #[derive(Debug, Serialize)]
 pub(super) struct BlockView<'a, T> {
     height: u64,
@@ -24,10 +24,11 @@ pub(super) struct BlockView<'a, T> {
     miner: &'a Address,
     nonce: u64,
     version: u32,
+    transaction_ids: Vec<Hash>,
     data: &'a [T],
 }
 
-impl<'a, T> BlockView<'a, T> {
+impl<'a, T: Transaction> BlockView<'a, T> {
     pub(super) fn new(block: &'a Block<T>, easiest: CompactTarget) -> Self {
         let header = block.header();
         Self {
@@ -43,6 +44,8 @@ impl<'a, T> BlockView<'a, T> {
             miner: &header.miner,
             nonce: header.nonce,
             version: header.version,
+            // An imported block has an encoding.
+            transaction_ids: block.digest().map(|digest| digest.ids).unwrap_or_default(),
             data: block.data(),
         }
     }
@@ -100,6 +103,7 @@ fn not_json(error: serde_json::Error) -> ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::primitives::transaction_id;
     use crate::{ChainSpec, Header};
     use serde_json::json;
 
@@ -134,6 +138,7 @@ mod tests {
                 "miner": "ab".repeat(20),
                 "nonce": 42,
                 "version": 1,
+                "transaction_ids": [transaction_id(&"block 3".to_owned()).unwrap().to_string()],
                 "data": ["block 3"],
             })
         );

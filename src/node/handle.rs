@@ -1,6 +1,7 @@
 //! The application's handle to a running node.
 
 mod blocking;
+mod find;
 mod wait;
 
 use core::fmt;
@@ -11,6 +12,7 @@ use std::sync::{Arc, RwLockReadGuard};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
+pub use find::TransactionStatus;
 pub use wait::{WaitError, WaitProgress};
 
 use super::command::Command;

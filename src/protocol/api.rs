@@ -286,6 +286,13 @@ impl<T: Transaction> Protocol<T> {
         self.local.remove_transaction(*id, &mut self.outbox, now)
     }
 
+    /// Why a transaction left the mempool without being mined, as text of at most
+    /// [`MAX_DROP_REASON_BYTES`](super::limits::MAX_DROP_REASON_BYTES), if it is one of the last
+    /// [`MAX_DROPPED_TRANSACTIONS`](super::limits::MAX_DROPPED_TRANSACTIONS) that did. It may have come back since.
+    pub fn drop_reason(&self, id: &Hash) -> Option<&str> {
+        self.local.drop_reason(id)
+    }
+
     /// Refuses a transaction from all peers, because of an error that is not the fault of a peer.
     pub fn refuse_transaction(&mut self, id: Hash, error: Arc<dyn Error + Send + Sync>) {
         self.local.refuse_transaction(id, error, &mut self.outbox);

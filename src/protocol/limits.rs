@@ -212,6 +212,12 @@ pub const BUCKET_SIZE: usize = 16;
 #[expect(clippy::cast_possible_truncation, reason = "far below 2^32")]
 pub const MAX_ADDRESSES: usize = (NEW_BUCKETS + TRIED_BUCKETS) as usize * BUCKET_SIZE;
 
+/// Maximum transactions that left the mempool without being mined and whose reasons are remembered.
+pub const MAX_DROPPED_TRANSACTIONS: usize = 1_000;
+
+/// Maximum bytes of a remembered reason; a longer one is cut.
+pub const MAX_DROP_REASON_BYTES: usize = 256;
+
 /// Maximum addresses that are remembered as this node's own. The oldest is evicted first.
 pub const MAX_OWN_ADDRESSES: usize = 16;
 

@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use super::config::ProtocolConfig;
+use super::dropped::Dropped;
 use super::event::Event;
 use super::limits;
 use super::now::Now;
@@ -23,6 +24,7 @@ use crate::store::StoreError;
 pub(super) struct Local<T: Transaction> {
     pub(super) chain: Blockchain<T>,
     pub(super) mempool: Mempool<T>,
+    dropped: Dropped,
     /// The last failure of the store, if the store has not worked since.
     store_error: Option<StoreError>,
     /// When the store is tried again; while this is `Some`, nothing is imported.
@@ -49,6 +51,7 @@ impl<T: Transaction> Local<T> {
         Self {
             mempool: Mempool::new(&chain, config.mempool.clone()),
             chain,
+            dropped: Dropped::default(),
             store_error: None,
             store_retry: None,
             save_due: None,
@@ -117,7 +120,21 @@ impl<T: Transaction> Local<T> {
 
     /// Reports the transactions that the last change of the mempool removed.
     pub(super) fn report_lost(&mut self, outbox: &mut Outbox<T>) {
-        report_removed(self.mempool.take_lost(), outbox);
+        let lost = self.mempool.take_lost();
+        self.report_removed(lost, outbox);
+    }
+
+    /// Reports transactions that left the mempool without being mined.
+    pub(super) fn report_removed(&mut self, removed: Vec<(Hash, RemovalReason)>, outbox: &mut Outbox<T>) {
+        if !removed.is_empty() {
+            self.dropped.add(&removed);
+            outbox.event(Event::TransactionsRemoved { removed: removed.into() });
+        }
+    }
+
+    /// Why a transaction left the mempool without being mined, if it is one of the last that did.
+    pub(super) fn drop_reason(&self, id: &Hash) -> Option<&str> {
+        self.dropped.reason(id)
     }
 
     /// Returns the last failure of the store, if the store has not worked since.
@@ -214,12 +231,5 @@ impl<T: Transaction> Local<T> {
             self.store_error = Some(error.clone());
             outbox.event(Event::StoreFailed { error });
         }
-    }
-}
-
-/// Reports transactions that left the mempool without being mined.
-pub(super) fn report_removed<T>(removed: Vec<(Hash, RemovalReason)>, outbox: &mut Outbox<T>) {
-    if !removed.is_empty() {
-        outbox.event(Event::TransactionsRemoved { removed: removed.into() });
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::event::Event;
-use super::local::{Local, report_removed};
+use super::local::Local;
 use super::message::Message;
 use super::now::Now;
 use super::outbox::Outbox;
@@ -194,7 +194,7 @@ impl<T: Transaction> Local<T> {
         }
         let reason = |id: &Hash| reasons.remove(id).unwrap_or(RemovalReason::Dependent);
         let removed: Vec<_> = removed.iter().copied().zip(removed.iter().map(reason)).collect();
-        report_removed(removed, outbox);
+        self.report_removed(removed, outbox);
         self.plan_to_save(now);
         true
     }

@@ -12,7 +12,7 @@ use super::config::ProtocolConfig;
 use super::connections::Connections;
 use super::discovery::Discovery;
 use super::limits;
-use super::local::{Local, report_removed};
+use super::local::Local;
 use super::outbox::Outbox;
 use crate::mempool::{RemovalReason, Source};
 use crate::primitives::{Hash, Timestamp, Transaction};
@@ -281,6 +281,6 @@ impl<T: Transaction> Stored<T> {
             }
         }
         removed.retain(|(id, _)| !mined.contains(id) && !local.mempool.was_mined(id));
-        report_removed(removed, outbox);
+        local.report_removed(removed, outbox);
     }
 }

@@ -3,13 +3,13 @@
 use core::time::Duration;
 
 use hashloom::evidence::{
-    AddCheckpoint, Checkpoint, Cosigner, LogSigner, NoteSigner, Policy, SignedNote, Tile, Witness,
+    AddCheckpoint, Checkpoint, Cosigner, LogSigner, NoteSigner, Policy, Receipt, SignedNote, Tile, Witness,
 };
 use hashloom::http::{RoutesConfig, routes};
-use hashloom::primitives::Target;
 use hashloom::primitives::merkle::ConsistencyProof;
+use hashloom::primitives::{Target, transaction_id};
 use hashloom::transport::Memory;
-use hashloom::{ChainSpec, Node, NodeBuilder, NodeHandle, Retarget};
+use hashloom::{ChainConfig, ChainSpec, Node, NodeBuilder, NodeHandle, ProtocolConfig, Retarget};
 use rouille::Request;
 use serde_json::{Value, json};
 
@@ -228,4 +228,43 @@ async fn a_witness_answers_as_the_specification_has_it() {
     let unasked = Node::<String>::builder(spec()).start().await.unwrap();
     let answer = add_checkpoint(&unasked, request(0, 20).to_string()).await;
     assert_eq!(answer.code(), (404, json!("log_not_witnessed")));
+}
+
+#[tokio::test]
+async fn a_receipt_is_served_by_the_id_of_the_transaction() {
+    let config = ProtocolConfig::default().with_chain(ChainConfig::default().with_index_transactions(true));
+    let node = signing().protocol(config).start().await.unwrap();
+    mine(&node, 9, "a").await;
+    let path = |text: &str| format!("/receipts/{}", transaction_id(&text.to_owned()).unwrap());
+    // Blocks 0 to 3 lie under six others.
+    let answer = get(&node, &path("a 2"), None).await;
+    assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
+    let receipt: Receipt = serde_json::from_slice(&answer.body).unwrap();
+    let policy = Policy::new(key().verifier()).with_easiest_target(spec().easiest_target()).unwrap();
+    let proven = receipt.verify(&policy).unwrap();
+    assert_eq!((proven.header.height, proven.decode::<String>().unwrap()), (3, "a 2".to_owned()));
+
+    let plain = vec![("Accept".to_owned(), "text/plain".to_owned())];
+    let answer = ask(&node, "GET", &path("a 2"), plain, Vec::new()).await;
+    assert_eq!((answer.status, answer.header("content-type")), (200, Some("text/plain; charset=utf-8")));
+    assert_eq!(answer.body, receipt.to_string().into_bytes());
+
+    assert_eq!(get(&node, &path("a 3"), None).await.code(), (404, json!("not_yet_signed")));
+    assert_eq!(get(&node, &path("b"), None).await.code(), (404, json!("transaction_not_found")));
+    assert_eq!(get(&node, "/receipts/7", None).await.code(), (400, json!("bad_transaction_id")));
+}
+
+#[tokio::test]
+async fn a_receipt_needs_a_signer_and_an_index() {
+    let path = format!("/receipts/{}", transaction_id(&"a 0".to_owned()).unwrap());
+    let node = signing().start().await.unwrap();
+    mine(&node, 9, "a").await;
+    let answer = get(&node, &path, None).await;
+    assert_eq!(answer.code(), (404, json!("transaction_not_found")));
+    assert!(answer.json()["error"]["message"].as_str().unwrap().ends_with("keeps no index of mined ones"));
+
+    let config = ProtocolConfig::default().with_chain(ChainConfig::default().with_index_transactions(true));
+    let node = Node::<String>::builder(spec()).protocol(config).start().await.unwrap();
+    mine(&node, 9, "a").await;
+    assert_eq!(get(&node, &path, None).await.code(), (404, json!("checkpoint_not_found")));
 }

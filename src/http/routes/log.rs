@@ -3,13 +3,13 @@
 use core::fmt;
 
 use hyper::StatusCode;
-use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::header::HeaderMap;
 use serde::Serialize;
 
 use crate::chain::ProveError;
 use crate::evidence::{AddCheckpoint, ParseAddCheckpointError, Tile, TileError, WitnessError};
 use crate::http::error::{ApiError, Code};
-use crate::http::response::{Lifetime, Response, cacheable, json_body};
+use crate::http::response::{Lifetime, Response, cacheable, of_type, plain};
 use crate::http::view::json;
 use crate::node::{CosignError, NodeHandle};
 use crate::primitives::merkle::ConsistencyProof;
@@ -108,13 +108,4 @@ fn tile_error(error: TileError) -> ApiError {
         TileError::Chain(ProveError::Store(error)) => error.into(),
         error => ApiError::new(Code::TileNotFound, error.to_string()),
     }
-}
-
-fn plain(status: StatusCode, text: String, media_type: &'static str) -> Response {
-    of_type(json_body(status, text.into_bytes()), media_type)
-}
-
-fn of_type(mut response: Response, media_type: &'static str) -> Response {
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
-    response
 }

@@ -29,6 +29,8 @@ pub(super) enum Read {
     Tile,
     #[cfg(feature = "evidence")]
     Consistency,
+    #[cfg(feature = "evidence")]
+    Receipt,
 }
 
 /// The endpoints that change something.
@@ -85,6 +87,8 @@ static ROUTES: &[Route] = &[
     read("/log/tile/{level/index}", Read::Tile),
     #[cfg(feature = "evidence")]
     read("/log/consistency", Read::Consistency),
+    #[cfg(feature = "evidence")]
+    read("/receipts/{transaction id}", Read::Receipt),
     #[cfg(feature = "evidence")]
     change(Method::POST, "/witness/add-checkpoint", Change::AddCheckpoint),
 ];
@@ -155,7 +159,8 @@ mod tests {
         let rows = include_str!("../../http.rs").lines().filter_map(|line| line.strip_prefix("//! | `"));
         let routes = rows.filter_map(|row| row.split('`').next()?.split_once(' '));
         let routes = routes.filter(|(_, url)| {
-            cfg!(feature = "evidence") || !(url.starts_with("/log/") || url.starts_with("/witness/"))
+            cfg!(feature = "evidence")
+                || !["/log/", "/receipts/", "/witness/"].iter().any(|start| url.starts_with(start))
         });
         routes.map(|(method, url)| (method, url.split('?').next().unwrap_or(url))).collect()
     }
@@ -169,7 +174,8 @@ mod tests {
     #[test]
     fn the_error_for_an_unknown_path_lists_the_paths() {
         let last = if cfg!(feature = "evidence") {
-            ", /status, /log/checkpoint, /log/tile/{level/index}, /log/consistency and POST /witness/add-checkpoint"
+            ", /status, /log/checkpoint, /log/tile/{level/index}, /log/consistency, /receipts/{transaction id} \
+             and POST /witness/add-checkpoint"
         } else {
             " and /status"
         };

@@ -103,8 +103,9 @@ impl<T: Transaction> NodeHandle<T> {
     /// returns the block. The tip has depth 1. If a reorganisation makes the transaction pending again or
     /// moves it to another block, the wait continues.
     ///
-    /// If the transaction is not pending, the last 1,000 blocks are searched for it. Each is read once;
-    /// pruned bodies are skipped. After that, each new block is searched once.
+    /// If the transaction is not pending, it is looked up in the [index](crate::ChainConfig::index_transactions). Without
+    /// one, the last 1,000 blocks are searched for it. Each is read once; pruned bodies are skipped. After that, each new
+    /// block is searched once.
     ///
     /// Cancel-safe.
     ///

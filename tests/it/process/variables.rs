@@ -30,6 +30,7 @@ const VARIABLES: [&str; 24] = [
     "DATA_DIR",
     "EPHEMERAL",
     "KEEP_BODIES",
+    "NO_TRANSACTION_INDEX",
     "RUST_LOG",
 ];
 

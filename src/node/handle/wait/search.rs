@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::WaitError;
+use crate::chain::FindError;
 use crate::primitives::{Block, Hash, Transaction};
 use crate::protocol::Protocol;
 use crate::store::StoreError;
 
-/// How many blocks at the end of the chain are searched for a transaction that is not pending. There is no
-/// transaction index, so each block is read from the store.
+/// How many blocks at the end of the chain are searched for a transaction that is not pending, if the chain keeps
+/// no index of transactions: each is read from the store.
 pub(super) const SEARCHED_BLOCKS: u64 = 1_000;
 
 /// The progress of a search.
@@ -55,7 +56,15 @@ impl<T: Transaction> Search<T> {
             Some(seen) => self.common(seen, protocol)?,
             // A pending transaction is in no block of the best chain, so the search begins at the tip.
             None if mempool.contains(&self.id) => Some(tip),
-            None => None,
+            None => match chain.find_transaction(&self.id) {
+                Ok(Some(place)) => {
+                    self.found = chain.block(&place.block)?;
+                    Some(tip)
+                }
+                Ok(None) => Some(tip),
+                Err(FindError::NotIndexed) => None,
+                Err(FindError::Store(error)) => return Err(error.into()),
+            },
         };
         // The block is still in the best chain, so no later one needs to be searched.
         if self.found.is_some() && seen.is_some() {

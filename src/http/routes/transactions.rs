@@ -1,0 +1,119 @@
+//! What has become of a transaction, and the proof that it is in the log.
+
+use hyper::StatusCode;
+#[cfg(feature = "evidence")]
+use hyper::header::{ACCEPT, HeaderMap, VARY};
+use serde::Serialize;
+
+use crate::chain::{FindError, TransactionPlace};
+#[cfg(feature = "evidence")]
+use crate::evidence::{IssueReceiptError, Receipt, SignedNote};
+use crate::http::error::{ApiError, Code};
+#[cfg(feature = "evidence")]
+use crate::http::header::text;
+use crate::http::response::Response;
+#[cfg(feature = "evidence")]
+use crate::http::response::{plain, with_header};
+use crate::http::view::json;
+use crate::node::{NodeHandle, TransactionStatus};
+use crate::primitives::{Hash, Transaction};
+
+/// What has become of a transaction.
+#[derive(Serialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+enum StatusView<'a, T> {
+    Pending {
+        id: &'a Hash,
+        data: &'a T,
+    },
+    Mined {
+        id: &'a Hash,
+        block: &'a Hash,
+        height: u64,
+        /// The number of transactions before it in the block.
+        index: usize,
+        /// 1 at the tip.
+        depth: u64,
+        /// `null` if the body of the block was pruned.
+        data: Option<&'a T>,
+    },
+    Dropped {
+        id: &'a Hash,
+        reason: &'a str,
+    },
+}
+
+/// Answers what has become of a transaction.
+pub(super) fn transaction<T: Transaction>(node: &NodeHandle<T>, id: &Hash) -> Result<Response, ApiError> {
+    let status = node.find(id).map_err(|error| find_error(id, error))?;
+    let view = match &status {
+        TransactionStatus::Pending(data) => StatusView::Pending { id, data },
+        TransactionStatus::Mined { place, depth, block } => {
+            let TransactionPlace { block: hash, height, index, .. } = place;
+            let data = block.as_ref().and_then(|block| block.data().get(*index));
+            StatusView::Mined { id, block: hash, height: *height, index: *index, depth: *depth, data }
+        }
+        TransactionStatus::Dropped { reason } => StatusView::Dropped { id, reason },
+        TransactionStatus::Unknown => {
+            let message = format!("transaction {id} is not pending, and in no block of the best chain");
+            return Err(ApiError::new(Code::TransactionNotFound, message));
+        }
+    };
+    json(StatusCode::OK, &view)
+}
+
+/// The proof that a transaction is in the log of a signed checkpoint: JSON, or the text of a
+/// [`.tlog-proof`](Receipt) file for a client that accepts `text/plain` and no JSON.
+#[cfg(feature = "evidence")]
+pub(super) fn receipt<T: Transaction>(
+    node: &NodeHandle<T>,
+    id: &Hash,
+    checkpoint: SignedNote,
+    headers: &HeaderMap,
+) -> Result<Response, ApiError> {
+    let chain = node.chain();
+    let found = chain.find_transaction(id).map_err(|error| find_error(id, error))?;
+    let place = found.ok_or_else(|| {
+        ApiError::new(Code::TransactionNotFound, format!("transaction {id} is in no block of the best chain"))
+    })?;
+    let receipt = Receipt::issue(&chain, &place.block, place.index, checkpoint).map_err(receipt_error)?;
+    let accepted = text(headers, &ACCEPT).unwrap_or_default();
+    let wants_text = accepted.contains("text/plain") && !accepted.contains("json");
+    let response = if wants_text {
+        plain(StatusCode::OK, receipt.to_string(), "text/plain; charset=utf-8")
+    } else {
+        json(StatusCode::OK, &receipt)?
+    };
+    Ok(with_header(response, VARY, "accept"))
+}
+
+fn find_error(id: &Hash, error: FindError) -> ApiError {
+    match error {
+        FindError::Store(error) => error.into(),
+        FindError::NotIndexed => {
+            let message =
+                format!("transaction {id} is not pending, and this node keeps no index of mined ones");
+            ApiError::new(Code::TransactionNotFound, message)
+        }
+    }
+}
+
+#[cfg(feature = "evidence")]
+fn receipt_error(error: IssueReceiptError) -> ApiError {
+    match error {
+        IssueReceiptError::Store(error) => error.into(),
+        IssueReceiptError::NotCovered { height, size } => {
+            let message = format!(
+                "the transaction is in block {height}, and the last signed checkpoint has {size} blocks: ask again \
+                 when the block is deeper"
+            );
+            ApiError::new(Code::NotYetSigned, message)
+        }
+        error @ IssueReceiptError::Pruned { .. } => ApiError::new(Code::BlockNotFound, error.to_string()),
+        // A reorganisation after the checkpoint was signed.
+        error @ (IssueReceiptError::SideBranch { .. }
+        | IssueReceiptError::BeyondTip { .. }
+        | IssueReceiptError::OtherHistory { .. }) => ApiError::new(Code::SigningStopped, error.to_string()),
+        error => ApiError::new(Code::Internal, error.to_string()),
+    }
+}
