@@ -144,7 +144,7 @@ impl<T: Transaction> Mempool<T> {
         application::check_serde_form(&pending.transaction)?;
         let header = chain.next_header(Address::ZERO, Hash::ZERO, now);
         let mut state = self.state.clone();
-        application::apply(&pending.transaction, &mut state, &header.context())?;
+        application::apply(&pending.transaction, &mut state, &header.context(chain.genesis().hash()))?;
         if !evicted.is_empty() {
             let Some(taken) = self.take_out(&evicted, true, chain, now) else {
                 self.is_stuck = true;
@@ -155,7 +155,7 @@ impl<T: Transaction> Mempool<T> {
             };
             self.lost = taken.into_iter().map(|(place, id)| (id, reason(place))).collect();
             state = self.state.clone();
-            application::apply(&pending.transaction, &mut state, &header.context())?;
+            application::apply(&pending.transaction, &mut state, &header.context(chain.genesis().hash()))?;
         }
         self.state = state;
         self.push(pending);
@@ -193,7 +193,7 @@ impl<T: Transaction> Mempool<T> {
         candidates.retain(|pending| taken.insert(pending.id));
         let beyond = candidates.split_off(self.fitting(&candidates));
         let header = chain.next_header(Address::ZERO, Hash::ZERO, now);
-        let mut trial = Trial::new(chain.state().clone(), header.context());
+        let mut trial = Trial::new(chain.state().clone(), header.context(chain.genesis().hash()));
         let applied: Vec<Result<(), ApplyError>> =
             candidates.iter().map(|pending| trial.apply(&pending.transaction)).collect();
         self.state = trial.into_state();
@@ -238,7 +238,7 @@ impl<T: Transaction> Mempool<T> {
         now: Timestamp,
     ) -> Result<Template<T>, RuleError> {
         let header = chain.next_header(miner, Hash::ZERO, now);
-        let mut trial = Trial::new(chain.state().clone(), header.context());
+        let mut trial = Trial::new(chain.state().clone(), header.context(chain.genesis().hash()));
         let mut room = chain.spec().max_block_bytes() - Header::LEN;
         let mut data = Vec::new();
         for pending in self.queue.values().take(count) {
@@ -359,7 +359,7 @@ impl<T: Transaction> Mempool<T> {
         now: Timestamp,
     ) -> Option<Vec<(u64, Hash)>> {
         let header = chain.next_header(Address::ZERO, Hash::ZERO, now);
-        let mut trial = Trial::new(chain.state().clone(), header.context());
+        let mut trial = Trial::new(chain.state().clone(), header.context(chain.genesis().hash()));
         let mut kept = BTreeSet::new();
         for (place, pending) in self.queue.iter().filter(|(place, _)| !places.contains(place)) {
             if trial.apply(&pending.transaction).is_ok() {

@@ -188,10 +188,11 @@ impl<T: Transaction> Blockchain<T> {
         });
         for at in from + 1..=height {
             let row = self.store.row_below_tip(at)?;
-            state = self.store.applied(&row, state).map_err(|error| match error {
-                ApplyError::Store(error) => BlockError::Store(error),
-                ApplyError::Rule(error) => BlockError::Replay { height: at, error },
-            })?;
+            state =
+                self.store.applied(&row, self.genesis.block.hash(), state).map_err(|error| match error {
+                    ApplyError::Store(error) => BlockError::Store(error),
+                    ApplyError::Rule(error) => BlockError::Replay { height: at, error },
+                })?;
         }
         Ok(state)
     }

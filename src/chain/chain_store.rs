@@ -347,9 +347,14 @@ impl<T: Transaction> ChainStore<T> {
     }
 
     /// The state after the block of an entry, from the state after its parent.
-    pub(super) fn applied(&self, entry: &ChainEntry, mut state: T::State) -> Result<T::State, ApplyError> {
+    pub(super) fn applied(
+        &self,
+        entry: &ChainEntry,
+        genesis: &Hash,
+        mut state: T::State,
+    ) -> Result<T::State, ApplyError> {
         let block = self.stored_block(entry)?;
-        check::apply(block.header(), block.data(), &mut state)?;
+        check::apply(block.header(), genesis, block.data(), &mut state)?;
         Ok(state)
     }
 

@@ -177,7 +177,10 @@ impl<T: Transaction> Blockchain<T> {
         // that does not apply enters the tree, where it is marked as invalid with its descendants.
         if extends_tip && self.tree.is_next(&hash) {
             let mut state = self.snapshots.tip().clone();
-            if checked.entry.work > self.work() && check::apply(&header, block.data(), &mut state).is_ok() {
+            let genesis = self.genesis.block.hash();
+            if checked.entry.work > self.work()
+                && check::apply(&header, genesis, block.data(), &mut state).is_ok()
+            {
                 self.extend(block, checked.entry, state);
                 if let Some(candidate) = self.adopt_orphans(hash, None, now)? {
                     self.follow(candidate, height, &hash)?;
@@ -361,7 +364,9 @@ impl<T: Transaction> Blockchain<T> {
 
     /// The state after a side branch block, computed from the state after its parent.
     fn applied_side_block(&self, hash: &Hash, state: T::State) -> Result<T::State, (Hash, BlockError)> {
-        self.store.applied(&self.tree.known(hash).entry, state).map_err(|error| (*hash, error.into()))
+        let entry = &self.tree.known(hash).entry;
+        let applied = self.store.applied(entry, self.genesis.block.hash(), state);
+        applied.map_err(|error| (*hash, error.into()))
     }
 
     /// Walks down from `next`, which is below `height`, to the first block whose body is unknown: it is

@@ -270,7 +270,7 @@ fn load<T: Transaction>(
         _ => store.stored_block(&row).map_err(|error| OpenError::Damaged { height, error })?,
     };
     let mut checkpoints = load_checkpoints(store)?;
-    let snapshots = replay(store, &mut checkpoints, &genesis.state)?;
+    let snapshots = replay(store, &mut checkpoints, genesis)?;
     let seen = store.recent_rows().map(|row| row.seen + 1).max().unwrap_or(1);
     let mut tree = Tree::new(seen);
     let stored_branches = load_branches(store, config, &mut tree).map_err(relocated)?;
@@ -354,19 +354,22 @@ fn load_checkpoints<T: Transaction>(store: &ChainStore<T>) -> Result<Checkpoints
 fn replay<T: Transaction>(
     store: &ChainStore<T>,
     checkpoints: &mut Checkpoints,
-    first: &T::State,
+    genesis: &Genesis<T>,
 ) -> Result<Snapshots<T::State>, OpenError> {
     let tip = store.tip().header.height;
     let stored = store.stored_state(&checkpoints.states, 0, tip)?;
-    let (from, state) = stored.unwrap_or_else(|| (0, first.clone()));
+    let (from, state) = stored.unwrap_or_else(|| (0, genesis.state.clone()));
     let mut snapshots = Snapshots::new(from, state);
     for height in from + 1..=tip {
         let damaged = |error| OpenError::Damaged { height, error };
         let row = store.row_below_tip(height).map_err(damaged)?;
-        let state = store.applied(&row, snapshots.tip().clone()).map_err(|error| match error {
-            ApplyError::Store(error) => damaged(error),
-            ApplyError::Rule(error) => OpenError::Replay { height, error },
-        })?;
+        let state =
+            store.applied(&row, genesis.block.hash(), snapshots.tip().clone()).map_err(
+                |error| match error {
+                    ApplyError::Store(error) => damaged(error),
+                    ApplyError::Rule(error) => OpenError::Replay { height, error },
+                },
+            )?;
         checkpoints.replay_bytes += row.size;
         snapshots.push(state);
     }

@@ -44,7 +44,7 @@ impl<T: Transaction> Blockchain<T> {
         }
         let mut header = self.next_header(miner, digest.merkle_root(), now);
         let mut state = self.state().clone();
-        check::apply_all(&header, &data, &mut state)?;
+        check::apply_all(&header, self.genesis().hash(), &data, &mut state)?;
         header.state_root = application::state_root::<T>(&state)?;
         Ok(Template::new(header, data))
     }

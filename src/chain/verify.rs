@@ -243,7 +243,9 @@ impl<T: Transaction> Verifier<T> {
             chain.check_indexed(self.next, &digest.ids)?;
         }
         match &mut self.state {
-            Some(state) => Ok(check::apply(header, block.data(), state)?),
+            // No block led to the first state, so none is ended.
+            Some(state) if self.next == 0 => Ok(check::state_root::<T>(header, state)?),
+            Some(state) => Ok(check::apply(header, chain.genesis().hash(), block.data(), state)?),
             None => Ok(()),
         }
     }

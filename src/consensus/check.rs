@@ -113,10 +113,16 @@ pub(crate) fn body<T: Transaction>(block: &Block<T>, spec: &ChainSpec) -> Result
 /// discarded.
 pub(crate) fn apply<T: Transaction>(
     header: &Header,
+    genesis: &Hash,
     data: &[T],
     state: &mut T::State,
 ) -> Result<(), RuleError> {
-    apply_all(header, data, state)?;
+    apply_all(header, genesis, data, state)?;
+    state_root::<T>(header, state)
+}
+
+/// Checks the state after a block against its header.
+pub(crate) fn state_root<T: Transaction>(header: &Header, state: &T::State) -> Result<(), RuleError> {
     let state_root = application::state_root::<T>(state)?;
     if header.state_root != state_root {
         return Err(RuleError::StateRoot { got: state_root, expected: header.state_root });
@@ -124,20 +130,24 @@ pub(crate) fn apply<T: Transaction>(
     Ok(())
 }
 
-/// Applies a block's transactions without checking its state root.
+/// Applies a block's transactions and ends the block, without checking its state root.
 pub(crate) fn apply_all<T: Transaction>(
     header: &Header,
+    genesis: &Hash,
     data: &[T],
     state: &mut T::State,
 ) -> Result<(), RuleError> {
-    let context = header.context();
+    let context = header.context(genesis);
     for (index, transaction) in data.iter().enumerate() {
         application::apply(transaction, state, &context).map_err(|error| match error {
             ApplyError::Rejected(reason) => RuleError::Transaction { index, reason },
             ApplyError::Panicked(panic) => RuleError::ApplyPanicked { index, panic },
         })?;
     }
-    Ok(())
+    application::end_block::<T>(state, &context).map_err(|error| match error {
+        ApplyError::Rejected(reason) => RuleError::EndBlock { reason },
+        ApplyError::Panicked(panic) => RuleError::EndBlockPanicked { panic },
+    })
 }
 
 /// The median of timestamps in any order; the upper one of the two middle ones for an even number, as in

@@ -128,12 +128,27 @@ pub enum RuleError {
         #[source]
         panic: Panicked,
     },
+    /// The application refuses the end of the block: [`end_block`](crate::Transaction::end_block).
+    #[error("the end of the block is rejected: {reason}")]
+    EndBlock {
+        /// The application's reason.
+        #[source]
+        reason: Rejected,
+    },
+    /// The application's [`end_block`](crate::Transaction::end_block) panicked. The block is refused like one that
+    /// the application rejects.
+    #[error("the block cannot be ended: {panic}")]
+    EndBlockPanicked {
+        /// The panic.
+        #[source]
+        panic: Panicked,
+    },
     /// The application's [`state_root`](crate::Transaction::state_root) panicked on the state after the
     /// block.
     #[error("no state root: {0}")]
     StateRootPanicked(#[from] Panicked),
-    /// The application's state after the block does not match the header's state root: `apply` is not
-    /// deterministic, or the miner committed to a wrong root.
+    /// The application's state after the block does not match the header's state root: `apply` or `end_block` is
+    /// not deterministic, or the miner committed to a wrong root.
     #[error("state root is {got}, expected {expected}")]
     StateRoot {
         /// The root of the state after applying the block.
@@ -169,6 +184,8 @@ impl RuleError {
             Self::Encode(_) => "canonical_encoding",
             Self::Transaction { .. } => "transaction",
             Self::ApplyPanicked { .. } => "apply_panicked",
+            Self::EndBlock { .. } => "end_block",
+            Self::EndBlockPanicked { .. } => "end_block_panicked",
             Self::StateRootPanicked(_) => "state_root_panicked",
             Self::StateRoot { .. } => "state_root",
             Self::Parent { .. } => "parent_known",
@@ -184,6 +201,8 @@ impl RuleError {
             Self::Size { .. }
                 | Self::Transaction { .. }
                 | Self::ApplyPanicked { .. }
+                | Self::EndBlock { .. }
+                | Self::EndBlockPanicked { .. }
                 | Self::StateRootPanicked(_)
                 | Self::StateRoot { .. }
         )

@@ -262,11 +262,15 @@ impl From<PeerError> for ApiError {
 impl From<MineError> for ApiError {
     fn from(error: MineError) -> Self {
         let code = match &error {
-            MineError::Refused(BlockError::Rule(RuleError::Transaction { .. })) => Code::TransactionRejected,
+            MineError::Refused(BlockError::Rule(
+                RuleError::Transaction { .. } | RuleError::EndBlock { .. },
+            )) => Code::TransactionRejected,
             MineError::Refused(BlockError::Rule(RuleError::Size { .. } | RuleError::Count { .. }))
             | MineError::Unsendable(_) => Code::BlockTooLarge,
             MineError::Refused(BlockError::Rule(
-                RuleError::ApplyPanicked { .. } | RuleError::StateRootPanicked(_),
+                RuleError::ApplyPanicked { .. }
+                | RuleError::EndBlockPanicked { .. }
+                | RuleError::StateRootPanicked(_),
             )) => Code::TransactionPanicked,
             MineError::Refused(BlockError::Rule(RuleError::Encode(_))) => Code::TransactionNotEncodable,
             MineError::Refused(BlockError::Store(_)) => Code::StoreFailed,

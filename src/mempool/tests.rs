@@ -185,7 +185,7 @@ fn a_refusal_leaves_no_trace_between_checkpoints() {
     let chain = chain(1_000);
     let header = chain.next_header(Address::ZERO, Hash::ZERO, NOW);
     let entries: Vec<Entry> = (0..200).map(|i| entry(if i % 3 == 2 { -1_000 } else { i })).collect();
-    let mut trial = Trial::new(0, header.context());
+    let mut trial = Trial::new(0, header.context(chain.genesis().hash()));
     let (mut total, mut refused) = (0, 0);
     for entry in &entries {
         let fits = total + entry.amount >= 0;

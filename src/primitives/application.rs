@@ -40,7 +40,7 @@ impl Panicked {
     }
 }
 
-/// Why a transaction cannot be applied, or why the genesis state cannot be made.
+/// Why a transaction cannot be applied, a block cannot be ended, or the genesis state cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ApplyError {
     Rejected(Rejected),
@@ -61,6 +61,14 @@ pub(crate) fn apply<T: Transaction>(
     context: &Context<'_>,
 ) -> Result<(), ApplyError> {
     verdict("Transaction::apply", || transaction.apply(state, context))
+}
+
+/// [`Transaction::end_block`]. After an error, the caller must discard the state.
+pub(crate) fn end_block<T: Transaction>(
+    state: &mut T::State,
+    context: &Context<'_>,
+) -> Result<(), ApplyError> {
+    verdict("Transaction::end_block", || T::end_block(state, context))
 }
 
 /// [`Transaction::genesis_state`].

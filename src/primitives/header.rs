@@ -67,10 +67,12 @@ impl Header {
         Hash::digest(&self.to_bytes())
     }
 
-    /// The context of this block's transactions. A chain calls
-    /// [`Transaction::apply`](crate::Transaction::apply) with it, and tests of an `apply` can do so too.
-    pub const fn context(&self) -> Context<'_> {
+    /// The context of this block's transactions in the chain with this genesis block. A chain calls
+    /// [`Transaction::apply`](crate::Transaction::apply) and [`end_block`](crate::Transaction::end_block) with it, and tests
+    /// of them can do so too.
+    pub const fn context<'a>(&'a self, genesis: &'a Hash) -> Context<'a> {
         Context {
+            genesis,
             height: self.height,
             timestamp: self.timestamp,
             miner: self.miner,

@@ -74,6 +74,32 @@ pub trait Transaction:
     /// [`Rejected`], which names the application's rule.
     fn apply(&self, state: &mut Self::State, context: &Context<'_>) -> Result<(), Rejected>;
 
+    /// Acts once for each block, after its transactions, and for a block without transactions too: pays the miner,
+    /// lets entries expire. An error refuses the block.
+    ///
+    /// The end of a block sees what its transactions left, so it can pay out their fees; the transactions of the next block
+    /// see what the end left. The state root is that of the state after the end. The genesis block has no end, because
+    /// [`genesis_state`](Self::genesis_state) makes its state.
+    ///
+    /// A template includes the end of its block. The mempool tries pending transactions on the state after the end
+    /// of the last block, one after the other, and does not end the block that they may be in. If the end refuses a block
+    /// because of a transaction, mining without own data finds and removes that transaction. If the end refuses
+    /// a block without transactions, no block can be mined on top of the tip.
+    ///
+    /// Like [`apply`](Self::apply), this function must be deterministic. It runs for every block that is mined, imported
+    /// or replayed, so its cost should not grow with the state: keep entries that expire in the order of their expiry.
+    /// After an error, the caller discards the state.
+    ///
+    /// Provided: does nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`], which names the application's rule.
+    fn end_block(state: &mut Self::State, context: &Context<'_>) -> Result<(), Rejected> {
+        let _ = (state, context);
+        Ok(())
+    }
+
     /// The state before the first transaction, made from the [genesis
     /// data](crate::consensus::ChainSpecBuilder::genesis_data) of the chain's spec, such as the keys that may write or
     /// opening balances. The application defines the format of the data. Like [`apply`](Self::apply), this
@@ -142,11 +168,14 @@ impl Transaction for String {
     }
 }
 
-/// The block in which a transaction is applied. All fields are from the block's header, so all nodes have
-/// equal contexts. [`Header::context`](crate::Header::context) makes one.
+/// The block in which a transaction is applied. All fields are from the block's header and the chain's spec, so all
+/// nodes have equal contexts. [`Header::context`](crate::Header::context) makes one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Context<'a> {
+    /// The hash of the chain's genesis block, which differs between chains with different rules. What is signed with
+    /// it is valid on one chain only.
+    pub genesis: &'a Hash,
     /// The block's height.
     pub height: u64,
     /// The block's timestamp.

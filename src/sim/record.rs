@@ -25,7 +25,7 @@ impl Record {
 pub struct Tally {
     /// The number of records.
     pub count: u64,
-    /// A hash over all records in order, with the heights of their blocks.
+    /// A hash over all records in order, with the heights of their blocks, and over the miners of all blocks.
     pub digest: Hash,
 }
 
@@ -39,6 +39,13 @@ impl Transaction for Record {
         tally.count += 1;
         let [height, author, number] = [context.height, self.author, self.number].map(u64::to_be_bytes);
         tally.digest = Hash::digest_parts(&[tally.digest.as_bytes(), &height, &author, &number]);
+        Ok(())
+    }
+
+    /// A reward, which makes the state of each block another one, and depends on its miner and its chain.
+    fn end_block(tally: &mut Tally, context: &Context<'_>) -> Result<(), Rejected> {
+        let (miner, genesis) = (context.miner.as_bytes(), context.genesis.as_bytes());
+        tally.digest = Hash::digest_parts(&[tally.digest.as_bytes(), miner, genesis]);
         Ok(())
     }
 

@@ -73,7 +73,7 @@ fn a_block_with_another_root_is_refused() {
     let template = chain.template(vec![pay(1, 2, 30)], NOW).unwrap();
     let expected = template.header().state_root;
     let mut forged = chain.state().clone();
-    pay(1, 2, 31).apply(&mut forged, &template.header().context()).unwrap();
+    pay(1, 2, 31).apply(&mut forged, &template.header().context(chain.genesis().hash())).unwrap();
     let header = Header { state_root: forged.root(), ..*template.header() };
     let block = hashloom::miner::Template::new(header, template.data().to_vec()).mine().unwrap();
     match chain.import(block.into(), NOW) {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests, which fail by panicking")]
 
 mod chain;
+mod end_block;
 mod form;
 mod golden;
 mod javascript;

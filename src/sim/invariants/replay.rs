@@ -35,7 +35,8 @@ pub fn replay(chain: &Blockchain<Record>) -> Result<(), Breach> {
         return Ok(());
     }
     let mut state = Tally::default();
-    let mut parent = *chain.genesis().hash();
+    let genesis = chain.genesis().hash();
+    let mut parent = *genesis;
     let mut height = 0;
     let mut work = chain.work_at(&parent).ok().flatten().unwrap_or_default();
     for block in chain.blocks(1..) {
@@ -44,10 +45,11 @@ pub fn replay(chain: &Blockchain<Record>) -> Result<(), Breach> {
         if (block.header().previous_hash, block.height()) != (parent, height) {
             return Err(Breach::NotContiguous { hash: *block.hash(), height: block.height(), parent });
         }
-        for record in block.data() {
-            let applied = record.apply(&mut state, &block.header().context());
-            applied.map_err(|_| Breach::StateDiffers { height })?;
-        }
+        let context = block.header().context(genesis);
+        let applied = block.data().iter().try_for_each(|record| record.apply(&mut state, &context));
+        applied
+            .and_then(|()| Record::end_block(&mut state, &context))
+            .map_err(|_| Breach::StateDiffers { height })?;
         parent = *block.hash();
         work = work + work_of(block.header().target);
         if block.header().state_root != Record::state_root(&state) {

@@ -121,7 +121,7 @@ where
         let mut replay_bytes = 0;
         for row in rows.iter().filter(|row| row.header.height > start) {
             let block = self.stored_block(row).unwrap();
-            check::apply(&row.header, block.data(), &mut state).unwrap();
+            check::apply(&row.header, &rows[0].hash, block.data(), &mut state).unwrap();
             replay_bytes += row.size;
             if let Some(bytes) = stored.remove(&row.header.height) {
                 assert!(read(row.header.height, &bytes) == state, "state {} is another", row.header.height);
