@@ -113,9 +113,15 @@ const BLOCK: usize = 2;
 const PROVE: usize = 3;
 const VERIFY: usize = 4;
 const CLONE: usize = 5;
+const ROOT: usize = 6;
+const WRITE: usize = 7;
+const READ: usize = 8;
+
+/// The turns that measure what takes long for a large state.
+const FEW: usize = 9;
 
 /// The kinds of operations: a title, and what a reader has to know.
-const KINDS: [(&str, &str); 6] = [
+const KINDS: [(&str, &str); 9] = [
     ("Look-up of an entry that is there", "SHA-256 of the key."),
     (
         "Change of a value, without a root",
@@ -130,6 +136,9 @@ const KINDS: [(&str, &str); 6] = [
     ("Proof, issued", "SHA-256 of the key. The root is known."),
     ("Proof, checked", "From its bytes. SHA-256 of the key, the value, the leaf and the branches."),
     ("Clone", "All entries of the state are one operation. No hash is needed."),
+    ("Root of a state that was just read, each entry", "SHA-256 of a leaf and of a branch."),
+    ("State written in postcard, each entry", "As the store has it. No hash is needed."),
+    ("State read from postcard, each entry", "SHA-256 of the key and of the value."),
 ];
 
 /// Nanoseconds for each operation, turn by turn.
@@ -258,9 +267,29 @@ impl State {
         self.proof_bytes.push(bytes.iter().map(|proof| proof.len() as f64).sum::<f64>() / TURN as f64);
 
         let cloned = time(TURN, || (0..TURN).for_each(|_| drop(black_box(self.map.clone()))));
-        // A clone of all entries takes long, so only some turns measure it.
-        let model = (self.figures[CLONE].model.len() < 9).then(|| time(1, || self.model.clone()));
+        let is_one_of_few = self.figures[CLONE].model.len() < FEW;
+        let model = is_one_of_few.then(|| time(1, || self.model.clone()));
         self.note(CLONE, [Some(cloned), model, None]);
+        if is_one_of_few { self.store() } else { Ok(()) }
+    }
+
+    /// Writes and reads the whole state.
+    fn store(&mut self) -> Result<()> {
+        let size = self.size;
+        let mut stored = Vec::new();
+        let written = time(size, || stored = postcard::to_stdvec(&self.map).unwrap_or_default());
+        let model = time(size, || postcard::to_stdvec(&self.model));
+        self.note(WRITE, [Some(written), Some(model), None]);
+        let mut map = AuthenticatedMap::<Address, u64>::new();
+        let read = time(size, || map = postcard::from_bytes(&stored).unwrap_or_default());
+        let stored = postcard::to_stdvec(&self.model)?;
+        let model = time(size, || postcard::from_bytes::<BTreeMap<Address, u64>>(&stored));
+        let floor = time(size, || hashes(&[(size, ENTRY[0]), (size, ENTRY[1])]));
+        self.note(READ, [Some(read), Some(model), Some(floor)]);
+        let root = time(size, || map.root());
+        let floor = time(size, || hashes(&[(size, ENTRY[2]), (size, BRANCH)]));
+        self.note(ROOT, [Some(root), None, Some(floor)]);
+        ensure!(map == self.map, "the state reads back as another one");
         Ok(())
     }
 }

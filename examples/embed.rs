@@ -5,11 +5,10 @@
 //! ```
 //!
 //! Reads records from a text file (default: `examples/audit.log`), mines them into blocks, hands out a receipt for one
-//! of them, and shows that invalid records, forged receipts and forged blocks are refused. Uses only the chain, the
-//! miner and the evidence for outsiders: no network, no async runtime, no clock. So the blocks of a file are the same
-//! on every machine.
+//! of them, proves the last number of an author from a header, and shows that invalid records, forged receipts and
+//! forged blocks are refused. Uses only the chain, the miner and the evidence for outsiders: no network, no async
+//! runtime, no clock. So the blocks of a file are the same on every machine.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -18,9 +17,9 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Parser;
 use hashloom::evidence::{Checkpoint, NoteSigner, Policy, Receipt, SignedNote, VerifyReceiptError};
-use hashloom::primitives::merkle;
 use hashloom::{
-    Block, BlockError, Blockchain, ChainSpec, Context, Hash, Header, Rejected, RuleError, Transaction,
+    AuthenticatedMap, Block, BlockError, Blockchain, ChainSpec, Context, Hash, Header, MapProof, Rejected,
+    RuleError, Transaction,
 };
 use serde::{Deserialize, Serialize};
 
@@ -41,31 +40,25 @@ struct Record {
     action: String,
 }
 
-/// The application's state: the last number of each author.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Authors {
-    last: BTreeMap<String, u64>,
-}
-
 impl Transaction for Record {
-    type State = Authors;
+    /// The last number of each author.
+    type State = AuthenticatedMap<String, u64>;
 
-    fn apply(&self, state: &mut Authors, _context: &Context<'_>) -> Result<(), Rejected> {
-        let last = state.last.entry(self.author.clone()).or_default();
-        let expected = last.saturating_add(1);
-        if self.sequence != expected {
-            let detail = format!("{} has number {}, expected {expected}", self.author, self.sequence);
-            return Err(Rejected::new("sequence", detail));
-        }
-        *last = self.sequence;
-        Ok(())
+    fn apply(&self, last: &mut Self::State, _context: &Context<'_>) -> Result<(), Rejected> {
+        last.update(self.author.clone(), |last| {
+            let expected = last.map_or(1, |last| last.saturating_add(1));
+            if self.sequence != expected {
+                let detail = format!("{} has number {}, expected {expected}", self.author, self.sequence);
+                return Err(Rejected::new("sequence", detail));
+            }
+            Ok(Some(expected))
+        })
     }
 
     /// Every header commits to the state, so two programs that compute different states disagree at the first
-    /// block.
-    fn state_root(state: &Authors) -> Hash {
-        let leaf = |(author, last): (&String, &u64)| merkle::leaf_hash(format!("{author} {last}").as_bytes());
-        merkle::root(&state.last.iter().map(leaf).collect::<Vec<_>>())
+    /// block, and a header proves the last number of an author.
+    fn state_root(last: &Self::State) -> Hash {
+        last.root()
     }
 }
 
@@ -90,6 +83,7 @@ fn run(file: &Path) -> Result<()> {
     }
     show(&chain)?;
     hand_out_a_receipt(&chain)?;
+    prove_the_last_numbers(&chain)?;
     refuse_a_jump(&chain)?;
     refuse_a_forgery(&chain)
 }
@@ -185,10 +179,25 @@ fn hand_out_a_receipt(chain: &Blockchain<Record>) -> Result<()> {
     Ok(())
 }
 
+/// Proves the last number of an author, and that another name has written nothing, to a party that has only the header
+/// of the tip.
+fn prove_the_last_numbers(chain: &Blockchain<Record>) -> Result<()> {
+    println!("\nProofs from the header of block {}:", chain.height());
+    let header = chain.tip().header();
+    let author = chain.tip().data().last().context("the tip has no record")?.author.clone();
+    for name in [author, "nobody".to_owned()] {
+        let bytes = chain.state().prove(&name)?.to_bytes();
+        let last = MapProof::from_bytes(&bytes)?.verify::<String, u64>(&name, &header.state_root)?;
+        let shown = last.map_or_else(|| "no record".to_owned(), |last| format!("{last} records"));
+        println!("  {name} has written {shown}, proven by {} bytes", bytes.len());
+    }
+    Ok(())
+}
+
 /// Shows the application's own rule: a record number may not be skipped.
 fn refuse_a_jump(chain: &Blockchain<Record>) -> Result<()> {
     println!("\nRefused:");
-    let (author, last) = chain.state().last.iter().next().context("no author has written an entry")?;
+    let (author, last) = chain.state().iter().next().context("no author has written an entry")?;
     let jump = Record { author: author.clone(), sequence: last + 2, action: "left one out".to_owned() };
     match chain.template(vec![jump], chain.tip().header().timestamp) {
         Err(RuleError::Transaction { reason, .. }) => {

@@ -108,9 +108,6 @@ pub struct AuthenticatedMap<K, V> {
 }
 
 impl<K, V> AuthenticatedMap<K, V> {
-    /// The most canonical bytes of a value, 4 MiB. It bounds a proof, which contains the value.
-    pub const MAX_VALUE_BYTES: usize = 4 << 20;
-
     /// A map without entries.
     pub const fn new() -> Self {
         Self { root: None, len: 0 }
@@ -181,7 +178,7 @@ impl<K: Serialize, V: Serialize + Clone> AuthenticatedMap<K, V> {
     /// # Errors
     ///
     /// [`EncodeError`], if the key or the value has no canonical bytes, or the value more than
-    /// [`MAX_VALUE_BYTES`](Self::MAX_VALUE_BYTES). The map is unchanged then. In
+    /// [`MapProof::MAX_VALUE_BYTES`]. The map is unchanged then. In
     /// [`apply`](crate::Transaction::apply), `?` makes it a [`Rejected`](crate::Rejected).
     pub fn insert(&mut self, key: K, value: V) -> Result<Option<V>, EncodeError> {
         let path = node::path(&key)?;

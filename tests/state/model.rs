@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::env;
 
 use fastrand::Rng;
-use hashloom::AuthenticatedMap;
 use hashloom::primitives::EncodeError;
+use hashloom::{AuthenticatedMap, MapProof};
 use proptest::prelude::*;
 use rstest::rstest;
 
@@ -159,7 +159,7 @@ proptest! {
 fn an_error_leaves_the_map_as_it_was() {
     let mut map = map_of([(1_u8, vec![0_u8; 3])]);
     let before = map.clone();
-    let limit = AuthenticatedMap::<u8, Vec<u8>>::MAX_VALUE_BYTES;
+    let limit = MapProof::MAX_VALUE_BYTES;
     // Four bytes for the length.
     map.insert(2, vec![0; limit - 4]).unwrap();
     assert_eq!(map.remove(&2).map(|value| value.len()), Some(limit - 4));

@@ -5,6 +5,7 @@ use core::iter;
 use fastrand::Rng;
 use hashloom::primitives::MapProofError;
 use hashloom::{AuthenticatedMap, Hash, MapProof};
+use proptest::prelude::*;
 use rstest::rstest;
 
 use crate::kit::{Balances, bytes, closest, map_of, path, shared_bits, verified};
@@ -190,6 +191,25 @@ fn bytes_that_are_no_proof(
     assert_eq!(MapProof::from_bytes(&proof).is_ok(), !kind.is_empty());
     breaks(&mut proof);
     assert_eq!(MapProof::from_bytes(&proof), Err(expected));
+}
+
+proptest! {
+    /// Bytes that nearly are a proof: those that are accepted are written as they were read.
+    #[test]
+    fn a_proof_has_one_form(
+        kind in 0..4_u8,
+        count in prop_oneof![4 => 0..4_u16, 1 => any::<u16>()],
+        mut bits in proptest::collection::vec(any::<u8>(), 0..4),
+        rest in prop_oneof![Just(0), Just(1), Just(64), 0..100_usize],
+    ) {
+        bits.sort_unstable_by(|left, right| right.cmp(left));
+        let path = bits.iter().flat_map(|bit| [*bit; 33]);
+        let bytes: Vec<u8> = [kind].into_iter().chain(count.to_be_bytes()).chain(path).chain(iter::repeat_n(5, rest)).collect();
+        match MapProof::from_bytes(&bytes) {
+            Ok(proof) => prop_assert_eq!(proof.to_bytes(), bytes),
+            Err(error) => prop_assert!(!error.to_string().is_empty()),
+        }
+    }
 }
 
 /// A prover who makes up nodes: the leaf of another key at the place of this one, and a branch passed off as an end.

@@ -6,12 +6,14 @@ use serde::Serialize;
 
 use super::super::hash::Hash;
 use super::super::transaction::EncodeError;
-use super::AuthenticatedMap;
 
 // The first bytes of what is hashed for a node. 0 and 1 are those of Merkle trees.
 const EMPTY: u8 = 2;
 const LEAF: u8 = 3;
 const BRANCH: u8 = 4;
+
+/// The most canonical bytes of a value: [`MapProof::MAX_VALUE_BYTES`](super::MapProof::MAX_VALUE_BYTES).
+pub(super) const MAX_VALUE_BYTES: usize = 4 << 20;
 
 /// The hash of a map without entries.
 pub(super) fn empty_hash() -> Hash {
@@ -94,11 +96,10 @@ impl<K, V> Leaf<K, V> {
         V: Serialize,
     {
         let bytes = canonical_bytes(&value)?;
-        let limit = AuthenticatedMap::<K, V>::MAX_VALUE_BYTES;
-        if bytes.len() > limit {
+        if bytes.len() > MAX_VALUE_BYTES {
+            let got = bytes.len();
             return Err(EncodeError::new(format!(
-                "the value of a map has {} bytes, expected at most {limit}",
-                bytes.len()
+                "the value of a map has {got} bytes, expected at most {MAX_VALUE_BYTES}"
             )));
         }
         Ok(Self { path, value_hash: Hash::digest(&bytes), key, value })

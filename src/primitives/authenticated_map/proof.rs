@@ -7,11 +7,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::super::hash::Hash;
 use super::super::transaction::EncodeError;
+use super::MapProofError;
 use super::node::{self, Node};
-use super::{AuthenticatedMap, MapProofError};
 
-/// A proof which value a key has in an [`AuthenticatedMap`], or that it has none: the end of the search for the key, and
-/// the siblings on the way there. Made by [`AuthenticatedMap::prove`].
+/// A proof which value a key has in an [`AuthenticatedMap`](super::AuthenticatedMap), or that it has none: the end of the search for the key, and
+/// the siblings on the way there. Made by [`AuthenticatedMap::prove`](super::AuthenticatedMap::prove).
 ///
 /// # Bytes
 ///
@@ -56,9 +56,12 @@ impl MapProof {
     /// The most branches on a path: one for each bit of SHA-256.
     pub const MAX_PATH: usize = 8 * Hash::LEN;
 
+    /// The most canonical bytes of a value in a map, 4 MiB, because a proof contains the value.
+    pub const MAX_VALUE_BYTES: usize = node::MAX_VALUE_BYTES;
+
     /// The most bytes of a proof. In a map of n entries with keys that were not chosen to share bits of their paths, a
     /// proof has about 33 log2 n bytes and the value.
-    pub const MAX_BYTES: usize = HEAD + Self::MAX_PATH * STEP + AuthenticatedMap::<(), ()>::MAX_VALUE_BYTES;
+    pub const MAX_BYTES: usize = HEAD + Self::MAX_PATH * STEP + Self::MAX_VALUE_BYTES;
 
     /// The proof for the key with this path.
     pub(super) fn of<K, V: Serialize>(root: Option<&Node<K, V>>, path: &Hash) -> Result<Self, EncodeError> {
@@ -180,7 +183,7 @@ impl MapProof {
         let fixed = HEAD + steps * STEP;
         let (min, max) = match kind {
             EMPTY => (fixed, fixed),
-            ENTRY => (fixed, fixed + AuthenticatedMap::<(), ()>::MAX_VALUE_BYTES),
+            ENTRY => (fixed, fixed + Self::MAX_VALUE_BYTES),
             _ => (fixed + 2 * Hash::LEN, fixed + 2 * Hash::LEN),
         };
         let Some((path, rest)) =
