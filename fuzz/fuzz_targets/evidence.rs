@@ -6,11 +6,11 @@ use std::fmt::Display;
 use std::str::{self, FromStr};
 use std::sync::LazyLock;
 
-use hashloom::Hash;
 use hashloom::evidence::{
     Auditor, Checkpoint, Contradiction, Cosigner, NoteSignature, NoteSigner, NoteVerifier, Policy, Receipt,
     SignedNote, Tile,
 };
+use hashloom::{Hash, MapProof};
 use hashloom_fuzz::allocations::measure;
 use libfuzzer_sys::fuzz_target;
 
@@ -38,6 +38,9 @@ const BYTES: usize = 1 << 10;
 
 fuzz_target!(|bytes: &[u8]| {
     let _ = SignedNote::parse(bytes);
+    if let Ok(proof) = MapProof::from_bytes(bytes) {
+        assert_eq!(proof.to_bytes(), bytes);
+    }
     let Ok(text) = str::from_utf8(bytes) else { return };
     check::<SignedNote>(text);
     check::<Checkpoint>(text);
