@@ -131,7 +131,7 @@ impl<K, V> AuthenticatedMap<K, V> {
     }
 
     /// The entries in ascending order of their paths, the SHA-256 of the keys' canonical bytes. The order is equal on all
-    /// machines, and no author can predict or choose it at little cost.
+    /// machines, and has nothing to do with that of the keys.
     pub fn iter(&self) -> Iter<'_, K, V> {
         Iter::new(self.root.as_ref(), self.len)
     }

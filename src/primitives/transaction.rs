@@ -84,7 +84,7 @@ pub trait Transaction:
     /// A template includes the end of its block. The mempool tries pending transactions on the state after the end
     /// of the last block, one after the other, and does not end the block that they may be in. If the end refuses a block
     /// because of a transaction, mining without own data finds and removes that transaction. If the end refuses
-    /// a block without transactions, no block can be mined on top of the tip.
+    /// a block without transactions too, this miner cannot extend the tip.
     ///
     /// Like [`apply`](Self::apply), this function must be deterministic. It runs for every block that is mined, imported
     /// or replayed, so its cost should not grow with the state: keep entries that expire in the order of their expiry.
