@@ -57,5 +57,5 @@ pub use receipt::{
     ContentError, DecodeReceiptError, IssueReceiptError, ParseReceiptError, Proven, Receipt,
     VerifyReceiptError,
 };
-pub use tile::{Tile, TileError, TilePathError};
+pub use tile::{Tile, TileError, TilePathError, TileTree, TileTreeError};
 pub use witness::{AddCheckpoint, ParseAddCheckpointError, Witness, WitnessError};

@@ -5,6 +5,8 @@ mod builder;
 mod clock;
 mod command;
 mod connection;
+#[cfg(all(feature = "client", feature = "evidence"))]
+mod cosigning;
 mod driver;
 mod end;
 mod error;

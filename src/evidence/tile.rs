@@ -2,6 +2,7 @@
 //! consists of.
 
 mod path;
+mod tree;
 
 use core::iter;
 
@@ -9,6 +10,7 @@ use crate::chain::{Blockchain, ProveError};
 use crate::primitives::merkle::ProofError;
 use crate::primitives::{Hash, Transaction};
 pub use path::TilePathError;
+pub use tree::{TileTree, TileTreeError};
 
 /// A tile of a log: up to 256 consecutive hashes of one level of its tree, or as many of its entries.
 ///

@@ -132,7 +132,7 @@ impl<T: Transaction> Routes<T> {
             #[cfg(feature = "evidence")]
             Read::Receipt => {
                 let (id, headers) = (transaction_id_in(argument)?, headers.clone());
-                let checkpoint = self.node.sign_checkpoint().await?;
+                let checkpoint = self.node.checkpoint().await?;
                 self.on_thread(move |routes| transactions::receipt(&routes.node, &id, checkpoint, &headers))
                     .await
             }

@@ -1,11 +1,15 @@
 //! Configuring and starting a node.
 
 use core::num::NonZeroUsize;
+#[cfg(all(feature = "client", feature = "evidence"))]
+use core::time::Duration;
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use tokio::sync::{Semaphore, broadcast, mpsc, watch};
 
 use super::clock::{Clock, WallClock, system_time};
+#[cfg(all(feature = "client", feature = "evidence"))]
+use super::cosigning::{self, AskedWitness};
 use super::driver::{Driver, Notifier};
 use super::end::NodeFailure;
 use super::events::Events;
@@ -13,9 +17,13 @@ use super::handle::NodeHandle;
 use super::mining::MiningConfig;
 use super::shared::{Shared, blocking};
 use crate::chain::{Blockchain, OpenError};
+#[cfg(all(feature = "client", feature = "evidence"))]
+use crate::client::Client;
 use crate::consensus::ChainSpec;
+#[cfg(all(feature = "client", feature = "evidence"))]
+use crate::evidence::NoteVerifier;
 #[cfg(feature = "evidence")]
-use crate::evidence::{LogSigner, SignError, Witness};
+use crate::evidence::{LogSigner, SignError, Witness, WitnessError};
 use crate::primitives::{Address, Timestamp, Transaction};
 use crate::protocol::{ConnectError, Event, Now, PeerAddr, Protocol, ProtocolConfig};
 use crate::store::{Memory, Store, StoreError};
@@ -57,6 +65,10 @@ impl<T: Transaction> Node<T> {
             signer: None,
             #[cfg(feature = "evidence")]
             witness: None,
+            #[cfg(all(feature = "client", feature = "evidence"))]
+            asked_witnesses: Vec::new(),
+            #[cfg(all(feature = "client", feature = "evidence"))]
+            witness_interval: cosigning::DEFAULT_INTERVAL,
         }
     }
 }
@@ -78,6 +90,10 @@ pub struct NodeBuilder<T: Transaction = String> {
     signer: Option<LogSigner>,
     #[cfg(feature = "evidence")]
     witness: Option<Witness>,
+    #[cfg(all(feature = "client", feature = "evidence"))]
+    asked_witnesses: Vec<AskedWitness>,
+    #[cfg(all(feature = "client", feature = "evidence"))]
+    witness_interval: Duration,
 }
 
 /// The capacity of the driver's queue of inputs. If the queue is full, the tasks of the connections wait, and
@@ -186,6 +202,25 @@ impl<T: Transaction> NodeBuilder<T> {
         self
     }
 
+    /// Adds a witness to ask for cosignatures of this node's checkpoints: where it is, with the prefix of its
+    /// [`add-checkpoint`](Client::add_checkpoint), and its public key. Default: none. Needs a [`signer`](Self::signer).
+    ///
+    /// All witnesses are asked at once when there is a larger checkpoint, at most once in each
+    /// [`witness_interval`](Self::witness_interval). Nothing waits for them: one that is down, slow or hostile costs
+    /// nothing but its own cosignature, and is asked again after a wait that doubles up to ten minutes.
+    #[cfg(all(feature = "client", feature = "evidence"))]
+    pub fn ask_witness(mut self, client: Client, key: NoteVerifier) -> Self {
+        self.asked_witnesses.push(AskedWitness::new(client, key));
+        self
+    }
+
+    /// Sets the least time between two rounds of requests to witnesses. Default: 10 seconds.
+    #[cfg(all(feature = "client", feature = "evidence"))]
+    pub const fn witness_interval(mut self, interval: Duration) -> Self {
+        self.witness_interval = interval;
+        self
+    }
+
     /// Subscribes to the events from the start on. [`NodeHandle::subscribe`] misses what the node finds when
     /// it opens its store: an [`Event::TransactionsRemoved`] for transactions that were pending before a
     /// restart and are refused after it.
@@ -232,7 +267,16 @@ impl<T: Transaction> NodeBuilder<T> {
         }
         #[cfg(feature = "evidence")]
         if let Some(witness) = self.witness {
-            protocol.set_witness(witness);
+            protocol.set_witness(witness)?;
+        }
+        #[cfg(all(feature = "client", feature = "evidence"))]
+        for witness in &self.asked_witnesses {
+            if !witness.key().is_cosigner() {
+                return Err(StartError::NoCosigner { key: witness.key().to_string() });
+            }
+            if protocol.signing().is_none() {
+                return Err(StartError::NoSigner);
+            }
         }
         connect_configured(&mut protocol, self.peers, self.transport.as_deref(), clock.now())?;
         let events = self.events;
@@ -244,11 +288,25 @@ impl<T: Transaction> NodeBuilder<T> {
             listen,
             mining: Mutex::default(),
             mining_error: Mutex::default(),
+            #[cfg(all(feature = "client", feature = "evidence"))]
+            published: Mutex::default(),
             events: events.downgrade(),
             changes: seen,
             ended: OnceLock::new(),
         });
         let (commands, calls) = mpsc::channel(MAX_COMMANDS);
+        #[cfg(all(feature = "client", feature = "evidence"))]
+        if !self.asked_witnesses.is_empty() {
+            let (shared, commands, changes) =
+                (Arc::clone(&shared), commands.downgrade(), changes.subscribe());
+            tokio::spawn(cosigning::run(
+                self.asked_witnesses,
+                self.witness_interval,
+                shared,
+                commands,
+                changes,
+            ));
+        }
         let handle = NodeHandle::new(Arc::clone(&shared), commands);
         let notifier = Notifier { events, changes: changes.clone() };
         let mut driver =
@@ -361,4 +419,19 @@ pub enum StartError {
     #[cfg(feature = "evidence")]
     #[error(transparent)]
     Sign(#[from] SignError),
+    /// The node is a witness, and would forget what it has cosigned.
+    #[cfg(feature = "evidence")]
+    #[error(transparent)]
+    Witness(#[from] WitnessError),
+    /// Witnesses are to be asked, and the node signs nothing.
+    #[cfg(all(feature = "client", feature = "evidence"))]
+    #[error("witnesses are asked to cosign what the node signs, and it has no signer")]
+    NoSigner,
+    /// A witness is to be asked whose key makes no cosignatures.
+    #[cfg(all(feature = "client", feature = "evidence"))]
+    #[error("{key} is not the key of a witness: it makes signatures without a time")]
+    NoCosigner {
+        /// The public key.
+        key: String,
+    },
 }

@@ -219,6 +219,26 @@ impl<T: Transaction> NodeHandle<T> {
         Ok(signed.ok_or(SignCheckpointError::NoSigner)??)
     }
 
+    /// The checkpoint for outsiders. If the node [asks witnesses](super::NodeBuilder::ask_witness), the one that they were
+    /// asked to cosign last, with the cosignatures that arrived; otherwise, and before the first round, the largest that
+    /// it [signs](Self::sign_checkpoint).
+    ///
+    /// Cancel-safe, as [`sign_checkpoint`](Self::sign_checkpoint) is.
+    ///
+    /// # Errors
+    ///
+    /// [`SignCheckpointError`].
+    #[cfg(feature = "evidence")]
+    pub async fn checkpoint(&self) -> Result<SignedNote, SignCheckpointError> {
+        // Fails while the chain does not contain what was signed.
+        let signed = self.sign_checkpoint().await?;
+        #[cfg(feature = "client")]
+        if let Some(published) = self.shared.published() {
+            return Ok(published);
+        }
+        Ok(signed)
+    }
+
     /// Cosigns a checkpoint of another log, and returns the cosignature when the checkpoint is durable: see
     /// [`Witness::add_checkpoint`](crate::evidence::Witness::add_checkpoint).
     ///

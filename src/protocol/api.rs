@@ -106,9 +106,17 @@ impl<T: Transaction> Protocol<T> {
     }
 
     /// Makes this node a witness of other logs, whose last checkpoints are in the chain's store.
+    ///
+    /// # Errors
+    ///
+    /// [`WitnessError::InMemory`], if the store forgets them.
     #[cfg(feature = "evidence")]
-    pub fn set_witness(&mut self, witness: Witness) {
+    pub fn set_witness(&mut self, witness: Witness) -> Result<(), WitnessError> {
+        if self.local.chain.store().is_in_memory() {
+            return Err(WitnessError::InMemory);
+        }
         self.local.witness = Some(witness);
+        Ok(())
     }
 
     /// Cosigns a checkpoint of another log, as [`Witness::add_checkpoint`]; `None` if this node is no witness.

@@ -4,6 +4,8 @@
 
 mod audit;
 mod checkpoint;
+#[cfg(all(feature = "client", feature = "http"))]
+mod client;
 mod disk;
 mod go;
 mod golden;

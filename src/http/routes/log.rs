@@ -17,7 +17,7 @@ use crate::primitives::{Hash, Transaction};
 
 /// The largest signed checkpoint, as a signed note.
 pub(super) async fn checkpoint<T: Transaction>(node: &NodeHandle<T>) -> Result<Response, ApiError> {
-    let signed = node.sign_checkpoint().await?;
+    let signed = node.checkpoint().await?;
     Ok(plain(StatusCode::OK, signed.to_string(), "text/plain; charset=utf-8"))
 }
 

@@ -1,0 +1,113 @@
+//! One request and its answer.
+
+use core::fmt::Display;
+#[cfg(feature = "evidence")]
+use core::str::FromStr;
+
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::header::{CONTENT_TYPE, HOST, USER_AGENT};
+use hyper::{Method, Request};
+use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::Client;
+use super::error::{ApiError, ClientError};
+
+/// The body of a `POST`.
+pub(super) struct Body {
+    pub(super) media_type: &'static str,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) body: Vec<u8>,
+}
+
+/// The most bytes of the head of an answer, and of what is read ahead of its body.
+const MAX_HEAD_BYTES: usize = 32 << 10;
+
+impl Client {
+    /// Sends a request, `POST` if it has a body, and reads the answer, whatever its status.
+    pub(super) async fn ask(&self, path: &str, body: Option<Body>) -> Result<Answer, ClientError> {
+        let host = self.base.to_string();
+        let limit = self.timeout;
+        let answer = timeout(limit, self.exchange(path, body, &host)).await;
+        answer.unwrap_or_else(|_| Err(ClientError::Timeout { host, limit }))
+    }
+
+    async fn exchange(&self, path: &str, body: Option<Body>, host: &str) -> Result<Answer, ClientError> {
+        let request = self.request(path, body, host)?;
+        let tcp = TcpStream::connect((self.base.name(), self.base.port)).await;
+        let tcp = tcp.map_err(|error| ClientError::Connect { host: host.to_owned(), error })?;
+        let failed = |error| ClientError::Http { host: host.to_owned(), error };
+        let mut connection = http1::Builder::new();
+        connection.max_buf_size(MAX_HEAD_BYTES);
+        let (mut sender, connection) = connection.handshake(TokioIo::new(tcp)).await.map_err(failed)?;
+        // Ends with this future. An error of the connection is that of the exchange, too.
+        let mut tasks = JoinSet::new();
+        tasks.spawn(connection);
+        let response = sender.send_request(request).await.map_err(failed)?;
+        let status = response.status().as_u16();
+        let body = Limited::new(response.into_body(), self.max_body_bytes).collect().await;
+        let body = body.map_err(|error| match error.downcast::<hyper::Error>() {
+            Ok(error) => failed(*error),
+            Err(error) if error.is::<LengthLimitError>() => {
+                ClientError::TooLarge { limit: self.max_body_bytes }
+            }
+            Err(error) => ClientError::Unexpected { problem: error.to_string() },
+        })?;
+        Ok(Answer { status, body: body.to_bytes().into() })
+    }
+
+    fn request(
+        &self,
+        path: &str,
+        body: Option<Body>,
+        host: &str,
+    ) -> Result<Request<Full<Bytes>>, ClientError> {
+        let method = if body.is_some() { Method::POST } else { Method::GET };
+        let path = self.base.path(path);
+        let agent = concat!("hashloom/", env!("CARGO_PKG_VERSION"));
+        let mut request =
+            Request::builder().method(method).uri(&path).header(HOST, host).header(USER_AGENT, agent);
+        if let Some(body) = &body {
+            request = request.header(CONTENT_TYPE, body.media_type);
+        }
+        let bytes = body.map(|body| body.bytes).unwrap_or_default();
+        request.body(Full::new(bytes.into())).map_err(|_| ClientError::Path { path })
+    }
+}
+
+impl Answer {
+    /// The answer, if its status is 200 to 299.
+    pub(super) fn success(self) -> Result<Self, ClientError> {
+        if (200..300).contains(&self.status) {
+            Ok(self)
+        } else {
+            Err(ApiError::of(self.status, &self.body).into())
+        }
+    }
+
+    pub(super) fn json<A: DeserializeOwned>(&self) -> Result<A, ClientError> {
+        serde_json::from_slice(&self.body).map_err(|error| unexpected(&error))
+    }
+
+    /// Parses the body as a text.
+    #[cfg(feature = "evidence")]
+    pub(super) fn text<A: FromStr<Err: Display>>(&self) -> Result<A, ClientError> {
+        let text = str::from_utf8(&self.body).map_err(|error| unexpected(&error))?;
+        text.parse().map_err(|error| unexpected(&error))
+    }
+}
+
+fn unexpected(error: &dyn Display) -> ClientError {
+    ClientError::Unexpected { problem: error.to_string() }
+}
