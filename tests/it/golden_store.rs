@@ -19,6 +19,7 @@ use super::golden_chain::{check, path, spec};
 
 const FILE: &str = "store-v1.txt";
 const PEERS_FILE: &str = "store-v1.peers.txt";
+const TRANSACTIONS_FILE: &str = "store-v1.transactions.txt";
 const NOW: Now = Now { elapsed: Duration::ZERO, wall: Timestamp::from_millis(1_767_225_700_000) };
 
 /// A text. The state is the number of texts and the last one.
@@ -59,7 +60,9 @@ impl Store for Shared {
 impl Shared {
     /// The lines of the golden file.
     fn lines(&self) -> Vec<(String, String)> {
-        let entries = Table::ALL.into_iter().flat_map(|table| {
+        // The index of transactions is an option, and has a golden file of its own.
+        let tables = Table::ALL.into_iter().filter(|table| *table != Table::Transactions);
+        let entries = tables.flat_map(|table| {
             let entries = self.scan(table, ALL_KEYS, Order::Ascending, usize::MAX).unwrap();
             assert!(!entries.is_empty(), "nothing of {} is frozen", table.name());
             entries.into_iter().map(move |(key, value)| (table, key, value))
@@ -242,4 +245,35 @@ fn the_rows_of_discovery_and_bans_are_read() {
     assert_eq!(bans[1].0, "2001:db8::/64");
     assert!(bans[1].1 > Duration::from_secs(1 << 40), "for ever");
     assert_eq!(node.remembered_peers().unwrap().len(), 1, "what is kept stands beside them");
+}
+
+#[test]
+fn the_index_of_transactions() {
+    let store = Shared::default();
+    let config = ChainConfig::default().with_index_transactions(true);
+    let mut chain = Blockchain::open(spec(), config.clone(), Box::new(store.clone())).unwrap();
+    let (best, beside) = blocks();
+    let _ = chain.import_all(best[..3].iter().cloned().chain([beside]), NOW.wall).unwrap();
+    let entries = store.scan(Table::Transactions, ALL_KEYS, Order::Ascending, usize::MAX).unwrap();
+    let lines: Vec<_> = entries
+        .iter()
+        .map(|(key, value)| (format!("transactions {}", hex::encode(key)), hex::encode(value)))
+        .collect();
+    check(
+        TRANSACTIONS_FILE,
+        "What a store has of the index of transactions: the table and the key, then the value.",
+        &lines,
+    );
+
+    let frozen = Shared::frozen(TRANSACTIONS_FILE);
+    let mut batch = Batch::new();
+    for table in Table::ALL.into_iter().filter(|table| *table != Table::Transactions) {
+        for (key, value) in store.scan(table, ALL_KEYS, Order::Ascending, usize::MAX).unwrap() {
+            batch.put(table, key, value);
+        }
+    }
+    frozen.clone().commit(&batch).unwrap();
+    let chain: Blockchain<Line> = Blockchain::open(spec(), config, Box::new(frozen)).unwrap();
+    let id = best[1].digest().unwrap().ids[0];
+    assert_eq!(chain.find_transaction(&id).unwrap().map(|place| (place.height, place.index)), Some((2, 0)));
 }
