@@ -14,7 +14,7 @@ pub use error::{ApiError, ClientError};
 pub use log::{Consistency, Cosigned, LogError};
 pub use url::UrlError;
 
-use exchange::Body;
+use exchange::{Body, Server};
 use url::Base;
 
 /// A client of one server.
@@ -32,11 +32,7 @@ use url::Base;
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Client {
-    base: Base,
-    timeout: Duration,
-    max_body_bytes: usize,
-}
+pub struct Client(Server);
 
 impl Client {
     /// The default limit of the time from the look-up of the host to the last byte of the answer: 10 seconds.
@@ -52,24 +48,24 @@ impl Client {
     ///
     /// [`UrlError`].
     pub fn new(url: &str) -> Result<Self, UrlError> {
-        Ok(Self {
+        Ok(Self(Server {
             base: Base::parse(url)?,
             timeout: Self::DEFAULT_TIMEOUT,
             max_body_bytes: Self::DEFAULT_MAX_BODY_BYTES,
-        })
+        }))
     }
 
     /// Sets the limit of the time of a request.
     #[must_use]
     pub const fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+        self.0.timeout = timeout;
         self
     }
 
     /// Sets the limit of an answer's body, in bytes.
     #[must_use]
     pub const fn with_max_body_bytes(mut self, bytes: usize) -> Self {
-        self.max_body_bytes = bytes;
+        self.0.max_body_bytes = bytes;
         self
     }
 
@@ -81,7 +77,7 @@ impl Client {
     ///
     /// [`ClientError`].
     pub async fn get<A: serde::de::DeserializeOwned>(&self, path: &str) -> Result<A, ClientError> {
-        self.ask(path, None).await?.success()?.json()
+        self.0.ask(path, None).await?.success()?.json()
     }
 
     /// Posts a value as JSON, and parses the answer from JSON.
@@ -97,6 +93,6 @@ impl Client {
         value: &impl serde::Serialize,
     ) -> Result<A, ClientError> {
         let json = serde_json::to_vec(value).map_err(ClientError::Request)?;
-        self.ask(path, Some(Body { media_type: "application/json", bytes: json })).await?.success()?.json()
+        self.0.ask(path, Some(Body { media_type: "application/json", bytes: json })).await?.success()?.json()
     }
 }

@@ -3,6 +3,7 @@
 use core::fmt::Display;
 #[cfg(feature = "evidence")]
 use core::str::FromStr;
+use core::time::Duration;
 
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Bytes;
@@ -15,8 +16,17 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::Client;
 use super::error::{ApiError, ClientError};
+use super::url::Base;
+
+/// A server, and the limits of an exchange with it.
+#[derive(Clone, Debug)]
+pub(super) struct Server {
+    pub(super) base: Base,
+    pub(super) timeout: Duration,
+    /// The most bytes of an answer's body.
+    pub(super) max_body_bytes: usize,
+}
 
 /// The body of a `POST`.
 pub(super) struct Body {
@@ -34,7 +44,7 @@ pub(super) struct Answer {
 /// The most bytes of the head of an answer, and of what is read ahead of its body.
 const MAX_HEAD_BYTES: usize = 32 << 10;
 
-impl Client {
+impl Server {
     /// Sends a request, `POST` if it has a body, and reads the answer, whatever its status.
     pub(super) async fn ask(&self, path: &str, body: Option<Body>) -> Result<Answer, ClientError> {
         let host = self.base.to_string();

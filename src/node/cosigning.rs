@@ -171,8 +171,8 @@ pub(super) async fn run<T: Transaction>(
             }
         };
         tokio::select! {
-            changed = changes.changed() => {
-                if changed.is_err() {
+            node_lives = changes.changed() => {
+                if node_lives.is_err() {
                     return;
                 }
             }
