@@ -20,6 +20,9 @@
 //! everything else.
 
 // Cargo would compile files beside this one as examples of their own.
+#[cfg(all(feature = "client", feature = "evidence"))]
+#[path = "node/audit.rs"]
+mod audit;
 #[path = "node/environment.rs"]
 mod environment;
 #[path = "node/evidence.rs"]

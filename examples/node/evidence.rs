@@ -11,7 +11,7 @@ use clap::{Args, Subcommand};
 use hashloom::NodeBuilder;
 
 use crate::options::{Heights, Options};
-use crate::values::trimmed;
+use crate::values::{List, trimmed, words};
 
 /// What a node signs.
 #[derive(Debug, Args)]
@@ -24,6 +24,20 @@ pub(crate) struct Signing {
     #[arg(long, env, value_name = "COUNT", value_parser = trimmed::<NonZeroU64>, default_value = "6",
           help_heading = "Evidence", hide = !cfg!(feature = "evidence"))]
     log_depth: NonZeroU64,
+
+    /// Be a witness: cosign the checkpoints of the logs in `WITNESSED_LOGS` with the secret key in this file, which the
+    /// command keygen writes with --witness.
+    #[arg(long, env, value_name = "FILE", help_heading = "Evidence", hide = !cfg!(feature = "evidence"))]
+    witness_key: Option<PathBuf>,
+
+    /// Public keys of the logs to cosign, separated by commas or blanks.
+    #[arg(long, env, value_name = "KEY", value_parser = words, help_heading = "Evidence", hide = !cfg!(feature = "evidence"))]
+    witnessed_logs: Vec<List<String>>,
+
+    /// Witnesses to ask for cosignatures, such as `http://host:3001/witness=KEY`, separated by commas or blanks.
+    #[arg(long, env, value_name = "URL=KEY", value_parser = words, help_heading = "Evidence",
+          hide = !cfg!(all(feature = "client", feature = "evidence")))]
+    witnesses: Vec<List<String>>,
 }
 
 /// Work on evidence.
@@ -37,6 +51,9 @@ pub(crate) enum Command {
         /// Name of the key, which is the origin of the log. Default: the name of the chain and its genesis hash.
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
+        /// Make the key of a witness.
+        #[arg(long, requires = "name")]
+        witness: bool,
     },
     /// Print the receipt of a transaction in the stored chain, for the last checkpoint that was signed.
     #[command(hide = !cfg!(all(feature = "evidence", feature = "redb")))]
@@ -63,6 +80,38 @@ pub(crate) enum Command {
         #[arg(long, value_name = "KEY", required = true)]
         key: Vec<String>,
     },
+    /// Compare the checkpoint of a log with the one of the last audit. The exit code is 0 if it extends that one, 3 if the
+    /// log is not reached, 4 if the checkpoint is not signed as it must be, and for an alarm 10 (cut off), 11 (unproven),
+    /// 12 (rewritten) or 13 (split view).
+    #[command(hide = !cfg!(all(feature = "client", feature = "evidence")))]
+    Audit {
+        /// Where the log is: `http://host:3001/log` for a node, or the address of published files.
+        url: String,
+        /// A public key of the log; each key that is given must have signed.
+        #[arg(long, value_name = "KEY", required = true)]
+        key: Vec<String>,
+        /// The file with the checkpoint of the last audit; the first audit makes it.
+        #[arg(long, value_name = "FILE")]
+        memory: PathBuf,
+        /// A public key of a witness.
+        #[arg(long, value_name = "KEY")]
+        witness: Vec<String>,
+        /// How many of the witnesses must have cosigned. Default: all of them.
+        #[arg(long, value_name = "COUNT")]
+        min_witnesses: Option<usize>,
+    },
+}
+
+/// What a command prints, and its exit code.
+pub(crate) struct Report {
+    pub(crate) text: String,
+    pub(crate) code: u8,
+}
+
+impl From<String> for Report {
+    fn from(text: String) -> Self {
+        Self { text, code: 0 }
+    }
 }
 
 #[cfg(not(feature = "evidence"))]
@@ -71,16 +120,49 @@ const MISSING: &str = "needs a build with --features evidence";
 impl Signing {
     /// The builder of a node that signs, if the options ask for it.
     #[cfg(feature = "evidence")]
-    pub(crate) fn apply(&self, builder: NodeBuilder) -> Result<NodeBuilder> {
-        use anyhow::Context;
-        use hashloom::evidence::{LogSigner, NoteSigner};
+    pub(crate) fn apply(&self, mut builder: NodeBuilder) -> Result<NodeBuilder> {
+        use anyhow::{Context, ensure};
+        use hashloom::evidence::{Cosigner, LogSigner, NoteSigner, NoteVerifier, Witness};
 
-        let Some(path) = &self.log_key else { return Ok(builder) };
-        let shown = path.display();
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))?;
-        let key: NoteSigner = text.trim().parse().with_context(|| shown.to_string())?;
-        tracing::info!("checkpoints are signed with the key {}", key.verifier());
-        Ok(builder.signer(LogSigner::new(key).with_depth(self.log_depth)))
+        if let Some(path) = &self.log_key {
+            let key: NoteSigner = secret_key(path)?;
+            tracing::info!("checkpoints are signed with the key {}", key.verifier());
+            builder = builder.signer(LogSigner::new(key).with_depth(self.log_depth));
+        }
+        let logs: Vec<&String> = self.witnessed_logs.iter().flat_map(|list| &list.0).collect();
+        if let Some(path) = &self.witness_key {
+            let key: Cosigner = secret_key(path)?;
+            tracing::info!("{} logs are witnessed with the key {}", logs.len(), key.verifier());
+            let mut witness = Witness::new(key);
+            for log in logs {
+                let key: NoteVerifier = log.parse().with_context(|| format!("WITNESSED_LOGS {log:?}"))?;
+                witness = witness.with_log(key);
+            }
+            builder = builder.witness(witness);
+        } else {
+            ensure!(logs.is_empty(), "WITNESSED_LOGS needs WITNESS_KEY");
+        }
+        self.ask_witnesses(builder)
+    }
+
+    #[cfg(all(feature = "client", feature = "evidence"))]
+    fn ask_witnesses(&self, mut builder: NodeBuilder) -> Result<NodeBuilder> {
+        use anyhow::Context;
+        use hashloom::client::Client;
+
+        for witness in self.witnesses.iter().flat_map(|list| &list.0) {
+            let named = || format!("WITNESSES {witness:?}");
+            let (url, key) = witness.split_once('=').with_context(|| format!("{}: no `=`", named()))?;
+            let (url, key) = (Client::new(url).with_context(named)?, key.parse().with_context(named)?);
+            builder = builder.ask_witness(url, key);
+        }
+        Ok(builder)
+    }
+
+    #[cfg(all(not(feature = "client"), feature = "evidence"))]
+    fn ask_witnesses(&self, builder: NodeBuilder) -> Result<NodeBuilder> {
+        anyhow::ensure!(self.witnesses.is_empty(), "WITNESSES needs a build with --features client");
+        Ok(builder)
     }
 
     /// Returns the builder unchanged. Fails if a key is set.
@@ -88,18 +170,35 @@ impl Signing {
     pub(crate) fn apply(&self, builder: NodeBuilder) -> Result<NodeBuilder> {
         let _ = self.log_depth;
         anyhow::ensure!(self.log_key.is_none(), "LOG_KEY {MISSING}");
+        anyhow::ensure!(self.witness_key.is_none(), "WITNESS_KEY {MISSING}");
+        anyhow::ensure!(self.witnessed_logs.is_empty(), "WITNESSED_LOGS {MISSING}");
+        anyhow::ensure!(self.witnesses.is_empty(), "WITNESSES {MISSING}");
         Ok(builder)
     }
 }
 
-/// Runs a command. Returns what it prints; `None` if it was stopped.
+/// Reads a file with a secret key.
+#[cfg(feature = "evidence")]
+fn secret_key<K>(path: &std::path::Path) -> Result<K>
+where
+    K: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>,
+{
+    use anyhow::Context;
+
+    let shown = path.display();
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))?;
+    text.trim().parse().with_context(|| shown.to_string())
+}
+
+/// Runs a command; `None` if it was stopped.
 #[cfg(not(feature = "evidence"))]
-pub(crate) fn run(command: &Command, _: &Options, _: &AtomicBool) -> Result<Option<String>> {
+pub(crate) fn run(command: &Command, _: &Options, _: &AtomicBool) -> Result<Option<Report>> {
     let name = match command {
         Command::Keygen { .. } => "keygen",
         Command::Receipt { .. } => "receipt",
         Command::Publish { .. } => "publish",
         Command::Check { .. } => "check",
+        Command::Audit { .. } => "audit",
     };
     anyhow::bail!("{name} {MISSING}")
 }
@@ -117,37 +216,74 @@ mod commands {
 
     use anyhow::{Context, Result, anyhow, bail, ensure};
     use hashloom::evidence::{
-        Checkpoint, LogSigner, NoteSigner, NoteVerifier, Policy, Proven, Receipt, SignedNote, Tile,
+        Checkpoint, Cosigner, LogSigner, NoteSigner, NoteVerifier, Policy, Proven, Receipt, SignedNote, Tile,
     };
     use hashloom::primitives::transaction_id;
-    use hashloom::{Blockchain, Hash};
+    use hashloom::{Blockchain, Hash, Timestamp};
     use tempfile::NamedTempFile;
 
-    use super::{Command, Heights, Options};
+    use super::{Command, Heights, Options, Report};
     use crate::place::{Reading, read_chain};
 
-    /// Runs a command. Returns what it prints; `None` if it was stopped.
-    pub(crate) fn run(command: &Command, options: &Options, stopped: &AtomicBool) -> Result<Option<String>> {
-        match command {
-            Command::Keygen { file, name } => keygen(file, name.as_deref(), options).map(Some),
-            Command::Receipt { id } => receipt(id, options, stopped),
-            Command::Publish { directory, heights } => publish(directory, *heights, options, stopped),
-            Command::Check { file, key } => check(file, key, options).map(Some),
-        }
+    /// Runs a command; `None` if it was stopped.
+    pub(crate) fn run(command: &Command, options: &Options, stopped: &AtomicBool) -> Result<Option<Report>> {
+        let printed = match command {
+            Command::Keygen { file, name, witness } => {
+                Some(keygen(file, name.as_deref(), *witness, options)?)
+            }
+            Command::Receipt { id } => receipt(id, options, stopped)?,
+            Command::Publish { directory, heights } => publish(directory, *heights, options, stopped)?,
+            Command::Check { file, key } => Some(check(file, key, options)?),
+            Command::Audit { .. } => return audit(command).map(Some),
+        };
+        Ok(printed.map(Report::from))
     }
 
-    fn keygen(path: &Path, name: Option<&str>, options: &Options) -> Result<String> {
+    #[cfg(not(feature = "client"))]
+    fn audit(_: &Command) -> Result<Report> {
+        bail!("audit needs a build with --features client")
+    }
+
+    #[cfg(feature = "client")]
+    fn audit(command: &Command) -> Result<Report> {
+        let Command::Audit { url, key, memory, witness, min_witnesses } = command else {
+            bail!("expected the command audit");
+        };
+        let (keys, witnesses) = (parsed("--key", key)?, parsed("--witness", witness)?);
+        let min = min_witnesses.unwrap_or(witnesses.len());
+        let policy = policy(&keys)?.with_witnesses(witnesses, min)?;
+        let audit = crate::audit::Audit { url, policy, keys: &keys, memory };
+        tokio::runtime::Handle::current().block_on(audit.run())
+    }
+
+    fn parsed(option: &str, keys: &[String]) -> Result<Vec<NoteVerifier>> {
+        keys.iter().map(|key| key.trim().parse().with_context(|| format!("{option} {key:?}"))).collect()
+    }
+
+    fn policy(keys: &[NoteVerifier]) -> Result<Policy> {
+        let (first, others) = keys.split_first().context("--key is missing")?;
+        Ok(others.iter().cloned().try_fold(Policy::new(first.clone()), Policy::with_key)?)
+    }
+
+    fn keygen(path: &Path, name: Option<&str>, witness: bool, options: &Options) -> Result<String> {
         let name = match name {
             Some(name) => name.to_owned(),
             None => Checkpoint::default_origin(&Blockchain::<String>::new(options.spec()?)),
         };
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|error| anyhow!("the system has no random bytes: {error}"))?;
-        let key = NoteSigner::from_seed(&name, &seed).with_context(|| format!("--name {name:?}"))?;
+        let named = || format!("--name {name:?}");
+        let (secret, public) = if witness {
+            let key = Cosigner::from_seed(&name, &seed).with_context(named)?;
+            (key.secret_key(), key.verifier())
+        } else {
+            let key = NoteSigner::from_seed(&name, &seed).with_context(named)?;
+            (key.secret_key(), key.verifier())
+        };
         let mut file = create_secret(path).with_context(|| format!("cannot write {}", path.display()))?;
-        writeln!(file, "{}", *key.secret_key())?;
+        writeln!(file, "{}", *secret)?;
         file.sync_all()?;
-        Ok(format!("{}\n", key.verifier()))
+        Ok(format!("{public}\n"))
     }
 
     /// Creates a file that only its owner can read.
@@ -247,10 +383,7 @@ mod commands {
     }
 
     fn check(path: &Path, keys: &[String], options: &Options) -> Result<String> {
-        let keys = keys.iter().map(|key| key.trim().parse().with_context(|| format!("--key {key:?}")));
-        let mut keys = keys.collect::<Result<Vec<NoteVerifier>>>()?.into_iter();
-        let first = keys.next().context("--key is missing")?;
-        let policy = keys.try_fold(Policy::new(first), Policy::with_key)?;
+        let policy = policy(&parsed("--key", keys)?)?;
         let policy = policy.with_easiest_target(options.spec()?.easiest_target())?;
         let receipt: Receipt = read(path)?.parse().with_context(|| path.display().to_string())?;
         let proven = receipt.verify(&policy).with_context(|| path.display().to_string())?;
@@ -279,11 +412,27 @@ mod commands {
         writeln!(text, "transaction {transaction}")?;
         writeln!(text, "id          {}", proven.id)?;
         writeln!(text, "block       {} at height {}", proven.block_hash, proven.header.height)?;
-        writeln!(text, "mined       {} ms since 1970, by its miner", proven.header.timestamp.as_millis())?;
+        writeln!(text, "mined       {}, by its miner", utc(proven.header.timestamp))?;
         writeln!(text, "log         {}, {} blocks", checkpoint.origin(), checkpoint.size())?;
         for key in &proven.accepted.signed_by {
             writeln!(text, "signed by   {key}")?;
         }
         Ok(text)
+    }
+
+    /// A time as in RFC 3339, in seconds and UTC.
+    fn utc(time: Timestamp) -> String {
+        let seconds = time.as_millis() / 1_000;
+        let (days, second) = (seconds / 86_400, seconds % 86_400);
+        let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+        // Years begin in March, so that the leap day is the last one: an era is 400 years of 146,097 days.
+        let days = days + 719_468;
+        let (era, day) = (days / 146_097, days % 146_097);
+        let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+        let day = day - (365 * year + year / 4 - year / 100);
+        let month = (5 * day + 2) / 153;
+        let (day, month) = (day - (153 * month + 2) / 5 + 1, if month < 10 { month + 3 } else { month - 9 });
+        let year = 400 * era + year + u64::from(month <= 2);
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
     }
 }

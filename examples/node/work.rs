@@ -32,7 +32,8 @@ pub(crate) const BUFFER_BYTES: usize = 1 << 20;
 
 /// How a command ended.
 enum Outcome {
-    Complete,
+    /// With this exit code.
+    Complete(u8),
     /// Stopped by Ctrl-C. The text says how to continue.
     Stopped(String),
 }
@@ -62,9 +63,9 @@ pub(crate) fn run(
         Command::Repair => work.repair(),
         Command::Evidence(command) => {
             evidence::run(&command, options, &stopped).map(|printed| match printed {
-                Some(text) => {
-                    print(&text);
-                    Outcome::Complete
+                Some(report) => {
+                    print(&report.text);
+                    Outcome::Complete(report.code)
                 }
                 None => Outcome::Stopped("the same command starts again".to_owned()),
             })
@@ -72,7 +73,7 @@ pub(crate) fn run(
     });
     stopping.abort();
     match ended? {
-        Outcome::Complete => Ok(ExitCode::SUCCESS),
+        Outcome::Complete(code) => Ok(ExitCode::from(code)),
         Outcome::Stopped(how) => {
             terminal.say(&format!("stopped: {how}"));
             // The exit code that a shell reports for a program that Ctrl-C ended.
@@ -130,7 +131,7 @@ impl Work<'_> {
             String::new()
         };
         say(&format!("verified the blocks {first} to {}{pruned}", heights.end()));
-        Ok(Outcome::Complete)
+        Ok(Outcome::Complete(0))
     }
 
     fn export(&self, path: &Path, force: bool, heights: Heights) -> Result<Outcome> {
@@ -158,7 +159,7 @@ impl Work<'_> {
             // Not standard output, to which the blocks may have been exported.
             self.terminal.say(&done);
         }
-        Ok(Outcome::Complete)
+        Ok(Outcome::Complete(0))
     }
 
     fn import(&self, path: &Path) -> Result<Outcome> {
@@ -181,7 +182,7 @@ impl Work<'_> {
             Ok(true) => {
                 closed.map_err(|error| explain(&directory, &error.into()))?;
                 say(&format!("imported {}: {kept}", path.display()));
-                Ok(Outcome::Complete)
+                Ok(Outcome::Complete(0))
             }
             Ok(false) => Ok(Outcome::Stopped(format!("{kept}; the same command continues"))),
             Err(error) => bail!("{}: {error}; {kept}", path.display()),
@@ -216,7 +217,7 @@ impl Work<'_> {
         };
         let verdict = if is_good { "nothing is wrong" } else { "repaired" };
         say(&format!("{verdict}: the chain ends at height {}", chain.height()));
-        Ok(Outcome::Complete)
+        Ok(Outcome::Complete(0))
     }
 
     fn verify_on(&self, chain: &Blockchain, verifier: &mut Verifier) -> Result<bool, VerifyError> {
