@@ -1,5 +1,7 @@
 //! The program `examples/node.rs` as processes: what a user sees on the command line and over HTTP.
 
+#[cfg(all(feature = "client", feature = "evidence", feature = "redb"))]
+mod audit;
 #[cfg(feature = "redb")]
 mod crash;
 #[cfg(feature = "redb")]

@@ -6,7 +6,7 @@ use super::program::Start;
 
 /// Every environment variable that the node reads.
 #[cfg(unix)]
-const VARIABLES: [&str; 24] = [
+const VARIABLES: [&str; 29] = [
     "HTTP_PORT",
     "HTTP_BIND",
     "ALLOW_HOST",
@@ -31,6 +31,10 @@ const VARIABLES: [&str; 24] = [
     "EPHEMERAL",
     "KEEP_BODIES",
     "NO_TRANSACTION_INDEX",
+    "LOG_KEY",
+    "WITNESS_KEY",
+    "WITNESSED_LOGS",
+    "WITNESSES",
     "RUST_LOG",
 ];
 
