@@ -58,4 +58,4 @@ pub use receipt::{
     VerifyReceiptError,
 };
 pub use tile::{Tile, TileError, TilePathError, TileTree, TileTreeError};
-pub use witness::{AddCheckpoint, ParseAddCheckpointError, Witness, WitnessError};
+pub use witness::{AddCheckpoint, ParseAddCheckpointError, PathTooLong, Witness, WitnessError};

@@ -31,17 +31,19 @@ impl<'a> Lines<'a> {
         read(text).ok_or_else(|| LineError { line, expected, got: Some(quote(text)) })
     }
 
-    /// Reads lines with one hash each, up to and with an empty line. `None` if there are more than `limit` hashes.
-    pub(super) fn path(&mut self, limit: usize) -> Result<Option<Vec<Hash>>, LineError> {
+    /// Reads lines with one hash each, at most `limit`, up to and with an empty line.
+    pub(super) fn path(&mut self, limit: usize) -> Result<Vec<Hash>, LineError> {
         let mut path = Vec::new();
         let read = |line: &str| if line.is_empty() { Some(None) } else { Some(Some(hash(line)?)) };
-        while let Some(hash) = self.read("the base64 of a hash, or an empty line", read)? {
-            if path.len() == limit {
-                return Ok(None);
+        while path.len() < limit {
+            match self.read("the base64 of a hash, or an empty line", read)? {
+                Some(hash) => path.push(hash),
+                None => return Ok(path),
             }
-            path.push(hash);
         }
-        Ok(Some(path))
+        self.read("an empty line, behind as many hashes as a path may have", |line| {
+            line.is_empty().then_some(path)
+        })
     }
 }
 

@@ -97,7 +97,7 @@ impl LogSigner {
         }
         let last = Self::last(chain)?;
         let (height, depth) = (chain.height(), self.depth.get());
-        let mut size = height.checked_sub(depth).map_or(0, |deepest| deepest + 1);
+        let mut size = self.size_under(height);
         if let Some((checkpoint, note)) = last {
             check_extends(&checkpoint, chain)?;
             let is_ours = checkpoint.origin() == self.origin && note.verify([&self.key.verifier()]).is_ok();
@@ -114,6 +114,11 @@ impl LogSigner {
         let note = SignedNote::sign(checkpoint.to_string(), &self.key)?;
         stored::write(chain, KEY, &note)?;
         Ok(note)
+    }
+
+    /// The number of blocks that lie deep enough under a tip at this height.
+    pub(crate) fn size_under(&self, height: u64) -> u64 {
+        height.checked_sub(self.depth.get()).map_or(0, |deepest| deepest + 1)
     }
 }
 

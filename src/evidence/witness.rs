@@ -3,7 +3,7 @@
 mod error;
 mod request;
 
-pub use error::{ParseAddCheckpointError, WitnessError};
+pub use error::{ParseAddCheckpointError, PathTooLong, WitnessError};
 pub use request::AddCheckpoint;
 
 use super::{Checkpoint, Cosigner, NoteSignature, NoteVerifier, SignedNote, stored};

@@ -12,8 +12,7 @@ use super::command::Command;
 use super::shared::{Shared, blocking};
 use crate::client::{Client, ClientError, Cosigned};
 use crate::evidence::{
-    AddCheckpoint, Checkpoint, NoteError, NoteSignature, NoteVerifier, ParseAddCheckpointError, SignedNote,
-    VerifyError,
+    AddCheckpoint, Checkpoint, NoteError, NoteSignature, NoteVerifier, PathTooLong, SignedNote, VerifyError,
 };
 use crate::primitives::Transaction;
 
@@ -42,7 +41,7 @@ enum AskError {
     #[error(transparent)]
     Client(#[from] ClientError),
     #[error(transparent)]
-    Request(#[from] ParseAddCheckpointError),
+    Request(#[from] PathTooLong),
     #[error("the consistency from {old_size} to {size} blocks cannot be proven: {problem}")]
     Proof { old_size: u64, size: u64, problem: String },
     #[error("the witness has cosigned {ahead} blocks, and this log has {size}")]

@@ -403,7 +403,7 @@ impl<T: Transaction> ChainRef<'_, T> {
 impl<T: Transaction> ChainRef<'_, T> {
     /// The number of blocks in the last checkpoint that the node signed; 0 if it signed none.
     pub fn signed_size(&self) -> u64 {
-        self.protocol.signing().and_then(|signing| signing.size).unwrap_or(0)
+        self.protocol.signed_size()
     }
 }
 

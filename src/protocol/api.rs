@@ -140,6 +140,12 @@ impl<T: Transaction> Protocol<T> {
         self.local.signing.as_ref().map(Signing::status)
     }
 
+    /// Returns the number of blocks in the last checkpoint that this node signed; 0 if it signed none.
+    #[cfg(feature = "evidence")]
+    pub fn signed_size(&self) -> u64 {
+        self.local.signing.as_ref().map_or(0, Signing::size)
+    }
+
     /// Returns the pool of pending transactions.
     pub const fn mempool(&self) -> &Mempool<T> {
         &self.local.mempool

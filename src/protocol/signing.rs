@@ -14,6 +14,8 @@ pub(super) struct Signing {
     signer: LogSigner,
     /// The last signed checkpoint, which the store has, too.
     last: Option<Checkpoint>,
+    /// The last checkpoint with its signature, if it was signed or asked for since the start.
+    note: Option<SignedNote>,
     /// Why nothing is signed, if the chain does not contain the last signed checkpoint.
     stopped: Option<SignError>,
 }
@@ -41,7 +43,7 @@ impl Signing {
             return Err(SignError::InMemory);
         }
         let last = LogSigner::last(chain)?.map(|(checkpoint, _)| checkpoint);
-        let mut signing = Self { signer, last, stopped: None };
+        let mut signing = Self { signer, last, note: None, stopped: None };
         signing.follow(chain, outbox);
         Ok(signing)
     }
@@ -50,10 +52,22 @@ impl Signing {
         &mut self,
         chain: &mut Blockchain<T>,
     ) -> Result<SignedNote, SignError> {
+        if let (Some(last), Some(note)) = (&self.last, &self.note)
+            && last.size() >= self.signer.size_under(chain.height())
+        {
+            check_extends(last, chain)?;
+            return Ok(note.clone());
+        }
         let note = self.signer.sign(chain)?;
         // What was signed is a checkpoint.
         self.last = note.text().parse().ok();
+        self.note = Some(note.clone());
         Ok(note)
+    }
+
+    /// The number of blocks in the last signed checkpoint; 0 before the first.
+    pub(super) fn size(&self) -> u64 {
+        self.last.as_ref().map_or(0, Checkpoint::size)
     }
 
     pub(super) fn status(&self) -> SigningStatus {

@@ -243,7 +243,11 @@ fn a_request_has_limits() {
     let (_, note) = EXAMPLE.split_once("\n\n").unwrap();
     let of = |hashes: usize| format!("old 1\n{}\n{note}", hash.repeat(hashes)).parse::<AddCheckpoint>();
     assert_eq!(of(63).unwrap().path().len(), 63);
-    assert_eq!(of(64), Err(ParseAddCheckpointError::Path { limit: 63 }));
+    let Err(ParseAddCheckpointError::Line(error)) = of(64) else { panic!("a path of 64 hashes") };
+    assert_eq!((error.line, error.expected), (65, "an empty line, behind as many hashes as a path may have"));
+    let note: SignedNote = note.parse().unwrap();
+    let error = AddCheckpoint::new(1, vec![Hash::ZERO; 64], note).unwrap_err();
+    assert_eq!(error.to_string(), "a path of 64 hashes, expected at most 63");
     let longest = AddCheckpoint::MAX_BYTES;
     let text = "a".repeat(longest + 1);
     let refused = ParseAddCheckpointError::TooLong { got: longest + 1, limit: longest };

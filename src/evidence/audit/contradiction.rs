@@ -113,7 +113,7 @@ impl FromStr for Contradiction {
             line.strip_prefix("root ").and_then(lines::hash)
         })?;
         let limit = ConsistencyProof::MAX_PATH;
-        let path = lines.path(limit)?.ok_or(Error::Path { line: lines.number, limit })?;
+        let path = lines.path(limit)?;
 
         // The text of a checkpoint has no empty lines, so the second one is that between the notes.
         let line = lines.number + 1;

@@ -43,15 +43,6 @@ pub enum ParseContradictionError {
     /// A line is not what the format has in its place.
     #[error(transparent)]
     Line(#[from] LineError),
-    /// The path is longer than
-    /// [`ConsistencyProof::MAX_PATH`](crate::primitives::merkle::ConsistencyProof::MAX_PATH).
-    #[error("line {line}: another hash behind a path of {limit}")]
-    Path {
-        /// The number of the line.
-        line: usize,
-        /// The most hashes of a path.
-        limit: usize,
-    },
     /// No empty line separates the two notes.
     #[error("the notes from line {line} on: expected two notes with an empty line between them")]
     OneNote {

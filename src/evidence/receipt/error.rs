@@ -123,15 +123,6 @@ pub enum ParseReceiptError {
         /// The height in the header of the block.
         height: u64,
     },
-    /// The path of the entry is longer than
-    /// [`InclusionProof::MAX_PATH`](crate::primitives::merkle::InclusionProof::MAX_PATH).
-    #[error("line {line}: another hash behind a path of {limit}")]
-    Path {
-        /// The number of the line.
-        line: usize,
-        /// The most hashes of a path.
-        limit: usize,
-    },
     /// The rest of the text is not a signed note.
     #[error("the note from line {line} on: {error}")]
     Note {

@@ -49,7 +49,7 @@ impl<'a> ProofFile<'a> {
         let index =
             lines.read("`index ` and a number", |line| lines::decimal(line.strip_prefix("index ")?))?;
         let limit = InclusionProof::MAX_PATH;
-        let path = lines.path(limit)?.ok_or(ParseReceiptError::Path { line: lines.number, limit })?;
+        let path = lines.path(limit)?;
         Ok(Self { extra, index, path, checkpoint: lines.rest, checkpoint_line: lines.number + 1 })
     }
 }

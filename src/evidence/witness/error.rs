@@ -20,12 +20,6 @@ pub enum ParseAddCheckpointError {
     /// A line is not what the format has in its place.
     #[error(transparent)]
     Line(#[from] LineError),
-    /// The path is longer than [`AddCheckpoint::MAX_PATH`](super::AddCheckpoint::MAX_PATH).
-    #[error("a path of more than {limit} hashes")]
-    Path {
-        /// The most hashes of a path.
-        limit: usize,
-    },
     /// What follows the path is not a signed note.
     #[error("the note from line {line} on: {error}")]
     Note {
@@ -35,6 +29,17 @@ pub enum ParseAddCheckpointError {
         #[source]
         error: NoteError,
     },
+}
+
+/// The path of a request is longer than [`AddCheckpoint::MAX_PATH`](super::AddCheckpoint::MAX_PATH).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a path of {got} hashes, expected at most {limit}")]
+#[non_exhaustive]
+pub struct PathTooLong {
+    /// The number of hashes.
+    pub got: usize,
+    /// The most hashes of a path.
+    pub limit: usize,
 }
 
 /// Why a witness does not cosign. The documentation of each rule has the status with which

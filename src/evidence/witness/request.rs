@@ -6,7 +6,7 @@ use core::str::FromStr;
 use base64::display::Base64Display;
 use base64::prelude::BASE64_STANDARD;
 
-use super::ParseAddCheckpointError;
+use super::{ParseAddCheckpointError, PathTooLong};
 use crate::evidence::SignedNote;
 use crate::evidence::lines::{Lines, decimal};
 use crate::primitives::Hash;
@@ -34,10 +34,10 @@ impl AddCheckpoint {
     ///
     /// # Errors
     ///
-    /// [`ParseAddCheckpointError::Path`] if the path is too long.
-    pub fn new(old_size: u64, path: Vec<Hash>, note: SignedNote) -> Result<Self, ParseAddCheckpointError> {
+    /// [`PathTooLong`].
+    pub fn new(old_size: u64, path: Vec<Hash>, note: SignedNote) -> Result<Self, PathTooLong> {
         if path.len() > Self::MAX_PATH {
-            return Err(ParseAddCheckpointError::Path { limit: Self::MAX_PATH });
+            return Err(PathTooLong { got: path.len(), limit: Self::MAX_PATH });
         }
         Ok(Self { old_size, path, note })
     }
@@ -78,7 +78,6 @@ impl FromStr for AddCheckpoint {
         let mut lines = Lines::of(text);
         let old_size = lines.read("`old ` and a number", |line| decimal(line.strip_prefix("old ")?))?;
         let path = lines.path(Self::MAX_PATH)?;
-        let path = path.ok_or(ParseAddCheckpointError::Path { limit: Self::MAX_PATH })?;
         let line = lines.number + 1;
         let note = lines.rest.parse().map_err(|error| ParseAddCheckpointError::Note { line, error })?;
         Ok(Self { old_size, path, note })

@@ -110,7 +110,10 @@ fn a_text_and_a_path_have_limits() {
     let text = proven().2.to_string();
     let with_hashes = |count| text.replacen("\n\n", &format!("\n{}\n", hash.repeat(count)), 1);
     assert!(with_hashes(60).parse::<Contradiction>().is_ok());
-    assert_eq!(error(with_hashes(61)), "line 68: another hash behind a path of 65");
+    assert_eq!(
+        error(with_hashes(61)),
+        "line 68: expected an empty line, behind as many hashes as a path may have, got \"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\""
+    );
 }
 
 #[test]

@@ -205,7 +205,8 @@ fn a_text_and_a_path_have_limits() {
     let hash = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
     let with_hashes = |count| text().replacen("index 2\n", &format!("index 2\n{}", hash.repeat(count)), 1);
     assert!(with_hashes(61).parse::<Receipt>().is_ok());
-    assert_eq!(error(&with_hashes(62)), ParseReceiptError::Path { line: 68, limit: 64 });
+    let ParseReceiptError::Line(error) = error(&with_hashes(62)) else { panic!("a path of 65 hashes") };
+    assert_eq!((error.line, error.expected), (68, "an empty line, behind as many hashes as a path may have"));
 }
 
 /// Damage at each bit. Either the receipt is refused, or it proves what it proved before.
