@@ -27,6 +27,7 @@ mod turns;
 
 use core::hint::black_box;
 use core::iter;
+use core::num::NonZeroU64;
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 use std::time::Instant;
@@ -34,7 +35,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use fastrand::Rng;
-use hashloom::evidence::{Checkpoint, NoteSigner, Policy, Receipt, SignedNote, Tile};
+use hashloom::evidence::{Checkpoint, LogSigner, NoteSigner, Policy, Receipt, SignedNote, Tile};
 use hashloom::primitives::merkle::leaf_hash;
 use hashloom::store::{Batch, Entries, Keys, Memory, Order, Table as Rows};
 use hashloom::{Blockchain, ChainConfig, Hash, Store, StoreError};
@@ -99,7 +100,60 @@ fn main() -> Result<()> {
         println!("{}", table(kind, &logs).markdown());
     }
     println!("{}", targets(&logs).markdown());
+    println!("{}", checkpoints(&options)?.markdown());
     Ok(())
+}
+
+/// The checkpoints that a log signs a second, each of one block more and durable in the store, beside the bare signature
+/// of a note of the same length.
+fn checkpoints(options: &Options) -> Result<Table> {
+    let key = NoteSigner::from_seed("log.example/bench", &[1; 32])?;
+    let signer = LogSigner::new(key.clone()).with_depth(NonZeroU64::MIN);
+    let mut chain = Blockchain::open(spec()?, ChainConfig::default(), Box::new(Kept(Memory::new())))?;
+    let mut forge = forge::Forge::new()?;
+    let (mut bare, mut signed) = (Vec::new(), Vec::new());
+    for _ in 0..=options.rounds {
+        let block = forge.next(|height| vec![height.to_string()])?;
+        let _ = chain.import(block, forge::NOW)?;
+        if chain.height() == 1 {
+            continue;
+        }
+        let start = Instant::now();
+        let note = black_box(signer.sign(&mut chain)?);
+        signed.push(start.elapsed().as_secs_f64());
+        let start = Instant::now();
+        black_box(SignedNote::sign(note.text(), &key)?);
+        bare.push(start.elapsed().as_secs_f64());
+    }
+    let [low, middle, high] = quartiles(signed.iter().zip(&bare).map(|(signed, bare)| bare / signed));
+    let mut table = Table::new("Checkpoints", ["", "a second", "of the bare signature", "middle half"]);
+    table.row([
+        "signed, each of one block more".to_owned(),
+        figure(1.0 / median(signed.iter().copied())),
+        figure(middle),
+        format!("{} to {}", figure(low), figure(high)),
+    ]);
+    Ok(table.note(
+        "The last checkpoint is read and verified, the new one is signed, and written to a store in memory.",
+    ))
+}
+
+/// A store in memory that says that it is on a disk, because nothing is signed for a chain that is forgotten.
+#[derive(Debug)]
+struct Kept(Memory);
+
+impl Store for Kept {
+    fn get(&self, table: Rows, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.0.get(table, key)
+    }
+
+    fn scan(&self, table: Rows, keys: Keys<'_>, order: Order, limit: usize) -> Result<Entries, StoreError> {
+        self.0.scan(table, keys, order, limit)
+    }
+
+    fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        self.0.commit(batch)
+    }
 }
 
 /// A store in memory that counts its reads.

@@ -27,7 +27,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use clap::Parser;
 use hashloom::http::{HttpConfig, RoutesConfig, routes, serve, serve_node};
-use hashloom::{ChainSpec, CompactTarget, Node, Retarget};
+use hashloom::{ChainSpec, CompactTarget, Node, NodeHandle, Retarget};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
@@ -68,6 +68,10 @@ const LEAST_RATIO: f64 = 0.8;
 /// noise.
 const LEAST_BESIDE_STALLED: f64 = 0.9;
 
+/// The blocks of the log whose first tile is read, which has 256.
+#[cfg(all(feature = "evidence", feature = "redb"))]
+const TILE_BLOCKS: u64 = 300;
+
 /// The transactions of a block, and the bytes of each.
 const TRANSACTIONS: usize = 4;
 const TRANSACTION_BYTES: usize = 150;
@@ -107,6 +111,8 @@ fn main() -> Result<()> {
             targets.push((what, format!("{ratio:.2}"), ratio >= least));
         }
     }
+    #[cfg(all(feature = "evidence", feature = "redb"))]
+    tiles(&options, &servers, &client)?;
     targets.extend(stalled(&options, &client, node)?);
     println!("\n### Targets\n\n| target | here | |\n| --- | ---: | ---: |");
     for (target, here, met) in targets {
@@ -137,15 +143,23 @@ struct Served {
     hash: String,
 }
 
-async fn node(options: &Options) -> Result<Served> {
+fn spec() -> Result<ChainSpec> {
     let every_second_hash = CompactTarget::from_bits(0x207f_ffff);
-    let spec =
-        ChainSpec::builder("bench").easiest_target(every_second_hash).retarget(Retarget::Fixed).build()?;
-    let node = Node::<String>::builder(spec).start().await?;
+    Ok(ChainSpec::builder("bench").easiest_target(every_second_hash).retarget(Retarget::Fixed).build()?)
+}
+
+async fn node(options: &Options) -> Result<Served> {
+    let node = Node::<String>::builder(spec()?).start().await?;
     for _ in 0..BLOCKS {
         node.mine(vec!["x".repeat(TRANSACTION_BYTES); TRANSACTIONS]).await?;
     }
     let hash = node.block_at(BLOCKS / 2)?.context("no such block")?.hash().to_string();
+    let [node, threads] = serve_twice(node, options).await?;
+    Ok(Served { node, threads, hash })
+}
+
+/// The addresses of the routes of a node under `serve_node` and under `serve`. The servers run until the process ends.
+async fn serve_twice(node: NodeHandle, options: &Options) -> Result<[SocketAddr; 2]> {
     let places = options.connections + options.stalled + 64;
     let config = HttpConfig::default()
         .with_max_connections(places)
@@ -156,8 +170,7 @@ async fn node(options: &Options) -> Result<Served> {
     let server = serve_node(listener, node.clone(), RoutesConfig::default(), config.clone())?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let on_threads = serve(listener, routes(node.clone(), RoutesConfig::default()), config)?;
-    let addresses = Served { node: server.local_addr(), threads: on_threads.local_addr(), hash };
-    // The servers run until the process ends.
+    let addresses = [server.local_addr(), on_threads.local_addr()];
     core::mem::forget((server, on_threads, node));
     Ok(addresses)
 }
@@ -170,6 +183,60 @@ async fn bare(body: Vec<u8>) -> io::Result<SocketAddr> {
     let address = listener.local_addr()?;
     tokio::spawn(async move { axum::serve(listener, axum::Router::new().route("/", get(answer))).await });
     Ok(address)
+}
+
+/// Compares a tile of a log with the same bytes in a file, which the other server reads for each request.
+#[cfg(all(feature = "evidence", feature = "redb"))]
+fn tiles(options: &Options, servers: &Runtime, client: &Runtime) -> Result<()> {
+    use hashloom::evidence::{LogSigner, NoteSigner};
+    use hashloom::store::Redb;
+
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("tile");
+    let [node, threads, other] = servers.block_on(async {
+        let signer = LogSigner::new(NoteSigner::from_seed("log.example/bench", &[1; 32])?);
+        let node = Node::<String>::builder(spec()?).store(Redb::open(folder.path())?).signer(signer);
+        let node = node.start().await?;
+        for _ in 0..TILE_BLOCKS {
+            node.mine(Vec::new()).await?;
+        }
+        node.sign_checkpoint().await?;
+        let [served, on_threads] = serve_twice(node, options).await?;
+        let path = file.clone();
+        let answer = move || {
+            let path = path.clone();
+            async move {
+                let body = tokio::fs::read(path).await.unwrap_or_default();
+                ([(CONTENT_TYPE, "application/octet-stream")], body)
+            }
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let files = listener.local_addr()?;
+        let router = axum::Router::new().route("/", get(answer));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        anyhow::Ok([served, on_threads, files])
+    })?;
+    println!("\nA tile of the log, beside a server that reads it from a file:\n");
+    println!(
+        "| | bytes of the answer | files, a second | `serve_node`, a second | ratio | middle half | `serve`, ratio |"
+    );
+    println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: |");
+    for (name, path) in [
+        ("`GET /log/tile/0/000`", "/log/tile/0/000"),
+        ("`GET /log/tile/entries/000`", "/log/tile/entries/000"),
+    ] {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let (head, body) = client.block_on(answer(node, &request))?;
+        ensure!(head.starts_with("HTTP/1.1 200"), "{head}");
+        fs::write(&file, &body)?;
+        let compared = [
+            Server::new(other, &request.replace(path, "/")),
+            Server::new(node, &request),
+            Server::new(threads, &request),
+        ];
+        row(name, body.len(), &take_turns(client, options, &compared)?);
+    }
+    Ok(())
 }
 
 /// The requests per second of each server, turn by turn.
