@@ -162,10 +162,17 @@ async fn between(
     let (smaller, larger) = (held.size().min(new.size()), held.size().max(new.size()));
     match client.consistency(smaller, larger).await {
         Ok(consistency) => Ok(Some(consistency)),
-        Err(LogError::Client(
-            error @ (ClientError::Connect { .. } | ClientError::Timeout { .. } | ClientError::Http { .. }),
-        )) => Err(error),
+        Err(LogError::Client(error)) if is_passing(&error) => Err(error),
         Err(_) => Ok(None),
+    }
+}
+
+/// Whether an error says nothing about the log: the network or the server fails, and may work later.
+fn is_passing(error: &ClientError) -> bool {
+    match error {
+        ClientError::Connect { .. } | ClientError::Timeout { .. } | ClientError::Http { .. } => true,
+        ClientError::Refused(refused) => refused.status == 429 || refused.status >= 500,
+        _ => false,
     }
 }
 

@@ -205,16 +205,16 @@ impl<T: Transaction> NodeBuilder<T> {
     /// Adds a witness to ask for cosignatures of this node's checkpoints: where it is, with the prefix of its
     /// [`add-checkpoint`](Client::add_checkpoint), and its public key. Default: none. Needs a [`signer`](Self::signer).
     ///
-    /// All witnesses are asked at once when there is a larger checkpoint, at most once in each
-    /// [`witness_interval`](Self::witness_interval). Nothing waits for them: one that is down, slow or hostile costs
-    /// nothing but its own cosignature, and is asked again after a wait that doubles up to ten minutes.
+    /// Each witness is asked when there is a larger checkpoint, at most one in each
+    /// [`witness_interval`](Self::witness_interval), and independently of the others: one that is down, slow or hostile
+    /// costs nothing but its own cosignature, and is asked again after a wait that doubles up to ten minutes.
     #[cfg(all(feature = "client", feature = "evidence"))]
     pub fn ask_witness(mut self, client: Client, key: NoteVerifier) -> Self {
         self.asked_witnesses.push(AskedWitness::new(client, key));
         self
     }
 
-    /// Sets the least time between two rounds of requests to witnesses. Default: 10 seconds.
+    /// Sets the least time between two checkpoints that witnesses are asked to cosign. Default: 10 seconds.
     #[cfg(all(feature = "client", feature = "evidence"))]
     pub const fn witness_interval(mut self, interval: Duration) -> Self {
         self.witness_interval = interval;

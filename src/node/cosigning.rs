@@ -1,12 +1,12 @@
-//! Asks witnesses to cosign the checkpoints that this node signs, as <https://c2sp.org/tlog-witness> has it. Nothing
-//! waits for a witness: outsiders get the checkpoint of the last round with the cosignatures that arrived.
+//! Asks witnesses to cosign the checkpoints that this node signs, as <https://c2sp.org/tlog-witness> has it. Neither the
+//! node nor a witness waits for a witness: each is asked in a task of its own, and outsiders get the last checkpoint that
+//! any of them has answered for, with the cosignatures that have arrived.
 
 use core::time::Duration;
 use std::sync::{Arc, PoisonError};
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::sleep;
 
 use super::command::Command;
 use super::shared::{Shared, blocking};
@@ -16,7 +16,7 @@ use crate::evidence::{
 };
 use crate::primitives::Transaction;
 
-/// The least time between two rounds.
+/// The least time between two checkpoints that witnesses are asked for.
 pub(super) const DEFAULT_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The longest time for which a witness that failed is not asked again.
@@ -29,10 +29,6 @@ pub(super) struct AskedWitness {
     key: NoteVerifier,
     /// The size of the last checkpoint that it cosigned, as far as is known.
     size: u64,
-    /// Failures in a row.
-    failures: u32,
-    /// When it is asked again after a failure.
-    retry_at: Option<Instant>,
 }
 
 /// Why there is no cosignature of a witness.
@@ -56,48 +52,49 @@ enum AskError {
 
 impl AskedWitness {
     pub(super) const fn new(client: Client, key: NoteVerifier) -> Self {
-        Self { client, key, size: 0, failures: 0, retry_at: None }
+        Self { client, key, size: 0 }
     }
 
     pub(super) const fn key(&self) -> &NoteVerifier {
         &self.key
     }
 
-    fn has_cosigned(&self, note: &SignedNote) -> bool {
-        note.signatures().iter().any(|signature| self.is_from_it(signature))
-    }
-
-    fn is_from_it(&self, signature: &NoteSignature) -> bool {
-        signature.name() == self.key.name() && signature.key_id() == self.key.key_id()
-    }
-
-    /// Asks for a cosignature, unless the witness failed a short time ago.
-    async fn ask<T: Transaction>(
+    /// Asks for a cosignature of each checkpoint, until the node ends. After a failure, waits before it asks again.
+    pub(super) async fn follow<T: Transaction>(
         mut self,
-        shared: Arc<Shared<T>>,
-        note: SignedNote,
-        size: u64,
         interval: Duration,
-    ) -> (Self, Option<NoteSignature>) {
-        if self.retry_at.is_some_and(|at| Instant::now() < at) {
-            return (self, None);
-        }
-        match self.cosignature(&shared, &note, size).await {
-            Ok(signature) => {
-                if self.failures > 0 {
-                    tracing::info!(witness = self.key.name(), "the witness cosigns again");
+        shared: Arc<Shared<T>>,
+        mut notes: watch::Receiver<Option<(u64, SignedNote)>>,
+    ) {
+        let mut failures = 0_u32;
+        loop {
+            let next = notes.borrow_and_update().clone();
+            if let Some((size, note)) = next {
+                match self.cosignature(&shared, &note, size).await {
+                    Ok(signature) => {
+                        if failures > 0 {
+                            tracing::info!(witness = self.key.name(), "the witness cosigns again");
+                        }
+                        failures = 0;
+                        shared.publish(size, &note, Some(signature));
+                    }
+                    Err(error) => {
+                        if failures == 0 {
+                            let witness = self.key.name();
+                            tracing::warn!(witness, %error, "a checkpoint was not cosigned, trying again");
+                        }
+                        shared.publish(size, &note, None);
+                        let wait = interval.saturating_mul(1 << failures.min(16)).min(MAX_BACKOFF);
+                        failures = failures.saturating_add(1);
+                        tokio::select! {
+                            () = sleep(wait) => continue,
+                            () = ended(&mut notes) => return,
+                        }
+                    }
                 }
-                (self.failures, self.retry_at) = (0, None);
-                (self, Some(signature))
             }
-            Err(error) => {
-                if self.failures == 0 {
-                    tracing::warn!(witness = self.key.name(), %error, "a checkpoint was not cosigned, trying again");
-                }
-                let wait = interval.saturating_mul(1 << self.failures.min(16)).min(MAX_BACKOFF);
-                self.failures = self.failures.saturating_add(1);
-                self.retry_at = Some(Instant::now() + wait);
-                (self, None)
+            if notes.changed().await.is_err() {
+                return;
             }
         }
     }
@@ -112,6 +109,8 @@ impl AskedWitness {
         for _ in 0..2 {
             let old_size = self.size;
             if old_size > size {
+                // Its word is not kept, because it may have been wrong.
+                self.size = 0;
                 return Err(AskError::Ahead { ahead: old_size, size });
             }
             let proof = blocking(|| shared.read().chain().consistency_proof(old_size, size));
@@ -121,8 +120,10 @@ impl AskedWitness {
             match self.client.add_checkpoint(&request).await? {
                 Cosigned::Outdated { size } => self.size = size,
                 Cosigned::Signatures(signatures) => {
-                    let signature = signatures.into_iter().find(|signature| self.is_from_it(signature));
-                    let signature = signature.ok_or(AskError::NoSignature)?;
+                    let is_its_own = |signature: &NoteSignature| {
+                        signature.name() == self.key.name() && signature.key_id() == self.key.key_id()
+                    };
+                    let signature = signatures.into_iter().find(is_its_own).ok_or(AskError::NoSignature)?;
                     SignedNote::new(note.text(), signature.clone())?.verify([&self.key])?;
                     self.size = size;
                     return Ok(signature);
@@ -133,51 +134,41 @@ impl AskedWitness {
     }
 }
 
-/// Asks the witnesses whenever there is a larger checkpoint, until the node ends.
+/// Has the node sign larger checkpoints as its chain grows, and each witness asked for a cosignature in a task of its own,
+/// until the node ends.
 pub(super) async fn run<T: Transaction>(
-    mut witnesses: Vec<AskedWitness>,
+    witnesses: Vec<AskedWitness>,
     interval: Duration,
     shared: Arc<Shared<T>>,
     commands: mpsc::WeakSender<Command<T>>,
     mut changes: watch::Receiver<()>,
 ) {
+    let (notes, seen) = watch::channel(None);
+    for witness in witnesses {
+        tokio::spawn(witness.follow(interval, Arc::clone(&shared), seen.clone()));
+    }
     loop {
-        if let Some(signed) = sign(&commands).await
-            && let Ok(checkpoint) = signed.text().parse::<Checkpoint>()
+        if let Some(note) = sign(&commands).await
+            && let Ok(checkpoint) = note.text().parse::<Checkpoint>()
         {
-            let again = shared.published().filter(|published| published.text() == signed.text());
-            let mut note = again.unwrap_or(signed);
-            let mut asked = JoinSet::new();
-            for witness in witnesses.extract_if(.., |witness| !witness.has_cosigned(&note)) {
-                asked.spawn(witness.ask(Arc::clone(&shared), note.clone(), checkpoint.size(), interval));
-            }
-            for (witness, signature) in asked.join_all().await {
-                if let Some(signature) = signature
-                    && let Err(error) = note.add(signature)
-                {
-                    tracing::warn!(witness = witness.key.name(), %error, "a cosignature does not fit into the note");
+            notes.send_if_modified(|last: &mut Option<(u64, SignedNote)>| {
+                let is_new = last.as_ref().is_none_or(|(_, last)| last.text() != note.text());
+                if is_new {
+                    *last = Some((checkpoint.size(), note));
                 }
-                witnesses.push(witness);
-            }
-            shared.publish(note);
+                is_new
+            });
         }
         sleep(interval).await;
-        let retry_at = witnesses.iter().filter_map(|witness| witness.retry_at).min();
-        let retry = async {
-            match retry_at {
-                Some(at) => sleep_until(at).await,
-                None => core::future::pending().await,
-            }
-        };
-        tokio::select! {
-            node_lives = changes.changed() => {
-                if node_lives.is_err() {
-                    return;
-                }
-            }
-            () = retry => {}
+        if changes.changed().await.is_err() {
+            return;
         }
     }
+}
+
+/// Waits until no more checkpoints come.
+async fn ended(notes: &mut watch::Receiver<Option<(u64, SignedNote)>>) {
+    while notes.changed().await.is_ok() {}
 }
 
 /// Has the node sign its largest checkpoint. `None` if it signs nothing now, or has ended.
@@ -188,12 +179,24 @@ async fn sign<T>(commands: &mpsc::WeakSender<Command<T>>) -> Option<SignedNote> 
 }
 
 impl<T: Transaction> Shared<T> {
-    fn publish(&self, note: SignedNote) {
-        *self.published.lock().unwrap_or_else(PoisonError::into_inner) = Some(note);
+    /// Adds a cosignature to the published checkpoint. A larger checkpoint replaces it as soon as one witness has
+    /// answered, or failed to.
+    fn publish(&self, size: u64, note: &SignedNote, signature: Option<NoteSignature>) {
+        let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
+        if published.as_ref().is_none_or(|(last, _)| *last < size) {
+            *published = Some((size, note.clone()));
+        }
+        if let Some(signature) = signature
+            && let Some((_, published)) = published.as_mut().filter(|(_, last)| last.text() == note.text())
+            && let Err(error) = published.add(signature)
+        {
+            tracing::warn!(%error, "a cosignature does not fit into the note");
+        }
     }
 
-    /// The checkpoint of the last round, with its cosignatures.
+    /// The published checkpoint, with the cosignatures that have arrived.
     pub(super) fn published(&self) -> Option<SignedNote> {
-        self.published.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
+        published.as_ref().map(|(_, note)| note.clone())
     }
 }

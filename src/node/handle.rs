@@ -219,9 +219,9 @@ impl<T: Transaction> NodeHandle<T> {
         Ok(signed.ok_or(SignCheckpointError::NoSigner)??)
     }
 
-    /// The checkpoint for outsiders. If the node [asks witnesses](super::NodeBuilder::ask_witness), the one that they were
-    /// asked to cosign last, with the cosignatures that arrived; otherwise, and before the first round, the largest that
-    /// it [signs](Self::sign_checkpoint).
+    /// The checkpoint for outsiders. If the node [asks witnesses](super::NodeBuilder::ask_witness), the largest
+    /// that one of them has answered for, with the cosignatures that have arrived; otherwise, and before the first
+    /// answer, the largest that it [signs](Self::sign_checkpoint).
     ///
     /// Cancel-safe, as [`sign_checkpoint`](Self::sign_checkpoint) is.
     ///

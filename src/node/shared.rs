@@ -29,9 +29,9 @@ pub(super) struct Shared<T: Transaction> {
     pub(super) mining: Mutex<Option<Running>>,
     /// The last error of continuous mining, until it finds a block.
     pub(super) mining_error: Mutex<Option<String>>,
-    /// The last checkpoint that witnesses were asked to cosign, with their cosignatures.
+    /// The size of the last checkpoint that a witness has answered for, and the checkpoint with its cosignatures.
     #[cfg(all(feature = "client", feature = "evidence"))]
-    pub(super) published: Mutex<Option<crate::evidence::SignedNote>>,
+    pub(super) published: Mutex<Option<(u64, crate::evidence::SignedNote)>>,
     /// Weak, so that subscribers see the end of the driver and not that of the last handle.
     pub(super) events: broadcast::WeakSender<Event<T>>,
     /// Notified after every change of the protocol that is visible from outside; closed when the driver and

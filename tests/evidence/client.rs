@@ -179,24 +179,73 @@ async fn a_hostile_witness_costs_its_own_cosignature_alone(#[case] answer: fn(&s
     mine(&probe, 9).await;
     let text = probe.sign_checkpoint().await.unwrap().text().to_owned();
 
-    let (listener, honest) = listen().await;
-    let witness = Witness::new(witness_key("honest")).with_log(log_key("log").verifier());
-    let witnessing = Node::<String>::builder(spec("witness")).store(Disk::default()).witness(witness);
-    let witnessing = witnessing.start().await.unwrap();
-    let _server = serve(listener, &witnessing);
-
     let hostile = Client::new(&canned(answer(&text)).await).unwrap();
-    let node = signing("log")
-        .ask_witness(hostile.with_max_body_bytes(1 << 10), witness_key("hostile").verifier())
-        .ask_witness(Client::new(&format!("{honest}/witness")).unwrap(), witness_key("honest").verifier())
-        .start()
-        .await
-        .unwrap();
+    let (node, _server) = asking(hostile.with_max_body_bytes(1 << 10)).await;
     mine(&node, 9).await;
     let note = cosigned(&node, 2).await;
     let honest = witness_key("honest").verifier();
     let known: [NoteVerifier; 2] = [log_key("log").verifier(), honest];
     assert_eq!(note.verify(&known).unwrap().signatures.len(), 2);
+}
+
+/// A node that asks an honest witness and another one.
+async fn asking(other: Client) -> (NodeHandle, [HttpServer; 1]) {
+    let (listener, url) = listen().await;
+    let witness = Witness::new(witness_key("honest")).with_log(log_key("log").verifier());
+    let witnessing = Node::<String>::builder(spec("witness")).store(Disk::default()).witness(witness);
+    let witnessing = witnessing.start().await.unwrap();
+    let server = serve(listener, &witnessing);
+    let node = signing("log")
+        .ask_witness(other, witness_key("hostile").verifier())
+        .ask_witness(Client::new(&format!("{url}/witness")).unwrap(), witness_key("honest").verifier())
+        .start()
+        .await
+        .unwrap();
+    (node, [server])
+}
+
+fn size(note: &SignedNote) -> u64 {
+    note.text().parse::<Checkpoint>().unwrap().size()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_witness_that_never_answers_delays_no_other() {
+    let (listener, url) = listen().await;
+    let never = Client::new(&url).unwrap().with_timeout(Duration::from_secs(3_600));
+    let (node, _server) = asking(never).await;
+    for expected in [4, 9] {
+        let height = node.chain().height();
+        mine(&node, expected + 5 - height).await;
+        within(async {
+            while size(&cosigned(&node, 2).await) < expected {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        })
+        .await;
+    }
+    drop(listener);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_witness_that_was_wrong_about_its_size_is_asked_again() {
+    let (listener, url) = listen().await;
+    let (seen, mut requests) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        loop {
+            let (mut tcp, _) = listener.accept().await.unwrap();
+            let mut request = [0; 4_096];
+            let read = tcp.read(&mut request).await.unwrap();
+            let request = String::from_utf8_lossy(&request[..read]).into_owned();
+            let old = request.lines().find_map(|line| line.strip_prefix("old ")).map(str::to_owned);
+            tcp.write_all(head("409 Conflict", "99999\n").as_bytes()).await.unwrap();
+            let _ = seen.send(old);
+        }
+    });
+    let (node, _server) = asking(Client::new(&url).unwrap()).await;
+    mine(&node, 9).await;
+    for _ in 0..3 {
+        assert_eq!(within(requests.recv()).await.unwrap().as_deref(), Some("0"));
+    }
 }
 
 #[tokio::test]

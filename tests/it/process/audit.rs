@@ -30,7 +30,9 @@ impl Site {
                 let request = String::from_utf8_lossy(&request[..read]).into_owned();
                 let path = request.split(' ').nth(1).unwrap().strip_prefix("/site/").unwrap();
                 let body = files.lock().unwrap().get(path).cloned();
-                let (status, body) = body.map_or(("404 Not Found", Vec::new()), |body| ("200 OK", body));
+                let is_busy = files.lock().unwrap().contains_key("busy");
+                let missing = if is_busy { "503 Service Unavailable" } else { "404 Not Found" };
+                let (status, body) = body.map_or((missing, Vec::new()), |body| ("200 OK", body));
                 let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n", body.len());
                 tcp.write_all(&[head.as_bytes(), &body].concat()).await.unwrap();
             }
@@ -172,6 +174,21 @@ async fn what_is_no_verdict_has_other_exit_codes() {
     let error = start.fails(&["audit", "example.org", "--key", &key, "--memory", "memory"]).await;
     assert_eq!(error, "error: \"example.org\" does not begin with http://");
     assert!("".parse::<Auditor>().is_err());
+}
+
+/// A server that is busy is no alarm.
+#[tokio::test]
+async fn a_tile_that_cannot_be_had_now_is_no_verdict() {
+    let (site, start) = (Site::default(), Start::new("json"));
+    let url = site.serve().await;
+    let first = site.publish(&chain(5, 99), 5);
+    assert_eq!(audit(&start, &url).await.exit_code, Some(0));
+    site.publish(&chain(9, 99), 9);
+    site.remove_tiles();
+    site.0.lock().unwrap().insert("busy".to_owned(), Vec::new());
+    let finished = audit(&start, &url).await;
+    assert_eq!(finished.exit_code, Some(3), "{finished:?}");
+    assert_eq!(memory(&start), Some(first.to_string()));
 }
 
 #[tokio::test]
