@@ -111,7 +111,7 @@ fn checkpoints(options: &Options) -> Result<Table> {
     let signer = LogSigner::new(key.clone()).with_depth(NonZeroU64::MIN);
     let mut chain = Blockchain::open(spec()?, ChainConfig::default(), Box::new(Kept(Memory::new())))?;
     let mut forge = forge::Forge::new()?;
-    let (mut bare, mut signed) = (Vec::new(), Vec::new());
+    let (mut bare, mut durable) = (Vec::new(), Vec::new());
     for _ in 0..=options.rounds {
         let block = forge.next(|height| vec![height.to_string()])?;
         let _ = chain.import(block, forge::NOW)?;
@@ -120,16 +120,16 @@ fn checkpoints(options: &Options) -> Result<Table> {
         }
         let start = Instant::now();
         let note = black_box(signer.sign(&mut chain)?);
-        signed.push(start.elapsed().as_secs_f64());
+        durable.push(start.elapsed().as_secs_f64());
         let start = Instant::now();
         black_box(SignedNote::sign(note.text(), &key)?);
         bare.push(start.elapsed().as_secs_f64());
     }
-    let [low, middle, high] = quartiles(signed.iter().zip(&bare).map(|(signed, bare)| bare / signed));
+    let [low, middle, high] = quartiles(durable.iter().zip(&bare).map(|(durable, bare)| bare / durable));
     let mut table = Table::new("Checkpoints", ["", "a second", "of the bare signature", "middle half"]);
     table.row([
         "signed, each of one block more".to_owned(),
-        figure(1.0 / median(signed.iter().copied())),
+        figure(1.0 / median(durable.iter().copied())),
         figure(middle),
         format!("{} to {}", figure(low), figure(high)),
     ]);

@@ -93,7 +93,7 @@ async fn run(options: Options, terminal: &Terminal) -> Result<ExitCode> {
     let node = start_node(&options, listener.local_addr()?).await?;
     let config = RoutesConfig::default().with_allowed_hosts(options.allowed_hosts());
     let mut server = http::serve_node(listener, node.clone(), config, HttpConfig::default())?;
-    tracing::info!("HTTP at http://{}", server.local_addr());
+    tracing::info!("HTTP at http://{}, which a browser can open", server.local_addr());
     let progress = terminal.show_progress(node.clone());
 
     // If the node or the server ends by itself, the program ends, so that a supervisor can restart it.

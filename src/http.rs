@@ -9,8 +9,12 @@
 //!
 //! | route | does | answers |
 //! | --- | --- | --- |
-//! | `GET /blocks?from=&limit=` | blocks of the best chain by ascending height; 100 by default, at most 1000 | 200, with `X-Total-Count`, and `Link` if there is a next page |
+//! | `GET /` | the explorer, a page for people | 200 |
+//! | `GET /assets/{name}` | a file of the explorer | 200 |
+//! | `GET /blocks?from=&limit=&order=` | blocks of the best chain, the lowest first, or the highest with `order=desc`; 100 by default, at most 1000 | 200, with `X-Total-Count`, and `Link` if there is a next page |
+//! | `GET /blocks/latest` | the last block of the best chain | 200 |
 //! | `GET /blocks/{height or hash}` | one block; a hash has 64 hex digits | 200 |
+//! | `GET /branches?limit=` | the blocks on side branches, without their transactions, the highest first | 200 |
 //! | `POST /mine` | mines a block and announces it to the peers | 201, with `Location` |
 //! | `GET /transactions?limit=` | pending transactions with their ids | 200 |
 //! | `POST /transactions` | submits a transaction | 202 |
@@ -89,11 +93,15 @@
 //!
 //! # Web pages
 //!
-//! The API has no authentication, so a web page in a browser must not be able to reach a node on the same
-//! machine. No cross-origin access is granted; a request that changes something is refused if its `Origin` is
-//! foreign, and a `POST` with a body needs a JSON content type, which a page cannot send without a preflight
-//! request; a `Host` that is neither an IP address, `localhost` nor one of [`RoutesConfig::allowed_hosts`] is
-//! refused, which prevents DNS rebinding.
+//! The API has no authentication, so a web page from elsewhere must not be able to use a node on the same machine. Such a
+//! page can have the browser send a `GET`, which is answered, but no header lets it read the answer. A request that changes
+//! something is refused if its `Origin` is foreign, and a `POST` with a body needs a JSON content type, which a page cannot
+//! send without a preflight request; a `Host` that is neither an IP address, `localhost` nor one of
+//! [`RoutesConfig::allowed_hosts`] is refused, which prevents DNS rebinding.
+//!
+//! The explorer at `/` is of the node's own origin. It loads nothing from elsewhere and runs no inline script, which its
+//! `Content-Security-Policy` has the browser enforce, and it shows what the chain has as text. All its URLs are relative, so
+//! that it works under any prefix whose path ends with a slash. [`RoutesConfig::explorer`] switches it off.
 
 mod body;
 mod bridge;

@@ -233,6 +233,15 @@ impl<T: Transaction> Blockchain<T> {
         }
     }
 
+    /// Up to `limit` blocks on side branches whose bodies are in the store, the highest first, with their hashes.
+    #[cfg(feature = "http")]
+    pub(crate) fn side_blocks(&self, limit: usize) -> Vec<(Hash, Header)> {
+        let mut blocks: Vec<_> = self.tree.complete().map(|entry| (entry.hash, entry.header)).collect();
+        blocks.sort_by(|(a, left), (b, right)| right.height.cmp(&left.height).then_with(|| a.cmp(b)));
+        blocks.truncate(limit);
+        blocks
+    }
+
     /// The number of orphans: blocks whose parent is unknown.
     pub fn orphan_count(&self) -> usize {
         self.orphans.len()

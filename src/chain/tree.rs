@@ -163,6 +163,12 @@ impl<T: Transaction> Tree<T> {
         self.nodes.len()
     }
 
+    /// The blocks whose bodies are in the store, in no order.
+    #[cfg(feature = "http")]
+    pub(super) fn complete(&self) -> impl Iterator<Item = &ChainEntry> {
+        self.nodes.iter().filter(|node| node.is_complete()).map(|node| &node.entry)
+    }
+
     /// Size of the bodies off the best chain: bytes of memory of pending ones, canonical bytes of stored
     /// ones.
     pub(super) const fn side_bytes(&self) -> usize {

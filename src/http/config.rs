@@ -17,6 +17,8 @@ pub struct RoutesConfig {
     /// Host names that a `Host` header may have in addition to IP addresses and `localhost`, without a port.
     /// Default: none.
     pub allowed_hosts: Vec<String>,
+    /// Whether `GET /` answers with the explorer, a page for people. Default: `true`.
+    pub explorer: bool,
     /// The largest request body, in bytes. Default: 1 MiB.
     pub max_body_bytes: usize,
     /// The maximum number of blocks or transactions in one page; a larger `limit` is clamped. Default: 1000.
@@ -35,6 +37,7 @@ impl Default for RoutesConfig {
     fn default() -> Self {
         Self {
             allowed_hosts: Vec::new(),
+            explorer: true,
             max_body_bytes: 1 << 20,
             max_page_items: 1000,
             max_page_bytes: 4 << 20,
@@ -49,6 +52,13 @@ impl RoutesConfig {
     #[must_use]
     pub fn with_allowed_hosts<S: Into<String>>(mut self, hosts: impl IntoIterator<Item = S>) -> Self {
         self.allowed_hosts = hosts.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets [`explorer`](Self::explorer).
+    #[must_use]
+    pub fn with_explorer(mut self, explorer: bool) -> Self {
+        self.explorer = explorer;
         self
     }
 

@@ -2,6 +2,34 @@
 
 use super::error::{ApiError, Code};
 
+/// What a page of the chain has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct PageQuery {
+    pub(super) from: Option<u64>,
+    pub(super) limit: Option<u64>,
+    /// The highest block first.
+    pub(super) descending: bool,
+}
+
+impl PageQuery {
+    /// Parses `from`, `limit` and `order`, which is `asc` or `desc`.
+    pub(super) fn parse(query: &str) -> Result<Self, ApiError> {
+        let (orders, others): (Vec<&str>, Vec<&str>) =
+            query.split('&').partition(|pair| pair.split('=').next() == Some("order"));
+        let descending = match orders[..] {
+            [] | ["order=asc"] => false,
+            ["order=desc"] => true,
+            _ => {
+                let message = "query parameter `order` must be `asc` or `desc`, once";
+                return Err(ApiError::new(Code::BadQuery, message));
+            }
+        };
+        let [from, limit] = numbers(&others.join("&"), ["from", "limit"])?;
+        check_limit(limit)?;
+        Ok(Self { from, limit, descending })
+    }
+}
+
 /// Parses a query that may have each of these parameters once, all of them decimal numbers.
 pub(super) fn numbers<const N: usize>(query: &str, names: [&str; N]) -> Result<[Option<u64>; N], ApiError> {
     let mut numbers = [None; N];

@@ -32,7 +32,6 @@ pub(super) fn plain(status: StatusCode, text: String, media_type: &'static str) 
 }
 
 /// Sets the media type of a body.
-#[cfg(feature = "evidence")]
 pub(super) fn of_type(mut response: Response, media_type: &'static str) -> Response {
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     response

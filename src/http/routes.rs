@@ -5,8 +5,10 @@
 //! long lists, and large values in JSON go to [`Threads`]; all that changes the node is an async call of its
 //! handle, which ends when the future is dropped.
 
+mod chain;
 #[cfg(feature = "evidence")]
 mod log;
+mod page;
 pub(super) mod table;
 mod transactions;
 
@@ -14,7 +16,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use hyper::body::Bytes;
-use hyper::header::{HeaderMap, HeaderName, LINK, LOCATION};
+use hyper::header::{HeaderMap, LOCATION};
 use hyper::http::StatusCode;
 use hyper::{Method, Request};
 use rouille::percent_encoding::percent_decode_str;
@@ -26,11 +28,10 @@ use super::body::{Body, address_in, host_in};
 use super::config::RoutesConfig;
 use super::error::{ApiError, Code};
 use super::guard;
-use super::query::{check_limit, decimal, numbers};
+use super::query::{PageQuery, check_limit, decimal, numbers};
 use super::response::{Lifetime, Response, cacheable, json_body, no_content, with_header};
 use super::threads::{Permit, Threads};
 use super::view::{BlockView, TransactionView, json, to_json, to_json_list};
-use crate::StoreError;
 use crate::node::{BlockId, NodeHandle, Stopped};
 use crate::primitives::{Block, CompactTarget, Hash, Span, Transaction};
 use crate::protocol::limits;
@@ -48,20 +49,9 @@ pub(super) struct Routes<T: Transaction> {
     easiest: CompactTarget,
 }
 
-/// Consecutive blocks of the best chain, as of one moment.
-struct Page<T> {
-    /// The height of the tip.
-    height: u64,
-    /// The blocks, by ascending height.
-    blocks: Vec<Arc<Block<T>>>,
-}
-
 /// The size, in bytes, of the largest body or block that is parsed or serialized on the task of a connection,
 /// which delays other tasks by some tens of microseconds.
 const MAX_BYTES_ON_TASK: usize = 16 << 10;
-
-/// The number of items in a page if the query has no `limit`.
-const DEFAULT_PAGE_ITEMS: usize = 100;
 
 impl<T: Transaction> Routes<T> {
     pub(super) fn new(node: NodeHandle<T>, config: RoutesConfig, threads: Threads) -> Self {
@@ -116,13 +106,35 @@ impl<T: Transaction> Routes<T> {
             Read::Status => self.status().await,
             Read::Block => self.block(argument, headers).await,
             Read::Blocks => {
-                let [from, limit] = numbers(query, ["from", "limit"])?;
-                let (limit, headers) = (self.page_limit(limit)?, headers.clone());
-                self.on_thread(move |routes| routes.blocks(from.unwrap_or(0), limit, &headers)).await
+                let (query, headers) = (PageQuery::parse(query)?, headers.clone());
+                self.on_thread(move |routes| {
+                    chain::blocks(&routes.node, routes.easiest, &query, &routes.config, &headers)
+                })
+                .await
             }
+            Read::LatestBlock => {
+                let headers = headers.clone();
+                self.on_thread(move |routes| {
+                    let tip = routes.node.tip();
+                    routes.show(&tip, BlockId::Height(tip.height()), &headers)
+                })
+                .await
+            }
+            Read::Branches => {
+                let [limit] = numbers(query, ["limit"])?;
+                check_limit(limit)?;
+                self.on_thread(move |routes| {
+                    chain::branches(&routes.node, routes.easiest, limit, &routes.config)
+                })
+                .await
+            }
+            Read::Explorer if self.config.explorer => page::page(headers),
+            Read::Asset if self.config.explorer => page::asset(argument, headers),
+            Read::Explorer | Read::Asset => Err(table::not_found()),
             Read::Transactions => {
                 let [limit] = numbers(query, ["limit"])?;
-                let limit = self.page_limit(limit)?;
+                check_limit(limit)?;
+                let limit = chain::page_items(limit, &self.config);
                 self.on_thread(move |routes| routes.transactions(limit)).await
             }
             Read::Transaction => {
@@ -206,24 +218,6 @@ impl<T: Transaction> Routes<T> {
         };
         let tag = block.hash().to_string();
         cacheable(headers, &tag, lifetime, || to_json(&BlockView::new(block, self.easiest)))
-    }
-
-    fn blocks(&self, from: u64, limit: usize, headers: &HeaderMap) -> Result<Response, ApiError> {
-        let Page { height, blocks } = page(&self.node, from, limit, self.config.max_page_bytes)?;
-        let views = blocks.iter().map(|block| BlockView::new(block, self.easiest));
-        let (body, count) = to_json_list(views, self.config.max_page_bytes)?;
-        let counted = |response| with_header(response, X_TOTAL_COUNT, height.saturating_add(1));
-        let Some(last) = count.checked_sub(1).and_then(|index| blocks.get(index)) else {
-            return Ok(counted(json_body(StatusCode::OK, body)));
-        };
-        // The last block commits to all blocks before it, and the count determines the first one.
-        let tag = format!("{}-{count}", last.hash());
-        let response = counted(cacheable(headers, &tag, Lifetime::Revalidated, || Ok::<_, ApiError>(body))?);
-        let next = last.height() + 1;
-        if next > height {
-            return Ok(response);
-        }
-        Ok(with_header(response, LINK, format!("</blocks?from={next}&limit={limit}>; rel=\"next\"")))
     }
 
     fn transactions(&self, limit: usize) -> Result<Response, ApiError> {
@@ -330,34 +324,6 @@ impl<T: Transaction> Routes<T> {
         }
         Ok(no_content())
     }
-
-    fn page_limit(&self, limit: Option<u64>) -> Result<usize, ApiError> {
-        check_limit(limit)?;
-        let limit = limit.map_or(DEFAULT_PAGE_ITEMS, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-        Ok(limit.min(self.config.max_page_items))
-    }
-}
-
-/// Up to `limit` blocks of the best chain from this height on. The last block is the one that reaches
-/// `max_bytes` of memory.
-fn page<T: Transaction>(
-    node: &NodeHandle<T>,
-    from: u64,
-    limit: usize,
-    max_bytes: usize,
-) -> Result<Page<T>, StoreError> {
-    node.read(|chain| {
-        let (mut blocks, mut bytes) = (Vec::new(), 0);
-        for height in from.max(chain.first_body())..=chain.height() {
-            if blocks.len() >= limit || bytes >= max_bytes {
-                break;
-            }
-            let Some(block) = chain.block_at(height)? else { break };
-            bytes += block.memory_size();
-            blocks.push(block);
-        }
-        Ok(Page { height: chain.height(), blocks })
-    })
 }
 
 /// Parses a body, on a thread if it is large.
@@ -399,9 +365,6 @@ fn decoded(argument: &str) -> Cow<'_, str> {
 fn not_pending(id: &Hash) -> ApiError {
     ApiError::new(Code::TransactionNotFound, format!("transaction {id} is not pending"))
 }
-
-/// The number of blocks of the best chain.
-const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::error::{ApiError, Code};
 use super::response::{Response, json_body};
 use crate::primitives::{Difficulty, Target, Transaction};
-use crate::{Address, Block, CompactTarget, Hash, Timestamp};
+use crate::{Address, Block, CompactTarget, Hash, Header, Timestamp};
 
 /// A block: its hash, the fields of its header, and its transactions with their ids.
 #[derive(Debug, Serialize)]
@@ -47,6 +47,30 @@ impl<'a, T: Transaction> BlockView<'a, T> {
             // An imported block has an encoding.
             transaction_ids: block.digest().map(|digest| digest.ids).unwrap_or_default(),
             data: block.data(),
+        }
+    }
+}
+
+/// A block on a side branch, without its transactions.
+#[derive(Debug, Serialize)]
+pub(super) struct SideBlockView<'a> {
+    height: u64,
+    hash: &'a Hash,
+    previous_hash: &'a Hash,
+    timestamp: Timestamp,
+    difficulty: Option<Difficulty>,
+    miner: &'a Address,
+}
+
+impl<'a> SideBlockView<'a> {
+    pub(super) fn new(hash: &'a Hash, header: &'a Header, easiest: CompactTarget) -> Self {
+        Self {
+            height: header.height,
+            hash,
+            previous_hash: &header.previous_hash,
+            timestamp: header.timestamp,
+            difficulty: difficulty(easiest, header.target),
+            miner: &header.miner,
         }
     }
 }
@@ -103,8 +127,8 @@ fn not_json(error: serde_json::Error) -> ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ChainSpec;
     use crate::primitives::transaction_id;
-    use crate::{ChainSpec, Header};
     use serde_json::json;
 
     #[test]

@@ -8,7 +8,7 @@
 
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { Refused, parseKey, toHex, verifyReceipt } from "./receipt.mjs";
+import { Refused, parseKey, toHex, verifyReceipt } from "../../assets/receipt.mjs";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

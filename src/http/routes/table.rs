@@ -15,8 +15,12 @@ pub(super) enum Endpoint {
 /// The endpoints of `GET` and `HEAD`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Read {
+    Explorer,
+    Asset,
     Blocks,
+    LatestBlock,
     Block,
+    Branches,
     Transactions,
     Transaction,
     Peers,
@@ -65,8 +69,13 @@ const fn change(method: Method, path: &'static str, change: Change) -> Route {
 
 /// All routes, in the order of the table in the documentation of [`http`](crate::http).
 static ROUTES: &[Route] = &[
+    read("/", Read::Explorer),
+    read("/assets/{name}", Read::Asset),
     read("/blocks", Read::Blocks),
+    // Before the route whose argument it would be.
+    read("/blocks/latest", Read::LatestBlock),
     read("/blocks/{height or hash}", Read::Block),
+    read("/branches", Read::Branches),
     change(Method::POST, "/mine", Change::Mine),
     read("/transactions", Read::Transactions),
     change(Method::POST, "/transactions", Change::Submit),
@@ -110,7 +119,8 @@ impl Route {
     }
 }
 
-/// The endpoint of a request, and the argument in its path.
+/// The endpoint of a request, and the argument in its path. A slash at the end of a path is ignored, unless the path
+/// is an argument's.
 ///
 /// # Errors
 ///
@@ -119,6 +129,13 @@ pub(super) fn find<'a>(method: &Method, path: &'a str) -> Result<(Endpoint, &'a 
     // The server removes the body of the response to `HEAD`.
     let wanted = if *method == Method::HEAD { &Method::GET } else { method };
     let mut allowed = Vec::new();
+    let path = match path.strip_suffix('/') {
+        Some(shorter) if ROUTES.iter().any(|route| route.path == shorter && route.method == *wanted) => {
+            shorter
+        }
+        Some(shorter) if ROUTES.iter().all(|route| route.argument(path).is_none()) => shorter,
+        _ => path,
+    };
     for route in ROUTES {
         let Some(argument) = route.argument(path) else { continue };
         if route.method == *wanted {
@@ -182,8 +199,8 @@ mod tests {
         assert_eq!(
             not_found().message,
             format!(
-                "nothing at this path; the routes are /blocks, /blocks/{{height or hash}}, POST /mine, /transactions, \
-                 /transactions/{{id}}, /peers, DELETE /peers/{{id}}, /addresses, DELETE /addresses/{{address}}, /bans, \
+                "nothing at this path; the routes are /, /assets/{{name}}, /blocks, /blocks/latest, \
+                 /blocks/{{height or hash}}, /branches, POST /mine, /transactions, /transactions/{{id}}, /peers, DELETE /peers/{{id}}, /addresses, DELETE /addresses/{{address}}, /bans, \
                  DELETE /bans/{{host}}{last}"
             )
         );

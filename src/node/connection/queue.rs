@@ -276,6 +276,8 @@ mod tests {
             listen: None,
             mining: Mutex::default(),
             mining_error: Mutex::default(),
+            #[cfg(all(feature = "client", feature = "evidence"))]
+            published: Mutex::default(),
             events: broadcast::Sender::new(1).downgrade(),
             changes: watch::channel(()).1,
             ended: OnceLock::new(),

@@ -1,4 +1,4 @@
-//! A verifier in JavaScript, `tests/node/receipt.mjs`, which shares no code with this crate, finds the same.
+//! A verifier in JavaScript, `assets/receipt.mjs`, which shares no code with this crate, finds the same.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -85,7 +85,7 @@ fn shown(file: &str, policy: &Policy) -> String {
 /// The verifier itself, which a browser can import, has no other input than Web standards.
 #[test]
 fn the_verifier_needs_no_node_and_no_packages() {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("node/receipt.mjs");
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../assets/receipt.mjs");
     let source = fs::read_to_string(path).unwrap();
     for word in ["import ", "import(", "require(", "Buffer", "process.", "console."] {
         let line = source.lines().find(|line| !line.starts_with("//") && line.contains(word));

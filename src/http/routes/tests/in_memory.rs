@@ -101,7 +101,7 @@ fn a_large_block_is_not_serialized_on_the_task() {
 fn a_page_is_not_read_beyond_its_bytes() {
     let fixture = Fixture::new();
     let heights = |from, limit, max_bytes| {
-        let page = page(&fixture.node, from, limit, max_bytes).unwrap();
+        let page = chain::page(&fixture.node, Some(from), false, limit, max_bytes).unwrap();
         assert_eq!(page.height, 6);
         page.blocks.iter().map(|block| block.height()).collect::<Vec<_>>()
     };

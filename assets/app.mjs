@@ -1,0 +1,143 @@
+// The page: which view the address asks for, and what changes while it is open.
+
+import * as api from "./api.mjs";
+import { h } from "./dom.mjs";
+import * as views from "./views.mjs";
+
+/** How often the node is asked whether anything has changed, in milliseconds. */
+const INTERVAL = 1_000;
+/** How long the page waits before it asks again a node that does not answer. */
+const RETRY = 3_000;
+
+const main = document.querySelector("#main");
+const state = document.querySelector("#state");
+
+/** The last status of the node; `null` before the first answer. */
+let status = null;
+/** Counts the changes of the address, so that an answer that comes too late shows nothing. */
+let turn = 0;
+
+function place() {
+  const [name = "", argument = ""] = location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
+  return { name, argument };
+}
+
+function view({ name, argument }, before) {
+  switch (name) {
+    case "":
+      return views.chain(status, before);
+    case "blocks":
+      return views.blocksFrom(Number(argument));
+    case "block":
+      return views.block(argument);
+    case "transaction":
+      return views.transaction(argument);
+    case "receipt":
+      return views.receipt();
+    case "node":
+      return views.node(status, () => show());
+    default:
+      throw new Error("There is no such page.");
+  }
+}
+
+/** Shows what the address asks for. */
+async function show(before) {
+  const mine = (turn += 1);
+  const where = place();
+  let parts;
+  try {
+    status ??= await api.status();
+    parts = await view(where, before);
+  } catch (error) {
+    parts = [h("h1", error.status === 404 ? "Not found" : "This cannot be shown"), h("p", error.message)];
+  }
+  if (mine !== turn) {
+    return;
+  }
+  main.replaceChildren(...parts.filter(Boolean));
+  document.title = `${main.querySelector("h1")?.textContent ?? "hashloom"} · hashloom`;
+  document.querySelectorAll("nav a").forEach((link) => {
+    const isHere = link.getAttribute("href") === `#/${where.name}`;
+    isHere ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current");
+  });
+}
+
+/** The state of the node in one line: the worst that is known. */
+function describe(now) {
+  if (now.store_error !== null || now.halted) {
+    return ["bad", `${now.halted ? "Halted: " : ""}the store fails: ${now.store_error}`];
+  }
+  if (now.clock_behind !== null) {
+    return ["bad", "The clock of this node is behind the chain."];
+  }
+  if (now.refused_branch !== null) {
+    return ["bad", `Peers have a branch with more work that this node refuses: ${now.refused_branch.error}`];
+  }
+  if (now.header_height > now.height) {
+    return ["warn", `Behind: block ${now.height} of ${now.header_height}.`];
+  }
+  if (now.mining_error !== null) {
+    return ["warn", `Mining fails: ${now.mining_error}`];
+  }
+  return ["good", `Up to date at height ${now.height}.`];
+}
+
+function tell(kind, text) {
+  state.className = kind;
+  // A live region speaks only if its text changes.
+  if (state.textContent !== text) {
+    state.textContent = text;
+  }
+}
+
+const isBusy = () => main.contains(document.activeElement) && /^(INPUT|TEXTAREA|BUTTON)$/.test(document.activeElement.tagName);
+
+/** Whether the view shows what the status tells. */
+function concerns(before, now) {
+  const { name } = place();
+  const changed = before.tip !== now.tip || before.pending !== now.pending || before.peers !== now.peers;
+  const isMining = (now.mining ?? before.mining) !== null;
+  return (name === "" && (changed || isMining)) || (name === "node" && before.peers !== now.peers);
+}
+
+async function follow() {
+  let wait = INTERVAL;
+  try {
+    const before = status;
+    status = await api.status();
+    tell(...describe(status));
+    document.querySelector("#identity").textContent = `${status.chain} · genesis ${status.genesis}`;
+    // A form that somebody fills in stays as it is.
+    if (before !== null && concerns(before, status) && !isBusy()) {
+      await show(before.height);
+    }
+  } catch (error) {
+    tell("bad", error instanceof api.ApiError ? `The node answers: ${error.message}` : "The node cannot be reached. Trying again.");
+    wait = RETRY;
+  }
+  setTimeout(follow, document.hidden ? 10 * wait : wait);
+}
+
+document.querySelector("#search").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const query = document.querySelector("#query").value.trim().toLowerCase();
+  if (query === "") {
+    return;
+  }
+  if (/^[0-9]{1,20}$/.test(query)) {
+    location.hash = `#/block/${query}`;
+    return;
+  }
+  // A block and a transaction have names of one form.
+  const isBlock = await api.block(query).then(() => true, () => false);
+  location.hash = isBlock ? `#/block/${query}` : `#/transaction/${query}`;
+});
+
+window.addEventListener("hashchange", async () => {
+  await show();
+  main.focus();
+});
+
+await show();
+follow();
