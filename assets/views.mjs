@@ -45,7 +45,7 @@ function figures(status, blocks) {
     figure("Height", String(status.height), null, status.height === 0 ? "only genesis" : `last block ${ago(status.timestamp)}`),
     figure("Next difficulty", quantity(status.next_difficulty), line(difficulties, `difficulty of the last ${difficulties.length} blocks`)),
     figure(
-      "Time between blocks",
+      "Block interval",
       intervals.length > 0 ? span(mean) : "–",
       line(intervals, `seconds between the last ${mined.length} blocks`),
       intervals.length > 0 ? `mean of the last ${intervals.length}` : "after two blocks",
