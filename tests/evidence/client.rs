@@ -338,9 +338,9 @@ async fn nothing_is_waited_for_longer_than_the_limit() {
 async fn a_witness_says_from_where_to_begin() {
     let node = signing("log").start().await.unwrap();
     mine(&node, 9).await;
-    let note = node.sign_checkpoint().await.unwrap();
+    let signed = node.sign_checkpoint().await.unwrap();
     let client = Client::new(&canned(head("409 Conflict", "17\n")).await).unwrap();
-    let request = AddCheckpoint::new(0, Vec::new(), note).unwrap();
+    let request = AddCheckpoint::new(0, Vec::new(), signed).unwrap();
     assert_eq!(client.add_checkpoint(&request).await.unwrap(), Cosigned::Outdated { size: 17 });
 }
 

@@ -124,7 +124,9 @@ fn tree(rng: &mut Rng) -> Vec<Arc<Block>> {
         let parent = if rng.u8(..10) < 7 { branches.len() - 1 } else { rng.usize(..branches.len()) };
         let mut branch = branches[parent].clone();
         let mut chain = Blockchain::new(spec());
-        branch.iter().for_each(|block| import(&mut chain, block));
+        for block in &branch {
+            import(&mut chain, block);
+        }
         let texts: Vec<String> = (0..rng.usize(..5)).map(|_| format!("text {}", rng.u8(..12))).collect();
         let block = mine(&mut chain, &texts.iter().map(String::as_str).collect::<Vec<_>>());
         branch.push(Arc::clone(&block));

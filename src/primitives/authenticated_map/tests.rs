@@ -38,7 +38,7 @@ fn the_deepest_map_has_256_branches_on_a_path_and_needs_little_stack() {
         let paths = chain();
         let mut map = map(&paths);
         assert_eq!((map.len(), depth(map.root.as_ref().unwrap())), (257, MapProof::MAX_PATH));
-        assert!(map.iter().map(|(_, value)| *value).eq(0..257));
+        assert!(map.iter().map(|((), value)| *value).eq(0..257));
         let (full, root) = (map.clone(), map.root());
         for (value, path) in (0..).zip(&paths) {
             let proof = MapProof::of(map.root.as_ref(), path).unwrap();

@@ -207,7 +207,7 @@ async fn two_nodes_witness_each_other() {
             .with("LOG_DEPTH", "1")
             .with("WITNESS_KEY", "witness.key")
             .with("WITNESSED_LOGS", &other[0])
-            .with("WITNESSES", &format!("http://127.0.0.1:{port}/witness={}", other[1]))
+            .with("WITNESSES", format!("http://127.0.0.1:{port}/witness={}", other[1]))
     };
     let (port_a, port_b) = (a.http, b.http);
     let b = configured(b, &keys[0], port_a).run().await;
