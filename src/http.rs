@@ -110,6 +110,7 @@ mod error;
 mod guard;
 mod header;
 mod query;
+mod rendered;
 mod response;
 mod routes;
 mod server;

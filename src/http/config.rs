@@ -26,6 +26,8 @@ pub struct RoutesConfig {
     /// The size at which a page ends, in bytes of JSON and in bytes of memory that its blocks take. The item
     /// that reaches the limit is still included. Default: 4 MiB.
     pub max_page_bytes: usize,
+    /// The JSON of blocks that is kept to be sent again, in bytes. Default: 16 MiB.
+    pub max_rendered_bytes: usize,
     /// The time limit of one `POST /mine`. Default: 60 seconds.
     pub mine_timeout: Duration,
     /// The maximum number of concurrent `POST /mine` requests; further ones are answered 503 with
@@ -41,6 +43,7 @@ impl Default for RoutesConfig {
             max_body_bytes: 1 << 20,
             max_page_items: 1000,
             max_page_bytes: 4 << 20,
+            max_rendered_bytes: 16 << 20,
             mine_timeout: Duration::from_secs(60),
             max_mining: 8,
         }
@@ -80,6 +83,13 @@ impl RoutesConfig {
     #[must_use]
     pub fn with_max_page_bytes(mut self, bytes: usize) -> Self {
         self.max_page_bytes = bytes;
+        self
+    }
+
+    /// Sets [`max_rendered_bytes`](Self::max_rendered_bytes).
+    #[must_use]
+    pub fn with_max_rendered_bytes(mut self, bytes: usize) -> Self {
+        self.max_rendered_bytes = bytes;
         self
     }
 

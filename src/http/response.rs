@@ -15,8 +15,8 @@ use super::header::text;
 pub(super) type Response = hyper::Response<Full<Bytes>>;
 
 /// A JSON response that must not be sniffed for another type nor, unless the caller changes that, cached.
-pub(super) fn json_body(status: StatusCode, body: Vec<u8>) -> Response {
-    let mut response = Response::new(Full::new(Bytes::from(body)));
+pub(super) fn json_body(status: StatusCode, body: impl Into<Bytes>) -> Response {
+    let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -78,14 +78,14 @@ impl Lifetime {
 
 /// A JSON response with an entity tag, or a 304 if the client of the request has the tag. The tag identifies
 /// the bytes of the body: printable ASCII without quotes and commas.
-pub(super) fn cacheable<E>(
+pub(super) fn cacheable<B: Into<Bytes>, E>(
     request: &HeaderMap,
     tag: &str,
     lifetime: Lifetime,
-    body: impl FnOnce() -> Result<Vec<u8>, E>,
+    body: impl FnOnce() -> Result<B, E>,
 ) -> Result<Response, E> {
     let mut response = if text(request, &IF_NONE_MATCH).is_some_and(|known| is_known(&known, tag)) {
-        let mut response = json_body(StatusCode::NOT_MODIFIED, Vec::new());
+        let mut response = json_body(StatusCode::NOT_MODIFIED, Bytes::new());
         // A 304 has no body, and its `Content-Type` would replace the cached one.
         response.headers_mut().remove(CONTENT_TYPE);
         response

@@ -29,9 +29,10 @@ use super::config::RoutesConfig;
 use super::error::{ApiError, Code};
 use super::guard;
 use super::query::{PageQuery, check_limit, decimal, numbers};
+use super::rendered::Rendered;
 use super::response::{Lifetime, Response, cacheable, json_body, no_content, with_header};
 use super::threads::{Permit, Threads};
-use super::view::{BlockView, TransactionView, json, to_json, to_json_list};
+use super::view::{BlockView, TransactionView, json, to_json_list};
 use crate::node::{BlockId, NodeHandle, Stopped};
 use crate::primitives::{Block, CompactTarget, Hash, Span, Transaction};
 use crate::protocol::limits;
@@ -47,6 +48,7 @@ pub(super) struct Routes<T: Transaction> {
     mining: Semaphore,
     /// The target of difficulty 1.
     easiest: CompactTarget,
+    rendered: Rendered,
 }
 
 /// The size, in bytes, of the largest body or block that is parsed or serialized on the task of a connection,
@@ -57,7 +59,8 @@ impl<T: Transaction> Routes<T> {
     pub(super) fn new(node: NodeHandle<T>, config: RoutesConfig, threads: Threads) -> Self {
         let mining = Semaphore::new(config.max_mining.min(Semaphore::MAX_PERMITS));
         let easiest = node.chain().spec().easiest_target();
-        Self { node, config, threads, mining, easiest }
+        let rendered = Rendered::new(config.max_rendered_bytes, easiest);
+        Self { node, config, threads, mining, easiest, rendered }
     }
 
     /// Answers a request. Dropping the future cancels the request: a search for a block stops.
@@ -108,7 +111,7 @@ impl<T: Transaction> Routes<T> {
             Read::Blocks => {
                 let (query, headers) = (PageQuery::parse(query)?, headers.clone());
                 self.on_thread(move |routes| {
-                    chain::blocks(&routes.node, routes.easiest, &query, &routes.config, &headers)
+                    chain::blocks(&routes.node, &routes.rendered, &query, &routes.config, &headers)
                 })
                 .await
             }
@@ -217,7 +220,7 @@ impl<T: Transaction> Routes<T> {
             BlockId::Hash(_) => Lifetime::Immutable,
         };
         let tag = block.hash().to_string();
-        cacheable(headers, &tag, lifetime, || to_json(&BlockView::new(block, self.easiest)))
+        cacheable(headers, &tag, lifetime, || self.rendered.block(block))
     }
 
     fn transactions(&self, limit: usize) -> Result<Response, ApiError> {

@@ -9,8 +9,9 @@ use crate::StoreError;
 use crate::http::config::RoutesConfig;
 use crate::http::error::ApiError;
 use crate::http::query::PageQuery;
+use crate::http::rendered::Rendered;
 use crate::http::response::{Lifetime, Response, cacheable, json_body, with_header};
-use crate::http::view::{BlockView, SideBlockView, to_json_list};
+use crate::http::view::{SideBlockView, to_json_list};
 use crate::node::NodeHandle;
 use crate::primitives::{Block, CompactTarget, Transaction};
 
@@ -34,15 +35,14 @@ pub(super) fn page_items(limit: Option<u64>, config: &RoutesConfig) -> usize {
 /// A page of the best chain.
 pub(super) fn blocks<T: Transaction>(
     node: &NodeHandle<T>,
-    easiest: CompactTarget,
+    rendered: &Rendered,
     query: &PageQuery,
     config: &RoutesConfig,
     headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
     let (limit, max_bytes) = (page_items(query.limit, config), config.max_page_bytes);
     let Page { height, blocks } = page(node, query.from, query.descending, limit, max_bytes)?;
-    let views = blocks.iter().map(|block| BlockView::new(block, easiest));
-    let (body, count) = to_json_list(views, max_bytes)?;
+    let (body, count) = rendered.list(blocks.iter().map(|block| &**block), max_bytes)?;
     let counted = |response| with_header(response, X_TOTAL_COUNT, height.saturating_add(1));
     let shown = &blocks[..count.min(blocks.len())];
     let ([first, ..], [.., last]) = (shown, shown) else {

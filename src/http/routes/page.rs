@@ -61,8 +61,7 @@ pub(super) fn asset(name: &str, headers: &HeaderMap) -> Result<Response, ApiErro
 
 fn file(index: usize, headers: &HeaderMap) -> Result<Response, ApiError> {
     let (Some(asset), Some(tag)) = (ASSETS.get(index), TAGS.get(index)) else { return Err(not_found()) };
-    let response =
-        cacheable(headers, tag, Lifetime::Revalidated, || Ok::<_, ApiError>(asset.bytes.to_vec()))?;
+    let response = cacheable(headers, tag, Lifetime::Revalidated, || Ok::<_, ApiError>(asset.bytes))?;
     let response = with_header(response, CONTENT_SECURITY_POLICY, POLICY);
     let response = with_header(response, REFERRER_POLICY, "no-referrer");
     Ok(if response.status() == 200 { of_type(response, asset.media_type) } else { response })
