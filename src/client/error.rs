@@ -41,7 +41,7 @@ pub enum ClientError {
         /// The limit in bytes.
         limit: usize,
     },
-    /// The path of the request is not one, or a value has no JSON form.
+    /// The value to post has no JSON form.
     #[error("the request cannot be written: {0}")]
     Request(#[source] serde_json::Error),
     /// The path of the request has characters that a path may not have.
