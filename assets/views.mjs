@@ -392,7 +392,7 @@ function banList(bans, refresh) {
 
 function tokenForm() {
   const input = h("input", { id: "token", type: "password", autocomplete: "off", value: sessionStorage.getItem("token") ?? "" });
-  const row = h("div", h("label", { for: "token" }, "Token, if what stands before the node asks for one; kept until this tab is closed"), input);
+  const row = h("div", h("label", { for: "token" }, "Token, if the node asks for one before it changes something; kept until this tab is closed"), input);
   return oneButtonForm([row], "Use it", async () => {
     sessionStorage.setItem("token", input.value);
     return [input.value === "" ? "No token is sent." : "It is sent with every request."];

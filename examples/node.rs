@@ -47,7 +47,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow};
-use hashloom::http::{self, HttpConfig, RoutesConfig};
+use hashloom::http::{self, HttpConfig};
 use hashloom::transport::TransportError;
 use hashloom::{Node, NodeHandle, ProtocolConfig, StartError};
 use tokio::net::TcpListener;
@@ -91,8 +91,7 @@ async fn run(options: Options, terminal: &Terminal) -> Result<ExitCode> {
     // The port is bound first: if it is taken, nothing has been started yet.
     let listener = bind_http(options.http_address()).await?;
     let node = start_node(&options, listener.local_addr()?).await?;
-    let config = RoutesConfig::default().with_allowed_hosts(options.allowed_hosts());
-    let mut server = http::serve_node(listener, node.clone(), config, HttpConfig::default())?;
+    let mut server = http::serve_node(listener, node.clone(), options.routes(), HttpConfig::default())?;
     tracing::info!("HTTP at http://{}, which a browser can open", server.local_addr());
     let progress = terminal.show_progress(node.clone());
 

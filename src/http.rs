@@ -29,6 +29,7 @@
 //! | `POST /bans` | bans a host | 201 |
 //! | `DELETE /bans/{host}` | lifts a ban | 204 |
 //! | `GET /status` | a summary of the node's state | 200 |
+//! | `GET /health` | whether the node does its work, for what restarts or replaces it: `ok`, or `behind` while it fetches blocks; 503 if it has ended or cannot write | 200 |
 //! | `GET /log/checkpoint` | the largest [signed checkpoint](crate::evidence::LogSigner), as a signed note | 200 |
 //! | `GET /log/tile/{level/index}` | a [tile](crate::evidence::Tile) of the log of that checkpoint, or of its entries | 200 |
 //! | `GET /log/consistency?old=&new=` | the proof that the log of `new` blocks extends that of `old` blocks, and both roots | 200 |
@@ -71,6 +72,7 @@
 //! | status | codes |
 //! | --- | --- |
 //! | 400 | `bad_request`, `bad_json`, `bad_query`, `bad_block_id`, `bad_address`, `bad_peer_id`, `bad_transaction_id`, `bad_host`, `bad_checkpoint` |
+//! | 401 (with `WWW-Authenticate`) | `unauthorized` |
 //! | 403 | `host_not_allowed`, `cross_origin`, `checkpoint_not_signed` |
 //! | 404 | `not_found`, `block_not_found`, `peer_not_found`, `transaction_not_found`, `address_not_found`, `ban_not_found`, `checkpoint_not_found`, `log_not_witnessed`, `not_yet_signed`, `tile_not_found` |
 //! | 405 (with `Allow`) | `method_not_allowed` |
@@ -93,7 +95,8 @@
 //!
 //! # Web pages
 //!
-//! The API has no authentication, so a web page from elsewhere must not be able to use a node on the same machine. Such a
+//! Without a [token](RoutesConfig::token) whoever reaches the API may use all of it, so a web page from elsewhere must not be
+//! able to use a node on the same machine. Such a
 //! page can have the browser send a `GET`, which is answered, but no header lets it read the answer. A request that changes
 //! something is refused if its `Origin` is foreign, and a `POST` with a body needs a JSON content type, which a page cannot
 //! send without a preflight request; a `Host` that is neither an IP address, `localhost` nor one of
@@ -115,6 +118,7 @@ mod response;
 mod routes;
 mod server;
 mod threads;
+mod token;
 mod view;
 
 pub use config::{HttpConfig, RoutesConfig};
@@ -122,6 +126,7 @@ pub use config::{HttpConfig, RoutesConfig};
 /// handler then has the matching version.
 pub use rouille;
 pub use server::{HttpServer, serve};
+pub use token::{Token, TokenError};
 
 use std::io;
 use std::sync::Arc;

@@ -12,6 +12,7 @@ use anyhow::{Context, Result, ensure};
 use clap::builder::PossibleValue;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use hashloom::http::{RoutesConfig, Token};
 use hashloom::transport::{AddressProblem, TransportError, WebSocketConfig, WsMulti};
 #[cfg(feature = "ws-bincode")]
 use hashloom::wire::Bincode;
@@ -25,7 +26,7 @@ use crate::environment;
 use crate::evidence::{self, Signing};
 use crate::place::Place;
 use crate::security::Security;
-use crate::values::{List, duration, flag, hosts, list, miner, threads, trimmed};
+use crate::values::{List, duration, flag, hosts, list, miner, threads, token, trimmed};
 
 /// A node that keeps a proof-of-work chain with its peers, mines, and serves HTTP.
 ///
@@ -38,13 +39,18 @@ pub(crate) struct Options {
     #[arg(long, env, value_name = "PORT", value_parser = trimmed::<u16>, default_value_t = 3001, help_heading = "HTTP")]
     http_port: u16,
 
-    /// IP address of the HTTP interface. It has no authentication.
+    /// IP address of the HTTP interface. Whoever reaches it may read, and without a token also mine, send, connect and ban.
     #[arg(long, env, value_name = "IP", value_parser = trimmed::<IpAddr>, default_value = "127.0.0.1", help_heading = "HTTP")]
     http_bind: IpAddr,
 
     /// Names by which the HTTP interface may be called, besides IP addresses and localhost.
     #[arg(long, env, value_name = "NAME", value_parser = hosts, help_heading = "HTTP")]
     allow_host: Vec<List<String>>,
+
+    /// What a client must send as `Authorization: Bearer` to change something: at least 16 characters. Set it in the
+    /// environment, where other users do not see it.
+    #[arg(long, env, value_name = "TOKEN", hide_env_values = true, value_parser = token, help_heading = "HTTP")]
+    http_token: Option<Token>,
 
     /// Port for peers; 0 for any that is free.
     #[arg(long, env, value_name = "PORT", value_parser = trimmed::<u16>, default_value_t = 5001, global = true, help_heading = "Peers")]
@@ -258,9 +264,20 @@ impl Options {
         Ok(peers)
     }
 
-    /// The host names by which the HTTP interface may be called.
-    pub(crate) fn allowed_hosts(&self) -> impl Iterator<Item = String> {
-        self.allow_host.iter().flat_map(|list| &list.0).cloned()
+    /// What the routes allow.
+    pub(crate) fn routes(&self) -> RoutesConfig {
+        let hosts = self.allow_host.iter().flat_map(|list| &list.0).cloned();
+        let config = RoutesConfig::default().with_allowed_hosts(hosts);
+        if let Some(token) = &self.http_token {
+            return config.with_token(token.clone());
+        }
+        if !self.http_bind.is_loopback() {
+            tracing::warn!(
+                "whoever reaches {} may mine, send, connect and ban: set HTTP_TOKEN to ask for a secret",
+                self.http_bind
+            );
+        }
+        config
     }
 
     pub(crate) fn spec(&self) -> Result<ChainSpec> {

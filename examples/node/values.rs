@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use hashloom::Address;
+use hashloom::http::Token;
 use hashloom::protocol::PeerHost;
 
 /// The values of one option, separated by commas, blanks or line breaks. An empty text is an empty list,
@@ -50,6 +51,11 @@ pub(crate) fn hosts(text: &str) -> Result<List<String>, String> {
 /// Words that another function validates.
 pub(crate) fn words(text: &str) -> Result<List<String>, String> {
     list(text, |word| Ok(word.to_owned()))
+}
+
+/// A secret for a header.
+pub(crate) fn token(text: &str) -> Result<Token, String> {
+    Token::new(text.trim()).map_err(|error| error.to_string())
 }
 
 /// 20 bytes in hex, with or without `0x`.

@@ -3,6 +3,8 @@
 
 use core::time::Duration;
 
+use super::token::Token;
+
 /// The limits of the routes.
 ///
 /// ```
@@ -19,6 +21,9 @@ pub struct RoutesConfig {
     pub allowed_hosts: Vec<String>,
     /// Whether `GET /` answers with the explorer, a page for people. Default: `true`.
     pub explorer: bool,
+    /// What a client must send to change something; reads need nothing, and so does `POST /witness/add-checkpoint`, which is
+    /// for strangers. Default: none, so that everybody may.
+    pub token: Option<Token>,
     /// The largest request body, in bytes. Default: 1 MiB.
     pub max_body_bytes: usize,
     /// The maximum number of blocks or transactions in one page; a larger `limit` is clamped. Default: 1000.
@@ -40,6 +45,7 @@ impl Default for RoutesConfig {
         Self {
             allowed_hosts: Vec::new(),
             explorer: true,
+            token: None,
             max_body_bytes: 1 << 20,
             max_page_items: 1000,
             max_page_bytes: 4 << 20,
@@ -62,6 +68,13 @@ impl RoutesConfig {
     #[must_use]
     pub fn with_explorer(mut self, explorer: bool) -> Self {
         self.explorer = explorer;
+        self
+    }
+
+    /// Sets [`token`](Self::token).
+    #[must_use]
+    pub fn with_token(mut self, token: Token) -> Self {
+        self.token = Some(token);
         self
     }
 

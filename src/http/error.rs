@@ -42,6 +42,7 @@ pub(crate) enum Code {
     BadHost,
     #[cfg(feature = "evidence")]
     BadCheckpoint,
+    Unauthorized,
     HostNotAllowed,
     CrossOrigin,
     #[cfg(feature = "evidence")]
@@ -103,6 +104,7 @@ impl Code {
             | Self::BadPeerId
             | Self::BadTransactionId
             | Self::BadHost => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::HostNotAllowed | Self::CrossOrigin => StatusCode::FORBIDDEN,
             Self::NotFound
             | Self::BlockNotFound
@@ -347,6 +349,7 @@ mod tests {
         Code::BadHost,
         #[cfg(feature = "evidence")]
         Code::BadCheckpoint,
+        Code::Unauthorized,
         Code::HostNotAllowed,
         Code::CrossOrigin,
         #[cfg(feature = "evidence")]

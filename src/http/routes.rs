@@ -33,7 +33,7 @@ use super::rendered::Rendered;
 use super::response::{Lifetime, Response, cacheable, json_body, no_content, with_header};
 use super::threads::{Permit, Threads};
 use super::view::{BlockView, TransactionView, json, to_json_list};
-use crate::node::{BlockId, NodeHandle, Stopped};
+use crate::node::{BlockId, NodeHandle, Status, Stopped};
 use crate::primitives::{Block, CompactTarget, Hash, Span, Transaction};
 use crate::protocol::limits;
 use crate::protocol::{PeerAddr, PeerHost, PeerId};
@@ -79,6 +79,9 @@ impl<T: Transaction> Routes<T> {
             }
             Endpoint::Change(change) => {
                 guard::check_origin(&head.headers)?;
+                if let Some(token) = self.config.token.as_ref().filter(|_| change.needs_token()) {
+                    token.check(&head.headers)?;
+                }
                 let permit = self.threads.admit(&head.method).await?;
                 let max_bytes = self.config.max_body_bytes;
                 let body = || Body::new(&head.headers, bytes.clone(), max_bytes);
@@ -106,7 +109,8 @@ impl<T: Transaction> Routes<T> {
         headers: &HeaderMap,
     ) -> Result<Response, ApiError> {
         match read {
-            Read::Status => self.status().await,
+            Read::Status => self.status(|status| json(StatusCode::OK, status)).await,
+            Read::Health => self.status(health).await,
             Read::Block => self.block(argument, headers).await,
             Read::Blocks => {
                 let (query, headers) = (PageQuery::parse(query)?, headers.clone());
@@ -180,7 +184,10 @@ impl<T: Transaction> Routes<T> {
     }
 
     /// Answers without a thread, unless the node is applying a change.
-    async fn status(self: &Arc<Self>) -> Result<Response, ApiError> {
+    async fn status(
+        self: &Arc<Self>,
+        show: fn(&Status) -> Result<Response, ApiError>,
+    ) -> Result<Response, ApiError> {
         match self.node.ended() {
             None => {}
             Some(Ok(())) => return Err(Stopped.into()),
@@ -188,8 +195,8 @@ impl<T: Transaction> Routes<T> {
         }
         let status = self.node.try_chain().map(|chain| chain.status());
         match status {
-            Some(status) => json(StatusCode::OK, &status),
-            None => self.on_thread(|routes| json(StatusCode::OK, &routes.node.status())).await,
+            Some(status) => show(&status),
+            None => self.on_thread(move |routes| show(&routes.node.status())).await,
         }
     }
 
@@ -327,6 +334,21 @@ impl<T: Transaction> Routes<T> {
         }
         Ok(no_content())
     }
+}
+
+/// Whether the node can do its work: an error if its store does not let it. A node that has ended has no status.
+fn health(status: &Status) -> Result<Response, ApiError> {
+    #[derive(Serialize)]
+    struct Health {
+        status: &'static str,
+    }
+    if status.halted {
+        let message =
+            status.store_error.clone().unwrap_or_else(|| "the store cannot be written to".to_owned());
+        return Err(ApiError::new(Code::StoreFailed, message));
+    }
+    let is_behind = status.header_height > status.height;
+    json(StatusCode::OK, &Health { status: if is_behind { "behind" } else { "ok" } })
 }
 
 /// Parses a body, on a thread if it is large.

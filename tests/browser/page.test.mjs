@@ -156,6 +156,24 @@ test("a restart of the node is survived", async () => {
   await until(async () => (await page.textContent("#state")) === "Up to date at height 0.", "the chain of the new node");
 });
 
+test("a node with a token is changed only with it", async () => {
+  const node = await started({ HTTP_TOKEN: "0123456789abcdef" });
+  const page = await open(node);
+  await page.fill("#record", "not yet");
+  await page.click("text=Mine a block with it");
+  await page.waitForSelector(".answer.alarm");
+  assert.match(await page.textContent(".answer.alarm"), /needs the token of the node/);
+  await page.goto(`${node.url}/#/node`);
+  await page.fill("#token", "0123456789abcdef");
+  await page.click("text=Use it");
+  await page.goto(`${node.url}/#/`);
+  await page.fill("#record", "now");
+  await page.click("text=Mine a block with it");
+  await page.waitForSelector("text=Mined block");
+  assert.deepEqual((await node.get("/blocks/1")).data, ["now"]);
+  assert.deepEqual(page.faults, []);
+});
+
 test("a receipt from the node is checked against a key", async () => {
   const folder = mkdtempSync(join(tmpdir(), "hashloom-browser-"));
   const key = join(folder, "log.key");

@@ -25,3 +25,12 @@ async fn every_error_has_one_shape(#[case] ask: Ask, #[case] status: u16, #[case
     assert_eq!(answer.json().as_object().unwrap().len(), 1);
     assert!(!answer.json()["error"]["message"].as_str().unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn the_health_of_a_node_is_one_word_or_an_error() {
+    let node = Node::<String>::builder(spec("health")).start().await.unwrap();
+    let answer = Ask::get("/health").of(&node).await;
+    assert_eq!((answer.status, answer.json()), (200, json!({"status": "ok"})));
+    node.shutdown().await;
+    assert_eq!(Ask::get("/health").of(&node).await.error(), (503, "shutting_down".to_owned()));
+}

@@ -27,6 +27,7 @@ pub(super) enum Read {
     Addresses,
     Bans,
     Status,
+    Health,
     #[cfg(feature = "evidence")]
     Checkpoint,
     #[cfg(feature = "evidence")]
@@ -50,6 +51,18 @@ pub(super) enum Change {
     Unban,
     #[cfg(feature = "evidence")]
     AddCheckpoint,
+}
+
+impl Change {
+    /// Whether the node's [token](crate::http::RoutesConfig::token) is asked for: a checkpoint for a witness is signed, and
+    /// strangers may send it.
+    pub(super) const fn needs_token(self) -> bool {
+        match self {
+            #[cfg(feature = "evidence")]
+            Self::AddCheckpoint => false,
+            _ => true,
+        }
+    }
 }
 
 /// A method at a path. A path may end with one argument in braces.
@@ -90,6 +103,7 @@ static ROUTES: &[Route] = &[
     change(Method::POST, "/bans", Change::Ban),
     change(Method::DELETE, "/bans/{host}", Change::Unban),
     read("/status", Read::Status),
+    read("/health", Read::Health),
     #[cfg(feature = "evidence")]
     read("/log/checkpoint", Read::Checkpoint),
     #[cfg(feature = "evidence")]
@@ -191,10 +205,10 @@ mod tests {
     #[test]
     fn the_error_for_an_unknown_path_lists_the_paths() {
         let last = if cfg!(feature = "evidence") {
-            ", /status, /log/checkpoint, /log/tile/{level/index}, /log/consistency, /receipts/{transaction id} \
+            ", /status, /health, /log/checkpoint, /log/tile/{level/index}, /log/consistency, /receipts/{transaction id} \
              and POST /witness/add-checkpoint"
         } else {
-            " and /status"
+            ", /status and /health"
         };
         assert_eq!(
             not_found().message,

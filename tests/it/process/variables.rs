@@ -6,10 +6,11 @@ use super::program::Start;
 
 /// Every environment variable that the node reads.
 #[cfg(unix)]
-const VARIABLES: [&str; 29] = [
+const VARIABLES: [&str; 30] = [
     "HTTP_PORT",
     "HTTP_BIND",
     "ALLOW_HOST",
+    "HTTP_TOKEN",
     "P2P_PORT",
     "P2P_BIND",
     "PEERS",
