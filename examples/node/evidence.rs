@@ -308,7 +308,7 @@ mod commands {
     fn receipt(id: &str, options: &Options, stopped: &AtomicBool) -> Result<Option<String>> {
         let id: Hash = id.parse().with_context(|| format!("{id:?} is not the id of a transaction"))?;
         let (chain, _, note) = log(options)?;
-        // From the tip down, because there is no index from transactions to blocks.
+        // From the tip down, because a chain that is only read may have no index, and one cannot be built here.
         for height in (1..=chain.height()).rev() {
             if stopped.load(Ordering::Relaxed) {
                 return Ok(None);

@@ -60,7 +60,11 @@ mod tests {
         let id = |number: usize| Hash::digest(&number.to_be_bytes());
         dropped.add(&[(id(0), rejected(&"\u{2713}".repeat(1_000)))]);
         let reason = dropped.reason(&id(0)).unwrap();
-        assert!(reason.starts_with("does not apply on top of the new tip: rule: \u{2713}"), "{reason}");
+        assert!(
+            reason
+                .starts_with("does not apply on top of the new tip: transaction is rejected: rule: \u{2713}"),
+            "{reason}"
+        );
         assert!((limits::MAX_DROP_REASON_BYTES - 2..=limits::MAX_DROP_REASON_BYTES).contains(&reason.len()));
 
         dropped.add(&[(id(0), RemovalReason::Evicted)]);

@@ -299,9 +299,9 @@ fn addresses_and_the_status_are_those_of_the_node() {
 }
 
 #[rstest]
-#[case("GET", "/", "", 404, "not_found", "/blocks/{height or hash}")]
+#[case("GET", "/nowhere", "", 404, "not_found", "/blocks/{height or hash}")]
 #[case("GET", "/blocks/1/data", "", 404, "not_found", "/status")]
-#[case("POST", "/mine/", "", 404, "not_found", "/mine")]
+#[case("POST", "/mine/1", "", 404, "not_found", "/mine")]
 #[case("GET", "/blocks/7", "", 404, "block_not_found", "no block 7")]
 #[case(
     "GET",
@@ -311,7 +311,7 @@ fn addresses_and_the_status_are_those_of_the_node() {
     "block_not_found",
     "no block 00"
 )]
-#[case("GET", "/blocks/", "", 400, "bad_block_id", "64 hex digits")]
+#[case("GET", "/blocks/x/", "", 400, "bad_block_id", "64 hex digits")]
 #[case("GET", "/blocks/-1", "", 400, "bad_block_id", "\"-1\"")]
 #[case("GET", "/blocks/+1", "", 400, "bad_block_id", "\"+1\"")]
 #[case("GET", "/blocks/abc", "", 400, "bad_block_id", "\"abc\"")]

@@ -14,6 +14,17 @@ fn a_store_that_fails_is_told() {
 }
 
 #[test]
+fn a_node_that_cannot_write_is_not_well() {
+    let fixture = Fixture::new();
+    fixture.assert_error(["POST", "/mine", "{\"data\": \"bad\"}"], 422, "transaction_rejected", "");
+    assert_eq!(fixture.ask("GET", "/health", &[], "").body, json!({"status": "ok"}));
+    fixture.store.fail_commits_after(0, Failure::Full);
+    fixture.assert_error(["POST", "/mine", "{\"data\": \"first\"}"], 503, "store_failed", "");
+    fixture.assert_error(["GET", "/health", ""], 503, "store_failed", "");
+    assert_eq!(fixture.ask("GET", "/status", &[], "").body["halted"], json!(true));
+}
+
+#[test]
 fn a_full_mempool_and_full_slots_for_peers_are_told() {
     let config = ProtocolConfig { max_outbound: 1, ..ProtocolConfig::default() };
     let mempool = MempoolConfig::default().with_max_transactions(3);

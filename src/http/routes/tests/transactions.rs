@@ -9,7 +9,10 @@ fn id() -> Hash {
 #[test]
 fn a_pending_transaction_is_shown_as_in_the_list() {
     let answer = ask("GET", &format!("/transactions/{}", id()), &[], "");
-    assert_eq!((answer.status, answer.body), (200, json!({"id": id(), "data": "second"})));
+    assert_eq!(
+        (answer.status, answer.body),
+        (200, json!({"status": "pending", "id": id(), "data": "second"}))
+    );
 }
 
 #[test]
@@ -29,7 +32,7 @@ fn what_is_not_pending_is_not_found(#[case] method: &str) {
     let message = format!("transaction {unknown} is not pending");
     let path = format!("/transactions/{unknown}");
     fixture.assert_error([method, &path, ""], 404, "transaction_not_found", &message);
-    for bad in ["", "second", "0"] {
+    for bad in ["second", "0", "0/"] {
         let path = format!("/transactions/{bad}");
         fixture.assert_error([method, &path, ""], 400, "bad_transaction_id", "expected 64 hex digits");
     }
