@@ -17,8 +17,17 @@ let status = null;
 /** Counts the changes of the address, so that an answer that comes too late shows nothing. */
 let turn = 0;
 
+/** A part of the address; as it is, if it is not encoded as it must be. */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 function place() {
-  const [name = "", argument = ""] = location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
+  const [name = "", argument = ""] = location.hash.replace(/^#\/?/, "").split("/").map(decoded);
   return { name, argument };
 }
 
@@ -131,7 +140,7 @@ document.querySelector("#search").addEventListener("submit", async (event) => {
   }
   // A block and a transaction have names of one form.
   const isBlock = await api.block(query).then(() => true, () => false);
-  location.hash = isBlock ? `#/block/${query}` : `#/transaction/${query}`;
+  location.hash = `#/${isBlock ? "block" : "transaction"}/${encodeURIComponent(query)}`;
 });
 
 window.addEventListener("hashchange", async () => {

@@ -51,10 +51,12 @@ impl Base {
         if authority.as_str().contains('@') || uri.query().is_some() {
             return Err(UrlError::TooMuch { url: url.to_owned() });
         }
-        let port = match authority.port() {
-            Some(port) if port.as_str().is_empty() => 80,
-            Some(port) => port.as_str().parse().map_err(|_| malformed(format!("port {port}")))?,
-            None => 80,
+        // `Authority::port` takes a port above 65,535 for none.
+        let digits =
+            authority.as_str().strip_prefix(authority.host()).and_then(|rest| rest.strip_prefix(':'));
+        let port = match digits {
+            None | Some("") => 80,
+            Some(digits) => digits.parse().map_err(|_| malformed(format!("{digits:?} is no port")))?,
         };
         let path = uri.path().trim_end_matches('/').to_owned();
         Ok(Self { host: authority.host().to_owned(), port, path })

@@ -112,6 +112,7 @@ test("the search finds a height, a block and a transaction", async () => {
     [block.transaction_ids[0], "Transaction", "in block 1, 1 deep"],
     ["99", "Not found", "no block 99"],
     ["ab".repeat(32), "Not found", "is not pending"],
+    ["100%", "This cannot be shown", "expected 64 hex digits"],
   ]) {
     await page.fill("#query", query);
     await page.press("#query", "Enter");
@@ -121,6 +122,10 @@ test("the search finds a height, a block and a transaction", async () => {
     );
   }
   assert.deepEqual(page.faults, []);
+  const odd = await open(node, "#/block/100%");
+  await odd.waitForSelector("#state.good");
+  assert.equal(await heading(odd), "This cannot be shown");
+  assert.deepEqual(odd.faults, []);
 });
 
 test("a fork is shown, and how it ends", async () => {
