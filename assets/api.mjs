@@ -11,7 +11,7 @@ export class ApiError extends Error {
 
 // Numbers that a double cannot hold become texts. In JSON, a quote inside a text has a backslash before it, so only fields
 // of objects are found.
-const exact = (json) => json.replace(/"(height|nonce|timestamp)":(\d{16,})/g, '"$1":"$2"');
+const exact = (json) => json.replace(/"(height|nonce|timestamp)":(\d{16,})(?=[,}])/g, '"$1":"$2"');
 
 async function request(path, options = {}) {
   const token = sessionStorage.getItem("token");
@@ -38,8 +38,10 @@ async function json(path, options) {
   return text === "" ? null : JSON.parse(exact(text));
 }
 
-const post = (path, body) =>
-  json(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+const postText = (path, body) =>
+  json(path, { method: "POST", headers: { "content-type": "application/json" }, body });
+
+const post = (path, body) => postText(path, JSON.stringify(body));
 
 export const status = () => json("status");
 export const block = (id) => json(`blocks/${encodeURIComponent(id)}`);
@@ -50,8 +52,9 @@ export const transaction = (id) => json(`transactions/${encodeURIComponent(id)}`
 export const pending = (limit) => json(`transactions?limit=${limit}`);
 export const peers = () => json("peers");
 export const bans = () => json("bans");
-export const mine = (data) => post("mine", data === undefined ? {} : { data: [data] });
-export const submit = (data) => post("transactions", { data });
+/** Mines a transaction, which is JSON text, so that no number in it is rounded on the way. */
+export const mine = (data) => postText("mine", `{"data":[${data}]}`);
+export const submit = (data) => postText("transactions", `{"data":${data}}`);
 export const connect = (address) => post("peers", { address });
 export const disconnect = (id) => json(`peers/${id}`, { method: "DELETE" });
 export const ban = (host, seconds) => post("bans", { host, seconds });

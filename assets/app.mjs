@@ -14,6 +14,8 @@ const state = document.querySelector("#state");
 
 /** The last status of the node; `null` before the first answer. */
 let status = null;
+/** The status that the view shows. */
+let shown = null;
 /** Counts the changes of the address, so that an answer that comes too late shows nothing. */
 let turn = 0;
 
@@ -65,6 +67,7 @@ async function show(before) {
     return;
   }
   main.replaceChildren(...parts.filter(Boolean));
+  shown = status;
   document.title = `${main.querySelector("h1")?.textContent ?? "hashloom"} · hashloom`;
   document.querySelectorAll("nav a").forEach((link) => {
     const isHere = link.getAttribute("href") === `#/${where.name}`;
@@ -100,7 +103,7 @@ function tell(kind, text) {
   }
 }
 
-const isBusy = () => main.contains(document.activeElement) && /^(INPUT|TEXTAREA|BUTTON)$/.test(document.activeElement.tagName);
+const isBusy = () => main.contains(document.activeElement) && /^(A|BUTTON|INPUT|SUMMARY|TEXTAREA)$/.test(document.activeElement.tagName);
 
 /** Whether the view shows what the status tells. */
 function concerns(before, now) {
@@ -113,13 +116,12 @@ function concerns(before, now) {
 async function follow() {
   let wait = INTERVAL;
   try {
-    const before = status;
     status = await api.status();
     tell(...describe(status));
     document.querySelector("#identity").textContent = `${status.chain} · genesis ${status.genesis}`;
-    // A form that somebody fills in stays as it is.
-    if (before !== null && concerns(before, status) && !isBusy()) {
-      await show(before.height);
+    // What somebody fills in or is about to open stays as it is, until the focus is elsewhere.
+    if (shown !== null && concerns(shown, status) && !isBusy()) {
+      await show(shown.height);
     }
   } catch (error) {
     tell("bad", error instanceof api.ApiError ? `The node answers: ${error.message}` : "The node cannot be reached. Trying again.");

@@ -100,7 +100,7 @@ export async function verifyBlock(block, asked) {
       : {
           name: "Proof of work",
           holds: limit !== null && BigInt(`0x${hash}`) <= limit,
-          detail: `the hash must be at most ${limit?.toString(16).padStart(64, "0") ?? "a valid target"}`,
+          detail: `the hash is at most the target that the block claims, ${limit?.toString(16).padStart(64, "0") ?? "which is none"}`,
         },
     { name: "Merkle root", holds: root === block.merkle_root, detail: `${block.transaction_ids.length} ids give ${root}` },
   ];

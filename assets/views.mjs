@@ -103,9 +103,13 @@ function pendingList(waiting, count) {
   );
 }
 
-/** Text, or JSON if it is meant as JSON. */
-function parsed(text, isJson) {
-  return isJson ? JSON.parse(text) : text;
+/** The JSON of a text, or the text itself if it is meant as JSON and is. */
+function asJson(text, isJson) {
+  if (!isJson) {
+    return JSON.stringify(text);
+  }
+  JSON.parse(text);
+  return text;
 }
 
 function mineForm() {
@@ -124,7 +128,7 @@ function mineForm() {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     run(mine, async () => {
-      const block = await api.mine(parsed(text.value, isJson.checked));
+      const block = await api.mine(asJson(text.value, isJson.checked));
       text.value = "";
       return ["Mined block ", blockLink(block.hash, String(block.height)), "."];
     });
@@ -132,7 +136,7 @@ function mineForm() {
   send.addEventListener("click", () => {
     if (form.reportValidity()) {
       run(send, async () => {
-        const { id } = await api.submit(parsed(text.value, isJson.checked));
+        const { id } = await api.submit(asJson(text.value, isJson.checked));
         text.value = "";
         return ["Sent as ", transactionLink(id), "."];
       });

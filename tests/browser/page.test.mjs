@@ -58,6 +58,10 @@ test("a block that is mined by a click appears in a second window", async () => 
   await second.waitForSelector("td:has-text('hello from a browser')");
   assert.match(await second.textContent("#state"), /^Up to date at height 1\.$/);
 
+  // The window in which it was mined follows when the form is left.
+  await first.focus("#query");
+  await first.waitForSelector("td:has-text('hello from a browser')");
+
   await first.fill("#record", '{"not": "a text"}');
   await first.check("#json");
   await first.click("text=Mine a block with it");
