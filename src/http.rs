@@ -95,7 +95,7 @@
 //!
 //! # Web pages
 //!
-//! Without a [token](RoutesConfig::token) whoever reaches the API may use all of it, so a web page from elsewhere must not be
+//! Without a [token](RoutesConfig::token) every client may use all of the API, so a web page from elsewhere must not be
 //! able to use a node on the same machine. Such a
 //! page can have the browser send a `GET`, which is answered, but no header lets it read the answer. A request that changes
 //! something is refused if its `Origin` is foreign, and a `POST` with a body needs a JSON content type, which a page cannot

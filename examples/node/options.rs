@@ -39,7 +39,7 @@ pub(crate) struct Options {
     #[arg(long, env, value_name = "PORT", value_parser = trimmed::<u16>, default_value_t = 3001, help_heading = "HTTP")]
     http_port: u16,
 
-    /// IP address of the HTTP interface. Whoever reaches it may read, and without a token also mine, send, connect and ban.
+    /// IP address of the HTTP interface. Every client may read, and without a token also mine, send, connect and ban.
     #[arg(long, env, value_name = "IP", value_parser = trimmed::<IpAddr>, default_value = "127.0.0.1", help_heading = "HTTP")]
     http_bind: IpAddr,
 
@@ -273,7 +273,7 @@ impl Options {
         }
         if !self.http_bind.is_loopback() {
             tracing::warn!(
-                "whoever reaches {} may mine, send, connect and ban: set HTTP_TOKEN to ask for a secret",
+                "every client that reaches {} may mine, send, connect and ban: set HTTP_TOKEN to ask for a secret",
                 self.http_bind
             );
         }

@@ -12,7 +12,7 @@
 //! left one that bit of all paths is 0, below the right one 1, and all earlier bits are equal. So equal content has one
 //! structure and one root, whatever was inserted and removed before, and a path passes at most 256 branches, each with a
 //! higher bit than the one above it. Recursion and `drop` are as deep. To place k branches above a key takes two keys whose
-//! paths share k - 1 bits, so whoever chooses keys to make paths long computes about 2^k hashes.
+//! paths share k - 1 bits, so an author who chooses keys to make paths long computes about 2^k hashes.
 //!
 //! | node | hash |
 //! | --- | --- |

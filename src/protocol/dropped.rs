@@ -1,4 +1,4 @@
-//! Why transactions left the mempool without being mined, for whoever asks later.
+//! Why transactions left the mempool without being mined, for later questions.
 
 use core::fmt::Write;
 use std::collections::VecDeque;

@@ -16,7 +16,7 @@ impl Transaction for Pay {
         balances.update(self.from, |balance| {
             let rest = balance.copied().unwrap_or(0).checked_sub(self.amount);
             let rest = rest.ok_or_else(|| Rejected::new("balance", "the sender has too little"))?;
-            // An account without a balance is none, so that the map does not grow for ever.
+            // An account without a balance is removed, so that the map does not grow without bound.
             Ok::<_, Rejected>((rest > 0).then_some(rest))
         })?;
         balances.update(self.to, |balance| {

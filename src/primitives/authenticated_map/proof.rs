@@ -66,7 +66,7 @@ impl MapProof {
     /// The proof for the key with this path.
     pub(super) fn of<K, V: Serialize>(root: Option<&Node<K, V>>, path: &Hash) -> Result<Self, EncodeError> {
         let Some(mut node) = root else { return Ok(Self { end: End::Empty, branches: Vec::new() }) };
-        // Hashes all branches, so that the siblings below are at hand.
+        // Hashes all branches, so that the siblings below have their hashes.
         node.hash();
         let mut branches = Vec::new();
         let leaf = loop {
