@@ -1,4 +1,4 @@
-// Checks a receipt from end to end: that a transaction is in the log of whoever has signed the checkpoint. Written from the
+// Checks a receipt from end to end: that a transaction is in the log whose key has signed the checkpoint. Written from the
 // documentation of `hashloom::evidence::Receipt` and the specifications tlog-proof, tlog-checkpoint, tlog-cosignature and
 // signed-note of C2SP alone. Shares no code with the crate, and needs nothing but Web Crypto with Ed25519: a browser can
 // import this file.
@@ -66,7 +66,7 @@ function fromDecimal(text) {
 
 // --- Hashes ---
 
-const sha256 = async (...parts) => new Uint8Array(await crypto.subtle.digest("SHA-256", concat(...parts)));
+export const sha256 = async (...parts) => new Uint8Array(await crypto.subtle.digest("SHA-256", concat(...parts)));
 const leafHash = (bytes) => sha256(Uint8Array.of(0), bytes);
 const nodeHash = (left, right) => sha256(Uint8Array.of(1), left, right);
 
@@ -219,7 +219,7 @@ function parseReceipt(text) {
 }
 
 // The target that a compact form stands for; `null` if it is none. The highest byte is an exponent of 256.
-function fromCompact(compact) {
+export function fromCompact(compact) {
   const [exponent, mantissa] = [compact >> 24n, compact & 0x7fffffn];
   const target = exponent <= 3n ? mantissa >> (8n * (3n - exponent)) : mantissa << (8n * (exponent - 3n));
   return target === 0n || target >> 256n !== 0n || (compact & 0x800000n) !== 0n ? null : target;

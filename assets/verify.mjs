@@ -1,20 +1,10 @@
 // Recomputes a block from its JSON with Web Crypto: the hash of its header, its proof of work, and the root over its
 // transactions. Trusts nothing that the node says about these.
 
-import { toHex } from "./receipt.mjs";
+import { fromCompact, sha256, toHex } from "./receipt.mjs";
 
 const fromHex = (text) => Uint8Array.from(text.match(/../g) ?? [], (byte) => parseInt(byte, 16));
 const utf8 = (text) => new TextEncoder().encode(text);
-
-export async function sha256(...parts) {
-  const bytes = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-}
 
 function bigEndian(value, length) {
   const bytes = new Uint8Array(length);
@@ -39,14 +29,6 @@ export function headerBytes(block) {
     fromHex(block.miner),
     bigEndian(block.nonce, 8),
   ];
-}
-
-/** The number that a hash must not exceed; `null` if the 32 bits stand for none. */
-export function target(compact) {
-  const bits = BigInt(`0x${compact}`);
-  const [size, mantissa] = [bits >> 24n, bits & 0x7fffffn];
-  const value = size > 3n ? mantissa << (8n * (size - 3n)) : mantissa >> (8n * (3n - size));
-  return (bits & 0x800000n) === 0n && value > 0n && value < 1n << 256n ? value : null;
 }
 
 /** The canonical bytes of a text: its length as a varint, and its UTF-8. */
@@ -90,7 +72,7 @@ export async function merkleRoot(leaves) {
  */
 export async function verifyBlock(block, asked) {
   const hash = toHex(await sha256(...headerBytes(block)));
-  const limit = target(block.target);
+  const limit = fromCompact(BigInt(`0x${block.target}`));
   const root = toHex(await merkleRoot(block.transaction_ids.map(fromHex)));
   const areTexts = block.data.every((value) => typeof value === "string");
   const results = [

@@ -3,7 +3,7 @@
 import * as api from "./api.mjs";
 import { graph, line } from "./charts.mjs";
 import { ago, blockLink, data, facts, h, quantity, span, time, transactionLink } from "./dom.mjs";
-import { Refused, parseKey, verifyReceipt } from "./receipt.mjs";
+import { Refused, parseKey, toHex, verifyReceipt } from "./receipt.mjs";
 import { verifyBlock } from "./verify.mjs";
 
 /** The blocks that the charts and the first table have. */
@@ -233,7 +233,7 @@ export async function transaction(id) {
 export function receipt() {
   return [
     h("h1", "Check a receipt"),
-    h("p", "A receipt proves that a record is in the log of whoever signed it. It is checked here, in this browser, against a key that you trust, and without asking the node."),
+    h("p", "A receipt proves that a record is in a signed log. It is checked here, in this browser, against a key that you trust, and without asking the node."),
     h("section.card", receiptForm(null)),
   ];
 }
@@ -271,13 +271,12 @@ async function verdict(text, key) {
   try {
     const policy = { keys: [await parseKey(key)], origin: undefined, witnesses: [], minWitnesses: 0, easiestTarget: null, minBlocksOnTop: 0n };
     const proven = await verifyReceipt(new TextEncoder().encode(text.replace(/\r\n/g, "\n")), policy);
-    const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
     return h(
       "div",
       h("p.good", "Proven: the record is in the log."),
       facts(
-        ["Transaction", h("span.hash", hex(proven.id))],
-        ["Block", h("span.hash", hex(proven.block))],
+        ["Transaction", h("span.hash", toHex(proven.id))],
+        ["Block", h("span.hash", toHex(proven.block))],
         ["Height", String(proven.height)],
         ["Log", `${proven.checkpoint.origin}, ${proven.checkpoint.size} blocks`],
         ["Mined", `${new Date(Number(proven.timestamp)).toISOString()}, by its miner`],

@@ -5,7 +5,7 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
 use super::error::ApiError;
-use super::view::{BlockView, to_json};
+use super::view::{self, BlockView, to_json};
 use crate::primitives::{Block, CompactTarget, Hash, Transaction};
 
 /// The JSON of the blocks that were asked for lately.
@@ -61,19 +61,10 @@ impl Rendered {
         blocks: impl IntoIterator<Item = &'a Block<T>>,
         max_bytes: usize,
     ) -> Result<(Vec<u8>, usize), ApiError> {
-        let (mut list, mut count) = (vec![b'['], 0);
-        for block in blocks {
-            if count > 0 {
-                list.push(b',');
-            }
-            list.extend_from_slice(&self.block(block)?);
-            count += 1;
-            if list.len() >= max_bytes {
-                break;
-            }
-        }
-        list.push(b']');
-        Ok((list, count))
+        view::list(blocks, max_bytes, |block, json| {
+            json.extend_from_slice(&self.block(block)?);
+            Ok(())
+        })
     }
 }
 

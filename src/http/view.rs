@@ -97,13 +97,22 @@ pub(super) fn to_json_list<V: Serialize>(
     items: impl IntoIterator<Item = V>,
     max_bytes: usize,
 ) -> Result<(Vec<u8>, usize), ApiError> {
-    let mut json = vec![b'['];
-    let mut count = 0;
+    list(items, max_bytes, |item, json| serde_json::to_writer(json, &item).map_err(not_json))
+}
+
+/// Writes a list in JSON up to the item that reaches `max_bytes`; `write` appends one item. Returns the JSON and the
+/// number of items.
+pub(super) fn list<V>(
+    items: impl IntoIterator<Item = V>,
+    max_bytes: usize,
+    write: impl Fn(V, &mut Vec<u8>) -> Result<(), ApiError>,
+) -> Result<(Vec<u8>, usize), ApiError> {
+    let (mut json, mut count) = (vec![b'['], 0);
     for item in items {
         if count > 0 {
             json.push(b',');
         }
-        serde_json::to_writer(&mut json, &item).map_err(not_json)?;
+        write(item, &mut json)?;
         count += 1;
         if json.len() >= max_bytes {
             break;

@@ -17,6 +17,8 @@ use crate::primitives::{Block, CompactTarget, Transaction};
 
 /// Consecutive blocks of the best chain, as of one moment.
 pub(super) struct Page<T> {
+    /// The lowest height whose body is kept.
+    lowest: u64,
     /// The height of the tip.
     pub(super) height: u64,
     /// The blocks, in the order of the page.
@@ -41,7 +43,7 @@ pub(super) fn blocks<T: Transaction>(
     headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
     let (limit, max_bytes) = (page_items(query.limit, config), config.max_page_bytes);
-    let Page { height, blocks } = page(node, query.from, query.descending, limit, max_bytes)?;
+    let Page { lowest, height, blocks } = page(node, query.from, query.descending, limit, max_bytes)?;
     let (body, count) = rendered.list(blocks.iter().map(|block| &**block), max_bytes)?;
     let counted = |response| with_header(response, X_TOTAL_COUNT, height.saturating_add(1));
     let shown = &blocks[..count.min(blocks.len())];
@@ -50,7 +52,7 @@ pub(super) fn blocks<T: Transaction>(
     };
     // The highest block commits to all blocks before it, and the count determines the lowest one.
     let (tag, next, order) = if query.descending {
-        let next = last.height().checked_sub(1).filter(|next| *next >= node.chain().first_body());
+        let next = last.height().checked_sub(1).filter(|next| *next >= lowest);
         (format!("{}-{count}-desc", first.hash()), next, "&order=desc")
     } else {
         (format!("{}-{count}", last.hash()), Some(last.height() + 1).filter(|next| *next <= height), "")
@@ -88,7 +90,7 @@ pub(super) fn page<T: Transaction>(
             };
             next = after;
         }
-        Ok(Page { height, blocks })
+        Ok(Page { lowest, height, blocks })
     })
 }
 

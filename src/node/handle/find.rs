@@ -57,7 +57,7 @@ impl<T: Transaction> NodeHandle<T> {
         match chain.find_transaction(id) {
             Ok(Some(place)) => Ok(TransactionStatus::Mined {
                 depth: chain.height() - place.height + 1,
-                block: chain.block(&place.block)?,
+                block: chain.block_at(place.height)?,
                 place,
             }),
             Ok(None) => Ok(dropped.unwrap_or(TransactionStatus::Unknown)),

@@ -58,7 +58,7 @@ impl<T: Transaction> Search<T> {
             None if mempool.contains(&self.id) => Some(tip),
             None => match chain.find_transaction(&self.id) {
                 Ok(Some(place)) => {
-                    self.found = chain.block(&place.block)?;
+                    self.found = chain.block_at(place.height)?;
                     Some(tip)
                 }
                 Ok(None) => Some(tip),
