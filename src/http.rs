@@ -14,7 +14,10 @@
 //! | `GET /blocks?from=&limit=&order=` | blocks of the best chain, the lowest first, or the highest with `order=desc`; 100 by default, at most 1000 | 200, with `X-Total-Count`, and `Link` if there is a next page |
 //! | `GET /blocks/latest` | the last block of the best chain | 200 |
 //! | `GET /blocks/{height or hash}` | one block; a hash has 64 hex digits | 200 |
+//! | `GET /headers?from=&limit=&order=` | the headers of the best chain with their hashes, paged like blocks; also of blocks that were pruned | 200, with `X-Total-Count`, and `Link` if there is a next page |
+//! | `GET /headers/{height or hash}` | one header, on the best chain by its height, or on any branch by its hash | 200 |
 //! | `GET /branches?limit=` | the blocks on side branches, without their transactions, the highest first | 200 |
+//! | `GET /state` | the application's state after the last block, with the height and the hash of the block, if [`RoutesConfig::state`] is on | 200 |
 //! | `POST /mine` | mines a block and announces it to the peers | 201, with `Location` |
 //! | `GET /transactions?limit=` | pending transactions with their ids | 200 |
 //! | `POST /transactions` | submits a transaction | 202 |
@@ -45,13 +48,15 @@
 //! [index](crate::ChainConfig::index_transactions). A receipt is JSON, or a `.tlog-proof` file for a client that accepts
 //! `text/plain` alone.
 //!
+//! The JSON of each answer and of each body is a type of [`api`](crate::api), which a client parses.
+//!
 //! `HEAD` is supported wherever `GET` is. Every other response body is JSON. A page ends early when it reaches
 //! [`RoutesConfig::max_page_bytes`]; the `Link` header has the URL of the next page.
 //!
 //! # Caches
 //!
-//! A block by its hash never changes, nor does a tile: a cache may keep it for a year without revalidation (`immutable`, RFC
-//! 8246). A block by its height and a page of blocks change with the best chain: the response has an `ETag`,
+//! A block or a header by its hash never changes, nor does a tile: a cache may keep it for a year without revalidation
+//! (`immutable`, RFC 8246). A block by its height, a page and the state change with the best chain: the response has an `ETag`,
 //! and a client that sends the tag in `If-None-Match` gets a 304 without a body if nothing has changed. Other
 //! responses must not be cached.
 //!
@@ -112,6 +117,7 @@ mod config;
 mod error;
 mod guard;
 mod header;
+mod json;
 mod query;
 mod rendered;
 mod response;
@@ -119,7 +125,6 @@ mod routes;
 mod server;
 mod threads;
 mod token;
-mod view;
 
 pub use config::{HttpConfig, RoutesConfig};
 /// Re-exported for its `Request` and `Response`, which [`routes`] and [`serve`] take and return: an application's own

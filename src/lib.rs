@@ -7,6 +7,7 @@
 //! L6  http         async routes and a bounded server                          feature http
 //! L5  node         tasks, clocks, timers, mining threads                      feature node
 //! L4  transport    connections to peers: in memory, over WebSocket            feature node, ws-*
+//!     api          the JSON of the HTTP interface                              feature node
 //!     client       an HTTP client for nodes, logs and witnesses                   feature client
 //! W   wire         encodings of messages: JSON, bincode, postcard             feature node; formats ws-*
 //! L3  protocol     the peer protocol, as a pure state machine                 always
@@ -36,6 +37,8 @@ pub mod evidence;
 
 pub mod protocol;
 
+#[cfg(feature = "node")]
+pub mod api;
 #[cfg(feature = "client")]
 pub mod client;
 #[cfg(feature = "node")]

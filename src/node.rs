@@ -21,6 +21,7 @@ mod status;
 #[cfg(feature = "ws-json")]
 mod tests;
 
+pub use crate::api::{MiningStatus, Status};
 #[cfg(feature = "http")]
 pub(crate) use crate::chain::BlockId;
 pub use builder::{Node, NodeBuilder, StartError};
@@ -30,4 +31,3 @@ pub use error::{CosignError, SignCheckpointError};
 pub use error::{MineError, PeerError, Stopped, SubmitError};
 pub use events::{EventError, Events};
 pub use handle::{ChainRef, NodeHandle, TransactionStatus, WaitError, WaitProgress};
-pub use status::{MiningStatus, Status};

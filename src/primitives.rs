@@ -29,7 +29,7 @@ pub use header::Header;
 pub use target::{CompactTarget, CompactTargetError, Difficulty, Target};
 pub use transaction::{Context, EncodeError, Rejected, Transaction};
 pub use units::{Address, Timestamp};
-pub(crate) use units::{Span, serialize_millis};
+pub(crate) use units::{Span, millis};
 pub use work::Work;
 
 /// The number type of [`Target`] and [`Work`], re-exported so that a caller needs no dependency on ruint.

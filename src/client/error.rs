@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::io;
 
-use serde::Deserialize;
+use crate::api::{ErrorBody, ErrorFields};
 
 /// Why a request fails.
 #[derive(Debug, thiserror::Error)]
@@ -79,16 +79,7 @@ const MAX_MESSAGE_CHARS: usize = 200;
 
 impl ApiError {
     pub(super) fn of(status: u16, body: &[u8]) -> Self {
-        #[derive(Deserialize)]
-        struct Envelope {
-            error: Fields,
-        }
-        #[derive(Deserialize)]
-        struct Fields {
-            code: String,
-            message: String,
-        }
-        if let Ok(Envelope { error: Fields { code, message } }) = serde_json::from_slice(body) {
+        if let Ok(ErrorBody { error: ErrorFields { code, message } }) = serde_json::from_slice(body) {
             return Self { status, code: Some(code), message };
         }
         let text = String::from_utf8_lossy(body);

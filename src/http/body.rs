@@ -6,13 +6,14 @@ use core::time::Duration;
 
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderMap};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::error::{ApiError, Code};
 use super::header::text;
 use crate::PeerAddr;
+use crate::api::{BanRequest, ConnectRequest, MineRequest, SubmitRequest};
 use crate::protocol::{HostError, PeerAddrError, PeerHost};
 
 /// The permitted duration of a ban, in seconds. A longer one is taken for a mistake, and a ban of zero
@@ -49,7 +50,7 @@ impl Body {
         if self.0.trim_ascii().is_empty() {
             return Ok(None);
         }
-        let Some(data) = self.parse::<Envelope<'_>>()?.data else { return Ok(None) };
+        let Some(data) = self.parse::<MineRequest<&RawValue>>()?.data else { return Ok(None) };
         let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(data.get()) else {
             return Ok(Some(vec![value(data, "`data`")?]));
         };
@@ -63,31 +64,18 @@ impl Body {
 
     /// `{"data": value}`.
     pub(super) fn into_transaction<T: DeserializeOwned>(self) -> Result<T, ApiError> {
-        let data = self.parse::<Envelope<'_>>()?.data;
-        let data = data.ok_or_else(|| ApiError::new(Code::BadJson, "the body has no field `data`"))?;
-        value(data, "`data`")
+        value(self.parse::<SubmitRequest<&RawValue>>()?.data, "`data`")
     }
 
     /// `{"address": "ws://host:port"}`.
     pub(super) fn into_address(self) -> Result<PeerAddr, ApiError> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Dial {
-            address: String,
-        }
-        let Dial { address } = self.parse()?;
+        let ConnectRequest { address } = self.parse()?;
         address_in(&address)
     }
 
     /// `{"host": "10.0.0.1"}`, with optional `"seconds"`.
     pub(super) fn into_ban(self) -> Result<(PeerHost, Option<Duration>), ApiError> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Ban {
-            host: String,
-            seconds: Option<u64>,
-        }
-        let Ban { host, seconds } = self.parse()?;
+        let BanRequest { host, seconds } = self.parse()?;
         if let Some(got) = seconds.filter(|seconds| !BAN_SECONDS.contains(seconds)) {
             let (least, most) = (BAN_SECONDS.start(), BAN_SECONDS.end());
             let message = format!("`seconds` is {got}, expected {least} to {most}, which is a hundred years");
@@ -114,19 +102,6 @@ pub(super) fn address_in(text: &str) -> Result<PeerAddr, ApiError> {
 /// Parses a host from a request.
 pub(super) fn host_in(text: &str) -> Result<PeerHost, ApiError> {
     text.parse().map_err(|error: HostError| ApiError::new(Code::BadHost, error.to_string()))
-}
-
-/// Keeps the raw text of `data`, which may be a list or a single transaction.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Envelope<'a> {
-    #[serde(borrow, default, deserialize_with = "present")]
-    data: Option<&'a RawValue>,
-}
-
-/// Keeps an explicit `null` as a value, which serde's own `Option` would drop.
-fn present<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'a RawValue>, D::Error> {
-    Deserialize::deserialize(deserializer).map(Some)
 }
 
 /// Parses one transaction. The position in an error counts from the start of that transaction.

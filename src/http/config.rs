@@ -21,6 +21,11 @@ pub struct RoutesConfig {
     pub allowed_hosts: Vec<String>,
     /// Whether `GET /` answers with the explorer, a page for people. Default: `true`.
     pub explorer: bool,
+    /// Whether `GET /state` answers with the application's state, which then is public to every client that may read.
+    /// Default: `false`.
+    pub state: bool,
+    /// The largest JSON of the application's state, in bytes; a larger one is answered 500. Default: 16 MiB.
+    pub max_state_bytes: usize,
     /// What a client must send to change something; reads need nothing, and so does `POST /witness/add-checkpoint`, which is
     /// for strangers. Default: none, so that everybody may.
     pub token: Option<Token>,
@@ -45,6 +50,8 @@ impl Default for RoutesConfig {
         Self {
             allowed_hosts: Vec::new(),
             explorer: true,
+            state: false,
+            max_state_bytes: 16 << 20,
             token: None,
             max_body_bytes: 1 << 20,
             max_page_items: 1000,
@@ -68,6 +75,20 @@ impl RoutesConfig {
     #[must_use]
     pub fn with_explorer(mut self, explorer: bool) -> Self {
         self.explorer = explorer;
+        self
+    }
+
+    /// Sets [`state`](Self::state).
+    #[must_use]
+    pub fn with_state(mut self, state: bool) -> Self {
+        self.state = state;
+        self
+    }
+
+    /// Sets [`max_state_bytes`](Self::max_state_bytes).
+    #[must_use]
+    pub fn with_max_state_bytes(mut self, bytes: usize) -> Self {
+        self.max_state_bytes = bytes;
         self
     }
 

@@ -7,6 +7,7 @@ use hyper::http::StatusCode;
 use serde::Serialize;
 
 use super::response::{Response, json_body, with_header};
+use crate::api::{ErrorBody, ErrorFields};
 use crate::chain::BlockError;
 use crate::consensus::RuleError;
 #[cfg(feature = "evidence")]
@@ -185,18 +186,9 @@ impl ApiError {
 
     /// The body of the response.
     pub(super) fn to_json(&self) -> Vec<u8> {
-        #[derive(Serialize)]
-        struct Envelope<'a> {
-            error: Fields<'a>,
-        }
-        #[derive(Serialize)]
-        struct Fields<'a> {
-            code: Code,
-            message: &'a str,
-        }
+        let error = ErrorFields { code: self.code, message: self.message.clone() };
         // Two strings can always be serialized.
-        serde_json::to_vec(&Envelope { error: Fields { code: self.code, message: &self.message } })
-            .unwrap_or_default()
+        serde_json::to_vec(&ErrorBody { error }).unwrap_or_default()
     }
 
     pub(super) fn into_response(self) -> Response {

@@ -5,7 +5,8 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
 use super::error::ApiError;
-use super::view::{self, BlockView, to_json};
+use super::json::{self, to_json};
+use crate::api::BlockView;
 use crate::primitives::{Block, CompactTarget, Hash, Transaction};
 
 /// The JSON of the blocks that were asked for lately.
@@ -61,7 +62,7 @@ impl Rendered {
         blocks: impl IntoIterator<Item = &'a Block<T>>,
         max_bytes: usize,
     ) -> Result<(Vec<u8>, usize), ApiError> {
-        view::list(blocks, max_bytes, |block, json| {
+        json::list(blocks, max_bytes, |block, json| {
             json.extend_from_slice(&self.block(block)?);
             Ok(())
         })

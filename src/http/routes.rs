@@ -20,7 +20,6 @@ use hyper::header::{HeaderMap, LOCATION};
 use hyper::http::StatusCode;
 use hyper::{Method, Request};
 use rouille::percent_encoding::percent_decode_str;
-use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -28,15 +27,18 @@ use super::body::{Body, address_in, host_in};
 use super::config::RoutesConfig;
 use super::error::{ApiError, Code};
 use super::guard;
+use super::json::{json, to_json_list, to_json_within};
 use super::query::{PageQuery, check_limit, decimal, numbers};
 use super::rendered::Rendered;
 use super::response::{Lifetime, Response, cacheable, json_body, no_content, with_header};
 use super::threads::{Permit, Threads};
-use super::view::{BlockView, TransactionView, json, to_json_list};
-use crate::node::{BlockId, NodeHandle, Status, Stopped};
+use crate::api::{
+    BlockView, Dialling, Health, HealthStatus, PendingTransaction, StateView, Status, Submitted,
+};
+use crate::node::{BlockId, NodeHandle, Stopped};
 use crate::primitives::{Block, CompactTarget, Hash, Span, Transaction};
 use crate::protocol::limits;
-use crate::protocol::{PeerAddr, PeerHost, PeerId};
+use crate::protocol::{Ban, PeerId};
 use table::{Change, Endpoint, Read};
 
 /// The routes of a node.
@@ -127,6 +129,18 @@ impl<T: Transaction> Routes<T> {
                 })
                 .await
             }
+            Read::Headers => {
+                let (query, headers) = (PageQuery::parse(query)?, headers.clone());
+                self.on_thread(move |routes| {
+                    chain::headers(&routes.node, routes.easiest, &query, &routes.config, &headers)
+                })
+                .await
+            }
+            Read::Header => {
+                let (id, headers) = (block_id_in(argument)?, headers.clone());
+                self.on_thread(move |routes| chain::header(&routes.node, routes.easiest, id, &headers)).await
+            }
+            Read::State => self.state(headers).await,
             Read::Branches => {
                 let [limit] = numbers(query, ["limit"])?;
                 check_limit(limit)?;
@@ -200,6 +214,26 @@ impl<T: Transaction> Routes<T> {
         }
     }
 
+    /// Answers with the application's state, if the operator has it served.
+    async fn state(self: &Arc<Self>, headers: &HeaderMap) -> Result<Response, ApiError> {
+        if !self.config.state {
+            let message = "this node does not serve the application's state; its operator can switch that on";
+            return Err(ApiError::new(Code::NotFound, message));
+        }
+        let headers = headers.clone();
+        self.on_thread(move |routes| {
+            // A copy, so that the chain goes on while the state is written.
+            let (height, block, state) = {
+                let chain = routes.node.chain();
+                (chain.height(), *chain.tip().hash(), chain.state().clone())
+            };
+            cacheable(&headers, &block.to_string(), Lifetime::Revalidated, || {
+                to_json_within(&StateView { height, block, state }, routes.config.max_state_bytes)
+            })
+        })
+        .await
+    }
+
     /// Answers without a thread if the block is small and in memory, unless the node is applying a change.
     async fn block(self: &Arc<Self>, argument: &str, headers: &HeaderMap) -> Result<Response, ApiError> {
         let id = block_id_in(argument)?;
@@ -232,7 +266,7 @@ impl<T: Transaction> Routes<T> {
 
     fn transactions(&self, limit: usize) -> Result<Response, ApiError> {
         let pending = self.node.pending(limit);
-        let views = pending.iter().map(|(id, data)| TransactionView { id, data });
+        let views = pending.iter().map(|(id, data)| PendingTransaction { id: *id, data });
         let (body, _) = to_json_list(views, self.config.max_page_bytes)?;
         Ok(json_body(StatusCode::OK, body))
     }
@@ -265,13 +299,9 @@ impl<T: Transaction> Routes<T> {
     }
 
     async fn submit(&self, body: Body, permit: &Permit) -> Result<Response, ApiError> {
-        #[derive(Serialize)]
-        struct Accepted {
-            id: Hash,
-        }
         let transaction = parse(body, permit, Body::into_transaction).await?;
         let id = self.node.submit(transaction).await?;
-        json(StatusCode::ACCEPTED, &Accepted { id })
+        json(StatusCode::ACCEPTED, &Submitted { id })
     }
 
     async fn remove_transaction(&self, id: &str) -> Result<Response, ApiError> {
@@ -283,10 +313,6 @@ impl<T: Transaction> Routes<T> {
     }
 
     async fn connect(&self, body: Body) -> Result<Response, ApiError> {
-        #[derive(Serialize)]
-        struct Dialling {
-            address: PeerAddr,
-        }
         let address = body.into_address()?;
         self.node.connect(address.clone()).await?;
         json(StatusCode::ACCEPTED, &Dialling { address })
@@ -312,15 +338,10 @@ impl<T: Transaction> Routes<T> {
     }
 
     async fn ban(&self, body: Body) -> Result<Response, ApiError> {
-        #[derive(Serialize)]
-        struct Banned {
-            host: PeerHost,
-            seconds: u64,
-        }
         let (host, duration) = body.into_ban()?;
-        let duration = duration.unwrap_or(limits::BAN_DURATION);
-        self.node.ban(host.clone(), duration).await?;
-        json(StatusCode::CREATED, &Banned { host, seconds: duration.as_secs() })
+        let remaining = duration.unwrap_or(limits::BAN_DURATION);
+        self.node.ban(host.clone(), remaining).await?;
+        json(StatusCode::CREATED, &Ban { host, remaining })
     }
 
     async fn unban(&self, name: &str, permit: &Permit) -> Result<Response, ApiError> {
@@ -338,17 +359,14 @@ impl<T: Transaction> Routes<T> {
 
 /// Whether the node can do its work: an error if its store does not let it. A node that has ended has no status.
 fn health(status: &Status) -> Result<Response, ApiError> {
-    #[derive(Serialize)]
-    struct Health {
-        status: &'static str,
-    }
     if status.halted {
         let message =
             status.store_error.clone().unwrap_or_else(|| "the store cannot be written to".to_owned());
         return Err(ApiError::new(Code::StoreFailed, message));
     }
     let is_behind = status.header_height > status.height;
-    json(StatusCode::OK, &Health { status: if is_behind { "behind" } else { "ok" } })
+    let status = if is_behind { HealthStatus::Behind } else { HealthStatus::Ok };
+    json(StatusCode::OK, &Health { status })
 }
 
 /// Parses a body, on a thread if it is large.

@@ -22,7 +22,7 @@ use super::error::{CosignError, SignCheckpointError};
 use super::error::{MineError, PeerError, Stopped, SubmitError};
 use super::events::Events;
 use super::shared::Shared;
-use super::status::Status;
+use crate::api::Status;
 use crate::chain::Blockchain;
 #[cfg(feature = "evidence")]
 use crate::evidence::{AddCheckpoint, NoteSignature, SignedNote};

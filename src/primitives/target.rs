@@ -168,7 +168,7 @@ impl<'de> Deserialize<'de> for CompactTarget {
 
 /// The ratio of a chain's easiest target to a target: how many times harder the target is; 1 at the easiest.
 /// For display: consensus does not use it.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Difficulty(f64);
 

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::bytes::fixed_bytes;
 
@@ -44,9 +44,17 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Writes a duration in whole milliseconds, for `serialize_with`.
-pub(crate) fn serialize_millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+/// The serde form of a duration as a number of whole milliseconds, for `with`.
+pub(crate) mod millis {
+    use super::{Deserialize, Deserializer, Duration, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        u64::deserialize(deserializer).map(Duration::from_millis)
+    }
 }
 
 /// A duration for people, written in its two largest units: `3 d 4 h`, `59 min 30 s`, `12.5 s`, `40 ms`.

@@ -212,6 +212,16 @@ impl Serialize for PeerHost {
     }
 }
 
+impl<'de> Deserialize<'de> for PeerHost {
+    /// Reads what [`as_str`](Self::as_str) has written, which with some transports is no name of a host, but always
+    /// part of an address.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        check(&text).map_err(serde::de::Error::custom)?;
+        Ok(Self::from_stored(&text))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,7 +4,7 @@ use core::error::Error;
 use core::time::Duration;
 use std::sync::Arc;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::address::{PeerAddr, PeerHost};
 use super::close::CloseReason;
@@ -13,7 +13,7 @@ use crate::chain::BlockError;
 #[cfg(feature = "evidence")]
 use crate::evidence::SignError;
 use crate::mempool::RemovalReason;
-use crate::primitives::{Block, Hash, Work, serialize_millis};
+use crate::primitives::{Block, Hash, Work, millis};
 use crate::store::StoreError;
 
 /// An event that an application can subscribe to.
@@ -119,15 +119,15 @@ pub enum Event<T = String> {
 }
 
 /// A clock that is so far behind that blocks or headers have to wait for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ClockBehind {
     /// How far the clock is behind the latest timestamp that has to wait for it; in JSON, in milliseconds.
-    #[serde(rename = "behind_ms", serialize_with = "serialize_millis")]
+    #[serde(rename = "behind_ms", with = "millis")]
     pub behind: Duration,
     /// The time until the next block can be mined, by this clock; zero if mining need not wait. In JSON, in
     /// milliseconds.
-    #[serde(rename = "mining_in_ms", serialize_with = "serialize_millis")]
+    #[serde(rename = "mining_in_ms", with = "millis")]
     pub mining_in: Duration,
     /// The number of peers with headers that are not imported yet, because their timestamps are too far ahead
     /// of the clock.
@@ -136,20 +136,15 @@ pub struct ClockBehind {
 
 /// A branch with more work than this node's best chain that this node refuses for a reason that no honest
 /// peer can change: the branch leaves the best chain too deep, or exceeds the limits of side branches.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RefusedBranch {
     /// The [rule](BlockError::rule), by its stable name.
     pub rule: &'static str,
-    /// Why the branch is refused; in JSON, as text.
-    #[serde(serialize_with = "as_text")]
+    /// Why the branch is refused.
     pub error: BlockError,
     /// The most work that a peer has on a refused branch, claimed in its `Hello` or proven by its headers.
     pub work: Work,
     /// The number of peers with a refused branch.
     pub peers: usize,
-}
-
-fn as_text<S: Serializer>(error: &BlockError, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(error)
 }

@@ -2,13 +2,13 @@
 
 use core::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::address::PeerAddr;
 use crate::primitives::Timestamp;
 
 /// The number of one connection. The driver assigns the numbers and never reuses one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PeerId(pub u64);
 
@@ -19,7 +19,7 @@ impl fmt::Display for PeerId {
 }
 
 /// Which side opened a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// The peer opened the connection.
@@ -29,7 +29,7 @@ pub enum Direction {
 }
 
 /// What an application can see of a connection.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PeerInfo {
     /// The number of the connection.
@@ -47,7 +47,7 @@ pub struct PeerInfo {
 }
 
 /// An address in the book of discovery.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct KnownAddress {
     /// The address.

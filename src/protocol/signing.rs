@@ -1,6 +1,6 @@
 //! Signs checkpoints of the chain, and reports when the chain contradicts the last one.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::event::Event;
 use super::outbox::Outbox;
@@ -21,7 +21,7 @@ pub(super) struct Signing {
 }
 
 /// What a node signs of its chain.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SigningStatus {
     /// The origin of the log.

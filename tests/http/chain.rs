@@ -1,8 +1,9 @@
 //! Pages of the chain in both orders, side branches, and the explorer.
 
+use hashloom::api::HeaderView;
 use hashloom::http::RoutesConfig;
 use hashloom::transport::Memory;
-use hashloom::{Node, NodeHandle, PeerAddr};
+use hashloom::{ChainConfig, Header, Node, NodeHandle, PeerAddr, ProtocolConfig};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -47,6 +48,79 @@ async fn a_page_has_blocks_in_the_order_that_is_asked_for(
         let has_changed = heights(&Ask::get(path).of(&node).await) != expected;
         assert_eq!(later.status, if has_changed { 200 } else { 304 });
     }
+}
+
+#[rstest]
+#[case("/headers?limit=2", &[0, 1], Some("</headers?from=2&limit=2>; rel=\"next\""))]
+#[case("/headers?order=desc&limit=2", &[5, 4], Some("</headers?from=3&limit=2&order=desc>; rel=\"next\""))]
+#[case("/headers?from=1&order=desc", &[1, 0], None)]
+#[case("/headers?from=6", &[], None)]
+#[tokio::test]
+async fn headers_are_paged_like_blocks_and_have_what_their_hash_is_of(
+    #[case] path: &str,
+    #[case] expected: &[u64],
+    #[case] link: Option<&str>,
+) {
+    let node = with_blocks(5).await;
+    let answer = Ask::get(path).of(&node).await;
+    assert_eq!((answer.status, heights(&answer)), (200, expected.to_vec()));
+    assert_eq!((answer.header("link"), answer.header("x-total-count")), (link, Some("6")));
+    let views: Vec<HeaderView> = serde_json::from_slice(&answer.body).unwrap();
+    for view in views {
+        let height = view.height;
+        let header = Header::try_from(view).unwrap();
+        assert_eq!(header, *node.block_at(height).unwrap().unwrap().header());
+    }
+}
+
+/// Every field of a header is also one of its block.
+#[tokio::test]
+async fn a_header_is_its_block_without_the_transactions() {
+    let node = with_blocks(2).await;
+    let hash = *node.tip().hash();
+    for (id, lifetime) in [
+        ("2".to_owned(), "no-cache"),
+        (hash.to_string(), "max-age=31536000, immutable"),
+        ("2/".to_owned(), "no-cache"),
+    ] {
+        let answer = Ask::get(&format!("/headers/{id}")).of(&node).await;
+        assert_eq!((answer.status, answer.header("cache-control")), (200, Some(lifetime)), "{id}");
+        let mut block = Ask::get("/blocks/2").of(&node).await.json();
+        for transactions in ["transaction_ids", "data"] {
+            block.as_object_mut().unwrap().remove(transactions).unwrap();
+        }
+        assert_eq!(answer.json(), block);
+        let tag = answer.header("etag").unwrap();
+        let again = Ask::get(&format!("/headers/{id}")).header("If-None-Match", tag).of(&node).await;
+        assert_eq!(again.status, 304);
+    }
+    for (path, error) in [
+        ("/headers/3", (404, "block_not_found")),
+        (
+            "/headers/0000000000000000000000000000000000000000000000000000000000000000",
+            (404, "block_not_found"),
+        ),
+        ("/headers/x", (400, "bad_block_id")),
+        ("/headers?limit=0", (400, "bad_query")),
+    ] {
+        assert_eq!(Ask::get(path).of(&node).await.error(), (error.0, error.1.to_owned()), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn headers_of_pruned_blocks_are_still_there() {
+    let config = ProtocolConfig::default().with_chain(ChainConfig::default().with_keep_bodies(Some(3)));
+    let node = Node::<String>::builder(spec("chain")).protocol(config).start().await.unwrap();
+    // A state is stored, and bodies below it are pruned, once a megabyte was added.
+    let long = "x".repeat(300_000);
+    for number in 1..=20 {
+        node.mine(vec![format!("{number}{long}")]).await.unwrap();
+    }
+    assert!(node.chain().first_body() > 2);
+    let listed = heights(&Ask::get("/headers").of(&node).await);
+    assert_eq!(listed, (0..=20).collect::<Vec<_>>());
+    assert_eq!(Ask::get("/headers/2").of(&node).await.status, 200);
+    assert_eq!(Ask::get("/blocks/2").of(&node).await.error(), (404, "block_not_found".to_owned()));
 }
 
 #[rstest]

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use hashloom::http::{RoutesConfig, routes};
 use hashloom::primitives::Target;
-use hashloom::{ChainSpec, NodeHandle, Retarget};
+use hashloom::{ChainSpec, NodeHandle, Retarget, Transaction};
 use rouille::Request;
 use serde_json::Value;
 
@@ -79,7 +79,7 @@ impl Ask {
     }
 
     /// Sends the request, on a thread, because the handler blocks.
-    pub(crate) async fn of(self, node: &NodeHandle) -> Answer {
+    pub(crate) async fn of<T: Transaction>(self, node: &NodeHandle<T>) -> Answer {
         let node = node.clone();
         let answer = tokio::task::spawn_blocking(move || {
             let request = Request::fake_http(self.method, self.path, self.headers, self.body);

@@ -6,4 +6,5 @@ mod access;
 mod chain;
 mod kit;
 mod plain;
+mod state;
 mod transactions;

@@ -1,4 +1,4 @@
-//! Pages of the chain, and the blocks beside it.
+//! Pages of the chain, headers, and the blocks on side branches.
 
 use std::sync::Arc;
 
@@ -6,23 +6,24 @@ use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderName, LINK};
 
 use crate::StoreError;
+use crate::api::{HeaderView, SideBlockView};
 use crate::http::config::RoutesConfig;
-use crate::http::error::ApiError;
+use crate::http::error::{ApiError, Code};
+use crate::http::json::{to_json, to_json_list};
 use crate::http::query::PageQuery;
 use crate::http::rendered::Rendered;
 use crate::http::response::{Lifetime, Response, cacheable, json_body, with_header};
-use crate::http::view::{SideBlockView, to_json_list};
-use crate::node::NodeHandle;
-use crate::primitives::{Block, CompactTarget, Transaction};
+use crate::node::{BlockId, NodeHandle};
+use crate::primitives::{Block, CompactTarget, Hash, Transaction};
 
-/// Consecutive blocks of the best chain, as of one moment.
-pub(super) struct Page<T> {
-    /// The lowest height whose body is kept.
+/// Consecutive blocks or headers of the best chain, as of one moment.
+pub(super) struct Page<I> {
+    /// The lowest height that a page can have: blocks below it have no body.
     lowest: u64,
     /// The height of the tip.
     pub(super) height: u64,
-    /// The blocks, in the order of the page.
-    pub(super) blocks: Vec<Arc<Block<T>>>,
+    /// In the order of the page.
+    pub(super) items: Vec<I>,
 }
 
 /// The number of items in a page if the query has no `limit`.
@@ -40,58 +41,133 @@ pub(super) fn blocks<T: Transaction>(
     rendered: &Rendered,
     query: &PageQuery,
     config: &RoutesConfig,
-    headers: &HeaderMap,
+    request: &HeaderMap,
 ) -> Result<Response, ApiError> {
     let (limit, max_bytes) = (page_items(query.limit, config), config.max_page_bytes);
-    let Page { lowest, height, blocks } = page(node, query.from, query.descending, limit, max_bytes)?;
-    let (body, count) = rendered.list(blocks.iter().map(|block| &**block), max_bytes)?;
-    let counted = |response| with_header(response, X_TOTAL_COUNT, height.saturating_add(1));
-    let shown = &blocks[..count.min(blocks.len())];
-    let ([first, ..], [.., last]) = (shown, shown) else {
-        return Ok(counted(json_body(StatusCode::OK, body)));
+    let page = page(node, query, limit, max_bytes)?;
+    let (body, count) = rendered.list(page.items.iter().map(|block| &**block), max_bytes)?;
+    let place = |block: &Arc<Block<T>>| (block.height(), *block.hash());
+    page.response("/blocks", query.descending, limit, (body, count), place, request)
+}
+
+/// A page of the headers of the best chain.
+pub(super) fn headers<T: Transaction>(
+    node: &NodeHandle<T>,
+    easiest: CompactTarget,
+    query: &PageQuery,
+    config: &RoutesConfig,
+    request: &HeaderMap,
+) -> Result<Response, ApiError> {
+    let limit = page_items(query.limit, config);
+    let Page { lowest, height, items } =
+        node.read(|chain| Page::collect(0, chain.height(), query, limit, |height| chain.header_at(height)))?;
+    let items: Vec<_> = items.iter().map(|header| HeaderView::new(header, easiest)).collect();
+    let (body, count) = to_json_list(&items, config.max_page_bytes)?;
+    let page = Page { lowest, height, items };
+    let place = |header: &HeaderView| (header.height, header.hash);
+    page.response("/headers", query.descending, limit, (body, count), place, request)
+}
+
+/// A header: on the best chain by its height, on any branch by its hash.
+pub(super) fn header<T: Transaction>(
+    node: &NodeHandle<T>,
+    easiest: CompactTarget,
+    id: BlockId,
+    request: &HeaderMap,
+) -> Result<Response, ApiError> {
+    let (header, lifetime) = match id {
+        BlockId::Height(height) => (node.read(|chain| chain.header_at(height))?, Lifetime::Revalidated),
+        BlockId::Hash(hash) => (node.read(|chain| chain.header(&hash))?, Lifetime::Immutable),
     };
-    // The highest block commits to all blocks before it, and the count determines the lowest one.
-    let (tag, next, order) = if query.descending {
-        let next = last.height().checked_sub(1).filter(|next| *next >= lowest);
-        (format!("{}-{count}-desc", first.hash()), next, "&order=desc")
-    } else {
-        (format!("{}-{count}", last.hash()), Some(last.height() + 1).filter(|next| *next <= height), "")
+    let Some(header) = header else {
+        let shown = match id {
+            BlockId::Height(height) => height.to_string(),
+            BlockId::Hash(hash) => hash.to_string(),
+        };
+        return Err(ApiError::new(Code::BlockNotFound, format!("this node has no header {shown}")));
     };
-    let response = counted(cacheable(headers, &tag, Lifetime::Revalidated, || Ok::<_, ApiError>(body))?);
-    Ok(match next {
-        Some(next) => {
-            let link = format!("</blocks?from={next}&limit={limit}{order}>; rel=\"next\"");
-            with_header(response, LINK, link)
-        }
-        None => response,
+    let view = HeaderView::new(&header, easiest);
+    cacheable(request, &view.hash.to_string(), lifetime, || to_json(&view))
+}
+
+/// Up to `limit` blocks of the best chain. The last block is the one that reaches `max_bytes` of memory.
+pub(super) fn page<T: Transaction>(
+    node: &NodeHandle<T>,
+    query: &PageQuery,
+    limit: usize,
+    max_bytes: usize,
+) -> Result<Page<Arc<Block<T>>>, StoreError> {
+    let mut bytes = 0;
+    node.read(|chain| {
+        Page::collect(chain.first_body(), chain.height(), query, limit, |height| {
+            if bytes >= max_bytes {
+                return Ok(None);
+            }
+            let block = chain.block_at(height)?;
+            bytes += block.as_ref().map_or(0, |block| block.memory_size());
+            Ok(block)
+        })
     })
 }
 
-/// Up to `limit` blocks of the best chain from this height on, up or down. The last block is the one that reaches
-/// `max_bytes` of memory.
-pub(super) fn page<T: Transaction>(
-    node: &NodeHandle<T>,
-    from: Option<u64>,
-    descending: bool,
-    limit: usize,
-    max_bytes: usize,
-) -> Result<Page<T>, StoreError> {
-    node.read(|chain| {
-        let (lowest, height) = (chain.first_body(), chain.height());
-        let (mut blocks, mut bytes) = (Vec::new(), 0);
-        let mut next =
-            if descending { from.unwrap_or(height).min(height) } else { from.unwrap_or(0).max(lowest) };
-        while (lowest..=height).contains(&next) && blocks.len() < limit && bytes < max_bytes {
-            let Some(block) = chain.block_at(next)? else { break };
-            bytes += block.memory_size();
-            blocks.push(block);
-            let Some(after) = (if descending { next.checked_sub(1) } else { next.checked_add(1) }) else {
-                break;
-            };
+impl<I> Page<I> {
+    /// Up to `limit` items from the height of the query on, up or down, until `read` has none.
+    fn collect(
+        lowest: u64,
+        height: u64,
+        query: &PageQuery,
+        limit: usize,
+        mut read: impl FnMut(u64) -> Result<Option<I>, StoreError>,
+    ) -> Result<Self, StoreError> {
+        let mut items = Vec::new();
+        let mut next = if query.descending {
+            query.from.unwrap_or(height).min(height)
+        } else {
+            query.from.unwrap_or(0).max(lowest)
+        };
+        while (lowest..=height).contains(&next) && items.len() < limit {
+            let Some(item) = read(next)? else { break };
+            items.push(item);
+            let after = if query.descending { next.checked_sub(1) } else { next.checked_add(1) };
+            let Some(after) = after else { break };
             next = after;
         }
-        Ok(Page { lowest, height, blocks })
-    })
+        Ok(Self { lowest, height, items })
+    }
+
+    /// The response with the JSON of the first `count` items, and the URL of the next page at this path. `place` is the
+    /// height and the hash of an item.
+    fn response(
+        &self,
+        path: &str,
+        descending: bool,
+        limit: usize,
+        (body, count): (Vec<u8>, usize),
+        place: impl Fn(&I) -> (u64, Hash),
+        request: &HeaderMap,
+    ) -> Result<Response, ApiError> {
+        let counted = |response| with_header(response, X_TOTAL_COUNT, self.height.saturating_add(1));
+        let shown = &self.items[..count.min(self.items.len())];
+        let ([first, ..], [.., last]) = (shown, shown) else {
+            return Ok(counted(json_body(StatusCode::OK, body)));
+        };
+        let ((_, first), (end, last)) = (place(first), place(last));
+        // The highest block commits to all blocks before it, and the count determines the lowest one.
+        let (tag, next, order) = if descending {
+            let next = end.checked_sub(1).filter(|next| *next >= self.lowest);
+            (format!("{first}-{count}-desc"), next, "&order=desc")
+        } else {
+            (format!("{last}-{count}"), Some(end + 1).filter(|next| *next <= self.height), "")
+        };
+        let response = counted(cacheable(request, &tag, Lifetime::Revalidated, || Ok::<_, ApiError>(body))?);
+        Ok(match next {
+            Some(next) => {
+                let link = format!("<{path}?from={next}&limit={limit}{order}>; rel=\"next\"");
+                with_header(response, LINK, link)
+            }
+            None => response,
+        })
+    }
 }
 
 /// The blocks on side branches, the highest first.
@@ -102,7 +178,7 @@ pub(super) fn branches<T: Transaction>(
     config: &RoutesConfig,
 ) -> Result<Response, ApiError> {
     let blocks = node.chain().side_blocks(page_items(limit, config));
-    let views = blocks.iter().map(|(hash, header)| SideBlockView::new(hash, header, easiest));
+    let views = blocks.iter().map(|(hash, header)| SideBlockView::new(*hash, header, easiest));
     let (body, _) = to_json_list(views, config.max_page_bytes)?;
     Ok(json_body(StatusCode::OK, body))
 }

@@ -4,16 +4,16 @@ use core::fmt;
 
 use hyper::StatusCode;
 use hyper::header::HeaderMap;
-use serde::Serialize;
 
+use crate::api::LogConsistency;
 use crate::chain::ProveError;
 use crate::evidence::{AddCheckpoint, ParseAddCheckpointError, Tile, TileError, WitnessError};
 use crate::http::error::{ApiError, Code};
+use crate::http::json::json;
 use crate::http::response::{Lifetime, Response, cacheable, of_type, plain};
-use crate::http::view::json;
 use crate::node::{CosignError, NodeHandle};
+use crate::primitives::Transaction;
 use crate::primitives::merkle::ConsistencyProof;
-use crate::primitives::{Hash, Transaction};
 
 /// The largest signed checkpoint, as a signed note.
 pub(super) async fn checkpoint<T: Transaction>(node: &NodeHandle<T>) -> Result<Response, ApiError> {
@@ -52,14 +52,6 @@ pub(super) fn consistency<T: Transaction>(
     node: &NodeHandle<T>,
     [old, new]: [Option<u64>; 2],
 ) -> Result<Response, ApiError> {
-    #[derive(Serialize)]
-    struct Consistency {
-        old_size: u64,
-        old_root: Hash,
-        new_size: u64,
-        new_root: Hash,
-        path: Vec<Hash>,
-    }
     let (Some(old), Some(new)) = (old, new) else {
         return Err(ApiError::new(Code::BadQuery, "the query needs `old` and `new`, two sizes of the log"));
     };
@@ -71,7 +63,7 @@ pub(super) fn consistency<T: Transaction>(
         None => Err(ApiError::new(Code::BadQuery, format!("the chain has no header at height {size}"))),
     };
     let (old_root, new_root) = (root(old_size)?, root(new_size)?);
-    json(StatusCode::OK, &Consistency { old_size, old_root, new_size, new_root, path })
+    json(StatusCode::OK, &LogConsistency { old_size, old_root, new_size, new_root, path })
 }
 
 /// Cosigns a checkpoint of another log, as <https://c2sp.org/tlog-witness> has it.

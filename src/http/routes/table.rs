@@ -20,7 +20,10 @@ pub(super) enum Read {
     Blocks,
     LatestBlock,
     Block,
+    Headers,
+    Header,
     Branches,
+    State,
     Transactions,
     Transaction,
     Peers,
@@ -88,7 +91,10 @@ static ROUTES: &[Route] = &[
     // Before the route whose argument it would be.
     read("/blocks/latest", Read::LatestBlock),
     read("/blocks/{height or hash}", Read::Block),
+    read("/headers", Read::Headers),
+    read("/headers/{height or hash}", Read::Header),
     read("/branches", Read::Branches),
+    read("/state", Read::State),
     change(Method::POST, "/mine", Change::Mine),
     read("/transactions", Read::Transactions),
     change(Method::POST, "/transactions", Change::Submit),
@@ -214,7 +220,7 @@ mod tests {
             not_found().message,
             format!(
                 "nothing at this path; the routes are /, /assets/{{name}}, /blocks, /blocks/latest, \
-                 /blocks/{{height or hash}}, /branches, POST /mine, /transactions, /transactions/{{id}}, /peers, DELETE /peers/{{id}}, /addresses, DELETE /addresses/{{address}}, /bans, \
+                 /blocks/{{height or hash}}, /headers, /headers/{{height or hash}}, /branches, /state, POST /mine, /transactions, /transactions/{{id}}, /peers, DELETE /peers/{{id}}, /addresses, DELETE /addresses/{{address}}, /bans, \
                  DELETE /bans/{{host}}{last}"
             )
         );

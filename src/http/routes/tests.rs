@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::io::Read;
 
 use rstest::rstest;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 
@@ -343,7 +343,7 @@ fn addresses_and_the_status_are_those_of_the_node() {
 #[case("POST", "/mine", "{\"data\": \"bad\"}", 422, "transaction_rejected", "no-bad")]
 #[case("POST", "/mine", "{\"data\": \"large\"}", 422, "block_too_large", "bytes")]
 #[case("POST", "/transactions", "", 400, "bad_json", "expected a JSON object")]
-#[case("POST", "/transactions", "{}", 400, "bad_json", "no field `data`")]
+#[case("POST", "/transactions", "{}", 400, "bad_json", "missing field `data`")]
 #[case("POST", "/transactions", "{\"data\": [\"a\"]}", 400, "bad_json", "in `data`: invalid type: sequence")]
 #[case("POST", "/transactions", "{\"data\": \"bad\"}", 422, "transaction_rejected", "no-bad")]
 #[case("POST", "/transactions", "{\"data\": \"odd\"}", 422, "transaction_not_encodable", "bytes")]

@@ -3,57 +3,33 @@
 use hyper::StatusCode;
 #[cfg(feature = "evidence")]
 use hyper::header::{ACCEPT, HeaderMap, VARY};
-use serde::Serialize;
 
+use crate::api::TransactionView;
 use crate::chain::{FindError, TransactionPlace};
 #[cfg(feature = "evidence")]
 use crate::evidence::{IssueReceiptError, Receipt, SignedNote};
 use crate::http::error::{ApiError, Code};
 #[cfg(feature = "evidence")]
 use crate::http::header::text;
+use crate::http::json::json;
 use crate::http::response::Response;
 #[cfg(feature = "evidence")]
 use crate::http::response::{plain, with_header};
-use crate::http::view::json;
 use crate::node::{NodeHandle, TransactionStatus};
 use crate::primitives::{Hash, Transaction};
-
-/// What has become of a transaction.
-#[derive(Serialize)]
-#[serde(tag = "status", rename_all = "snake_case")]
-enum StatusView<'a, T> {
-    Pending {
-        id: &'a Hash,
-        data: &'a T,
-    },
-    Mined {
-        id: &'a Hash,
-        block: &'a Hash,
-        height: u64,
-        /// The number of transactions before it in the block.
-        index: usize,
-        /// 1 at the tip.
-        depth: u64,
-        /// `null` if the body of the block was pruned.
-        data: Option<&'a T>,
-    },
-    Dropped {
-        id: &'a Hash,
-        reason: &'a str,
-    },
-}
 
 /// Answers what has become of a transaction.
 pub(super) fn transaction<T: Transaction>(node: &NodeHandle<T>, id: &Hash) -> Result<Response, ApiError> {
     let status = node.find(id).map_err(|error| find_error(id, error))?;
+    let id = *id;
     let view = match &status {
-        TransactionStatus::Pending(data) => StatusView::Pending { id, data },
+        TransactionStatus::Pending(data) => TransactionView::Pending { id, data },
         TransactionStatus::Mined { place, depth, block } => {
             let TransactionPlace { block: hash, height, index, .. } = place;
             let data = block.as_ref().and_then(|block| block.data().get(*index));
-            StatusView::Mined { id, block: hash, height: *height, index: *index, depth: *depth, data }
+            TransactionView::Mined { id, block: *hash, height: *height, index: *index, depth: *depth, data }
         }
-        TransactionStatus::Dropped { reason } => StatusView::Dropped { id, reason },
+        TransactionStatus::Dropped { reason } => TransactionView::Dropped { id, reason: reason.to_string() },
         TransactionStatus::Unknown => {
             let message = format!("transaction {id} is not pending, and in no block of the best chain");
             return Err(ApiError::new(Code::TransactionNotFound, message));

@@ -4,7 +4,7 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::primitives::Timestamp;
 use crate::protocol::address::PeerHost;
@@ -12,18 +12,27 @@ use crate::protocol::limits;
 use crate::protocol::now::Now;
 
 /// A banned host.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Ban {
     /// The host.
     pub host: PeerHost,
     /// The remaining duration of the ban, in whole seconds.
-    #[serde(rename = "seconds", serialize_with = "whole_seconds")]
+    #[serde(rename = "seconds", with = "seconds")]
     pub remaining: Duration,
 }
 
-fn whole_seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u64(duration.as_secs())
+/// The serde form of a duration as a number of whole seconds.
+mod seconds {
+    use super::{Deserialize, Deserializer, Duration, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(duration.as_secs())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        u64::deserialize(deserializer).map(Duration::from_secs)
+    }
 }
 
 #[derive(Clone, Debug, Default)]

@@ -1,7 +1,9 @@
 //! A branch with more work that a node refuses, and the events that report it.
 
+use hashloom::node::Status;
 use hashloom::transport::Memory;
 use hashloom::{ChainSpec, Event, Node, Retarget, Timestamp};
+use serde_json::json;
 
 use crate::kit::{easy_spec, within};
 
@@ -33,10 +35,12 @@ async fn the_status_says_that_peers_have_more_work_on_a_branch_that_is_final() {
     };
     assert_eq!((refused.rule, refused.work, refused.peers), ("finality", theirs.status().work, 1));
     let status = ours.status();
-    assert_eq!((status.height, status.refused_branch.as_ref()), (4, Some(&refused)));
+    assert_eq!((status.height, &status.refused_branch), (4, &Some(refused.into())));
     let json = serde_json::to_value(&status).unwrap();
+    assert_eq!(serde_json::from_value::<Status>(json.clone()).unwrap(), status);
     let error = "branch leaves the best chain at height 0, which is final up to 2";
-    assert_eq!(json["refused_branch"]["error"], error);
+    let branch = json!({"rule": "finality", "error": error, "work": theirs.status().work, "peers": 1});
+    assert_eq!(json["refused_branch"], branch);
     assert_eq!(theirs.status().refused_branch, None);
 
     within(theirs.shutdown()).await;

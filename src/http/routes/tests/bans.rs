@@ -1,6 +1,7 @@
 //! Disconnecting peers, forgetting addresses and banning hosts.
 
 use super::*;
+use crate::protocol::PeerHost;
 
 /// Bans a host, and a name that is valid only for a transport without hosts.
 fn with_bans() -> Fixture {

@@ -101,9 +101,10 @@ fn a_large_block_is_not_serialized_on_the_task() {
 fn a_page_is_not_read_beyond_its_bytes() {
     let fixture = Fixture::new();
     let heights = |from, limit, max_bytes| {
-        let page = chain::page(&fixture.node, Some(from), false, limit, max_bytes).unwrap();
+        let query = PageQuery { from: Some(from), ..PageQuery::default() };
+        let page = chain::page(&fixture.node, &query, limit, max_bytes).unwrap();
         assert_eq!(page.height, 6);
-        page.blocks.iter().map(|block| block.height()).collect::<Vec<_>>()
+        page.items.iter().map(|block| block.height()).collect::<Vec<_>>()
     };
     let memory = fixture.node.block_at(1).unwrap().unwrap().memory_size();
     assert_eq!(heights(0, 9, usize::MAX), [0, 1, 2, 3, 4, 5, 6]);

@@ -1,0 +1,142 @@
+//! The node: its status, its health, the state of the application, and its peers.
+
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::primitives::{CompactTarget, Difficulty, Hash, Timestamp, Work, millis};
+#[cfg(feature = "evidence")]
+use crate::protocol::SigningStatus;
+use crate::protocol::{self, ClockBehind, PeerAddr};
+
+/// The state of a node at one moment: `GET /status`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Status {
+    /// The name of the chain.
+    pub chain: String,
+    /// The hash of its genesis block.
+    pub genesis: Hash,
+    /// The height of the last block.
+    pub height: u64,
+    /// The hash of the last block.
+    pub tip: Hash,
+    /// The timestamp of the last block.
+    pub timestamp: Timestamp,
+    /// The work of the chain.
+    pub work: Work,
+    /// The target of the next block.
+    pub next_target: CompactTarget,
+    /// The difficulty of the next block.
+    pub next_difficulty: Difficulty,
+    /// The height of the header with the most work; above `height` while blocks are being fetched.
+    pub header_height: u64,
+    /// The number of pending transactions.
+    pub pending: usize,
+    /// The number of peers that have completed the handshake.
+    pub peers: usize,
+    /// Addresses that are being dialled, or are due to be dialled later.
+    pub unconnected: Vec<PeerAddr>,
+    /// The address at which the node accepts connections.
+    pub listen: Option<PeerAddr>,
+    /// The lowest height from which on the node has the body of every block; above 0 if the node has pruned
+    /// bodies.
+    pub first_body: u64,
+    /// The last error of the store, until the store works again.
+    pub store_error: Option<String>,
+    /// Whether imports and mining are suspended because the store cannot be written to.
+    pub halted: bool,
+    /// How far the clock is behind, if that delays blocks or headers.
+    pub clock_behind: Option<ClockBehind>,
+    /// A branch that has more work than the best chain and that this node refuses, if peers have one.
+    pub refused_branch: Option<RefusedBranch>,
+    /// What the node signs; `None` if it has no signer.
+    #[cfg(feature = "evidence")]
+    pub signing: Option<SigningStatus>,
+    /// The search for a block, if one is running.
+    pub mining: Option<MiningStatus>,
+    /// The last error of continuous mining, until it finds a block.
+    pub mining_error: Option<String>,
+}
+
+/// A search for a block.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct MiningStatus {
+    /// The height of the block.
+    pub height: u64,
+    /// Hashes tried.
+    pub hashes: u64,
+    /// The time since the search began, in milliseconds in JSON.
+    #[serde(rename = "elapsed_ms", with = "millis")]
+    pub elapsed: Duration,
+}
+
+impl MiningStatus {
+    /// Hashes per second since the search began; 0 if no time has passed.
+    pub fn hash_rate(&self) -> f64 {
+        let seconds = self.elapsed.as_secs_f64();
+        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+        if seconds > 0.0 { self.hashes as f64 / seconds } else { 0.0 }
+    }
+}
+
+/// A branch with more work than the node's best chain that the node refuses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RefusedBranch {
+    /// The [rule](crate::BlockError::rule), by its stable name.
+    pub rule: String,
+    /// Why the branch is refused, for people.
+    pub error: String,
+    /// The most work that a peer has on a refused branch, claimed in its `Hello` or proven by its headers.
+    pub work: Work,
+    /// The number of peers with a refused branch.
+    pub peers: usize,
+}
+
+impl From<protocol::RefusedBranch> for RefusedBranch {
+    fn from(refused: protocol::RefusedBranch) -> Self {
+        let protocol::RefusedBranch { rule, error, work, peers } = refused;
+        Self { rule: rule.to_owned(), error: error.to_string(), work, peers }
+    }
+}
+
+/// Whether the node does its work: `GET /health`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Health {
+    /// In one word.
+    pub status: HealthStatus,
+}
+
+/// How well a node is that does its work. One that does not answers with an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum HealthStatus {
+    /// It has all blocks that it knows of.
+    Ok,
+    /// It is fetching blocks.
+    Behind,
+}
+
+/// The application's state after the last block: `GET /state`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct StateView<S> {
+    /// The height of the block.
+    pub height: u64,
+    /// The hash of the block.
+    pub block: Hash,
+    /// The state.
+    pub state: S,
+}
+
+/// The answer to `POST /peers`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Dialling {
+    /// The address that is dialled from now on.
+    pub address: PeerAddr,
+}
