@@ -47,7 +47,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow};
-use hashloom::http::{self, HttpConfig};
+use hashloom::http;
 use hashloom::transport::TransportError;
 use hashloom::{Node, NodeHandle, ProtocolConfig, StartError};
 use tokio::net::TcpListener;
@@ -82,7 +82,7 @@ fn main() -> ExitCode {
 }
 
 async fn run(options: Options, terminal: &Terminal) -> Result<ExitCode> {
-    terminal.log()?;
+    terminal.log(options.access_log)?;
     outlive_file_size_limit()?;
     let stop = stop_signal()?;
     if let Some(command) = options.command.clone() {
@@ -91,7 +91,7 @@ async fn run(options: Options, terminal: &Terminal) -> Result<ExitCode> {
     // The port is bound first: if it is taken, nothing has been started yet.
     let listener = bind_http(options.http_address()).await?;
     let node = start_node(&options, listener.local_addr()?).await?;
-    let mut server = http::serve_node(listener, node.clone(), options.routes(), HttpConfig::default())?;
+    let mut server = http::serve_node(listener, node.clone(), options.routes(), options.http())?;
     tracing::info!("HTTP at http://{}, which a browser can open", server.local_addr());
     let progress = terminal.show_progress(node.clone());
 

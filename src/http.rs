@@ -45,13 +45,14 @@
 //! `GET /transactions/{id}` answers with `"status": "pending"` and the `data`; with `"mined"`, the `block`, its `height` and
 //! `depth` (1 at the tip), the `index` in the block, and the `data` unless it was pruned; or with `"dropped"` and the
 //! `reason`, for the last 1,000 since the start of the node. Mined ones are found if the chain keeps an
-//! [index](crate::ChainConfig::index_transactions). A receipt is JSON, or a `.tlog-proof` file for a client that accepts
-//! `text/plain` alone.
+//! [index](crate::ChainConfig::index_transactions). A receipt is JSON, or a `.tlog-proof` file for a client whose `Accept`
+//! prefers `text/plain` to `application/json` (RFC 9110, section 12.5.1).
 //!
 //! The JSON of each answer and of each body is a type of [`api`](crate::api), which a client parses.
 //!
 //! `HEAD` is supported wherever `GET` is. Every other response body is JSON. A page ends early when it reaches
-//! [`RoutesConfig::max_page_bytes`]; the `Link` header has the URL of the next page.
+//! [`RoutesConfig::max_page_bytes`]; the `Link` header has the URL of the next page. `Link` and `Location` are relative to the URL
+//! of the request, so they are right under any prefix.
 //!
 //! # Caches
 //!
@@ -86,6 +87,7 @@
 //! | 413 | `body_too_large` |
 //! | 415 | `unsupported_media_type` |
 //! | 422 | `transaction_rejected`, `transaction_not_encodable`, `transaction_panicked`, `transaction_too_large`, `block_too_large`, `checkpoint_inconsistent` |
+//! | 429 (with `Retry-After`) | `too_many_requests` |
 //! | 500 | `internal` |
 //! | 501 | `upgrade_unsupported`, `no_transport` |
 //! | 503 (with `Retry-After`) | `busy`, `mempool_full`, `mining_timeout`, `clock_behind`, `too_many_peers`, `signing_stopped`, `store_failed`, `node_failed`, `shutting_down` |
@@ -100,24 +102,60 @@
 //!
 //! # Web pages
 //!
-//! Without a [token](RoutesConfig::token) every client may use all of the API, so a web page from elsewhere must not be
-//! able to use a node on the same machine. Such a
-//! page can have the browser send a `GET`, which is answered, but no header lets it read the answer. A request that changes
-//! something is refused if its `Origin` is foreign, and a `POST` with a body needs a JSON content type, which a page cannot
-//! send without a preflight request; a `Host` that is neither an IP address, `localhost` nor one of
-//! [`RoutesConfig::allowed_hosts`] is refused, which prevents DNS rebinding.
+//! Without a [token](RoutesConfig::token) every client may use all of the API, and the browser of a user is a client on the
+//! user's machine. What a page of another origin can do with a node that the browser reaches:
+//!
+//! | a page of | reads | changes something |
+//! | --- | --- | --- |
+//! | the node's own origin: the explorer | yes | yes, with the token if there is one |
+//! | one of the [`allowed_origins`](RoutesConfig::allowed_origins) | yes | yes, with the token if there is one |
+//! | any other origin | the node answers a `GET`, and the browser keeps the answer from the page; the page learns that a node is there, and how long the answer takes | no: 403 |
+//!
+//! - An origin is listed as `scheme://host` or `scheme://host:port`. `*` is refused, because it would let every page read a
+//!   node that only this machine can reach; `null` is refused, because anyone can make a page with it.
+//! - A listed origin is echoed in `Access-Control-Allow-Origin`. `ETag`, `Link`, `Location`, `Retry-After`, `X-Request-Id` and
+//!   `X-Total-Count` are exposed, errors too. If any origin is listed, all answers have `Vary: Origin`.
+//! - A preflight `OPTIONS` of the node's own or a listed origin is answered with 204 at every path, for ten minutes, and allows the
+//!   headers `Authorization` and `Content-Type`; of another origin with 403. There are no cookies, so credentials are not allowed.
+//! - A `POST` with a body needs a JSON content type, which a page cannot send without a preflight.
+//! - A `Host` that is neither an IP address, `localhost` nor one of [`RoutesConfig::allowed_hosts`] is refused, which prevents
+//!   DNS rebinding.
+//! - What is not a browser sends any `Origin` or none: only the token keeps other programs from changing something.
+//!
+//! # Limits for each client
+//!
+//! [`HttpConfig::requests_per_second`] limits the requests of one IPv4 address, or of one IPv6 /64, after a burst; it is off by
+//! default. One beyond it is answered 429, before its body is read, with the time in `Retry-After`. It is the server that counts,
+//! not the handler of [`routes`], and it counts preflights, too. The server's own errors (429, 408, a body that is too large) have
+//! the headers for listed origins like all others.
+//!
+//! # Request ids and the access log
+//!
+//! Every answer has an `X-Request-Id`, which is in the log lines about its request as the field `id` of a span `request`. It is the
+//! client's own if that has 1 to 64 letters, digits and `-_.`; otherwise 8 random hex digits, which stay the same until the node is
+//! restarted, and a number.
+//!
+//! For each answer the server has one line at the target `hashloom::http::access` and the level `debug`, which a filter such as
+//! `RUST_LOG=hashloom::http::access=debug` switches on: `remote` (the address of the connection), `method`, `path` (without the
+//! query), `status`, `bytes` (of the body), `micros` (from the end of the head of the request until the answer is ready to be sent)
+//! and `request_id`. Neither queries nor headers are written, so the token is not.
 //!
 //! The explorer at `/` is of the node's own origin. It loads nothing from elsewhere and runs no inline script, which its
 //! `Content-Security-Policy` has the browser enforce, and it shows what the chain has as text. All its URLs are relative, so
 //! that it works under any prefix whose path ends with a slash. [`RoutesConfig::explorer`] switches it off.
 
+#[cfg(feature = "evidence")]
+mod accept;
 mod body;
 mod bridge;
 mod config;
+mod cors;
+mod edge;
 mod error;
 mod guard;
 mod header;
 mod json;
+mod origin;
 mod query;
 mod rendered;
 mod response;
@@ -127,6 +165,7 @@ mod threads;
 mod token;
 
 pub use config::{HttpConfig, RoutesConfig};
+pub use origin::{Origin, OriginError};
 /// Re-exported for its `Request` and `Response`, which [`routes`] and [`serve`] take and return: an application's own
 /// handler then has the matching version.
 pub use rouille;
@@ -136,10 +175,13 @@ pub use token::{Token, TokenError};
 use std::io;
 use std::sync::Arc;
 
+use hyper::header::HeaderMap;
 use tokio::net::TcpListener;
+use tracing::Instrument;
 
 use crate::node::NodeHandle;
 use crate::primitives::Transaction;
+use edge::Edge;
 use routes::Routes;
 use threads::Threads;
 
@@ -158,15 +200,21 @@ pub fn routes<T: Transaction>(
     config: RoutesConfig,
 ) -> impl Fn(&rouille::Request) -> rouille::Response + Clone + Send + Sync + 'static {
     let (runtime, max_body_bytes) = (node.runtime().clone(), config.max_body_bytes);
+    let edge = Arc::new(Edge::new(config.allowed_origins.clone()));
     let routes = Arc::new(Routes::new(node, config, Threads::Calling));
     move |request| {
         let request = bridge::from_rouille(request, max_body_bytes);
-        let routes = Arc::clone(&routes);
-        runtime.block_on(async {
-            let response = match request {
-                Ok(request) => routes.respond(request).await,
-                Err(error) => error.into_response(),
+        let (routes, edge) = (Arc::clone(&routes), &edge);
+        runtime.block_on(async move {
+            let (visit, mut response) = match request {
+                Ok(mut request) => {
+                    let visit = edge.enter(request.headers_mut());
+                    let response = routes.respond(request).instrument(visit.span()).await;
+                    (visit, response)
+                }
+                Err(error) => (edge.enter(&mut HeaderMap::new()), error.into_response()),
             };
+            visit.leave(&mut response);
             bridge::into_rouille(response).await
         })
     }
@@ -199,8 +247,9 @@ pub fn serve_node<T: Transaction>(
     routes: RoutesConfig,
     server: HttpConfig,
 ) -> io::Result<HttpServer> {
+    let edge = Edge::new(routes.allowed_origins.clone());
     let routes = Arc::new(Routes::new(node, routes, Threads::pool(&server)));
-    server::start(listener, server, move |request, _| {
+    server::start(listener, server, edge, move |request, _| {
         let routes = Arc::clone(&routes);
         Box::pin(async { Ok(routes.respond(request).await) })
     })

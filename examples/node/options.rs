@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
-use std::num::{NonZeroU64, NonZeroUsize};
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use clap::builder::PossibleValue;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use hashloom::http::{RoutesConfig, Token};
+use hashloom::http::{HttpConfig, Origin, RoutesConfig, Token};
 use hashloom::transport::{AddressProblem, TransportError, WebSocketConfig, WsMulti};
 #[cfg(feature = "ws-bincode")]
 use hashloom::wire::Bincode;
@@ -26,7 +26,7 @@ use crate::environment;
 use crate::evidence::{self, Signing};
 use crate::place::Place;
 use crate::security::Security;
-use crate::values::{List, duration, flag, hosts, list, miner, threads, token, trimmed};
+use crate::values::{List, duration, flag, hosts, list, miner, origins, threads, token, trimmed};
 
 /// A node that keeps a proof-of-work chain with its peers, mines, and serves HTTP.
 ///
@@ -46,6 +46,22 @@ pub(crate) struct Options {
     /// Names by which the HTTP interface may be called, besides IP addresses and localhost.
     #[arg(long, env, value_name = "NAME", value_parser = hosts, help_heading = "HTTP")]
     allow_host: Vec<List<String>>,
+
+    /// Origins of web pages that may use the HTTP interface, such as <https://app.example>. They need the token, too.
+    #[arg(long, env, value_name = "ORIGIN", value_parser = origins, help_heading = "HTTP")]
+    allow_origin: Vec<List<Origin>>,
+
+    /// Requests per second that one address may make, after a burst; without it there is no limit.
+    #[arg(long, env, value_name = "COUNT", value_parser = trimmed::<NonZeroU32>, help_heading = "HTTP")]
+    requests_per_second: Option<NonZeroU32>,
+
+    /// Requests that one address may make at once after a pause, if they are limited.
+    #[arg(long, env, value_name = "COUNT", value_parser = trimmed::<NonZeroU32>, default_value = "100", help_heading = "HTTP")]
+    request_burst: NonZeroU32,
+
+    /// Log each answer: client, method, path, status, bytes and time.
+    #[arg(long, env, value_parser = flag, help_heading = "HTTP")]
+    pub(crate) access_log: bool,
 
     /// What a client must send as `Authorization: Bearer` to change something: at least 16 characters. Set it in the
     /// environment, where other users do not see it.
@@ -267,7 +283,8 @@ impl Options {
     /// What the routes allow.
     pub(crate) fn routes(&self) -> RoutesConfig {
         let hosts = self.allow_host.iter().flat_map(|list| &list.0).cloned();
-        let config = RoutesConfig::default().with_allowed_hosts(hosts);
+        let origins = self.allow_origin.iter().flat_map(|list| &list.0).cloned();
+        let config = RoutesConfig::default().with_allowed_hosts(hosts).with_allowed_origins(origins);
         if let Some(token) = &self.http_token {
             return config.with_token(token.clone());
         }
@@ -278,6 +295,12 @@ impl Options {
             );
         }
         config
+    }
+
+    /// The limits of the HTTP server.
+    pub(crate) fn http(&self) -> HttpConfig {
+        let config = HttpConfig::default().with_request_burst(self.request_burst);
+        self.requests_per_second.into_iter().fold(config, HttpConfig::with_requests_per_second)
     }
 
     pub(crate) fn spec(&self) -> Result<ChainSpec> {

@@ -21,6 +21,9 @@ const REFRESH: Duration = Duration::from_millis(200);
 /// The log filter if `RUST_LOG` is not set.
 const DEFAULT_LOG: &str = "warn,hashloom=info,node=info";
 
+/// Switches the access log on.
+const ACCESS_LOG: &str = "hashloom::http::access=debug";
+
 /// The queue limit for lines that wait for standard error. Further lines are dropped and counted.
 const MAX_QUEUED: usize = 4096;
 
@@ -68,13 +71,15 @@ impl Terminal {
     }
 
     /// Sends all log lines and panic messages of the process here.
-    pub(crate) fn log(&self) -> Result<()> {
+    pub(crate) fn log(&self, access_log: bool) -> Result<()> {
         let filter = match std::env::var("RUST_LOG") {
             Ok(text) if !text.is_empty() => {
                 EnvFilter::try_new(text).map_err(|error| anyhow!("RUST_LOG is no log filter: {error}"))?
             }
             _ => EnvFilter::new(DEFAULT_LOG),
         };
+        let filter =
+            if access_log { filter.add_directive(ACCESS_LOG.parse().context("ACCESS_LOG")?) } else { filter };
         let terminal = self.clone();
         tracing_subscriber::fmt()
             .with_env_filter(filter)

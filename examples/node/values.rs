@@ -7,7 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use hashloom::Address;
-use hashloom::http::Token;
+use hashloom::http::{Origin, OriginError, Token};
 use hashloom::protocol::PeerHost;
 
 /// The values of one option, separated by commas, blanks or line breaks. An empty text is an empty list,
@@ -46,6 +46,11 @@ pub(crate) fn hosts(text: &str) -> Result<List<String>, String> {
         let host = is_name.then(|| host.to_string());
         host.ok_or_else(|| format!("{text:?} is no name of a host, expected one such as node.example.org"))
     })
+}
+
+/// Origins of web pages, as in the header `Origin`.
+pub(crate) fn origins(text: &str) -> Result<List<Origin>, String> {
+    list(text, |text| text.parse().map_err(|error: OriginError| error.to_string()))
 }
 
 /// Words that another function validates.

@@ -38,7 +38,7 @@ pub(super) fn from_rouille(
             .map_err(|error| ApiError::new(Code::BadRequest, format!("the body cannot be read: {error}")))?;
     }
     let mut request = builder.body(Bytes::from(body)).map_err(|error| invalid(&error))?;
-    guard::adopt_authority(&mut request);
+    guard::check_authority_too(&mut request);
     Ok(request)
 }
 

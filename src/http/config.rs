@@ -1,8 +1,10 @@
 //! The limits of the HTTP API, in two tables: those of the routes, which hold under any server, and those of
 //! the server, which hold for any handler.
 
+use core::num::NonZeroU32;
 use core::time::Duration;
 
+use super::origin::Origin;
 use super::token::Token;
 
 /// The limits of the routes.
@@ -19,6 +21,9 @@ pub struct RoutesConfig {
     /// Host names that a `Host` header may have in addition to IP addresses and `localhost`, without a port.
     /// Default: none.
     pub allowed_hosts: Vec<String>,
+    /// The origins of web pages that may use the API as a program may: read answers, and change something if they have the
+    /// [token](Self::token). Default: none, so that only the explorer of this node may.
+    pub allowed_origins: Vec<Origin>,
     /// Whether `GET /` answers with the explorer, a page for people. Default: `true`.
     pub explorer: bool,
     /// Whether `GET /state` answers with the application's state, which then is public to every client that may read.
@@ -49,6 +54,7 @@ impl Default for RoutesConfig {
     fn default() -> Self {
         Self {
             allowed_hosts: Vec::new(),
+            allowed_origins: Vec::new(),
             explorer: true,
             state: false,
             max_state_bytes: 16 << 20,
@@ -68,6 +74,13 @@ impl RoutesConfig {
     #[must_use]
     pub fn with_allowed_hosts<S: Into<String>>(mut self, hosts: impl IntoIterator<Item = S>) -> Self {
         self.allowed_hosts = hosts.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets [`allowed_origins`](Self::allowed_origins).
+    #[must_use]
+    pub fn with_allowed_origins(mut self, origins: impl IntoIterator<Item = Origin>) -> Self {
+        self.allowed_origins = origins.into_iter().collect();
         self
     }
 
@@ -159,6 +172,12 @@ pub struct HttpConfig {
     /// The maximum number of connections from one IPv4 address or one IPv6 /64, which is what one host
     /// usually has. Default: 16.
     pub max_connections_per_address: usize,
+    /// How many requests per second one IPv4 address or one IPv6 /64 may make in the long run; further ones are answered 429
+    /// with `Retry-After`. Behind a reverse proxy all clients have its address, so let the proxy limit them. Default: no limit.
+    pub requests_per_second: Option<NonZeroU32>,
+    /// How many requests an address may make at once after a pause, if
+    /// [`requests_per_second`](Self::requests_per_second) are limited. The explorer makes about ten when it is opened. Default: 100.
+    pub request_burst: NonZeroU32,
     /// The largest request head (request line and headers), in bytes; hyper requires at least 8 KiB. Default:
     /// 16 KiB.
     pub max_head_bytes: usize,
@@ -193,6 +212,8 @@ impl Default for HttpConfig {
         Self {
             max_connections: 256,
             max_connections_per_address: 16,
+            requests_per_second: None,
+            request_burst: NonZeroU32::new(100).unwrap_or(NonZeroU32::MIN),
             max_head_bytes: 16 << 10,
             head_timeout: Duration::from_secs(5),
             max_body_bytes: 1 << 20,
@@ -219,6 +240,20 @@ impl HttpConfig {
     #[must_use]
     pub fn with_max_connections_per_address(mut self, connections: usize) -> Self {
         self.max_connections_per_address = connections;
+        self
+    }
+
+    /// Sets [`requests_per_second`](Self::requests_per_second).
+    #[must_use]
+    pub fn with_requests_per_second(mut self, requests: NonZeroU32) -> Self {
+        self.requests_per_second = Some(requests);
+        self
+    }
+
+    /// Sets [`request_burst`](Self::request_burst).
+    #[must_use]
+    pub fn with_request_burst(mut self, requests: NonZeroU32) -> Self {
+        self.request_burst = requests;
         self
     }
 

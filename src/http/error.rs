@@ -79,6 +79,7 @@ pub(crate) enum Code {
     BlockTooLarge,
     #[cfg(feature = "evidence")]
     CheckpointInconsistent,
+    TooManyRequests,
     Internal,
     UpgradeUnsupported,
     NoTransport,
@@ -137,6 +138,7 @@ impl Code {
             | Self::TransactionPanicked
             | Self::TransactionTooLarge
             | Self::BlockTooLarge => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::UpgradeUnsupported | Self::NoTransport => StatusCode::NOT_IMPLEMENTED,
             Self::Busy
@@ -182,6 +184,12 @@ impl ApiError {
     /// The error for a body that is too large, with one text for both limits.
     pub(super) fn body_too_large(limit: usize) -> Self {
         Self::new(Code::BodyTooLarge, format!("the body has more than {limit} bytes"))
+    }
+
+    /// The error for a client that may make its next request after this time.
+    pub(super) fn too_many_requests(wait: Duration) -> Self {
+        let message = "this address makes more requests than the node admits";
+        Self::new(Code::TooManyRequests, message).with_retry_after(wait)
     }
 
     /// The body of the response.
@@ -377,6 +385,7 @@ mod tests {
         Code::BlockTooLarge,
         #[cfg(feature = "evidence")]
         Code::CheckpointInconsistent,
+        Code::TooManyRequests,
         Code::Internal,
         Code::UpgradeUnsupported,
         Code::NoTransport,

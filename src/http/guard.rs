@@ -4,8 +4,10 @@
 use hyper::Request;
 use hyper::header::{HOST, HeaderMap, HeaderValue, ORIGIN};
 
+use super::cors;
 use super::error::{ApiError, Code};
 use super::header::{lossy, text};
+use super::origin::Origin;
 use crate::protocol::host::{Authority, Host};
 
 /// Refuses a request whose `Host` is not a name of this node: with DNS rebinding, a page's own name resolves
@@ -25,25 +27,38 @@ pub(super) fn check_host(headers: &HeaderMap, allowed: &[String]) -> Result<(), 
     Ok(())
 }
 
-/// Refuses a request from a page of another origin. Only needed for methods that change something: the
-/// browser does not let a page read the response to a cross-origin `GET`.
-pub(super) fn check_origin(headers: &HeaderMap) -> Result<(), ApiError> {
+/// Refuses a request from a page of another origin, unless that is listed. Only needed for methods that change something:
+/// the browser does not let a page read the response to a cross-origin `GET`.
+pub(super) fn check_origin(headers: &HeaderMap, origins: &[Origin]) -> Result<(), ApiError> {
     let Some(origin) = text(headers, &ORIGIN) else { return Ok(()) };
     let authority = origin.split_once("://").map(|(_, authority)| authority);
     let same = authority.zip(text(headers, &HOST)).is_some_and(|(a, b)| a.eq_ignore_ascii_case(&b));
-    if same {
+    if same || cors::listed(origins, headers).is_some() {
         return Ok(());
     }
-    let message = format!("origin {origin:?} may not change anything here");
+    let message = format!(
+        "origin {origin:?} may not change anything here: add it to the allowed origins if it is trusted"
+    );
     Err(ApiError::new(Code::CrossOrigin, message))
 }
 
 /// Replaces the `Host` header by the authority of an absolute URI (RFC 9112, section 3.2.2).
 pub(super) fn adopt_authority<B>(request: &mut Request<B>) {
-    let authority = request.uri().authority().map(|authority| HeaderValue::from_str(authority.as_str()));
-    if let Some(Ok(authority)) = authority {
+    if let Some(authority) = authority(request) {
         request.headers_mut().insert(HOST, authority);
     }
+}
+
+/// Adds the authority of an absolute URI to the `Host` headers, all of which are checked. It does not replace them: an
+/// application that removes a prefix from a path may make an absolute URI of the path `/prefixhttp://localhost/`.
+pub(super) fn check_authority_too<B>(request: &mut Request<B>) {
+    if let Some(authority) = authority(request) {
+        request.headers_mut().append(HOST, authority);
+    }
+}
+
+fn authority<B>(request: &Request<B>) -> Option<HeaderValue> {
+    HeaderValue::from_str(request.uri().authority()?.as_str()).ok()
 }
 
 fn is_allowed(host: &str, allowed: &[String]) -> bool {

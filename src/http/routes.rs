@@ -25,6 +25,7 @@ use tokio::time::timeout;
 
 use super::body::{Body, address_in, host_in};
 use super::config::RoutesConfig;
+use super::cors;
 use super::error::{ApiError, Code};
 use super::guard;
 use super::json::{json, to_json_list, to_json_within};
@@ -73,6 +74,10 @@ impl<T: Transaction> Routes<T> {
     async fn answer(self: &Arc<Self>, request: Request<Bytes>) -> Result<Response, ApiError> {
         let (head, bytes) = request.into_parts();
         guard::check_host(&head.headers, &self.config.allowed_hosts)?;
+        if cors::is_preflight(&head.method, &head.headers) {
+            guard::check_origin(&head.headers, &self.config.allowed_origins)?;
+            return Ok(cors::preflight());
+        }
         let (endpoint, argument) = table::find(&head.method, head.uri.path())?;
         match endpoint {
             Endpoint::Read(read) => {
@@ -80,7 +85,7 @@ impl<T: Transaction> Routes<T> {
                 self.read(read, argument, query, &head.headers).await
             }
             Endpoint::Change(change) => {
-                guard::check_origin(&head.headers)?;
+                guard::check_origin(&head.headers, &self.config.allowed_origins)?;
                 if let Some(token) = self.config.token.as_ref().filter(|_| change.needs_token()) {
                     token.check(&head.headers)?;
                 }
@@ -88,7 +93,7 @@ impl<T: Transaction> Routes<T> {
                 let max_bytes = self.config.max_body_bytes;
                 let body = || Body::new(&head.headers, bytes.clone(), max_bytes);
                 match change {
-                    Change::Mine => self.mine(body()?, &permit).await,
+                    Change::Mine => self.mine(body()?, head.uri.path(), &permit).await,
                     Change::Submit => self.submit(body()?, &permit).await,
                     Change::RemoveTransaction => self.remove_transaction(argument).await,
                     Change::Connect => self.connect(body()?).await,
@@ -271,7 +276,7 @@ impl<T: Transaction> Routes<T> {
         Ok(json_body(StatusCode::OK, body))
     }
 
-    async fn mine(self: &Arc<Self>, body: Body, permit: &Permit) -> Result<Response, ApiError> {
+    async fn mine(self: &Arc<Self>, body: Body, path: &str, permit: &Permit) -> Result<Response, ApiError> {
         let data = parse(body, permit, Body::into_transactions).await?;
         let Ok(_mining) = self.mining.try_acquire() else {
             let limit = self.config.max_mining;
@@ -290,7 +295,10 @@ impl<T: Transaction> Routes<T> {
             let message = format!("no block was found within {}; the search has ended", Span(limit));
             ApiError::new(Code::MiningTimeout, message)
         })??;
-        let location = format!("/blocks/{}", block.hash());
+        // Relative to the URL of the request (RFC 9110, section 10.2.2), because only the application knows under which
+        // prefix the routes are.
+        let up = if path.ends_with('/') { "../" } else { "" };
+        let location = format!("{up}blocks/{}", block.hash());
         let is_large = block.size() > MAX_BYTES_ON_TASK;
         let easiest = self.easiest;
         let render = move || json(StatusCode::CREATED, &BlockView::new(&block, easiest));

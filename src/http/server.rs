@@ -1,6 +1,8 @@
 //! The server: accepts, counts and closes connections. Runs any rouille handler, and knows nothing of chains.
 
+mod access;
 mod connection;
+mod rate;
 mod slots;
 mod stream;
 
@@ -19,6 +21,7 @@ use tokio::time;
 
 use super::bridge;
 use super::config::HttpConfig;
+use super::edge::Edge;
 use super::error::{ApiError, Code, RETRY_AFTER_SECONDS};
 use super::response::Response;
 use super::threads::Threads;
@@ -45,7 +48,7 @@ where
 {
     let state = Arc::new((routes, Threads::pool(&config)));
     let max_bytes = config.max_response_bytes;
-    start(listener, config, move |request, remote| {
+    start(listener, config, Edge::new(Vec::new()), move |request, remote| {
         let state = Arc::clone(&state);
         Box::pin(async move {
             let permit = state.1.admit(request.method()).await?;
@@ -64,6 +67,7 @@ type Answering = Pin<Box<dyn Future<Output = Result<Response, ApiError>> + Send>
 pub(super) fn start(
     listener: TcpListener,
     config: HttpConfig,
+    edge: Edge,
     handler: impl Fn(Request<Bytes>, SocketAddr) -> Answering + Send + Sync + 'static,
 ) -> io::Result<HttpServer> {
     let local_addr = listener.local_addr()?;
@@ -72,7 +76,7 @@ pub(super) fn start(
         listener,
         slots: Slots::new(config.max_connections, config.max_connections_per_address),
         shutdown_timeout: config.shutdown_timeout,
-        service: Arc::new(Service::new(Box::new(handler), config)),
+        service: Arc::new(Service::new(Box::new(handler), config, edge)),
         stopped,
     };
     Ok(HttpServer { local_addr, stop, acceptor: tokio::spawn(acceptor.run()) })
@@ -232,7 +236,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let threads = Arc::new(Threads::pool(&config));
         // Answers on the task, except for one path; panics for another.
-        let server = start(listener, config, move |request, _| {
+        let server = start(listener, config, Edge::new(Vec::new()), move |request, _| {
             let threads = Arc::clone(&threads);
             Box::pin(async move {
                 let path = request.uri().path().to_owned();

@@ -9,6 +9,7 @@ use hyper::Method;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tracing::Span;
 
 use super::config::HttpConfig;
 use super::error::{ApiError, Code};
@@ -57,9 +58,11 @@ impl Permit {
     pub(super) async fn run<R: Send + 'static>(&self, work: impl FnOnce() -> R + Send + 'static) -> R {
         let Some(permit) = self.0.clone() else { return work() };
         let mut thread = JoinSet::new();
+        // So that the log lines of the work have the id of the request.
+        let span = Span::current();
         thread.spawn_blocking(move || {
             let _permit = permit;
-            work()
+            span.in_scope(work)
         });
         match thread.join_next().await {
             Some(Ok(result)) => result,

@@ -4,7 +4,9 @@ import { spawn } from "node:child_process";
 import { createServer } from "node:net";
 import { once } from "node:events";
 
-const program = process.env.HASHLOOM_NODE ?? new URL("../../target/debug/examples/node", import.meta.url).pathname;
+const built = (name) => new URL(`../../target/debug/examples/${name}`, import.meta.url).pathname;
+const program = process.env.HASHLOOM_NODE ?? built("node");
+const application = process.env.HASHLOOM_EMBED_HTTP ?? built("embed_http");
 
 async function freePort() {
   const server = createServer().listen(0, "127.0.0.1");
@@ -60,5 +62,19 @@ export class Node {
       body: JSON.stringify({ data: [data] }),
     });
     return response.json();
+  }
+}
+
+/** An application that serves the routes of its node under a prefix. */
+export class Application extends Node {
+  static async new() {
+    const { http } = await Node.new();
+    return Object.assign(new Application(), { http, url: `http://127.0.0.1:${http}/chain` });
+  }
+
+  async start() {
+    this.process = spawn(application, [`127.0.0.1:${this.http}`], { stdio: "ignore" });
+    await until(() => this.get("/status").then(() => true, () => false), "the start of an application");
+    return this;
   }
 }

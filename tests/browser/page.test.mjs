@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
-import { Node, until } from "./node.mjs";
+import { Application, Node, until } from "./node.mjs";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf-8");
 
@@ -181,6 +181,61 @@ test("a node with a token is changed only with it", async () => {
   await page.waitForSelector("text=Mined block");
   assert.deepEqual((await node.get("/blocks/1")).data, ["now"]);
   assert.deepEqual(page.faults, []);
+});
+
+test("everything works under the prefix of another application", async () => {
+  const application = await Application.new();
+  nodes.push(await application.start());
+  const page = await open(application);
+  await page.fill("#record", "under a prefix");
+  await page.click("text=Mine a block with it");
+  await page.waitForSelector("text=Mined block");
+  await page.click("text=Mined block >> a");
+  await page.waitForFunction(() => document.querySelector("h1")?.textContent === "Block 1");
+  assert.equal(await page.locator("#checks .good").count(), 4);
+
+  // The references of the answers, resolved by the page, which a browser does as RFC 3986 asks for.
+  const followed = await page.evaluate(async () => {
+    const mined = await fetch("mine", { method: "POST" });
+    const location = new URL(mined.headers.get("location"), mined.url);
+    const places = [[location.pathname.replace(/[0-9a-f]{64}$/, "HASH"), (await (await fetch(location)).json()).height]];
+    let next = "blocks?limit=1&order=desc";
+    while (next !== undefined) {
+      const answer = await fetch(next);
+      const link = answer.headers.get("link")?.match(/^<([^>]*)>; rel="next"$/);
+      places.push([new URL(answer.url).pathname, (await answer.json())[0].height]);
+      next = link === undefined || link === null ? undefined : new URL(link[1], answer.url).href;
+    }
+    return places;
+  });
+  assert.deepEqual(followed, [["/chain/blocks/HASH", 2], ["/chain/blocks", 2], ["/chain/blocks", 1], ["/chain/blocks", 0]]);
+  const root = await fetch(new URL("/", application.url));
+  assert.equal(await root.text(), "2 blocks at /chain/\n");
+  assert.deepEqual(page.faults, []);
+});
+
+test("a page of another origin reads a node only if it is listed", async () => {
+  const [page, other] = [await started(), await started()];
+  const listing = await started({ ALLOW_ORIGIN: page.url });
+  const foreign = await (await browser.newContext({ bypassCSP: true })).newPage();
+  await foreign.goto(page.url);
+  const ask = (url) =>
+    foreign.evaluate(async (url) => {
+      try {
+        const mined = await fetch(`${url}/mine`, {
+          method: "POST",
+          headers: { "content-type": "application/json", authorization: "Bearer none" },
+          body: JSON.stringify({ data: ["from elsewhere"] }),
+        });
+        const blocks = await fetch(`${url}/blocks`);
+        return [mined.status, mined.headers.get("location") !== null, blocks.headers.get("x-total-count")];
+      } catch (error) {
+        return error.name;
+      }
+    }, url);
+  assert.deepEqual(await ask(listing.url), [201, true, "2"]);
+  assert.equal(await ask(other.url), "TypeError");
+  assert.equal((await other.get("/status")).height, 0);
 });
 
 test("a receipt from the node is checked against a key", async () => {

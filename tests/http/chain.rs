@@ -23,12 +23,12 @@ fn heights(answer: &Answer) -> Vec<u64> {
 }
 
 #[rstest]
-#[case("/blocks?limit=2", &[0, 1], Some("</blocks?from=2&limit=2>; rel=\"next\""))]
+#[case("/blocks?limit=2", &[0, 1], Some("<?from=2&limit=2>; rel=\"next\""))]
 #[case("/blocks?limit=2&order=asc&from=4", &[4, 5], None)]
-#[case("/blocks?order=desc&limit=2", &[5, 4], Some("</blocks?from=3&limit=2&order=desc>; rel=\"next\""))]
-#[case("/blocks?from=3&limit=2&order=desc", &[3, 2], Some("</blocks?from=1&limit=2&order=desc>; rel=\"next\""))]
+#[case("/blocks?order=desc&limit=2", &[5, 4], Some("<?from=3&limit=2&order=desc>; rel=\"next\""))]
+#[case("/blocks?from=3&limit=2&order=desc", &[3, 2], Some("<?from=1&limit=2&order=desc>; rel=\"next\""))]
 #[case("/blocks?from=1&limit=2&order=desc", &[1, 0], None)]
-#[case("/blocks?from=99&limit=1&order=desc", &[5], Some("</blocks?from=4&limit=1&order=desc>; rel=\"next\""))]
+#[case("/blocks?from=99&limit=1&order=desc", &[5], Some("<?from=4&limit=1&order=desc>; rel=\"next\""))]
 #[case("/blocks/?from=6", &[], None)]
 #[tokio::test]
 async fn a_page_has_blocks_in_the_order_that_is_asked_for(
@@ -51,8 +51,8 @@ async fn a_page_has_blocks_in_the_order_that_is_asked_for(
 }
 
 #[rstest]
-#[case("/headers?limit=2", &[0, 1], Some("</headers?from=2&limit=2>; rel=\"next\""))]
-#[case("/headers?order=desc&limit=2", &[5, 4], Some("</headers?from=3&limit=2&order=desc>; rel=\"next\""))]
+#[case("/headers?limit=2", &[0, 1], Some("<?from=2&limit=2>; rel=\"next\""))]
+#[case("/headers?order=desc&limit=2", &[5, 4], Some("<?from=3&limit=2&order=desc>; rel=\"next\""))]
 #[case("/headers?from=1&order=desc", &[1, 0], None)]
 #[case("/headers?from=6", &[], None)]
 #[tokio::test]

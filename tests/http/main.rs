@@ -4,7 +4,9 @@
 
 mod access;
 mod chain;
+mod cors;
 mod kit;
 mod plain;
+mod server;
 mod state;
 mod transactions;

@@ -47,7 +47,7 @@ pub(super) fn blocks<T: Transaction>(
     let page = page(node, query, limit, max_bytes)?;
     let (body, count) = rendered.list(page.items.iter().map(|block| &**block), max_bytes)?;
     let place = |block: &Arc<Block<T>>| (block.height(), *block.hash());
-    page.response("/blocks", query.descending, limit, (body, count), place, request)
+    page.response(query.descending, limit, (body, count), place, request)
 }
 
 /// A page of the headers of the best chain.
@@ -65,7 +65,7 @@ pub(super) fn headers<T: Transaction>(
     let (body, count) = to_json_list(&items, config.max_page_bytes)?;
     let page = Page { lowest, height, items };
     let place = |header: &HeaderView| (header.height, header.hash);
-    page.response("/headers", query.descending, limit, (body, count), place, request)
+    page.response(query.descending, limit, (body, count), place, request)
 }
 
 /// A header: on the best chain by its height, on any branch by its hash.
@@ -135,11 +135,10 @@ impl<I> Page<I> {
         Ok(Self { lowest, height, items })
     }
 
-    /// The response with the JSON of the first `count` items, and the URL of the next page at this path. `place` is the
+    /// The response with the JSON of the first `count` items, and a reference to the next page. `place` is the
     /// height and the hash of an item.
     fn response(
         &self,
-        path: &str,
         descending: bool,
         limit: usize,
         (body, count): (Vec<u8>, usize),
@@ -162,7 +161,8 @@ impl<I> Page<I> {
         let response = counted(cacheable(request, &tag, Lifetime::Revalidated, || Ok::<_, ApiError>(body))?);
         Ok(match next {
             Some(next) => {
-                let link = format!("<{path}?from={next}&limit={limit}{order}>; rel=\"next\"");
+                // Relative to the URL of the request (RFC 8288, section 3.2), with which it has the path in common.
+                let link = format!("<?from={next}&limit={limit}{order}>; rel=\"next\"");
                 with_header(response, LINK, link)
             }
             None => response,

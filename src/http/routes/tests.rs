@@ -182,8 +182,8 @@ fn heights(answer: &Answer) -> Vec<u64> {
 #[rstest]
 #[case("", 0..7, None)]
 #[case("?", 0..7, None)]
-#[case("?limit=3", 0..3, Some("</blocks?from=3&limit=3>; rel=\"next\""))]
-#[case("?limit=3&from=3", 3..6, Some("</blocks?from=6&limit=3>; rel=\"next\""))]
+#[case("?limit=3", 0..3, Some("<?from=3&limit=3>; rel=\"next\""))]
+#[case("?limit=3&from=3", 3..6, Some("<?from=6&limit=3>; rel=\"next\""))]
 #[case("?from=6&limit=3", 6..7, None)]
 #[case("?from=4&limit=3", 4..7, None)]
 #[case("?from=7", 7..7, None)]
@@ -201,12 +201,12 @@ fn a_page_is_bounded_by_items_and_by_bytes() {
     let by_items = RoutesConfig::default().with_max_page_items(2);
     let answer = ask_with(by_items, "GET", "/blocks?limit=1000", &[], b"");
     assert_eq!(heights(&answer), [0, 1]);
-    assert_eq!(answer.header("link"), Some("</blocks?from=2&limit=2>; rel=\"next\""));
+    assert_eq!(answer.header("link"), Some("<?from=2&limit=2>; rel=\"next\""));
 
     let by_bytes = RoutesConfig::default().with_max_page_bytes(100);
     let answer = ask_with(by_bytes, "GET", "/blocks?from=1&limit=5", &[], b"");
     assert_eq!(heights(&answer), [1]);
-    assert_eq!(answer.header("link"), Some("</blocks?from=2&limit=5>; rel=\"next\""));
+    assert_eq!(answer.header("link"), Some("<?from=2&limit=5>; rel=\"next\""));
 }
 
 #[test]
@@ -234,7 +234,7 @@ fn mining(#[case] body: &str, #[case] data: &[&str]) {
     let answer = ask("POST", "/mine", &[("content-type", "Application/JSON; charset=utf-8")], body);
     assert_eq!(answer.status, 201, "{answer:?}");
     assert_eq!((&answer.body["height"], &answer.body["data"]), (&json!(7), &json!(data)));
-    let location = format!("/blocks/{}", answer.body["hash"].as_str().unwrap());
+    let location = format!("blocks/{}", answer.body["hash"].as_str().unwrap());
     assert_eq!(answer.header("location"), Some(location.as_str()));
 }
 

@@ -2,15 +2,15 @@
 
 use hyper::StatusCode;
 #[cfg(feature = "evidence")]
-use hyper::header::{ACCEPT, HeaderMap, VARY};
+use hyper::header::{HeaderMap, VARY};
 
 use crate::api::TransactionView;
 use crate::chain::{FindError, TransactionPlace};
 #[cfg(feature = "evidence")]
 use crate::evidence::{IssueReceiptError, Receipt, SignedNote};
-use crate::http::error::{ApiError, Code};
 #[cfg(feature = "evidence")]
-use crate::http::header::text;
+use crate::http::accept;
+use crate::http::error::{ApiError, Code};
 use crate::http::json::json;
 use crate::http::response::Response;
 #[cfg(feature = "evidence")]
@@ -39,7 +39,7 @@ pub(super) fn transaction<T: Transaction>(node: &NodeHandle<T>, id: &Hash) -> Re
 }
 
 /// The proof that a transaction is in the log of a signed checkpoint: JSON, or the text of a
-/// [`.tlog-proof`](Receipt) file for a client that accepts `text/plain` and no JSON.
+/// [`.tlog-proof`](Receipt) file for a client that prefers `text/plain`.
 #[cfg(feature = "evidence")]
 pub(super) fn receipt<T: Transaction>(
     node: &NodeHandle<T>,
@@ -48,14 +48,18 @@ pub(super) fn receipt<T: Transaction>(
     headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
     let chain = node.chain();
-    let found = chain.find_transaction(id).map_err(|error| find_error(id, error))?;
+    let found = chain.find_transaction(id).map_err(|error| match error {
+        FindError::Store(error) => error.into(),
+        FindError::NotIndexed => {
+            let message = "this node keeps no index of mined transactions, by which it would find this one";
+            ApiError::new(Code::TransactionNotFound, message)
+        }
+    })?;
     let place = found.ok_or_else(|| {
         ApiError::new(Code::TransactionNotFound, format!("transaction {id} is in no block of the best chain"))
     })?;
     let receipt = Receipt::issue(&chain, &place.block, place.index, checkpoint).map_err(receipt_error)?;
-    let accepted = text(headers, &ACCEPT).unwrap_or_default();
-    let wants_text = accepted.contains("text/plain") && !accepted.contains("json");
-    let response = if wants_text {
+    let response = if accept::prefers(headers, "text/plain", "application/json") {
         plain(StatusCode::OK, receipt.to_string(), "text/plain; charset=utf-8")
     } else {
         json(StatusCode::OK, &receipt)?
@@ -79,9 +83,11 @@ fn receipt_error(error: IssueReceiptError) -> ApiError {
     match error {
         IssueReceiptError::Store(error) => error.into(),
         IssueReceiptError::NotCovered { height, size } => {
+            // Each further block on top puts one more into the next checkpoint.
+            let missing = height.saturating_add(1).saturating_sub(size);
             let message = format!(
                 "the transaction is in block {height}, and the last signed checkpoint has {size} blocks: ask again \
-                 when the block is deeper"
+                 when the chain has {missing} more"
             );
             ApiError::new(Code::NotYetSigned, message)
         }

@@ -19,11 +19,15 @@ use hyper::{Request, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
+use tracing::Instrument;
 
 use super::Handler;
+use super::access::Access;
+use super::rate::Rate;
 use super::stream::DeadlineStream;
 use crate::http::config::HttpConfig;
+use crate::http::edge::Edge;
 use crate::http::error::{ApiError, Code};
 use crate::http::guard;
 use crate::http::response::Response;
@@ -33,6 +37,8 @@ use crate::transport::linger::linger;
 pub(super) struct Service {
     handler: Box<Handler>,
     config: HttpConfig,
+    edge: Edge,
+    rate: Option<Rate>,
 }
 
 /// Serves a connection until either side ends it.
@@ -78,19 +84,31 @@ pub(super) async fn run(
 }
 
 impl Service {
-    pub(super) fn new(handler: Box<Handler>, config: HttpConfig) -> Self {
-        Self { handler, config }
+    pub(super) fn new(handler: Box<Handler>, config: HttpConfig, edge: Edge) -> Self {
+        let rate = config.requests_per_second.map(|limit| Rate::new(limit, config.request_burst));
+        Self { handler, config, edge, rate }
     }
 
     async fn respond(
         self: Arc<Self>,
-        request: Request<Incoming>,
+        mut request: Request<Incoming>,
         remote: SocketAddr,
     ) -> Result<Response, Infallible> {
-        Ok(self.answer(request, remote).await.unwrap_or_else(ApiError::into_response))
+        let access = Access::new(&request, remote);
+        let visit = self.edge.enter(request.headers_mut());
+        let answer = self.answer(request, remote).instrument(visit.span()).await;
+        let mut response = answer.unwrap_or_else(ApiError::into_response);
+        if let Some(access) = access {
+            access.log(&response, visit.id());
+        }
+        visit.leave(&mut response);
+        Ok(response)
     }
 
     async fn answer(&self, request: Request<Incoming>, remote: SocketAddr) -> Result<Response, ApiError> {
+        if let Some(rate) = &self.rate {
+            rate.take(remote.ip(), Instant::now()).map_err(ApiError::too_many_requests)?;
+        }
         check_host_count(&request)?;
         let (head, body) = request.into_parts();
         let mut request = Request::from_parts(head, self.read(body).await?);

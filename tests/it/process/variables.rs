@@ -6,10 +6,14 @@ use super::program::Start;
 
 /// Every environment variable that the node reads.
 #[cfg(unix)]
-const VARIABLES: [&str; 30] = [
+const VARIABLES: [&str; 34] = [
     "HTTP_PORT",
     "HTTP_BIND",
     "ALLOW_HOST",
+    "ALLOW_ORIGIN",
+    "REQUESTS_PER_SECOND",
+    "REQUEST_BURST",
+    "ACCESS_LOG",
     "HTTP_TOKEN",
     "P2P_PORT",
     "P2P_BIND",
@@ -56,6 +60,7 @@ async fn empty_variables_are_as_if_not_set() {
 
 #[rstest]
 #[case::a_number("HTTP_PORT", "x", "'--http-port <PORT>' (or HTTP_PORT)")]
+#[case::an_origin("ALLOW_ORIGIN", "https://a.example,*", "'--allow-origin <ORIGIN>' (or ALLOW_ORIGIN)")]
 #[case::a_switch("MINE", "perhaps", "'--mine' (or MINE)")]
 #[case::of_all_commands("BLOCK_INTERVAL", "soon", "'--block-interval <TIME>' (or BLOCK_INTERVAL)")]
 #[case::what_is_missing("TLS_CERT", "cert.pem", "--tls-key <FILE> (or TLS_KEY)")]
