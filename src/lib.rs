@@ -14,6 +14,7 @@
 //! L2  chain, mempool, miner, archive                                          always
 //!     evidence     receipts and signed checkpoints for outsiders              feature evidence
 //! L1  consensus    the rules of a chain, and whether a block follows them     always
+//!     signed       transactions with an author's signature                    feature signed
 //!     store        tables of bytes                                            always, on disk: redb
 //! L0  primitives   hashes, targets, headers, transactions, blocks, proofs,    always
 //!                  the map that proves its entries
@@ -26,6 +27,9 @@ pub mod primitives;
 pub mod store;
 
 pub mod consensus;
+
+#[cfg(feature = "signed")]
+pub mod signed;
 
 pub mod chain;
 pub mod mempool;
@@ -66,6 +70,9 @@ pub use primitives::{
 };
 pub use protocol::{Event, Message, PeerAddr, Protocol, ProtocolConfig};
 pub use store::{Store, StoreError};
+
+#[cfg(feature = "signed")]
+pub use signed::Signed;
 
 #[cfg(feature = "node")]
 pub use node::{MineError, Node, NodeBuilder, NodeHandle, StartError, SubmitError};

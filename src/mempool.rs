@@ -142,6 +142,7 @@ impl<T: Transaction> Mempool<T> {
                 .ok_or_else(|| self.full())?
         };
         application::check_serde_form(&pending.transaction)?;
+        application::check(&pending.transaction, chain.genesis().hash()).map_err(MempoolError::of_check)?;
         let header = chain.next_header(Address::ZERO, Hash::ZERO, now);
         let mut state = self.state.clone();
         application::apply(&pending.transaction, &mut state, &header.context(chain.genesis().hash()))?;

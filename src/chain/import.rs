@@ -147,7 +147,7 @@ impl<T: Transaction> Blockchain<T> {
                 None
             }
         };
-        let block = VerifiedBlock::new(block, &self.spec)
+        let block = VerifiedBlock::new(block, self.genesis.block.hash(), &self.spec)
             .inspect_err(|error| self.condemn_if_permanent(&hash, error))?;
         if let Some(entry) = known {
             return Ok(Admission::Admitted { block, header: entry.into() });

@@ -42,6 +42,7 @@ impl<T: Transaction> Blockchain<T> {
         if !self.spec.fits(&digest) {
             return Err(RuleError::Size { got: digest.size, limit: self.spec.max_block_bytes() });
         }
+        check::transactions(&data, self.genesis().hash())?;
         let mut header = self.next_header(miner, digest.merkle_root(), now);
         let mut state = self.state().clone();
         check::apply_all(&header, self.genesis().hash(), &data, &mut state)?;

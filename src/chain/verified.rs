@@ -48,8 +48,8 @@ impl<T> VerifiedBlock<T> {
 impl<T: Transaction> VerifiedBlock<T> {
     /// Checks the body of a block against its header and the spec, and encodes the block for the store: a
     /// block that cannot be encoded cannot be stored.
-    pub(super) fn new(block: Arc<Block<T>>, spec: &ChainSpec) -> Result<Self, RuleError> {
-        let digest = check::body(&block, spec)?;
+    pub(super) fn new(block: Arc<Block<T>>, genesis: &Hash, spec: &ChainSpec) -> Result<Self, RuleError> {
+        let digest = check::body(&block, genesis, spec)?;
         let stored = ChainStore::encode_block(&block, digest.size)?;
         let (is_small, BodyDigest { ids, size }) = (digest.is_small(), digest);
         Ok(Self { block, ids: is_small.then_some(ids), size, stored })

@@ -238,7 +238,7 @@ impl<T: Transaction> Verifier<T> {
             self.state = None;
             return Ok(());
         };
-        let digest = check::body(&block, spec)?;
+        let digest = check::body(&block, chain.genesis().hash(), spec)?;
         if chain.indexed_from().is_some_and(|first| first <= self.next) {
             chain.check_indexed(self.next, &digest.ids)?;
         }

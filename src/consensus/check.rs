@@ -95,8 +95,13 @@ pub(crate) fn count(transactions: usize, spec: &ChainSpec) -> Result<(), RuleErr
 }
 
 /// Checks a body against its header. The number of transactions is checked before any of them is hashed. The
-/// Merkle root comes next: a body that does not match the header is no evidence against the block.
-pub(crate) fn body<T: Transaction>(block: &Block<T>, spec: &ChainSpec) -> Result<BodyDigest, RuleError> {
+/// Merkle root comes next: a body that does not match the header is no evidence against the block. The checks of
+/// the application come last, because they may cost most.
+pub(crate) fn body<T: Transaction>(
+    block: &Block<T>,
+    genesis: &Hash,
+    spec: &ChainSpec,
+) -> Result<BodyDigest, RuleError> {
     count(block.data().len(), spec)?;
     let digest = block.digest()?;
     let (got, expected) = (digest.merkle_root(), block.header().merkle_root);
@@ -106,7 +111,23 @@ pub(crate) fn body<T: Transaction>(block: &Block<T>, spec: &ChainSpec) -> Result
     if !spec.fits(&digest) {
         return Err(RuleError::Size { got: digest.size, limit: spec.max_block_bytes() });
     }
+    transactions(block.data(), genesis)?;
     Ok(digest)
+}
+
+/// Checks what the application checks without a state: [`Transaction::check`].
+pub(crate) fn transactions<T: Transaction>(data: &[T], genesis: &Hash) -> Result<(), RuleError> {
+    data.iter().enumerate().try_for_each(|(index, transaction)| {
+        application::check(transaction, genesis).map_err(|error| refused(index, error))
+    })
+}
+
+/// The error of a transaction that the application refuses.
+fn refused(index: usize, error: ApplyError) -> RuleError {
+    match error {
+        ApplyError::Rejected(reason) => RuleError::Transaction { index, reason },
+        ApplyError::Panicked(panic) => RuleError::ApplyPanicked { index, panic },
+    }
 }
 
 /// Applies a block to the state after its parent. After an error the state is partly changed and must be
@@ -139,10 +160,7 @@ pub(crate) fn apply_all<T: Transaction>(
 ) -> Result<(), RuleError> {
     let context = header.context(genesis);
     for (index, transaction) in data.iter().enumerate() {
-        application::apply(transaction, state, &context).map_err(|error| match error {
-            ApplyError::Rejected(reason) => RuleError::Transaction { index, reason },
-            ApplyError::Panicked(panic) => RuleError::ApplyPanicked { index, panic },
-        })?;
+        application::apply(transaction, state, &context).map_err(|error| refused(index, error))?;
     }
     application::end_block::<T>(state, &context).map_err(|error| match error {
         ApplyError::Rejected(reason) => RuleError::EndBlock { reason },
@@ -185,7 +203,7 @@ mod tests {
             ChainSpec::builder("test").max_block_bytes(limit).max_block_transactions(3).build().unwrap();
         let check = |texts: &[&str]| {
             let block = block_of(texts.iter().map(ToString::to_string).collect());
-            body(&block, &spec).map(|digest| (digest.ids.len(), digest.size))
+            body(&block, &Hash::ZERO, &spec).map(|digest| (digest.ids.len(), digest.size))
         };
         assert_eq!(check(&["1234567", "", ""]), Ok((3, limit)));
         assert_eq!(check(&["12345678", "", ""]), Err(RuleError::Size { got: limit + 1, limit }));

@@ -118,7 +118,7 @@ pub enum RuleError {
         #[source]
         reason: Rejected,
     },
-    /// The application's [`apply`](crate::Transaction::apply) panicked on a transaction. The transaction is
+    /// The application's [`check`](crate::Transaction::check) or [`apply`](crate::Transaction::apply) panicked on a transaction. The transaction is
     /// refused like one that the application rejects.
     #[error("transaction {index} cannot be applied: {panic}")]
     ApplyPanicked {

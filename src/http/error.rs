@@ -213,7 +213,9 @@ impl From<MempoolError> for ApiError {
         let code = match error {
             MempoolError::AlreadyPending { .. } => Code::AlreadyPending,
             MempoolError::AlreadyMined { .. } => Code::AlreadyMined,
-            MempoolError::Removed { .. } | MempoolError::Rejected(_) => Code::TransactionRejected,
+            MempoolError::Removed { .. } | MempoolError::Invalid(_) | MempoolError::Rejected(_) => {
+                Code::TransactionRejected
+            }
             MempoolError::TooLarge { .. } => Code::TransactionTooLarge,
             MempoolError::Full { .. } => Code::MempoolFull,
             MempoolError::Encode(_) => Code::TransactionNotEncodable,
@@ -438,6 +440,11 @@ mod tests {
     #[case(MempoolError::AlreadyPending { id: Hash::ZERO }, 409, "already_pending")]
     #[case(MempoolError::AlreadyMined { id: Hash::ZERO }, 409, "already_mined")]
     #[case(Rejected::new("no-gap", "got 3, expected 2").into(), 422, "transaction_rejected")]
+    #[case(
+        MempoolError::Invalid(Rejected::new("signature", "is not the author's")),
+        422,
+        "transaction_rejected"
+    )]
     #[case(MempoolError::TooLarge { got: 2, limit: 1 }, 422, "transaction_too_large")]
     #[case(MempoolError::Full { transactions: 1, bytes: 1 }, 503, "mempool_full")]
     #[case(

@@ -28,6 +28,9 @@ pub enum MempoolError {
         /// The transaction's id.
         id: Hash,
     },
+    /// The application refuses the transaction whatever the chain is: [`check`](crate::Transaction::check).
+    #[error("transaction is invalid: {0}")]
+    Invalid(#[source] Rejected),
     /// The application refuses the transaction on top of the chain and the pending transactions.
     #[error("transaction is rejected: {0}")]
     Rejected(#[from] Rejected),
@@ -54,6 +57,15 @@ pub enum MempoolError {
     /// that neither the store nor a peer could decode it.
     #[error("transaction has {0}")]
     Encode(#[from] EncodeError),
+}
+
+impl MempoolError {
+    pub(super) fn of_check(error: ApplyError) -> Self {
+        match error {
+            ApplyError::Rejected(reason) => Self::Invalid(reason),
+            ApplyError::Panicked(panic) => Self::Panicked(panic),
+        }
+    }
 }
 
 impl From<ApplyError> for MempoolError {

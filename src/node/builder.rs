@@ -282,6 +282,7 @@ impl<T: Transaction> NodeBuilder<T> {
         let events = self.events;
         let (changes, seen) = watch::channel(());
         let shared = Arc::new(Shared {
+            genesis: *protocol.chain().genesis().hash(),
             protocol: RwLock::new(protocol),
             answering: Semaphore::new(1),
             clock,

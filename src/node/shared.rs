@@ -12,7 +12,7 @@ use tokio::task::block_in_place;
 use super::clock::Clock;
 use super::end::NodeFailure;
 use crate::miner::MiningJob;
-use crate::primitives::Transaction;
+use crate::primitives::{Hash, Transaction};
 use crate::protocol::{Event, PeerAddr, Protocol};
 
 /// What the driver and the handles share. A read holds the lock briefly and does not wait for network I/O:
@@ -20,6 +20,8 @@ use crate::protocol::{Event, PeerAddr, Protocol};
 #[derive(Debug)]
 pub(super) struct Shared<T: Transaction> {
     pub(super) protocol: RwLock<Protocol<T>>,
+    /// The hash of the genesis block, which never changes.
+    pub(super) genesis: Hash,
     /// The permit to read blocks for a peer. Only one connection reads at a time, so that the requests of
     /// many peers do not keep the driver from the write lock for longer than one message takes.
     pub(super) answering: Semaphore,

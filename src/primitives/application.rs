@@ -54,6 +54,11 @@ pub(crate) fn guarded<R>(call: &'static str, run: impl FnOnce() -> R) -> Result<
     catch_unwind(AssertUnwindSafe(run)).map_err(|payload| Panicked::new(call, &*payload))
 }
 
+/// [`Transaction::check`].
+pub(crate) fn check<T: Transaction>(transaction: &T, genesis: &Hash) -> Result<(), ApplyError> {
+    verdict("Transaction::check", || transaction.check(genesis))
+}
+
 /// [`Transaction::apply`]. After an error, the caller must discard the state.
 pub(crate) fn apply<T: Transaction>(
     transaction: &T,

@@ -77,6 +77,7 @@ impl Header {
             timestamp: self.timestamp,
             miner: self.miner,
             previous_hash: &self.previous_hash,
+            author: None,
         }
     }
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::hash::Hash;
+use super::public_key::PublicKey;
 use super::serde_form::SerdeFlaw;
 use super::units::{Address, Timestamp};
 
@@ -62,6 +63,28 @@ pub trait Transaction:
     /// its first state does not read back; a later state that does not is refused when it is written
     /// ([`StoreError::Unwritable`](crate::StoreError::Unwritable)).
     type State: Clone + Debug + Default + Serialize + DeserializeOwned + Send + Sync + 'static;
+
+    /// Checks what depends on neither the state nor the block, such as a signature, and is costly. `genesis` is the hash of
+    /// the chain's genesis block, as in [`Context`].
+    ///
+    /// A node calls this function before [`apply`](Self::apply), for each transaction that a peer, a client or an
+    /// archive delivers; for those of peers on the task of the connection, before the chain is locked. It does not call
+    /// the function when it replays blocks from its store. A peer that delivers what is refused here is at fault,
+    /// whatever its chain is, and its host's score rises; a refusal by `apply` of a transaction that is not in a block
+    /// costs a peer nothing.
+    ///
+    /// The function may be called more than once for a value, so one that is costly keeps its verdict in the value. Like
+    /// `apply`, it must be deterministic.
+    ///
+    /// Provided: accepts.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`], which names the application's rule.
+    fn check(&self, genesis: &Hash) -> Result<(), Rejected> {
+        let _ = genesis;
+        Ok(())
+    }
 
     /// Applies the transaction to the state, or returns why it must not be in this block.
     ///
@@ -184,6 +207,38 @@ pub struct Context<'a> {
     pub miner: Address,
     /// The hash of the block's parent.
     pub previous_hash: &'a Hash,
+    /// The author of the transaction, if it is in a `Signed` (feature `signed`).
+    pub author: Option<Author>,
+}
+
+impl Context<'_> {
+    /// The author, for a transaction that only a `Signed` may contain.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`] with the rule `unsigned`, if there is none.
+    pub fn require_author(&self) -> Result<Author, Rejected> {
+        self.author
+            .ok_or_else(|| Rejected::new("unsigned", "the transaction has no author, expected a signed one"))
+    }
+}
+
+/// Who signed a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Author {
+    /// The public key that verified the signature.
+    pub key: PublicKey,
+    /// The sequence number of the transaction: how many of the author's are before it on the chain. With the key, it
+    /// names the transaction.
+    pub sequence: u64,
+}
+
+impl Author {
+    /// The author with this key, and the transaction with this number.
+    pub const fn new(key: PublicKey, sequence: u64) -> Self {
+        Self { key, sequence }
+    }
 }
 
 /// Why an application refuses a transaction or genesis data.

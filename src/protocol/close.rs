@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::limits;
 use crate::chain::BlockError;
-use crate::primitives::{Hash, Span};
+use crate::primitives::{Hash, Rejected, Span};
 
 /// Why a connection ended.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -96,6 +96,16 @@ pub enum CloseReason {
     /// A transaction from the peer cannot be part of any chain, because it has no canonical encoding.
     #[error("transaction refused: {0}")]
     InvalidTransaction(#[source] crate::primitives::EncodeError),
+    /// The application refuses a transaction from the peer whatever the chain is, because of its signature for example:
+    /// [`Transaction::check`](crate::Transaction::check).
+    #[error("transaction {id} refused: {reason}")]
+    RefusedTransaction {
+        /// The id of the transaction.
+        id: Hash,
+        /// The application's reason.
+        #[source]
+        reason: Rejected,
+    },
     /// The peer sent bytes that are not a message in the format of the connection.
     #[error("malformed message: {0}")]
     Malformed(#[source] Arc<dyn Error + Send + Sync>),
@@ -182,7 +192,8 @@ impl CloseReason {
             | Self::TooManyItems { .. }
             | Self::Unsolicited { .. }
             | Self::UnconnectedHeaders { .. }
-            | Self::InvalidTransaction(_) => limits::BAN_SCORE / 5,
+            | Self::InvalidTransaction(_)
+            | Self::RefusedTransaction { .. } => limits::BAN_SCORE / 5,
             _ => 0,
         }
     }

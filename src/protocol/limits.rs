@@ -40,9 +40,9 @@ pub const BLOCKS_PER_REQUEST: usize = MAX_BLOCKS_IN_FLIGHT / 2;
 /// Maximum canonical bytes of the blocks in one `Blocks`; a larger block is sent alone.
 pub const MAX_BLOCKS_BYTES: usize = 1 << 20;
 
-/// Maximum transactions of one `Blocks` that are hashed right after decoding, before it is known whether the
-/// message was requested: some milliseconds of work. The remaining transactions are hashed when they are
-/// checked.
+/// Maximum transactions of one message that are hashed and [checked](crate::Transaction::check) right after decoding,
+/// before it is known whether the message was requested: some milliseconds of work, or half a second if each has a
+/// signature. The remaining transactions are hashed and checked later, when the chain is locked.
 pub const MAX_DIGESTED_AHEAD: usize = 10_000;
 
 /// How far ahead of the tip, in blocks, bodies are requested. The window is smaller if blocks may be so large

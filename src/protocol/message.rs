@@ -272,6 +272,20 @@ impl<T: Transaction> Message<T> {
             block.digest_ahead();
         }
     }
+
+    /// The transactions in this message, for the application's checks before the message is handled; at most
+    /// [`limits::MAX_DIGESTED_AHEAD`]. The chain and the mempool check the remaining ones.
+    #[cfg(feature = "node")]
+    pub(crate) fn checked_ahead(&self) -> impl Iterator<Item = &T> {
+        let (blocks, transactions): (&[Arc<Block<T>>], &[T]) = match self {
+            Self::Blocks(blocks) => (blocks, &[]),
+            Self::NewBlock(block) => (core::slice::from_ref(block), &[]),
+            Self::Transactions(transactions) => (&[], transactions),
+            _ => (&[], &[]),
+        };
+        let in_blocks = blocks.iter().flat_map(|block| block.data());
+        in_blocks.chain(transactions).take(limits::MAX_DIGESTED_AHEAD)
+    }
 }
 
 /// The handshake message, which each side sends first.

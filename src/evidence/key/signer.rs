@@ -4,7 +4,7 @@ use core::fmt;
 use core::str::FromStr;
 
 use ed25519_dalek::{Signer as _, SigningKey};
-use zeroize::{ZeroizeOnDrop, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::encoded::{self, EncodedKey, check_key_name};
 use super::{
@@ -131,12 +131,6 @@ impl fmt::Debug for Cosigner {
         write!(f, "Cosigner({})", self.verifier())
     }
 }
-
-/// Compiles only while `SigningKey` wipes itself, which is a feature of its crate.
-const _: fn(SigningKey) = {
-    fn is_wiped(_: impl ZeroizeOnDrop) {}
-    is_wiped
-};
 
 /// What the two kinds of secret keys share.
 #[derive(Clone)]

@@ -3,11 +3,12 @@
 use core::fmt;
 use core::str::FromStr;
 
-use ed25519_dalek::{Signature, VerifyingKey};
+use ed25519_dalek::VerifyingKey;
 
 use super::encoded::{self, EncodedKey};
 use super::{COSIGNATURE_V1, ED25519, KeyError, NoteSignature, cosigned_message, key_id};
 use crate::primitives::Timestamp;
+use crate::primitives::ed25519::{self, InvalidSignature, KeyFlaw};
 
 /// A public key that verifies the signatures of a [`NoteSigner`](super::NoteSigner) or the cosignatures of a
 /// [`Cosigner`](super::Cosigner).
@@ -56,7 +57,7 @@ impl NoteVerifier {
     pub(crate) fn verify(&self, text: &str, signature: &[u8]) -> Result<Option<Timestamp>, InvalidSignature> {
         if !self.is_cosigner() {
             let signature = signature.try_into().map_err(|_| InvalidSignature)?;
-            self.verify_bytes(text.as_bytes(), signature)?;
+            ed25519::verify(&self.key, text.as_bytes(), signature)?;
             return Ok(None);
         }
         let (time, signature) = signature.split_first_chunk().ok_or(InvalidSignature)?;
@@ -65,21 +66,13 @@ impl NoteVerifier {
         if seconds > MAX_SECONDS {
             return Err(InvalidSignature);
         }
-        self.verify_bytes(cosigned_message(seconds, text).as_bytes(), signature)?;
+        ed25519::verify(&self.key, cosigned_message(seconds, text).as_bytes(), signature)?;
         Ok(Some(Timestamp::from_millis(seconds.saturating_mul(1000))))
-    }
-
-    fn verify_bytes(&self, message: &[u8], signature: &[u8; 64]) -> Result<(), InvalidSignature> {
-        self.key.verify_strict(message, &Signature::from_bytes(signature)).map_err(|_| InvalidSignature)
     }
 }
 
 /// The latest time of a cosignature, in seconds since 1970-01-01 UTC.
 const MAX_SECONDS: u64 = (1 << 63) - 1;
-
-/// The signature is not one of this text and key.
-#[derive(Debug)]
-pub(crate) struct InvalidSignature;
 
 impl FromStr for NoteVerifier {
     type Err = KeyError;
@@ -87,13 +80,11 @@ impl FromStr for NoteVerifier {
     fn from_str(text: &str) -> Result<Self, KeyError> {
         let encoded = EncodedKey::parse(text, &[ED25519, COSIGNATURE_V1])?;
         encoded.check_id(key_id(encoded.name, encoded.signature_type, encoded.key.as_slice()))?;
-        let key = VerifyingKey::from_bytes(&encoded.key).map_err(|_| KeyError::NotOnCurve)?;
-        if key.to_edwards().compress().as_bytes() != key.as_bytes() {
-            return Err(KeyError::NotCanonical);
-        }
-        if key.is_weak() {
-            return Err(KeyError::SmallOrder);
-        }
+        let key = ed25519::parse_key(&encoded.key).map_err(|flaw| match flaw {
+            KeyFlaw::NotOnCurve => KeyError::NotOnCurve,
+            KeyFlaw::NotCanonical => KeyError::NotCanonical,
+            KeyFlaw::SmallOrder => KeyError::SmallOrder,
+        })?;
         Ok(Self::new(encoded.name.to_owned(), encoded.signature_type, key))
     }
 }

@@ -270,6 +270,7 @@ mod tests {
         let start = Timestamp::from_millis(1_800_000_000_000);
         let protocol = Protocol::with_chain(chain, ProtocolConfig::default(), start).unwrap();
         Shared {
+            genesis: *protocol.chain().genesis().hash(),
             protocol: RwLock::new(protocol),
             answering: Semaphore::new(1),
             clock: Clock::new(Arc::new(move || start)),

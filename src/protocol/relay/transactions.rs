@@ -173,6 +173,11 @@ impl Relay {
                 Err(error @ (MempoolError::Encode(_) | MempoolError::Panicked(_))) => {
                     local.refuse_transaction(transaction_id, Arc::new(error), call.outbox);
                 }
+                // No honest peer relays the transaction, whatever its chain is.
+                Err(MempoolError::Invalid(reason)) => {
+                    local.mempool.refuse(transaction_id);
+                    return Err(CloseReason::RefusedTransaction { id: transaction_id, reason });
+                }
                 // The peer's tip, mempool or limits differ from this node's, which is not misbehaviour.
                 Err(_) => {}
             }
