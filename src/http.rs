@@ -33,13 +33,15 @@
 //! | `DELETE /bans/{host}` | lifts a ban | 204 |
 //! | `GET /status` | a summary of the node's state | 200 |
 //! | `GET /health` | whether the node does its work, for what restarts or replaces it: `ok`, or `behind` while it fetches blocks; 503 if it has ended or cannot write | 200 |
+//! | `GET /metrics` | the [metrics](crate::node::NodeHandle::metrics) of the node, of these routes and of the process, for Prometheus | 200 |
 //! | `GET /log/checkpoint` | the largest [signed checkpoint](crate::evidence::LogSigner), as a signed note | 200 |
 //! | `GET /log/tile/{level/index}` | a [tile](crate::evidence::Tile) of the log of that checkpoint, or of its entries | 200 |
 //! | `GET /log/consistency?old=&new=` | the proof that the log of `new` blocks extends that of `old` blocks, and both roots | 200 |
 //! | `GET /receipts/{transaction id}` | the [proof](crate::evidence::Receipt) that a transaction is in the log of a signed checkpoint | 200 |
 //! | `POST /witness/add-checkpoint` | cosigns a checkpoint of another log, as a [witness](crate::evidence::Witness) | 200 |
 //!
-//! The routes below `/log`, `/receipts` and `/witness` need the feature `evidence`. A checkpoint is plain text, and a tile is binary, as
+//! The routes below `/log`, `/receipts` and `/witness` need the feature `evidence`, and `/metrics` needs the feature `metrics`: it
+//! answers in `OpenMetrics` if a client asks for that, and else in Prometheus' text format. A checkpoint is plain text, and a tile is binary, as
 //! <https://c2sp.org/tlog-tiles> asks for; a node without a [signer](crate::node::NodeBuilder::signer) has neither.
 //!
 //! `GET /transactions/{id}` answers with `"status": "pending"` and the `data`; with `"mined"`, the `block`, its `height` and
@@ -155,6 +157,8 @@ mod error;
 mod guard;
 mod header;
 mod json;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod origin;
 mod query;
 mod rendered;
@@ -165,6 +169,8 @@ mod threads;
 mod token;
 
 pub use config::{HttpConfig, RoutesConfig};
+#[cfg(feature = "metrics")]
+pub use metrics::HttpMetrics;
 pub use origin::{Origin, OriginError};
 /// Re-exported for its `Request` and `Response`, which [`routes`] and [`serve`] take and return: an application's own
 /// handler then has the matching version.

@@ -7,6 +7,8 @@ mod command;
 mod connection;
 #[cfg(all(feature = "client", feature = "evidence"))]
 mod cosigning;
+#[cfg(feature = "metrics")]
+mod counts;
 mod driver;
 mod end;
 mod error;
@@ -14,12 +16,16 @@ mod events;
 mod handle;
 mod incoming;
 mod log;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod mining;
 mod shared;
 mod status;
 #[cfg(test)]
 #[cfg(feature = "ws-json")]
 mod tests;
+#[cfg(feature = "metrics")]
+mod timed_store;
 
 pub use crate::api::{MiningStatus, Status};
 #[cfg(feature = "http")]
@@ -31,3 +37,10 @@ pub use error::{CosignError, SignCheckpointError};
 pub use error::{MineError, PeerError, Stopped, SubmitError};
 pub use events::{EventError, Events};
 pub use handle::{ChainRef, NodeHandle, TransactionStatus, WaitError, WaitProgress};
+#[cfg(feature = "metrics")]
+pub use metrics::NodeMetrics;
+#[cfg(all(feature = "http", feature = "metrics"))]
+pub(crate) use metrics::{BYTES, Encoder, SECONDS};
+/// Re-exported for its `Registry`, in which an application registers [`NodeMetrics`].
+#[cfg(feature = "metrics")]
+pub use prometheus_client;

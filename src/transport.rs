@@ -153,6 +153,13 @@ pub trait Sender<T: Transaction = String>: Debug + Send {
     /// Failures are not reported, because the connection ends in any case. If the future is dropped, the
     /// connection ends without further waiting as soon as both halves are dropped.
     async fn close(&mut self);
+
+    /// The bytes of all messages that were fed so far, as the transport encodes them, for the metrics of a node.
+    ///
+    /// Provided: 0, for a transport that does not count them.
+    fn sent_bytes(&self) -> u64 {
+        0
+    }
 }
 
 /// The receiving half of a connection.
@@ -169,4 +176,11 @@ pub trait Receiver<T: Transaction = String>: Debug + Send {
     /// sending half can still be used, for example to tell the peer so. Every other error means that the
     /// connection is lost.
     async fn recv(&mut self) -> Result<Option<Message<T>>, TransportError>;
+
+    /// The bytes of all messages that were received so far, as the transport decodes them, for the metrics of a node.
+    ///
+    /// Provided: 0, for a transport that does not count them.
+    fn received_bytes(&self) -> u64 {
+        0
+    }
 }

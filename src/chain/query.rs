@@ -242,6 +242,12 @@ impl<T: Transaction> Blockchain<T> {
         blocks
     }
 
+    /// The number of blocks on side branches whose bodies are in the store.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn side_block_count(&self) -> usize {
+        self.tree.complete().count()
+    }
+
     /// The number of orphans: blocks whose parent is unknown.
     pub fn orphan_count(&self) -> usize {
         self.orphans.len()

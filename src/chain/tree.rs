@@ -164,7 +164,7 @@ impl<T: Transaction> Tree<T> {
     }
 
     /// The blocks whose bodies are in the store, in no order.
-    #[cfg(feature = "http")]
+    #[cfg(any(feature = "http", feature = "metrics"))]
     pub(super) fn complete(&self) -> impl Iterator<Item = &ChainEntry> {
         self.nodes.iter().filter(|node| node.is_complete()).map(|node| &node.entry)
     }

@@ -4,6 +4,8 @@
 use core::num::NonZeroU32;
 use core::time::Duration;
 
+#[cfg(feature = "metrics")]
+use super::metrics::HttpMetrics;
 use super::origin::Origin;
 use super::token::Token;
 
@@ -48,6 +50,9 @@ pub struct RoutesConfig {
     /// The maximum number of concurrent `POST /mine` requests; further ones are answered 503 with
     /// `Retry-After`. Default: 8.
     pub max_mining: usize,
+    /// Where the routes count their requests. Default: in metrics of their own, which `GET /metrics` shows.
+    #[cfg(feature = "metrics")]
+    pub metrics: Option<HttpMetrics>,
 }
 
 impl Default for RoutesConfig {
@@ -65,6 +70,8 @@ impl Default for RoutesConfig {
             max_rendered_bytes: 16 << 20,
             mine_timeout: Duration::from_secs(60),
             max_mining: 8,
+            #[cfg(feature = "metrics")]
+            metrics: None,
         }
     }
 }
@@ -151,6 +158,14 @@ impl RoutesConfig {
     #[must_use]
     pub fn with_max_mining(mut self, requests: usize) -> Self {
         self.max_mining = requests;
+        self
+    }
+
+    /// Sets [`metrics`](Self::metrics).
+    #[cfg(feature = "metrics")]
+    #[must_use]
+    pub fn with_metrics(mut self, metrics: HttpMetrics) -> Self {
+        self.metrics = Some(metrics);
         self
     }
 }

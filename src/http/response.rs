@@ -26,7 +26,7 @@ pub(super) fn json_body(status: StatusCode, body: impl Into<Bytes>) -> Response 
 }
 
 /// A response of plain text that must not be cached.
-#[cfg(feature = "evidence")]
+#[cfg(any(feature = "evidence", feature = "metrics"))]
 pub(super) fn plain(status: StatusCode, text: String, media_type: &'static str) -> Response {
     of_type(json_body(status, text.into_bytes()), media_type)
 }

@@ -18,7 +18,10 @@ use std::sync::Arc;
 use hyper::body::Bytes;
 use hyper::header::{HeaderMap, LOCATION};
 use hyper::http::StatusCode;
+use hyper::http::request::Parts;
 use hyper::{Method, Request};
+#[cfg(feature = "metrics")]
+use prometheus_client::registry::Registry;
 use rouille::percent_encoding::percent_decode_str;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -29,6 +32,8 @@ use super::cors;
 use super::error::{ApiError, Code};
 use super::guard;
 use super::json::{json, to_json_list, to_json_within};
+#[cfg(feature = "metrics")]
+use super::metrics::{self, HttpMetrics};
 use super::query::{PageQuery, check_limit, decimal, numbers};
 use super::rendered::Rendered;
 use super::response::{Lifetime, Response, cacheable, json_body, no_content, with_header};
@@ -40,7 +45,7 @@ use crate::node::{BlockId, NodeHandle, Stopped};
 use crate::primitives::{Block, CompactTarget, Hash, Span, Transaction};
 use crate::protocol::limits;
 use crate::protocol::{Ban, PeerId};
-use table::{Change, Endpoint, Read};
+use table::{Change, Endpoint, Found, Read};
 
 /// The routes of a node.
 pub(super) struct Routes<T: Transaction> {
@@ -52,6 +57,11 @@ pub(super) struct Routes<T: Transaction> {
     /// The target of difficulty 1.
     easiest: CompactTarget,
     rendered: Rendered,
+    #[cfg(feature = "metrics")]
+    metrics: HttpMetrics,
+    /// What `GET /metrics` shows.
+    #[cfg(feature = "metrics")]
+    registry: Registry,
 }
 
 /// The size, in bytes, of the largest body or block that is parsed or serialized on the task of a connection,
@@ -63,23 +73,54 @@ impl<T: Transaction> Routes<T> {
         let mining = Semaphore::new(config.max_mining.min(Semaphore::MAX_PERMITS));
         let easiest = node.chain().spec().easiest_target();
         let rendered = Rendered::new(config.max_rendered_bytes, easiest);
-        Self { node, config, threads, mining, easiest, rendered }
+        #[cfg(feature = "metrics")]
+        let metrics = config.metrics.clone().unwrap_or_default();
+        #[cfg(feature = "metrics")]
+        metrics.prepare(table::names());
+        Self {
+            #[cfg(feature = "metrics")]
+            registry: metrics::registry(&node, &metrics),
+            #[cfg(feature = "metrics")]
+            metrics,
+            node,
+            config,
+            threads,
+            mining,
+            easiest,
+            rendered,
+        }
     }
 
     /// Answers a request. Dropping the future cancels the request: a search for a block stops.
     pub(super) async fn respond(self: Arc<Self>, request: Request<Bytes>) -> Response {
-        self.answer(request).await.unwrap_or_else(ApiError::into_response)
+        let (head, bytes) = request.into_parts();
+        let found = table::find(&head.method, head.uri.path());
+        #[cfg(feature = "metrics")]
+        let (started, route) = (tokio::time::Instant::now(), found.as_ref().ok().map(|found| found.route));
+        let response = self.answer(&head, bytes, found).await.unwrap_or_else(ApiError::into_response);
+        #[cfg(feature = "metrics")]
+        self.metrics.count(
+            route.and_then(table::position),
+            head.method == Method::HEAD,
+            &response,
+            started.elapsed(),
+        );
+        response
     }
 
-    async fn answer(self: &Arc<Self>, request: Request<Bytes>) -> Result<Response, ApiError> {
-        let (head, bytes) = request.into_parts();
+    async fn answer(
+        self: &Arc<Self>,
+        head: &Parts,
+        bytes: Bytes,
+        found: Result<Found<'_>, ApiError>,
+    ) -> Result<Response, ApiError> {
         guard::check_host(&head.headers, &self.config.allowed_hosts)?;
         if cors::is_preflight(&head.method, &head.headers) {
             guard::check_origin(&head.headers, &self.config.allowed_origins)?;
             return Ok(cors::preflight());
         }
-        let (endpoint, argument) = table::find(&head.method, head.uri.path())?;
-        match endpoint {
+        let Found { route, argument } = found?;
+        match route.endpoint {
             Endpoint::Read(read) => {
                 let query = head.uri.query().unwrap_or_default();
                 self.read(read, argument, query, &head.headers).await
@@ -118,6 +159,11 @@ impl<T: Transaction> Routes<T> {
         match read {
             Read::Status => self.status(|status| json(StatusCode::OK, status)).await,
             Read::Health => self.status(health).await,
+            #[cfg(feature = "metrics")]
+            Read::Metrics => {
+                let headers = headers.clone();
+                self.on_thread(move |routes| Ok(metrics::answer(&routes.registry, &headers))).await
+            }
             Read::Block => self.block(argument, headers).await,
             Read::Blocks => {
                 let (query, headers) = (PageQuery::parse(query)?, headers.clone());

@@ -10,12 +10,16 @@ use tokio::sync::{Semaphore, broadcast, mpsc, watch};
 use super::clock::{Clock, WallClock, system_time};
 #[cfg(all(feature = "client", feature = "evidence"))]
 use super::cosigning::{self, AskedWitness};
+#[cfg(feature = "metrics")]
+use super::counts::Counts;
 use super::driver::{Driver, Notifier};
 use super::end::NodeFailure;
 use super::events::Events;
 use super::handle::NodeHandle;
 use super::mining::MiningConfig;
 use super::shared::{Shared, blocking};
+#[cfg(feature = "metrics")]
+use super::timed_store::TimedStore;
 use crate::chain::{Blockchain, OpenError};
 #[cfg(all(feature = "client", feature = "evidence"))]
 use crate::client::Client;
@@ -258,6 +262,10 @@ impl<T: Transaction> NodeBuilder<T> {
         // Without a transport discovery could not dial anything.
         protocol.discovery = self.discovery.unwrap_or(protocol.discovery) && self.transport.is_some();
         let store = self.store.unwrap_or_else(|| Box::new(Memory::new()));
+        #[cfg(feature = "metrics")]
+        let counts = Arc::<Counts>::default();
+        #[cfg(feature = "metrics")]
+        let store = Box::new(TimedStore::new(store, Arc::clone(&counts)));
         let waits_for_disk = !store.is_in_memory();
         let chain = Blockchain::open(self.spec, protocol.chain.clone(), store)?;
         let mut protocol = Protocol::with_chain(chain, protocol, clock.now().wall)?;
@@ -294,6 +302,8 @@ impl<T: Transaction> NodeBuilder<T> {
             events: events.downgrade(),
             changes: seen,
             ended: OnceLock::new(),
+            #[cfg(feature = "metrics")]
+            counts,
         });
         let (commands, calls) = mpsc::channel(MAX_COMMANDS);
         #[cfg(all(feature = "client", feature = "evidence"))]

@@ -1,6 +1,8 @@
 //! The tasks of a connection, and the tasks that accept and dial. Each task ends by itself; the driver never
 //! waits for one.
 
+#[cfg(feature = "metrics")]
+mod counted;
 mod queue;
 
 use core::convert::Infallible;
@@ -90,7 +92,10 @@ async fn talk<T: Transaction>(
     shared: &Shared<T>,
     incoming: &mpsc::Sender<Incoming<T>>,
 ) {
-    let (mut sender, receiver) = connection.split();
+    let halves = connection.split();
+    #[cfg(feature = "metrics")]
+    let halves = counted::counted(halves, &shared.counts);
+    let (mut sender, receiver) = halves;
     let mut writing = pin!(async {
         write(sender.as_mut(), queued, shared, incoming).await?;
         sender.close().await;

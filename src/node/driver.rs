@@ -288,6 +288,10 @@ impl<T: Transaction> Driver<T> {
         let Some(found) = self.mining.found(ended, &self.shared) else { return };
         let block = &found.block;
         let outcome = self.on_disk(|driver| driver.with_protocol(|protocol, now| protocol.mined(block, now)));
+        #[cfg(feature = "metrics")]
+        if outcome.is_ok() {
+            self.shared.counts.mined.inc();
+        }
         self.mining.delivered(found, outcome, &self.shared);
     }
 
@@ -356,6 +360,8 @@ impl<T: Transaction> Driver<T> {
                 self.senders.remove(&peer);
             }
             Output::Event(event) => {
+                #[cfg(feature = "metrics")]
+                self.shared.counts.on_event(&event);
                 self.event_log.log(&event);
                 // An error means that there is no subscriber.
                 let _ = self.notifier.events.send(event);

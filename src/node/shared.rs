@@ -10,6 +10,8 @@ use tokio::sync::{Semaphore, broadcast, watch};
 use tokio::task::block_in_place;
 
 use super::clock::Clock;
+#[cfg(feature = "metrics")]
+use super::counts::Counts;
 use super::end::NodeFailure;
 use crate::miner::MiningJob;
 use crate::primitives::{Hash, Transaction};
@@ -41,6 +43,8 @@ pub(super) struct Shared<T: Transaction> {
     pub(super) changes: watch::Receiver<()>,
     /// How the node has ended. Set before `changes` is closed, unless the runtime ends first.
     pub(super) ended: OnceLock<Result<(), NodeFailure>>,
+    #[cfg(feature = "metrics")]
+    pub(super) counts: Arc<Counts>,
 }
 
 impl<T: Transaction> Shared<T> {
@@ -76,7 +80,10 @@ impl<T: Transaction> Shared<T> {
     }
 
     pub(super) fn set_mining(&self, running: Option<Running>) {
-        *self.mining.lock().unwrap_or_else(PoisonError::into_inner) = running;
+        let mut current = self.mining.lock().unwrap_or_else(PoisonError::into_inner);
+        #[cfg(feature = "metrics")]
+        self.counts.on_search(current.as_ref(), running.is_some());
+        *current = running;
     }
 }
 

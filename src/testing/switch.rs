@@ -197,6 +197,10 @@ impl<T: Transaction> Sender<T> for SwitchHalf<dyn Sender<T>> {
             let _ = self.0.unless_cut(half.close()).await;
         }
     }
+
+    fn sent_bytes(&self) -> u64 {
+        self.0.lock().as_ref().map_or(0, |half| half.sent_bytes())
+    }
 }
 
 #[async_trait]
@@ -204,6 +208,10 @@ impl<T: Transaction> Receiver<T> for SwitchHalf<dyn Receiver<T>> {
     async fn recv(&mut self) -> Result<Option<Message<T>>, TransportError> {
         let mut lease = self.0.lease();
         self.0.unless_cut(lease.half()?.recv()).await?
+    }
+
+    fn received_bytes(&self) -> u64 {
+        self.0.lock().as_ref().map_or(0, |half| half.received_bytes())
     }
 }
 

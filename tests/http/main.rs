@@ -6,7 +6,12 @@ mod access;
 mod chain;
 mod cors;
 mod kit;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod plain;
 mod server;
+#[cfg(feature = "metrics")]
+#[path = "../skip.rs"]
+mod skip;
 mod state;
 mod transactions;

@@ -31,6 +31,8 @@ pub(super) enum Read {
     Bans,
     Status,
     Health,
+    #[cfg(feature = "metrics")]
+    Metrics,
     #[cfg(feature = "evidence")]
     Checkpoint,
     #[cfg(feature = "evidence")]
@@ -69,10 +71,10 @@ impl Change {
 }
 
 /// A method at a path. A path may end with one argument in braces.
-struct Route {
+pub(super) struct Route {
     method: Method,
     path: &'static str,
-    endpoint: Endpoint,
+    pub(super) endpoint: Endpoint,
 }
 
 const fn read(path: &'static str, read: Read) -> Route {
@@ -110,6 +112,8 @@ static ROUTES: &[Route] = &[
     change(Method::DELETE, "/bans/{host}", Change::Unban),
     read("/status", Read::Status),
     read("/health", Read::Health),
+    #[cfg(feature = "metrics")]
+    read("/metrics", Read::Metrics),
     #[cfg(feature = "evidence")]
     read("/log/checkpoint", Read::Checkpoint),
     #[cfg(feature = "evidence")]
@@ -139,13 +143,32 @@ impl Route {
     }
 }
 
-/// The endpoint of a request, and the argument in its path. A slash at the end of a path is ignored, unless the path
+/// The route of a request.
+pub(super) struct Found<'a> {
+    pub(super) route: &'static Route,
+    /// The argument in the path.
+    pub(super) argument: &'a str,
+}
+
+/// The position of a route in the table.
+#[cfg(feature = "metrics")]
+pub(super) fn position(route: &Route) -> Option<usize> {
+    ROUTES.iter().position(|row| core::ptr::eq(row, route))
+}
+
+/// The method and the path of each route.
+#[cfg(feature = "metrics")]
+pub(super) fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
+    ROUTES.iter().map(|route| (route.method.as_str(), route.path))
+}
+
+/// The route of a request, and the argument in its path. A slash at the end of a path is ignored, unless the path
 /// is an argument's.
 ///
 /// # Errors
 ///
 /// 404 if no route has the path, and 405 if none of those that have it has the method.
-pub(super) fn find<'a>(method: &Method, path: &'a str) -> Result<(Endpoint, &'a str), ApiError> {
+pub(super) fn find<'a>(method: &Method, path: &'a str) -> Result<Found<'a>, ApiError> {
     // The server removes the body of the response to `HEAD`.
     let wanted = if *method == Method::HEAD { &Method::GET } else { method };
     let mut allowed = Vec::new();
@@ -159,7 +182,7 @@ pub(super) fn find<'a>(method: &Method, path: &'a str) -> Result<(Endpoint, &'a 
     for route in ROUTES {
         let Some(argument) = route.argument(path) else { continue };
         if route.method == *wanted {
-            return Ok((route.endpoint, argument));
+            return Ok(Found { route, argument });
         }
         allowed.push(if route.method == Method::GET { "GET, HEAD" } else { route.method.as_str() });
     }
@@ -199,6 +222,7 @@ mod tests {
             cfg!(feature = "evidence")
                 || !["/log/", "/receipts/", "/witness/"].iter().any(|start| url.starts_with(start))
         });
+        let routes = routes.filter(|(_, url)| cfg!(feature = "metrics") || *url != "/metrics");
         routes.map(|(method, url)| (method, url.split('?').next().unwrap_or(url))).collect()
     }
 
@@ -210,11 +234,17 @@ mod tests {
 
     #[test]
     fn the_error_for_an_unknown_path_lists_the_paths() {
-        let last = if cfg!(feature = "evidence") {
-            ", /status, /health, /log/checkpoint, /log/tile/{level/index}, /log/consistency, /receipts/{transaction id} \
-             and POST /witness/add-checkpoint"
-        } else {
-            ", /status and /health"
+        let last = match (cfg!(feature = "metrics"), cfg!(feature = "evidence")) {
+            (false, false) => ", /status and /health",
+            (true, false) => ", /status, /health and /metrics",
+            (false, true) => {
+                ", /status, /health, /log/checkpoint, /log/tile/{level/index}, /log/consistency, \
+                 /receipts/{transaction id} and POST /witness/add-checkpoint"
+            }
+            (true, true) => {
+                ", /status, /health, /metrics, /log/checkpoint, /log/tile/{level/index}, /log/consistency, \
+                 /receipts/{transaction id} and POST /witness/add-checkpoint"
+            }
         };
         assert_eq!(
             not_found().message,

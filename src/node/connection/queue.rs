@@ -282,6 +282,8 @@ mod tests {
             events: broadcast::Sender::new(1).downgrade(),
             changes: watch::channel(()).1,
             ended: OnceLock::new(),
+            #[cfg(feature = "metrics")]
+            counts: Arc::default(),
         }
     }
 

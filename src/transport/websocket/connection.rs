@@ -60,8 +60,9 @@ impl<T: Transaction> Connection<T> for WsConnection<T> {
     }
 
     fn split(self: Box<Self>) -> (Box<dyn Sender<T>>, Box<dyn Receiver<T>>) {
-        let receiver = WsReceiver { socket: Arc::clone(&self.socket), codec: Arc::clone(&self.codec) };
-        let sender = WsSender { socket: self.socket, codec: self.codec, config: self.config };
+        let (socket, codec) = (Arc::clone(&self.socket), Arc::clone(&self.codec));
+        let receiver = WsReceiver { socket, codec, bytes: 0 };
+        let sender = WsSender { socket: self.socket, codec: self.codec, config: self.config, bytes: 0 };
         (Box::new(sender), Box::new(receiver))
     }
 }
@@ -71,13 +72,17 @@ struct WsSender<T: Transaction> {
     socket: Arc<Mutex<SharedStream>>,
     codec: Arc<dyn Codec<T>>,
     config: WebSocketConfig,
+    /// The bytes of all frames.
+    bytes: u64,
 }
 
 #[async_trait]
 impl<T: Transaction> Sender<T> for WsSender<T> {
     async fn feed(&mut self, message: &Outgoing<T>) -> Result<(), TransportError> {
         let frame = sendable_frame(&*self.codec, &self.config, message)?;
-        poll_fn(|cx| lock(&self.socket).poll_feed(cx, &frame)).await
+        poll_fn(|cx| lock(&self.socket).poll_feed(cx, &frame)).await?;
+        self.bytes += frame.as_bytes().len() as u64;
+        Ok(())
     }
 
     async fn flush(&mut self) -> Result<(), TransportError> {
@@ -95,12 +100,18 @@ impl<T: Transaction> Sender<T> for WsSender<T> {
         // On a timeout the connection is closed anyway: a peer that does not read in time had its chance.
         let _ = tokio::time::timeout(self.config.close_timeout, polite).await;
     }
+
+    fn sent_bytes(&self) -> u64 {
+        self.bytes
+    }
 }
 
 #[derive(Debug)]
 struct WsReceiver<T: Transaction> {
     socket: Arc<Mutex<SharedStream>>,
     codec: Arc<dyn Codec<T>>,
+    /// The bytes of all frames.
+    bytes: u64,
 }
 
 #[async_trait]
@@ -109,10 +120,15 @@ impl<T: Transaction> Receiver<T> for WsReceiver<T> {
         let Some(frame) = poll_fn(|cx| lock(&self.socket).poll_frame(cx)).await? else {
             return Ok(None);
         };
+        self.bytes += frame.as_bytes().len() as u64;
         self.codec.decode(&frame).map(Some).map_err(|error| {
             lock(&self.socket).stop_reading();
             TransportError::Malformed(error)
         })
+    }
+
+    fn received_bytes(&self) -> u64 {
+        self.bytes
     }
 }
 
