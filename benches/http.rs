@@ -89,13 +89,16 @@ fn main() -> Result<()> {
     println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: |");
     let known = format!("If-None-Match: \"{hash}\"\r\n");
     let mut targets = Vec::new();
-    for (name, path, headers, target) in [
+    let requests = [
         ("`GET /status`", "/status".to_owned(), "", Some(LEAST_RATIO)),
         ("`GET /blocks/{height}`", "/blocks/50".to_owned(), "", Some(LEAST_RATIO)),
         ("`GET /blocks/{hash}`", format!("/blocks/{hash}"), "", None),
         ("`GET /blocks/{hash}` that the client has: 304", format!("/blocks/{hash}"), &known, None),
         ("`GET /blocks?limit=100`", "/blocks?limit=100".to_owned(), "", None),
-    ] {
+        #[cfg(feature = "metrics")]
+        ("`GET /metrics`", "/metrics".to_owned(), "", None),
+    ];
+    for (name, path, headers, target) in requests {
         let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
         let (head, body) = client.block_on(answer(node, &request))?;
         let other = servers.block_on(bare(body.clone()))?;

@@ -236,10 +236,17 @@ impl<T: Transaction> Blockchain<T> {
     /// Up to `limit` blocks on side branches whose bodies are in the store, the highest first, with their hashes.
     #[cfg(feature = "http")]
     pub(crate) fn side_blocks(&self, limit: usize) -> Vec<(Hash, Header)> {
-        let mut blocks: Vec<_> = self.tree.complete().map(|entry| (entry.hash, entry.header)).collect();
-        blocks.sort_by(|(a, left), (b, right)| right.height.cmp(&left.height).then_with(|| a.cmp(b)));
-        blocks.truncate(limit);
-        blocks
+        let order = |a: &&ChainEntry, b: &&ChainEntry| {
+            b.header.height.cmp(&a.header.height).then_with(|| a.hash.cmp(&b.hash))
+        };
+        let mut blocks: Vec<_> = self.tree.complete().collect();
+        if limit < blocks.len() {
+            // There may be `max_side_headers` of them: only those of the answer are sorted.
+            blocks.select_nth_unstable_by(limit, order);
+            blocks.truncate(limit);
+        }
+        blocks.sort_unstable_by(order);
+        blocks.into_iter().map(|entry| (entry.hash, entry.header)).collect()
     }
 
     /// The number of blocks on side branches whose bodies are in the store.

@@ -28,6 +28,26 @@ fn what_is_unknown_or_beside_the_best_chain_is_not_on_it() {
     assert_eq!(work(Hash::ZERO), None);
 }
 
+/// Side branches of several lengths, which share heights.
+#[cfg(feature = "http")]
+#[test]
+fn a_list_of_side_blocks_begins_with_the_highest_at_every_limit() {
+    let main = Branch::of(&[1, 2, 3, 4]);
+    let mut chain = fed(spec(), main.mined());
+    for branch in [main.cut(0).with(&[11, 12, 13]), main.cut(1).with(&[22, 23]), main.cut(3).with(&[34])] {
+        for block in branch.mined() {
+            let _ = import(&mut chain, block);
+        }
+    }
+    let all = chain.side_blocks(usize::MAX);
+    let heights: Vec<_> = all.iter().map(|(_, header)| header.height).collect();
+    assert_eq!(heights, [4, 3, 3, 2, 2, 1]);
+    assert!(all.windows(2).all(|pair| pair[0].1.height > pair[1].1.height || pair[0].0 < pair[1].0));
+    for limit in 0..=all.len() + 1 {
+        assert_eq!(chain.side_blocks(limit), all[..limit.min(all.len())], "{limit}");
+    }
+}
+
 /// Two side branches of headers without bodies. One of them has the best header.
 #[test]
 fn each_branch_has_ancestors_of_its_own() {
