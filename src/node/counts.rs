@@ -6,7 +6,6 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 
-use super::shared::Running;
 use crate::mempool::RemovalReason;
 use crate::protocol::{Event, MessageKind};
 
@@ -130,11 +129,9 @@ impl Counts {
         }
     }
 
-    /// Counts a search for a block that starts, and the attempts of the one that it replaces.
-    pub(super) fn on_search(&self, ended: Option<&Running>, starts: bool) {
-        if let Some(ended) = ended {
-            self.hashes.inc_by(ended.threads.hashes());
-        }
+    /// Counts a search for a block that starts, and the attempts of one that ends.
+    pub(super) fn on_search(&self, hashes: u64, starts: bool) {
+        self.hashes.inc_by(hashes);
         if starts {
             self.searches.inc();
         }
