@@ -48,6 +48,16 @@ pub enum StoreError {
         /// Where the store was.
         path: PathBuf,
     },
+    /// Another program has written to the store's file while it was open, for example a copy that was restored
+    /// over it. The store reads and writes nothing more, so that the file stays as that program left it.
+    #[error(
+        "{path} was changed by another program while it was open: start this program again to continue from what it holds now",
+        path = .path.display()
+    )]
+    Changed {
+        /// Where the store is.
+        path: PathBuf,
+    },
     /// The store was written by a newer version of this crate.
     #[error(
         "{path} has format version {got}, this program knows up to {known}: use a newer program",

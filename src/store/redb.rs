@@ -3,6 +3,7 @@
 
 mod backend;
 mod checked;
+mod expected;
 mod failure;
 mod file;
 mod leaves;
@@ -48,6 +49,10 @@ pub const DEFAULT_CACHE_BYTES: usize = 32 << 20;
 /// - If the file is deleted, moved or replaced while it is open, commits fail with [`StoreError::Removed`]
 ///   and reads continue. This is detected on Unix only. A commit that began earlier may still be written to
 ///   the deleted file.
+/// - If another program writes to the file while it is open, for example `cp` with a copy that is restored, commits
+///   and reads of the file fail with [`StoreError::Changed`], and the file stays as the other program left it. The
+///   store has to be opened again. This is detected on Unix only, before the next commit, and misses a write that
+///   leaves redb's header unchanged.
 /// - Reads return what was committed: every 4 KiB of the file have a checksum. An operation that needs
 ///   damaged data fails with [`StoreError::Damaged`]; all others continue. Opening does not search for
 ///   damage, because that would read the whole file. Panics of redb, which a truncated file can cause, become

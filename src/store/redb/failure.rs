@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use ::redb::Error as RedbError;
 
+use super::expected::Changed;
 use super::file::Removed;
 use crate::store::{Cause, StoreError};
 
@@ -55,8 +56,10 @@ fn from_redb(path: &Path, error: RedbError) -> StoreError {
 /// Maps an error of the file system to the kind of [`StoreError`] that a caller can act on.
 pub(super) fn from_io(path: &Path, error: io::Error) -> StoreError {
     use io::ErrorKind::{FileTooLarge, InvalidData, QuotaExceeded, StorageFull, UnexpectedEof};
-    if error.get_ref().is_some_and(<dyn Error + Send + Sync>::is::<Removed>) {
-        return StoreError::Removed { path: path.to_owned() };
+    match error.get_ref() {
+        Some(cause) if cause.is::<Removed>() => return StoreError::Removed { path: path.to_owned() },
+        Some(cause) if cause.is::<Changed>() => return StoreError::Changed { path: path.to_owned() },
+        _ => {}
     }
     match error.kind() {
         StorageFull | QuotaExceeded | FileTooLarge => StoreError::Full(in_file(path, error)),

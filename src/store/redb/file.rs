@@ -3,11 +3,13 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use ::redb::StorageBackend;
 use ::redb::backends::FileBackend;
 
+use super::expected::Expected;
 use super::failure::{contain, from_io};
 use crate::store::StoreError;
 
@@ -20,9 +22,17 @@ const NEW_NAME: &str = "chain.redb.new";
 /// Opens and locks the file. Creates the file and the directory if they do not exist.
 pub(super) fn open(directory: &Path) -> Result<(PathBuf, Locked), StoreError> {
     fs::create_dir_all(directory).map_err(|error| {
-        let is_file = error.kind() == io::ErrorKind::AlreadyExists && directory.is_file();
-        let file = || io::Error::new(io::ErrorKind::NotADirectory, "it is a file, not a directory");
-        from_io(directory, if is_file { file() } else { error })
+        let named = match error.kind() {
+            io::ErrorKind::AlreadyExists if directory.is_file() => {
+                io::Error::new(io::ErrorKind::NotADirectory, "it is a file, not a directory")
+            }
+            // For example if the disk that it leads to is not mounted.
+            io::ErrorKind::AlreadyExists if !directory.exists() => {
+                io::Error::new(io::ErrorKind::NotFound, "it is a link to a place that does not exist")
+            }
+            _ => error,
+        };
+        from_io(directory, named)
     })?;
     let path = directory.join(FILE_NAME);
     let is_new = !path.exists();
@@ -77,12 +87,14 @@ fn take(
     open.retain(|place| place.strong_count() > 0);
     match try_lock(&file) {
         Ok(()) => {
-            let place = Arc::new(Place { directory: directory_of(path), file: lock });
+            let place = Arc::new(Place::new(path, lock));
             open.push(Arc::downgrade(&place));
-            contain(path, || Ok(Locked { file: FileBackend::new(file)?, place }))
+            contain(path, || {
+                Ok(Locked { file: FileBackend::new(file)?, place, is_checked: AtomicBool::new(false) })
+            })
         }
         Err(TryLockError::WouldBlock) => {
-            let asked = Place { directory: directory_of(path), file: lock };
+            let asked = Place::new(path, lock);
             let is_here = open.iter().filter_map(Weak::upgrade).any(|place| place.is_same(&asked));
             let path = path.to_owned();
             Err(if is_here { StoreError::InUseHere { path } } else { StoreError::InUse { path } })
@@ -102,11 +114,23 @@ pub(super) struct Locked {
     file: FileBackend,
     /// Has the same open file description as `file`, and with it the lock.
     place: Arc<Place>,
+    /// The place was checked after the last synchronisation.
+    is_checked: AtomicBool,
 }
 
 impl Locked {
     pub(super) fn place(&self) -> Arc<Place> {
         Arc::clone(&self.place)
+    }
+
+    /// Checks the place before the first write after a synchronisation, so that nothing is written to a file that
+    /// another program has replaced or changed since.
+    fn check_before_writing(&self) -> io::Result<()> {
+        if !self.is_checked.load(Ordering::Acquire) {
+            self.place.check()?;
+            self.is_checked.store(true, Ordering::Release);
+        }
+        self.place.expected.ensure_unchanged()
     }
 }
 
@@ -115,6 +139,7 @@ impl Locked {
 pub(super) struct Place {
     directory: PathBuf,
     file: File,
+    expected: Expected,
 }
 
 /// The error of [`Place::check`]. Wrapped in an [`io::Error`], it passes through redb unchanged.
@@ -123,20 +148,28 @@ pub(super) struct Place {
 pub(super) struct Removed;
 
 impl Place {
+    fn new(path: &Path, file: File) -> Self {
+        Self { directory: directory_of(path), file, expected: Expected::default() }
+    }
+
     /// Checks that the open file is still in its directory, under the store's name or under the name of a new
-    /// file that has not replaced the store's file yet.
+    /// file that has not replaced the store's file yet, and that no other program has written to it.
     ///
     /// # Errors
     ///
-    /// [`Removed`] if it is not; the error of the file system if that cannot be determined.
+    /// [`Removed`] if it is not in its directory; [`Changed`](super::expected::Changed) if another program has
+    /// written to it; the error of the file system if that cannot be determined.
     #[cfg(unix)]
     pub(super) fn check(&self) -> io::Result<()> {
-        use std::os::unix::fs::MetadataExt;
+        use std::os::unix::fs::{FileExt, MetadataExt};
         // Read at every check, because some file systems assign inode numbers at lookup.
         let open = self.file.metadata()?;
         for name in [FILE_NAME, NEW_NAME] {
             match fs::metadata(self.directory.join(name)) {
-                Ok(found) if (found.dev(), found.ino()) == (open.dev(), open.ino()) => return Ok(()),
+                Ok(found) if (found.dev(), found.ino()) == (open.dev(), open.ino()) => {
+                    let read = |offset, out: &mut [u8]| self.file.read_exact_at(out, offset);
+                    return self.expected.check(found.len(), read);
+                }
                 Ok(_) => {}
                 Err(error)
                     if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
@@ -192,21 +225,27 @@ impl StorageBackend for Locked {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.place.expected.ensure_unchanged()?;
         self.file.read(offset, out)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.file.set_len(len)
+        self.check_before_writing()?;
+        self.place.expected.set_len(len, || self.file.set_len(len))
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        self.is_checked.store(false, Ordering::Release);
         self.file.sync_data()?;
         // Data in a file that cannot be opened again is not durable.
         self.place.check()
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.file.write(offset, data)
+        self.check_before_writing()?;
+        let range = offset..offset.saturating_add(data.len() as u64);
+        let read = |offset, out: &mut [u8]| self.file.read(offset, out);
+        self.place.expected.write(range, || self.file.write(offset, data), read)
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::fs;
 
+use rstest::rstest;
 use serde_json::json;
 
 use super::program::{Program, Start};
@@ -68,4 +69,44 @@ async fn is_halted_at_1(node: &Program) {
     let file = node.start.data().join("chain.redb").display().to_string();
     let says = format!("{file} was deleted, moved or replaced while it was open");
     assert!(status["store_error"].as_str().unwrap().starts_with(&says), "{status}");
+}
+
+/// `cp` writes into the file that exists, so the node's lock and the identity of the file say nothing.
+#[rstest]
+#[case::at_a_block(true)]
+#[case::while_idle(false)]
+#[tokio::test]
+async fn a_copy_that_is_restored_over_the_file_is_left_as_it_is(#[case] mines: bool) {
+    let node = Start::new("json").run().await;
+    node.mine("in the copy").await;
+    let (file, copy) = (node.start.data().join("chain.redb"), node.start.directory().join("copy"));
+    fs::copy(&file, &copy).unwrap();
+    node.mine("after the copy").await;
+    fs::copy(&copy, &file).unwrap();
+    if mines {
+        refuses_to_mine(&node).await;
+    }
+    node.has("halted", &json!(true)).await;
+    refuses_to_mine(&node).await;
+    let status = node.get("/status").await;
+    let says = format!("{} was changed by another program while it was open", file.display());
+    assert!(status["store_error"].as_str().unwrap().starts_with(&says), "{status}");
+    let start = node.terminate().await;
+    assert!(fs::read(&file).unwrap() == fs::read(&copy).unwrap(), "the node has written into the copy");
+    assert_eq!(start.succeeds(&["verify"]).await, "verified the blocks 0 to 1\n");
+    let node = start.run().await;
+    assert_eq!(node.mine("goes on from the copy").await["height"], 2);
+}
+
+#[tokio::test]
+async fn a_file_that_is_truncated_while_it_is_open_halts_the_node() {
+    let node = Start::new("json").run().await;
+    let kept = node.mine("lost").await;
+    let file = node.start.data().join("chain.redb");
+    fs::File::options().write(true).open(&file).unwrap().set_len(0).unwrap();
+    refuses_to_mine(&node).await;
+    node.has("halted", &json!(true)).await;
+    assert_eq!(node.get("/blocks/1").await, kept);
+    let _start = node.terminate().await;
+    assert_eq!(fs::metadata(&file).unwrap().len(), 0);
 }

@@ -232,3 +232,28 @@ fn names(store: &Redb) -> Vec<String> {
     let entries = store.scan(Table::Peers, ALL_KEYS, Order::Ascending, usize::MAX).unwrap();
     entries.into_iter().map(|(name, _)| String::from_utf8(name).unwrap()).collect()
 }
+
+/// `cp` writes into the file that exists, whatever its lock.
+#[cfg(unix)]
+#[rstest]
+#[case::an_earlier_state(|file: &Path, copy: &Path| { fs::copy(copy, file).unwrap(); })]
+#[case::nothing(|file: &Path, _: &Path| fs::File::options().write(true).open(file).unwrap().set_len(0).unwrap())]
+#[case::half_a_file(|file: &Path, copy: &Path| fs::write(file, &fs::read(copy).unwrap()[..20_000]).unwrap())]
+fn what_another_program_has_written_is_left_as_it_is(#[case] write: fn(&Path, &Path)) {
+    let directory = tempdir().unwrap();
+    let (file, copy) = (directory.path().join("data/chain.redb"), directory.path().join("copy"));
+    let mut store = Redb::open(directory.path().join("data")).unwrap();
+    store.commit(&peers(["in the copy"])).unwrap();
+    fs::copy(&file, &copy).unwrap();
+    store.commit(&peers(["after the copy"])).unwrap();
+    store.check_place().unwrap();
+    write(&file, &copy);
+    let left = fs::read(&file).unwrap();
+
+    let changed = StoreError::Changed { path: file.clone() };
+    assert_eq!(store.commit(&peers(["lost"])), Err(changed.clone()));
+    assert_eq!(store.check_place(), Err(changed.clone()));
+    assert_eq!(store.commit(&peers(["lost"])), Err(changed));
+    drop(store);
+    assert!(fs::read(&file).unwrap() == left);
+}
