@@ -44,19 +44,24 @@ mod work;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
 
 use anyhow::{Context, Result, anyhow};
 use hashloom::http;
 use hashloom::transport::TransportError;
 use hashloom::{Node, NodeHandle, ProtocolConfig, StartError};
 use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
+use tokio::sync::oneshot;
 
 use options::Options;
 use terminal::Terminal;
 
 fn main() -> ExitCode {
+    end_on_panic();
     let options = match options::read() {
         Ok(options) => options,
         Err(exit_code) => return exit_code,
@@ -81,6 +86,21 @@ fn main() -> ExitCode {
     exit_code
 }
 
+/// Ends the process at a panic, until [`Terminal::log`] replaces the hook.
+///
+/// tokio panics if the system refuses it a thread, and unwinding would then wait without end for the threads that the
+/// runtime has.
+fn end_on_panic() {
+    std::panic::set_hook(Box::new(|panic| {
+        let payload = panic.payload();
+        let reason = payload.downcast_ref::<String>().map(String::as_str);
+        let reason = reason.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("panicked");
+        // A failed write is ignored: the exit code reports the error, too.
+        let _ = writeln!(io::stderr(), "error: cannot start: {reason}");
+        std::process::exit(1);
+    }));
+}
+
 async fn run(options: Options, terminal: &Terminal) -> Result<ExitCode> {
     terminal.log(options.access_log)?;
     outlive_file_size_limit()?;
@@ -90,14 +110,23 @@ async fn run(options: Options, terminal: &Terminal) -> Result<ExitCode> {
     }
     // The port is bound first: if it is taken, nothing has been started yet.
     let listener = bind_http(options.http_address()).await?;
-    let node = start_node(&options, listener.local_addr()?).await?;
+    let mut stop = pin!(stop);
+    let options = Arc::new(options);
+    let node = tokio::select! {
+        started = start_on_thread(&options, listener.local_addr()?)? => started.context("the start panicked")??,
+        () = &mut stop => {
+            // What is being written is complete or not there after a crash, and after this.
+            tracing::info!("stopped before the node had started");
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
     let mut server = http::serve_node(listener, node.clone(), options.routes(), options.http())?;
     tracing::info!("HTTP at http://{}, which a browser can open", server.local_addr());
     let progress = terminal.show_progress(node.clone());
 
     // If the node or the server ends by itself, the program ends, so that a supervisor can restart it.
     let outcome = tokio::select! {
-        () = stop => Ok(ExitCode::SUCCESS),
+        () = &mut stop => Ok(ExitCode::SUCCESS),
         ended = node.closed() => match ended {
             Ok(()) => Ok(ExitCode::SUCCESS),
             Err(failure) => Err(anyhow!("{failure}")),
@@ -119,8 +148,27 @@ async fn bind_http(address: SocketAddr) -> Result<TcpListener> {
             "{address} is in use, perhaps by another node: give this one ports of its own \
              with HTTP_PORT and P2P_PORT (or --http-port and --p2p-port)"
         ),
+        io::ErrorKind::AddrNotAvailable => anyhow!(
+            "cannot serve HTTP at {address}: {error}: set HTTP_BIND (or --http-bind) to an address of this machine"
+        ),
         _ => anyhow!("cannot serve HTTP at {address}: {error}"),
     })
+}
+
+/// Starts the node on a thread of its own: opening a chain may take long, and a signal must not wait for it. Not on a
+/// thread of tokio, which panics if the system refuses it.
+fn start_on_thread(
+    options: &Arc<Options>,
+    http: SocketAddr,
+) -> Result<oneshot::Receiver<Result<NodeHandle>>> {
+    let (sender, receiver) = oneshot::channel();
+    let (options, runtime) = (Arc::clone(options), Handle::current());
+    let start = move || {
+        // Nothing waits for the node if the program was stopped meanwhile.
+        let _ = sender.send(runtime.block_on(start_node(&options, http)));
+    };
+    thread::Builder::new().name("start".to_owned()).spawn(start).context("cannot start a thread")?;
+    Ok(receiver)
 }
 
 async fn start_node(options: &Options, http: SocketAddr) -> Result<NodeHandle> {

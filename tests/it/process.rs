@@ -24,6 +24,8 @@ mod removed;
 mod salvage;
 #[cfg(feature = "redb")]
 mod signals;
+#[cfg(target_os = "linux")]
+mod starts;
 #[cfg(feature = "redb")]
 mod streams;
 mod tls;
