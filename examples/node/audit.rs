@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, ensure};
 use hashloom::client::{Client, ClientError, Consistency, LogError};
 use hashloom::evidence::{Auditor, Checkpoint, Contradiction, NoteVerifier, Policy, SignedNote, Verdict};
-use tempfile::NamedTempFile;
 
 use crate::evidence::Report;
+use crate::output::Output;
 
 /// The exit code if the log cannot be reached.
 const NOT_REACHED: u8 = 3;
@@ -51,7 +51,7 @@ impl Audit<'_> {
             Ok(accepted) => accepted.checkpoint,
             Err(error) => {
                 let text = format!("no verdict: the checkpoint is not signed as it must be: {error}\n");
-                return Ok(Report { text, code: NOT_SIGNED });
+                return Ok(Report { code: NOT_SIGNED, ..text.into() });
             }
         };
         let shown = self.memory.display();
@@ -103,9 +103,9 @@ impl Audit<'_> {
         if matches!(verdict, Verdict::First | Verdict::Consistent)
             && let Some(memory) = auditor.to_text()
         {
-            write(self.memory, &memory).with_context(|| format!("cannot write {shown}"))?;
+            write(self.memory, &memory)?;
         }
-        Ok(Report { text, code })
+        Ok(Report { code, ..text.into() })
     }
 
     /// The auditor with its memory; a new one if the file does not exist.
@@ -148,7 +148,7 @@ impl Audit<'_> {
         let mut name = self.memory.as_os_str().to_owned();
         name.push(".contradiction");
         let path = PathBuf::from(name);
-        write(&path, &proof.to_string()).with_context(|| format!("cannot write {}", path.display()))?;
+        write(&path, &proof.to_string())?;
         Ok(path)
     }
 }
@@ -177,15 +177,12 @@ fn is_passing(error: &ClientError) -> bool {
 }
 
 fn not_reached(url: &str, error: &ClientError) -> Report {
-    Report { text: format!("no verdict: {url}: {error}\n"), code: NOT_REACHED }
+    Report { code: NOT_REACHED, ..format!("no verdict: {url}: {error}\n").into() }
 }
 
 /// Writes a file that appears complete or not at all, and survives a crash.
-fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = NamedTempFile::new_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+fn write(path: &Path, text: &str) -> Result<()> {
+    let mut file = Output::open(path, true)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.finish());
+    written.with_context(|| format!("cannot write {}", path.display()))
 }

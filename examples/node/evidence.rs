@@ -106,11 +106,13 @@ pub(crate) enum Command {
 pub(crate) struct Report {
     pub(crate) text: String,
     pub(crate) code: u8,
+    /// The text is the result of the command, and not only words about it.
+    pub(crate) is_data: bool,
 }
 
 impl From<String> for Report {
     fn from(text: String) -> Self {
-        Self { text, code: 0 }
+        Self { text, code: 0, is_data: false }
     }
 }
 
@@ -220,13 +222,14 @@ mod commands {
     };
     use hashloom::primitives::transaction_id;
     use hashloom::{Blockchain, Hash, Timestamp};
-    use tempfile::NamedTempFile;
 
     use super::{Command, Heights, Options, Report};
+    use crate::output::Output;
     use crate::place::{Reading, read_chain};
 
     /// Runs a command; `None` if it was stopped.
     pub(crate) fn run(command: &Command, options: &Options, stopped: &AtomicBool) -> Result<Option<Report>> {
+        let is_data = matches!(command, Command::Receipt { .. });
         let printed = match command {
             Command::Keygen { file, name, witness } => {
                 Some(keygen(file, name.as_deref(), *witness, options)?)
@@ -236,7 +239,7 @@ mod commands {
             Command::Check { file, key } => Some(check(file, key, options)?),
             Command::Audit { .. } => return audit(command).map(Some),
         };
-        Ok(printed.map(Report::from))
+        Ok(printed.map(|text| Report { is_data, ..Report::from(text) }))
     }
 
     #[cfg(not(feature = "client"))]
@@ -280,9 +283,14 @@ mod commands {
             let key = NoteSigner::from_seed(&name, &seed).with_context(named)?;
             (key.secret_key(), key.verifier())
         };
-        let mut file = create_secret(path).with_context(|| format!("cannot write {}", path.display()))?;
-        writeln!(file, "{}", *secret)?;
-        file.sync_all()?;
+        let cannot_write = || format!("cannot write {}", path.display());
+        let mut file = create_secret(path).with_context(cannot_write)?;
+        let written = writeln!(file, "{}", *secret).and_then(|()| file.sync_all());
+        if written.is_err() {
+            // Half a key is of no use, and would be in the way of the next attempt. The first error is the one to report.
+            let _ = std::fs::remove_file(path);
+        }
+        written.with_context(cannot_write)?;
         Ok(format!("{public}\n"))
     }
 
@@ -363,23 +371,16 @@ mod commands {
         )))
     }
 
-    /// Writes a file that appears complete or not at all, unless it is there already.
+    /// Writes a file that appears complete or not at all, unless it is there already. It is not synchronised: the next
+    /// run compares it, and a log may have many files.
     fn put(path: &Path, bytes: &[u8]) -> Result<()> {
-        let write = || {
-            if std::fs::read(path).is_ok_and(|present| present == bytes) {
-                return Ok(());
-            }
-            let folder = path.parent().unwrap_or(Path::new("."));
-            std::fs::create_dir_all(folder)?;
-            let mut file = NamedTempFile::new_in(folder)?;
-            file.write_all(bytes)?;
-            // A temporary file is private, and these are for a web server.
-            #[cfg(unix)]
-            file.as_file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
-            file.persist(path).map_err(|error| error.error)?;
-            Ok(())
-        };
-        write().map_err(|error: std::io::Error| anyhow!("cannot write {}: {error}", path.display()))
+        if std::fs::read(path).is_ok_and(|present| present == bytes) {
+            return Ok(());
+        }
+        let cannot_write = || format!("cannot write {}", path.display());
+        std::fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).with_context(cannot_write)?;
+        let mut file = Output::open(path, true)?;
+        file.write_all(bytes).and_then(|()| file.finish_unsynchronised()).with_context(cannot_write)
     }
 
     fn check(path: &Path, keys: &[String], options: &Options) -> Result<String> {

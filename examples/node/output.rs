@@ -61,16 +61,30 @@ impl Output {
 
     /// Renames the file to its final name after all its data is durable.
     pub(crate) fn finish(self) -> io::Result<()> {
+        self.put_in_place(true)
+    }
+
+    /// Renames the file to its final name. After a crash of the machine the file may be missing or empty.
+    #[cfg(feature = "evidence")]
+    pub(crate) fn finish_unsynchronised(self) -> io::Result<()> {
+        self.put_in_place(false)
+    }
+
+    fn put_in_place(self, is_durable: bool) -> io::Result<()> {
         let (part, path, replaces) = match self {
             Self::Stream(mut stream) => return stream.flush(),
             Self::File { part, path, replaces } => (part.into_inner()?, path, replaces),
         };
-        part.as_file().sync_all()?;
+        if is_durable {
+            part.as_file().sync_all()?;
+        }
         let named = if replaces { part.persist(&path) } else { part.persist_noclobber(&path) };
         named.map_err(|error| error.error)?;
         // The directory entry must be durable, too. Only Unix can open a directory as a file.
         #[cfg(unix)]
-        File::open(directory_of(&path))?.sync_all()?;
+        if is_durable {
+            File::open(directory_of(&path))?.sync_all()?;
+        }
         Ok(())
     }
 
@@ -95,7 +109,7 @@ impl Write for Output {
 /// Creates the temporary file for a path, with the owner and the permissions of the file that it replaces.
 fn begin(path: &Path, replaced: Option<&fs::Metadata>) -> io::Result<NamedTempFile> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
-    // A function of the path, so that the next export removes the leftover of one that was killed.
+    // A function of the path, so that the next process removes the leftover of one that was killed.
     let digest = Hash::digest(name.as_encoded_bytes()).to_string();
     let name = format!(".export-{}.part", &digest[..16]);
     let directory = directory_of(path);
@@ -109,7 +123,7 @@ fn begin(path: &Path, replaced: Option<&fs::Metadata>) -> io::Result<NamedTempFi
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
     let file = builder.tempfile_in(directory)?;
-    // The lock tells another export that this one is still running.
+    // The lock tells another process that this one is still writing.
     file.as_file().try_lock()?;
     if let Some(replaced) = replaced {
         #[cfg(unix)]
@@ -123,7 +137,7 @@ fn begin(path: &Path, replaced: Option<&fs::Metadata>) -> io::Result<NamedTempFi
     Ok(file)
 }
 
-/// Removes the leftover of an export that was killed.
+/// Removes the leftover of a process that was killed.
 fn remove_stale(part: &Path) -> io::Result<()> {
     if !fs::symlink_metadata(part).is_ok_and(|part| part.is_file()) {
         // If something other than a file has the name, creating the file reports the error.
@@ -132,7 +146,7 @@ fn remove_stale(part: &Path) -> io::Result<()> {
     match File::open(part)?.try_lock() {
         Ok(()) => fs::remove_file(part),
         Err(fs::TryLockError::WouldBlock) => {
-            Err(io::Error::new(io::ErrorKind::ResourceBusy, "another export is writing it"))
+            Err(io::Error::new(io::ErrorKind::ResourceBusy, "another process is writing it"))
         }
         Err(fs::TryLockError::Error(error)) => Err(error),
     }

@@ -1,5 +1,6 @@
 //! Where the chain is stored, and error messages that say what to do if it cannot be opened.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Error, Result, anyhow, ensure};
@@ -130,15 +131,31 @@ pub(crate) fn open_damaged_store(directory: &Path) -> Result<Box<dyn Store>> {
     return open_store(directory);
 }
 
+/// A number that tells the store's file in a directory from one that a repair puts in its place. Known on Unix only.
+pub(crate) fn file_number(directory: &Path) -> Option<u64> {
+    let file = directory.join(FILE_NAME).metadata().ok()?;
+    #[cfg(unix)]
+    return Some(std::os::unix::fs::MetadataExt::ino(&file));
+    #[cfg(not(unix))]
+    return file.is_file().then_some(0);
+}
+
 fn ensure_chain(directory: &Path) -> Result<()> {
     ensure!(
         !directory.is_file(),
         "{} is a file, not a directory: name the right directory with DATA_DIR (or --data-dir)",
         directory.display()
     );
-    ensure!(
+    let file = directory.join(FILE_NAME);
+    let has_chain = match file.metadata() {
         // An empty file is the leftover of a start that did not finish.
-        directory.join(FILE_NAME).metadata().is_ok_and(|file| file.len() > 0),
+        Ok(found) => found.len() > 0,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => false,
+        // For example if the directory of another user may not be read.
+        Err(error) => return Err(anyhow!("cannot read {}: {error}", file.display())),
+    };
+    ensure!(
+        has_chain,
         "{} holds no chain: name the right directory with DATA_DIR (or --data-dir)",
         directory.display()
     );

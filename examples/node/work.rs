@@ -20,7 +20,7 @@ use crate::evidence;
 use crate::options::{Command, Heights, Options};
 use crate::output::Output;
 use crate::place::{
-    Reading, Unread, explain, explain_unrepairable, open_chain, open_damaged_store, read_chain,
+    Reading, Unread, explain, explain_unrepairable, file_number, open_chain, open_damaged_store, read_chain,
 };
 use crate::terminal::Terminal;
 
@@ -61,15 +61,7 @@ pub(crate) fn run(
         Command::Export { file, force, heights } => work.export(&file, force, heights),
         Command::Import { file } => work.import(&file),
         Command::Repair => work.repair(),
-        Command::Evidence(command) => {
-            evidence::run(&command, options, &stopped).map(|printed| match printed {
-                Some(report) => {
-                    print(&report.text);
-                    Outcome::Complete(report.code)
-                }
-                None => Outcome::Stopped("the same command starts again".to_owned()),
-            })
-        }
+        Command::Evidence(command) => work.evidence(&command),
     });
     stopping.abort();
     match ended? {
@@ -89,6 +81,17 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
+    fn evidence(&self, command: &evidence::Command) -> Result<Outcome> {
+        let Some(report) = evidence::run(command, self.options, self.stopped)? else {
+            return Ok(Outcome::Stopped("the same command starts again".to_owned()));
+        };
+        let written = io::stdout().write_all(report.text.as_bytes());
+        if report.is_data {
+            written.context("cannot write to standard output")?;
+        }
+        Ok(Outcome::Complete(report.code))
+    }
+
     fn verify(&self, heights: Heights) -> Result<Outcome> {
         let found = match self.verify_by(heights, Reading::Checked) {
             Ok(ended) => return Ok(ended),
@@ -130,7 +133,10 @@ impl Work<'_> {
         } else {
             String::new()
         };
-        say(&format!("verified the blocks {first} to {}{pruned}", heights.end()));
+        // Without the checksums of the file this is no verdict.
+        if reading == Reading::Checked {
+            say(&format!("verified the blocks {first} to {}{pruned}", heights.end()));
+        }
         Ok(Outcome::Complete(0))
     }
 
@@ -191,7 +197,10 @@ impl Work<'_> {
 
     fn repair(&self) -> Result<Outcome> {
         let directory = self.options.place().directory()?;
+        let before = file_number(&directory);
         let store = open_damaged_store(&directory)?;
+        // Damage of the file alone is repaired by a new file.
+        let is_new = file_number(&directory) != before;
         let explain = |error: OpenError| explain_unrepairable(&directory, &error);
         let (mut chain, found) =
             Blockchain::<String>::repair(self.options.spec()?, self.options.chain_config(), store)
@@ -205,13 +214,13 @@ impl Work<'_> {
         }
         let mut verifier = chain.verifier(..).map_err(|error| anyhow!("{error}"))?;
         let is_good = match self.verify_on(&chain, &mut verifier) {
-            Ok(true) => found.is_none(),
+            Ok(true) => found.is_none() && !is_new,
             Ok(false) => return Ok(Outcome::Stopped("not all was checked; run it again".to_owned())),
             Err(error) => {
                 let Some(last) = last_good(&error) else { bail!("{}: {error}", directory.display()) };
                 let dropped = chain.height() - last;
                 chain.drop_above(last).map_err(explain)?;
-                say(&format!("dropped the last {dropped} blocks: {error}"));
+                say(&format!("dropped the last {dropped} blocks: {}", named(&error)));
                 false
             }
         };
@@ -249,11 +258,7 @@ impl Work<'_> {
 /// Prints a result for people and scripts. A failed write is ignored, because the exit code reports the
 /// result, too.
 fn say(text: &str) {
-    print(&format!("{text}\n"));
-}
-
-fn print(text: &str) {
-    let _ = io::stdout().write_all(text.as_bytes());
+    let _ = io::stdout().write_all(format!("{text}\n").as_bytes());
 }
 
 /// The height up to which a chain that failed verification is valid. `None` if no block is valid, or if the
@@ -270,8 +275,25 @@ fn last_good(error: &VerifyError) -> Option<u64> {
 /// What was wrong with the block at which opening truncated the chain.
 fn cause(found: &OpenError) -> String {
     match found {
-        OpenError::Damaged { height, error } => format!("block {height}: {error}"),
+        OpenError::Damaged { height, error } => format!("block {height}: {}", damage(error)),
         OpenError::Replay { height, error } => format!("block {height}: {error}"),
+        OpenError::Store(error) => damage(error),
+        error => error.to_string(),
+    }
+}
+
+/// What was wrong with the block at which a verification ended.
+fn named(error: &VerifyError) -> String {
+    match error {
+        VerifyError::Store { height, error } => format!("block {height}: {}", damage(error)),
+        error => error.to_string(),
+    }
+}
+
+/// What is wrong with a store. The library's own text advises to repair it, which is being done.
+fn damage(error: &StoreError) -> String {
+    match error {
+        StoreError::DamagedValue { table, key, reason } => format!("{} {key} {reason}", table.name()),
         error => error.to_string(),
     }
 }

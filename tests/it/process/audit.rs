@@ -230,3 +230,29 @@ async fn two_nodes_witness_each_other() {
     assert!(memory(&a.start).unwrap().contains("\u{2014} witness/b "));
     drop(b);
 }
+
+/// The memory may be kept on another disk.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_memory_behind_a_link_stays_there() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let site = Site::default();
+    let url = site.serve().await;
+    let start = Start::new("json");
+    symlink("kept/memory", start.directory().join("memory")).unwrap();
+    std::fs::create_dir(start.directory().join("kept")).unwrap();
+    let kept = start.directory().join("kept/memory");
+    let chain = chain(9, 99);
+    for size in [5, 9] {
+        let note = site.publish(&chain, size);
+        let finished = audit(&start, &url).await;
+        assert_eq!(finished.exit_code, Some(0), "{finished:?}");
+        assert!(std::fs::symlink_metadata(start.directory().join("memory")).unwrap().is_symlink());
+        let text = std::fs::read_to_string(&kept).unwrap();
+        assert!(text.contains(note.text()), "{text}");
+        if size == 5 {
+            std::fs::set_permissions(&kept, std::fs::Permissions::from_mode(0o640)).unwrap();
+        }
+    }
+    assert_eq!(std::fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o640);
+}

@@ -78,6 +78,63 @@ async fn a_receipt_is_checked_without_the_node() {
     assert!(error.contains("receipt: no signature is from a known key"), "{error}");
 }
 
+/// What a receipt is redirected into may be full.
+#[cfg(all(target_os = "linux", feature = "evidence", feature = "redb"))]
+#[tokio::test]
+async fn a_receipt_that_cannot_be_written_is_an_error() {
+    let start = Start::new("json").with("LOG_KEY", "log.key").with("LOG_DEPTH", "1");
+    start.succeeds(&["keygen", "log.key"]).await;
+    let node = start.run().await;
+    for record in ["record", "above"] {
+        node.mine(record).await;
+    }
+    checkpoint(node.start.http).await;
+    let mut start = node.terminate().await;
+    let id = transaction_id(&"record".to_owned()).unwrap().to_string();
+    start.succeeds(&["receipt", &id]).await;
+    start.through = ["sh", "-c", r#"exec "$0" "$@" >/dev/full"#].map(str::to_owned).into();
+    let error = start.fails(&["receipt", &id]).await;
+    assert!(error.contains("cannot write to standard output: No space left on device"), "{error}");
+}
+
+/// On a full disk, which a limit on the size of files stands for.
+#[cfg(all(target_os = "linux", feature = "evidence"))]
+#[tokio::test]
+async fn half_a_key_is_not_left_behind() {
+    let mut start = Start::new("json");
+    start.through = ["sh", "-c", r#"ulimit -f 0; exec "$0" "$@""#].map(str::to_owned).into();
+    let error = start.fails(&["keygen", "log.key"]).await;
+    assert!(error.contains("cannot write log.key: File too large"), "{error}");
+    start.through.clear();
+    start.succeeds(&["keygen", "log.key"]).await;
+}
+
+/// A site may be assembled from links, and its owner's umask says who reads it.
+#[cfg(all(unix, feature = "evidence", feature = "redb"))]
+#[tokio::test]
+async fn published_files_follow_links_and_the_umask() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let start = Start::new("json").with("LOG_KEY", "log.key").with("LOG_DEPTH", "1");
+    start.succeeds(&["keygen", "log.key"]).await;
+    let node = start.run().await;
+    for record in ["record", "above"] {
+        node.mine(record).await;
+    }
+    let signed = checkpoint(node.start.http).await;
+    let mut start = node.terminate().await;
+    let at = |name: &str| start.directory().join(name);
+    std::fs::create_dir(at("site")).unwrap();
+    symlink("../latest", at("site/checkpoint")).unwrap();
+    start.through = ["sh", "-c", r#"umask 027; exec "$0" "$@""#].map(str::to_owned).into();
+    start.succeeds(&["publish", "site"]).await;
+    let at = |name: &str| start.directory().join(name);
+    assert_eq!(std::fs::read(at("latest")).unwrap(), signed.as_bytes());
+    assert!(std::fs::symlink_metadata(at("site/checkpoint")).unwrap().is_symlink());
+    for (name, mode) in [("latest", 0o640), ("site/receipts", 0o750)] {
+        assert_eq!(std::fs::metadata(at(name)).unwrap().permissions().mode() & 0o777, mode, "{name}");
+    }
+}
+
 /// The options of a running node, and commands. In a build without evidence each of them says what is missing.
 #[rstest]
 #[case::a_node(&[], "LOG_KEY needs a build with", "cannot read missing.key")]

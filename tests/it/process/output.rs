@@ -80,7 +80,7 @@ async fn what_a_killed_export_has_left_goes_with_the_next() {
     let going_on = File::open(&part).unwrap();
     going_on.lock().unwrap();
     let error = start.fails(&["export", "blocks.archive"]).await;
-    assert!(error.ends_with("cannot write blocks.archive: another export is writing it"), "{error}");
+    assert!(error.ends_with("cannot write blocks.archive: another process is writing it"), "{error}");
     assert_eq!(fs::read(&part).unwrap(), b"unfinished");
     drop(going_on);
     start.succeeds(&["export", "blocks.archive"]).await;

@@ -70,3 +70,24 @@ async fn a_chain_is_not_read_while_a_node_has_it() {
         assert!(error.contains("is in use by another process"), "{error}");
     }
 }
+
+/// A directory that another user keeps to itself may well hold a chain.
+#[tokio::test]
+async fn a_directory_that_may_not_be_read_is_not_called_empty() {
+    let mut start = chain_of(1).await;
+    let data = start.data();
+    fs::set_permissions(&data, Permissions::from_mode(0o000)).unwrap();
+    // Permissions do not stop the superuser.
+    let other = ["setpriv", "--reuid", "4099", "--clear-groups", "--bounding-set", "-all"];
+    if Command::new(other[0]).args(&other[1..]).arg("true").output().is_ok_and(|ended| ended.status.success())
+    {
+        start.through = other.map(str::to_owned).into();
+    }
+    fs::set_permissions(start.directory(), Permissions::from_mode(0o755)).unwrap();
+    for command in ["verify", "repair"] {
+        let error = start.fails(&[command]).await;
+        let says = format!("cannot read {}: Permission denied", data.join("chain.redb").display());
+        assert!(error.contains(&says), "{error}");
+    }
+    fs::set_permissions(&data, Permissions::from_mode(0o755)).unwrap();
+}

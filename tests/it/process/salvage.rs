@@ -82,6 +82,7 @@ async fn a_repair_names_no_repair() {
     for len in (1..bytes.len()).step_by(bytes.len() / 24) {
         fs::write(&file, &bytes[..len]).unwrap();
         let finished = start.finish(&["repair"]).await;
+        assert!(!finished.stdout.contains("a repair"), "{len}: {finished:?}");
         if finished.exit_code == Some(0) {
             let verified = start.succeeds(&["verify"]).await;
             assert!(verified.starts_with("verified the blocks 0 to "), "{len}: {verified}");
@@ -101,12 +102,26 @@ async fn bytes_behind_the_end_are_named_and_dropped() {
     let file = start.data().join("chain.redb");
     let bytes = fs::read(&file).unwrap();
     fs::write(&file, [bytes, vec![0; 5_000]].concat()).unwrap();
+    assert_eq!(
+        start.finish(&["verify"]).await.stdout,
+        "",
+        "a chain in a damaged file is not called verified"
+    );
     let error = start.fails(&["verify"]).await;
     assert!(error.contains("its end is missing, or something follows it"), "{error}");
     assert_one_remedy(&error);
     let repaired = start.succeeds(&["repair"]).await;
-    assert!(repaired.ends_with(&format!("the chain ends at height {BLOCKS}\n")), "{repaired}");
+    assert_eq!(repaired, format!("repaired: the chain ends at height {BLOCKS}\n"));
     assert_eq!(start.succeeds(&["verify"]).await, format!("verified the blocks 0 to {BLOCKS}\n"));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_that_leads_nowhere_is_named() {
+    let start = Start::new("json");
+    std::os::unix::fs::symlink("not-mounted/data", start.data()).unwrap();
+    let error = start.fails(&[]).await;
+    assert!(error.contains("data: it is a link to a place that does not exist"), "{error}");
 }
 
 #[tokio::test]
