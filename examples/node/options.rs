@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use clap::builder::PossibleValue;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -232,13 +232,13 @@ pub(crate) fn read() -> Result<Options, ExitCode> {
             );
             return ExitCode::from(2);
         }
-        let text = error.to_string();
-        // clap separates the parts of its message by empty lines; the last parts are about usage.
-        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-        let lines = lines.take_while(|line| !is_about_usage(line));
         // Arguments can be formatted only after `build`.
         let mut command = command;
         command.build();
+        // clap separates the parts of its message by empty lines; the last parts are about usage.
+        let text = without_secret(&command, &error);
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let lines = lines.take_while(|line| !is_about_usage(line));
         let message: Vec<_> = lines.map(|line| environment::name_variables(&command, line)).collect();
         // A failed write is ignored: the exit code reports the error, too.
         let _ = writeln!(io::stderr(), "{}; --help shows all options", message.join(", "));
@@ -255,6 +255,21 @@ fn of_running_node(command: &clap::Command, error: &clap::Error) -> Option<Strin
     let Some(ContextValue::String(given)) = error.get(ContextKind::InvalidArg) else { return None };
     let name = given.strip_prefix("--")?;
     command.get_arguments().any(|arg| arg.get_long() == Some(name)).then(|| given.clone())
+}
+
+/// The text of an error, without the value if it is one that the help does not show either: the text may end up in a log.
+fn without_secret(command: &clap::Command, error: &clap::Error) -> String {
+    let text = error.to_string();
+    let context = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text),
+        _ => None,
+    };
+    let (Some(flag), Some(value)) = (context(ContextKind::InvalidArg), context(ContextKind::InvalidValue))
+    else {
+        return text;
+    };
+    let is_secret = |arg: &clap::Arg| arg.is_hide_env_values_set() && arg.to_string() == *flag;
+    if command.get_arguments().any(is_secret) { text.replace(&format!(" '{value}'"), "") } else { text }
 }
 
 fn is_about_usage(line: &str) -> bool {
@@ -275,7 +290,7 @@ impl Options {
     pub(crate) fn peers(&self, transport: &WsMulti) -> Result<Vec<PeerAddr>> {
         let peers: Vec<PeerAddr> = self.peers.iter().flat_map(|list| &list.0).cloned().collect();
         for address in &peers {
-            check(transport, address).context("PEERS")?;
+            check(transport, address).map_err(|error| anyhow!("PEERS: {error}"))?;
         }
         Ok(peers)
     }

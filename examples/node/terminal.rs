@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use hashloom::NodeHandle;
 use hashloom::node::Status;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tracing_subscriber::EnvFilter;
 
 /// The refresh interval of the progress line.
@@ -62,6 +62,9 @@ impl Terminal {
     pub(crate) fn new() -> Result<Self> {
         let (lines, waiting) = mpsc::channel();
         let (screen, counts) = (Screen::default(), Arc::<Counts>::default());
+        if is_dumb() {
+            screen.bars.set_draw_target(ProgressDrawTarget::hidden());
+        }
         let writer = {
             let (screen, counts) = (screen.clone(), Arc::clone(&counts));
             move || write_lines(&waiting, &screen, &counts)
@@ -73,9 +76,8 @@ impl Terminal {
     /// Sends all log lines and panic messages of the process here.
     pub(crate) fn log(&self, access_log: bool) -> Result<()> {
         let filter = match std::env::var("RUST_LOG") {
-            Ok(text) if !text.is_empty() => {
-                EnvFilter::try_new(text).map_err(|error| anyhow!("RUST_LOG is no log filter: {error}"))?
-            }
+            Ok(text) if !text.trim().is_empty() => EnvFilter::try_new(compact(&text))
+                .map_err(|error| anyhow!("RUST_LOG is no log filter: {error}"))?,
             _ => EnvFilter::new(DEFAULT_LOG),
         };
         let filter =
@@ -240,9 +242,20 @@ impl Drop for Steps {
     }
 }
 
-/// Whether the user has disabled colours: <https://no-color.org>.
+/// Whether the user has disabled colours (<https://no-color.org>), or the terminal has none.
 fn is_colorless() -> bool {
-    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) || is_dumb()
+}
+
+/// Whether the terminal understands no escape sequences.
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
+
+/// The directives of a log filter without the blanks and line breaks around them, which would be read as part of a name.
+fn compact(filter: &str) -> String {
+    let directives = filter.split(',').map(str::trim).filter(|directive| !directive.is_empty());
+    directives.collect::<Vec<_>>().join(",")
 }
 
 /// Never fails and never blocks.

@@ -28,6 +28,8 @@ mod signals;
 mod starts;
 #[cfg(feature = "redb")]
 mod streams;
+#[cfg(target_os = "linux")]
+mod terminal;
 mod tls;
 mod variables;
 #[cfg(feature = "redb")]

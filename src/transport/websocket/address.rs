@@ -1,5 +1,7 @@
 //! Parses `ws://host:port` and `wss://host:port`, with an optional path.
 
+use core::net::{IpAddr, Ipv4Addr};
+
 use tungstenite::http::Uri;
 
 use super::super::error::{AddressProblem, TransportError};
@@ -49,6 +51,12 @@ impl<'a> Endpoint<'a> {
         let endpoint = Self::parse(address, config)?;
         if endpoint.port == 0 {
             return Err(bad(address, AddressProblem::PortZero));
+        }
+        // An unspecified address is none of these: on most systems it leads to this machine.
+        if let Ok(ip) = endpoint.host.parse::<IpAddr>()
+            && (ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST))
+        {
+            return Err(bad(address, AddressProblem::Host(HostError::NoHost(ip))));
         }
         let uri = address.as_str().parse().map_err(|_| bad(address, AddressProblem::Path))?;
         Ok((endpoint, uri))
@@ -128,6 +136,11 @@ mod tests {
             matches!(error, TransportError::BadAddress { problem: AddressProblem::PortZero, .. }),
             "{error}"
         );
+        for many in ["224.0.0.1", "255.255.255.255", "[ff02::1]"] {
+            let many: PeerAddr = format!("ws://{many}:5001").parse().unwrap();
+            let error = Endpoint::of_peer(&many, &config).unwrap_err();
+            assert!(error.to_string().contains("no peer can have the address"), "{error}");
+        }
         let odd: PeerAddr = "ws://localhost:5001/<>".parse().unwrap();
         let error = Endpoint::of_peer(&odd, &config).unwrap_err();
         assert!(matches!(error, TransportError::BadAddress { problem: AddressProblem::Path, .. }), "{error}");

@@ -6,6 +6,8 @@ use std::process::Stdio;
 
 use rstest::rstest;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::process::Command;
 
 use super::program::{Program, Start};
@@ -99,4 +101,21 @@ async fn a_command_whose_words_are_lost_still_does_its_work(#[case] redirection:
     assert_eq!(code(&copy, &["import", &exported]).await, Some(0));
     let copy = with_streams(copy, "");
     assert_eq!(copy.succeeds(&["verify"]).await, "verified the blocks 0 to 3\n");
+}
+
+#[tokio::test]
+async fn strangers_write_few_lines() {
+    let node = Start::new("json").run().await;
+    for _ in 0..100 {
+        let mut stranger = TcpStream::connect(("127.0.0.1", node.start.p2p)).await.unwrap();
+        stranger.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        // The answer ends with the connection, and with it what is logged about it.
+        let mut answer = Vec::new();
+        stranger.read_to_end(&mut answer).await.unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 4"), "{answer:?}");
+    }
+    let start = node.terminate().await;
+    let log = std::fs::read_to_string(start.log()).unwrap();
+    // Five in a minute, and the minute may end meanwhile.
+    assert!((1..=10).contains(&log.matches("refused a connection").count()), "{log}");
 }

@@ -108,3 +108,27 @@ async fn commands_ignore_the_variables_of_a_running_node() {
     let says = ephemeral.fails(&["verify"]).await;
     assert!(says.contains("a chain in memory ends with its node"), "{says}");
 }
+
+#[rstest]
+#[case::blanks_around(" info\n")]
+#[case::blanks_between("warn, hashloom=info , node=info,")]
+#[case::only_blanks(" \n")]
+#[tokio::test]
+async fn a_log_filter_may_have_blanks(#[case] filter: &str) {
+    let start =
+        Start::new("json").with("EPHEMERAL", "1").with("RUST_LOG", filter).run().await.terminate().await;
+    let log = std::fs::read_to_string(start.log()).unwrap();
+    assert!(log.contains("INFO") && log.contains("stopped"), "{log}");
+}
+
+#[tokio::test]
+async fn a_secret_is_not_repeated_in_an_error() {
+    let start = Start::new("json").with("HTTP_TOKEN", "a secret with blanks in it");
+    let finished = start.finish(&[]).await;
+    assert_eq!(finished.exit_code, Some(2), "{finished:?}");
+    assert!(
+        finished.stderr.starts_with("error: invalid value for '--http-token <TOKEN>' (or HTTP_TOKEN): "),
+        "{finished:?}"
+    );
+    assert!(!finished.stderr.contains("a secret"), "{finished:?}");
+}
