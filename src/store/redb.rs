@@ -223,6 +223,10 @@ impl Store for Redb {
     }
 
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        if !batch.is_empty() {
+            // Before redb reads, which would take what another program has written for damage.
+            self.check_place()?;
+        }
         self.session.get_mut().unwrap_or_else(PoisonError::into_inner).commit(batch)
     }
 
