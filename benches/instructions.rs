@@ -82,7 +82,10 @@ type Run = Box<dyn Fn() -> Result<u64>>;
 fn rows() -> BTreeMap<String, Run> {
     let mut rows = BTreeMap::<String, Run>::new();
     rows.insert("header: hash".to_owned(), Box::new(header_hash));
+    rows.insert("header: import in a list".to_owned(), Box::new(header_import));
     rows.insert("block: import into memory".to_owned(), Box::new(block_import));
+    rows.insert("block: import into memory, in a batch".to_owned(), Box::new(batch_import));
+    rows.insert("block: digest, in a batch".to_owned(), Box::new(batch_digest));
     for format in Format::ALL {
         rows.insert(format!("block: encode {}", format.name()), Box::new(move || encode(format)));
         rows.insert(format!("block: decode {}", format.name()), Box::new(move || decode(format)));
@@ -124,6 +127,17 @@ fn header_hash() -> Result<u64> {
     Ok(HEADERS)
 }
 
+fn header_import() -> Result<u64> {
+    let mut forge = Forge::new()?;
+    let headers = (0..HEADERS)
+        .map(|_| Ok(*forge.next::<String>(|_| Vec::new())?.header()))
+        .collect::<Result<Vec<_>>>()?;
+    let mut chain = Blockchain::<String>::new(spec()?);
+    let new = counted_part(|| chain.import_headers(&headers, NOW))?;
+    ensure!(new as u64 == HEADERS, "{new} headers were new");
+    Ok(HEADERS)
+}
+
 fn block_import() -> Result<u64> {
     let blocks = blocks()?;
     let mut chain = Blockchain::<String>::new(spec()?);
@@ -134,6 +148,20 @@ fn block_import() -> Result<u64> {
         Ok(())
     })?;
     ensure!(chain.height() == BLOCKS, "{} blocks are in the chain", chain.height());
+    Ok(BLOCKS)
+}
+
+fn batch_import() -> Result<u64> {
+    let blocks = blocks()?;
+    let mut chain = Blockchain::<String>::new(spec()?);
+    let imported = counted_part(|| chain.import_all(blocks, NOW))?;
+    ensure!(imported.verdicts.iter().all(Result::is_ok), "a block was refused");
+    Ok(BLOCKS)
+}
+
+fn batch_digest() -> Result<u64> {
+    let blocks = blocks()?;
+    counted_part(|| Block::digest_all_ahead(blocks.iter().map(|block| &**block)));
     Ok(BLOCKS)
 }
 

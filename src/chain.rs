@@ -10,6 +10,7 @@ mod entry;
 mod error;
 mod format;
 mod genesis;
+mod headers;
 mod import;
 mod locator;
 mod next;
@@ -17,6 +18,7 @@ mod open;
 mod orphans;
 mod outcome;
 mod persist;
+mod prepare;
 mod progress;
 mod query;
 mod snapshots;
@@ -30,15 +32,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::consensus::ChainSpec;
-use crate::consensus::headers::BranchEnd;
-use crate::primitives::merkle::CompactRange;
+use crate::consensus::headers::{BranchEnd, History};
 use crate::primitives::{Block, Hash, Transaction};
 
 use chain_store::ChainStore;
 use checkpoints::Checkpoints;
 pub use config::ChainConfig;
 pub(crate) use entry::ChainEntry;
-pub use error::{BlockError, FindError, OpenError, ProveError};
+pub use error::{BlockError, FindError, HeadersError, OpenError, ProveError};
 pub use format::FORMAT_VERSION;
 use genesis::Genesis;
 use next::NextBlockRules;
@@ -82,7 +83,7 @@ pub struct Blockchain<T: Transaction = String> {
     /// The side branch blocks that are in the store.
     stored_branches: BTreeSet<Hash>,
     /// The frontier of the tree whose leaves are the hashes of the best chain.
-    history: CompactRange,
+    history: History,
     /// The ends of recently extended branches, most recent last.
     branch_ends: Vec<BranchEnd>,
     snapshots: Snapshots<T::State>,

@@ -15,7 +15,7 @@ use core::fmt::Debug;
 use core::ops::Bound;
 
 pub use batch::Batch;
-pub(crate) use checksum::{CHECKSUM_LEN, seal, unseal};
+pub(crate) use checksum::{CHECKSUM_LEN, seal, seal_all, unseal};
 #[cfg(feature = "node")]
 pub(crate) use closed::Closed;
 pub use error::{Cause, StoreError};

@@ -1,4 +1,4 @@
-//! Headers of a chain, imported one by one before their blocks.
+//! Headers of a chain, imported one by one and in lists before their blocks.
 
 use std::time::Instant;
 
@@ -10,12 +10,12 @@ use super::forge::{Forge, NOW, spec};
 use super::table::Table;
 use super::ways::{self, Way};
 
-/// The headers of a turn, which take a millisecond or less.
+/// The headers of a turn and of a list, which take a millisecond or less.
 const TURN: usize = 500;
 
 pub(crate) struct Headers {
     pub(crate) table: Table,
-    /// Headers per second.
+    /// Headers per second, in lists.
     pub(crate) rate: f64,
 }
 
@@ -26,24 +26,30 @@ pub(crate) fn measure(count: usize, rounds: usize) -> Result<Headers> {
         .collect::<Result<Vec<Header>>>()?;
     let mut bare = Way::new("the compressions that its hash and its history root ask for, bare");
     let mut six = Way::new("six compressions, bare");
-    let mut import = Way::new("`import_header`");
+    let mut single = Way::new("`import_header`");
+    let mut listed = Way::new("`import_headers` of 500");
     for _ in 0..rounds {
-        let mut chain = empty(count)?;
+        let (mut by_one, mut by_list) = (empty(count)?, empty(count)?);
         for headers in headers.chunks(TURN) {
             bare.note(floor::compress(headers.iter().map(floor::of_header).sum()), headers.len());
             let constant = floor::CONSTANT * u32::try_from(headers.len())?;
             six.note(floor::compress(constant), headers.len());
             let start = Instant::now();
             for header in headers {
-                ensure!(chain.import_header(header, NOW)?, "a header was known");
+                ensure!(by_one.import_header(header, NOW)?, "a header was known");
             }
-            import.note(start.elapsed(), headers.len());
+            single.note(start.elapsed(), headers.len());
+            let start = Instant::now();
+            ensure!(by_list.import_headers(headers, NOW)? == headers.len(), "a header was known");
+            listed.note(start.elapsed(), headers.len());
         }
-        ensure!(chain.best_header().1 == &headers[count - 1], "not at the last header");
+        for chain in [by_one, by_list] {
+            ensure!(chain.best_header().1 == &headers[count - 1], "not at the last header");
+        }
     }
-    let title = format!("{count} headers of a chain, one by one");
-    let table = ways::table(&title, "µs a header", &[&bare, &six, &import]);
-    Ok(Headers { table, rate: import.rate() })
+    let title = format!("{count} headers of a chain");
+    let table = ways::table(&title, "µs a header", &[&bare, &six, &single, &listed]);
+    Ok(Headers { table, rate: listed.rate() })
 }
 
 /// An empty chain that accepts this many headers without their blocks.

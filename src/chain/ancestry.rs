@@ -9,9 +9,9 @@ use super::entry::ChainEntry;
 use super::error::{ApplyError, BlockError, ProveError};
 use super::next::NextBlockRules;
 use crate::consensus::check::{self, Expected, MEDIAN_SPAN};
-use crate::consensus::headers::{BranchEnd, history_leaf, work_of};
+use crate::consensus::headers::{BranchEnd, History, work_of};
 use crate::consensus::retarget::Sample;
-use crate::primitives::merkle::{CompactRange, Subtrees};
+use crate::primitives::merkle::Subtrees;
 use crate::primitives::{CompactTarget, Hash, Header, Timestamp, Transaction};
 use crate::store::{StoreError, Table};
 
@@ -89,11 +89,16 @@ impl<T: Transaction> Blockchain<T> {
         };
         end.extend(entry.hash, entry.header.timestamp);
         self.tree.insert(entry, self.store.tip());
+        self.keep_branch_end(end);
+        Ok(())
+    }
+
+    /// Caches the end of a branch, as the one that was used last.
+    pub(super) fn keep_branch_end(&mut self, end: BranchEnd) {
         if self.branch_ends.len() == MAX_BRANCH_ENDS {
             self.branch_ends.remove(0);
         }
         self.branch_ends.push(end);
-        Ok(())
     }
 
     /// Computes the requirements for the block after the tip.
@@ -167,11 +172,11 @@ impl<T: Transaction> Blockchain<T> {
     /// Computes the branch end at this header.
     pub(super) fn branch_end(&self, hash: &Hash, header: &Header) -> Result<BranchEnd, StoreError> {
         let history = if *hash == self.store.tip().hash {
-            self.history.clone()
+            self.history.range().clone().into()
         } else {
             let path = self.tree.path_from_best(hash);
             let mut history = frontier(&self.store, header.height + 1 - path.len() as u64)?;
-            history.extend(path.iter().map(history_leaf));
+            path.iter().for_each(|hash| history.push(hash, |_| ()));
             history
         };
         Ok(BranchEnd { hash: *hash, history, timestamps: self.last_timestamps(header)? })
@@ -199,15 +204,15 @@ impl<T: Transaction> Blockchain<T> {
 }
 
 /// Extends the history tree by a block, and returns the roots of the subtrees that the block completes.
-pub(super) fn push_block(history: &mut CompactRange, hash: &Hash) -> Vec<Hash> {
+pub(super) fn push_block(history: &mut History, hash: &Hash) -> Vec<Hash> {
     let mut subtrees = Vec::new();
-    history.push_with(history_leaf(hash), |root| subtrees.push(root));
+    history.push(hash, |root| subtrees.push(root));
     subtrees
 }
 
 /// The frontier of the history tree over the first `len` blocks of the best chain, which must have as many.
-pub(super) fn frontier<T: Transaction>(store: &ChainStore<T>, len: u64) -> Result<CompactRange, StoreError> {
-    store.frontier(len).map_err(|error| match error {
+pub(super) fn frontier<T: Transaction>(store: &ChainStore<T>, len: u64) -> Result<History, StoreError> {
+    store.frontier(len).map(History::from).map_err(|error| match error {
         ProveError::Store(error) => error,
         ProveError::Proof(_) => StoreError::damaged(Table::Chain, len, "is above the tip"),
     })

@@ -19,7 +19,7 @@ use crate::consensus::headers::history_leaf;
 use crate::primitives::application::check_serde_form;
 use crate::primitives::merkle::Subtrees;
 use crate::primitives::{Block, EncodeError, Hash, Timestamp, Transaction};
-use crate::store::{ALL_KEYS, Batch, Order, Store, StoreError, Table, seal, unseal};
+use crate::store::{ALL_KEYS, Batch, Order, Store, StoreError, Table, seal, seal_all, unseal};
 
 use super::entry::{BestEntry, ChainEntry};
 use super::error::{ApplyError, OpenError, ProveError};
@@ -37,6 +37,9 @@ pub(super) struct ChainStore<T: Transaction> {
     batch: Batch,
     /// The last rows of the best chain, without a gap. Empty only before they are loaded.
     recent: VecDeque<Arc<BestEntry>>,
+    /// The last rows whose values are not in the batch yet, because their checksums are computed together. All of
+    /// them are among the recent ones, so that no look-up misses them.
+    unsealed: Vec<Arc<BestEntry>>,
     bodies: Bodies<T>,
 }
 
@@ -47,9 +50,13 @@ pub(super) type Measured<T> = (Arc<Block<T>>, usize);
 /// longest retargeting average reads.
 pub(super) const RECENT_ROWS: usize = 2_048;
 
+/// How many rows are sealed together.
+const SEALED_AT_ONCE: usize = 64;
+
 impl<T: Transaction> ChainStore<T> {
     pub(super) fn new(store: Box<dyn Store>, max_cached_bytes: usize) -> Self {
-        Self { store, batch: Batch::new(), recent: VecDeque::new(), bodies: Bodies::new(max_cached_bytes) }
+        let bodies = Bodies::new(max_cached_bytes);
+        Self { store, batch: Batch::new(), recent: VecDeque::new(), unsealed: Vec::new(), bodies }
     }
 
     pub(super) fn store(&self) -> &dyn Store {
@@ -60,12 +67,14 @@ impl<T: Transaction> ChainStore<T> {
     #[cfg(feature = "node")]
     pub(super) fn close(&mut self) -> Box<dyn Store> {
         self.batch = Batch::new();
+        self.unsealed.clear();
         self.bodies.clear();
         core::mem::replace(&mut self.store, Box::new(crate::store::Closed))
     }
 
     /// Commits the changes.
     pub(super) fn commit(&mut self) -> Result<(), StoreError> {
+        self.seal_rows();
         if !self.batch.is_empty() {
             self.store.commit(&self.batch)?;
             self.batch = Batch::new();
@@ -80,6 +89,7 @@ impl<T: Transaction> ChainStore<T> {
 
     /// Removes and returns the uncommitted changes, so that reads see only committed data.
     pub(super) fn take_changes(&mut self) -> (Batch, VecDeque<Arc<BestEntry>>) {
+        self.seal_rows();
         (core::mem::take(&mut self.batch), core::mem::take(&mut self.recent))
     }
 
@@ -154,8 +164,12 @@ impl<T: Transaction> ChainStore<T> {
 
     /// Appends a row to the best chain.
     pub(super) fn push_row(&mut self, row: BestEntry) {
-        self.put_row(&row);
-        self.recent.push_back(Arc::new(row));
+        let row = Arc::new(row);
+        self.recent.push_back(Arc::clone(&row));
+        self.put_row(row);
+        if self.unsealed.len() == SEALED_AT_ONCE {
+            self.seal_rows();
+        }
         if self.recent.len() > RECENT_ROWS {
             self.recent.pop_front();
         }
@@ -171,6 +185,7 @@ impl<T: Transaction> ChainStore<T> {
     pub(super) fn truncate(&mut self, cut: &[Arc<BestEntry>]) -> Result<(), StoreError> {
         let Some(lowest) = cut.first() else { return Ok(()) };
         let kept = self.row_below_tip(lowest.header.height - 1)?;
+        self.seal_rows();
         for row in cut {
             self.batch.delete(Table::Chain, row.header.height.to_be_bytes());
             self.batch.delete(Table::Heights, *row.hash.as_bytes());
@@ -390,10 +405,17 @@ impl<T: Transaction> ChainStore<T> {
         }
     }
 
-    fn put_row(&mut self, row: &BestEntry) {
-        let height = row.header.height.to_be_bytes();
-        self.batch.set(Table::Chain, &height, row.to_bytes());
-        self.batch.set(Table::Heights, row.hash.as_bytes(), height.to_vec());
+    fn put_row(&mut self, row: Arc<BestEntry>) {
+        self.batch.set(Table::Heights, row.hash.as_bytes(), row.header.height.to_be_bytes().to_vec());
+        self.unsealed.push(row);
+    }
+
+    /// Moves the rows that are not in the batch there.
+    fn seal_rows(&mut self) {
+        let value = |row: Arc<BestEntry>| (row.header.height.to_be_bytes(), row.to_unsealed_bytes());
+        for (height, value) in seal_all(Table::Chain, self.unsealed.drain(..).map(value)) {
+            self.batch.set(Table::Chain, &height, value);
+        }
     }
 
     fn load_row(&self, height: u64) -> Result<Option<Arc<BestEntry>>, StoreError> {

@@ -112,6 +112,18 @@ impl BlockError {
     }
 }
 
+/// The header at which an import of several headers ended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("header {index} is refused: {error}")]
+#[non_exhaustive]
+pub struct HeadersError {
+    /// The index of the header in the list. Those before it are imported.
+    pub index: usize,
+    /// Why the header is refused.
+    #[source]
+    pub error: BlockError,
+}
+
 /// Why a block of the store cannot be applied to the state after its parent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ApplyError {

@@ -11,10 +11,11 @@ use super::chain_store::ChainStore;
 use super::entry::{BestEntry, ChainEntry};
 use super::error::BlockError;
 use super::outcome::{Imported, Verdict};
+use super::prepare::BLOCKS_AT_ONCE;
 use super::tree::{Body, Node};
 use super::verified::VerifiedBlock;
 use crate::consensus::{RuleError, check};
-use crate::primitives::{Block, Hash, Header, Timestamp, Transaction};
+use crate::primitives::{Block, BodyDigest, Hash, Timestamp, Transaction};
 use crate::store::StoreError;
 
 /// The result of the checks of a block before it is connected.
@@ -27,37 +28,6 @@ enum Admission<T> {
 }
 
 impl<T: Transaction> Blockchain<T> {
-    /// Validates a header and adds it to the header tree, ahead of its block. Returns whether it was new.
-    ///
-    /// # Errors
-    ///
-    /// The rule that the header breaks, as far as a header without its body can be checked. An error changes
-    /// nothing.
-    pub fn import_header(&mut self, header: &Header, now: Timestamp) -> Result<bool, BlockError> {
-        self.import_hashed_header(header.hash(), header, now)
-    }
-
-    /// [`import_header`](Self::import_header) for a header whose hash is known.
-    pub(crate) fn import_hashed_header(
-        &mut self,
-        hash: Hash,
-        header: &Header,
-        now: Timestamp,
-    ) -> Result<bool, BlockError> {
-        self.recover_if_stale()?;
-        if let Some(node) = self.tree.node(&hash) {
-            return if node.is_invalid() { Err(BlockError::KnownInvalid { hash }) } else { Ok(false) };
-        }
-        if self.store.is_best_at(header.height, &hash)? {
-            return Ok(false);
-        }
-        check::proof_of_work(header, &hash, &self.spec)?;
-        let checked = self.check_header(hash, header, now)?;
-        self.evict_for_header(&[header.previous_hash])?;
-        self.insert_header(checked)?;
-        Ok(true)
-    }
-
     /// Validates a block and adds it. The best chain and the state follow the branch with the most work.
     ///
     /// # Errors
@@ -98,36 +68,62 @@ impl<T: Transaction> Blockchain<T> {
         blocks: impl IntoIterator<Item = Arc<Block<T>>>,
         now: Timestamp,
     ) -> Result<Imported<T>, StoreError> {
-        for block in blocks {
-            let hash = *block.hash();
-            let verdict = self.import_block(block, now);
-            if let Err(BlockError::Store(error)) = verdict {
-                return Err(error);
+        let mut blocks = blocks.into_iter();
+        loop {
+            let batch: Vec<Arc<Block<T>>> = blocks.by_ref().take(BLOCKS_AT_ONCE).collect();
+            if batch.is_empty() {
+                break;
             }
-            self.forget_final_forks();
-            // Adopted orphans, the branch that a reorganisation disconnected and an invalid block on the tip
-            // all enter the side branches without a check of the limits.
-            let (headers, bytes) =
-                (self.config.max_side_headers.saturating_add(1), self.config.max_side_bytes);
-            let keep = verdict.is_ok().then_some(hash);
-            if !self.tree.evict_until_fits(headers, bytes, 0, keep.as_slice()) {
-                self.tree.evict_pending(bytes, 0);
+            for (block, digest) in self.prepare_blocks(batch) {
+                self.import_next(block, digest, now)?;
             }
-            self.outcome.verdicts.push(verdict);
         }
         self.commit()?;
         Ok(core::mem::take(&mut self.outcome))
     }
 
-    fn import_block(&mut self, block: Arc<Block<T>>, now: Timestamp) -> Result<Verdict, BlockError> {
-        match self.admit(block, now)? {
+    fn import_next(
+        &mut self,
+        block: Arc<Block<T>>,
+        digest: Option<BodyDigest>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let hash = *block.hash();
+        let verdict = self.import_block(block, digest, now);
+        if let Err(BlockError::Store(error)) = verdict {
+            return Err(error);
+        }
+        self.forget_final_forks();
+        // Adopted orphans, the branch that a reorganisation disconnected and an invalid block on the tip all
+        // enter the side branches without a check of the limits.
+        let (headers, bytes) = (self.config.max_side_headers.saturating_add(1), self.config.max_side_bytes);
+        let keep = verdict.is_ok().then_some(hash);
+        if !self.tree.evict_until_fits(headers, bytes, 0, keep.as_slice()) {
+            self.tree.evict_pending(bytes, 0);
+        }
+        self.outcome.verdicts.push(verdict);
+        Ok(())
+    }
+
+    fn import_block(
+        &mut self,
+        block: Arc<Block<T>>,
+        digest: Option<BodyDigest>,
+        now: Timestamp,
+    ) -> Result<Verdict, BlockError> {
+        match self.admit(block, digest, now)? {
             Admission::Settled(verdict) => Ok(verdict),
             Admission::Admitted { block, header } => self.connect(block, header, now),
         }
     }
 
     /// Checks a block as far as that is possible without the state of its parent. Keeps an orphan.
-    fn admit(&mut self, block: Arc<Block<T>>, now: Timestamp) -> Result<Admission<T>, BlockError> {
+    fn admit(
+        &mut self,
+        block: Arc<Block<T>>,
+        digest: Option<BodyDigest>,
+        now: Timestamp,
+    ) -> Result<Admission<T>, BlockError> {
         let (hash, header) = (*block.hash(), *block.header());
         let duplicate = Ok(Admission::Settled(Verdict::Duplicate));
         let known = match self.tree.node(&hash) {
@@ -147,7 +143,7 @@ impl<T: Transaction> Blockchain<T> {
                 None
             }
         };
-        let block = VerifiedBlock::new(block, self.genesis.block.hash(), &self.spec)
+        let block = VerifiedBlock::new(block, digest, self.genesis.block.hash(), &self.spec)
             .inspect_err(|error| self.condemn_if_permanent(&hash, error))?;
         if let Some(entry) = known {
             return Ok(Admission::Admitted { block, header: entry.into() });
@@ -459,7 +455,7 @@ impl<T: Transaction> Blockchain<T> {
     }
 
     /// Evicts side branches until one more header fits. Keeps the paths to the headers in `keep`.
-    fn evict_for_header(&mut self, keep: &[Hash]) -> Result<(), BlockError> {
+    pub(super) fn evict_for_header(&mut self, keep: &[Hash]) -> Result<(), BlockError> {
         let limit = self.config.max_side_headers;
         if !self.tree.evict_until_fits(limit, usize::MAX, 0, keep) {
             return Err(BlockError::SideBranchesFull { got: self.tree.side_len(), limit });

@@ -19,8 +19,8 @@ use super::snapshots::Snapshots;
 use super::tree::Tree;
 use super::{Blockchain, ChainConfig};
 use crate::consensus::ChainSpec;
+use crate::consensus::headers::History;
 use crate::consensus::headers::work_of;
-use crate::primitives::merkle::CompactRange;
 use crate::primitives::{Block, Hash, Header, Transaction};
 use crate::store::{Memory, Store, StoreError, Table};
 
@@ -29,7 +29,7 @@ struct Loaded<T: Transaction> {
     tip: Arc<Block<T>>,
     tree: Tree<T>,
     stored_branches: BTreeSet<Hash>,
-    history: CompactRange,
+    history: History,
     snapshots: Snapshots<T::State>,
     checkpoints: Checkpoints,
 }

@@ -17,6 +17,7 @@ mod identity;
 mod invariants;
 mod model;
 mod on_demand;
+mod prepared;
 mod proofs;
 mod pruning;
 mod reopen;

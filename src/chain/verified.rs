@@ -48,10 +48,20 @@ impl<T> VerifiedBlock<T> {
 impl<T: Transaction> VerifiedBlock<T> {
     /// Checks the body of a block against its header and the spec, and encodes the block for the store: a
     /// block that cannot be encoded cannot be stored.
-    pub(super) fn new(block: Arc<Block<T>>, genesis: &Hash, spec: &ChainSpec) -> Result<Self, RuleError> {
-        let digest = check::body(&block, genesis, spec)?;
+    ///
+    /// `digest` is that of the block, if it was computed ahead; the number of transactions has been checked then.
+    pub(super) fn new(
+        block: Arc<Block<T>>,
+        digest: Option<BodyDigest>,
+        genesis: &Hash,
+        spec: &ChainSpec,
+    ) -> Result<Self, RuleError> {
+        let digest = match digest {
+            Some(digest) => check::digested_body(&block, digest, genesis, spec)?,
+            None => check::body(&block, genesis, spec)?,
+        };
         let stored = ChainStore::encode_block(&block, digest.size)?;
-        let (is_small, BodyDigest { ids, size }) = (digest.is_small(), digest);
+        let (is_small, BodyDigest { ids, size, .. }) = (digest.is_small(), digest);
         Ok(Self { block, ids: is_small.then_some(ids), size, stored })
     }
 

@@ -9,8 +9,8 @@ use super::error::ApplyError;
 use super::{Blockchain, Progress};
 use crate::consensus::RuleError;
 use crate::consensus::check::{self, Expected};
+use crate::consensus::headers::History;
 use crate::consensus::headers::work_of;
-use crate::primitives::merkle::CompactRange;
 use crate::primitives::{Hash, Timestamp, Transaction};
 use crate::store::{StoreError, Table};
 
@@ -44,7 +44,7 @@ pub struct Verifier<T: Transaction = String> {
     /// The hash of the block below `next`; zeros below genesis.
     parent: Hash,
     /// The history tree of all blocks below `next`.
-    history: CompactRange,
+    history: History,
     /// The state after the block below `next`, if it is known.
     state: Option<T::State>,
     failed: Option<VerifyError>,

@@ -103,7 +103,16 @@ pub(crate) fn body<T: Transaction>(
     spec: &ChainSpec,
 ) -> Result<BodyDigest, RuleError> {
     count(block.data().len(), spec)?;
-    let digest = block.digest()?;
+    digested_body(block, block.digest()?, genesis, spec)
+}
+
+/// [`body`] for a block whose number of transactions was checked, and whose digest is known.
+pub(crate) fn digested_body<T: Transaction>(
+    block: &Block<T>,
+    digest: BodyDigest,
+    genesis: &Hash,
+    spec: &ChainSpec,
+) -> Result<BodyDigest, RuleError> {
     let (got, expected) = (digest.merkle_root(), block.header().merkle_root);
     if got != expected {
         return Err(RuleError::MerkleRoot { got, expected });

@@ -1,14 +1,16 @@
 //! Chains of headers without bodies: the values that a header is checked against, and a verifier without a
 //! store.
 
+mod history;
+
 use std::collections::VecDeque;
 
 use super::check::{self, Expected, MEDIAN_SPAN};
 use super::error::RuleError;
 use super::retarget::{Past, Sample};
 use super::spec::{ChainSpec, GenesisError};
-use crate::primitives::merkle::{self, CompactRange};
 use crate::primitives::{CompactTarget, Hash, Header, Target, Timestamp, Transaction, Work};
+pub(crate) use history::{History, history_leaf};
 
 /// A chain of headers from genesis on, verified without bodies, state or store: for an auditor or a light
 /// client.
@@ -67,7 +69,7 @@ impl HeaderChain {
     pub fn new<T: Transaction>(spec: ChainSpec) -> Result<Self, GenesisError> {
         let genesis = spec.genesis::<T>()?;
         let (tip, hash) = (*genesis.header(), *genesis.hash());
-        let mut end = BranchEnd { hash, history: CompactRange::new(), timestamps: VecDeque::new() };
+        let mut end = BranchEnd { hash, history: History::default(), timestamps: VecDeque::new() };
         end.extend(hash, tip.timestamp);
         Ok(Self { spec, tip, work: work_of(tip.target), end, past: Past::default() })
     }
@@ -143,7 +145,7 @@ impl HeaderChain {
 pub(crate) struct BranchEnd {
     pub(crate) hash: Hash,
     /// The frontier of the history tree over all hashes up to and including `hash`.
-    pub(crate) history: CompactRange,
+    pub(crate) history: History,
     /// The timestamps that the next median is taken over, oldest first.
     pub(crate) timestamps: VecDeque<Timestamp>,
 }
@@ -163,17 +165,12 @@ impl BranchEnd {
     /// Appends the next header.
     pub(crate) fn extend(&mut self, hash: Hash, timestamp: Timestamp) {
         self.hash = hash;
-        self.history.push(history_leaf(&hash));
+        self.history.push(&hash, |_| ());
         if self.timestamps.len() == MEDIAN_SPAN {
             self.timestamps.pop_front();
         }
         self.timestamps.push_back(timestamp);
     }
-}
-
-/// A block's leaf in the history tree.
-pub(crate) fn history_leaf(hash: &Hash) -> Hash {
-    merkle::leaf_hash(hash.as_bytes())
 }
 
 /// The work of one block; zero for an invalid target, which the checks refuse before they add work.

@@ -1,6 +1,8 @@
 //! Blocks: a header and the transactions that it commits to. A block stores its hash. The consensus checks
 //! decide whether a block is valid.
 
+mod digest;
+
 use core::fmt;
 use std::sync::OnceLock;
 
@@ -12,6 +14,8 @@ use super::hash::Hash;
 use super::header::Header;
 use super::merkle;
 use super::transaction::{EncodeError, Transaction};
+pub use digest::BodyDigest;
+use digest::{MeasuredDigest, digest_of, digests_of};
 
 /// A header and its transactions. Immutable. The hash is always that of the header: a block with a wrong hash
 /// can be neither built nor parsed.
@@ -85,9 +89,27 @@ impl<T: Transaction> Block<T> {
         if let Some(digest) = self.digest.get() {
             return Ok(digest.clone());
         }
-        let (digest, heap) = digest_of(&self.data)?;
+        let MeasuredDigest { digest, heap } = digest_of(&self.data)?;
         self.measure.get_or_init(|| self.measured(digest.size, heap));
         Ok(digest)
+    }
+
+    /// The [digests](Self::digest) of these blocks. Many small blocks take much less time than one after the
+    /// other.
+    pub(crate) fn digests<'a>(
+        blocks: impl IntoIterator<Item = &'a Self>,
+    ) -> Vec<Result<BodyDigest, EncodeError>> {
+        let blocks: Vec<_> = blocks.into_iter().map(|block| (block, block.digest.get())).collect();
+        let new = blocks.iter().filter(|(_, kept)| kept.is_none()).map(|(block, _)| &*block.data);
+        let mut digests = digests_of(new).into_iter();
+        let digest = |(block, kept): (&Self, Option<&BodyDigest>)| {
+            let new = if kept.is_none() { digests.next() } else { None };
+            // One of the two is there.
+            let Some(MeasuredDigest { digest, heap }) = new.transpose()? else { return block.digest() };
+            block.measure.get_or_init(|| block.measured(digest.size, heap));
+            Ok(digest)
+        };
+        blocks.into_iter().map(digest).collect()
     }
 
     /// The canonical size in bytes. Transactions without canonical bytes count as zero.
@@ -132,20 +154,25 @@ impl<T: Transaction> Block<T> {
     /// block. The digest is not kept if its ids take more memory than the canonical size of the block, as
     /// those of transactions of one byte each may. Has no other effect.
     pub fn digest_ahead(&self) {
-        if self.digest.get().is_some() {
-            return;
-        }
-        // A transaction without canonical bytes is an error of the later call of `digest`.
-        let Ok((digest, heap)) = digest_of(&self.data) else { return };
-        let size = digest.size;
-        if digest.is_small() {
-            // If two threads compute the digest at the same time, the first result is kept.
-            let _ = self.digest.set(digest);
-        }
-        self.measure.get_or_init(|| self.measured(size, heap));
+        Self::digest_all_ahead([self]);
     }
 
-    #[cfg(all(test, feature = "node"))]
+    /// [`digest_ahead`](Self::digest_ahead) for many blocks, which takes much less time than one after the
+    /// other.
+    pub fn digest_all_ahead<'a>(blocks: impl IntoIterator<Item = &'a Self>) {
+        let blocks: Vec<_> = blocks.into_iter().filter(|block| !block.is_digested()).collect();
+        for (block, digest) in blocks.iter().zip(digests_of(blocks.iter().map(|block| &*block.data))) {
+            // A transaction without canonical bytes is an error of the later call of `digest`.
+            let Ok(MeasuredDigest { digest, heap }) = digest else { continue };
+            let size = digest.size;
+            if digest.is_small() {
+                // If two threads compute the digest at the same time, the first result is kept.
+                let _ = block.digest.set(digest);
+            }
+            block.measure.get_or_init(|| block.measured(size, heap));
+        }
+    }
+
     pub(crate) fn is_digested(&self) -> bool {
         self.digest.get().is_some()
     }
@@ -162,52 +189,6 @@ impl<T: fmt::Debug> fmt::Debug for Block<T> {
         let Self { header, data, hash, digest: _, measure: _ } = self;
         f.debug_struct("Block").field("header", header).field("data", data).field("hash", hash).finish()
     }
-}
-
-/// The digest of a body: the values that the consensus checks need.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct BodyDigest {
-    /// The transactions' ids, in order: the leaves of the Merkle tree.
-    pub ids: Vec<Hash>,
-    /// The block's size in bytes: the header and the canonical bytes of the transactions.
-    pub size: usize,
-}
-
-impl BodyDigest {
-    /// The digest of the body with these transactions.
-    ///
-    /// # Errors
-    ///
-    /// [`EncodeError`], for a transaction that has no canonical bytes.
-    pub fn of<T: Transaction>(data: &[T]) -> Result<Self, EncodeError> {
-        Ok(digest_of(data)?.0)
-    }
-
-    /// Whether the ids take no more memory than the canonical size of the block.
-    pub(crate) const fn is_small(&self) -> bool {
-        self.ids.len() * Hash::LEN <= self.size
-    }
-
-    /// The root of the transactions' Merkle tree.
-    pub fn merkle_root(&self) -> Hash {
-        merkle::root(&self.ids)
-    }
-}
-
-/// The digest of the body with these transactions, and the sum of their heap sizes.
-fn digest_of<T: Transaction>(data: &[T]) -> Result<(BodyDigest, usize), EncodeError> {
-    let mut bytes = Vec::new();
-    let (mut size, mut heap) = (Header::LEN, 0_usize);
-    let mut ids = Vec::with_capacity(data.len());
-    for transaction in data {
-        bytes.clear();
-        let held = application::encode_and_measure(transaction, &mut bytes)?;
-        size += bytes.len();
-        heap = held.saturating_add(heap);
-        ids.push(merkle::leaf_hash(&bytes));
-    }
-    Ok((BodyDigest { ids, size }, heap))
 }
 
 /// A transaction's id: the Merkle leaf hash of its canonical bytes.

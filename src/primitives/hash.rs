@@ -33,6 +33,11 @@ impl Hash {
         Self(sha256::digest_pair(prefix, &left.0, &right.0))
     }
 
+    /// SHA-256 of each message behind a short prefix, much faster than one after the other if there are many.
+    pub(crate) fn digest_many<const N: usize>(prefix: [u8; N], messages: &[impl AsRef<[u8]>]) -> Vec<Self> {
+        sha256::digest_many(prefix, messages).into_iter().map(Self).collect()
+    }
+
     /// SHA-256 of the concatenation of `parts`.
     pub(crate) fn digest_parts(parts: &[&[u8]]) -> Self {
         let mut hasher = Sha256::new();

@@ -23,6 +23,7 @@ mod ascent;
 mod compact_range;
 mod consistency;
 mod error;
+mod growth;
 mod history_tree;
 mod inclusion;
 mod subtrees;
@@ -33,6 +34,7 @@ mod tests;
 pub use compact_range::CompactRange;
 pub use consistency::ConsistencyProof;
 pub use error::ProofError;
+pub(crate) use growth::Growth;
 pub use history_tree::HistoryTree;
 pub use inclusion::InclusionProof;
 pub(crate) use subtrees::Subtrees;
@@ -49,11 +51,51 @@ pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
     Hash::digest_pair(1, left, right)
 }
 
+/// The [hashes](leaf_hash) of many leaves.
+pub(crate) fn leaf_hashes(leaves: &[impl AsRef<[u8]>]) -> Vec<Hash> {
+    Hash::digest_many([0], leaves)
+}
+
+/// The [hashes](node_hash) of many inner nodes, given by their children.
+fn node_hashes(nodes: impl Iterator<Item = [Hash; 2]>) -> Vec<Hash> {
+    let children = |[left, right]: [Hash; 2]| {
+        let mut bytes = [0; 2 * Hash::LEN];
+        bytes[..Hash::LEN].copy_from_slice(left.as_bytes());
+        bytes[Hash::LEN..].copy_from_slice(right.as_bytes());
+        bytes
+    };
+    Hash::digest_many([1], &nodes.map(children).collect::<Vec<_>>())
+}
+
 /// The root over the leaf hashes; `SHA-256("")` if there are none.
-///
-/// Takes one pass and O(log n) memory.
 pub fn root(leaves: &[Hash]) -> Hash {
-    leaves.iter().copied().collect::<CompactRange>().root()
+    // A small tree has too few nodes on a level to hash them together, and this way it needs no list of them.
+    if leaves.len() < MANY {
+        return leaves.iter().copied().collect::<CompactRange>().root();
+    }
+    roots(vec![leaves.to_vec()])[0]
+}
+
+/// From how many hashes on it pays to compute them together.
+pub(crate) const MANY: usize = 16;
+
+/// The [root](root) of each of these lists of leaf hashes. Computes one level of all trees at a time, so that
+/// many hashes do not depend on each other.
+pub(crate) fn roots(mut trees: Vec<Vec<Hash>>) -> Vec<Hash> {
+    while trees.iter().any(|nodes| nodes.len() > 1) {
+        let mut parents =
+            node_hashes(trees.iter().flat_map(|nodes| nodes.as_chunks().0).copied()).into_iter();
+        for nodes in &mut trees {
+            let (pairs, odd) = (nodes.len() / 2, nodes.as_chunks::<2>().1.first().copied());
+            for (place, parent) in nodes[..pairs].iter_mut().zip(&mut parents) {
+                *place = parent;
+            }
+            nodes.truncate(pairs);
+            // The last node of a level with an odd number of nodes moves up unchanged.
+            nodes.extend(odd);
+        }
+    }
+    trees.iter().map(|nodes| nodes.first().copied().unwrap_or_else(|| Hash::digest(&[]))).collect()
 }
 
 /// The root over perfect subtrees, given from right to left, hence from the smallest to the largest.

@@ -264,13 +264,11 @@ impl<T: Transaction> Message<T> {
     pub(crate) fn digest_ahead(&self) {
         let Self::Blocks(blocks) = self else { return };
         let mut transactions = 0;
-        for block in blocks {
+        let fits = |block: &&Arc<Block<T>>| {
             transactions += block.data().len();
-            if transactions > limits::MAX_DIGESTED_AHEAD {
-                break;
-            }
-            block.digest_ahead();
-        }
+            transactions <= limits::MAX_DIGESTED_AHEAD
+        };
+        Block::digest_all_ahead(blocks.iter().take_while(fits).map(|block| &**block));
     }
 
     /// The transactions in this message, for the application's checks before the message is handled; at most

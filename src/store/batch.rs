@@ -23,7 +23,7 @@ impl Batch {
         self.changes
             .entry(table)
             .or_default()
-            .insert(Key::from(&key.into()[..]), Some(Value::new(value.into())));
+            .insert(Key::from(&key.into()[..]), Some(Value::from(value.into())));
     }
 
     /// Removes a key, if the table contains it.
@@ -33,7 +33,7 @@ impl Batch {
 
     /// [`put`](Self::put) with a borrowed key and an owned value.
     pub(crate) fn set(&mut self, table: Table, key: &[u8], value: Vec<u8>) {
-        self.changes.entry(table).or_default().insert(Key::from(key), Some(Value::new(value)));
+        self.changes.entry(table).or_default().insert(Key::from(key), Some(Value::from(value)));
     }
 
     /// The change to a key: `Some(Some(value))` if the batch sets it, `Some(None)` if the batch removes it,

@@ -12,7 +12,9 @@ use std::sync::Arc;
 /// The longest key that is stored inline. The longest keys of a chain are a height and a hash, 40 bytes.
 const SHORT: usize = 46;
 
-pub(super) type Value = Arc<Vec<u8>>;
+/// The bytes and their counts are in one allocation of their size, because a store in memory has several values for
+/// each block.
+pub(super) type Value = Arc<[u8]>;
 
 #[derive(Clone)]
 pub(super) enum Key {

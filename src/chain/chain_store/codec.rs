@@ -21,12 +21,13 @@ use super::super::entry::{BestEntry, ChainEntry};
 const ENTRY_LEN: usize = Header::LEN + 32 + 8 + 8;
 
 impl BestEntry {
-    pub(super) fn to_bytes(&self) -> Vec<u8> {
+    /// The value of the row, without its checksum.
+    pub(super) fn to_unsealed_bytes(&self) -> Vec<u8> {
         let mut bytes = self.entry.to_plain_bytes();
         for hash in &self.subtrees {
             bytes.extend(hash.as_bytes());
         }
-        seal(Table::Chain, &self.header.height.to_be_bytes(), bytes)
+        bytes
     }
 
     pub(super) fn from_bytes(height: u64, bytes: &[u8]) -> Result<Self, StoreError> {

@@ -2,6 +2,7 @@
 //! trusts no value.
 
 use core::ops::Bound;
+use std::sync::Arc;
 
 use super::codec::{block_key, height_of_key};
 use super::{BestEntry, ChainStore, MetaKey, heights_to_bytes, missing_row};
@@ -58,7 +59,8 @@ impl<T: Transaction> ChainStore<T> {
         let is_found = damage_of(self.check_found(genesis))?;
         if !row.as_ref().is_ok_and(|row| row.as_deref() == Some(genesis)) || is_found.is_err() {
             found = Some(row.err().or(is_found.err()).unwrap_or_else(|| missing_row(0)));
-            self.put_row(genesis);
+            self.put_row(Arc::new(genesis.clone()));
+            self.seal_rows();
         }
         found = self.rebuild_heights()?.or(found);
         let (states, damaged) = self.readable_states()?;

@@ -53,7 +53,8 @@ where
         assert_eq!((self.store.tip().hash, self.work()), (tip.hash, tip.work));
         assert_eq!(rows[0].hash, *self.genesis().hash());
         assert_eq!(*self.state(), state);
-        assert_eq!(self.history, rows.iter().map(|row| history_leaf(&row.hash)).collect::<CompactRange>());
+        let history = rows.iter().map(|row| history_leaf(&row.hash)).collect::<CompactRange>();
+        assert_eq!((self.history.range(), self.history.root()), (&history, history.root()));
         let NextBlockRules { parent, target, median } = self.next_block_rules().unwrap();
         assert_eq!((self.next.parent, self.next.target, self.next.median), (parent, target, median));
         self.tree.check_invariants(tip, |hash| {
@@ -75,7 +76,8 @@ where
             timestamps.truncate(MEDIAN_SPAN);
             // The header of an evicted branch cannot be looked up, so its end is not checked.
             if !ancestors.is_empty() {
-                assert_eq!(end.history, ancestors.into_iter().rev().collect::<CompactRange>());
+                let history = ancestors.into_iter().rev().collect::<CompactRange>();
+                assert_eq!((end.history.range(), end.history.root()), (&history, history.root()));
                 assert!(
                     end.timestamps.iter().rev().eq(&timestamps),
                     "{:?}, not {timestamps:?}",

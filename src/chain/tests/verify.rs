@@ -9,7 +9,7 @@ use rstest::rstest;
 use super::super::entry::{BestEntry, ChainEntry};
 use super::forge::*;
 use crate::chain::VerifyError;
-use crate::consensus::headers::{history_leaf, work_of};
+use crate::consensus::headers::work_of;
 use crate::primitives::Target;
 use crate::store::{Batch, Table};
 use crate::{Block, ChainConfig, ChainSpec, CompactTarget, Hash, Header, RuleError, StoreError, Timestamp};
@@ -25,7 +25,7 @@ fn unchecked(blocks: &[Shared]) -> Chain {
         let _ = chain.tree.attach(Arc::clone(block));
         let _ = chain.tree.switch(&[hash], &[]);
         let mut subtrees = Vec::new();
-        chain.history.push_with(history_leaf(&hash), |root| subtrees.push(root));
+        chain.history.push(&hash, |root| subtrees.push(root));
         chain.store.put_block(block, postcard::to_allocvec(block).unwrap());
         chain.store.push_row(BestEntry { entry, subtrees });
     }

@@ -1,8 +1,7 @@
 //! Attempts in SIMD lanes: as many nonces at once as a vector register has 32-bit words. Computes only the
 //! first word of each hash. A nonce whose first word passes is a candidate, which [`Attempt`] checks in full.
 //!
-//! Rounds are unrolled, with constant indices and no closures: the compiler makes closures over lanes
-//! (`from_fn`, `map`) functions without the wider instructions, which costs all that the vectors gain.
+//! The rounds themselves are in `primitives/sha256/lanes.rs`, which also says why they are unrolled.
 
 use core::ops::Range;
 
@@ -10,6 +9,7 @@ use fearless_simd::prelude::*;
 
 use super::attempt::Attempt;
 use super::rounds::{NONCE_WORD, Rounds, VARIES};
+use crate::primitives::sha256::lanes;
 
 /// A SIMD search for one header. Generic over the instruction set; the token `simd` proves that the processor
 /// has it.
@@ -124,9 +124,7 @@ fn first_words<S: Simd>(simd: S, rounds: &Rounds, nonces: S::u32s) -> S::u32s {
     state[0]
 }
 
-/// One round and its message word: FIPS 180-4, section 6.2.2. Instead of moving the eight state words, each
-/// round indexes them with another offset.
-#[expect(clippy::many_single_char_names, reason = "as the standard calls them")]
+/// One round and its message word, if that varies.
 #[expect(clippy::inline_always, reason = "as a function of its own it has no wider instructions")]
 #[inline(always)]
 fn round<const ROUND: usize, S: Simd>(
@@ -135,22 +133,13 @@ fn round<const ROUND: usize, S: Simd>(
     state: &mut [S::u32s; 8],
     words: &mut [S::u32s; 16],
 ) {
-    let at = 7 * ROUND;
-    let [a, b, c] = [state[at % 8], state[(at + 1) % 8], state[(at + 2) % 8]];
-    let [e, f, g] = [state[(at + 4) % 8], state[(at + 5) % 8], state[(at + 6) % 8]];
-    let mut first = state[(at + 7) % 8] + S::u32s::splat(simd, rounds.terms[ROUND]);
+    let mut term = S::u32s::splat(simd, rounds.terms[ROUND]);
     if VARIES[ROUND] {
         let word = word::<ROUND, S>(simd, rounds, words);
         words[ROUND % 16] = word;
-        first += word;
+        term += word;
     }
-    let sum_1 = rotate::<6, S>(e) ^ rotate::<11, S>(e) ^ rotate::<25, S>(e);
-    first += ((f ^ g) & e) ^ g;
-    first += sum_1;
-    let sum_0 = rotate::<2, S>(a) ^ rotate::<13, S>(a) ^ rotate::<22, S>(a);
-    let majority = ((a ^ b) & (b ^ c)) ^ b;
-    state[(at + 3) % 8] += first;
-    state[(at + 7) % 8] = first + sum_0 + majority;
+    lanes::round::<ROUND, S>(state, term);
 }
 
 /// One word of the message schedule: the terms that vary, plus the precomputed sum of those that do not.
@@ -167,19 +156,13 @@ fn word<const INDEX: usize, S: Simd>(simd: S, rounds: &Rounds, words: &[S::u32s;
         sum += words[(INDEX - 7) % 16];
     }
     if VARIES[INDEX - 15] {
-        sum += rotate::<7, S>(before_15) ^ rotate::<18, S>(before_15) ^ (before_15 >> 3);
+        sum += lanes::schedule_0::<S>(before_15);
     }
     if VARIES[INDEX - 2] {
-        sum += rotate::<17, S>(before_2) ^ rotate::<19, S>(before_2) ^ (before_2 >> 10);
+        sum += lanes::schedule_1::<S>(before_2);
     }
     if VARIES[INDEX - 2] && VARIES[INDEX - 7] && VARIES[INDEX - 15] && VARIES[INDEX - 16] {
         return sum;
     }
     sum + S::u32s::splat(simd, rounds.words[INDEX])
-}
-
-#[expect(clippy::inline_always, reason = "as a function of its own it has no wider instructions")]
-#[inline(always)]
-fn rotate<const BITS: u32, S: Simd>(word: S::u32s) -> S::u32s {
-    (word >> BITS) | (word << (32 - BITS))
 }

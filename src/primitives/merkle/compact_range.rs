@@ -57,6 +57,20 @@ impl CompactRange {
         self.len += 1;
     }
 
+    /// Appends a leaf whose last completed subtree is known: the leaf itself if it completes none.
+    pub(crate) fn push_completed(&mut self, subtree: Hash) {
+        self.peaks.truncate(self.peaks.len() - self.len.trailing_ones() as usize);
+        self.peaks.push(subtree);
+        self.len += 1;
+    }
+
+    /// The subtree of `2^level` leaves that this tree consists of besides others, if it has one.
+    pub(super) fn peak(&self, level: usize) -> Option<Hash> {
+        let is_there = self.len.checked_shr(u32::try_from(level).ok()?)? & 1 == 1;
+        let above = self.len.checked_shr(u32::try_from(level).ok()?)?.count_ones() as usize;
+        is_there.then(|| self.peaks[above - 1])
+    }
+
     /// The root over all leaves.
     pub fn root(&self) -> Hash {
         join_peaks(self.peaks.iter().rev())

@@ -93,6 +93,39 @@ fn a_tree_s_debug_form_is_short() {
     assert_eq!(text, format!("HistoryTree {{ len: 1000, root: {:?} }}", tree(1000).root()));
 }
 
+#[test]
+fn a_batch_of_leaves_completes_what_single_leaves_do() {
+    let leaves = leaves(SIZES);
+    for start in 0..40 {
+        let before: CompactRange = leaves[..start].iter().copied().collect();
+        for end in start..SIZES {
+            let growth = Growth::new(before.clone(), leaves[start..end].to_vec());
+            let roots: Vec<Hash> = (start..end).map(|size| model::root(&leaves[..size])).collect();
+            assert_eq!((growth.start(), growth.roots()), (start as u64, roots), "{start} to {end}");
+            let mut range = before.clone();
+            for (index, leaf) in (start as u64..).zip(&leaves[start..end]) {
+                let mut completed = Vec::new();
+                range.push_with(*leaf, |root| completed.push(root));
+                assert_eq!(growth.leaf(index), Some(*leaf));
+                assert_eq!(growth.completed_by(index).collect::<Vec<_>>(), completed, "{index}");
+            }
+            assert_eq!(
+                (growth.leaf(end as u64), start == 0 || growth.leaf(start as u64 - 1).is_none()),
+                (None, true)
+            );
+        }
+    }
+}
+
+#[test]
+fn many_trees_have_their_own_roots() {
+    let leaves = leaves(SIZES);
+    let trees: Vec<Vec<Hash>> = (0..SIZES).map(|size| leaves[..(size * 7) % SIZES].to_vec()).collect();
+    let expected: Vec<Hash> = trees.iter().map(|leaves| model::root(leaves)).collect();
+    assert_eq!(roots(trees), expected);
+    assert_eq!(roots(Vec::new()), []);
+}
+
 proptest! {
     #[test]
     fn cutting_and_growing_leaves_no_trace(steps in prop::collection::vec((0..60_usize, 0..40_u64), 1..12)) {

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::refusal::proven_work;
 use super::{ChainSync, Peer, PeerTip};
-use crate::chain::{BlockError, ChainEntry};
+use crate::chain::{BlockError, ChainEntry, HeadersError};
 use crate::primitives::{Hash, Header, Transaction};
 use crate::protocol::call::Call;
 use crate::protocol::close::CloseReason;
@@ -52,28 +52,24 @@ impl ChainSync {
             return Ok(());
         }
         // A batch that is not consecutive is refused as a whole, before any header is imported.
-        let hashes: Vec<Hash> = headers.iter().map(Header::hash).collect();
+        let hashes = Header::hashes(headers);
         for (header, before) in headers.iter().skip(1).zip(&hashes) {
             if header.previous_hash != *before {
                 return Err(CloseReason::BrokenHeaders { height: header.height });
             }
         }
         let old_best = *call.local.chain.best_header().0;
-        let mut last = None;
-        let mut refused = None;
         let horizon = header_horizon(call, self.is_throttled(call, id));
         // A height that does not follow its parent's is invalid, not far ahead, and is left to the header
         // checks.
         let is_far = |pair: &[Header]| pair[1].height > horizon.kept && pair[1].height == pair[0].height + 1;
         let far = headers.windows(2).position(is_far).map(|before| before + 1);
-        let within = &headers[..far.unwrap_or(headers.len())];
-        for (index, (header, hash)) in within.iter().zip(&hashes).enumerate() {
-            if let Err(error) = call.local.chain.import_hashed_header(*hash, header, call.now.wall) {
-                refused = Some((index, error));
-                break;
-            }
-            last = Some((header.height, *hash));
-        }
+        let within = far.unwrap_or(headers.len());
+        let imported =
+            call.local.chain.import_hashed_headers(&hashes[..within], &headers[..within], call.now.wall);
+        let refused = imported.err();
+        let accepted = refused.as_ref().map_or(within, |refused| refused.index);
+        let last = accepted.checked_sub(1).map(|index| (headers[index].height, hashes[index]));
         if refused.is_none() && last.is_some() {
             self.note_accepted(id, false);
         }
@@ -87,10 +83,10 @@ impl ChainSync {
             call.outbox.event(Event::HeadersAdvanced { height: best_header.height });
         }
         match (refused, last) {
-            (Some((_, BlockError::UnknownParent { parent })), _) => {
+            (Some(HeadersError { error: BlockError::UnknownParent { parent }, .. }), _) => {
                 Err(CloseReason::UnconnectedHeaders { parent })
             }
-            (Some((index, error)), _) => {
+            (Some(HeadersError { index, error }), _) => {
                 let proven = proven_work(call, headers.iter().zip(&hashes).skip(index));
                 self.on_refused(call, id, hashes[index], error, proven)
             }
