@@ -103,7 +103,10 @@ function tell(kind, text) {
   }
 }
 
-const isBusy = () => main.contains(document.activeElement) && /^(A|BUTTON|INPUT|SUMMARY|TEXTAREA)$/.test(document.activeElement.tagName);
+// A button that works is disabled, and has no focus.
+const isBusy = () =>
+  main.querySelector("button:disabled") !== null ||
+  (main.contains(document.activeElement) && /^(A|BUTTON|INPUT|SUMMARY|TEXTAREA)$/.test(document.activeElement.tagName));
 
 /** Whether the view shows what the status tells. */
 function concerns(before, now) {

@@ -147,6 +147,7 @@ function mineForm() {
 
 /** Runs an action of a button, and shows what came of it. */
 async function working(button, answer, work) {
+  const hadFocus = document.activeElement === button;
   button.disabled = true;
   answer.className = "answer quiet";
   answer.replaceChildren("Working …");
@@ -158,6 +159,10 @@ async function working(button, answer, work) {
     answer.className = "answer alarm";
   } finally {
     button.disabled = false;
+    // Disabled it has lost the focus, without which the next look at the node would replace the answer.
+    if (hadFocus && document.activeElement === document.body) {
+      button.focus();
+    }
   }
 }
 

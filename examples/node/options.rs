@@ -47,7 +47,7 @@ pub(crate) struct Options {
     #[arg(long, env, value_name = "NAME", value_parser = hosts, help_heading = "HTTP")]
     allow_host: Vec<List<String>>,
 
-    /// Origins of web pages that may use the HTTP interface, such as <https://app.example>. They need the token, too.
+    /// Origins of web pages that may use the HTTP interface, such as `https://app.example`. They need the token, too.
     #[arg(long, env, value_name = "ORIGIN", value_parser = origins, help_heading = "HTTP")]
     allow_origin: Vec<List<Origin>>,
 
