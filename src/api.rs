@@ -25,6 +25,8 @@ mod block;
 mod error;
 mod log;
 mod request;
+#[cfg(feature = "openapi")]
+pub(crate) mod schema;
 mod status;
 mod transaction;
 

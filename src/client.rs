@@ -1,17 +1,22 @@
 //! L4: an HTTP client for what nodes, logs and witnesses answer. It follows no redirect, and has a limit on the
-//! time and the bytes of every answer.
+//! time and the bytes of every answer. It speaks `http://` only: for a node behind TLS, use a proxy on this machine.
 
 mod error;
 mod exchange;
 #[cfg(feature = "evidence")]
 mod log;
+mod node;
 mod url;
 
 use core::time::Duration;
 
-pub use error::{ApiError, ClientError};
+use hyper::Method;
+use hyper::header::HeaderValue;
+
+pub use error::{ApiError, ClientError, TokenError};
 #[cfg(feature = "evidence")]
 pub use log::{Consistency, Cosigned, LogError};
+pub use node::{NodeClient, Page, PageQuery};
 pub use url::UrlError;
 
 use exchange::{Body, Server};
@@ -25,9 +30,10 @@ use url::Base;
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 /// use hashloom::client::Client;
 ///
-/// let node = Client::new("http://localhost:3001")?;
-/// let status: serde_json::Value = node.get("/status").await?;
-/// println!("height {}", status["height"]);
+/// let client = Client::new("http://localhost:3001")?;
+/// println!("height {}", client.node::<String>().status().await?.height);
+/// // A route of the application.
+/// let stock: serde_json::Value = client.get("/stock").await?;
 /// # Ok(())
 /// # }
 /// ```
@@ -52,7 +58,24 @@ impl Client {
             base: Base::parse(url)?,
             timeout: Self::DEFAULT_TIMEOUT,
             max_body_bytes: Self::DEFAULT_MAX_BODY_BYTES,
+            token: None,
         }))
+    }
+
+    /// Sends a token with every request, as `Authorization: Bearer` (RFC 6750), which a node may ask for before it changes
+    /// something. The connection is not encrypted: whoever can read it can use the token.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError`] if the token is empty or has a character that a header cannot have.
+    pub fn with_token(mut self, token: &str) -> Result<Self, TokenError> {
+        let is_valid = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+        let header = HeaderValue::try_from(format!("Bearer {token}")).ok().filter(|_| is_valid);
+        let mut header = header.ok_or(TokenError)?;
+        // So that it is not shown.
+        header.set_sensitive(true);
+        self.0.token = Some(header);
+        Ok(self)
     }
 
     /// Sets the limit of the time of a request.
@@ -77,7 +100,7 @@ impl Client {
     ///
     /// [`ClientError`].
     pub async fn get<A: serde::de::DeserializeOwned>(&self, path: &str) -> Result<A, ClientError> {
-        self.0.ask(path, None).await?.success()?.json()
+        self.0.ask(Method::GET, path, None).await?.success()?.json()
     }
 
     /// Posts a value as JSON, and parses the answer from JSON.
@@ -93,6 +116,15 @@ impl Client {
         value: &impl serde::Serialize,
     ) -> Result<A, ClientError> {
         let json = serde_json::to_vec(value).map_err(ClientError::Request)?;
-        self.0.ask(path, Some(Body { media_type: "application/json", bytes: json })).await?.success()?.json()
+        let body = Body { media_type: "application/json", bytes: json };
+        self.0.ask(Method::POST, path, Some(body)).await?.success()?.json()
+    }
+
+    /// A client of what is below a path of this one.
+    #[cfg(feature = "evidence")]
+    fn below(&self, path: &str) -> Self {
+        let mut client = self.clone();
+        client.0.base = client.0.base.below(path);
+        client
     }
 }

@@ -34,13 +34,14 @@
 //! | `GET /status` | a summary of the node's state | 200 |
 //! | `GET /health` | whether the node does its work, for what restarts or replaces it: `ok`, or `behind` while it fetches blocks; 503 if it has ended or cannot write | 200 |
 //! | `GET /metrics` | the [metrics](crate::node::NodeHandle::metrics) of the node, of these routes and of the process, for Prometheus | 200 |
+//! | `GET /openapi.json` | a description of these routes, in the form of OpenAPI 3.1 | 200 |
 //! | `GET /log/checkpoint` | the largest [signed checkpoint](crate::evidence::LogSigner), as a signed note | 200 |
 //! | `GET /log/tile/{level/index}` | a [tile](crate::evidence::Tile) of the log of that checkpoint, or of its entries | 200 |
 //! | `GET /log/consistency?old=&new=` | the proof that the log of `new` blocks extends that of `old` blocks, and both roots | 200 |
 //! | `GET /receipts/{transaction id}` | the [proof](crate::evidence::Receipt) that a transaction is in the log of a signed checkpoint | 200 |
 //! | `POST /witness/add-checkpoint` | cosigns a checkpoint of another log, as a [witness](crate::evidence::Witness) | 200 |
 //!
-//! The routes below `/log`, `/receipts` and `/witness` need the feature `evidence`, and `/metrics` needs the feature `metrics`: it
+//! `/openapi.json` needs the feature `openapi`. The routes below `/log`, `/receipts` and `/witness` need the feature `evidence`, and `/metrics` needs the feature `metrics`: it
 //! answers in `OpenMetrics` if a client asks for that, and else in Prometheus' text format. A checkpoint is plain text, and a tile is binary, as
 //! <https://c2sp.org/tlog-tiles> asks for; a node without a [signer](crate::node::NodeBuilder::signer) has neither.
 //!
@@ -160,6 +161,8 @@ mod header;
 mod json;
 #[cfg(feature = "metrics")]
 mod metrics;
+#[cfg(feature = "openapi")]
+mod openapi;
 mod origin;
 mod query;
 mod rendered;
@@ -178,6 +181,10 @@ pub use origin::{Origin, OriginError};
 pub use rouille;
 pub use server::{HttpServer, serve};
 pub use token::{Token, TokenError};
+/// Re-exported for its `ToSchema`, with which an application describes its transactions:
+/// [`RoutesConfig::with_transaction_schema`].
+#[cfg(feature = "openapi")]
+pub use utoipa;
 
 use std::io;
 use std::sync::Arc;

@@ -300,6 +300,8 @@ impl Options {
         let hosts = self.allow_host.iter().flat_map(|list| &list.0).cloned();
         let origins = self.allow_origin.iter().flat_map(|list| &list.0).cloned();
         let config = RoutesConfig::default().with_allowed_hosts(hosts).with_allowed_origins(origins);
+        #[cfg(feature = "openapi")]
+        let config = config.with_transaction_schema::<String>();
         if let Some(token) = &self.http_token {
             return config.with_token(token.clone());
         }

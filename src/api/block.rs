@@ -10,6 +10,7 @@ use crate::primitives::{
 ///
 /// [`Header`] has a conversion from this type, which fails if the hash is not that of the header.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct HeaderView {
     /// The number of blocks before this one.
@@ -44,6 +45,7 @@ pub struct HeaderView {
 /// [`Block`] has a conversion from this type, which fails if the hash is not that of the header, or the transactions are
 /// not those that the header commits to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct BlockView<T> {
     /// The header and the hash; in JSON, fields of the block.
@@ -57,6 +59,7 @@ pub struct BlockView<T> {
 
 /// A block on a side branch, without its transactions: the items of `GET /branches`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct SideBlockView {
     /// The number of blocks before this one.

@@ -6,6 +6,7 @@ use crate::primitives::Hash;
 
 /// The proof that a log extends an earlier state of itself: `GET /log/consistency`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct LogConsistency {
     /// The number of blocks of the earlier log.

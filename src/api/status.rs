@@ -11,6 +11,7 @@ use crate::protocol::{self, ClockBehind, PeerAddr};
 
 /// The state of a node at one moment: `GET /status`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct Status {
     /// The name of the chain.
@@ -61,6 +62,7 @@ pub struct Status {
 
 /// A search for a block.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct MiningStatus {
     /// The height of the block.
@@ -69,6 +71,7 @@ pub struct MiningStatus {
     pub hashes: u64,
     /// The time since the search began, in milliseconds in JSON.
     #[serde(rename = "elapsed_ms", with = "millis")]
+    #[cfg_attr(feature = "openapi", schema(value_type = u64))]
     pub elapsed: Duration,
 }
 
@@ -83,6 +86,7 @@ impl MiningStatus {
 
 /// A branch with more work than the node's best chain that the node refuses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct RefusedBranch {
     /// The [rule](crate::BlockError::rule), by its stable name.
@@ -104,6 +108,7 @@ impl From<protocol::RefusedBranch> for RefusedBranch {
 
 /// Whether the node does its work: `GET /health`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct Health {
     /// In one word.
@@ -112,6 +117,7 @@ pub struct Health {
 
 /// How well a node is that does its work. One that does not answers with an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum HealthStatus {
@@ -123,6 +129,7 @@ pub enum HealthStatus {
 
 /// The application's state after the last block: `GET /state`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct StateView<S> {
     /// The height of the block.
@@ -135,6 +142,7 @@ pub struct StateView<S> {
 
 /// The answer to `POST /peers`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct Dialling {
     /// The address that is dialled from now on.

@@ -7,6 +7,7 @@ use crate::primitives::Hash;
 
 /// The answer to `POST /transactions`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct Submitted {
     /// The id of the transaction.
@@ -15,6 +16,7 @@ pub struct Submitted {
 
 /// A pending transaction: the items of `GET /transactions`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct PendingTransaction<T> {
     /// The id.
@@ -25,6 +27,7 @@ pub struct PendingTransaction<T> {
 
 /// What has become of a transaction: `GET /transactions/{id}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(
     tag = "status",
     rename_all = "snake_case",

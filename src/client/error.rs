@@ -74,10 +74,21 @@ pub struct ApiError {
     pub message: String,
 }
 
+/// A text is not a token that a header can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a token is empty or has a character that a header cannot have")]
+#[non_exhaustive]
+pub struct TokenError;
+
 /// The most characters of a body that is not an error of a node and is shown as a message.
 const MAX_MESSAGE_CHARS: usize = 200;
 
 impl ApiError {
+    /// The code of the error, for programs; `None` if the server is no node of this crate.
+    pub fn code(&self) -> Option<&str> {
+        self.code.as_deref()
+    }
+
     pub(super) fn of(status: u16, body: &[u8]) -> Self {
         if let Ok(ErrorBody { error: ErrorFields { code, message } }) = serde_json::from_slice(body) {
             return Self { status, code: Some(code), message };

@@ -8,7 +8,7 @@ use core::time::Duration;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
-use hyper::header::{CONTENT_TYPE, HOST, USER_AGENT};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
@@ -26,6 +26,8 @@ pub(super) struct Server {
     pub(super) timeout: Duration,
     /// The most bytes of an answer's body.
     pub(super) max_body_bytes: usize,
+    /// The value of `Authorization`.
+    pub(super) token: Option<HeaderValue>,
 }
 
 /// The body of a `POST`.
@@ -38,6 +40,7 @@ pub(super) struct Body {
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: u16,
+    headers: HeaderMap,
     pub(super) body: Vec<u8>,
 }
 
@@ -45,16 +48,27 @@ pub(super) struct Answer {
 const MAX_HEAD_BYTES: usize = 32 << 10;
 
 impl Server {
-    /// Sends a request, `POST` if it has a body, and reads the answer, whatever its status.
-    pub(super) async fn ask(&self, path: &str, body: Option<Body>) -> Result<Answer, ClientError> {
+    /// Sends a request, and reads the answer, whatever its status.
+    pub(super) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Body>,
+    ) -> Result<Answer, ClientError> {
         let host = self.base.to_string();
         let limit = self.timeout;
-        let answer = timeout(limit, self.exchange(path, body, &host)).await;
+        let answer = timeout(limit, self.exchange(method, path, body, &host)).await;
         answer.unwrap_or_else(|_| Err(ClientError::Timeout { host, limit }))
     }
 
-    async fn exchange(&self, path: &str, body: Option<Body>, host: &str) -> Result<Answer, ClientError> {
-        let request = self.request(path, body, host)?;
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Body>,
+        host: &str,
+    ) -> Result<Answer, ClientError> {
+        let request = self.request(method, path, body, host)?;
         let tcp = TcpStream::connect((self.base.name(), self.base.port)).await;
         let tcp = tcp.map_err(|error| ClientError::Connect { host: host.to_owned(), error })?;
         let failed = |error| ClientError::Http { host: host.to_owned(), error };
@@ -65,8 +79,8 @@ impl Server {
         let mut tasks = JoinSet::new();
         tasks.spawn(connection);
         let response = sender.send_request(request).await.map_err(failed)?;
-        let status = response.status().as_u16();
-        let body = Limited::new(response.into_body(), self.max_body_bytes).collect().await;
+        let (head, body) = response.into_parts();
+        let body = Limited::new(body, self.max_body_bytes).collect().await;
         let body = body.map_err(|error| match error.downcast::<hyper::Error>() {
             Ok(error) => failed(*error),
             Err(error) if error.is::<LengthLimitError>() => {
@@ -74,22 +88,25 @@ impl Server {
             }
             Err(error) => ClientError::Unexpected { problem: error.to_string() },
         })?;
-        Ok(Answer { status, body: body.to_bytes().into() })
+        Ok(Answer { status: head.status.as_u16(), headers: head.headers, body: body.to_bytes().into() })
     }
 
     fn request(
         &self,
+        method: Method,
         path: &str,
         body: Option<Body>,
         host: &str,
     ) -> Result<Request<Full<Bytes>>, ClientError> {
-        let method = if body.is_some() { Method::POST } else { Method::GET };
         let path = self.base.path(path);
         let agent = concat!("hashloom/", env!("CARGO_PKG_VERSION"));
         let mut request =
             Request::builder().method(method).uri(&path).header(HOST, host).header(USER_AGENT, agent);
         if let Some(body) = &body {
             request = request.header(CONTENT_TYPE, body.media_type);
+        }
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, token);
         }
         let bytes = body.map(|body| body.bytes).unwrap_or_default();
         request.body(Full::new(bytes.into())).map_err(|_| ClientError::Path { path })
@@ -104,6 +121,11 @@ impl Answer {
         } else {
             Err(ApiError::of(self.status, &self.body).into())
         }
+    }
+
+    /// The first header of this name, if it is ASCII.
+    pub(super) fn header(&self, name: &HeaderName) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
     }
 
     pub(super) fn json<A: DeserializeOwned>(&self) -> Result<A, ClientError> {

@@ -1,5 +1,7 @@
 //! What a log and a witness answer, as <https://c2sp.org/tlog-tiles> and <https://c2sp.org/tlog-witness> have it.
 
+use hyper::Method;
+
 use super::exchange::{Answer, Body};
 use super::{Client, ClientError};
 use crate::evidence::{AddCheckpoint, NoteSignature, Receipt, SignedNote, Tile, TileTree, TileTreeError};
@@ -53,7 +55,7 @@ impl Client {
     ///
     /// [`ClientError`].
     pub async fn checkpoint(&self) -> Result<SignedNote, ClientError> {
-        self.0.ask("/checkpoint", None).await?.success()?.text()
+        self.0.ask(Method::GET, "/checkpoint", None).await?.success()?.text()
     }
 
     /// The bytes of a tile of a log. If the log has no partial tile of this width any more, they are taken from the full
@@ -66,11 +68,11 @@ impl Client {
     /// [`ClientError`].
     pub async fn tile(&self, tile: Tile) -> Result<Vec<u8>, ClientError> {
         let path = format!("/{tile}");
-        let answer = self.0.ask(&path, None).await?;
+        let answer = self.0.ask(Method::GET, &path, None).await?;
         let Some((full, _)) = path.split_once(".p/").filter(|_| answer.status == 404) else {
             return Ok(answer.success()?.body);
         };
-        let mut bytes = self.0.ask(full, None).await?.success()?.body;
+        let mut bytes = self.0.ask(Method::GET, full, None).await?.success()?.body;
         bytes.truncate(usize::from(tile.width()) * bytes.len() / usize::from(Tile::FULL_WIDTH));
         Ok(bytes)
     }
@@ -105,7 +107,7 @@ impl Client {
     /// [`ClientError`].
     pub async fn add_checkpoint(&self, request: &AddCheckpoint) -> Result<Cosigned, ClientError> {
         let body = Body { media_type: "text/plain; charset=utf-8", bytes: request.to_string().into() };
-        let answer = self.0.ask("/add-checkpoint", Some(body)).await?;
+        let answer = self.0.ask(Method::POST, "/add-checkpoint", Some(body)).await?;
         if answer.status == 409
             && let Ok(size) = size_in(&answer)
         {

@@ -62,6 +62,12 @@ impl Base {
         Ok(Self { host: authority.host().to_owned(), port, path })
     }
 
+    /// The part of the server below a path.
+    #[cfg(feature = "evidence")]
+    pub(super) fn below(&self, path: &str) -> Self {
+        Self { path: self.path(path), ..self.clone() }
+    }
+
     /// The path of a request.
     pub(super) fn path(&self, below: &str) -> String {
         format!("{}{below}", self.path)

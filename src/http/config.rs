@@ -6,6 +6,8 @@ use core::time::Duration;
 
 #[cfg(feature = "metrics")]
 use super::metrics::HttpMetrics;
+#[cfg(feature = "openapi")]
+use super::openapi::TransactionSchema;
 use super::origin::Origin;
 use super::token::Token;
 
@@ -36,6 +38,9 @@ pub struct RoutesConfig {
     /// What a client must send to change something; reads need nothing, and so does `POST /witness/add-checkpoint`, which is
     /// for strangers. Default: none, so that everybody may.
     pub token: Option<Token>,
+    /// What `GET /openapi.json` says of the application's transactions. Default: that they are any JSON.
+    #[cfg(feature = "openapi")]
+    pub(super) transaction_schema: Option<TransactionSchema>,
     /// The largest request body, in bytes. Default: 1 MiB.
     pub max_body_bytes: usize,
     /// The maximum number of blocks or transactions in one page; a larger `limit` is clamped. Default: 1000.
@@ -64,6 +69,8 @@ impl Default for RoutesConfig {
             state: false,
             max_state_bytes: 16 << 20,
             token: None,
+            #[cfg(feature = "openapi")]
+            transaction_schema: None,
             max_body_bytes: 1 << 20,
             max_page_items: 1000,
             max_page_bytes: 4 << 20,
@@ -116,6 +123,15 @@ impl RoutesConfig {
     #[must_use]
     pub fn with_token(mut self, token: Token) -> Self {
         self.token = Some(token);
+        self
+    }
+
+    /// Lets `GET /openapi.json` have the schema of the application's transactions, as the component `Transaction`. The schemas
+    /// to which it refers are there by the name `Transaction.{name}`.
+    #[cfg(feature = "openapi")]
+    #[must_use]
+    pub fn with_transaction_schema<T: utoipa::ToSchema>(mut self) -> Self {
+        self.transaction_schema = Some(TransactionSchema::of::<T>());
         self
     }
 

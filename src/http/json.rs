@@ -83,6 +83,6 @@ pub(super) fn list<V>(
 
 /// Only the application's transaction type can fail, for example a map whose keys are not strings.
 #[expect(clippy::needless_pass_by_value, reason = "the shape of `map_err`")]
-fn not_json(error: serde_json::Error) -> ApiError {
+pub(super) fn not_json(error: serde_json::Error) -> ApiError {
     ApiError::new(Code::Internal, format!("a value has no JSON form: {error}"))
 }

@@ -14,6 +14,8 @@ mod transactions;
 
 use std::borrow::Cow;
 use std::sync::Arc;
+#[cfg(feature = "openapi")]
+use std::sync::OnceLock;
 
 use hyper::body::Bytes;
 use hyper::header::{HeaderMap, LOCATION};
@@ -34,6 +36,8 @@ use super::guard;
 use super::json::{json, to_json_list, to_json_within};
 #[cfg(feature = "metrics")]
 use super::metrics::{self, HttpMetrics};
+#[cfg(feature = "openapi")]
+use super::openapi;
 use super::query::{PageQuery, check_limit, decimal, numbers};
 use super::rendered::Rendered;
 use super::response::{Lifetime, Response, cacheable, json_body, no_content, with_header};
@@ -62,6 +66,9 @@ pub(super) struct Routes<T: Transaction> {
     /// What `GET /metrics` shows.
     #[cfg(feature = "metrics")]
     registry: Registry,
+    /// The description of the routes and its tag, once it was asked for.
+    #[cfg(feature = "openapi")]
+    openapi: OnceLock<(Bytes, String)>,
 }
 
 /// The size, in bytes, of the largest body or block that is parsed or serialized on the task of a connection,
@@ -88,6 +95,8 @@ impl<T: Transaction> Routes<T> {
             mining,
             easiest,
             rendered,
+            #[cfg(feature = "openapi")]
+            openapi: OnceLock::new(),
         }
     }
 
@@ -164,6 +173,8 @@ impl<T: Transaction> Routes<T> {
                 let headers = headers.clone();
                 self.on_thread(move |routes| Ok(metrics::answer(&routes.registry, &headers))).await
             }
+            #[cfg(feature = "openapi")]
+            Read::OpenApi => self.openapi(headers),
             Read::Block => self.block(argument, headers).await,
             Read::Blocks => {
                 let (query, headers) = (PageQuery::parse(query)?, headers.clone());
@@ -263,6 +274,19 @@ impl<T: Transaction> Routes<T> {
             Some(status) => show(&status),
             None => self.on_thread(move |routes| show(&routes.node.status())).await,
         }
+    }
+
+    #[cfg(feature = "openapi")]
+    fn openapi(&self, headers: &HeaderMap) -> Result<Response, ApiError> {
+        let (document, tag) = match self.openapi.get() {
+            Some(rendered) => rendered,
+            None => {
+                let document = openapi::document(&self.config)?;
+                let tag = Hash::digest(&document).to_string();
+                self.openapi.get_or_init(|| (document.into(), tag))
+            }
+        };
+        cacheable(headers, tag, Lifetime::Revalidated, || Ok(document.clone()))
     }
 
     /// Answers with the application's state, if the operator has it served.

@@ -129,6 +129,7 @@ fn field<const N: usize>(bytes: &[u8; Header::LEN], offset: usize) -> [u8; N] {
 
 /// The fields by name, for human-readable formats.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(remote = "Header", deny_unknown_fields)]
 struct HeaderFields {
     version: u32,
@@ -141,6 +142,20 @@ struct HeaderFields {
     target: CompactTarget,
     miner: Address,
     nonce: u64,
+}
+
+#[cfg(feature = "openapi")]
+impl utoipa::PartialSchema for Header {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        HeaderFields::schema()
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl utoipa::ToSchema for Header {
+    fn schemas(schemas: &mut Vec<(String, utoipa::openapi::RefOr<utoipa::openapi::Schema>)>) {
+        HeaderFields::schemas(schemas);
+    }
 }
 
 impl Serialize for Header {

@@ -120,14 +120,17 @@ pub enum Event<T = String> {
 
 /// A clock that is so far behind that blocks or headers have to wait for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct ClockBehind {
     /// How far the clock is behind the latest timestamp that has to wait for it; in JSON, in milliseconds.
     #[serde(rename = "behind_ms", with = "millis")]
+    #[cfg_attr(feature = "openapi", schema(value_type = u64))]
     pub behind: Duration,
     /// The time until the next block can be mined, by this clock; zero if mining need not wait. In JSON, in
     /// milliseconds.
     #[serde(rename = "mining_in_ms", with = "millis")]
+    #[cfg_attr(feature = "openapi", schema(value_type = u64))]
     pub mining_in: Duration,
     /// The number of peers with headers that are not imported yet, because their timestamps are too far ahead
     /// of the clock.

@@ -9,6 +9,7 @@ use crate::primitives::Timestamp;
 
 /// The number of one connection. The driver assigns the numbers and never reuses one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(transparent)]
 pub struct PeerId(pub u64);
 
@@ -20,6 +21,7 @@ impl fmt::Display for PeerId {
 
 /// Which side opened a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// The peer opened the connection.
@@ -30,6 +32,7 @@ pub enum Direction {
 
 /// What an application can see of a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct PeerInfo {
     /// The number of the connection.
@@ -48,6 +51,7 @@ pub struct PeerInfo {
 
 /// An address in the book of discovery.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct KnownAddress {
     /// The address.

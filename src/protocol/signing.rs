@@ -22,6 +22,7 @@ pub(super) struct Signing {
 
 /// What a node signs of its chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct SigningStatus {
     /// The origin of the log.

@@ -352,3 +352,30 @@ fn a_tile_that_is_not_of_its_form_is_refused(#[case] tile: &str, #[case] len: us
     let error = TileTree::new(9).add(tile.parse().unwrap(), &vec![0; len]).unwrap_err();
     assert_eq!(error.to_string(), expected);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_client_of_a_node_has_its_receipts_and_its_log() {
+    let node = signing("node").start().await.unwrap();
+    mine(&node, 9).await;
+    node.sign_checkpoint().await.unwrap();
+    let (listener, url) = listen().await;
+    let _server = serve(listener, &node);
+    let client = Client::new(&url).unwrap().node::<String>();
+
+    let id = transaction_id(&"record 2".to_owned()).unwrap();
+    let receipt = client.receipt(&id).await.unwrap();
+    let proven = receipt.verify(&Policy::new(log_key("node").verifier())).unwrap();
+    assert_eq!((proven.header.height, proven.decode::<String>().unwrap()), (3, "record 2".to_owned()));
+
+    assert_eq!(client.log().checkpoint().await.unwrap(), node.checkpoint().await.unwrap());
+    let served = client.log_consistency(2, 3).await.unwrap();
+    let computed = client.log().consistency(2, 3).await.unwrap();
+    assert_eq!((served.path, served.old_root), (computed.proof.path, computed.old_root));
+    let request = AddCheckpoint::new(0, Vec::new(), node.checkpoint().await.unwrap()).unwrap();
+    match client.witness().add_checkpoint(&request).await {
+        Err(ClientError::Refused(error)) => {
+            assert_eq!((error.status, error.code()), (404, Some("log_not_witnessed")));
+        }
+        other => panic!("{other:?}"),
+    }
+}

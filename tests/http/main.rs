@@ -4,6 +4,8 @@
 
 mod access;
 mod chain;
+#[cfg(feature = "client")]
+mod client;
 mod cors;
 mod kit;
 #[cfg(feature = "metrics")]

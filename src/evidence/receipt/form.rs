@@ -12,14 +12,30 @@ use crate::primitives::{Hash, Header, bounded_vec};
 
 /// The fields of a receipt as they are written.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename = "Receipt", deny_unknown_fields)]
 pub(super) struct Form {
+    #[cfg_attr(feature = "openapi", schema(value_type = String, pattern = "^([0-9a-f]{2})*$"))]
     transaction: Bytes,
     transaction_proof: InclusionProof,
     header: Header,
     #[serde(deserialize_with = "path")]
     path: Vec<Hash>,
     checkpoint: String,
+}
+
+#[cfg(feature = "openapi")]
+impl utoipa::PartialSchema for Receipt {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        Form::schema()
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl utoipa::ToSchema for Receipt {
+    fn schemas(schemas: &mut Vec<(String, utoipa::openapi::RefOr<utoipa::openapi::Schema>)>) {
+        Form::schemas(schemas);
+    }
 }
 
 impl From<Receipt> for Form {

@@ -7,14 +7,14 @@ use crate::http::error::{ApiError, Code};
 
 /// What a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Endpoint {
+pub(in crate::http) enum Endpoint {
     Read(Read),
     Change(Change),
 }
 
 /// The endpoints of `GET` and `HEAD`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Read {
+pub(in crate::http) enum Read {
     Explorer,
     Asset,
     Blocks,
@@ -33,6 +33,8 @@ pub(super) enum Read {
     Health,
     #[cfg(feature = "metrics")]
     Metrics,
+    #[cfg(feature = "openapi")]
+    OpenApi,
     #[cfg(feature = "evidence")]
     Checkpoint,
     #[cfg(feature = "evidence")]
@@ -45,7 +47,7 @@ pub(super) enum Read {
 
 /// The endpoints that change something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Change {
+pub(in crate::http) enum Change {
     Mine,
     Submit,
     RemoveTransaction,
@@ -61,7 +63,7 @@ pub(super) enum Change {
 impl Change {
     /// Whether the node's [token](crate::http::RoutesConfig::token) is asked for: a checkpoint for a witness is signed, and
     /// strangers may send it.
-    pub(super) const fn needs_token(self) -> bool {
+    pub(in crate::http) const fn needs_token(self) -> bool {
         match self {
             #[cfg(feature = "evidence")]
             Self::AddCheckpoint => false,
@@ -71,10 +73,10 @@ impl Change {
 }
 
 /// A method at a path. A path may end with one argument in braces.
-pub(super) struct Route {
-    method: Method,
-    path: &'static str,
-    pub(super) endpoint: Endpoint,
+pub(in crate::http) struct Route {
+    pub(in crate::http) method: Method,
+    pub(in crate::http) path: &'static str,
+    pub(in crate::http) endpoint: Endpoint,
 }
 
 const fn read(path: &'static str, read: Read) -> Route {
@@ -86,7 +88,7 @@ const fn change(method: Method, path: &'static str, change: Change) -> Route {
 }
 
 /// All routes, in the order of the table in the documentation of [`http`](crate::http).
-static ROUTES: &[Route] = &[
+pub(in crate::http) static ROUTES: &[Route] = &[
     read("/", Read::Explorer),
     read("/assets/{name}", Read::Asset),
     read("/blocks", Read::Blocks),
@@ -114,6 +116,8 @@ static ROUTES: &[Route] = &[
     read("/health", Read::Health),
     #[cfg(feature = "metrics")]
     read("/metrics", Read::Metrics),
+    #[cfg(feature = "openapi")]
+    read("/openapi.json", Read::OpenApi),
     #[cfg(feature = "evidence")]
     read("/log/checkpoint", Read::Checkpoint),
     #[cfg(feature = "evidence")]
@@ -223,6 +227,7 @@ mod tests {
                 || !["/log/", "/receipts/", "/witness/"].iter().any(|start| url.starts_with(start))
         });
         let routes = routes.filter(|(_, url)| cfg!(feature = "metrics") || *url != "/metrics");
+        let routes = routes.filter(|(_, url)| cfg!(feature = "openapi") || *url != "/openapi.json");
         routes.map(|(method, url)| (method, url.split('?').next().unwrap_or(url))).collect()
     }
 
@@ -234,24 +239,21 @@ mod tests {
 
     #[test]
     fn the_error_for_an_unknown_path_lists_the_paths() {
-        let last = match (cfg!(feature = "metrics"), cfg!(feature = "evidence")) {
-            (false, false) => ", /status and /health",
-            (true, false) => ", /status, /health and /metrics",
-            (false, true) => {
-                ", /status, /health, /log/checkpoint, /log/tile/{level/index}, /log/consistency, \
-                 /receipts/{transaction id} and POST /witness/add-checkpoint"
-            }
-            (true, true) => {
-                ", /status, /health, /metrics, /log/checkpoint, /log/tile/{level/index}, /log/consistency, \
-                 /receipts/{transaction id} and POST /witness/add-checkpoint"
-            }
-        };
+        let mut last = vec!["/status", "/health"];
+        last.extend(cfg!(feature = "metrics").then_some("/metrics"));
+        last.extend(cfg!(feature = "openapi").then_some("/openapi.json"));
+        if cfg!(feature = "evidence") {
+            last.extend(["/log/checkpoint", "/log/tile/{level/index}", "/log/consistency"]);
+            last.extend(["/receipts/{transaction id}", "POST /witness/add-checkpoint"]);
+        }
+        let end = last.pop().unwrap();
+        let last = last.join(", ");
         assert_eq!(
             not_found().message,
             format!(
                 "nothing at this path; the routes are /, /assets/{{name}}, /blocks, /blocks/latest, \
                  /blocks/{{height or hash}}, /headers, /headers/{{height or hash}}, /branches, /state, POST /mine, /transactions, /transactions/{{id}}, /peers, DELETE /peers/{{id}}, /addresses, DELETE /addresses/{{address}}, /bans, \
-                 DELETE /bans/{{host}}{last}"
+                 DELETE /bans/{{host}}, {last} and {end}"
             )
         );
     }

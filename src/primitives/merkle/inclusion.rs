@@ -14,6 +14,7 @@ use super::{ProofError, node_hash, root};
 /// Both numbers are claims of the prover. A root does not commit to its size, so compare `tree_size` with the
 /// size that belongs to the root, and `index` with the position in question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct InclusionProof {
     /// The index of the leaf, from 0.
     pub index: u64,

@@ -13,12 +13,14 @@ use crate::protocol::now::Now;
 
 /// A banned host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct Ban {
     /// The host.
     pub host: PeerHost,
     /// The remaining duration of the ban, in whole seconds.
     #[serde(rename = "seconds", with = "seconds")]
+    #[cfg_attr(feature = "openapi", schema(value_type = u64))]
     pub remaining: Duration,
 }
 
