@@ -81,9 +81,9 @@ impl<T: Transaction> Blockchain<T> {
             transactions += if is_fine { block.data().len() } else { 0 };
             is_fine && transactions <= TRANSACTIONS_AT_ONCE
         };
-        let hashed: Vec<bool> = batch.iter().map(is_hashed).collect();
+        let chosen: Vec<bool> = batch.iter().map(is_hashed).collect();
         let blocks =
-            batch.iter().zip(&hashed).filter(|(_, is_hashed)| **is_hashed).map(|(block, _)| &**block);
+            batch.iter().zip(&chosen).filter(|(_, is_hashed)| **is_hashed).map(|(block, _)| &**block);
         let mut digests = Block::digests(blocks).into_iter();
         let tip = self.store.tip().hash;
         if let Some(first) = batch.iter().position(|block| block.header().previous_hash == tip) {
@@ -96,7 +96,7 @@ impl<T: Transaction> Blockchain<T> {
         }
         // A block without canonical bytes is refused when it is imported.
         let digest = |is_hashed| if is_hashed { digests.next().and_then(Result::ok) } else { None };
-        let digests: Vec<_> = hashed.into_iter().map(digest).collect();
+        let digests: Vec<_> = chosen.into_iter().map(digest).collect();
         batch.into_iter().zip(digests).collect()
     }
 }
