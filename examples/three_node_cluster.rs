@@ -243,7 +243,7 @@ fn draw(members: &mut [Member]) -> Result<()> {
         let mut disconnected = 0;
         while let Some(event) = events.try_recv()? {
             match event {
-                Event::BlockConnected(block) => {
+                Event::BlockConnected { block, .. } => {
                     blocks.entry(block.height()).or_default().insert(*block.hash(), block);
                 }
                 Event::BlockDisconnected(_) => disconnected += 1,

@@ -23,6 +23,7 @@
 
 mod block;
 mod error;
+mod event;
 mod log;
 mod request;
 #[cfg(feature = "openapi")]
@@ -30,10 +31,11 @@ pub(crate) mod schema;
 mod status;
 mod transaction;
 
-pub use crate::protocol::{Ban, ClockBehind, Direction, KnownAddress, PeerInfo};
+pub use crate::protocol::{Ban, ClockBehind, Direction, KnownAddress, MiningStatus, PeerInfo};
 pub use block::{BlockView, HeaderView, SideBlockView, ViewError};
 pub use error::{ErrorBody, ErrorFields};
+pub use event::{BlockOrigin, BlockSummary, MiningReport, NodeEvent, RemovedTransaction};
 pub use log::LogConsistency;
 pub use request::{BanRequest, ConnectRequest, MineRequest, SubmitRequest};
-pub use status::{Dialling, Health, HealthStatus, MiningStatus, RefusedBranch, StateView, Status};
+pub use status::{Dialling, Health, HealthStatus, RefusedBranch, StateView, Status};
 pub use transaction::{PendingTransaction, Submitted, TransactionView};

@@ -32,6 +32,7 @@
 //! | `POST /bans` | bans a host | 201 |
 //! | `DELETE /bans/{host}` | lifts a ban | 204 |
 //! | `GET /status` | a summary of the node's state | 200 |
+//! | `GET /events` | what happens on the node, as it happens: see [Events](#events) | 200 |
 //! | `GET /health` | whether the node does its work, for what restarts or replaces it: `ok`, or `behind` while it fetches blocks; 503 if it has ended or cannot write | 200 |
 //! | `GET /metrics` | the [metrics](crate::node::NodeHandle::metrics) of the node, of these routes and of the process, for Prometheus | 200 |
 //! | `GET /openapi.json` | a description of these routes, in the form of OpenAPI 3.1 | 200 |
@@ -73,6 +74,26 @@
 //! `POST /transactions` accepts `{"data": value}`, always a single transaction, `POST /peers`
 //! `{"address": "ws://host:port"}`, and `POST /bans` `{"host": "10.0.0.1", "seconds": 60}`, where `seconds`
 //! defaults to an hour. Unknown fields are refused.
+//!
+//! # Events
+//!
+//! `GET /events` is answered with server-sent events, which a page reads with `EventSource` and a person with `curl -N`. Each is
+//! one object of JSON with a `type`: `block_connected` (with `difficulty`, `interval_ms` and its `source`: `mined`, or a `peer`
+//! with its `address` and wire `format`), `block_disconnected`, `headers_advanced`, `transaction_accepted`,
+//! `transaction_refused`, `transactions_removed` (all are counted, the first 100 named), `mining_started`, `mining_continues`,
+//! `mining_ended`, `peer_connected`, `peer_disconnected`, `host_banned`, `dial_failed`, `store_failed`, `store_recovered`,
+//! `clock_behind`, `clock_caught_up`, `branch_refused`, `branch_refusal_ended`, `signing_stopped` and `signing_resumed`, which
+//! mean what [`Event`](crate::Event) says. New types may be added.
+//!
+//! A new client first reads `open` with the `height` and the `tip` on which the events after it build. A client that comes back
+//! with the `Last-Event-ID` of the event that it read last, as `EventSource` does by itself, continues with the one after it.
+//! Where events are missing, because they were evicted, the client was too slow or the node was restarted, `missed` comes in
+//! their place, with their number or `null`, and after a restart `open`.
+//!
+//! The node keeps the last [`RoutesConfig::max_event_bytes`], sends a comment after 15 seconds without an event, and serves up to
+//! [`RoutesConfig::max_event_clients`] at a time, each of which also takes one of [`HttpConfig::max_connections`]. The handler
+//! of [`routes`] does not keep a thread for a client: the answer ends after the events that there are, and asks the client to
+//! come back after a second.
 //!
 //! # Errors
 //!
@@ -156,6 +177,7 @@ mod config;
 mod cors;
 mod edge;
 mod error;
+mod events;
 mod guard;
 mod header;
 mod json;

@@ -27,7 +27,7 @@ mod tests;
 #[cfg(feature = "metrics")]
 mod timed_store;
 
-pub use crate::api::{MiningStatus, Status};
+pub use crate::api::Status;
 #[cfg(feature = "http")]
 pub(crate) use crate::chain::BlockId;
 pub use builder::{Node, NodeBuilder, StartError};

@@ -46,7 +46,7 @@ pub use close::CloseReason;
 pub use config::ProtocolConfig;
 pub(crate) use config::printable;
 pub use connections::{Ban, ConnectError};
-pub use event::{ClockBehind, Event, RefusedBranch};
+pub use event::{BlockSource, ClockBehind, Event, MiningStatus, RefusedBranch};
 pub use host::HostError;
 pub use io::{Input, Output};
 pub use message::{Hello, Message, MessageKind, Tip};
@@ -98,7 +98,9 @@ impl<T: Transaction> Protocol<T> {
     /// Processes one input. Never fails and never blocks: a peer's misbehaviour closes its connection.
     pub fn handle(&mut self, input: Input<T>, now: Now) {
         match input {
-            Input::Connected { peer, direction, address } => self.connected(peer, direction, address, now),
+            Input::Connected { peer, direction, address, format } => {
+                self.connected(peer, direction, address, format, now);
+            }
             Input::DialFailed { address, error } => {
                 let was_discovered = self.connections.on_dial_failed(call!(self, now), &address, error);
                 self.discovery.on_dial_failed(call!(self, now), &address, was_discovered);
@@ -188,7 +190,8 @@ impl<T: Transaction> Protocol<T> {
         let blocks_at: Vec<(u64, Hash)> =
             blocks.iter().map(|block| (block.height(), *block.hash())).collect();
         self.relay.note_known(id, blocks_at.iter().map(|(_, hash)| *hash));
-        let Some(verdicts) = self.import(blocks, now) else {
+        let Some(source) = self.connections.source(id) else { return Ok(()) };
+        let Some(verdicts) = self.import(blocks, &source, now) else {
             self.sync.on_import_failed(id, blocks_at.last().map(|(_, hash)| *hash), now.elapsed);
             return Ok(());
         };
@@ -199,9 +202,14 @@ impl<T: Transaction> Protocol<T> {
 
     /// Imports blocks and tells the machines that the chain has changed. Returns `None` if nothing was
     /// imported, because the store fails.
-    fn import(&mut self, blocks: Vec<Arc<Block<T>>>, now: Now) -> Option<Vec<Result<Verdict, BlockError>>> {
+    fn import(
+        &mut self,
+        blocks: Vec<Arc<Block<T>>>,
+        source: &BlockSource,
+        now: Now,
+    ) -> Option<Vec<Result<Verdict, BlockError>>> {
         let before_return = |mempool: &_| self.relay.retain_pending(mempool);
-        let imported = self.local.import(blocks, &mut self.outbox, now, before_return)?;
+        let imported = self.local.import(blocks, source, &mut self.outbox, now, before_return)?;
         self.sync.on_import(&imported.verdicts);
         if let Some(ids) = imported.returned {
             self.relay.on_returned(ids);

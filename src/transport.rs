@@ -106,6 +106,11 @@ pub trait Connection<T: Transaction = String>: Debug + Send {
     /// The address that was dialled, or the one that the connection came from.
     fn remote_addr(&self) -> &PeerAddr;
 
+    /// The name of the connection's wire format, for people. Provided: `none`, for a transport that moves values.
+    fn format(&self) -> &'static str {
+        "none"
+    }
+
     /// Splits the connection into its two directions, so that each can be used by a task of its own.
     fn split(self: Box<Self>) -> (Box<dyn Sender<T>>, Box<dyn Receiver<T>>);
 }

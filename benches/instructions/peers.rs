@@ -181,7 +181,10 @@ impl Stage {
             wants_new_blocks: true,
             keeps_bodies: None,
         };
-        self.node.handle(Input::Connected { peer, direction: Direction::Inbound, address }, self.now);
+        self.node.handle(
+            Input::Connected { peer, direction: Direction::Inbound, address, format: "none" },
+            self.now,
+        );
         self.node.handle(Input::Received { peer, message: Message::Hello(hello) }, self.now);
         while self.node.poll_output().is_some() {}
         Ok(peer)

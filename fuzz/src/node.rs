@@ -144,7 +144,7 @@ impl TestNode {
         self.dialled.remove(&address);
         self.open.insert(address.clone(), id);
         let direction = if is_inbound { Direction::Inbound } else { Direction::Outbound };
-        self.handle(Input::Connected { peer: id, direction, address });
+        self.handle(Input::Connected { peer: id, direction, address, format: "none" });
     }
 
     /// Delivers a message to the node.

@@ -1,13 +1,11 @@
 //! The node: its status, its health, the state of the application, and its peers.
 
-use core::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
-use crate::primitives::{CompactTarget, Difficulty, Hash, Timestamp, Work, millis};
+use crate::primitives::{CompactTarget, Difficulty, Hash, Timestamp, Work};
 #[cfg(feature = "evidence")]
 use crate::protocol::SigningStatus;
-use crate::protocol::{self, ClockBehind, PeerAddr};
+use crate::protocol::{self, ClockBehind, MiningStatus, PeerAddr};
 
 /// The state of a node at one moment: `GET /status`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,30 +56,6 @@ pub struct Status {
     pub mining: Option<MiningStatus>,
     /// The last error of continuous mining, until it finds a block.
     pub mining_error: Option<String>,
-}
-
-/// A search for a block.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[non_exhaustive]
-pub struct MiningStatus {
-    /// The height of the block.
-    pub height: u64,
-    /// Hashes tried.
-    pub hashes: u64,
-    /// The time since the search began, in milliseconds in JSON.
-    #[serde(rename = "elapsed_ms", with = "millis")]
-    #[cfg_attr(feature = "openapi", schema(value_type = u64))]
-    pub elapsed: Duration,
-}
-
-impl MiningStatus {
-    /// Hashes per second since the search began; 0 if no time has passed.
-    pub fn hash_rate(&self) -> f64 {
-        let seconds = self.elapsed.as_secs_f64();
-        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-        if seconds > 0.0 { self.hashes as f64 / seconds } else { 0.0 }
-    }
 }
 
 /// A branch with more work than the node's best chain that the node refuses.

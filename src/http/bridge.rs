@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::net::SocketAddr;
 
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use hyper::http::{StatusCode, Uri};
@@ -68,7 +68,7 @@ pub(super) fn read(response: rouille::Response, max_bytes: usize) -> Result<Resp
         tracing::error!(%error, "an HTTP answer cannot be read");
         ApiError::new(Code::Internal, "the answer could not be read to its end")
     })?;
-    let mut response = Response::new(Full::new(Bytes::from(body)));
+    let mut response = Response::new(body.into());
     *response.status_mut() = StatusCode::from_u16(status_code).map_err(|_| {
         tracing::error!(status = status_code, "an HTTP handler answered with an impossible status");
         ApiError::new(Code::Internal, "the answer has an impossible status")

@@ -50,6 +50,12 @@ pub struct RoutesConfig {
     pub max_page_bytes: usize,
     /// The JSON of blocks that is kept to be sent again, in bytes. Default: 16 MiB.
     pub max_rendered_bytes: usize,
+    /// The maximum number of clients that read `GET /events` at a time; further ones are answered 503 with `Retry-After`.
+    /// Default: 64.
+    pub max_event_clients: usize,
+    /// The events that are kept for clients that read them late or come back, in bytes of memory. Default: 1 MiB, which is
+    /// some 3,000 events.
+    pub max_event_bytes: usize,
     /// The time limit of one `POST /mine`. Default: 60 seconds.
     pub mine_timeout: Duration,
     /// The maximum number of concurrent `POST /mine` requests; further ones are answered 503 with
@@ -75,6 +81,8 @@ impl Default for RoutesConfig {
             max_page_items: 1000,
             max_page_bytes: 4 << 20,
             max_rendered_bytes: 16 << 20,
+            max_event_clients: 64,
+            max_event_bytes: 1 << 20,
             mine_timeout: Duration::from_secs(60),
             max_mining: 8,
             #[cfg(feature = "metrics")]
@@ -160,6 +168,20 @@ impl RoutesConfig {
     #[must_use]
     pub fn with_max_rendered_bytes(mut self, bytes: usize) -> Self {
         self.max_rendered_bytes = bytes;
+        self
+    }
+
+    /// Sets [`max_event_clients`](Self::max_event_clients).
+    #[must_use]
+    pub fn with_max_event_clients(mut self, clients: usize) -> Self {
+        self.max_event_clients = clients;
+        self
+    }
+
+    /// Sets [`max_event_bytes`](Self::max_event_bytes).
+    #[must_use]
+    pub fn with_max_event_bytes(mut self, bytes: usize) -> Self {
+        self.max_event_bytes = bytes;
         self
     }
 

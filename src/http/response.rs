@@ -1,22 +1,77 @@
 //! Responses: JSON in memory, cache control, and answers to conditional requests (RFC 9110, section 13, and
 //! RFC 9111).
 
+use core::convert::Infallible;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+
 use http_body_util::Full;
-use hyper::body::Bytes;
+use hyper::body::{Body, Bytes, Frame, SizeHint};
 use hyper::header::{
     CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH,
     X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::http::StatusCode;
 
+use super::events::EventStream;
 use super::header::text;
 
-/// A response of this server. Every body is in memory.
-pub(super) type Response = hyper::Response<Full<Bytes>>;
+/// A response of this server.
+pub(super) type Response = hyper::Response<ResponseBody>;
+
+/// The body of a response.
+#[derive(Debug)]
+pub(super) enum ResponseBody {
+    /// Bytes in memory.
+    Full(Full<Bytes>),
+    /// Events, for as long as the client reads them.
+    Events(EventStream),
+}
+
+impl Default for ResponseBody {
+    fn default() -> Self {
+        Self::Full(Full::default())
+    }
+}
+
+impl<B: Into<Bytes>> From<B> for ResponseBody {
+    fn from(bytes: B) -> Self {
+        Self::Full(Full::new(bytes.into()))
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match self.get_mut() {
+            Self::Full(body) => Pin::new(body).poll_frame(context),
+            Self::Events(body) => Pin::new(body).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Full(body) => body.is_end_stream(),
+            Self::Events(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Full(body) => body.size_hint(),
+            Self::Events(_) => SizeHint::default(),
+        }
+    }
+}
 
 /// A JSON response that must not be sniffed for another type nor, unless the caller changes that, cached.
 pub(super) fn json_body(status: StatusCode, body: impl Into<Bytes>) -> Response {
-    let mut response = Response::new(Full::new(body.into()));
+    let mut response = Response::new(ResponseBody::from(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -32,6 +32,7 @@ use super::body::{Body, address_in, host_in};
 use super::config::RoutesConfig;
 use super::cors;
 use super::error::{ApiError, Code};
+use super::events::Feed;
 use super::guard;
 use super::json::{json, to_json_list, to_json_within};
 #[cfg(feature = "metrics")]
@@ -61,6 +62,7 @@ pub(super) struct Routes<T: Transaction> {
     /// The target of difficulty 1.
     easiest: CompactTarget,
     rendered: Rendered,
+    feed: Feed,
     #[cfg(feature = "metrics")]
     metrics: HttpMetrics,
     /// What `GET /metrics` shows.
@@ -80,6 +82,7 @@ impl<T: Transaction> Routes<T> {
         let mining = Semaphore::new(config.max_mining.min(Semaphore::MAX_PERMITS));
         let easiest = node.chain().spec().easiest_target();
         let rendered = Rendered::new(config.max_rendered_bytes, easiest);
+        let feed = Feed::new(&config);
         #[cfg(feature = "metrics")]
         let metrics = config.metrics.clone().unwrap_or_default();
         #[cfg(feature = "metrics")]
@@ -95,6 +98,7 @@ impl<T: Transaction> Routes<T> {
             mining,
             easiest,
             rendered,
+            feed,
             #[cfg(feature = "openapi")]
             openapi: OnceLock::new(),
         }
@@ -167,6 +171,7 @@ impl<T: Transaction> Routes<T> {
     ) -> Result<Response, ApiError> {
         match read {
             Read::Status => self.status(|status| json(StatusCode::OK, status)).await,
+            Read::Events => self.feed.answer(&self.node, headers, self.threads.delivery()),
             Read::Health => self.status(health).await,
             #[cfg(feature = "metrics")]
             Read::Metrics => {

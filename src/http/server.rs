@@ -76,7 +76,7 @@ pub(super) fn start(
         listener,
         slots: Slots::new(config.max_connections, config.max_connections_per_address),
         shutdown_timeout: config.shutdown_timeout,
-        service: Arc::new(Service::new(Box::new(handler), config, edge)),
+        service: Arc::new(Service::new(Box::new(handler), config, edge, stopped.clone())),
         stopped,
     };
     Ok(HttpServer { local_addr, stop, acceptor: tokio::spawn(acceptor.run()) })

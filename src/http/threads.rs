@@ -13,6 +13,7 @@ use tracing::Span;
 
 use super::config::HttpConfig;
 use super::error::{ApiError, Code};
+use super::events::Delivery;
 
 /// Where work runs that may wait for a lock or for disk I/O, or that takes long.
 #[derive(Debug)]
@@ -30,6 +31,14 @@ impl Threads {
             reads: permits(config.max_reads),
             writes: permits(config.max_writes),
             queue_timeout: config.queue_timeout,
+        }
+    }
+
+    /// How a client gets events: a thread of a rouille application is not kept for one.
+    pub(super) const fn delivery(&self) -> Delivery {
+        match self {
+            Self::Calling => Delivery::Poll,
+            Self::Pool { .. } => Delivery::Stream,
         }
     }
 

@@ -102,7 +102,7 @@ impl Counts {
                 self.disconnected.inc();
                 self.depth.fetch_add(1, Ordering::Relaxed);
             }
-            Event::BlockConnected(_) => {
+            Event::BlockConnected { .. } => {
                 self.connected.inc();
                 // The first block of the new branch ends the disconnecting.
                 let depth = self.depth.swap(0, Ordering::Relaxed);

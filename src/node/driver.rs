@@ -101,6 +101,7 @@ impl<T: Transaction> Driver<T> {
         let ended = loop {
             prefers_commands = !prefers_commands;
             self.mining.pump(&self.shared);
+            self.report_mining();
             if self.mining.take_outputs() {
                 self.with_protocol(|_, _| ());
             }
@@ -169,6 +170,7 @@ impl<T: Transaction> Driver<T> {
     fn input(&mut self, input: Incoming<T>) {
         match input {
             Incoming::Opened { direction, address, connection, place } => {
+                let format = connection.format();
                 let peer = PeerId(self.next_peer);
                 self.next_peer += 1;
                 let sender = connection::open(
@@ -181,7 +183,7 @@ impl<T: Transaction> Driver<T> {
                     &mut self.connections,
                 );
                 self.senders.insert(peer, sender);
-                self.handle(Input::Connected { peer, direction, address });
+                self.handle(Input::Connected { peer, direction, address, format });
             }
             Incoming::Received { peer, mut message, unsendable, turn } => {
                 self.drop_foreign_addresses(&mut message);
@@ -286,6 +288,7 @@ impl<T: Transaction> Driver<T> {
 
     fn mined(&mut self, ended: JobEnded<T>) {
         let Some(found) = self.mining.found(ended, &self.shared) else { return };
+        self.report_mining();
         let block = &found.block;
         let outcome = self.on_disk(|driver| driver.with_protocol(|protocol, now| protocol.mined(block, now)));
         #[cfg(feature = "metrics")]
@@ -293,6 +296,12 @@ impl<T: Transaction> Driver<T> {
             self.shared.counts.mined.inc();
         }
         self.mining.delivered(found, outcome, &self.shared);
+    }
+
+    fn report_mining(&mut self) {
+        for event in self.mining.take_events() {
+            self.perform(Output::Event(event));
+        }
     }
 
     fn handle(&mut self, input: Input<T>) {
@@ -337,6 +346,7 @@ impl<T: Transaction> Driver<T> {
         for output in outputs {
             self.perform(output);
         }
+        self.event_log.flush();
         self.notifier.changes.send_replace(());
         result
     }

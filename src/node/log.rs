@@ -4,8 +4,10 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use crate::mempool::RemovalReason;
-use crate::primitives::Hash;
-use crate::protocol::{ClockBehind, CloseReason, Event, PeerAddr, PeerHost, RefusedBranch};
+use crate::primitives::{Difficulty, Hash};
+use crate::protocol::{
+    BlockSource, ClockBehind, CloseReason, Event, MiningStatus, PeerAddr, PeerHost, RefusedBranch,
+};
 use crate::transport::throttle::Throttle;
 
 /// Lines per minute about peers that connect, disconnect or are banned. A node with well-behaved peers logs
@@ -34,6 +36,28 @@ pub(super) struct EventLog {
     other_chains: Throttles<PeerHost>,
     /// The name of the node's own chain.
     chain: String,
+    blocks: Blocks,
+}
+
+/// Blocks that one call of the protocol disconnected and connected, which share one line: a synchronisation connects hundreds
+/// at once.
+#[derive(Debug, Default)]
+struct Blocks {
+    disconnected: u64,
+    connected: u64,
+    transactions: usize,
+    /// The line about the last block that was connected.
+    last: Option<Connected>,
+}
+
+/// What the log says of a connected block.
+#[derive(Debug)]
+struct Connected {
+    height: u64,
+    hash: Hash,
+    source: BlockSource,
+    difficulty: Difficulty,
+    interval: Duration,
 }
 
 impl EventLog {
@@ -46,12 +70,28 @@ impl EventLog {
             dials: Throttles::new(Duration::from_secs(60)),
             other_chains: Throttles::new(OTHER_CHAIN_PERIOD),
             chain,
+            blocks: Blocks::default(),
         }
     }
 
     /// Logs an event, throttled if peers can cause it repeatedly.
     pub(super) fn log<T>(&mut self, event: &Event<T>) {
         match event {
+            Event::BlockConnected { block, source, difficulty, interval } => {
+                self.blocks.connected += 1;
+                self.blocks.transactions += block.data().len();
+                self.blocks.last = Some(Connected {
+                    height: block.height(),
+                    hash: *block.hash(),
+                    source: source.clone(),
+                    difficulty: *difficulty,
+                    interval: *interval,
+                });
+            }
+            Event::BlockDisconnected(block) => {
+                tracing::debug!(height = block.height(), hash = %block.hash(), "block disconnected");
+                self.blocks.disconnected += 1;
+            }
             Event::PeerDisconnected { reason: reason @ CloseReason::Unreadable(_), .. } => {
                 let is_first = !core::mem::replace(&mut self.unreadable, true);
                 warn_once(is_first, reason, "a peer's messages cannot be read");
@@ -80,6 +120,27 @@ impl EventLog {
                 }
             }
             _ => log(event),
+        }
+    }
+
+    /// Logs the blocks since the last call.
+    pub(super) fn flush(&mut self) {
+        let Blocks { disconnected, connected, transactions, last } = core::mem::take(&mut self.blocks);
+        let Some(Connected { height, hash, source, difficulty, interval }) = last else { return };
+        if disconnected > 0 {
+            tracing::info!(disconnected, connected, height, "reorganisation to a branch with more work");
+        }
+        let (blocks, difficulty) = (connected, difficulty.as_f64());
+        match source {
+            BlockSource::Mined => {
+                tracing::info!(height, %hash, difficulty, transactions, since_last = ?interval, "block mined");
+            }
+            BlockSource::Peer { peer, address, format } => {
+                tracing::info!(
+                    height, %hash, blocks, %peer, %address, format, difficulty, transactions, since_last = ?interval,
+                    "block received"
+                );
+            }
         }
     }
 
@@ -127,19 +188,27 @@ pub(super) fn warn_once(is_first: bool, error: &impl core::fmt::Display, what: &
 
 fn log<T>(event: &Event<T>) {
     match event {
-        Event::BlockConnected(block) => {
-            tracing::info!(height = block.height(), hash = %block.hash(), "block connected");
+        // `EventLog::log` logs these.
+        Event::BlockConnected { .. }
+        | Event::BlockDisconnected(_)
+        | Event::TransactionRefused { .. }
+        | Event::DialFailed { .. } => {}
+        Event::MiningStarted(MiningStatus { height, difficulty, work, .. }) => {
+            tracing::debug!(height, difficulty = difficulty.as_f64(), expected_hashes = %work, "search for a block started");
         }
-        Event::BlockDisconnected(block) => {
-            tracing::info!(height = block.height(), hash = %block.hash(), "block disconnected");
+        Event::MiningContinues(search) => log_search(search, "still searching for a block"),
+        Event::MiningEnded { search, found: Some(_) } if search.elapsed >= LONG_SEARCH => {
+            log_search(search, "block found");
+        }
+        Event::MiningEnded { search, found } => {
+            let is_found = found.is_some();
+            tracing::debug!(height = search.height, hashes = search.hashes, elapsed = ?search.elapsed, is_found, "search for a block ended");
         }
         Event::HeadersAdvanced { height } => tracing::debug!(height, "headers advanced"),
         Event::TransactionAccepted { id } => tracing::debug!(%id, "transaction accepted"),
-        // `EventLog::log` logs these.
-        Event::TransactionRefused { .. } | Event::DialFailed { .. } => {}
         Event::TransactionsRemoved { removed } => log_removed(removed),
-        Event::PeerConnected { peer, address, agent, .. } => {
-            tracing::info!(%peer, %address, agent, "peer connected");
+        Event::PeerConnected { peer, address, agent, format, .. } => {
+            tracing::info!(%peer, %address, agent, format, "peer connected");
         }
         Event::PeerDisconnected { peer, address, reason } => {
             tracing::info!(%peer, %address, %reason, "peer disconnected");
@@ -170,6 +239,18 @@ fn log<T>(event: &Event<T>) {
     }
 }
 
+/// A search that took less is not worth a line of its own beside that of the block.
+const LONG_SEARCH: Duration = Duration::from_secs(1);
+
+fn log_search(search: &MiningStatus, what: &str) {
+    let MiningStatus { height, hashes, elapsed, difficulty, .. } = search;
+    // Whole hashes a second and seconds: nothing finer has a meaning here.
+    let (rate, seconds) = (search.hash_rate().round(), elapsed.as_secs());
+    let expected_seconds = search.expected_time().map(|time| time.as_secs());
+    let difficulty = difficulty.as_f64();
+    tracing::info!(height, difficulty, hashes, hashes_per_second = rate, seconds, expected_seconds, "{what}");
+}
+
 /// Logs one line for all transactions that were removed together, with the first one as the example: there
 /// may be as many as the mempool holds.
 fn log_removed(removed: &[(Hash, RemovalReason)]) {
@@ -194,6 +275,8 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
+    use crate::ChainSpec;
+    use crate::primitives::{Block, CompactTarget, Header, Target, Work};
     use crate::protocol::PeerId;
 
     #[derive(Clone, Default)]
@@ -226,6 +309,74 @@ mod tests {
     fn other_chain(address: &str) -> Event<String> {
         let reason = CloseReason::WrongGenesis { got: Hash::ZERO, expected: Hash::from_bytes([7; 32]) };
         Event::PeerDisconnected { peer: PeerId(1), address: address.parse().unwrap(), reason }
+    }
+
+    #[test]
+    fn the_blocks_of_one_message_are_one_line() {
+        let (lines, _guard) = captured();
+        let genesis: Block<String> = ChainSpec::default().genesis().unwrap();
+        let block = |height| {
+            let header = Header { height, ..*genesis.header() };
+            Arc::new(Block::new(header, vec!["a".to_owned(), "b".to_owned()]))
+        };
+        let source = BlockSource::Peer {
+            peer: PeerId(3),
+            address: "ws://10.0.0.1:5001".parse().unwrap(),
+            format: "hashloom.v1.json",
+        };
+        let connected = |height, source: &BlockSource| Event::BlockConnected {
+            block: block(height),
+            source: source.clone(),
+            difficulty: Difficulty::new(Target::MAX, Target::MAX),
+            interval: Duration::from_millis(2_500),
+        };
+        let mut event_log = EventLog::new("test".to_owned());
+        event_log.log(&connected(1, &BlockSource::Mined));
+        event_log.flush();
+        event_log.flush();
+        event_log.log(&Event::BlockDisconnected(block(1)));
+        for height in 1..=3 {
+            event_log.log(&connected(height, &source));
+        }
+        event_log.flush();
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        let lines: Vec<_> = text.lines().filter_map(|line| line.split_once("node::log: ")).collect();
+        let (first, last) = (*block(1).hash(), *block(3).hash());
+        assert_eq!(
+            lines.iter().map(|(_, line)| *line).collect::<Vec<_>>(),
+            [
+                format!("block mined height=1 hash={first} difficulty=1.0 transactions=2 since_last=2.5s"),
+                "reorganisation to a branch with more work disconnected=1 connected=3 height=3".to_owned(),
+                format!(
+                    "block received height=3 hash={last} blocks=3 peer=#3 address=ws://10.0.0.1:5001 \
+                     format=\"hashloom.v1.json\" difficulty=1.0 transactions=6 since_last=2.5s"
+                ),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_long_search_says_how_fast_it_is_and_how_long_it_takes() {
+        let (lines, _guard) = captured();
+        let target = Target::try_from(CompactTarget::from_bits(0x1e00_ffff)).unwrap();
+        let search = MiningStatus {
+            hashes: 50_000_000,
+            elapsed: Duration::from_secs(20),
+            ..MiningStatus::new(7, Difficulty::new(Target::MAX, Target::MAX), Work::from(target))
+        };
+        let mut event_log = EventLog::new("test".to_owned());
+        event_log.log(&Event::<String>::MiningStarted(search));
+        event_log.log(&Event::<String>::MiningContinues(search));
+        event_log.log(&Event::<String>::MiningEnded { search, found: None });
+        event_log.log(&Event::<String>::MiningEnded { search, found: Some(Hash::ZERO) });
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        let lines: Vec<_> = text.lines().filter_map(|line| line.split_once("node::log: ")).collect();
+        // 2^24 expected hashes at 2.5 million a second.
+        let fields = "height=7 difficulty=1.0 hashes=50000000 hashes_per_second=2500000.0 seconds=20 expected_seconds=6";
+        assert_eq!(
+            lines.iter().map(|(_, line)| *line).collect::<Vec<_>>(),
+            [format!("still searching for a block {fields}"), format!("block found {fields}")]
+        );
     }
 
     #[test]

@@ -13,8 +13,8 @@ use super::shared::{Running, Shared};
 use crate::chain::BlockError;
 use crate::consensus::RuleError;
 use crate::miner::{Miner, MiningJob, MiningOutcome, Template};
-use crate::primitives::{Address, Block, Hash, Transaction};
-use crate::protocol::{Now, TemplateError, check_sendable};
+use crate::primitives::{Address, Block, Hash, Target, Transaction, Work};
+use crate::protocol::{Event, MiningStatus, Now, TemplateError, check_sendable};
 use crate::transport::{Outgoing, Transport};
 
 /// How many requests may be queued.
@@ -24,6 +24,11 @@ pub(super) const MAX_REQUESTS: usize = 64;
 const MIN_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause of continuous mining.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
+
+/// When a search is first reported to go on. Reported again after twice the time each, up to [`MAX_REPORT_INTERVAL`].
+const FIRST_REPORT: Duration = Duration::from_secs(10);
+/// The longest time between two reports of a search.
+const MAX_REPORT_INTERVAL: Duration = Duration::from_secs(600);
 
 /// The pause of continuous mining after a failure.
 #[derive(Debug)]
@@ -79,6 +84,8 @@ struct Job<T> {
     /// The hash of the block that this job extends.
     parent: Hash,
     request: Option<Request<T>>,
+    /// When the search is reported next, and after how long again.
+    report: (Duration, Duration),
 }
 
 #[derive(Debug)]
@@ -90,6 +97,8 @@ pub(super) struct Mining<T> {
     /// Whether pending transactions were removed, because no block could be mined with them, or the clock was
     /// found to be behind.
     has_outputs: bool,
+    /// What the driver has to report: at most the end of one search and the start of the next, for each request.
+    events: Vec<Event<T>>,
     /// Set when continuous mining fails, until it finds a block.
     pause: Option<Pause>,
     ended: mpsc::UnboundedSender<JobEnded<T>>,
@@ -109,6 +118,7 @@ impl<T: Transaction> Mining<T> {
             job: None,
             jobs: 0,
             has_outputs: false,
+            events: Vec::new(),
             pause: None,
             ended,
             transport,
@@ -139,6 +149,7 @@ impl<T: Transaction> Mining<T> {
             let protocol = shared.read();
             (*protocol.chain().tip().hash(), protocol.is_halted())
         };
+        self.report_progress(shared);
         if let Some(job) = &self.job {
             // A block that cannot be stored is not worth searching for.
             let is_stale = job.parent != tip || is_halted;
@@ -183,16 +194,21 @@ impl<T: Transaction> Mining<T> {
             Ok(template) => template,
             Err(error) => return Err((request, error)),
         };
-        let (parent, height) = (template.header().previous_hash, template.header().height);
+        let header = template.header();
+        let (parent, target) = (header.previous_hash, header.target);
+        let work = Target::try_from(target).map_or(Work::default(), Work::from);
+        let search = MiningStatus::new(header.height, shared.read().chain().difficulty(target), work);
         match self.spawn(template) {
             Ok(threads) => {
                 let threads = Arc::new(threads);
                 shared.set_mining(Some(Running {
                     threads: Arc::clone(&threads),
-                    height,
+                    search,
                     since: now.elapsed,
                 }));
-                self.job = Some(Job { number: self.jobs, threads, parent, request });
+                let report = (now.elapsed.saturating_add(FIRST_REPORT), FIRST_REPORT);
+                self.job = Some(Job { number: self.jobs, threads, parent, request, report });
+                self.events.push(Event::MiningStarted(search));
                 Ok(())
             }
             Err(error) => Err((request, error)),
@@ -231,6 +247,27 @@ impl<T: Transaction> Mining<T> {
         core::mem::replace(&mut self.has_outputs, false)
     }
 
+    /// The events since the last call.
+    pub(super) fn take_events(&mut self) -> Vec<Event<T>> {
+        core::mem::take(&mut self.events)
+    }
+
+    /// Reports a search that has been going on for long.
+    fn report_progress(&mut self, shared: &Shared<T>) {
+        let now = shared.clock.now().elapsed;
+        let Some(job) = self.job.as_mut().filter(|job| job.report.0 <= now) else { return };
+        let after = (job.report.1 * 2).min(MAX_REPORT_INTERVAL);
+        job.report = (now.saturating_add(after), after);
+        self.events.extend(shared.mining_status().map(Event::MiningContinues));
+    }
+
+    /// Reports the end of the current search.
+    fn report_end(&mut self, found: Option<Hash>, shared: &Shared<T>) {
+        let search = shared.mining_status();
+        shared.set_mining(None);
+        self.events.extend(search.map(|search| Event::MiningEnded { search, found }));
+    }
+
     fn spawn(&mut self, template: Template<T>) -> Result<MiningJob, MineError> {
         self.jobs += 1;
         let number = self.jobs;
@@ -255,7 +292,7 @@ impl<T: Transaction> Mining<T> {
             return None;
         }
         if let MiningOutcome::Found(block) = ended.outcome {
-            shared.set_mining(None);
+            self.report_end(Some(*block.hash()), shared);
             return Some(Found { block: Arc::new(block), request: self.job.take()?.request });
         }
         // The search ended without a block, so the request is queued again.
@@ -288,9 +325,12 @@ impl<T: Transaction> Mining<T> {
         }
     }
 
-    /// When continuous mining is tried again after a failure.
+    /// When continuous mining is tried again after a failure, or the search is reported next.
     pub(super) fn deadline(&self) -> Option<Duration> {
-        let pause = self.pause.as_ref().filter(|_| self.config.continuously && self.job.is_none())?;
+        if let Some(job) = &self.job {
+            return Some(job.report.0);
+        }
+        let pause = self.pause.as_ref().filter(|_| self.config.continuously)?;
         (!pause.is_over).then_some(pause.until)
     }
 
@@ -347,7 +387,7 @@ impl<T: Transaction> Mining<T> {
     fn interrupt(&mut self, shared: &Shared<T>) {
         let Some(job) = self.job.take() else { return };
         job.threads.stop();
-        shared.set_mining(None);
+        self.report_end(None, shared);
         if let Some(request) = job.request {
             self.queue.push_front(request);
         }

@@ -15,7 +15,7 @@ use super::counts::Counts;
 use super::end::NodeFailure;
 use crate::miner::MiningJob;
 use crate::primitives::{Hash, Transaction};
-use crate::protocol::{Event, PeerAddr, Protocol};
+use crate::protocol::{Event, MiningStatus, PeerAddr, Protocol};
 
 /// What the driver and the handles share. A read holds the lock briefly and does not wait for network I/O:
 /// the driver holds the write lock only while the protocol processes one input, which may write to the store.
@@ -79,6 +79,13 @@ impl<T: Transaction> Shared<T> {
         *self.mining_error.lock().unwrap_or_else(PoisonError::into_inner) = error;
     }
 
+    /// The search for a block, if one is running.
+    pub(super) fn mining_status(&self) -> Option<MiningStatus> {
+        let running = self.mining.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let elapsed = self.clock.now().elapsed.saturating_sub(running.since);
+        Some(MiningStatus { hashes: running.threads.hashes(), elapsed, ..running.search })
+    }
+
     pub(super) fn set_mining(&self, running: Option<Running>) {
         let mut current = self.mining.lock().unwrap_or_else(PoisonError::into_inner);
         #[cfg(feature = "metrics")]
@@ -91,7 +98,8 @@ impl<T: Transaction> Shared<T> {
 #[derive(Clone, Debug)]
 pub(super) struct Running {
     pub(super) threads: Arc<MiningJob>,
-    pub(super) height: u64,
+    /// The search at its start.
+    pub(super) search: MiningStatus,
     pub(super) since: Duration,
 }
 

@@ -1,18 +1,12 @@
 //! A summary of a node's state.
 
 use super::shared::Shared;
-use crate::api::{MiningStatus, Status};
+use crate::api::Status;
 use crate::primitives::Transaction;
 use crate::protocol::Protocol;
 
 impl Status {
     pub(super) fn of<T: Transaction>(shared: &Shared<T>, protocol: &Protocol<T>) -> Self {
-        let running = shared.mining.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-        let mining = running.map(|running| MiningStatus {
-            height: running.height,
-            hashes: running.threads.hashes(),
-            elapsed: shared.clock.now().elapsed.saturating_sub(running.since),
-        });
         let chain = protocol.chain();
         let next_target = chain.next_target();
         Self {
@@ -36,7 +30,7 @@ impl Status {
             refused_branch: protocol.refused_branch().map(Into::into),
             #[cfg(feature = "evidence")]
             signing: protocol.signing(),
-            mining,
+            mining: shared.mining_status(),
             mining_error: shared
                 .mining_error
                 .lock()

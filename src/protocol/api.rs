@@ -17,8 +17,8 @@ use super::saved::Saved;
 use super::signing::{Signing, SigningStatus};
 use super::sync::ChainSync;
 use super::{
-    Ban, BlocksAnswer, ClockBehind, CloseReason, ConnectError, Direction, KnownAddress, Message, Now,
-    PeerAddr, PeerHost, PeerId, PeerInfo, Protocol, ProtocolConfig, RefusedBranch, TemplateError,
+    Ban, BlockSource, BlocksAnswer, ClockBehind, CloseReason, ConnectError, Direction, KnownAddress, Message,
+    Now, PeerAddr, PeerHost, PeerId, PeerInfo, Protocol, ProtocolConfig, RefusedBranch, TemplateError,
 };
 use crate::chain::{BlockError, Blockchain, Verdict};
 use crate::consensus::ChainSpec;
@@ -160,6 +160,7 @@ impl<T: Transaction> Protocol<T> {
                 address: address.clone(),
                 direction,
                 agent: agent.to_owned(),
+                format: self.connections.format_of(id).to_owned(),
                 height,
                 blocks_in_flight,
             }
@@ -354,7 +355,7 @@ impl<T: Transaction> Protocol<T> {
     ///
     /// The consensus rule that the block breaks, or the store's error.
     pub fn mined(&mut self, block: &Arc<Block<T>>, now: Now) -> Result<bool, BlockError> {
-        let verdict = match self.import(vec![Arc::clone(block)], now) {
+        let verdict = match self.import(vec![Arc::clone(block)], &BlockSource::Mined, now) {
             Some(mut verdicts) => verdicts.pop().unwrap_or(Ok(Verdict::Duplicate)),
             None => Err(self.local.store_failure().into()),
         };

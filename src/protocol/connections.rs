@@ -18,7 +18,7 @@ use super::address::{PeerAddr, PeerHost};
 use super::call::Call;
 use super::close::CloseReason;
 use super::config::ProtocolConfig;
-use super::event::Event;
+use super::event::{BlockSource, Event};
 use super::limits;
 use super::message::Message;
 use super::now::Now;
@@ -45,6 +45,7 @@ pub(super) struct Connections {
 struct Connection {
     address: PeerAddr,
     direction: Direction,
+    format: &'static str,
     connected_at: Duration,
     /// The peer's claims about itself; `None` until the peer has completed the handshake.
     identity: Option<Identity>,
@@ -132,6 +133,17 @@ impl Connections {
         })
     }
 
+    /// Returns the name of a connection's wire format; empty if the connection does not exist.
+    pub(super) fn format_of(&self, id: PeerId) -> &'static str {
+        self.peers.get(&id).map_or("", |peer| peer.format)
+    }
+
+    /// Returns the peer as the source of a block.
+    pub(super) fn source(&self, id: PeerId) -> Option<BlockSource> {
+        let peer = self.peers.get(&id)?;
+        Some(BlockSource::Peer { peer: id, address: peer.address.clone(), format: peer.format })
+    }
+
     /// Ensures that there is a slot for a new connection. Returns the connection to evict, if there has to be
     /// one. `useful_at` returns when a peer last delivered a block that was new.
     pub(super) fn admit(
@@ -176,12 +188,14 @@ impl Connections {
         id: PeerId,
         direction: Direction,
         address: PeerAddr,
+        format: &'static str,
         sent_tip: Hash,
         now: Duration,
     ) {
         let connection = Connection {
             address,
             direction,
+            format,
             connected_at: now,
             identity: None,
             sent_tip,

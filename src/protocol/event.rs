@@ -13,7 +13,7 @@ use crate::chain::BlockError;
 #[cfg(feature = "evidence")]
 use crate::evidence::SignError;
 use crate::mempool::RemovalReason;
-use crate::primitives::{Block, Hash, Work, millis};
+use crate::primitives::{Block, Difficulty, Hash, Work, millis};
 use crate::store::StoreError;
 
 /// An event that an application can subscribe to.
@@ -21,7 +21,17 @@ use crate::store::StoreError;
 #[non_exhaustive]
 pub enum Event<T = String> {
     /// A block was connected to the best chain. The state already includes its transactions.
-    BlockConnected(Arc<Block<T>>),
+    BlockConnected {
+        /// The block.
+        block: Arc<Block<T>>,
+        /// What connected it.
+        source: BlockSource,
+        /// Its difficulty.
+        difficulty: Difficulty,
+        /// The time between the timestamps of the block before and of this one; zero if the later block has the earlier
+        /// timestamp, which the rules allow.
+        interval: Duration,
+    },
     /// A block was disconnected from the best chain by a reorganisation to a branch with more work. Blocks
     /// are disconnected in descending height.
     BlockDisconnected(Arc<Block<T>>),
@@ -80,6 +90,17 @@ pub enum Event<T = String> {
     /// The chain contains the last checkpoint that this node signed again, so that it signs more.
     #[cfg(feature = "evidence")]
     SigningResumed,
+    /// A search for a block began.
+    MiningStarted(MiningStatus),
+    /// A search for a block goes on. Emitted after ten seconds, and then at intervals that double up to ten minutes.
+    MiningContinues(MiningStatus),
+    /// A search for a block ended: it found one, or it was abandoned, because the tip changed or the caller cancelled it.
+    MiningEnded {
+        /// The search at its end.
+        search: MiningStatus,
+        /// The hash of the block that was found.
+        found: Option<Hash>,
+    },
     /// A peer completed the handshake.
     PeerConnected {
         /// The connection.
@@ -90,6 +111,8 @@ pub enum Event<T = String> {
         direction: Direction,
         /// The software name and version that the peer claims.
         agent: String,
+        /// The wire format of the connection.
+        format: &'static str,
     },
     /// A connection ended, whether or not its handshake was completed.
     PeerDisconnected {
@@ -116,6 +139,64 @@ pub enum Event<T = String> {
         /// The wait before the next attempt.
         retry_in: Duration,
     },
+}
+
+/// What connected a block to the best chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BlockSource {
+    /// This node mined a block. In a reorganisation, the block completed the branch of all that were connected with it.
+    Mined,
+    /// A peer sent a block. In a reorganisation, the peer completed the branch; its other blocks may have come from others.
+    Peer {
+        /// The connection.
+        peer: PeerId,
+        /// The address of the peer.
+        address: PeerAddr,
+        /// The wire format of the connection.
+        format: &'static str,
+    },
+}
+
+/// A search for a block.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[non_exhaustive]
+pub struct MiningStatus {
+    /// The height of the block.
+    pub height: u64,
+    /// Hashes tried.
+    pub hashes: u64,
+    /// The time since the search began, in milliseconds in JSON.
+    #[serde(rename = "elapsed_ms", with = "millis")]
+    #[cfg_attr(feature = "openapi", schema(value_type = u64))]
+    pub elapsed: Duration,
+    /// The difficulty of the block.
+    pub difficulty: Difficulty,
+    /// The work of the block: how many hashes a search takes on average.
+    pub work: Work,
+}
+
+impl MiningStatus {
+    /// A search that has not begun.
+    pub fn new(height: u64, difficulty: Difficulty, work: Work) -> Self {
+        Self { height, hashes: 0, elapsed: Duration::ZERO, difficulty, work }
+    }
+
+    /// Hashes per second since the search began; 0 if no time has passed.
+    pub fn hash_rate(&self) -> f64 {
+        let seconds = self.elapsed.as_secs_f64();
+        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+        if seconds > 0.0 { self.hashes as f64 / seconds } else { 0.0 }
+    }
+
+    /// How long a search takes on average at the present hash rate; `None` before there is a rate. A search has no memory: what
+    /// is still to come takes as long on average, however long it has been going on.
+    pub fn expected_time(&self) -> Option<Duration> {
+        let rate = self.hash_rate();
+        let hashes = f64::from(self.work.as_uint());
+        if rate > 0.0 { Duration::try_from_secs_f64(hashes / rate).ok() } else { None }
+    }
 }
 
 /// A clock that is so far behind that blocks or headers have to wait for it.

@@ -23,6 +23,8 @@ pub enum Input<T = String> {
         direction: Direction,
         /// The address that was dialled, or the remote address of an inbound connection.
         address: PeerAddr,
+        /// The name of the wire format, for people.
+        format: &'static str,
     },
     /// An [`Output::Dial`] failed.
     DialFailed {

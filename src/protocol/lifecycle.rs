@@ -9,7 +9,14 @@ use crate::primitives::Transaction;
 
 impl<T: Transaction> Protocol<T> {
     /// Admits a new connection, or closes it, and sends this node's `Hello`.
-    pub(super) fn connected(&mut self, id: PeerId, direction: Direction, address: PeerAddr, now: Now) {
+    pub(super) fn connected(
+        &mut self,
+        id: PeerId,
+        direction: Direction,
+        address: PeerAddr,
+        format: &'static str,
+        now: Now,
+    ) {
         if direction == Direction::Outbound && !self.connections.on_dialled(&address, id) {
             self.outbox.close_silently(id, CloseReason::Requested);
             return;
@@ -19,7 +26,7 @@ impl<T: Transaction> Protocol<T> {
         if let Ok(Some(evicted)) = admitted {
             self.close(evicted, CloseReason::Evicted, now);
         }
-        self.connections.on_connected(id, direction, address, *self.local.tip(), now.elapsed);
+        self.connections.on_connected(id, direction, address, format, *self.local.tip(), now.elapsed);
         match admitted {
             Ok(_) => self.connections.send_hello(call!(self, now), id),
             Err(reason) => self.close(id, reason, now),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::config::ProtocolConfig;
 use super::dropped::Dropped;
-use super::event::Event;
+use super::event::{BlockSource, Event};
 use super::limits;
 use super::now::Now;
 use super::outbox::Outbox;
@@ -68,11 +68,12 @@ impl<T: Transaction> Local<T> {
     }
 
     /// Imports blocks, updates the mempool and notifies the application. Calls `before_return` before the
-    /// transactions of disconnected blocks become pending again. Returns `None` if the store fails or has
+    /// transactions of disconnected blocks become pending again. `source` is what connects the blocks. Returns `None` if the store fails or has
     /// failed; nothing was imported in that case.
     pub(super) fn import(
         &mut self,
         blocks: Vec<Arc<Block<T>>>,
+        source: &BlockSource,
         outbox: &mut Outbox<T>,
         now: Now,
         before_return: impl FnOnce(&Mempool<T>),
@@ -106,8 +107,16 @@ impl<T: Transaction> Local<T> {
         for block in disconnected {
             outbox.event(Event::BlockDisconnected(block));
         }
+        let parent = connected.first().and_then(|first| first.height().checked_sub(1));
+        let parent = parent.and_then(|height| self.chain.header_at(height).ok().flatten());
+        let mut previous = parent.map(|header| header.timestamp);
         for block in connected.into_iter().map(VerifiedBlock::into_block) {
-            outbox.event(Event::BlockConnected(block));
+            let header = block.header();
+            let difficulty = self.chain.difficulty(header.target);
+            let interval =
+                previous.map_or(Duration::ZERO, |previous| header.timestamp.saturating_since(previous));
+            previous = Some(header.timestamp);
+            outbox.event(Event::BlockConnected { block, source: source.clone(), difficulty, interval });
         }
         // Reported after the blocks that caused the removals.
         self.report_lost(outbox);

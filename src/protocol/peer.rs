@@ -43,6 +43,8 @@ pub struct PeerInfo {
     pub direction: Direction,
     /// The software name and version that the peer claims; empty before the handshake is completed.
     pub agent: String,
+    /// The wire format of the connection, such as `hashloom.v1.json`.
+    pub format: String,
     /// The height of the peer's best header that this node knows.
     pub height: Option<u64>,
     /// The number of blocks that were requested from the peer and have not arrived.

@@ -181,7 +181,7 @@ impl Simulation {
         let Some(node) = self.links.node(at) else { return Ok(()) };
         self.record(Some(node), self.links.node(at.other()), "connected", &at.peer().0.to_be_bytes());
         self.lie(node, |liar, _| liar.connected(at.peer()));
-        self.handle(node, Input::Connected { peer: at.peer(), direction, address })
+        self.handle(node, Input::Connected { peer: at.peer(), direction, address, format: "none" })
     }
 
     fn ended(&mut self, at: Place, is_lost: bool) -> Result<(), Violation> {

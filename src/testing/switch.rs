@@ -121,7 +121,7 @@ impl Wiring {
         connection: Box<dyn Connection<T>>,
         cuts: &watch::Receiver<u64>,
     ) -> Result<Box<dyn Connection<T>>, TransportError> {
-        let remote = connection.remote_addr().clone();
+        let (remote, format) = (connection.remote_addr().clone(), connection.format());
         let (sender, receiver) = connection.split();
         let (sender, receiver) = (Arc::new(Slot::new(sender)), Arc::new(Slot::new(receiver)));
         let mut wires = self.lock();
@@ -131,7 +131,7 @@ impl Wiring {
         wires.open.retain(|end| end.strong_count() > 0);
         let ends: [Arc<dyn Cut>; 2] = [sender.clone(), receiver.clone()];
         wires.open.extend(ends.iter().map(Arc::downgrade));
-        Ok(Box::new(SwitchConnection { remote, sender, receiver }))
+        Ok(Box::new(SwitchConnection { remote, format, sender, receiver }))
     }
 }
 
@@ -161,6 +161,7 @@ impl<T: Transaction> Listener<T> for SwitchListener<T> {
 #[derive(Debug)]
 struct SwitchConnection<T> {
     remote: PeerAddr,
+    format: &'static str,
     sender: Arc<Slot<dyn Sender<T>>>,
     receiver: Arc<Slot<dyn Receiver<T>>>,
 }
@@ -168,6 +169,10 @@ struct SwitchConnection<T> {
 impl<T: Transaction> Connection<T> for SwitchConnection<T> {
     fn remote_addr(&self) -> &PeerAddr {
         &self.remote
+    }
+
+    fn format(&self) -> &'static str {
+        self.format
     }
 
     fn split(self: Box<Self>) -> (Box<dyn Sender<T>>, Box<dyn Receiver<T>>) {

@@ -7,6 +7,7 @@ mod chain;
 #[cfg(feature = "client")]
 mod client;
 mod cors;
+mod events;
 mod kit;
 #[cfg(feature = "metrics")]
 mod metrics;

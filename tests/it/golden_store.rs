@@ -136,7 +136,7 @@ fn reach_a_peer(node: &mut Protocol<Line>) {
     let address = "ws://localhost:5001".parse().unwrap();
     node.connect("ws://localhost:5001".parse().unwrap(), NOW).unwrap();
     let peer = PeerId(1);
-    node.handle(Input::Connected { peer, direction: Direction::Outbound, address }, NOW);
+    node.handle(Input::Connected { peer, direction: Direction::Outbound, address, format: "none" }, NOW);
     let genesis = *node.chain().genesis().hash();
     let hello = Hello {
         protocol: 1,

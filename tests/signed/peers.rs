@@ -35,7 +35,7 @@ fn node_with_peer(number: u64, now: Now) -> (Node, PeerId) {
 fn join(node: &mut Node, number: u64, now: Now) -> PeerId {
     let peer = PeerId(number);
     let address = "test://mallory".parse().unwrap();
-    handle(node, Input::Connected { peer, direction: Direction::Inbound, address }, now);
+    handle(node, Input::Connected { peer, direction: Direction::Inbound, address, format: "none" }, now);
     let genesis = *node.chain().genesis().hash();
     let hello = Hello {
         protocol: limits::PROTOCOL_VERSION,

@@ -98,6 +98,8 @@ pub(super) fn read(read: Read) -> Description {
         Read::Status => Description::new("status", "node", "A summary of the node's state")
             .json::<Status>(StatusCode::OK, "The status.")
             .errors(&[Code::NodeFailed]),
+        Read::Events => Description::new("events", "node", "What happens on the node, as server-sent events")
+            .bytes(StatusCode::OK, "Events, until one side ends the answer.", &["text/event-stream"]),
         Read::Health => Description::new("health", "node", "Whether the node does its work")
             .json::<Health>(StatusCode::OK, "It does.")
             .errors(&[Code::NodeFailed, Code::StoreFailed]),

@@ -30,6 +30,7 @@ pub(in crate::http) enum Read {
     Addresses,
     Bans,
     Status,
+    Events,
     Health,
     #[cfg(feature = "metrics")]
     Metrics,
@@ -113,6 +114,7 @@ pub(in crate::http) static ROUTES: &[Route] = &[
     change(Method::POST, "/bans", Change::Ban),
     change(Method::DELETE, "/bans/{host}", Change::Unban),
     read("/status", Read::Status),
+    read("/events", Read::Events),
     read("/health", Read::Health),
     #[cfg(feature = "metrics")]
     read("/metrics", Read::Metrics),
@@ -239,7 +241,7 @@ mod tests {
 
     #[test]
     fn the_error_for_an_unknown_path_lists_the_paths() {
-        let mut last = vec!["/status", "/health"];
+        let mut last = vec!["/status", "/events", "/health"];
         last.extend(cfg!(feature = "metrics").then_some("/metrics"));
         last.extend(cfg!(feature = "openapi").then_some("/openapi.json"));
         if cfg!(feature = "evidence") {

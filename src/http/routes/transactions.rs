@@ -29,7 +29,7 @@ pub(super) fn transaction<T: Transaction>(node: &NodeHandle<T>, id: &Hash) -> Re
             let data = block.as_ref().and_then(|block| block.data().get(*index));
             TransactionView::Mined { id, block: *hash, height: *height, index: *index, depth: *depth, data }
         }
-        TransactionStatus::Dropped { reason } => TransactionView::Dropped { id, reason: reason.to_string() },
+        TransactionStatus::Dropped { reason } => TransactionView::Dropped { id, reason: reason.clone() },
         TransactionStatus::Unknown => {
             let message = format!("transaction {id} is not pending, and in no block of the best chain");
             return Err(ApiError::new(Code::TransactionNotFound, message));

@@ -30,7 +30,7 @@ use crate::http::config::HttpConfig;
 use crate::http::edge::Edge;
 use crate::http::error::{ApiError, Code};
 use crate::http::guard;
-use crate::http::response::Response;
+use crate::http::response::{Response, ResponseBody};
 use crate::transport::linger::linger;
 
 /// What all connections of a server share.
@@ -39,6 +39,8 @@ pub(super) struct Service {
     config: HttpConfig,
     edge: Edge,
     rate: Option<Rate>,
+    /// Whether the server has been told to stop.
+    stopped: watch::Receiver<bool>,
 }
 
 /// Serves a connection until either side ends it.
@@ -84,9 +86,14 @@ pub(super) async fn run(
 }
 
 impl Service {
-    pub(super) fn new(handler: Box<Handler>, config: HttpConfig, edge: Edge) -> Self {
+    pub(super) fn new(
+        handler: Box<Handler>,
+        config: HttpConfig,
+        edge: Edge,
+        stopped: watch::Receiver<bool>,
+    ) -> Self {
         let rate = config.requests_per_second.map(|limit| Rate::new(limit, config.request_burst));
-        Self { handler, config, edge, rate }
+        Self { handler, config, edge, rate, stopped }
     }
 
     async fn respond(
@@ -114,10 +121,13 @@ impl Service {
         let mut request = Request::from_parts(head, self.read(body).await?);
         guard::adopt_authority(&mut request);
         let answer = catch_panic(async { (self.handler)(request, remote).await }).await;
-        let response = answer.unwrap_or_else(|| {
+        let mut response = answer.unwrap_or_else(|| {
             tracing::error!(%remote, "an HTTP handler panicked");
             Err(ApiError::new(Code::Internal, "the handler of this request failed"))
         })?;
+        if let ResponseBody::Events(events) = response.body_mut() {
+            events.end_with(self.stopped.clone());
+        }
         let (got, limit) = (response.body().size_hint().lower(), self.config.max_response_bytes);
         if got > u64::try_from(limit).unwrap_or(u64::MAX) {
             tracing::error!(got, limit, "an HTTP answer is too large");

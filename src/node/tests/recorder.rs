@@ -97,6 +97,10 @@ impl Connection for Recorded<Box<dyn Connection>> {
         self.inner.remote_addr()
     }
 
+    fn format(&self) -> &'static str {
+        self.inner.format()
+    }
+
     fn split(self: Box<Self>) -> (Box<dyn Sender>, Box<dyn Receiver>) {
         let (sender, inner) = self.inner.split();
         (sender, Box::new(Recorded { inner, recorder: self.recorder }))

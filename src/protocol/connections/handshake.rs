@@ -20,6 +20,7 @@ pub(in crate::protocol) struct NewPeer {
     pub(in crate::protocol) id: PeerId,
     pub(in crate::protocol) address: PeerAddr,
     pub(in crate::protocol) direction: Direction,
+    pub(in crate::protocol) format: &'static str,
     /// When the connection was opened.
     pub(in crate::protocol) connected_at: Duration,
     pub(in crate::protocol) hello: Hello,
@@ -35,6 +36,7 @@ impl NewPeer {
             address: self.address.clone(),
             direction: self.direction,
             agent: self.hello.agent.clone(),
+            format: self.format,
         }
     }
 }
@@ -70,7 +72,7 @@ impl Connections {
     ) -> Result<Option<NewPeer>, CloseReason> {
         let Some(peer) = self.peers.get(&id) else { return Ok(None) };
         let (address, direction) = (peer.address.clone(), peer.direction);
-        let (connected_at, sent_tip) = (peer.connected_at, peer.sent_tip);
+        let (format, connected_at, sent_tip) = (peer.format, peer.connected_at, peer.sent_tip);
         if hello.protocol != limits::PROTOCOL_VERSION {
             return Err(CloseReason::WrongProtocol {
                 got: hello.protocol,
@@ -104,7 +106,7 @@ impl Connections {
         if let Some(peer) = self.peers.get_mut(&id) {
             peer.identity = Some(Identity { nonce: hello.nonce, agent: hello.agent.clone() });
         }
-        Ok(Some(NewPeer { id, address, direction, connected_at, hello, sent_tip }))
+        Ok(Some(NewPeer { id, address, direction, format, connected_at, hello, sent_tip }))
     }
 
     /// Resolves duplicate connections. Two nodes that dial each other have two connections and keep the one

@@ -126,7 +126,10 @@ fn one_host_does_not_take_all_places() {
         (0..).zip(["ws://10.0.0.1:1", "ws://10.0.0.1:2", "ws://10.0.0.1:3", "ws://10.0.0.2:1"])
     {
         let address = from.parse().unwrap();
-        node.handle(Input::Connected { peer: PeerId(number), direction: Direction::Inbound, address }, now);
+        node.handle(
+            Input::Connected { peer: PeerId(number), direction: Direction::Inbound, address, format: "none" },
+            now,
+        );
     }
     while let Some(output) = node.poll_output() {
         if let Output::Close { peer, reason } = output {

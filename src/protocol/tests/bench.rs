@@ -75,7 +75,8 @@ impl Bench {
         let peer = PeerId(self.next_peer);
         self.next_peer += 1;
         let address = format!("test://peer-{}", peer.0).parse().unwrap();
-        let outputs = self.handle(Input::Connected { peer, direction: Direction::Inbound, address });
+        let outputs =
+            self.handle(Input::Connected { peer, direction: Direction::Inbound, address, format: "none" });
         assert!(matches!(sent_to(&outputs, peer)[..], [Message::Hello(_)]));
         peer
     }

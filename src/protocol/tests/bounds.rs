@@ -69,7 +69,7 @@ impl Caller {
         self.next += 1;
         let peer = PeerId(self.next);
         let address = self.address.clone();
-        self.bench.handle(Input::Connected { peer, direction: Direction::Outbound, address });
+        self.bench.handle(Input::Connected { peer, direction: Direction::Outbound, address, format: "none" });
         if introduces_itself {
             let hello = Hello { nonce: self.next, ..self.bench.hello() };
             self.bench.receive(peer, Message::Hello(hello));

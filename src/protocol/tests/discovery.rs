@@ -30,7 +30,7 @@ fn meet(
         // The node accepts an outbound connection only to an address that it dials.
         let _ = bench.node.connect(addr(at), bench.now);
     }
-    bench.handle(Input::Connected { peer: id, direction, address: addr(at) });
+    bench.handle(Input::Connected { peer: id, direction, address: addr(at), format: "none" });
     // A dialled peer listens at the dialled address.
     let listen = if direction == Direction::Outbound { Some(at) } else { listen };
     let hello = Hello { nonce: peer, listen: listen.map(addr), ..bench.hello() };
@@ -305,7 +305,12 @@ fn whoever_does_not_say_where_it_listens_is_told_to_nobody() {
     let mut bench = Bench::with_config(config());
     let address = addr("ws://192.0.2.1:1");
     bench.node.connect(address.clone(), bench.now).unwrap();
-    bench.handle(Input::Connected { peer: PeerId(1), direction: Direction::Outbound, address });
+    bench.handle(Input::Connected {
+        peer: PeerId(1),
+        direction: Direction::Outbound,
+        address,
+        format: "none",
+    });
     let hello = bench.hello();
     assert_eq!(hello.listen, None);
     bench.receive(PeerId(1), Message::Hello(hello));
@@ -317,7 +322,8 @@ fn whoever_does_not_say_where_it_listens_is_told_to_nobody() {
         let config = config().with_listen(Some(addr("ws://192.0.2.50:1"))).with_discovery(discovery);
         let mut bench = Bench::with_config(config);
         let (peer, address) = (PeerId(1), addr("ws://192.0.2.1:40000"));
-        let outputs = bench.handle(Input::Connected { peer, direction: Direction::Inbound, address });
+        let outputs =
+            bench.handle(Input::Connected { peer, direction: Direction::Inbound, address, format: "none" });
         match sent_to(&outputs, peer)[..] {
             [Message::Hello(hello)] => hello.listen.as_ref().map(ToString::to_string),
             _ => panic!("{outputs:?}"),
@@ -400,6 +406,7 @@ fn a_node_does_not_go_where_it_found_itself() {
         peer: me,
         direction: Direction::Outbound,
         address: addr("ws://me.example.org:1"),
+        format: "none",
     });
     let [Message::Hello(hello)] = sent_to(&outputs, me)[..] else { panic!("{outputs:?}") };
     let outputs = bench.receive(me, Message::Hello(hello.clone()));
@@ -417,7 +424,7 @@ fn another_chain_is_not_asked_again() {
     assert_eq!(dials(&bench.handle(Input::Timeout)), ["ws://192.0.2.2:1"]);
     let other = PeerId(2);
     let address = addr("ws://192.0.2.2:1");
-    bench.handle(Input::Connected { peer: other, direction: Direction::Outbound, address });
+    bench.handle(Input::Connected { peer: other, direction: Direction::Outbound, address, format: "none" });
     let hello = Hello { genesis: Hash::ZERO, nonce: 2, ..bench.hello() };
     assert!(closed(&bench.receive(other, Message::Hello(hello)), other).is_some());
     assert_eq!(known(&bench), ["ws://192.0.2.1:1"]);
@@ -431,7 +438,7 @@ fn a_second_address_of_a_peer_takes_no_place() {
     assert_eq!(dials(&bench.handle(Input::Timeout)), ["ws://one.example.org:1"]);
     let again = PeerId(2);
     let address = addr("ws://one.example.org:1");
-    bench.handle(Input::Connected { peer: again, direction: Direction::Outbound, address });
+    bench.handle(Input::Connected { peer: again, direction: Direction::Outbound, address, format: "none" });
     let hello = Hello { nonce: 1, ..bench.hello() };
     let outputs = bench.receive(again, Message::Hello(hello));
     assert_eq!(closed(&outputs, again).unwrap().to_string(), "already connected to this peer");

@@ -15,7 +15,7 @@ fn meet(bench: &mut Bench, id: u64, direction: Direction, at: &str, nonce: u64) 
     if direction == Direction::Outbound && !bench.node.unconnected().any(|known| *known == address) {
         bench.node.connect(address.clone(), bench.now).unwrap();
     }
-    let mut outputs = bench.handle(Input::Connected { peer, direction, address });
+    let mut outputs = bench.handle(Input::Connected { peer, direction, address, format: "none" });
     let hello = Hello { nonce, ..bench.hello() };
     outputs.extend(bench.receive(peer, Message::Hello(hello)));
     outputs

@@ -160,7 +160,7 @@ impl Driver {
                 let id = PeerId(1_000 + self.next);
                 self.open.insert(peer, id);
                 let direction = if inbound { Direction::Inbound } else { Direction::Outbound };
-                bench.handle(Input::Connected { peer: id, direction, address: address(peer) })
+                bench.handle(Input::Connected { peer: id, direction, address: address(peer), format: "none" })
             }
             Step::Greet(peer, hello) => bench.receive(open(peer), Message::Hello(*hello)),
             Step::Say(peer, message) => bench.receive(open(peer), message),

@@ -247,7 +247,7 @@ fn where_no_block_can_be_sent_nothing_is_blamed() {
 fn greet(node: &mut Protocol<Fickle>) -> PeerId {
     let peer = PeerId(1);
     let address = "ws://10.0.0.9:1".parse().unwrap();
-    node.handle(Input::Connected { peer, direction: Direction::Inbound, address }, NOW);
+    node.handle(Input::Connected { peer, direction: Direction::Inbound, address, format: "none" }, NOW);
     let hello = match node.poll_output() {
         Some(Output::Send { message: Message::Hello(hello), .. }) => hello,
         other => panic!("{other:?}"),

@@ -292,13 +292,19 @@ impl Network {
                 self.schedule(LATENCY, Arrival::Accepted { connection, address: to });
                 let peer = peer_id(connection, 1);
                 let address = format!("test://caller-{from}").parse().unwrap();
-                self.input(node, Input::Connected { peer, direction: Direction::Inbound, address });
+                self.input(
+                    node,
+                    Input::Connected { peer, direction: Direction::Inbound, address, format: "none" },
+                );
             }
             Arrival::Accepted { connection, address } => {
                 let (node, is_open) = self.connections[connection][0];
                 if is_open {
                     let peer = peer_id(connection, 0);
-                    self.input(node, Input::Connected { peer, direction: Direction::Outbound, address });
+                    self.input(
+                        node,
+                        Input::Connected { peer, direction: Direction::Outbound, address, format: "none" },
+                    );
                 }
             }
             Arrival::Failed { from, address } => {

@@ -98,7 +98,12 @@ fn a_kept_address_that_is_damaged_leaves_the_store_with_the_next_change() {
     let address: PeerAddr = "ws://10.0.0.1:1".parse().unwrap();
     bench.node.connect(address.clone(), bench.now).unwrap();
     let peer = PeerId(77);
-    bench.handle(Input::Connected { peer, direction: Direction::Outbound, address: address.clone() });
+    bench.handle(Input::Connected {
+        peer,
+        direction: Direction::Outbound,
+        address: address.clone(),
+        format: "none",
+    });
     let hello = bench.hello();
     bench.receive(peer, Message::Hello(hello));
     bench.node.shutdown(bench.now);
@@ -121,7 +126,12 @@ fn an_address_is_forgotten_with_its_connection_and_over_a_restart() {
         bench.node.connect(address.clone(), bench.now).unwrap();
     }
     let peer = PeerId(77);
-    bench.handle(Input::Connected { peer, direction: Direction::Outbound, address: good.clone() });
+    bench.handle(Input::Connected {
+        peer,
+        direction: Direction::Outbound,
+        address: good.clone(),
+        format: "none",
+    });
     let hello = Hello { listen: Some(good.clone()), ..bench.hello() };
     bench.receive(peer, Message::Hello(hello));
     bench.pass(limits::SAVE_INTERVAL);

@@ -43,7 +43,8 @@ fn a_connection_that_the_node_opened_takes_no_place_of_a_caller() {
     bench.node.connect(address.clone(), bench.now).unwrap();
     bench.outputs();
     let peer = PeerId(1_000);
-    let outputs = bench.handle(Input::Connected { peer, direction: Direction::Outbound, address });
+    let outputs =
+        bench.handle(Input::Connected { peer, direction: Direction::Outbound, address, format: "none" });
     assert_eq!(kinds(&outputs, peer), ["hello"]);
 }
 
@@ -71,7 +72,7 @@ fn the_connection_that_is_kept_of_two_serves_the_address_of_the_other() {
     bench.node.connect(address.clone(), bench.now).unwrap();
     bench.outputs();
     let opened = PeerId(1_000);
-    bench.handle(Input::Connected { peer: opened, direction: Direction::Outbound, address });
+    bench.handle(Input::Connected { peer: opened, direction: Direction::Outbound, address, format: "none" });
     // The node with the smaller nonce keeps the connection that it opened and closes the other one.
     let nonce = bench.node.connections.nonce() - 1;
     bench.receive(opened, Message::Hello(Hello { nonce, ..bench.hello() }));

@@ -21,7 +21,7 @@ fn config() -> ProtocolConfig {
 
 fn events(outputs: &[Output<Note>]) -> Vec<String> {
     let text = |output: &Output<Note>| match output {
-        Output::Event(Event::BlockConnected(block)) => Some(format!("connected {}", block.height())),
+        Output::Event(Event::BlockConnected { block, .. }) => Some(format!("connected {}", block.height())),
         Output::Event(Event::StoreFailed { error }) => Some(format!("failed: {error}")),
         Output::Event(Event::StoreRecovered) => Some("recovered".to_owned()),
         _ => None,
@@ -237,7 +237,12 @@ fn addresses_at_which_a_peer_answered_are_remembered() {
         bench.node.connect(address.clone(), bench.now).unwrap();
     }
     let peer = PeerId(77);
-    bench.handle(Input::Connected { peer, direction: Direction::Outbound, address: good.clone() });
+    bench.handle(Input::Connected {
+        peer,
+        direction: Direction::Outbound,
+        address: good.clone(),
+        format: "none",
+    });
     let hello = bench.hello();
     bench.receive(peer, Message::Hello(hello));
     bench.pass(limits::SAVE_INTERVAL);
@@ -274,7 +279,8 @@ fn a_pruned_node_says_so_and_is_not_asked_for_what_it_has_not() {
     let mut bench = Bench::with_config(settings);
     let peer = PeerId(9);
     let address = "test://asks".parse().unwrap();
-    let outputs = bench.handle(Input::Connected { peer, direction: Direction::Inbound, address });
+    let outputs =
+        bench.handle(Input::Connected { peer, direction: Direction::Inbound, address, format: "none" });
     let [Message::Hello(hello)] = &sent_to(&outputs, peer)[..] else { panic!("{outputs:?}") };
     assert_eq!(hello.keeps_bodies, Some(5));
 }

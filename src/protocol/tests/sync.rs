@@ -23,7 +23,7 @@ fn a_newcomer_takes_over_the_chain(#[case] len: u64) {
     let requests = network.crossings("get_blocks").len();
     assert!(requests <= blocks.len() / (limits::MAX_BLOCKS_IN_FLIGHT / 2) + 1, "{requests} requests");
     let connected = network.nodes[1].events.iter().filter_map(|event| match event {
-        Event::BlockConnected(block) => Some(block),
+        Event::BlockConnected { block, .. } => Some(block),
         _ => None,
     });
     assert!(connected.eq(&blocks));

@@ -22,7 +22,7 @@ impl Invariant for EventsFollowTheChain {
         };
         for output in observed.outputs {
             match output {
-                Output::Event(Event::BlockConnected(block)) => {
+                Output::Event(Event::BlockConnected { block, .. }) => {
                     if (block.header().previous_hash, block.height()) != (told.0, told.1 + 1) {
                         let (hash, height) = (*block.hash(), block.height());
                         return Err(Breach::NotContiguous { hash, height, parent: told.0 });

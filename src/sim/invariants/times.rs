@@ -20,7 +20,7 @@ impl Invariant for NothingIsFromTheFuture {
         *latest = observed.wall.max(*latest);
         let limit = latest.saturating_add(observed.protocol.chain().spec().max_future_drift());
         for output in observed.outputs {
-            let Output::Event(Event::BlockConnected(block)) = output else { continue };
+            let Output::Event(Event::BlockConnected { block, .. }) = output else { continue };
             let got = block.header().timestamp;
             if got > limit {
                 return Err(Breach::FromTheFuture { hash: *block.hash(), got, limit });

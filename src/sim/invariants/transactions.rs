@@ -39,7 +39,7 @@ impl Invariant for TransactionsStay {
                 Event::TransactionAccepted { id } => {
                     known.pending.insert(*id);
                 }
-                Event::BlockConnected(block) => {
+                Event::BlockConnected { block, .. } => {
                     for id in ids(block) {
                         known.pending.remove(&id);
                         if !known.mined.insert(id) {

@@ -59,6 +59,10 @@ impl<T: Transaction> Connection<T> for WsConnection<T> {
         &self.remote
     }
 
+    fn format(&self) -> &'static str {
+        self.codec.subprotocol()
+    }
+
     fn split(self: Box<Self>) -> (Box<dyn Sender<T>>, Box<dyn Receiver<T>>) {
         let (socket, codec) = (Arc::clone(&self.socket), Arc::clone(&self.codec));
         let receiver = WsReceiver { socket, codec, bytes: 0 };

@@ -40,7 +40,7 @@ async fn the_heavier_side_of_a_partition_wins(mut network: Network) {
     let mut history = Vec::new();
     while let Some(event) = events.try_recv().unwrap() {
         match event {
-            hashloom::Event::BlockConnected(block) => history.push(('+', block.height())),
+            hashloom::Event::BlockConnected { block, .. } => history.push(('+', block.height())),
             hashloom::Event::BlockDisconnected(block) => history.push(('-', block.height())),
             _ => {}
         }

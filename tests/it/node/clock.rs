@@ -65,7 +65,7 @@ async fn continuous_mining_waits_says_so_once_and_goes_on_when_the_clock_is_set(
         match within(events.recv()).await.unwrap() {
             Event::ClockBehind(_) => begun += 1,
             Event::ClockCaughtUp => ended += 1,
-            Event::BlockConnected(_) => break,
+            Event::BlockConnected { .. } => break,
             _ => {}
         }
     }

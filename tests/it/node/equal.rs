@@ -18,7 +18,7 @@ async fn an_equal_record_is_refused_on_every_node_and_one_that_differs_is_mined_
 
     let id = within(first.submit("paid".to_owned())).await.unwrap();
     within(first.mine_pending()).await.unwrap();
-    while !matches!(within(events.recv()).await.unwrap(), Event::BlockConnected(block) if block.height() == 1)
+    while !matches!(within(events.recv()).await.unwrap(), Event::BlockConnected { block, .. } if block.height() == 1)
     {
     }
     for node in [&first, &second] {

@@ -6,12 +6,70 @@ use std::time::Duration;
 
 use hashloom::mempool::MempoolError;
 use hashloom::node::{EventError, PeerError};
-use hashloom::protocol::{ConnectError, PeerHost};
+use hashloom::primitives::{Target, Work};
+use hashloom::protocol::{BlockSource, ConnectError, PeerHost};
 use hashloom::transport::Memory;
 use hashloom::{Context, Event, MineError, Node, Rejected, SubmitError, Transaction};
 use serde::{Deserialize, Serialize};
 
-use crate::kit::{easy_spec, until, within};
+use crate::kit::{easy_spec, hopeless_spec, until, within};
+
+#[tokio::test]
+async fn a_block_of_a_peer_names_the_peer() {
+    let network = Memory::new();
+    let builder = || Node::<String>::builder(easy_spec("a")).transport(network.clone());
+    let listening = "memory://listening".parse().unwrap();
+    let miner = builder().listen(listening).start().await.unwrap();
+    let first = within(miner.mine(vec!["a".to_owned(), "b".to_owned()])).await.unwrap();
+    let other = builder().peers([miner.listen_addr().unwrap().clone()]);
+    let mut events = other.subscribe();
+    let other = other.start().await.unwrap();
+    within(other.wait_for(|chain| chain.height() == 1)).await.unwrap();
+    let (mut peers, mut blocks) = (Vec::new(), Vec::new());
+    while let Some(event) = events.try_recv().unwrap() {
+        match event {
+            Event::PeerConnected { peer, address, format, .. } => peers.push((peer, address, format)),
+            Event::BlockConnected { block, source, difficulty, interval } => {
+                assert_eq!(difficulty, other.chain().difficulty(block.header().target));
+                let genesis = other.chain().genesis().header().timestamp;
+                assert_eq!(interval, block.header().timestamp.saturating_since(genesis));
+                blocks.push((block, source));
+            }
+            _ => {}
+        }
+    }
+    let [(peer, address, format @ "none")] = &peers[..] else { panic!("{peers:?}") };
+    let source = BlockSource::Peer { peer: *peer, address: address.clone(), format };
+    assert_eq!(blocks, [(first, source)]);
+    let info = &other.peers()[0];
+    assert_eq!((info.id, &info.address, &*info.format), (*peer, address, "none"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_search_is_reported_more_and_more_rarely() {
+    let node = Node::<String>::builder(hopeless_spec()).start().await.unwrap();
+    let mut events = node.subscribe();
+    let mining = tokio::spawn({
+        let node = node.clone();
+        async move { node.mine(Vec::new()).await }
+    });
+    let started = within(events.recv()).await.unwrap();
+    let Event::MiningStarted(started) = started else { panic!("{started:?}") };
+    let next = node.chain().next_target();
+    assert_eq!((started.height, started.hashes, started.elapsed), (1, 0, Duration::ZERO));
+    assert_eq!(started.difficulty, node.chain().difficulty(next));
+    assert_eq!(started.work, Work::from(Target::try_from(next).unwrap()));
+    for seconds in [10, 30, 70, 150, 310, 630, 1_230, 1_830] {
+        let event = events.recv().await.unwrap();
+        let Event::MiningContinues(search) = event else { panic!("{event:?}") };
+        assert_eq!((search.height, search.elapsed), (1, Duration::from_secs(seconds)));
+        assert_eq!(node.status().mining.unwrap().difficulty, search.difficulty);
+    }
+    mining.abort();
+    let ended = events.recv().await.unwrap();
+    let Event::MiningEnded { search, found: None } = ended else { panic!("{ended:?}") };
+    assert_eq!((search.height, node.status().mining), (1, None));
+}
 
 #[tokio::test]
 async fn events_come_in_order() {
@@ -23,7 +81,16 @@ async fn events_come_in_order() {
     let first = within(events.recv()).await.unwrap();
     assert!(matches!(first, Event::TransactionAccepted { id: accepted } if accepted == id), "{first:?}");
     let second = events.try_recv().unwrap().unwrap();
-    assert!(matches!(&second, Event::BlockConnected(connected) if *connected == block), "{second:?}");
+    assert!(matches!(&second, Event::MiningStarted(search) if search.height == 1), "{second:?}");
+    let third = events.try_recv().unwrap().unwrap();
+    let Event::MiningEnded { search, found: Some(found) } = third else { panic!("{third:?}") };
+    assert_eq!((search.height, found), (1, *block.hash()));
+    assert!(search.hashes > 0, "{search:?}");
+    let fourth = events.try_recv().unwrap().unwrap();
+    let Event::BlockConnected { block: connected, source: BlockSource::Mined, .. } = fourth else {
+        panic!("{fourth:?}")
+    };
+    assert_eq!(connected, block);
     assert!(matches!(events.try_recv(), Ok(None)));
 }
 
