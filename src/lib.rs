@@ -15,6 +15,7 @@
 //!     evidence     receipts and signed checkpoints for outsiders              feature evidence
 //! L1  consensus    the rules of a chain, and whether a block follows them     always
 //!     signed       transactions with an author's signature                    feature signed
+//!     ledger       accounts, transfers, rewards                               feature ledger
 //!     store        tables of bytes                                            always, on disk: redb
 //! L0  primitives   hashes, targets, headers, transactions, blocks, proofs,    always
 //!                  the map that proves its entries
@@ -28,6 +29,8 @@ pub mod store;
 
 pub mod consensus;
 
+#[cfg(feature = "ledger")]
+pub mod ledger;
 #[cfg(feature = "signed")]
 pub mod signed;
 

@@ -1,9 +1,10 @@
 //! L2: pending transactions in order of arrival. When they become pending, all of them apply in this order on
-//! top of the tip. A template takes them in order, skips those that its own miner or timestamp makes
-//! inapplicable, and ends at the first that does not fit. Has no clock and does no I/O.
+//! top of the tip. A template takes them by priority, or in order of arrival if they have none, skips those that its own
+//! miner or timestamp makes inapplicable, and ends at the first that does not fit. Has no clock and does no I/O.
 
 mod config;
 mod error;
+mod order;
 mod recent;
 mod removal;
 mod shares;
@@ -26,7 +27,10 @@ use shares::{Amount, Origin, Shares};
 pub use source::Source;
 use trial::Trial;
 
-/// Pending transactions, mined in order of arrival.
+/// Pending transactions, mined by [priority](Transaction::priority), or in order of arrival if they have none.
+///
+/// A pending transaction is never replaced by another one: of two that exclude each other, such as two with one
+/// sequence number, the first that arrives stays, whatever their priorities are.
 #[derive(Clone, Debug)]
 pub struct Mempool<T: Transaction = String> {
     config: MempoolConfig,
@@ -214,8 +218,8 @@ impl<T: Transaction> Mempool<T> {
         core::mem::take(&mut self.lost)
     }
 
-    /// The template of the next block, with the pending transactions in order up to the first that does not
-    /// fit. Skips transactions that do not apply with this `miner` and `now`.
+    /// The template of the next block, with the pending transactions up to the first that does not fit: those with the
+    /// highest [priority](Transaction::priority) first, and each [sender](Transaction::sender)'s in order of arrival. Skips transactions that do not apply with this `miner` and `now`.
     ///
     /// # Errors
     ///
@@ -242,14 +246,27 @@ impl<T: Transaction> Mempool<T> {
         let mut trial = Trial::new(chain.state().clone(), header.context(chain.genesis().hash()));
         let mut room = chain.spec().max_block_bytes() - Header::LEN;
         let mut data = Vec::new();
-        for pending in self.queue.values().take(count) {
-            if pending.size > room || data.len() == chain.spec().max_block_transactions() {
-                break;
+        let arrived: Vec<&Pending<T>> = self.queue.values().take(count).collect();
+        let order = order::by_priority(arrived.iter().map(|pending| &pending.transaction));
+        let is_reordered = order.is_some();
+        let mut tried: Vec<usize> = order.unwrap_or_else(|| (0..arrived.len()).collect());
+        let mut skipped = BTreeSet::new();
+        // A transaction may depend on one of another sender with a lower priority. Those that do not apply are tried a second
+        // time, in order of arrival, in which they all applied once.
+        for is_last in [!is_reordered, true] {
+            for place in core::mem::take(&mut tried) {
+                let pending = arrived[place];
+                if pending.size > room || data.len() == chain.spec().max_block_transactions() {
+                    break;
+                }
+                if trial.apply(&pending.transaction).is_ok() {
+                    room -= pending.size;
+                    data.push(pending.transaction.clone());
+                } else if !is_last {
+                    skipped.insert(place);
+                }
             }
-            if trial.apply(&pending.transaction).is_ok() {
-                room -= pending.size;
-                data.push(pending.transaction.clone());
-            }
+            tried.extend(core::mem::take(&mut skipped));
         }
         chain.template_for(miner, data, now)
     }
@@ -322,7 +339,7 @@ impl<T: Transaction> Mempool<T> {
         self.queue.get(self.places.get(id)?).map(|pending| &pending.transaction)
     }
 
-    /// The pending transactions with their ids, in the order in which they will be mined.
+    /// The pending transactions with their ids, in order of arrival.
     pub fn iter(&self) -> impl Iterator<Item = (&Hash, &T)> {
         self.queue.values().map(|pending| (&pending.id, &pending.transaction))
     }

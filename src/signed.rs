@@ -200,6 +200,14 @@ impl<T: Transaction> Transaction for Signed<T> {
         self.transaction.heap_size(encoded_len.saturating_sub(Self::OVERHEAD))
     }
 
+    fn priority(&self) -> u64 {
+        self.transaction.priority()
+    }
+
+    fn sender(&self) -> Option<PublicKey> {
+        Some(self.author)
+    }
+
     fn state_root(state: &Self::State) -> Hash {
         state.root(&T::state_root(&state.application))
     }

@@ -5,6 +5,7 @@ use core::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::hash::Hash;
+use super::public_key::PublicKey;
 use super::serde_form::SerdeFlaw;
 use super::transaction::{Context, EncodeError, Rejected, Transaction};
 
@@ -103,6 +104,11 @@ pub(crate) fn encode_and_measure<T: Transaction>(
 /// [`Transaction::heap_size`], or the canonical size if that panics.
 pub(crate) fn heap_size<T: Transaction>(transaction: &T, encoded_len: usize) -> usize {
     guarded("Transaction::heap_size", || transaction.heap_size(encoded_len)).unwrap_or(encoded_len)
+}
+
+/// [`Transaction::priority`] and [`Transaction::sender`], or none if they panic.
+pub(crate) fn rank<T: Transaction>(transaction: &T) -> (u64, Option<PublicKey>) {
+    guarded("Transaction::priority", || (transaction.priority(), transaction.sender())).unwrap_or_default()
 }
 
 /// [`Transaction::state_root`].

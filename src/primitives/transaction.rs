@@ -172,6 +172,22 @@ pub trait Transaction:
         encoded_len
     }
 
+    /// How much a miner prefers the transaction, such as its fee: a template takes transactions with a higher priority
+    /// first, and among equals those that arrived first. Not part of consensus.
+    ///
+    /// Provided: zero.
+    fn priority(&self) -> u64 {
+        0
+    }
+
+    /// Whose transaction it is, for its order: a template takes the transactions of one sender in the order in which
+    /// they arrived, whatever their priorities are. Not part of consensus.
+    ///
+    /// Provided: none, so that the transaction depends on no other.
+    fn sender(&self) -> Option<PublicKey> {
+        None
+    }
+
     /// A hash of the state, to which every header commits. Nodes whose `apply` computes different states
     /// refuse each other's blocks with an error about the state root, instead of diverging without notice.
     ///

@@ -1,0 +1,10 @@
+//! The ledger, through the public interface.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests, which fail by panicking")]
+
+mod conservation;
+mod golden;
+mod kit;
+mod mempool;
+mod parameters;
+mod rules;
