@@ -111,7 +111,7 @@ impl Transaction for Plain {
 fn canonical_bytes_are_those_of_the_inner_type() {
     let signed = Signed::sign(Plain("abc".to_owned()), 0, &key(1), &Hash::ZERO).unwrap();
     assert!(signed.signed_bytes(&Hash::ZERO).unwrap().ends_with(b"\0abc"));
-    let digest = BodyDigest::of(&[signed.clone()]).unwrap();
+    let digest = BodyDigest::of(std::slice::from_ref(&signed)).unwrap();
     assert_eq!(digest.size, Header::LEN + Signed::<Plain>::OVERHEAD + 3);
     assert_eq!(digest.ids, [transaction_id(&signed).unwrap()]);
     let error = Signed::sign(Plain(String::new()), 0, &key(1), &Hash::ZERO).unwrap_err();

@@ -68,7 +68,7 @@ fn zip_215() {
     }
 }
 
-/// The cases of "Taming the many EdDSAs" (Chalkias, Garillot and Nikolaenko, 2020), by their numbers there.
+/// The cases of the paper on [the many forms of Ed25519](https://eprint.iacr.org/2020/1244) (Chalkias, Garillot and Nikolaenko, 2020), by their numbers there.
 #[rstest]
 #[case::both_of_small_order(
     0,
