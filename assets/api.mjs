@@ -47,6 +47,8 @@ export const status = () => json("status");
 export const block = (id) => json(`blocks/${encodeURIComponent(id)}`);
 /** Blocks of the best chain from a height down; from the tip without one. */
 export const blocksDown = (limit, from) => json(`blocks?order=desc&limit=${limit}${from === undefined ? "" : `&from=${from}`}`);
+/** Headers of the best chain from the tip down. */
+export const headersDown = (limit) => json(`headers?order=desc&limit=${limit}`);
 export const branches = (limit) => json(`branches?limit=${limit}`);
 export const transaction = (id) => json(`transactions/${encodeURIComponent(id)}`);
 export const pending = (limit) => json(`transactions?limit=${limit}`);

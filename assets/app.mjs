@@ -4,13 +4,23 @@ import * as api from "./api.mjs";
 import { h } from "./dom.mjs";
 import * as views from "./views.mjs";
 
-/** How often the node is asked whether anything has changed, in milliseconds. */
+/** How often the node is asked for its state, in milliseconds: while it tells what happens, and while it does not. */
+const CALM = 10_000;
 const INTERVAL = 1_000;
+/** The shortest time between two questions, so that a synchronisation does not keep the page busy. */
+const PAUSE = 200;
 /** How long the page waits before it asks again a node that does not answer. */
 const RETRY = 3_000;
 
 const main = document.querySelector("#main");
 const state = document.querySelector("#state");
+
+/** What the node tells as it happens; `null` while the page cannot be seen, because a browser opens few connections to a node. */
+let events = null;
+/** Ends the wait for news. */
+let wake = () => {};
+/** Whether something has happened since the last question. */
+let isNews = false;
 
 /** The last status of the node; `null` before the first answer. */
 let status = null;
@@ -45,6 +55,8 @@ function view({ name, argument }, before) {
       return views.transaction(argument);
     case "receipt":
       return views.receipt();
+    case "search":
+      return views.search(argument);
     case "node":
       return views.node(status, () => show());
     default:
@@ -66,13 +78,27 @@ async function show(before) {
   if (mine !== turn) {
     return;
   }
+  const restore = before === undefined ? () => {} : kept();
   main.replaceChildren(...parts.filter(Boolean));
+  restore();
   shown = status;
   document.title = `${main.querySelector("h1")?.textContent ?? "hashloom"} · hashloom`;
   document.querySelectorAll("nav a").forEach((link) => {
     const isHere = link.getAttribute("href") === `#/${where.name}`;
     isHere ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current");
   });
+}
+
+/** Notes what is open and which link has the focus, and returns a function that restores both in the new view. */
+function kept() {
+  const titles = new Set([...main.querySelectorAll("details[open] > summary")].map((summary) => summary.textContent));
+  const focus = main.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+  return () => {
+    main.querySelectorAll("details > summary").forEach((summary) => (summary.parentElement.open ||= titles.has(summary.textContent)));
+    if (focus !== null) {
+      [...main.querySelectorAll("a")].find((link) => link.getAttribute("href") === focus)?.focus({ preventScroll: true });
+    }
+  };
 }
 
 /** The state of the node in one line: the worst that is known. */
@@ -106,7 +132,7 @@ function tell(kind, text) {
 // A button that works is disabled, and has no focus.
 const isBusy = () =>
   main.querySelector("button:disabled") !== null ||
-  (main.contains(document.activeElement) && /^(A|BUTTON|INPUT|SUMMARY|TEXTAREA)$/.test(document.activeElement.tagName));
+  (main.contains(document.activeElement) && /^(BUTTON|INPUT|SUMMARY|TEXTAREA)$/.test(document.activeElement.tagName));
 
 /** Whether the view shows what the status tells. */
 function concerns(before, now) {
@@ -116,21 +142,52 @@ function concerns(before, now) {
   return (name === "" && (changed || isMining)) || (name === "node" && before.peers !== now.peers);
 }
 
+/** Listens to the node while the page can be seen. */
+function listen() {
+  if (document.hidden) {
+    events?.close();
+    events = null;
+  } else if (events === null || events.readyState === EventSource.CLOSED) {
+    events?.close();
+    events = new EventSource("events");
+    events.onmessage = () => {
+      isNews = true;
+      wake();
+    };
+  }
+}
+
+/** Waits for a time, or until the node tells that something has happened. */
+async function news(wait) {
+  await new Promise((resolve) => setTimeout(resolve, Math.min(PAUSE, wait)));
+  if (!isNews && wait > PAUSE) {
+    await new Promise((resolve) => {
+      wake = resolve;
+      setTimeout(resolve, wait - PAUSE);
+    });
+  }
+  isNews = false;
+}
+
 async function follow() {
-  let wait = INTERVAL;
+  const isTold = events?.readyState === EventSource.OPEN;
+  // The hash rate is no event.
+  let wait = isTold && status?.mining === null ? CALM : INTERVAL;
   try {
     status = await api.status();
     tell(...describe(status));
     document.querySelector("#identity").textContent = `${status.chain} · genesis ${status.genesis}`;
     // What somebody fills in or is about to open stays as it is, until the focus is elsewhere.
-    if (shown !== null && concerns(shown, status) && !isBusy()) {
-      await show(shown.height);
+    if (shown !== null && concerns(shown, status)) {
+      isBusy() ? (wait = INTERVAL) : await show(shown.height);
     }
   } catch (error) {
     tell("bad", error instanceof api.ApiError ? `The node answers: ${error.message}` : "The node cannot be reached. Trying again.");
     wait = RETRY;
   }
-  setTimeout(follow, document.hidden ? 10 * wait : wait);
+  await news(document.hidden ? Math.max(CALM, wait) : wait);
+  listen();
+  follow();
 }
 
 document.querySelector("#search").addEventListener("submit", async (event) => {
@@ -143,6 +200,10 @@ document.querySelector("#search").addEventListener("submit", async (event) => {
     location.hash = `#/block/${query}`;
     return;
   }
+  if (!/^[0-9a-f]{64}$/.test(query)) {
+    location.hash = `#/search/${encodeURIComponent(query)}`;
+    return;
+  }
   // A block and a transaction have names of one form.
   const isBlock = await api.block(query).then(() => true, () => false);
   location.hash = `#/${isBlock ? "block" : "transaction"}/${encodeURIComponent(query)}`;
@@ -153,5 +214,11 @@ window.addEventListener("hashchange", async () => {
   main.focus();
 });
 
+document.addEventListener("visibilitychange", () => {
+  listen();
+  wake();
+});
+
+listen();
 await show();
 follow();

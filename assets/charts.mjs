@@ -13,6 +13,15 @@ export function points(values, width = WIDTH, height = HEIGHT, margin = 3) {
   return values.map((value, at) => [at * step, scale === 0 ? height / 2 : height - margin - (value - low) * scale]);
 }
 
+/** How many of the ascending times have passed at each of equally distant moments, as a line that climbs. */
+export function counts(times, moments = 40) {
+  const [first, last] = [times[0], times[times.length - 1]];
+  return Array.from({ length: moments }, (_, at) => {
+    const moment = first + ((last - first) * at) / (moments - 1);
+    return times.filter((time) => time <= moment).length;
+  });
+}
+
 /** A line through values; `label` says to a screen reader what the line shows. */
 export function line(values, label) {
   if (values.length < 2) {
@@ -35,7 +44,9 @@ export function layout(best, side) {
   const rows = new Map();
   best.forEach((block) => rows.set(block.hash, 0));
   const lowest = Math.min(...best.map((block) => block.height));
-  const ascending = side.filter((block) => block.height >= lowest).sort((a, b) => a.height - b.height);
+  // A long side branch ends where the picture does.
+  const highest = Math.max(...best.map((block) => block.height)) + best.length;
+  const ascending = side.filter(({ height }) => height >= lowest && height <= highest).sort((a, b) => a.height - b.height);
   let count = 1;
   for (const block of ascending) {
     const parent = rows.get(block.previous_hash);

@@ -1,13 +1,18 @@
 // The pages. Each function fetches what it shows and returns elements; nothing here keeps state between two calls.
 
 import * as api from "./api.mjs";
-import { graph, line } from "./charts.mjs";
+import { counts, graph, line } from "./charts.mjs";
 import { ago, blockLink, data, facts, h, quantity, span, time, transactionLink } from "./dom.mjs";
 import { Refused, parseKey, toHex, verifyReceipt } from "./receipt.mjs";
 import { verifyBlock } from "./verify.mjs";
 
-/** The blocks that the charts and the first table have. */
+/** The blocks of a page of the list. */
 const SHOWN_BLOCKS = 40;
+/** The headers that the charts have. */
+const CHART_HEADERS = 120;
+/** The blocks that are searched for a text, and how many are fetched at a time. */
+const SEARCHED_BLOCKS = 500;
+const SEARCH_STEP = 100;
 const LISTED_BLOCKS = 15;
 const SHOWN_PENDING = 20;
 const SHOWN_SIDE_BLOCKS = 60;
@@ -16,33 +21,35 @@ const GRAPH_BLOCKS = 14;
 // --- The chain ---
 
 export async function chain(status, before) {
-  const [blocks, side, waiting] = await Promise.all([
-    api.blocksDown(SHOWN_BLOCKS),
+  const [headers, blocks, side, waiting] = await Promise.all([
+    api.headersDown(CHART_HEADERS),
+    api.blocksDown(LISTED_BLOCKS),
     api.branches(SHOWN_SIDE_BLOCKS),
     api.pending(SHOWN_PENDING),
   ]);
-  const picture = graph(blocks.slice(0, GRAPH_BLOCKS), side);
+  const picture = graph(headers.slice(0, GRAPH_BLOCKS), side);
   return [
     h("h1", "Chain ", h("span.quiet", status.chain)),
-    h("section.grid", { "aria-label": "Figures" }, figures(status, blocks)),
+    h("section.grid", { "aria-label": "Figures" }, figures(status, headers)),
     picture && h("section.card", h("h2", "Side branches"), h("div.branches", { tabindex: 0 }, picture)),
     h(
       "div.columns",
-      h("section.card", h("h2", "Blocks"), blockTable(blocks.slice(0, LISTED_BLOCKS), before), older(blocks[LISTED_BLOCKS - 1])),
+      h("section.card", h("h2", "Blocks"), blockTable(blocks, before), older(blocks[blocks.length - 1])),
       h("div", h("section.card", h("h2", "Add a record"), mineForm()), pendingList(waiting, status.pending)),
     ),
   ];
 }
 
-function figures(status, blocks) {
-  const ascending = [...blocks].reverse();
+function figures(status, headers) {
+  const ascending = [...headers].reverse();
   const mined = ascending.filter((block) => block.height > 0);
   const intervals = mined.slice(1).map((block, at) => (block.timestamp - mined[at].timestamp) / 1000);
   const mean = intervals.reduce((sum, value) => sum + value, 0) / intervals.length;
+  const times = mined.map((block) => Number(block.timestamp));
   const difficulties = mined.map((block) => block.difficulty);
   const rate = status.mining && status.mining.elapsed_ms > 0 ? (status.mining.hashes / status.mining.elapsed_ms) * 1000 : null;
   return [
-    figure("Height", String(status.height), null, status.height === 0 ? "only genesis" : `last block ${ago(status.timestamp)}`),
+    figure("Height", String(status.height), times.length > 1 ? line(counts(times), `growth over the last ${times.length} blocks`) : null, status.height === 0 ? "only genesis" : `last block ${ago(status.timestamp)}`),
     figure("Next difficulty", quantity(status.next_difficulty), line(difficulties, `difficulty of the last ${difficulties.length} blocks`)),
     figure(
       "Block interval",
@@ -170,6 +177,8 @@ async function working(button, answer, work) {
 
 export async function block(id) {
   const shown = await api.block(id);
+  // A block on a side branch has no next one here: the best chain goes on from another block.
+  const isBest = await api.block(shown.height).then((best) => best.hash === shown.hash, () => false);
   const asked = /^[0-9a-f]{64}$/.test(id) ? id : undefined;
   const transactions = shown.data.map((value, at) =>
     h("li", shown.transaction_ids[at] === undefined ? null : transactionLink(shown.transaction_ids[at]), data(value)),
@@ -180,6 +189,7 @@ export async function block(id) {
       "section.card",
       facts(
         ["Hash", h("span.hash", shown.hash)],
+        ["Chain", isBest ? null : h("span.warn", "on a side branch")],
         ["Parent", shown.height === 0 ? "none" : blockLink(shown.previous_hash, shown.previous_hash)],
         ["Mined", time(Number(shown.timestamp))],
         ["Difficulty", quantity(shown.difficulty)],
@@ -190,7 +200,7 @@ export async function block(id) {
         ["History root", h("span.hash", shown.history_root)],
         ["State root", /^0+$/.test(shown.state_root) ? null : h("span.hash", shown.state_root)],
       ),
-      h("p.row", h("a", { href: `#/block/${shown.height - 1}`, hidden: shown.height === 0 }, "Previous"), h("a", { href: `#/block/${shown.height + 1}` }, "Next")),
+      h("p.row", h("a", { href: `#/block/${shown.previous_hash}`, hidden: shown.height === 0 }, "Previous"), isBest && h("a", { href: `#/block/${shown.height + 1}` }, "Next")),
     ),
     h("section.card", h("h2", "Checked in this browser"), await checks(shown, asked)),
     h("section.card", h("h2", `Records (${shown.data.length})`), transactions.length > 0 ? h("ol.list", transactions) : h("p.quiet", "This block has none.")),
@@ -210,6 +220,31 @@ async function checks(shown, asked) {
       return h("li", h("strong", `${name}: `), h(kind, word), h("div.quiet.hash", detail));
     }),
   );
+}
+
+// --- A search ---
+
+/** The last blocks with a record that contains a text, and the pending transactions. */
+export async function search(text) {
+  const contains = (value) => JSON.stringify(value).toLowerCase().includes(text);
+  const waiting = (await api.pending(SEARCH_STEP)).filter(({ data: value }) => contains(value));
+  const found = [];
+  let searched = 0;
+  let next;
+  do {
+    const blocks = await api.blocksDown(SEARCH_STEP, next);
+    if (blocks.length === 0) {
+      break;
+    }
+    searched += blocks.length;
+    next = blocks[blocks.length - 1].height - 1;
+    found.push(...blocks.filter((shown) => shown.data.some(contains)));
+  } while (next >= 0 && searched < SEARCHED_BLOCKS);
+  return [
+    h("h1", `Search for “${text}”`),
+    h("section.card", h("h2", `Blocks (${found.length})`), found.length > 0 ? blockTable(found) : h("p.quiet", "None."), h("p.quiet", `Searched: the last ${searched} blocks.`)),
+    waiting.length > 0 && pendingList(waiting, waiting.length),
+  ];
 }
 
 // --- A transaction ---

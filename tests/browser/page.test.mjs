@@ -55,7 +55,8 @@ test("a block that is mined by a click appears in a second window", async () => 
   await first.fill("#record", "hello from a browser");
   await first.click("text=Mine a block with it");
   await first.waitForSelector("text=Mined block");
-  await second.waitForSelector("td:has-text('hello from a browser')");
+  // Sooner than the page asks by itself.
+  await second.waitForSelector("td:has-text('hello from a browser')", { timeout: 5_000 });
   assert.match(await second.textContent("#state"), /^Up to date at height 1\.$/);
 
   // The window in which it was mined follows when the form is left.
@@ -116,7 +117,8 @@ test("the search finds a height, a block and a transaction", async () => {
     [block.transaction_ids[0], "Transaction", "in block 1, 1 deep"],
     ["99", "Not found", "no block 99"],
     ["ab".repeat(32), "Not found", "is not pending"],
-    ["100%", "This cannot be shown", "expected 64 hex digits"],
+    ["FIND", "Search for “find”", "findable"],
+    ["100%", "Search for “100%”", "Searched: the last 2 blocks."],
   ]) {
     await page.fill("#query", query);
     await page.press("#query", "Enter");
