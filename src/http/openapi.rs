@@ -38,7 +38,8 @@ const TOKEN: &str = "token";
 
 impl TransactionSchema {
     pub(super) fn of<T: ToSchema>() -> Self {
-        let mut parts = Vec::new();
+        // A type that contains itself refers to its own name.
+        let mut parts = vec![(T::name().into_owned(), T::schema())];
         T::schemas(&mut parts);
         // A schema is made of strings, numbers and lists.
         let value = |schema| serde_json::to_value(schema).unwrap_or_default();
