@@ -176,7 +176,9 @@ impl<T: Transaction> Blockchain<T> {
         } else {
             let path = self.tree.path_from_best(hash);
             let mut history = frontier(&self.store, header.height + 1 - path.len() as u64)?;
-            path.iter().for_each(|hash| history.push(hash, |_| ()));
+            for hash in &path {
+                history.push(hash, |_| ());
+            }
             history
         };
         Ok(BranchEnd { hash: *hash, history, timestamps: self.last_timestamps(header)? })

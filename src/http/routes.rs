@@ -283,13 +283,12 @@ impl<T: Transaction> Routes<T> {
 
     #[cfg(feature = "openapi")]
     fn openapi(&self, headers: &HeaderMap) -> Result<Response, ApiError> {
-        let (document, tag) = match self.openapi.get() {
-            Some(rendered) => rendered,
-            None => {
-                let document = openapi::document(&self.config)?;
-                let tag = Hash::digest(&document).to_string();
-                self.openapi.get_or_init(|| (document.into(), tag))
-            }
+        let (document, tag) = if let Some(rendered) = self.openapi.get() {
+            rendered
+        } else {
+            let document = openapi::document(&self.config)?;
+            let tag = Hash::digest(&document).to_string();
+            self.openapi.get_or_init(|| (document.into(), tag))
         };
         cacheable(headers, tag, Lifetime::Revalidated, || Ok(document.clone()))
     }

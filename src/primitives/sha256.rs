@@ -158,7 +158,9 @@ mod tests {
 
     /// Messages of these lengths, with different bytes.
     fn messages(lengths: impl IntoIterator<Item = usize>) -> Vec<Vec<u8>> {
-        let message = |(seed, len)| (0..len).map(|index| (seed * 31 + index * 7) as u8).collect();
+        let message = |(seed, len): (usize, usize)| {
+            (0..len).map(|index| (seed * 31 + index * 7).to_le_bytes()[0]).collect()
+        };
         lengths.into_iter().enumerate().map(message).collect()
     }
 

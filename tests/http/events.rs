@@ -52,7 +52,7 @@ impl Client {
                 return None;
             }
             if let Some(id) = line.strip_prefix("id: ") {
-                self.last_id = id.trim_end().to_owned();
+                id.trim_end().clone_into(&mut self.last_id);
             } else if let Some(data) = line.strip_prefix("data: ") {
                 return Some(serde_json::from_str(data).unwrap());
             }

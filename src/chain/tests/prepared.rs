@@ -54,7 +54,9 @@ fn some_blocks() -> impl Strategy<Value = Vec<Shared>> {
                 .zip(flaws)
                 .map(|(branch, flaw)| with_flaw(branch.tip(), &flaw))
                 .collect();
-            moved.into_iter().for_each(|(left, right)| blocks.swap(left, right));
+            for (left, right) in moved {
+                blocks.swap(left, right);
+            }
             blocks
         })
     })
