@@ -63,7 +63,7 @@ impl Client {
     }
 
     /// Sends a token with every request, as `Authorization: Bearer` (RFC 6750), which a node may ask for before it changes
-    /// something. The connection is not encrypted: whoever can read it can use the token.
+    /// something. The connection is not encrypted: a reader of the traffic can use the token.
     ///
     /// # Errors
     ///

@@ -260,7 +260,8 @@ pub fn routes<T: Transaction>(
 /// requests are answered on the task of the connection, and only what may block runs on a thread.
 ///
 /// `GET /status`, and `GET /blocks/{height or hash}` for a cached block of at most 16 KiB that is one of the
-/// last 2,048 or on a side branch, need no thread, unless the node is applying a change. All other reads may
+/// last 2,048 or on a side branch, need no thread, unless the node is applying a change; nor does a page of blocks
+/// that was asked for before, while the tip is the same. All other reads may
 /// wait for the store or for the node, or take long to serialize, and run on a thread: older or larger
 /// blocks, pages and lists. A request that changes something waits for the node without a thread; a body or a
 /// mined block of more than 16 KiB is parsed or serialized on one.

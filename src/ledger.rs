@@ -173,7 +173,7 @@ impl Transaction for Transfer {
     }
 
     /// Pays the miner the reward and the fees. A block without a miner mints nothing, and its fees go to the account with
-    /// the address of zeros, of which nobody has a key.
+    /// the address of zeros, which has no key.
     fn end_block(ledger: &mut Ledger, context: &Context<'_>) -> Result<(), Rejected> {
         let fees = core::mem::take(&mut ledger.fees);
         ledger.credit(context.miner, fees)?;

@@ -48,7 +48,7 @@ pub struct RoutesConfig {
     /// The size at which a page ends, in bytes of JSON and in bytes of memory that its blocks take. The item
     /// that reaches the limit is still included. Default: 4 MiB.
     pub max_page_bytes: usize,
-    /// The JSON of blocks that is kept to be sent again, in bytes. Default: 16 MiB.
+    /// The JSON that is kept to be sent again, in bytes: half for blocks, half for pages of them. Default: 16 MiB.
     pub max_rendered_bytes: usize,
     /// The maximum number of clients that read `GET /events` at a time; further ones are answered 503 with `Retry-After`.
     /// Default: 64.

@@ -239,9 +239,9 @@ mod tests {
 
     /// A record that has the name of a type of this crate, and refers to itself.
     #[derive(Debug, Serialize, Deserialize, ToSchema)]
-    #[schema(no_recursion)]
     struct Status {
         text: Hash,
+        #[schema(no_recursion)]
         parts: Vec<Status>,
     }
 

@@ -27,7 +27,7 @@ pub enum OriginError {
     /// `*` would let every page in the browser of a user read this node, also one that no other machine can reach.
     #[error("`*` would let every web page use this node: name each origin")]
     Any,
-    /// `null` is what the browser sends for each page in a sandbox and each local file, whoever made it.
+    /// `null` is what the browser sends for each page in a sandbox and each local file, of any maker.
     #[error("`null` is the origin of pages that anyone can make: name each origin")]
     Null,
     /// The text does not begin with a scheme and `://`.

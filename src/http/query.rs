@@ -3,7 +3,7 @@
 use super::error::{ApiError, Code};
 
 /// What a page of the chain has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct PageQuery {
     pub(super) from: Option<u64>,
     pub(super) limit: Option<u64>,

@@ -1,26 +1,52 @@
-//! The JSON of blocks. A block never changes, so its JSON is written once and kept, within a limit in bytes.
+//! The JSON of blocks and of pages. A block never changes, and neither does a page while the tip is the same, so their JSON is
+//! written once and kept, within a limit in bytes.
+
+use core::convert::Infallible;
+use core::hash::Hash as Hashable;
+use std::sync::Arc;
 
 use hyper::body::Bytes;
+use hyper::header::{HeaderMap, HeaderName, LINK};
+use hyper::http::StatusCode;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
 use super::error::ApiError;
 use super::json::{self, to_json};
+use super::query::PageQuery;
+use super::response::{Lifetime, Response, cacheable, json_body, with_header};
 use crate::api::BlockView;
 use crate::primitives::{Block, CompactTarget, Hash, Transaction};
 
-/// The JSON of the blocks that were asked for lately.
+/// The JSON of the blocks and of the pages that were asked for lately. Each kind has half of the limit.
 pub(super) struct Rendered {
     /// The target of difficulty 1.
     easiest: CompactTarget,
     json: Cache<Hash, Bytes, Size>,
+    /// By the tip and what was asked for.
+    pages: Cache<(Hash, PageQuery), Arc<RenderedPage>, Size>,
 }
 
-/// The approximate overhead of the cache per block.
+/// A page of the best chain as it is sent.
+#[derive(Debug)]
+pub(super) struct RenderedPage {
+    pub(super) body: Bytes,
+    /// Identifies the body; `None` for a page without items.
+    pub(super) tag: Option<String>,
+    /// The `Link` to the next page, if there is one.
+    pub(super) link: Option<String>,
+    /// The number of blocks of the best chain.
+    pub(super) total: u64,
+}
+
+/// The approximate overhead of the cache per block or page.
 const OVERHEAD: usize = 160;
 
 /// The size that is expected of a block's JSON, for a first guess of how many there will be.
 const EXPECTED_BYTES: usize = 2_048;
+
+/// The same of a page.
+const EXPECTED_PAGE_BYTES: usize = 64 << 10;
 
 #[derive(Clone)]
 struct Size;
@@ -31,19 +57,68 @@ impl Weighter<Hash, Bytes> for Size {
     }
 }
 
+impl Weighter<(Hash, PageQuery), Arc<RenderedPage>> for Size {
+    fn weight(&self, _: &(Hash, PageQuery), page: &Arc<RenderedPage>) -> u64 {
+        let texts = [&page.tag, &page.link].into_iter().flatten().map(String::len).sum::<usize>();
+        page.body.len().saturating_add(texts + OVERHEAD) as u64
+    }
+}
+
+/// A cache of at most this size.
+fn cache<K: Eq + Hashable, V: Clone>(max_bytes: usize, expected: usize) -> Cache<K, V, Size>
+where
+    Size: Weighter<K, V>,
+{
+    let (items, limit) = (max_bytes / expected, max_bytes as u64);
+    let mut options = OptionsBuilder::new();
+    // A shard keeps nothing that is larger than its part of the limit.
+    options.shards(1).estimated_items_capacity(items).weight_capacity(limit);
+    match options.build() {
+        Ok(options) => {
+            Cache::with_options(options, Size, DefaultHashBuilder::default(), DefaultLifecycle::default())
+        }
+        Err(_) => Cache::with_weighter(items, limit, Size),
+    }
+}
+
+impl RenderedPage {
+    /// The answer to a request with these headers.
+    pub(super) fn response(&self, request: &HeaderMap) -> Response {
+        let body = || Ok::<_, Infallible>(self.body.clone());
+        let response = match &self.tag {
+            Some(tag) => {
+                let Ok(response) = cacheable(request, tag, Lifetime::Revalidated, body);
+                response
+            }
+            None => json_body(StatusCode::OK, self.body.clone()),
+        };
+        let response = with_header(response, X_TOTAL_COUNT, self.total);
+        match &self.link {
+            Some(link) => with_header(response, LINK, link),
+            None => response,
+        }
+    }
+}
+
+/// The number of blocks of the best chain.
+const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
+
 impl Rendered {
     pub(super) fn new(max_bytes: usize, easiest: CompactTarget) -> Self {
-        let (blocks, limit) = (max_bytes / EXPECTED_BYTES, max_bytes as u64);
-        let mut options = OptionsBuilder::new();
-        // A shard keeps nothing that is larger than its part of the limit.
-        options.shards(1).estimated_items_capacity(blocks).weight_capacity(limit);
-        let json = match options.build() {
-            Ok(options) => {
-                Cache::with_options(options, Size, DefaultHashBuilder::default(), DefaultLifecycle::default())
-            }
-            Err(_) => Cache::with_weighter(blocks, limit, Size),
-        };
-        Self { easiest, json }
+        let half = max_bytes / 2;
+        Self { easiest, json: cache(half, EXPECTED_BYTES), pages: cache(half, EXPECTED_PAGE_BYTES) }
+    }
+
+    /// The page that was asked for before with this tip.
+    pub(super) fn page(&self, tip: &Hash, query: &PageQuery) -> Option<Arc<RenderedPage>> {
+        self.pages.get(&(*tip, *query))
+    }
+
+    /// Keeps a page until another tip makes it useless and it is evicted.
+    pub(super) fn keep_page(&self, tip: Hash, query: PageQuery, page: RenderedPage) -> Arc<RenderedPage> {
+        let page = Arc::new(page);
+        self.pages.insert((tip, query), Arc::clone(&page));
+        page
     }
 
     /// The JSON of a block.
@@ -85,12 +160,32 @@ mod tests {
         assert_eq!(first, to_json(&BlockView::new(&of(1), spec.easiest_target())).unwrap());
         for nonce in 0..1_000 {
             rendered.block(&of(nonce)).unwrap();
-            assert!(rendered.json.weight() <= 64 << 10);
+            assert!(rendered.json.weight() <= 32 << 10);
         }
         let (list, count) = rendered.list([&of(7), &of(8), &of(9)], 2_000).unwrap();
         let list: Vec<serde_json::Value> = serde_json::from_slice(&list).unwrap();
         assert_eq!((list.len(), count), (2, 2));
         assert_eq!(list[1]["nonce"], 8);
+    }
+
+    #[test]
+    fn a_page_is_kept_for_its_tip_within_the_limit() {
+        let rendered = Rendered::new(64 << 10, ChainSpec::default().easiest_target());
+        let page =
+            |bytes: usize| RenderedPage { body: vec![b'x'; bytes].into(), tag: None, link: None, total: 1 };
+        let query = PageQuery { from: Some(7), ..PageQuery::default() };
+        let kept = rendered.keep_page(Hash::ZERO, query, page(1_000));
+        assert!(Arc::ptr_eq(&rendered.page(&Hash::ZERO, &query).unwrap(), &kept));
+        assert!(rendered.page(&Hash::from_bytes([1; 32]), &query).is_none());
+        assert!(rendered.page(&Hash::ZERO, &PageQuery { descending: true, ..query }).is_none());
+        for from in 0..1_000 {
+            rendered.keep_page(Hash::ZERO, PageQuery { from: Some(from), ..query }, page(1_000));
+            assert!(rendered.pages.weight() <= 32 << 10);
+        }
+        // A page that is larger than the limit is sent and not kept.
+        let large = PageQuery { limit: Some(1), ..query };
+        assert_eq!(rendered.keep_page(Hash::ZERO, large, page(40 << 10)).body.len(), 40 << 10);
+        assert!(rendered.page(&Hash::ZERO, &large).is_none());
     }
 
     #[test]

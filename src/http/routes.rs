@@ -182,7 +182,12 @@ impl<T: Transaction> Routes<T> {
             Read::OpenApi => self.openapi(headers),
             Read::Block => self.block(argument, headers).await,
             Read::Blocks => {
-                let (query, headers) = (PageQuery::parse(query)?, headers.clone());
+                let query = PageQuery::parse(query)?;
+                let tip = self.node.try_chain().map(|chain| *chain.tip().hash());
+                if let Some(page) = tip.and_then(|tip| self.rendered.page(&tip, &query)) {
+                    return Ok(page.response(headers));
+                }
+                let headers = headers.clone();
                 self.on_thread(move |routes| {
                     chain::blocks(&routes.node, &routes.rendered, &query, &routes.config, &headers)
                 })

@@ -86,6 +86,7 @@ impl Description {
     }
 
     /// A body of plain text.
+    #[cfg(feature = "evidence")]
     pub(super) fn text_body(mut self, about: &str) -> Self {
         let content = ContentBuilder::new().schema(Some(string())).build();
         let body = RequestBodyBuilder::new().content("text/plain", content).required(Some(Required::True));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hyper::StatusCode;
-use hyper::header::{HeaderMap, HeaderName, LINK};
+use hyper::header::HeaderMap;
 
 use crate::StoreError;
 use crate::api::{HeaderView, SideBlockView};
@@ -11,8 +11,8 @@ use crate::http::config::RoutesConfig;
 use crate::http::error::{ApiError, Code};
 use crate::http::json::{to_json, to_json_list};
 use crate::http::query::PageQuery;
-use crate::http::rendered::Rendered;
-use crate::http::response::{Lifetime, Response, cacheable, json_body, with_header};
+use crate::http::rendered::{Rendered, RenderedPage};
+use crate::http::response::{Lifetime, Response, cacheable, json_body};
 use crate::node::{BlockId, NodeHandle};
 use crate::primitives::{Block, CompactTarget, Hash, Transaction};
 
@@ -20,6 +20,7 @@ use crate::primitives::{Block, CompactTarget, Hash, Transaction};
 pub(super) struct Page<I> {
     /// The lowest height that a page can have: blocks below it have no body.
     lowest: u64,
+    tip: Hash,
     /// The height of the tip.
     pub(super) height: u64,
     /// In the order of the page.
@@ -47,7 +48,8 @@ pub(super) fn blocks<T: Transaction>(
     let page = page(node, query, limit, max_bytes)?;
     let (body, count) = rendered.list(page.items.iter().map(|block| &**block), max_bytes)?;
     let place = |block: &Arc<Block<T>>| (block.height(), *block.hash());
-    page.response(query.descending, limit, (body, count), place, request)
+    let shown = page.render(query.descending, limit, (body, count), place);
+    Ok(rendered.keep_page(page.tip, *query, shown).response(request))
 }
 
 /// A page of the headers of the best chain.
@@ -59,13 +61,13 @@ pub(super) fn headers<T: Transaction>(
     request: &HeaderMap,
 ) -> Result<Response, ApiError> {
     let limit = page_items(query.limit, config);
-    let Page { lowest, height, items } =
-        node.read(|chain| Page::collect(0, chain.height(), query, limit, |height| chain.header_at(height)))?;
+    let Page { lowest, tip, height, items } =
+        node.read(|chain| Page::collect(0, chain.tip(), query, limit, |height| chain.header_at(height)))?;
     let items: Vec<_> = items.iter().map(|header| HeaderView::new(header, easiest)).collect();
     let (body, count) = to_json_list(&items, config.max_page_bytes)?;
-    let page = Page { lowest, height, items };
+    let page = Page { lowest, tip, height, items };
     let place = |header: &HeaderView| (header.height, header.hash);
-    page.response(query.descending, limit, (body, count), place, request)
+    Ok(page.render(query.descending, limit, (body, count), place).response(request))
 }
 
 /// A header: on the best chain by its height, on any branch by its hash.
@@ -99,7 +101,7 @@ pub(super) fn page<T: Transaction>(
 ) -> Result<Page<Arc<Block<T>>>, StoreError> {
     let mut bytes = 0;
     node.read(|chain| {
-        Page::collect(chain.first_body(), chain.height(), query, limit, |height| {
+        Page::collect(chain.first_body(), chain.tip(), query, limit, |height| {
             if bytes >= max_bytes {
                 return Ok(None);
             }
@@ -112,13 +114,14 @@ pub(super) fn page<T: Transaction>(
 
 impl<I> Page<I> {
     /// Up to `limit` items from the height of the query on, up or down, until `read` has none.
-    fn collect(
+    fn collect<T: Transaction>(
         lowest: u64,
-        height: u64,
+        tip: &Block<T>,
         query: &PageQuery,
         limit: usize,
         mut read: impl FnMut(u64) -> Result<Option<I>, StoreError>,
     ) -> Result<Self, StoreError> {
+        let height = tip.height();
         let mut items = Vec::new();
         let mut next = if query.descending {
             query.from.unwrap_or(height).min(height)
@@ -132,23 +135,22 @@ impl<I> Page<I> {
             let Some(after) = after else { break };
             next = after;
         }
-        Ok(Self { lowest, height, items })
+        Ok(Self { lowest, tip: *tip.hash(), height, items })
     }
 
-    /// The response with the JSON of the first `count` items, and a reference to the next page. `place` is the
-    /// height and the hash of an item.
-    fn response(
+    /// The page with the JSON of the first `count` items, and a reference to the next page. `place` is the height and the
+    /// hash of an item.
+    fn render(
         &self,
         descending: bool,
         limit: usize,
         (body, count): (Vec<u8>, usize),
         place: impl Fn(&I) -> (u64, Hash),
-        request: &HeaderMap,
-    ) -> Result<Response, ApiError> {
-        let counted = |response| with_header(response, X_TOTAL_COUNT, self.height.saturating_add(1));
+    ) -> RenderedPage {
+        let (body, total) = (body.into(), self.height.saturating_add(1));
         let shown = &self.items[..count.min(self.items.len())];
         let ([first, ..], [.., last]) = (shown, shown) else {
-            return Ok(counted(json_body(StatusCode::OK, body)));
+            return RenderedPage { body, tag: None, link: None, total };
         };
         let ((_, first), (end, last)) = (place(first), place(last));
         // The highest block commits to all blocks before it, and the count determines the lowest one.
@@ -158,15 +160,9 @@ impl<I> Page<I> {
         } else {
             (format!("{last}-{count}"), Some(end + 1).filter(|next| *next <= self.height), "")
         };
-        let response = counted(cacheable(request, &tag, Lifetime::Revalidated, || Ok::<_, ApiError>(body))?);
-        Ok(match next {
-            Some(next) => {
-                // Relative to the URL of the request (RFC 8288, section 3.2), with which it has the path in common.
-                let link = format!("<?from={next}&limit={limit}{order}>; rel=\"next\"");
-                with_header(response, LINK, link)
-            }
-            None => response,
-        })
+        // Relative to the URL of the request (RFC 8288, section 3.2), with which it has the path in common.
+        let link = next.map(|next| format!("<?from={next}&limit={limit}{order}>; rel=\"next\""));
+        RenderedPage { body, tag: Some(tag), link, total }
     }
 }
 
@@ -182,6 +178,3 @@ pub(super) fn branches<T: Transaction>(
     let (body, _) = to_json_list(views, config.max_page_bytes)?;
     Ok(json_body(StatusCode::OK, body))
 }
-
-/// The number of blocks of the best chain.
-const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
