@@ -177,14 +177,13 @@ mod config;
 mod cors;
 mod edge;
 mod error;
+mod event_stream;
 mod events;
 mod guard;
 mod header;
 mod json;
 #[cfg(feature = "metrics")]
 mod metrics;
-#[cfg(feature = "openapi")]
-mod openapi;
 mod origin;
 mod query;
 mod rendered;
@@ -193,6 +192,8 @@ mod routes;
 mod server;
 mod threads;
 mod token;
+#[cfg(feature = "openapi")]
+mod transaction_schema;
 
 pub use config::{HttpConfig, RoutesConfig};
 #[cfg(feature = "metrics")]

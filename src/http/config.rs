@@ -6,10 +6,10 @@ use core::time::Duration;
 
 #[cfg(feature = "metrics")]
 use super::metrics::HttpMetrics;
-#[cfg(feature = "openapi")]
-use super::openapi::TransactionSchema;
 use super::origin::Origin;
 use super::token::Token;
+#[cfg(feature = "openapi")]
+use super::transaction_schema::TransactionSchema;
 
 /// The limits of the routes.
 ///

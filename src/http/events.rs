@@ -1,9 +1,6 @@
 //! `GET /events`: what happens on a node, as server-sent events (WHATWG HTML, section 9.2). One task renders each event once,
 //! and all clients read the same text.
 
-mod recent;
-mod stream;
-
 use std::sync::{Arc, OnceLock};
 
 use hyper::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue};
@@ -13,13 +10,12 @@ use tokio::task::JoinSet;
 
 use super::config::RoutesConfig;
 use super::error::{ApiError, Code};
+use super::event_stream::{EventStream, RETRY, Recent};
 use super::header::text;
 use super::response::{Response, ResponseBody, json_body, of_type};
 use crate::api::NodeEvent;
 use crate::node::{EventError, Events, NodeHandle};
 use crate::primitives::Transaction;
-use recent::Recent;
-pub(super) use stream::EventStream;
 
 /// The last events of a node, for its clients.
 #[derive(Debug)]
@@ -103,9 +99,6 @@ impl Feed {
         Arc::clone(recent)
     }
 }
-
-/// How long a client waits before it asks again.
-const RETRY: &[u8] = b"retry: 1000\n\n";
 
 /// Renders the events of a node until it stops.
 async fn follow<T: Transaction>(mut events: Events<T>, recent: Arc<Recent>) {

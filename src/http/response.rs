@@ -13,7 +13,7 @@ use hyper::header::{
 };
 use hyper::http::StatusCode;
 
-use super::events::EventStream;
+use super::event_stream::EventStream;
 use super::header::text;
 
 /// A response of this server.

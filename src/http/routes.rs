@@ -8,6 +8,8 @@
 mod chain;
 #[cfg(feature = "evidence")]
 mod log;
+#[cfg(feature = "openapi")]
+mod openapi;
 mod page;
 pub(super) mod table;
 mod transactions;
@@ -37,8 +39,6 @@ use super::guard;
 use super::json::{json, to_json_list, to_json_within};
 #[cfg(feature = "metrics")]
 use super::metrics::{self, HttpMetrics};
-#[cfg(feature = "openapi")]
-use super::openapi;
 use super::query::{PageQuery, check_limit, decimal, numbers};
 use super::rendered::Rendered;
 use super::response::{Lifetime, Response, cacheable, json_body, no_content, with_header};

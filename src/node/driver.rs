@@ -143,6 +143,7 @@ impl<T: Transaction> Driver<T> {
 
     async fn stop(mut self) {
         self.mining.stop(&self.shared);
+        self.report_mining();
         // Releases the port.
         self.accepting.shutdown().await;
         self.background_tasks.shutdown().await;

@@ -14,63 +14,17 @@ use utoipa::openapi::schema::Schema;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, Info, OpenApi, OpenApiBuilder, Paths, RefOr};
 
-use super::config::RoutesConfig;
-use super::error::ApiError;
-use super::json::to_json;
-use super::routes::table::{Endpoint, ROUTES, Route};
+use super::table::{Endpoint, ROUTES, Route};
 use crate::api::ErrorBody;
 use crate::api::schema::{AnyState, AnyTransaction, Transactions};
+use crate::http::config::RoutesConfig;
+use crate::http::error::ApiError;
+use crate::http::json::{not_json, to_json};
+use crate::http::transaction_schema::TransactionSchema;
 use description::Description;
-
-/// The schema of an application's transactions.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct TransactionSchema {
-    own: Value,
-    /// What it refers to, by name.
-    parts: Vec<(String, Value)>,
-}
-
-/// Where a schema is.
-const SCHEMAS: &str = "#/components/schemas/";
 
 /// The name of the security scheme.
 const TOKEN: &str = "token";
-
-impl TransactionSchema {
-    pub(super) fn of<T: ToSchema>() -> Self {
-        // A type that contains itself refers to its own name.
-        let mut parts = vec![(T::name().into_owned(), T::schema())];
-        T::schemas(&mut parts);
-        // A schema is made of strings, numbers and lists.
-        let value = |schema| serde_json::to_value(schema).unwrap_or_default();
-        let parts = parts.into_iter().map(|(name, schema)| (format!("Transaction.{name}"), value(schema)));
-        let mut schema = Self { own: value(T::schema()), parts: parts.collect() };
-        // So that no name of the application is one of this crate.
-        rename(&mut schema.own);
-        schema.parts.iter_mut().for_each(|(_, part)| rename(part));
-        schema
-    }
-}
-
-/// Lets the references in a schema refer to `Transaction.{name}`.
-fn rename(schema: &mut Value) {
-    match schema {
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                match value {
-                    Value::String(text) if name == "$ref" => {
-                        if let Some(part) = text.strip_prefix(SCHEMAS) {
-                            *text = format!("{SCHEMAS}Transaction.{part}");
-                        }
-                    }
-                    value => rename(value),
-                }
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(rename),
-        _ => {}
-    }
-}
 
 /// The document for routes with this configuration.
 pub(super) fn document(config: &RoutesConfig) -> Result<Vec<u8>, ApiError> {
@@ -167,7 +121,7 @@ fn with_transactions(
     document: &OpenApi,
     transactions: Option<&TransactionSchema>,
 ) -> Result<Vec<u8>, ApiError> {
-    let mut document = serde_json::to_value(document).map_err(super::json::not_json)?;
+    let mut document = serde_json::to_value(document).map_err(not_json)?;
     if let Some(schema) = transactions
         && let Some(Value::Object(schemas)) = document.pointer_mut("/components/schemas")
     {

@@ -1,4 +1,6 @@
-//! The body of an answer to one client, which goes on until one side ends it.
+//! Events as text: the last ones, and the body of an answer to one client, which goes on until one side ends it.
+
+mod recent;
 
 use core::convert::Infallible;
 use core::pin::Pin;
@@ -10,12 +12,11 @@ use hyper::body::{Body, Bytes, Frame};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::sleep;
 
-use super::RETRY;
-use super::recent::Recent;
+pub(super) use recent::Recent;
 
 /// The events from a place on. What a client has not read yet is only a number: the text is copied when the client is ready for
 /// it, and what it is too slow for is reported as missed.
-pub(in crate::http) struct EventStream {
+pub(super) struct EventStream {
     recent: Arc<Recent>,
     next: u64,
     /// What is sent before the first event.
@@ -27,6 +28,9 @@ pub(in crate::http) struct EventStream {
     /// Counts as one of the clients until the answer ends.
     _place: OwnedSemaphorePermit,
 }
+
+/// How long a client waits before it asks again.
+pub(super) const RETRY: &[u8] = b"retry: 1000\n\n";
 
 /// Why a stream is continued.
 enum Woken {
@@ -49,7 +53,7 @@ impl EventStream {
     }
 
     /// Ends the stream when the server stops.
-    pub(in crate::http) fn end_with(&mut self, stopped: watch::Receiver<bool>) {
+    pub(super) fn end_with(&mut self, stopped: watch::Receiver<bool>) {
         self.stopped = Some(stopped);
     }
 

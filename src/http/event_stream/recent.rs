@@ -10,7 +10,7 @@ use crate::api::NodeEvent;
 /// The last events, within a limit in bytes. The id of an event is `<start>-<number>`: the start is drawn at random, so that an
 /// id of an earlier run of the node names nothing, and the numbers have no gaps.
 #[derive(Debug)]
-pub(super) struct Recent {
+pub(in crate::http) struct Recent {
     start: u64,
     max_bytes: usize,
     events: Mutex<Ring>,
@@ -32,13 +32,13 @@ struct Ring {
 const OVERHEAD: usize = 64;
 
 impl Recent {
-    pub(super) fn new(start: u64, max_bytes: usize) -> Self {
+    pub(in crate::http) fn new(start: u64, max_bytes: usize) -> Self {
         let events = Ring { events: VecDeque::new(), bytes: 0, first: 1 };
         Self { start, max_bytes, events: Mutex::new(events), next: watch::Sender::new((1, false)) }
     }
 
     /// Adds an event, and evicts the oldest ones beyond the limit. The last one is always kept.
-    pub(super) fn push(&self, event: &NodeEvent) {
+    pub(in crate::http) fn push(&self, event: &NodeEvent) {
         let mut events = self.lock();
         let number = events.next();
         let text = self.text(number, event);
@@ -54,22 +54,22 @@ impl Recent {
     }
 
     /// Says that no event follows.
-    pub(super) fn end(&self) {
+    pub(in crate::http) fn end(&self) {
         self.next.send_modify(|(_, is_ended)| *is_ended = true);
     }
 
     /// The number of the next event.
-    pub(super) fn next(&self) -> u64 {
+    pub(in crate::http) fn next(&self) -> u64 {
         self.lock().next()
     }
 
     /// Subscribes to the number of the next event, and whether there will be none.
-    pub(super) fn watch(&self) -> watch::Receiver<(u64, bool)> {
+    pub(in crate::http) fn watch(&self) -> watch::Receiver<(u64, bool)> {
         self.next.subscribe()
     }
 
     /// The number of the event after the one with this id; `None` if the id is not one of this run.
-    pub(super) fn after(&self, id: &str) -> Option<u64> {
+    pub(in crate::http) fn after(&self, id: &str) -> Option<u64> {
         let (start, number) = id.split_once('-')?;
         let (start, number) = (u64::from_str_radix(start, 16).ok()?, number.parse::<u64>().ok()?);
         (start == self.start && number < self.next()).then(|| number + 1)
@@ -77,7 +77,7 @@ impl Recent {
 
     /// The text of the events from a number on, up to the one that reaches `max_bytes`, and the number of the one after them. Says
     /// first how many are missing because they were evicted.
-    pub(super) fn read(&self, from: u64, max_bytes: usize) -> (Vec<u8>, u64) {
+    pub(in crate::http) fn read(&self, from: u64, max_bytes: usize) -> (Vec<u8>, u64) {
         let events = self.lock();
         let mut text = Vec::new();
         let missed = events.first.saturating_sub(from);
@@ -97,7 +97,7 @@ impl Recent {
     }
 
     /// The text of an event after which a client continues with the number after this one.
-    pub(super) fn text(&self, number: u64, event: &NodeEvent) -> Vec<u8> {
+    pub(in crate::http) fn text(&self, number: u64, event: &NodeEvent) -> Vec<u8> {
         // JSON has no line breaks, and serialising this type cannot fail.
         let json = serde_json::to_string(event).unwrap_or_default();
         format!("id: {:016x}-{number}\ndata: {json}\n\n", self.start).into_bytes()
