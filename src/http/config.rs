@@ -215,7 +215,7 @@ impl RoutesConfig {
 /// use hashloom::http::HttpConfig;
 ///
 /// let config = HttpConfig::default().with_max_connections(64).with_body_timeout(Duration::from_secs(5));
-/// assert_eq!(config.max_connections_per_address, 16);
+/// assert_eq!(config.max_connections_per_address, 48);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -223,7 +223,7 @@ pub struct HttpConfig {
     /// The maximum number of connections; further ones are answered 503 and closed. Default: 256.
     pub max_connections: usize,
     /// The maximum number of connections from one IPv4 address or one IPv6 /64, which is what one host
-    /// usually has. Default: 16.
+    /// usually has. Default: 48, for eight tabs of a browser, each of which opens up to six.
     pub max_connections_per_address: usize,
     /// How many requests per second one IPv4 address or one IPv6 /64 may make in the long run; further ones are answered 429
     /// with `Retry-After`. Behind a reverse proxy all clients have its address, so let the proxy limit them. Default: no limit.
@@ -264,7 +264,7 @@ impl Default for HttpConfig {
     fn default() -> Self {
         Self {
             max_connections: 256,
-            max_connections_per_address: 16,
+            max_connections_per_address: 48,
             requests_per_second: None,
             request_burst: NonZeroU32::new(100).unwrap_or(NonZeroU32::MIN),
             max_head_bytes: 16 << 10,
