@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 pub struct MineRequest<D> {
     /// The transactions, usually a `Vec`.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub data: Option<D>,
 }
 
