@@ -238,10 +238,10 @@ async fn an_idle_connection_is_closed() {
 }
 
 #[tokio::test]
-async fn an_address_has_sixteen_connections() {
+async fn an_address_has_the_connections_of_eight_tabs() {
     let server = start(echo, HttpConfig::default()).await;
     let mut clients = Vec::new();
-    for _ in 0..16 {
+    for _ in 0..48 {
         let mut client = Client::connect(&server).await;
         client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
         assert_eq!(client.answer().await.1, "GET / a []");
