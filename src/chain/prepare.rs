@@ -15,8 +15,9 @@ pub(super) const HEADERS_AT_ONCE: usize = 512;
 pub(super) const BLOCKS_AT_ONCE: usize = 64;
 
 /// How many transactions are hashed at a time before their blocks are imported. Bounds the memory of their ids:
-/// those of blocks that are full of small transactions are much larger than the blocks.
-const TRANSACTIONS_AT_ONCE: usize = 8_192;
+/// those of blocks that are full of small transactions are much larger than the blocks, and the import keeps them
+/// in several forms for a while. Enough for all lanes.
+const TRANSACTIONS_AT_ONCE: usize = 1_024;
 
 /// The fewest headers or blocks that are prepared together. Fewer are not faster than one after the other.
 const MIN_PREPARED: usize = 4;
