@@ -47,6 +47,7 @@ export const status = () => json("status");
 export const block = (id) => json(`blocks/${encodeURIComponent(id)}`);
 /** Blocks of the best chain from a height down; from the tip without one. */
 export const blocksDown = (limit, from) => json(`blocks?order=desc&limit=${limit}${from === undefined ? "" : `&from=${from}`}`);
+export const headerAt = (height) => json(`headers/${height}`);
 /** Headers of the best chain from the tip down. */
 export const headersDown = (limit) => json(`headers?order=desc&limit=${limit}`);
 export const branches = (limit) => json(`branches?limit=${limit}`);

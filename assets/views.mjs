@@ -178,7 +178,7 @@ async function working(button, answer, work) {
 export async function block(id) {
   const shown = await api.block(id);
   // A block on a side branch has no next one here: the best chain goes on from another block.
-  const isBest = await api.block(shown.height).then((best) => best.hash === shown.hash, () => false);
+  const isBest = await api.headerAt(shown.height).then((best) => best.hash === shown.hash, () => false);
   const asked = /^[0-9a-f]{64}$/.test(id) ? id : undefined;
   const transactions = shown.data.map((value, at) =>
     h("li", shown.transaction_ids[at] === undefined ? null : transactionLink(shown.transaction_ids[at]), data(value)),

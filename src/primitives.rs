@@ -6,6 +6,7 @@ mod block;
 mod bounded;
 mod by_hash;
 pub(crate) mod bytes;
+mod cache;
 #[cfg(any(feature = "evidence", feature = "signed"))]
 pub(crate) mod ed25519;
 mod hash;
@@ -27,6 +28,7 @@ pub use block::{Block, BodyDigest, transaction_id};
 pub(crate) use bounded::{bounded_by_weight, bounded_vec};
 pub(crate) use by_hash::{ByHash, HashSet};
 pub use bytes::ParseHexError;
+pub(crate) use cache::cache_of_bytes;
 pub use hash::Hash;
 pub use header::Header;
 pub use public_key::PublicKey;

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use hyper::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::http::StatusCode;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -12,7 +12,7 @@ use super::config::RoutesConfig;
 use super::error::{ApiError, Code};
 use super::event_stream::{EventStream, RETRY, Recent};
 use super::header::text;
-use super::response::{Response, ResponseBody, json_body, of_type};
+use super::response::{Response, ResponseBody, json_body, of_type, with_header};
 use crate::api::NodeEvent;
 use crate::node::{EventError, Events, NodeHandle};
 use crate::primitives::Transaction;
@@ -82,11 +82,12 @@ impl Feed {
         };
         let mut response = of_type(json_body(StatusCode::OK, Vec::new()), "text/event-stream");
         *response.body_mut() = body;
-        let headers = response.headers_mut();
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         // nginx would hold events back to fill a buffer.
-        headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
-        Ok(response)
+        Ok(with_header(
+            response,
+            HeaderName::from_static("x-accel-buffering"),
+            HeaderValue::from_static("no"),
+        ))
     }
 
     fn recent<T: Transaction>(&self, node: &NodeHandle<T>) -> Arc<Recent> {

@@ -2,21 +2,20 @@
 //! written once and kept, within a limit in bytes.
 
 use core::convert::Infallible;
-use core::hash::Hash as Hashable;
 use std::sync::Arc;
 
 use hyper::body::Bytes;
 use hyper::header::{HeaderMap, HeaderName, LINK};
 use hyper::http::StatusCode;
-use quick_cache::sync::{Cache, DefaultLifecycle};
-use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
 
 use super::error::ApiError;
 use super::json::{self, to_json};
 use super::query::PageQuery;
 use super::response::{Lifetime, Response, cacheable, json_body, with_header};
 use crate::api::BlockView;
-use crate::primitives::{Block, CompactTarget, Hash, Transaction};
+use crate::primitives::{Block, CompactTarget, Hash, Transaction, cache_of_bytes};
 
 /// The JSON of the blocks and of the pages that were asked for lately. Each kind has half of the limit.
 pub(super) struct Rendered {
@@ -42,10 +41,10 @@ pub(super) struct RenderedPage {
 /// The approximate overhead of the cache per block or page.
 const OVERHEAD: usize = 160;
 
-/// The size that is expected of a block's JSON, for a first guess of how many there will be.
+/// The size that is expected of a block's JSON.
 const EXPECTED_BYTES: usize = 2_048;
 
-/// The same of a page.
+/// The size that is expected of a page's JSON.
 const EXPECTED_PAGE_BYTES: usize = 64 << 10;
 
 #[derive(Clone)]
@@ -61,23 +60,6 @@ impl Weighter<(Hash, PageQuery), Arc<RenderedPage>> for Size {
     fn weight(&self, _: &(Hash, PageQuery), page: &Arc<RenderedPage>) -> u64 {
         let texts = [&page.tag, &page.link].into_iter().flatten().map(String::len).sum::<usize>();
         page.body.len().saturating_add(texts + OVERHEAD) as u64
-    }
-}
-
-/// A cache of at most this size.
-fn cache<K: Eq + Hashable, V: Clone>(max_bytes: usize, expected: usize) -> Cache<K, V, Size>
-where
-    Size: Weighter<K, V>,
-{
-    let (items, limit) = (max_bytes / expected, max_bytes as u64);
-    let mut options = OptionsBuilder::new();
-    // A shard keeps nothing that is larger than its part of the limit.
-    options.shards(1).estimated_items_capacity(items).weight_capacity(limit);
-    match options.build() {
-        Ok(options) => {
-            Cache::with_options(options, Size, DefaultHashBuilder::default(), DefaultLifecycle::default())
-        }
-        Err(_) => Cache::with_weighter(items, limit, Size),
     }
 }
 
@@ -106,7 +88,11 @@ const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 impl Rendered {
     pub(super) fn new(max_bytes: usize, easiest: CompactTarget) -> Self {
         let half = max_bytes / 2;
-        Self { easiest, json: cache(half, EXPECTED_BYTES), pages: cache(half, EXPECTED_PAGE_BYTES) }
+        Self {
+            easiest,
+            json: cache_of_bytes(half, EXPECTED_BYTES, Size),
+            pages: cache_of_bytes(half, EXPECTED_PAGE_BYTES, Size),
+        }
     }
 
     /// The page that was asked for before with this tip.

@@ -79,7 +79,7 @@ impl LedgerParameters {
         &self.opening
     }
 
-    /// The units that are minted if every block has a miner, for ever.
+    /// The units that are minted in all blocks of the chain, if every block has a miner.
     pub fn max_minted(&self) -> u128 {
         let opening: u128 = self.opening.iter().map(|(_, units)| u128::from(*units)).sum();
         let eras = (0..u64::BITS).map(|halvings| u128::from(self.first_reward >> halvings));

@@ -95,7 +95,7 @@ impl Default for Counts {
 }
 
 impl Counts {
-    /// Counts an event of the protocol. Called for every event, in order.
+    /// Counts an event. Events have to come in their order, without a gap.
     pub(super) fn on_event<T>(&self, event: &Event<T>) {
         match event {
             Event::BlockDisconnected(_) => {
@@ -119,6 +119,9 @@ impl Counts {
                     self.removed[position(reason)].inc();
                 }
             }
+            Event::MiningStarted(_) => {
+                self.searches.inc();
+            }
             Event::HostBanned { .. } => {
                 self.bans.inc();
             }
@@ -126,14 +129,6 @@ impl Counts {
                 self.failed_dials.inc();
             }
             _ => {}
-        }
-    }
-
-    /// Counts a search for a block that starts, and the attempts of one that ends.
-    pub(super) fn on_search(&self, hashes: u64, starts: bool) {
-        self.hashes.inc_by(hashes);
-        if starts {
-            self.searches.inc();
         }
     }
 

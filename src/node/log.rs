@@ -239,7 +239,7 @@ fn log<T>(event: &Event<T>) {
     }
 }
 
-/// A search that took less is not worth a line of its own beside that of the block.
+/// A search that took less has no line of its own at level `info`, only that of the block.
 const LONG_SEARCH: Duration = Duration::from_secs(1);
 
 fn log_search(search: &MiningStatus, what: &str) {

@@ -84,8 +84,14 @@ struct Job<T> {
     /// The hash of the block that this job extends.
     parent: Hash,
     request: Option<Request<T>>,
-    /// When the search is reported next, and after how long again.
-    report: (Duration, Duration),
+    report: Report,
+}
+
+/// When a search is reported next, and how long after the last report that is.
+#[derive(Clone, Copy, Debug)]
+struct Report {
+    due: Duration,
+    after: Duration,
 }
 
 #[derive(Debug)]
@@ -206,7 +212,7 @@ impl<T: Transaction> Mining<T> {
                     search,
                     since: now.elapsed,
                 }));
-                let report = (now.elapsed.saturating_add(FIRST_REPORT), FIRST_REPORT);
+                let report = Report { due: now.elapsed.saturating_add(FIRST_REPORT), after: FIRST_REPORT };
                 self.job = Some(Job { number: self.jobs, threads, parent, request, report });
                 self.events.push(Event::MiningStarted(search));
                 Ok(())
@@ -255,9 +261,9 @@ impl<T: Transaction> Mining<T> {
     /// Reports a search that has been going on for long.
     fn report_progress(&mut self, shared: &Shared<T>) {
         let now = shared.clock.now().elapsed;
-        let Some(job) = self.job.as_mut().filter(|job| job.report.0 <= now) else { return };
-        let after = (job.report.1 * 2).min(MAX_REPORT_INTERVAL);
-        job.report = (now.saturating_add(after), after);
+        let Some(job) = self.job.as_mut().filter(|job| job.report.due <= now) else { return };
+        let after = (job.report.after * 2).min(MAX_REPORT_INTERVAL);
+        job.report = Report { due: now.saturating_add(after), after };
         self.events.extend(shared.mining_status().map(Event::MiningContinues));
     }
 
@@ -328,7 +334,7 @@ impl<T: Transaction> Mining<T> {
     /// When continuous mining is tried again after a failure, or the search is reported next.
     pub(super) fn deadline(&self) -> Option<Duration> {
         if let Some(job) = &self.job {
-            return Some(job.report.0);
+            return Some(job.report.due);
         }
         let pause = self.pause.as_ref().filter(|_| self.config.continuously)?;
         (!pause.is_over).then_some(pause.until)

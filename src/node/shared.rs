@@ -89,7 +89,7 @@ impl<T: Transaction> Shared<T> {
     pub(super) fn set_mining(&self, running: Option<Running>) {
         let mut current = self.mining.lock().unwrap_or_else(PoisonError::into_inner);
         #[cfg(feature = "metrics")]
-        self.counts.on_search(current.as_ref().map_or(0, |ended| ended.threads.hashes()), running.is_some());
+        self.counts.hashes.inc_by(current.as_ref().map_or(0, |ended| ended.threads.hashes()));
         *current = running;
     }
 }

@@ -1,4 +1,4 @@
-//! The state of a chain of signed transactions: the sequence number of each author beside the application's state.
+//! The state of a chain of signed transactions: the application's state, and the next sequence number of each author.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use crate::primitives::{AuthenticatedMap, Hash, PublicKey, Rejected};
 
 /// The application's state, and how many transactions each author has on the chain.
 ///
-/// A clone takes constant time besides that of the application's state. The numbers stay for ever, because an author
+/// A clone takes constant time, plus that of the application's state. Numbers are never removed, because an author
 /// without one could replay transactions: an author takes about 150 bytes of memory.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

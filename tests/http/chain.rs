@@ -22,6 +22,14 @@ fn heights(answer: &Answer) -> Vec<u64> {
     page.as_array().unwrap().iter().map(|block| block["height"].as_u64().unwrap()).collect()
 }
 
+/// Asks for a page, and checks the heights of its items and its headers.
+async fn page(node: &NodeHandle, path: &str, expected: &[u64], link: Option<&str>) -> Answer {
+    let answer = Ask::get(path).of(node).await;
+    assert_eq!((answer.status, heights(&answer)), (200, expected.to_vec()));
+    assert_eq!((answer.header("link"), answer.header("x-total-count")), (link, Some("6")));
+    answer
+}
+
 #[rstest]
 #[case("/blocks?limit=2", &[0, 1], Some("<?from=2&limit=2>; rel=\"next\""))]
 #[case("/blocks?limit=2&order=asc&from=4", &[4, 5], None)]
@@ -37,9 +45,7 @@ async fn a_page_has_blocks_in_the_order_that_is_asked_for(
     #[case] link: Option<&str>,
 ) {
     let node = with_blocks(5).await;
-    let answer = Ask::get(path).of(&node).await;
-    assert_eq!((answer.status, heights(&answer)), (200, expected.to_vec()));
-    assert_eq!((answer.header("link"), answer.header("x-total-count")), (link, Some("6")));
+    let answer = page(&node, path, expected, link).await;
     if let Some(tag) = answer.header("etag") {
         let again = Ask::get(path).header("If-None-Match", tag).of(&node).await;
         assert_eq!(again.status, 304);
@@ -62,9 +68,7 @@ async fn headers_are_paged_like_blocks_and_have_what_their_hash_is_of(
     #[case] link: Option<&str>,
 ) {
     let node = with_blocks(5).await;
-    let answer = Ask::get(path).of(&node).await;
-    assert_eq!((answer.status, heights(&answer)), (200, expected.to_vec()));
-    assert_eq!((answer.header("link"), answer.header("x-total-count")), (link, Some("6")));
+    let answer = page(&node, path, expected, link).await;
     let views: Vec<HeaderView> = serde_json::from_slice(&answer.body).unwrap();
     for view in views {
         let height = view.height;

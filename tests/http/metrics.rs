@@ -274,8 +274,8 @@ async fn metrics_keep_no_node_running() {
 /// A peer that is down.
 #[tokio::test]
 async fn a_node_that_reaches_no_peer_is_offline() {
-    let nobody: PeerAddr = "memory://nobody".parse().unwrap();
-    let builder = Node::<String>::builder(spec("metrics")).transport(Memory::new()).peers([nobody]);
+    let silent: PeerAddr = "memory://unreachable".parse().unwrap();
+    let builder = Node::<String>::builder(spec("metrics")).transport(Memory::new()).peers([silent]);
     let mut events = builder.subscribe();
     let node = builder.start().await.unwrap();
     while !matches!(events.recv().await.unwrap(), hashloom::Event::DialFailed { .. }) {}

@@ -35,7 +35,7 @@ pub(crate) fn text(
     Signed::sign(text.to_owned(), sequence, &key(author), &genesis(chain)).unwrap()
 }
 
-/// The same parts as new values, without the kept verdict, as a peer delivers them.
+/// New values with the parts of these, as a peer delivers them: without a kept verdict.
 pub(crate) fn received<T: Transaction>(transaction: &Signed<T>) -> Signed<T> {
     postcard::from_bytes(&postcard::to_stdvec(transaction).unwrap()).unwrap()
 }

@@ -3,16 +3,18 @@
 use core::fmt;
 use std::sync::Arc;
 
-use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
 
-use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
-
-use crate::primitives::{Block, Hash, Transaction};
+use crate::primitives::{Block, Hash, Transaction, cache_of_bytes};
 
 pub(super) struct Bodies<T: Transaction>(Cache<Hash, Arc<Block<T>>, Size>);
 
 /// The approximate overhead of the cache per block.
 const OVERHEAD: usize = 128;
+
+/// The size that is expected of a block.
+const EXPECTED_BYTES: usize = 4_096;
 
 #[derive(Clone)]
 struct Size;
@@ -25,20 +27,7 @@ impl<T: Transaction> Weighter<Hash, Arc<Block<T>>> for Size {
 
 impl<T: Transaction> Bodies<T> {
     pub(super) fn new(max_bytes: usize) -> Self {
-        // Only a first guess of how many blocks that will be.
-        let blocks = max_bytes / 4_096;
-        let mut options = OptionsBuilder::new();
-        // A shard caches no block that is larger than its part of the limit.
-        options.shards(1).estimated_items_capacity(blocks).weight_capacity(max_bytes as u64);
-        match options.build() {
-            Ok(options) => Self(Cache::with_options(
-                options,
-                Size,
-                DefaultHashBuilder::default(),
-                DefaultLifecycle::default(),
-            )),
-            Err(_) => Self(Cache::with_weighter(blocks, max_bytes as u64, Size)),
-        }
+        Self(cache_of_bytes(max_bytes, EXPECTED_BYTES, Size))
     }
 
     pub(super) fn get(&self, hash: &Hash) -> Option<Arc<Block<T>>> {

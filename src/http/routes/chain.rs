@@ -61,11 +61,10 @@ pub(super) fn headers<T: Transaction>(
     request: &HeaderMap,
 ) -> Result<Response, ApiError> {
     let limit = page_items(query.limit, config);
-    let Page { lowest, tip, height, items } =
+    let page =
         node.read(|chain| Page::collect(0, chain.tip(), query, limit, |height| chain.header_at(height)))?;
-    let items: Vec<_> = items.iter().map(|header| HeaderView::new(header, easiest)).collect();
-    let (body, count) = to_json_list(&items, config.max_page_bytes)?;
-    let page = Page { lowest, tip, height, items };
+    let page = page.map(|header| HeaderView::new(&header, easiest));
+    let (body, count) = to_json_list(&page.items, config.max_page_bytes)?;
     let place = |header: &HeaderView| (header.height, header.hash);
     Ok(page.render(query.descending, limit, (body, count), place).response(request))
 }
@@ -136,6 +135,12 @@ impl<I> Page<I> {
             next = after;
         }
         Ok(Self { lowest, tip: *tip.hash(), height, items })
+    }
+
+    /// The page with other items in the places of these.
+    fn map<J>(self, item: impl FnMut(I) -> J) -> Page<J> {
+        let Self { lowest, tip, height, items } = self;
+        Page { lowest, tip, height, items: items.into_iter().map(item).collect() }
     }
 
     /// The page with the JSON of the first `count` items, and a reference to the next page. `place` is the height and the

@@ -29,7 +29,7 @@ pub(super) struct Rate {
 #[derive(Debug, Default)]
 struct Buckets {
     full_at: BTreeMap<IpAddr, Instant>,
-    /// The same, by time.
+    /// The addresses by the time at which their buckets are full.
     queue: BTreeSet<(Instant, IpAddr)>,
 }
 
