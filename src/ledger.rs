@@ -7,10 +7,12 @@
 //!
 //! The sum of all balances is what was minted, after every block: each rule moves units or mints them, and none divides.
 
+mod address;
 mod parameters;
 
 use serde::{Deserialize, Serialize};
 
+pub use address::{AddressError, AddressPrefix, PrefixError};
 pub use parameters::{LedgerParameters, ParametersError};
 
 use crate::primitives::{Address, AuthenticatedMap, Context, Hash, Rejected, Transaction};
