@@ -10,6 +10,7 @@ mod removal;
 mod shares;
 mod source;
 mod trial;
+mod worth;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +18,7 @@ use crate::chain::{Blockchain, Imported};
 use crate::consensus::RuleError;
 use crate::miner::Template;
 use crate::primitives::application::{self, ApplyError};
-use crate::primitives::{Address, Block, Hash, Header, Timestamp, Transaction, merkle};
+use crate::primitives::{Address, Block, Hash, Header, PublicKey, Timestamp, Transaction, merkle};
 
 pub use config::MempoolConfig;
 pub use error::MempoolError;
@@ -26,6 +27,7 @@ pub use removal::RemovalReason;
 use shares::{Amount, Origin, Shares};
 pub use source::Source;
 use trial::Trial;
+use worth::Worths;
 
 /// Pending transactions, mined by [priority](Transaction::priority), or in order of arrival if they have none.
 ///
@@ -48,6 +50,7 @@ pub struct Mempool<T: Transaction = String> {
     /// arrival.
     lost: Vec<(Hash, RemovalReason)>,
     shares: Shares,
+    worths: Worths,
     /// Whether eviction failed because it would have removed a transaction that this node submitted. The
     /// mempool does not try again until the chain changes or a transaction is removed, because each try
     /// applies all transactions.
@@ -62,18 +65,25 @@ struct Pending<T> {
     /// The size in bytes of memory.
     memory: usize,
     origin: Origin,
+    priority: u64,
+    sender: Option<PublicKey>,
+    /// As [`Worths`] defines it, once the transaction is in the queue.
+    worth: u64,
     transaction: T,
 }
 
 impl<T: Transaction> Pending<T> {
     /// The fixed memory cost of a pending transaction, without its heap: its entries in the queue, the index
-    /// of places and the share of its source, times two, since the nodes of a B-tree may be half empty.
-    const FIXED_SIZE: usize =
-        2 * (size_of::<(u64, Self)>() + size_of::<(Hash, u64)>() + size_of::<(u64, usize)>());
+    /// of places and the share of its source, times two, since the nodes of a B-tree may be half empty, and in the index
+    /// by worth.
+    const FIXED_SIZE: usize = 2
+        * (size_of::<(u64, Self)>() + size_of::<(Hash, u64)>() + size_of::<(u64, usize)>())
+        + Worths::FIXED_SIZE;
 
     fn new(id: Hash, size: usize, origin: Origin, transaction: T) -> Self {
         let memory = Self::FIXED_SIZE.saturating_add(application::heap_size(&transaction, size));
-        Self { id, size, memory, origin, transaction }
+        let (priority, sender) = application::rank(&transaction);
+        Self { id, size, memory, origin, priority, sender, worth: priority, transaction }
     }
 }
 
@@ -94,16 +104,19 @@ impl<T: Transaction> Mempool<T> {
             bytes: 0,
             state: chain.state().clone(),
             shares: Shares::default(),
+            worths: Worths::default(),
             is_stuck: false,
         }
     }
 
     /// Adds a transaction behind all pending ones, and returns its id.
     ///
-    /// In a full mempool, a transaction from a source that holds less than a fair share (the limits divided
-    /// by the number of sources) evicts the youngest transactions of the source that holds most, and all that
-    /// depend on those. Evicted transactions may be submitted again. Transactions of [`Source::Local`] are
-    /// not evicted.
+    /// In a full mempool, the transaction evicts those that are worth less, the least first: a transaction is worth its
+    /// [priority](Transaction::priority), but no more than those of its [sender](Transaction::sender) before it. If
+    /// that is not enough, and the transaction is from a source that holds less than a fair share (the limits divided
+    /// by the number of sources), it evicts the youngest transactions that are not worth more of the source that holds
+    /// most. All that depend on evicted transactions are evicted, too. They may be submitted again. Transactions of
+    /// [`Source::Local`] are not evicted.
     ///
     /// # Errors
     ///
@@ -137,14 +150,7 @@ impl<T: Transaction> Mempool<T> {
             self.removed.remove(&id);
         }
         let pending = Pending::new(id, size, Origin::from(source), transaction);
-        let evicted = if self.amount().one_more(pending.memory).fits(&self.config) {
-            BTreeSet::new()
-        } else {
-            self.shares
-                .make_room(&pending.origin, pending.memory, self.amount(), &self.config)
-                .filter(|_| !self.is_stuck)
-                .ok_or_else(|| self.full())?
-        };
+        let evicted = self.room_for(&pending).ok_or_else(|| self.full())?;
         application::check_serde_form(&pending.transaction)?;
         application::check(&pending.transaction, chain.genesis().hash()).map_err(MempoolError::of_check)?;
         let header = chain.next_header(Address::ZERO, Hash::ZERO, now);
@@ -247,7 +253,7 @@ impl<T: Transaction> Mempool<T> {
         let mut room = chain.spec().max_block_bytes() - Header::LEN;
         let mut data = Vec::new();
         let arrived: Vec<&Pending<T>> = self.queue.values().take(count).collect();
-        let order = order::by_priority(arrived.iter().map(|pending| &pending.transaction));
+        let order = order::by_priority(arrived.iter().map(|pending| (pending.priority, pending.sender)));
         let is_reordered = order.is_some();
         let mut tried: Vec<usize> = order.unwrap_or_else(|| (0..arrived.len()).collect());
         let mut skipped = BTreeSet::new();
@@ -398,6 +404,33 @@ impl<T: Transaction> Mempool<T> {
         Some(taken)
     }
 
+    /// The places to evict for a transaction that arrives; `None` if nothing may be evicted for it.
+    fn room_for(&self, pending: &Pending<T>) -> Option<BTreeSet<u64>> {
+        if self.amount().one_more(pending.memory).fits(&self.config) {
+            return Some(BTreeSet::new());
+        }
+        if self.is_stuck {
+            return None;
+        }
+        let worth = self.worths.of(pending.priority, pending.sender.as_ref());
+        let spare = shares::without_spare(&self.config);
+        let mut used = self.amount();
+        let mut cheapest = BTreeSet::new();
+        let cheaper = self.worths.below(worth).filter_map(|place| Some((place, self.queue.get(&place)?)));
+        for (place, other) in cheaper.filter(|(_, other)| other.origin != Origin::Own) {
+            if used.one_more(pending.memory).fits(&spare) {
+                break;
+            }
+            used = used.one_less(other.memory);
+            cheapest.insert(place);
+        }
+        if used.one_more(pending.memory).fits(&self.config) {
+            return Some(cheapest);
+        }
+        let is_worth_more = |place| self.queue.get(&place).is_some_and(|other| other.worth > worth);
+        self.shares.make_room(&pending.origin, pending.memory, self.amount(), &self.config, is_worth_more)
+    }
+
     fn amount(&self) -> Amount {
         Amount { transactions: self.queue.len(), bytes: self.bytes }
     }
@@ -410,11 +443,14 @@ impl<T: Transaction> Mempool<T> {
     fn take_queue(&mut self) -> BTreeMap<u64, Pending<T>> {
         self.places.clear();
         self.shares.clear();
+        self.worths.clear();
         self.bytes = 0;
         core::mem::take(&mut self.queue)
     }
 
-    fn push(&mut self, pending: Pending<T>) {
+    fn push(&mut self, mut pending: Pending<T>) {
+        pending.worth = self.worths.of(pending.priority, pending.sender.as_ref());
+        self.worths.add(pending.worth, pending.sender, self.next_place);
         self.shares.add(&pending.origin, self.next_place, pending.memory);
         self.bytes += pending.memory;
         self.places.insert(pending.id, self.next_place);

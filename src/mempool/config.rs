@@ -6,7 +6,7 @@
 pub struct MempoolConfig {
     /// The number of pending transactions. Default: 10,000.
     pub max_transactions: usize,
-    /// The bytes of memory of all pending transactions. Each one counts as about 270 bytes, plus twice its
+    /// The bytes of memory of all pending transactions. Each one counts as about 480 bytes, plus twice its
     /// `size_of`, plus its [`heap_size`](crate::Transaction::heap_size). The overhead of the allocator is not
     /// counted; with it, resident memory is at most three times this limit. Default: 16 MiB.
     pub max_bytes: usize,

@@ -3,22 +3,18 @@
 use core::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
-use crate::primitives::application;
-use crate::primitives::{PublicKey, Transaction};
+use crate::primitives::PublicKey;
 
-/// The places of these transactions, which are in order of arrival, in the order of a template; `None` if none has a
-/// priority, so that the order of arrival is that of the template.
+/// The places of transactions with these priorities and senders, which are in order of arrival, in the order of a template;
+/// `None` if none has a priority, so that the order of arrival is that of the template.
 ///
 /// Of the first pending transactions of all senders, the one with the highest priority is next; among equals, the one that
 /// arrived first. A transaction without a sender is the only one of a sender of its own.
-pub(super) fn by_priority<'a, T: Transaction>(
-    transactions: impl Iterator<Item = &'a T>,
-) -> Option<Vec<usize>> {
+pub(super) fn by_priority(ranks: impl Iterator<Item = (u64, Option<PublicKey>)>) -> Option<Vec<usize>> {
     let mut lanes: Vec<VecDeque<(u64, usize)>> = Vec::new();
     let mut lane_of: BTreeMap<PublicKey, usize> = BTreeMap::new();
     let mut has_priorities = false;
-    for (place, transaction) in transactions.enumerate() {
-        let (priority, sender) = application::rank(transaction);
+    for (place, (priority, sender)) in ranks.enumerate() {
         has_priorities |= priority > 0;
         let lane = match sender {
             Some(sender) => *lane_of.entry(sender).or_insert(lanes.len()),

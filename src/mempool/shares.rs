@@ -58,7 +58,7 @@ impl Amount {
         Self { transactions: self.transactions + 1, bytes: self.bytes.saturating_add(size) }
     }
 
-    const fn one_less(self, size: usize) -> Self {
+    pub(super) const fn one_less(self, size: usize) -> Self {
         Self { transactions: self.transactions - 1, bytes: self.bytes - size }
     }
 
@@ -71,6 +71,15 @@ impl Amount {
     fn part(self, config: &MempoolConfig) -> u128 {
         let by_number = self.transactions as u128 * config.max_bytes as u128;
         by_number.max(self.bytes as u128 * config.max_transactions as u128)
+    }
+}
+
+/// The limits without the part that an eviction frees.
+pub(super) fn without_spare(config: &MempoolConfig) -> MempoolConfig {
+    MempoolConfig {
+        max_transactions: config.max_transactions - config.max_transactions / SPARE_PART,
+        max_bytes: config.max_bytes - config.max_bytes / SPARE_PART,
+        ..*config
     }
 }
 
@@ -93,14 +102,15 @@ impl Shares {
     /// pending ones; `None` if nothing may be evicted for it.
     ///
     /// If `origin` would hold at most a fair share, the limits divided by the number of sources, the source
-    /// that holds most loses its youngest transactions while it holds more. Transactions that this node
-    /// submitted are never evicted.
+    /// that holds most loses its youngest transactions while it holds more, but none that `is_spared`. Transactions that
+    /// this node submitted are never evicted.
     pub(super) fn make_room(
         &self,
         origin: &Origin,
         size: usize,
         mut used: Amount,
         config: &MempoolConfig,
+        is_spared: impl Fn(u64) -> bool,
     ) -> Option<BTreeSet<u64>> {
         let held = self.by_origin.get(origin).map_or(Amount { transactions: 0, bytes: 0 }, Share::amount);
         let wanted = held.one_more(size).part(config);
@@ -112,21 +122,20 @@ impl Shares {
         let others = self.by_origin.iter().filter(|(other, _)| **other != Origin::Own && *other != origin);
         let mut others: Vec<_> =
             others.map(|(_, share)| (share.amount(), share.sizes.iter().rev())).collect();
-        let spare = MempoolConfig {
-            max_transactions: config.max_transactions - config.max_transactions / SPARE_PART,
-            max_bytes: config.max_bytes - config.max_bytes / SPARE_PART,
-            ..*config
-        };
+        let spare = without_spare(config);
         let mut victims = BTreeSet::new();
         while !used.one_more(size).fits(&spare) {
             let largest = (0..others.len()).max_by_key(|at| (others[*at].0.part(config), Reverse(*at)));
-            let largest = largest.map(|at| &mut others[at]);
             let is_needed = !used.one_more(size).fits(config);
             let floor = if is_needed { wanted } else { wanted.max(fair) };
-            let Some((amount, youngest)) = largest.filter(|(amount, _)| amount.part(config) > floor) else {
+            let Some(largest) = largest.filter(|at| others[*at].0.part(config) > floor) else {
                 return (!is_needed).then_some(victims);
             };
-            let (place, size) = youngest.next()?;
+            let (amount, youngest) = &mut others[largest];
+            let Some((place, size)) = youngest.find(|(place, _)| !is_spared(**place)) else {
+                let _ = others.remove(largest);
+                continue;
+            };
             *amount = amount.one_less(*size);
             used = used.one_less(*size);
             victims.insert(*place);

@@ -1,4 +1,5 @@
 mod shares;
+mod worth;
 
 use std::sync::Arc;
 

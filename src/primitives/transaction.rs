@@ -173,7 +173,8 @@ pub trait Transaction:
     }
 
     /// How much a miner prefers the transaction, such as its fee: a template takes transactions with a higher priority
-    /// first, and among equals those that arrived first. Not part of consensus.
+    /// first, and among equals those that arrived first. In a full mempool it evicts those with a lower one, so it must
+    /// cost the sender something, or be limited by [`apply`](Self::apply). Not part of consensus.
     ///
     /// Provided: zero.
     fn priority(&self) -> u64 {
