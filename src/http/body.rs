@@ -47,7 +47,7 @@ impl Body {
 
     /// `{"data": [..]}` or `{"data": value}`; `None` if the body is empty or has no `data`.
     pub(super) fn into_transactions<T: DeserializeOwned>(self) -> Result<Option<Vec<T>>, ApiError> {
-        if self.0.trim_ascii().is_empty() {
+        if self.0.is_empty() {
             return Ok(None);
         }
         let Some(data) = self.parse::<MineRequest<&RawValue>>()?.data else { return Ok(None) };

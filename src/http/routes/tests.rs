@@ -333,6 +333,8 @@ fn addresses_and_the_status_are_those_of_the_node() {
 #[case("GET", "/transactions?from=1", "", 400, "bad_query", "expected limit")]
 #[case("POST", "/mine", "{", 400, "bad_json", "line 1 column 1")]
 #[case("POST", "/mine", "[]", 400, "bad_json", "expected a JSON object")]
+#[case("POST", "/mine", " ", 400, "bad_json", "expected a JSON object")]
+#[case("POST", "/mine", "\u{c}", 400, "bad_json", "expected a JSON object")]
 #[case("POST", "/peers", "[\"ws://b:2\"]", 400, "bad_json", "expected a JSON object")]
 #[case("POST", "/mine", "{\"data\": 5}", 400, "bad_json", "in `data`: invalid type: integer `5`")]
 #[case("POST", "/mine", "{\"data\": null}", 400, "bad_json", "in `data`: invalid type: null")]
