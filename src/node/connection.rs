@@ -138,8 +138,9 @@ async fn read<T: Transaction>(
     // The semaphore is never closed.
     while let Ok(turn) = Arc::clone(&turns).acquire_owned().await {
         let event = match receiver.recv().await {
-            Ok(Some(message)) => {
+            Ok(Some(mut message)) => {
                 message.digest_ahead();
+                message.adopt(shared.read().mempool());
                 check_ahead(&message, &shared.genesis).await;
                 let (message, unsendable) = relayable(message, transport);
                 Incoming::Received { peer, message, unsendable, turn }

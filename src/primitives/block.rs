@@ -173,6 +173,18 @@ impl<T: Transaction> Block<T> {
         }
     }
 
+    /// Replaces transactions by equal ones that this node has checked before, if the digest was computed ahead: a
+    /// [`check`](Transaction::check) that kept its verdict in the value is not made again.
+    #[cfg(feature = "node")]
+    pub(crate) fn adopt<'a>(&mut self, checked: impl Fn(&Hash) -> Option<&'a T>) {
+        let Some(digest) = self.digest.get() else { return };
+        for (transaction, id) in self.data.iter_mut().zip(&digest.ids) {
+            if let Some(checked) = checked(id).filter(|checked| *checked == transaction) {
+                *transaction = checked.clone();
+            }
+        }
+    }
+
     pub(crate) fn is_digested(&self) -> bool {
         self.digest.get().is_some()
     }

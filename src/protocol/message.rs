@@ -10,6 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::address::PeerAddr;
 use super::limits;
 #[cfg(feature = "node")]
+use crate::mempool::Mempool;
+#[cfg(feature = "node")]
 use crate::primitives::encode_and_measure;
 use crate::primitives::{Block, Hash, Header, Transaction, Work, bounded_by_weight, bounded_vec};
 
@@ -257,32 +259,51 @@ impl<T: Transaction> Message<T> {
         size_of::<Self>() + held
     }
 
-    /// Computes the digests of the blocks in a `Blocks` on the thread that decoded it, so that the driver
+    /// Computes the digests of the blocks in this message on the thread that decoded it, so that the driver
     /// does not have to. Whether they were requested is not known yet, so the work is bounded by
-    /// [`limits::MAX_DIGESTED_AHEAD`] transactions. A `NewBlock` is not hashed ahead.
+    /// [`limits::MAX_DIGESTED_AHEAD`] transactions.
     #[cfg(feature = "node")]
     pub(crate) fn digest_ahead(&self) {
-        let Self::Blocks(blocks) = self else { return };
         let mut transactions = 0;
         let fits = |block: &&Arc<Block<T>>| {
             transactions += block.data().len();
             transactions <= limits::MAX_DIGESTED_AHEAD
         };
-        Block::digest_all_ahead(blocks.iter().take_while(fits).map(|block| &**block));
+        Block::digest_all_ahead(self.blocks().iter().take_while(fits).map(|block| &**block));
+    }
+
+    /// Lets the blocks in this message [adopt](Block::adopt) the pending transactions that they contain.
+    #[cfg(feature = "node")]
+    pub(crate) fn adopt(&mut self, pending: &Mempool<T>) {
+        let blocks = match self {
+            Self::Blocks(blocks) => &mut **blocks,
+            Self::NewBlock(block) => core::slice::from_mut(block),
+            _ => return,
+        };
+        if pending.is_empty() {
+            return;
+        }
+        for block in blocks.iter_mut().filter_map(Arc::get_mut) {
+            block.adopt(|id| pending.transaction(id));
+        }
     }
 
     /// The transactions in this message, for the application's checks before the message is handled; at most
     /// [`limits::MAX_DIGESTED_AHEAD`]. The chain and the mempool check the remaining ones.
     #[cfg(feature = "node")]
     pub(crate) fn checked_ahead(&self) -> impl Iterator<Item = &T> {
-        let (blocks, transactions): (&[Arc<Block<T>>], &[T]) = match self {
-            Self::Blocks(blocks) => (blocks, &[]),
-            Self::NewBlock(block) => (core::slice::from_ref(block), &[]),
-            Self::Transactions(transactions) => (&[], transactions),
-            _ => (&[], &[]),
-        };
-        let in_blocks = blocks.iter().flat_map(|block| block.data());
+        let transactions: &[T] = if let Self::Transactions(transactions) = self { transactions } else { &[] };
+        let in_blocks = self.blocks().iter().flat_map(|block| block.data());
         in_blocks.chain(transactions).take(limits::MAX_DIGESTED_AHEAD)
+    }
+
+    #[cfg(feature = "node")]
+    fn blocks(&self) -> &[Arc<Block<T>>] {
+        match self {
+            Self::Blocks(blocks) => blocks,
+            Self::NewBlock(block) => core::slice::from_ref(block),
+            _ => &[],
+        }
     }
 }
 

@@ -7,5 +7,7 @@ mod conservation;
 mod golden;
 mod kit;
 mod mempool;
+#[cfg(feature = "ws-postcard")]
+mod nodes;
 mod parameters;
 mod rules;
