@@ -10,6 +10,8 @@
 //! differ.
 
 mod key;
+#[cfg(feature = "keyfile")]
+mod key_file;
 mod signature;
 mod state;
 
@@ -19,6 +21,8 @@ use std::sync::OnceLock;
 use serde::{Deserialize, Serialize};
 
 pub use key::SecretKey;
+#[cfg(feature = "keyfile")]
+pub use key_file::KeyFileError;
 pub use signature::{Signature, SignatureError};
 pub use state::SignedState;
 

@@ -10,7 +10,7 @@ use crate::primitives::ed25519::{self, KeyFlaw};
 
 /// The secret key of an author. Wiped from memory when it is dropped; `Debug` does not print it.
 #[derive(Clone)]
-pub struct SecretKey(SigningKey);
+pub struct SecretKey(pub(super) SigningKey);
 
 impl SecretKey {
     /// The key of these 32 secret random bytes. Take them from the random source of the operating system.

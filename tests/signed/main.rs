@@ -5,6 +5,8 @@
 mod chain;
 mod form;
 mod golden;
+#[cfg(feature = "keyfile")]
+mod key_file;
 mod kit;
 mod page;
 mod peers;
