@@ -20,7 +20,7 @@ use crate::store::{StoreError, Table};
 pub(super) struct CheckedHeader {
     pub(super) entry: ChainEntry,
     /// The branch end at the parent, if it was computed for the check.
-    end: Option<BranchEnd>,
+    end: Option<Box<BranchEnd>>,
 }
 
 /// A header whose branch end is cached or is not needed.
@@ -54,13 +54,18 @@ impl<T: Transaction> Blockchain<T> {
             let work = self.work() + work_of(header.target);
             return Ok(ChainEntry::new(hash, *header, work).into());
         }
-        let hint = header.height.saturating_sub(1);
-        let Some(parent) = self.entry(&parent_hash, Some(hint))? else {
-            return Err(BlockError::UnknownParent { parent: parent_hash });
+        let row;
+        let parent = match self.tree.node(&parent_hash) {
+            Some(node) if node.is_invalid() => {
+                return Err(BlockError::InvalidParent { parent: parent_hash });
+            }
+            Some(node) => &node.entry,
+            None => {
+                let found = self.store.row_of(&parent_hash, Some(header.height.saturating_sub(1)))?;
+                row = found.ok_or(BlockError::UnknownParent { parent: parent_hash })?;
+                &row.entry
+            }
         };
-        if self.is_invalid(&parent_hash) {
-            return Err(BlockError::InvalidParent { parent: parent_hash });
-        }
         self.check_final(|| self.tree.fork_height(&parent_hash).or(Some(parent.header.height)))?;
         let target = self.target_after(&parent_hash, &parent.header)?;
         let cached = self.branch_ends.iter().find(|end| end.hash == parent_hash);
@@ -68,7 +73,7 @@ impl<T: Transaction> Blockchain<T> {
             (end.expected(&parent.header, target), None)
         } else {
             let end = self.branch_end(&parent_hash, &parent.header)?;
-            (end.expected(&parent.header, target), Some(end))
+            (end.expected(&parent.header, target), Some(Box::new(end)))
         };
         check::header_in_chain(header, &expected, &self.spec, now)?;
         let work = parent.work + work_of(header.target);
@@ -78,18 +83,18 @@ impl<T: Transaction> Blockchain<T> {
     /// Adds a checked header to the header tree.
     pub(super) fn insert_header(&mut self, checked: CheckedHeader) -> Result<(), StoreError> {
         let CheckedHeader { entry, end } = checked;
-        let cached = self.branch_ends.iter().position(|end| end.hash == entry.header.previous_hash);
-        let mut end = match (cached, end) {
-            (Some(index), _) => self.branch_ends.remove(index),
-            (None, Some(end)) => end,
-            (None, None) => {
-                let tip = self.store.tip();
-                self.branch_end(&tip.hash, &tip.header)?
-            }
-        };
-        end.extend(entry.hash, entry.header.timestamp);
+        let parent = entry.header.previous_hash;
+        if let Some(index) = self.branch_ends.iter().position(|end| end.hash == parent) {
+            self.branch_ends[index..].rotate_left(1);
+        } else {
+            let tip = self.store.tip();
+            let end = end.map_or_else(|| self.branch_end(&tip.hash, &tip.header), |end| Ok(*end))?;
+            self.keep_branch_end(end);
+        }
+        if let Some(end) = self.branch_ends.last_mut() {
+            end.extend(entry.hash, entry.header.timestamp);
+        }
         self.tree.insert(entry, self.store.tip());
-        self.keep_branch_end(end);
         Ok(())
     }
 

@@ -242,7 +242,7 @@ impl<T: Transaction> Tree<T> {
     pub(super) fn insert(&mut self, mut entry: ChainEntry, tip: &ChainEntry) {
         entry.seen = self.seen;
         self.seen += 1;
-        self.adopt(Node { entry, body: Body::Missing }, tip);
+        self.adopt(Box::new(Node { entry, body: Body::Missing }), tip);
     }
 
     /// Adds a block that was complete when it was stored. Returns false, and adds nothing, if its parent is
@@ -253,7 +253,7 @@ impl<T: Transaction> Tree<T> {
         }
         self.seen = self.seen.max(entry.seen + 1);
         self.side_bytes += entry.size;
-        self.adopt(Node { entry, body: Body::Complete }, tip);
+        self.adopt(Box::new(Node { entry, body: Body::Complete }), tip);
         true
     }
 
@@ -288,12 +288,12 @@ impl<T: Transaction> Tree<T> {
         self.changes.touched.insert(hash);
     }
 
-    fn adopt(&mut self, node: Node<T>, tip: &ChainEntry) {
+    fn adopt(&mut self, node: Box<Node<T>>, tip: &ChainEntry) {
         let (hash, parent) = (node.entry.hash, node.entry.header.previous_hash);
         let best = self.best_header().unwrap_or(tip);
         let (is_better, is_next) = (node.entry.work > best.work, best.hash == parent);
         self.children.add(parent, hash);
-        self.nodes.insert(Box::new(node));
+        self.nodes.insert(node);
         if is_better && is_next {
             self.ahead.push_back(hash);
         } else if is_better {

@@ -31,9 +31,9 @@ pub(crate) fn proof_of_work(header: &Header, hash: &Hash, spec: &ChainSpec) -> R
     if header.nonce >= Header::NONCE_LIMIT {
         return Err(RuleError::Nonce { got: header.nonce, limit: Header::NONCE_LIMIT });
     }
-    let target = Target::try_from(header.target)?;
-    if target > Target::try_from(spec.easiest_target())? {
-        return Err(RuleError::Target { got: header.target, expected: spec.easiest_target() });
+    let (target, easiest) = (Target::try_from(header.target)?, spec.easiest_target());
+    if header.target != easiest && target > Target::try_from(easiest)? {
+        return Err(RuleError::Target { got: header.target, expected: easiest });
     }
     if !target.is_met_by(hash) {
         return Err(RuleError::ProofOfWork { hash: *hash, target: header.target });

@@ -1,6 +1,7 @@
 //! SHA-256 as this crate uses it: one hash type for blocks, transactions and tree nodes.
 
 use core::cmp::Ordering;
+use core::hash::{self, Hasher};
 
 use sha2::{Digest, Sha256};
 
@@ -9,7 +10,7 @@ use super::sha256;
 
 /// A SHA-256 hash, displayed and compared as a big-endian number: leading zeros of the hex form are leading
 /// zeros of the number that [`Target::is_met_by`](crate::primitives::Target::is_met_by) compares.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Hash([u8; 32]);
 
 fixed_bytes!(Hash, 32);
@@ -51,6 +52,14 @@ impl Hash {
     fn words(&self) -> [u64; 4] {
         let (words, _) = self.0.as_chunks();
         [0, 1, 2, 3].map(|index| u64::from_be_bytes(words[index]))
+    }
+}
+
+/// Hashes the last 8 bytes only: they are as random as all 32, and proof of work, which makes the first ones zero,
+/// leaves them so.
+impl hash::Hash for Hash {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.words()[3]);
     }
 }
 

@@ -1,9 +1,9 @@
 //! The store that keeps everything in memory.
 
-use core::hash::BuildHasherDefault;
 use core::ops::RangeBounds;
 use std::collections::BTreeMap;
-use std::hash::DefaultHasher;
+
+use foldhash::fast::FixedState;
 
 use super::key::{Key, Value};
 use super::{Batch, Entries, Keys, Order, Store, StoreError, Table, is_empty};
@@ -23,12 +23,12 @@ pub struct Memory {
 /// The hasher has no secret key. A peer can choose a key only by mining a block, which costs the work of a
 /// block.
 #[expect(clippy::disallowed_types, reason = "sorted wherever it is listed")]
-type Unordered = std::collections::HashMap<Key, Value, BuildHasherDefault<DefaultHasher>>;
+type Unordered = std::collections::HashMap<Key, Value, FixedState>;
 
 impl Memory {
     /// An empty store.
     pub const fn new() -> Self {
-        Self { tables: BTreeMap::new(), heights: Unordered::with_hasher(BuildHasherDefault::new()) }
+        Self { tables: BTreeMap::new(), heights: Unordered::with_hasher(FixedState::with_seed(0)) }
     }
 }
 
