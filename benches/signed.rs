@@ -16,11 +16,12 @@
 mod environment;
 #[path = "common/table.rs"]
 mod table;
+#[path = "common/timed.rs"]
+mod timed;
 #[path = "common/turns.rs"]
 mod turns;
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
@@ -29,6 +30,7 @@ use hashloom::signed::{SecretKey, Signed};
 use hashloom::{Block, Blockchain, ChainSpec, CompactTarget, Hash, Retarget, Timestamp, Transaction};
 
 use table::{Table, figure};
+use timed::timed;
 use turns::{median, quartiles};
 
 /// Measures signed transactions.
@@ -126,11 +128,4 @@ fn turn(chain: &mut Blockchain<Note>, genesis: &Hash, round: u64, count: u64) ->
     let import = timed(|| chain.import(block, now).map(drop))?;
     ensure!(chain.height() == round + 1, "the block is not on the best chain");
     Ok([bare, strict, first, again, import])
-}
-
-/// How many seconds a call takes.
-fn timed<E: Into<anyhow::Error>>(call: impl FnOnce() -> Result<(), E>) -> Result<f64> {
-    let started = Instant::now();
-    call().map_err(Into::into)?;
-    Ok(started.elapsed().as_secs_f64())
 }
