@@ -37,5 +37,5 @@ pub use error::{ErrorBody, ErrorFields};
 pub use event::{BlockOrigin, BlockSummary, MiningReport, NodeEvent, RemovedTransaction};
 pub use log::LogConsistency;
 pub use request::{BanRequest, ConnectRequest, MineRequest, SubmitRequest};
-pub use status::{Dialling, Health, HealthStatus, RefusedBranch, StateView, Status};
+pub use status::{Dialling, Health, HealthStatus, RefusedBranch, StateProof, StateView, Status};
 pub use transaction::{PendingTransaction, Submitted, TransactionView};

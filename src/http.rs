@@ -18,6 +18,7 @@
 //! | `GET /headers/{height or hash}` | one header, on the best chain by its height, or on any branch by its hash | 200 |
 //! | `GET /branches?limit=` | the blocks on side branches, without their transactions, the highest first | 200 |
 //! | `GET /state` | the application's state after the last block, with the height and the hash of the block, if [`RoutesConfig::state`] is on | 200 |
+//! | `GET /state/{key}` | what [proves](crate::Transaction::prove) to an outsider which value the application's state has at a key after the last block, with the height and the hash of the block | 200 |
 //! | `POST /mine` | mines a block and announces it to the peers | 201, with `Location` |
 //! | `GET /transactions?limit=` | pending transactions with their ids | 200 |
 //! | `POST /transactions` | submits a transaction | 202 |
@@ -61,7 +62,7 @@
 //! # Caches
 //!
 //! A block or a header by its hash never changes, nor does a tile: a cache may keep it for a year without revalidation
-//! (`immutable`, RFC 8246). A block by its height, a page and the state change with the best chain: the response has an `ETag`,
+//! (`immutable`, RFC 8246). A block by its height, a page, the state and its proofs change with the best chain: the response has an `ETag`,
 //! and a client that sends the tag in `If-None-Match` gets a 304 without a body if nothing has changed. Other
 //! responses must not be cached.
 //!
@@ -105,7 +106,7 @@
 //! | 400 | `bad_request`, `bad_json`, `bad_query`, `bad_block_id`, `bad_address`, `bad_peer_id`, `bad_transaction_id`, `bad_host`, `bad_checkpoint` |
 //! | 401 (with `WWW-Authenticate`) | `unauthorized` |
 //! | 403 | `host_not_allowed`, `cross_origin`, `checkpoint_not_signed` |
-//! | 404 | `not_found`, `block_not_found`, `peer_not_found`, `transaction_not_found`, `address_not_found`, `ban_not_found`, `checkpoint_not_found`, `log_not_witnessed`, `not_yet_signed`, `tile_not_found` |
+//! | 404 | `not_found`, `block_not_found`, `peer_not_found`, `transaction_not_found`, `address_not_found`, `ban_not_found`, `state_key_not_found`, `checkpoint_not_found`, `log_not_witnessed`, `not_yet_signed`, `tile_not_found` |
 //! | 405 (with `Allow`) | `method_not_allowed` |
 //! | 408 | `request_timeout` |
 //! | 409 | `already_pending`, `already_mined`, `already_connected`, `peer_banned`, `checkpoint_conflict` |

@@ -9,11 +9,13 @@
 
 mod address;
 mod parameters;
+mod proof;
 
 use serde::{Deserialize, Serialize};
 
 pub use address::{AddressError, AddressPrefix, PrefixError};
 pub use parameters::{LedgerParameters, ParametersError};
+pub use proof::BalanceProof;
 
 use crate::primitives::{Address, AuthenticatedMap, Context, Hash, Rejected, Transaction};
 use crate::signed::Signed;
@@ -192,6 +194,12 @@ impl Transaction for Transfer {
 
     fn state_root(ledger: &Ledger) -> Hash {
         Ledger::root_of(&ledger.accounts.root(), ledger.minted)
+    }
+
+    /// The key `accounts/{address}`, with the address in hex, has the end of the [bytes](BalanceProof) of a proof of the
+    /// balance, which [`Signed`] completes.
+    fn prove(ledger: &Ledger, key: &str) -> Option<Vec<u8>> {
+        proof::of_ledger(ledger, &key.strip_prefix("accounts/")?.parse().ok()?)
     }
 
     fn priority(&self) -> u64 {

@@ -12,6 +12,7 @@
 mod key;
 #[cfg(feature = "keyfile")]
 mod key_file;
+mod proof;
 mod signature;
 mod state;
 
@@ -23,6 +24,9 @@ use serde::{Deserialize, Serialize};
 pub use key::SecretKey;
 #[cfg(feature = "keyfile")]
 pub use key_file::KeyFileError;
+#[cfg(feature = "ledger")]
+pub(crate) use proof::split_hash;
+pub use proof::{SequenceProof, StateProofError};
 pub use signature::{Signature, SignatureError};
 pub use state::SignedState;
 
@@ -214,6 +218,18 @@ impl<T: Transaction> Transaction for Signed<T> {
 
     fn state_root(state: &Self::State) -> Hash {
         state.root(&T::state_root(&state.application))
+    }
+
+    /// The key `sequences/{author}`, with the author in hex, has the [bytes](SequenceProof) of a proof of the author's next
+    /// sequence number. Each other key is one of the application, whose bytes follow the 32 of the root of the sequence
+    /// numbers.
+    fn prove(state: &Self::State, key: &str) -> Option<Vec<u8>> {
+        if let Some(author) = key.strip_prefix("sequences/") {
+            let application_root = T::state_root(&state.application);
+            return Some(SequenceProof::new(state, &author.parse().ok()?, application_root).ok()?.to_bytes());
+        }
+        let proof = T::prove(&state.application, key)?;
+        Some([state.sequences().root().as_ref(), &proof].concat())
     }
 }
 

@@ -114,6 +114,36 @@ pub struct StateView<S> {
     pub state: S,
 }
 
+/// What shows which value the application's state has at a key after the last block, or that it has none: `GET
+/// /state/{key}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[non_exhaustive]
+pub struct StateProof {
+    /// The height of the block.
+    pub height: u64,
+    /// The hash of the block, whose header has the state root.
+    pub block: Hash,
+    /// The bytes of the proof, which the application defines; in lower-case hex in JSON.
+    #[serde(with = "bytes")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, pattern = "^([0-9a-f]{2})*$"))]
+    pub proof: Vec<u8>,
+}
+
+/// Bytes as hex.
+mod bytes {
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&hex::encode(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        hex::decode(String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
 /// The answer to `POST /peers`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

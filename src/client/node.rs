@@ -16,7 +16,7 @@ use super::{Client, ClientError};
 use crate::api::LogConsistency;
 use crate::api::{
     Ban, BanRequest, BlockView, ConnectRequest, Dialling, HeaderView, Health, KnownAddress, MineRequest,
-    PeerInfo, PendingTransaction, SideBlockView, StateView, Status, SubmitRequest, Submitted,
+    PeerInfo, PendingTransaction, SideBlockView, StateProof, StateView, Status, SubmitRequest, Submitted,
     TransactionView,
 };
 #[cfg(feature = "evidence")]
@@ -252,6 +252,15 @@ impl<T> NodeClient<T> {
     /// [`ClientError`].
     pub async fn state<S: DeserializeOwned>(&self) -> Result<StateView<S>, ClientError> {
         self.client.get("/state").await
+    }
+
+    /// What shows which value the application's state has at a key, which is not verified: the application's types do that.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`].
+    pub async fn state_proof(&self, key: &str) -> Result<StateProof, ClientError> {
+        self.client.get(&format!("/state/{}", encoded(key))).await
     }
 
     /// Removes a pending transaction.

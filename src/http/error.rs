@@ -54,6 +54,7 @@ pub(crate) enum Code {
     TransactionNotFound,
     AddressNotFound,
     BanNotFound,
+    StateKeyNotFound,
     #[cfg(feature = "evidence")]
     CheckpointNotFound,
     #[cfg(feature = "evidence")]
@@ -113,7 +114,8 @@ impl Code {
             | Self::PeerNotFound
             | Self::TransactionNotFound
             | Self::AddressNotFound
-            | Self::BanNotFound => StatusCode::NOT_FOUND,
+            | Self::BanNotFound
+            | Self::StateKeyNotFound => StatusCode::NOT_FOUND,
             #[cfg(feature = "evidence")]
             Self::CheckpointNotFound | Self::LogNotWitnessed | Self::NotYetSigned | Self::TileNotFound => {
                 StatusCode::NOT_FOUND
@@ -362,6 +364,7 @@ mod tests {
         Code::TransactionNotFound,
         Code::AddressNotFound,
         Code::BanNotFound,
+        Code::StateKeyNotFound,
         #[cfg(feature = "evidence")]
         Code::CheckpointNotFound,
         #[cfg(feature = "evidence")]

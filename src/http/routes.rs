@@ -11,6 +11,7 @@ mod log;
 #[cfg(feature = "openapi")]
 mod openapi;
 mod page;
+mod state;
 pub(super) mod table;
 mod transactions;
 
@@ -36,16 +37,14 @@ use super::cors;
 use super::error::{ApiError, Code};
 use super::events::Feed;
 use super::guard;
-use super::json::{json, to_json_list, to_json_within};
+use super::json::{json, to_json_list};
 #[cfg(feature = "metrics")]
 use super::metrics::{self, HttpMetrics};
 use super::query::{PageQuery, check_limit, decimal, numbers};
 use super::rendered::Rendered;
 use super::response::{Lifetime, Response, cacheable, json_body, no_content, with_header};
 use super::threads::{Permit, Threads};
-use crate::api::{
-    BlockView, Dialling, Health, HealthStatus, PendingTransaction, StateView, Status, Submitted,
-};
+use crate::api::{BlockView, Dialling, Health, HealthStatus, PendingTransaction, Status, Submitted};
 use crate::node::{BlockId, NodeHandle, Stopped};
 use crate::primitives::{Block, CompactTarget, Hash, Span, Transaction};
 use crate::protocol::limits;
@@ -213,6 +212,7 @@ impl<T: Transaction> Routes<T> {
                 self.on_thread(move |routes| chain::header(&routes.node, routes.easiest, id, &headers)).await
             }
             Read::State => self.state(headers).await,
+            Read::StateProof => self.state_proof(&decoded(argument), headers).await,
             Read::Branches => {
                 let [limit] = numbers(query, ["limit"])?;
                 check_limit(limit)?;
@@ -296,26 +296,6 @@ impl<T: Transaction> Routes<T> {
             self.openapi.get_or_init(|| (document.into(), tag))
         };
         cacheable(headers, tag, Lifetime::Revalidated, || Ok(document.clone()))
-    }
-
-    /// Answers with the application's state, if the operator has it served.
-    async fn state(self: &Arc<Self>, headers: &HeaderMap) -> Result<Response, ApiError> {
-        if !self.config.state {
-            let message = "this node does not serve the application's state; its operator can switch that on";
-            return Err(ApiError::new(Code::NotFound, message));
-        }
-        let headers = headers.clone();
-        self.on_thread(move |routes| {
-            // A copy, so that the chain goes on while the state is written.
-            let (height, block, state) = {
-                let chain = routes.node.chain();
-                (chain.height(), *chain.tip().hash(), chain.state().clone())
-            };
-            cacheable(&headers, &block.to_string(), Lifetime::Revalidated, || {
-                to_json_within(&StateView { height, block, state }, routes.config.max_state_bytes)
-            })
-        })
-        .await
     }
 
     /// Answers without a thread if the block is small and in memory, unless the node is applying a change.

@@ -116,6 +116,12 @@ pub(crate) fn state_root<T: Transaction>(state: &T::State) -> Result<Hash, Panic
     guarded("Transaction::state_root", || T::state_root(state))
 }
 
+/// [`Transaction::prove`].
+#[cfg(feature = "http")]
+pub(crate) fn prove<T: Transaction>(state: &T::State, key: &str) -> Result<Option<Vec<u8>>, Panicked> {
+    guarded("Transaction::prove", || T::prove(state, key))
+}
+
 /// Checks that a transaction reads back as an equal one from its serde form in postcard, the format of the
 /// store.
 pub(crate) fn check_serde_form<T: Transaction>(transaction: &T) -> Result<(), EncodeError> {

@@ -197,6 +197,21 @@ pub trait Transaction:
         let _ = state;
         Hash::ZERO
     }
+
+    /// What shows to an outsider, who has only a header with the [state root](Self::state_root), which value the state has at
+    /// a key, or that it has none: what a node answers to `GET /state/{key}` (feature `http`). Not part of consensus.
+    ///
+    /// The application defines the texts of its keys and the bytes of its proofs. If the state is one
+    /// [`AuthenticatedMap`](crate::AuthenticatedMap), its state root that of the map and its keys are texts, the body is
+    /// `state.prove(&key.to_owned()).ok().map(|proof| proof.to_bytes())`. `None` means that the text is no key.
+    ///
+    /// Anybody may ask, so the cost should not grow with the state by more than its logarithm.
+    ///
+    /// Provided: no text is a key.
+    fn prove(state: &Self::State, key: &str) -> Option<Vec<u8>> {
+        let _ = (state, key);
+        None
+    }
 }
 
 /// Plain text without rules.

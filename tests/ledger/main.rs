@@ -10,4 +10,5 @@ mod mempool;
 #[cfg(feature = "ws-postcard")]
 mod nodes;
 mod parameters;
+mod proof;
 mod rules;

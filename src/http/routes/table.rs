@@ -24,6 +24,7 @@ pub(in crate::http) enum Read {
     Header,
     Branches,
     State,
+    StateProof,
     Transactions,
     Transaction,
     Peers,
@@ -100,6 +101,7 @@ pub(in crate::http) static ROUTES: &[Route] = &[
     read("/headers/{height or hash}", Read::Header),
     read("/branches", Read::Branches),
     read("/state", Read::State),
+    read("/state/{key}", Read::StateProof),
     change(Method::POST, "/mine", Change::Mine),
     read("/transactions", Read::Transactions),
     change(Method::POST, "/transactions", Change::Submit),
@@ -138,9 +140,12 @@ impl Route {
     fn argument<'a>(&self, path: &'a str) -> Option<&'a str> {
         let Some((prefix, _)) = self.path.split_once('{') else { return (path == self.path).then_some("") };
         let argument = path.strip_prefix(prefix)?;
-        // An address contains slashes, and so do a host that is an IPv6 network, and the path of a tile.
+        // An address contains slashes, and so do a host that is an IPv6 network, and the path of a tile. A key of the
+        // application may.
         let may_contain_slash = match self.endpoint {
-            Endpoint::Change(Change::ForgetAddress | Change::Unban) => true,
+            Endpoint::Read(Read::StateProof) | Endpoint::Change(Change::ForgetAddress | Change::Unban) => {
+                true
+            }
             #[cfg(feature = "evidence")]
             Endpoint::Read(Read::Tile) => true,
             _ => false,
@@ -254,7 +259,7 @@ mod tests {
             not_found().message,
             format!(
                 "nothing at this path; the routes are /, /assets/{{name}}, /blocks, /blocks/latest, \
-                 /blocks/{{height or hash}}, /headers, /headers/{{height or hash}}, /branches, /state, POST /mine, /transactions, /transactions/{{id}}, /peers, DELETE /peers/{{id}}, /addresses, DELETE /addresses/{{address}}, /bans, \
+                 /blocks/{{height or hash}}, /headers, /headers/{{height or hash}}, /branches, /state, /state/{{key}}, POST /mine, /transactions, /transactions/{{id}}, /peers, DELETE /peers/{{id}}, /addresses, DELETE /addresses/{{address}}, /bans, \
                  DELETE /bans/{{host}}, {last} and {end}"
             )
         );

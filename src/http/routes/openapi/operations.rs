@@ -11,7 +11,7 @@ use crate::api::LogConsistency;
 use crate::api::schema::{AnyState, AnyTransaction, Transactions};
 use crate::api::{
     Ban, BanRequest, BlockView, ConnectRequest, Dialling, HeaderView, Health, KnownAddress, MineRequest,
-    PeerInfo, PendingTransaction, SideBlockView, StateView, Status, SubmitRequest, Submitted,
+    PeerInfo, PendingTransaction, SideBlockView, StateProof, StateView, Status, SubmitRequest, Submitted,
     TransactionView,
 };
 #[cfg(feature = "evidence")]
@@ -81,6 +81,14 @@ pub(super) fn read(read: Read) -> Description {
             .json::<StateView<AnyState>>(StatusCode::OK, "The state.")
             .cached()
             .errors(&[Code::NotFound]),
+        Read::StateProof => {
+            let about = "What proves which value the application's state has at a key after the last block";
+            Description::new("state_proof", "chain", about)
+                .argument("key", "A key of the application.", string())
+                .json::<StateProof>(StatusCode::OK, "The proof.")
+                .cached()
+                .errors(&[Code::StateKeyNotFound])
+        }
         Read::Transactions => Description::new("transactions", "transactions", "Pending transactions")
             .limit()
             .json_list::<PendingTransaction<AnyTransaction>>("The transactions."),
