@@ -33,7 +33,7 @@ mod transaction;
 
 pub use crate::protocol::{Ban, ClockBehind, Direction, KnownAddress, MiningStatus, PeerInfo};
 pub use block::{BlockView, HeaderView, SideBlockView, ViewError};
-pub use error::{ErrorBody, ErrorFields};
+pub use error::{ErrorBody, ErrorCode, ErrorFields};
 pub use event::{BlockOrigin, BlockSummary, MiningReport, NodeEvent, RemovedTransaction};
 pub use log::LogConsistency;
 pub use request::{BanRequest, ConnectRequest, MineRequest, SubmitRequest};

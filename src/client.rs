@@ -2,6 +2,7 @@
 //! time and the bytes of every answer. It speaks `http://` only: for a node behind TLS, use a proxy on this machine.
 
 mod error;
+mod events;
 mod exchange;
 #[cfg(feature = "evidence")]
 mod log;
@@ -14,6 +15,7 @@ use hyper::Method;
 use hyper::header::HeaderValue;
 
 pub use error::{ApiError, ClientError, TokenError};
+pub use events::{EventWithId, NodeEvents};
 #[cfg(feature = "evidence")]
 pub use log::{Consistency, Cosigned, LogError};
 pub use node::{NodeClient, Page, PageQuery};

@@ -136,6 +136,9 @@ pub enum NodeEvent {
         /// The time until the next attempt, in milliseconds.
         retry_in_ms: u64,
     },
+    /// An event of a type that this version of the crate does not know. No node sends it.
+    #[serde(other)]
+    Unknown,
 }
 
 /// What an event says of a block.

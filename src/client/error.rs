@@ -3,7 +3,11 @@
 use core::time::Duration;
 use std::io;
 
-use crate::api::{ErrorBody, ErrorFields};
+use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde::de::value::{Error as ValueError, StrDeserializer};
+
+use crate::api::{ErrorBody, ErrorCode, ErrorFields};
 
 /// Why a request fails.
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +72,7 @@ pub enum ClientError {
 pub struct ApiError {
     /// The status of HTTP.
     pub status: u16,
-    /// The code of the error, for programs; `None` if the server is no node of this crate.
+    /// The code of the error, as the server wrote it; `None` if the server is no node of this crate.
     pub code: Option<String>,
     /// The message of a node, for people, or the begin of the body.
     pub message: String,
@@ -84,9 +88,10 @@ pub struct TokenError;
 const MAX_MESSAGE_CHARS: usize = 200;
 
 impl ApiError {
-    /// The code of the error, for programs; `None` if the server is no node of this crate.
-    pub fn code(&self) -> Option<&str> {
-        self.code.as_deref()
+    /// The code of the error; `None` if there is none, or one that this version of the crate does not know.
+    pub fn code(&self) -> Option<ErrorCode> {
+        let text: StrDeserializer<'_, ValueError> = self.code.as_deref()?.into_deserializer();
+        ErrorCode::deserialize(text).ok()
     }
 
     pub(super) fn of(status: u16, body: &[u8]) -> Self {
@@ -97,5 +102,25 @@ impl ApiError {
         let message = text.trim().chars().take(MAX_MESSAGE_CHARS);
         let message = message.map(|c| if c.is_control() { ' ' } else { c }).collect();
         Self { status, code: None, message }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_of_a_newer_node_stays_a_text() {
+        let of = |code: &str| {
+            ApiError::of(503, format!(r#"{{"error": {{"code": "{code}", "message": "no"}}}}"#).as_bytes())
+        };
+        let (known, newer) = (of("store_failed"), of("out_of_tea"));
+        assert_eq!(
+            (known.code(), known.code.as_deref()),
+            (Some(ErrorCode::StoreFailed), Some("store_failed"))
+        );
+        assert_eq!((newer.code(), newer.code.as_deref()), (None, Some("out_of_tea")));
+        let other = ApiError::of(502, b"Bad\nGateway");
+        assert_eq!((other.code(), other.code, &*other.message), (None, None, "Bad Gateway"));
     }
 }

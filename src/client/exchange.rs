@@ -6,10 +6,10 @@ use core::str::FromStr;
 use core::time::Duration;
 
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
-use hyper::{Method, Request};
+use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
@@ -36,6 +36,13 @@ pub(super) struct Body {
     pub(super) bytes: Vec<u8>,
 }
 
+/// An answer whose body has not been read. Its connection ends with it.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) response: Response<Incoming>,
+    _task: JoinSet<hyper::Result<()>>,
+}
+
 /// An answer.
 #[derive(Debug)]
 pub(super) struct Answer {
@@ -55,40 +62,62 @@ impl Server {
         path: &str,
         body: Option<Body>,
     ) -> Result<Answer, ClientError> {
-        let host = self.base.to_string();
-        let limit = self.timeout;
-        let answer = timeout(limit, self.exchange(method, path, body, &host)).await;
-        answer.unwrap_or_else(|_| Err(ClientError::Timeout { host, limit }))
+        self.in_time(async { self.read(self.open(method, path, body, None).await?).await }).await
     }
 
-    async fn exchange(
+    /// The result of a future, which has to be ready within the time limit.
+    pub(super) async fn in_time<A>(
+        &self,
+        future: impl Future<Output = Result<A, ClientError>>,
+    ) -> Result<A, ClientError> {
+        timeout(self.timeout, future).await.unwrap_or_else(|_| Err(self.timed_out(self.timeout)))
+    }
+
+    /// Sends a request on a connection of its own, and reads the head of the answer.
+    pub(super) async fn open(
         &self,
         method: Method,
         path: &str,
         body: Option<Body>,
-        host: &str,
-    ) -> Result<Answer, ClientError> {
-        let request = self.request(method, path, body, host)?;
+        header: Option<(HeaderName, HeaderValue)>,
+    ) -> Result<Opened, ClientError> {
+        let mut request = self.request(method, path, body)?;
+        request.headers_mut().extend(header);
         let tcp = TcpStream::connect((self.base.name(), self.base.port)).await;
-        let tcp = tcp.map_err(|error| ClientError::Connect { host: host.to_owned(), error })?;
-        let failed = |error| ClientError::Http { host: host.to_owned(), error };
+        let tcp = tcp.map_err(|error| ClientError::Connect { host: self.base.to_string(), error })?;
         let mut connection = http1::Builder::new();
         connection.max_buf_size(MAX_HEAD_BYTES);
-        let (mut sender, connection) = connection.handshake(TokioIo::new(tcp)).await.map_err(failed)?;
-        // Ends with this future. An error of the connection is that of the exchange, too.
-        let mut tasks = JoinSet::new();
-        tasks.spawn(connection);
-        let response = sender.send_request(request).await.map_err(failed)?;
-        let (head, body) = response.into_parts();
+        let (mut sender, connection) =
+            connection.handshake(TokioIo::new(tcp)).await.map_err(|error| self.failed(error))?;
+        // An error of the connection is that of the exchange, too.
+        let mut task = JoinSet::new();
+        task.spawn(connection);
+        let response = sender.send_request(request).await.map_err(|error| self.failed(error))?;
+        Ok(Opened { response, _task: task })
+    }
+
+    /// Reads the body of an answer.
+    pub(super) async fn read(&self, opened: Opened) -> Result<Answer, ClientError> {
+        let (head, body) = opened.response.into_parts();
         let body = Limited::new(body, self.max_body_bytes).collect().await;
         let body = body.map_err(|error| match error.downcast::<hyper::Error>() {
-            Ok(error) => failed(*error),
+            Ok(error) => self.failed(*error),
             Err(error) if error.is::<LengthLimitError>() => {
                 ClientError::TooLarge { limit: self.max_body_bytes }
             }
-            Err(error) => ClientError::Unexpected { problem: error.to_string() },
+            Err(error) => unexpected(&error),
         })?;
         Ok(Answer { status: head.status.as_u16(), headers: head.headers, body: body.to_bytes().into() })
+    }
+
+    /// The error for an answer that took longer than this.
+    pub(super) fn timed_out(&self, limit: Duration) -> ClientError {
+        ClientError::Timeout { host: self.base.to_string(), limit }
+    }
+
+    /// The error for a broken exchange with this server.
+    pub(super) fn failed(&self, error: hyper::Error) -> ClientError {
+        ClientError::Http { host: self.base.to_string(), error }
     }
 
     fn request(
@@ -96,9 +125,9 @@ impl Server {
         method: Method,
         path: &str,
         body: Option<Body>,
-        host: &str,
     ) -> Result<Request<Full<Bytes>>, ClientError> {
         let path = self.base.path(path);
+        let host = self.base.to_string();
         let agent = concat!("hashloom/", env!("CARGO_PKG_VERSION"));
         let mut request =
             Request::builder().method(method).uri(&path).header(HOST, host).header(USER_AGENT, agent);
@@ -140,6 +169,6 @@ impl Answer {
     }
 }
 
-fn unexpected(error: &dyn Display) -> ClientError {
+pub(super) fn unexpected(error: &dyn Display) -> ClientError {
     ClientError::Unexpected { problem: error.to_string() }
 }

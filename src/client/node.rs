@@ -10,6 +10,7 @@ use hyper::header::{HeaderName, LINK};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::events::NodeEvents;
 use super::exchange::Answer;
 use super::{Client, ClientError};
 #[cfg(feature = "evidence")]
@@ -27,12 +28,14 @@ use crate::protocol::{PeerAddr, PeerHost, PeerId};
 /// A client of the routes of one node, whose transactions are of the type `T`.
 ///
 /// It believes the node: to check what it says, convert a [`BlockView`] into a [`Block`](crate::Block), and verify receipts
-/// and checkpoints with the feature `evidence`. It has one function for each route, except for the explorer and for
-/// streams. Every answer has to be complete within the limits of the [`Client`].
+/// and checkpoints with the feature `evidence`. It has one function for each route, except for the explorer, the metrics
+/// and the description of the routes. Every answer but [`events`](Self::events) has to be complete within the limits of the
+/// [`Client`].
 ///
 /// ```no_run
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 /// use hashloom::Block;
+/// use hashloom::api::ErrorCode;
 /// use hashloom::client::{Client, ClientError, PageQuery};
 ///
 /// let client = Client::new("http://localhost:3001")?.with_token("0123456789abcdef")?;
@@ -46,7 +49,7 @@ use crate::protocol::{PeerAddr, PeerHost, PeerId};
 ///     println!("{}: {:?}", block.height(), block.data());
 /// }
 /// match node.block_at(1_000_000).await {
-///     Err(ClientError::Refused(error)) if error.code() == Some("block_not_found") => println!("not yet"),
+///     Err(ClientError::Refused(error)) if error.code() == Some(ErrorCode::BlockNotFound) => println!("not yet"),
 ///     other => println!("{other:?}"),
 /// }
 /// # Ok(())
@@ -364,6 +367,11 @@ impl<T> NodeClient<T> {
     /// [`ClientError`].
     pub async fn health(&self) -> Result<Health, ClientError> {
         self.client.get("/health").await
+    }
+
+    /// What happens on the node from now on.
+    pub fn events(&self) -> NodeEvents {
+        NodeEvents::new(self.client.0.clone())
     }
 
     async fn page<I: DeserializeOwned>(

@@ -4,9 +4,9 @@ use core::time::Duration;
 
 use hyper::header::{CONNECTION, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::http::StatusCode;
-use serde::Serialize;
 
 use super::response::{Response, json_body, with_header};
+pub(crate) use crate::api::ErrorCode as Code;
 use crate::api::{ErrorBody, ErrorFields};
 use crate::chain::BlockError;
 use crate::consensus::RuleError;
@@ -28,74 +28,6 @@ pub(crate) struct ApiError {
     header: Option<(HeaderName, HeaderValue)>,
 }
 
-/// The codes of errors. Their names are part of the API, and are listed in the documentation of
-/// [`http`](super).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Code {
-    BadRequest,
-    BadJson,
-    BadQuery,
-    BadBlockId,
-    BadAddress,
-    BadPeerId,
-    BadTransactionId,
-    BadHost,
-    #[cfg(feature = "evidence")]
-    BadCheckpoint,
-    Unauthorized,
-    HostNotAllowed,
-    CrossOrigin,
-    #[cfg(feature = "evidence")]
-    CheckpointNotSigned,
-    NotFound,
-    BlockNotFound,
-    PeerNotFound,
-    TransactionNotFound,
-    AddressNotFound,
-    BanNotFound,
-    StateKeyNotFound,
-    #[cfg(feature = "evidence")]
-    CheckpointNotFound,
-    #[cfg(feature = "evidence")]
-    LogNotWitnessed,
-    #[cfg(feature = "evidence")]
-    NotYetSigned,
-    #[cfg(feature = "evidence")]
-    TileNotFound,
-    MethodNotAllowed,
-    RequestTimeout,
-    AlreadyPending,
-    AlreadyMined,
-    AlreadyConnected,
-    PeerBanned,
-    #[cfg(feature = "evidence")]
-    CheckpointConflict,
-    BodyTooLarge,
-    UnsupportedMediaType,
-    TransactionRejected,
-    TransactionNotEncodable,
-    TransactionPanicked,
-    TransactionTooLarge,
-    BlockTooLarge,
-    #[cfg(feature = "evidence")]
-    CheckpointInconsistent,
-    TooManyRequests,
-    Internal,
-    UpgradeUnsupported,
-    NoTransport,
-    Busy,
-    MempoolFull,
-    MiningTimeout,
-    ClockBehind,
-    TooManyPeers,
-    #[cfg(feature = "evidence")]
-    SigningStopped,
-    StoreFailed,
-    NodeFailed,
-    ShuttingDown,
-}
-
 impl Code {
     pub(crate) const fn status(self) -> StatusCode {
         match self {
@@ -106,40 +38,36 @@ impl Code {
             | Self::BadAddress
             | Self::BadPeerId
             | Self::BadTransactionId
-            | Self::BadHost => StatusCode::BAD_REQUEST,
+            | Self::BadHost
+            | Self::BadCheckpoint => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::HostNotAllowed | Self::CrossOrigin => StatusCode::FORBIDDEN,
+            Self::HostNotAllowed | Self::CrossOrigin | Self::CheckpointNotSigned => StatusCode::FORBIDDEN,
             Self::NotFound
             | Self::BlockNotFound
             | Self::PeerNotFound
             | Self::TransactionNotFound
             | Self::AddressNotFound
             | Self::BanNotFound
-            | Self::StateKeyNotFound => StatusCode::NOT_FOUND,
-            #[cfg(feature = "evidence")]
-            Self::CheckpointNotFound | Self::LogNotWitnessed | Self::NotYetSigned | Self::TileNotFound => {
-                StatusCode::NOT_FOUND
-            }
-            #[cfg(feature = "evidence")]
-            Self::BadCheckpoint => StatusCode::BAD_REQUEST,
-            #[cfg(feature = "evidence")]
-            Self::CheckpointNotSigned => StatusCode::FORBIDDEN,
-            #[cfg(feature = "evidence")]
-            Self::CheckpointConflict => StatusCode::CONFLICT,
-            #[cfg(feature = "evidence")]
-            Self::CheckpointInconsistent => StatusCode::UNPROCESSABLE_ENTITY,
+            | Self::StateKeyNotFound
+            | Self::CheckpointNotFound
+            | Self::LogNotWitnessed
+            | Self::NotYetSigned
+            | Self::TileNotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::AlreadyPending | Self::AlreadyMined | Self::AlreadyConnected | Self::PeerBanned => {
-                StatusCode::CONFLICT
-            }
+            Self::AlreadyPending
+            | Self::AlreadyMined
+            | Self::AlreadyConnected
+            | Self::PeerBanned
+            | Self::CheckpointConflict => StatusCode::CONFLICT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TransactionRejected
             | Self::TransactionNotEncodable
             | Self::TransactionPanicked
             | Self::TransactionTooLarge
-            | Self::BlockTooLarge => StatusCode::UNPROCESSABLE_ENTITY,
+            | Self::BlockTooLarge
+            | Self::CheckpointInconsistent => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::UpgradeUnsupported | Self::NoTransport => StatusCode::NOT_IMPLEMENTED,
@@ -148,11 +76,10 @@ impl Code {
             | Self::MiningTimeout
             | Self::ClockBehind
             | Self::TooManyPeers
+            | Self::SigningStopped
             | Self::StoreFailed
             | Self::NodeFailed
             | Self::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
-            #[cfg(feature = "evidence")]
-            Self::SigningStopped => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }
@@ -351,12 +278,10 @@ mod tests {
         Code::BadPeerId,
         Code::BadTransactionId,
         Code::BadHost,
-        #[cfg(feature = "evidence")]
         Code::BadCheckpoint,
         Code::Unauthorized,
         Code::HostNotAllowed,
         Code::CrossOrigin,
-        #[cfg(feature = "evidence")]
         Code::CheckpointNotSigned,
         Code::NotFound,
         Code::BlockNotFound,
@@ -365,13 +290,9 @@ mod tests {
         Code::AddressNotFound,
         Code::BanNotFound,
         Code::StateKeyNotFound,
-        #[cfg(feature = "evidence")]
         Code::CheckpointNotFound,
-        #[cfg(feature = "evidence")]
         Code::LogNotWitnessed,
-        #[cfg(feature = "evidence")]
         Code::NotYetSigned,
-        #[cfg(feature = "evidence")]
         Code::TileNotFound,
         Code::MethodNotAllowed,
         Code::RequestTimeout,
@@ -379,7 +300,6 @@ mod tests {
         Code::AlreadyMined,
         Code::AlreadyConnected,
         Code::PeerBanned,
-        #[cfg(feature = "evidence")]
         Code::CheckpointConflict,
         Code::BodyTooLarge,
         Code::UnsupportedMediaType,
@@ -388,7 +308,6 @@ mod tests {
         Code::TransactionPanicked,
         Code::TransactionTooLarge,
         Code::BlockTooLarge,
-        #[cfg(feature = "evidence")]
         Code::CheckpointInconsistent,
         Code::TooManyRequests,
         Code::Internal,
@@ -399,7 +318,6 @@ mod tests {
         Code::MiningTimeout,
         Code::ClockBehind,
         Code::TooManyPeers,
-        #[cfg(feature = "evidence")]
         Code::SigningStopped,
         Code::StoreFailed,
         Code::NodeFailed,

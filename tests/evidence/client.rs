@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::future::Future;
 
+use hashloom::api::ErrorCode;
 use hashloom::client::{Client, ClientError, Cosigned, LogError};
 use hashloom::evidence::{
     AddCheckpoint, Checkpoint, Cosigner, LogSigner, NoteSigner, NoteVerifier, Policy, SignedNote, Tile,
@@ -374,7 +375,7 @@ async fn the_client_of_a_node_has_its_receipts_and_its_log() {
     let request = AddCheckpoint::new(0, Vec::new(), node.checkpoint().await.unwrap()).unwrap();
     match client.witness().add_checkpoint(&request).await {
         Err(ClientError::Refused(error)) => {
-            assert_eq!((error.status, error.code()), (404, Some("log_not_witnessed")));
+            assert_eq!((error.status, error.code()), (404, Some(ErrorCode::LogNotWitnessed)));
         }
         other => panic!("{other:?}"),
     }

@@ -117,6 +117,8 @@ async fn a_client_gets_the_checkpoint_its_tiles_and_a_proof() {
         let again = get(&node, &format!("/log/{path}"), answer.header("etag")).await;
         assert_eq!((again.status, again.body.len()), (304, 0), "{path}");
     }
+    let [encoded, plain] = ["0%2F000.p%2f4", "0/000.p/4"].map(|path| format!("/log/tile/{path}"));
+    assert_eq!(get(&node, &encoded, None).await.body, get(&node, &plain, None).await.body);
     let answer = get(&node, "/log/consistency?old=2&new=4", None).await;
     let older = Checkpoint::of_chain(&node.chain(), 2, "log.example/served").unwrap();
     let (roots, mut proof) = (json!([older.root(), checkpoint.root()]), answer.json());

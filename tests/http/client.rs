@@ -74,7 +74,9 @@ fn refusal<A: core::fmt::Debug>(answer: Result<A, ClientError>) -> (u16, String)
     match answer {
         Err(ClientError::Refused(error)) => {
             assert!(!error.message.is_empty());
-            (error.status, error.code().unwrap().to_owned())
+            // Each code that a node has is known to the client.
+            assert!(error.code().is_some(), "{error:?}");
+            (error.status, error.code.unwrap())
         }
         other => panic!("{other:?}"),
     }

@@ -6,6 +6,8 @@ mod access;
 mod chain;
 #[cfg(feature = "client")]
 mod client;
+#[cfg(feature = "client")]
+mod client_events;
 mod cors;
 mod events;
 mod kit;
