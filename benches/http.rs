@@ -53,6 +53,10 @@ struct Options {
     #[arg(long, default_value_t = 2_000)]
     stalled: usize,
 
+    /// Measures only the rows of the first table whose names contain this text.
+    #[arg(long, default_value = "")]
+    only: String,
+
     /// Passed by Cargo to every benchmark.
     #[arg(long, hide = true)]
     bench: bool,
@@ -97,6 +101,9 @@ fn main() -> Result<()> {
         ("`GET /blocks?limit=100`", "/blocks?limit=100".to_owned(), "", None),
     ];
     for (name, path, headers, target) in requests {
+        if !name.contains(&options.only) {
+            continue;
+        }
         // With an id of its own, so that all answers have one length: a client reads as many bytes as the first had.
         let request =
             format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: bench\r\n{headers}\r\n");
@@ -114,9 +121,11 @@ fn main() -> Result<()> {
             targets.push((what, format!("{ratio:.2}"), ratio >= least));
         }
     }
-    #[cfg(all(feature = "evidence", feature = "redb"))]
-    tiles(&options, &servers, &client)?;
-    targets.extend(stalled(&options, &client, node)?);
+    if options.only.is_empty() {
+        #[cfg(all(feature = "evidence", feature = "redb"))]
+        tiles(&options, &servers, &client)?;
+        targets.extend(stalled(&options, &client, node)?);
+    }
     println!("\n### Targets\n\n| target | here | |\n| --- | ---: | ---: |");
     for (target, here, met) in targets {
         println!("| {target} | {here} | {} |", if met { "met" } else { "missed" });

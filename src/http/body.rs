@@ -18,7 +18,7 @@ use crate::protocol::{HostError, PeerAddrError, PeerHost};
 
 /// The permitted duration of a ban, in seconds. A longer one is taken for a mistake, and a ban of zero
 /// seconds would have no effect.
-const BAN_SECONDS: RangeInclusive<u64> = 1..=100 * 8_766 * 3_600;
+pub(super) const BAN_SECONDS: RangeInclusive<u64> = 1..=100 * 8_766 * 3_600;
 
 /// The body of a `POST`, whose size and type are checked, before parsing.
 #[derive(Debug)]

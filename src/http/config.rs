@@ -45,8 +45,8 @@ pub struct RoutesConfig {
     pub max_body_bytes: usize,
     /// The maximum number of blocks or transactions in one page; a larger `limit` is clamped. Default: 1000.
     pub max_page_items: usize,
-    /// The size at which a page ends, in bytes of JSON and in bytes of memory that its blocks take. The item
-    /// that reaches the limit is still included. Default: 4 MiB.
+    /// The size at which a page ends, in bytes of JSON. The item that reaches the limit is still included, so that a page has
+    /// at most this size and that of the largest item; the blocks are read one by one. Default: 1 MiB.
     pub max_page_bytes: usize,
     /// The JSON that is kept to be sent again, in bytes: half for blocks, half for pages of them. Default: 16 MiB.
     pub max_rendered_bytes: usize,
@@ -79,7 +79,7 @@ impl Default for RoutesConfig {
             transaction_schema: None,
             max_body_bytes: 1 << 20,
             max_page_items: 1000,
-            max_page_bytes: 4 << 20,
+            max_page_bytes: 1 << 20,
             max_rendered_bytes: 16 << 20,
             max_event_clients: 64,
             max_event_bytes: 1 << 20,

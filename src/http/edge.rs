@@ -20,8 +20,8 @@ const MAX_ID_LEN: usize = 64;
 #[derive(Debug)]
 pub(super) struct Edge {
     origins: Vec<Origin>,
-    /// Keeps the ids of one start apart from those of another.
-    start: u32,
+    /// The first part of all ids, which keeps those of one start apart from those of another.
+    start: String,
     /// The number of ids that were made.
     ids: AtomicU64,
 }
@@ -38,7 +38,7 @@ pub(super) struct Visit {
 
 impl Edge {
     pub(super) fn new(origins: Vec<Origin>) -> Self {
-        Self { origins, start: fastrand::u32(..), ids: AtomicU64::new(0) }
+        Self { origins, start: format!("{:08x}-", fastrand::u32(..)), ids: AtomicU64::new(0) }
     }
 
     /// Gives a request with these headers an id, unless its client or a server in front of this one has done so.
@@ -51,7 +51,7 @@ impl Edge {
 
     fn new_id(&self) -> HeaderValue {
         let number = self.ids.fetch_add(1, Ordering::Relaxed);
-        let id = HeaderValue::try_from(format!("{:08x}-{number}", self.start));
+        let id = HeaderValue::try_from([&self.start, &*number.to_string()].concat());
         id.unwrap_or(HeaderValue::from_static("none"))
     }
 }

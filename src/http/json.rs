@@ -78,6 +78,8 @@ pub(super) fn list<V>(
         }
     }
     json.push(b']');
+    // It may be kept for long.
+    json.shrink_to_fit();
     Ok((json, count))
 }
 

@@ -5,15 +5,15 @@ use core::convert::Infallible;
 use std::sync::Arc;
 
 use hyper::body::Bytes;
-use hyper::header::{HeaderMap, HeaderName, LINK};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue, LINK};
 use hyper::http::StatusCode;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use super::error::ApiError;
-use super::json::{self, to_json};
+use super::json::to_json;
 use super::query::PageQuery;
-use super::response::{Lifetime, Response, cacheable, json_body, with_header};
+use super::response::{Lifetime, Response, cacheable, entity_tag, json_body};
 use crate::api::BlockView;
 use crate::primitives::{Block, CompactTarget, Hash, Transaction, cache_of_bytes};
 
@@ -21,9 +21,16 @@ use crate::primitives::{Block, CompactTarget, Hash, Transaction, cache_of_bytes}
 pub(super) struct Rendered {
     /// The target of difficulty 1.
     easiest: CompactTarget,
-    json: Cache<Hash, Bytes, Size>,
+    blocks: Cache<Hash, Tagged, Size>,
     /// By the tip and what was asked for.
     pages: Cache<(Hash, PageQuery), Arc<RenderedPage>, Size>,
+}
+
+/// A body with its entity tag.
+#[derive(Clone, Debug)]
+pub(super) struct Tagged {
+    pub(super) body: Bytes,
+    tag: HeaderValue,
 }
 
 /// A page of the best chain as it is sent.
@@ -31,9 +38,9 @@ pub(super) struct Rendered {
 pub(super) struct RenderedPage {
     pub(super) body: Bytes,
     /// Identifies the body; `None` for a page without items.
-    pub(super) tag: Option<String>,
+    pub(super) tag: Option<HeaderValue>,
     /// The `Link` to the next page, if there is one.
-    pub(super) link: Option<String>,
+    pub(super) link: Option<HeaderValue>,
     /// The number of blocks of the best chain.
     pub(super) total: u64,
 }
@@ -50,35 +57,39 @@ const EXPECTED_PAGE_BYTES: usize = 64 << 10;
 #[derive(Clone)]
 struct Size;
 
-impl Weighter<Hash, Bytes> for Size {
-    fn weight(&self, _: &Hash, json: &Bytes) -> u64 {
-        json.len().saturating_add(OVERHEAD) as u64
+impl Weighter<Hash, Tagged> for Size {
+    fn weight(&self, _: &Hash, block: &Tagged) -> u64 {
+        block.body.len().saturating_add(block.tag.len() + OVERHEAD) as u64
     }
 }
 
 impl Weighter<(Hash, PageQuery), Arc<RenderedPage>> for Size {
     fn weight(&self, _: &(Hash, PageQuery), page: &Arc<RenderedPage>) -> u64 {
-        let texts = [&page.tag, &page.link].into_iter().flatten().map(String::len).sum::<usize>();
+        let texts = [&page.tag, &page.link].into_iter().flatten().map(HeaderValue::len).sum::<usize>();
         page.body.len().saturating_add(texts + OVERHEAD) as u64
+    }
+}
+
+impl Tagged {
+    /// The answer to a request with these headers.
+    pub(super) fn response(self, request: &HeaderMap, lifetime: Lifetime) -> Response {
+        let Ok(response) = cacheable(request, self.tag, lifetime, || Ok::<_, Infallible>(self.body));
+        response
     }
 }
 
 impl RenderedPage {
     /// The answer to a request with these headers.
     pub(super) fn response(&self, request: &HeaderMap) -> Response {
-        let body = || Ok::<_, Infallible>(self.body.clone());
-        let response = match &self.tag {
-            Some(tag) => {
-                let Ok(response) = cacheable(request, tag, Lifetime::Revalidated, body);
-                response
-            }
-            None => json_body(StatusCode::OK, self.body.clone()),
+        let body = self.body.clone();
+        let mut response = match self.tag.clone() {
+            Some(tag) => Tagged { body, tag }.response(request, Lifetime::Revalidated),
+            None => json_body(StatusCode::OK, body),
         };
-        let response = with_header(response, X_TOTAL_COUNT, self.total);
-        match &self.link {
-            Some(link) => with_header(response, LINK, link),
-            None => response,
-        }
+        let headers = response.headers_mut();
+        headers.insert(X_TOTAL_COUNT, self.total.into());
+        headers.extend(self.link.clone().map(|link| (LINK, link)));
+        response
     }
 }
 
@@ -90,7 +101,7 @@ impl Rendered {
         let half = max_bytes / 2;
         Self {
             easiest,
-            json: cache_of_bytes(half, EXPECTED_BYTES, Size),
+            blocks: cache_of_bytes(half, EXPECTED_BYTES, Size),
             pages: cache_of_bytes(half, EXPECTED_PAGE_BYTES, Size),
         }
     }
@@ -107,26 +118,20 @@ impl Rendered {
         page
     }
 
-    /// The JSON of a block.
-    pub(super) fn block<T: Transaction>(&self, block: &Block<T>) -> Result<Bytes, ApiError> {
-        if let Some(json) = self.json.get(block.hash()) {
-            return Ok(json);
-        }
-        let json = Bytes::from(to_json(&BlockView::new(block, self.easiest))?);
-        self.json.insert(*block.hash(), json.clone());
-        Ok(json)
+    /// The JSON of a block that was asked for before.
+    pub(super) fn get(&self, hash: &Hash) -> Option<Tagged> {
+        self.blocks.get(hash)
     }
 
-    /// The JSON of a list of blocks, up to the one that reaches `max_bytes`, and their number.
-    pub(super) fn list<'a, T: Transaction>(
-        &self,
-        blocks: impl IntoIterator<Item = &'a Block<T>>,
-        max_bytes: usize,
-    ) -> Result<(Vec<u8>, usize), ApiError> {
-        json::list(blocks, max_bytes, |block, json| {
-            json.extend_from_slice(&self.block(block)?);
-            Ok(())
-        })
+    /// The JSON of a block, with its hash as the entity tag.
+    pub(super) fn block<T: Transaction>(&self, block: &Block<T>) -> Result<Tagged, ApiError> {
+        if let Some(rendered) = self.get(block.hash()) {
+            return Ok(rendered);
+        }
+        let body = to_json(&BlockView::new(block, self.easiest))?.into();
+        let rendered = Tagged { body, tag: entity_tag(&block.hash().to_string()) };
+        self.blocks.insert(*block.hash(), rendered.clone());
+        Ok(rendered)
     }
 }
 
@@ -142,16 +147,13 @@ mod tests {
         let of = |nonce| Block::new(Header { nonce, ..*genesis.header() }, vec!["x".repeat(1_000)]);
         let rendered = Rendered::new(64 << 10, spec.easiest_target());
         let first = rendered.block(&of(1)).unwrap();
-        assert_eq!(rendered.block(&of(1)).unwrap().as_ptr(), first.as_ptr());
-        assert_eq!(first, to_json(&BlockView::new(&of(1), spec.easiest_target())).unwrap());
+        assert_eq!(rendered.block(&of(1)).unwrap().body.as_ptr(), first.body.as_ptr());
+        assert_eq!(first.body, to_json(&BlockView::new(&of(1), spec.easiest_target())).unwrap());
+        assert_eq!(first.tag, format!("\"{}\"", of(1).hash()));
         for nonce in 0..1_000 {
             rendered.block(&of(nonce)).unwrap();
-            assert!(rendered.json.weight() <= 32 << 10);
+            assert!(rendered.blocks.weight() <= 32 << 10);
         }
-        let (list, count) = rendered.list([&of(7), &of(8), &of(9)], 2_000).unwrap();
-        let list: Vec<serde_json::Value> = serde_json::from_slice(&list).unwrap();
-        assert_eq!((list.len(), count), (2, 2));
-        assert_eq!(list[1]["nonce"], 8);
     }
 
     #[test]
@@ -179,7 +181,7 @@ mod tests {
         let spec = ChainSpec::default();
         let genesis: Block<String> = spec.genesis().unwrap();
         let rendered = Rendered::new(0, spec.easiest_target());
-        assert_eq!(rendered.block(&genesis).unwrap(), rendered.block(&genesis).unwrap());
-        assert_eq!(rendered.json.len(), 0);
+        assert_eq!(rendered.block(&genesis).unwrap().body, rendered.block(&genesis).unwrap().body);
+        assert_eq!(rendered.blocks.len(), 0);
     }
 }

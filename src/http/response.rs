@@ -14,7 +14,7 @@ use hyper::header::{
 use hyper::http::StatusCode;
 
 use super::event_stream::EventStream;
-use super::header::text;
+use super::header::{lossy, text};
 
 /// A response of this server.
 pub(super) type Response = hyper::Response<ResponseBody>;
@@ -131,15 +131,20 @@ impl Lifetime {
     }
 }
 
-/// A JSON response with an entity tag, or a 304 if the client of the request has the tag. The tag identifies
-/// the bytes of the body: printable ASCII without quotes and commas.
+/// Makes an entity tag of printable ASCII without quotes and commas (RFC 9110, section 8.8.3).
+#[expect(clippy::expect_used, reason = "every caller has printable ASCII")]
+pub(super) fn entity_tag(text: &str) -> HeaderValue {
+    HeaderValue::try_from(["\"", text, "\""].concat()).expect("printable ASCII")
+}
+
+/// A JSON response with an entity tag that identifies the bytes of the body, or a 304 if the client of the request has the tag.
 pub(super) fn cacheable<B: Into<Bytes>, E>(
     request: &HeaderMap,
-    tag: &str,
+    tag: HeaderValue,
     lifetime: Lifetime,
     body: impl FnOnce() -> Result<B, E>,
 ) -> Result<Response, E> {
-    let mut response = if text(request, &IF_NONE_MATCH).is_some_and(|known| is_known(&known, tag)) {
+    let mut response = if text(request, &IF_NONE_MATCH).is_some_and(|known| is_known(&known, &lossy(&tag))) {
         let mut response = json_body(StatusCode::NOT_MODIFIED, Bytes::new());
         // A 304 has no body, and its `Content-Type` would replace the cached one.
         response.headers_mut().remove(CONTENT_TYPE);
@@ -147,15 +152,16 @@ pub(super) fn cacheable<B: Into<Bytes>, E>(
     } else {
         json_body(StatusCode::OK, body()?)
     };
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(lifetime.cache_control()));
-    Ok(with_header(response, ETAG, format!("\"{tag}\"")))
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(lifetime.cache_control()));
+    headers.insert(ETAG, tag);
+    Ok(response)
 }
 
 /// Whether the tag is in an `If-None-Match`, by weak comparison (RFC 9110, section 13.1.2).
 fn is_known(known: &str, tag: &str) -> bool {
-    let quoted = |text: &str| text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) == Some(tag);
     let mut tags = known.split(',').map(str::trim);
-    known.trim() == "*" || tags.any(|text| quoted(text.strip_prefix("W/").unwrap_or(text)))
+    known.trim() == "*" || tags.any(|text| text.strip_prefix("W/").unwrap_or(text) == tag)
 }
 
 #[cfg(test)]
@@ -176,6 +182,6 @@ mod tests {
     #[case("w/\"abc\"", false)]
     #[case("\"*\"", false)]
     fn tags_are_compared_weakly(#[case] known: &str, #[case] expected: bool) {
-        assert_eq!(is_known(known, "abc"), expected);
+        assert_eq!(is_known(known, "\"abc\""), expected);
     }
 }

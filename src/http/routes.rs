@@ -21,6 +21,8 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 
 use hyper::body::Bytes;
+#[cfg(feature = "openapi")]
+use hyper::header::HeaderValue;
 use hyper::header::{HeaderMap, LOCATION};
 use hyper::http::StatusCode;
 use hyper::http::request::Parts;
@@ -42,7 +44,7 @@ use super::json::{json, to_json_list};
 use super::metrics::{self, HttpMetrics};
 use super::query::{PageQuery, check_limit, decimal, numbers};
 use super::rendered::Rendered;
-use super::response::{Lifetime, Response, cacheable, json_body, no_content, with_header};
+use super::response::{Lifetime, Response, cacheable, entity_tag, json_body, no_content, with_header};
 use super::threads::{Permit, Threads};
 use crate::api::{BlockView, Dialling, Health, HealthStatus, PendingTransaction, Status, Submitted};
 use crate::node::{BlockId, NodeHandle, Stopped};
@@ -69,7 +71,7 @@ pub(super) struct Routes<T: Transaction> {
     registry: Registry,
     /// The description of the routes and its tag, once it was asked for.
     #[cfg(feature = "openapi")]
-    openapi: OnceLock<(Bytes, String)>,
+    openapi: OnceLock<(Bytes, HeaderValue)>,
 }
 
 /// The size, in bytes, of the largest body or block that is parsed or serialized on the task of a connection,
@@ -132,6 +134,7 @@ impl<T: Transaction> Routes<T> {
             return Ok(cors::preflight());
         }
         let Found { route, argument } = found?;
+        let argument = &*decoded(argument);
         match route.endpoint {
             Endpoint::Read(read) => {
                 let query = head.uri.query().unwrap_or_default();
@@ -151,9 +154,9 @@ impl<T: Transaction> Routes<T> {
                     Change::RemoveTransaction => self.remove_transaction(argument).await,
                     Change::Connect => self.connect(body()?).await,
                     Change::RemovePeer => self.remove_peer(argument).await,
-                    Change::ForgetAddress => self.forget_address(&decoded(argument)).await,
+                    Change::ForgetAddress => self.forget_address(argument).await,
                     Change::Ban => self.ban(body()?).await,
-                    Change::Unban => self.unban(&decoded(argument), &permit).await,
+                    Change::Unban => self.unban(argument, &permit).await,
                     #[cfg(feature = "evidence")]
                     Change::AddCheckpoint => log::add_checkpoint(&self.node, &bytes, max_bytes).await,
                 }
@@ -212,7 +215,7 @@ impl<T: Transaction> Routes<T> {
                 self.on_thread(move |routes| chain::header(&routes.node, routes.easiest, id, &headers)).await
             }
             Read::State => self.state(headers).await,
-            Read::StateProof => self.state_proof(&decoded(argument), headers).await,
+            Read::StateProof => self.state_proof(argument, headers).await,
             Read::Branches => {
                 let [limit] = numbers(query, ["limit"])?;
                 check_limit(limit)?;
@@ -292,10 +295,10 @@ impl<T: Transaction> Routes<T> {
             rendered
         } else {
             let document = openapi::document(&self.config)?;
-            let tag = Hash::digest(&document).to_string();
+            let tag = entity_tag(&Hash::digest(&document).to_string());
             self.openapi.get_or_init(|| (document.into(), tag))
         };
-        cacheable(headers, tag, Lifetime::Revalidated, || Ok(document.clone()))
+        cacheable(headers, tag.clone(), Lifetime::Revalidated, || Ok(document.clone()))
     }
 
     /// Answers without a thread if the block is small and in memory, unless the node is applying a change.
@@ -324,8 +327,7 @@ impl<T: Transaction> Routes<T> {
             BlockId::Height(_) => Lifetime::Revalidated,
             BlockId::Hash(_) => Lifetime::Immutable,
         };
-        let tag = block.hash().to_string();
-        cacheable(headers, &tag, lifetime, || self.rendered.block(block))
+        Ok(self.rendered.block(block)?.response(headers, lifetime))
     }
 
     fn transactions(&self, limit: usize) -> Result<Response, ApiError> {
@@ -467,7 +469,7 @@ fn transaction_id_in(text: &str) -> Result<Hash, ApiError> {
     })
 }
 
-/// Some clients percent-encode colons and slashes.
+/// An argument of a path without percent-encoding: some clients encode colons and slashes.
 fn decoded(argument: &str) -> Cow<'_, str> {
     percent_decode_str(argument).decode_utf8_lossy()
 }

@@ -11,6 +11,7 @@ use core::time::Duration;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use hyper::Request;
 use hyper::body::Bytes;
@@ -141,6 +142,7 @@ impl Acceptor {
         let mut connections = JoinSet::new();
         let mut backoff = MIN_BACKOFF;
         let mut failed = Throttle::per_minute(1);
+        let mut dateless = Throttle::per_minute(1);
         loop {
             let accepted = tokio::select! {
                 // An error means that the server was dropped.
@@ -151,7 +153,14 @@ impl Acceptor {
             match accepted {
                 Ok((stream, remote)) => {
                     backoff = MIN_BACKOFF;
-                    self.admit(stream, remote, &mut connections);
+                    if has_date(now()) {
+                        self.admit(stream, remote, &mut connections);
+                        continue;
+                    }
+                    if let Some(skipped) = dateless.admit() {
+                        tracing::error!(skipped, "no HTTP request is answered: {NO_DATE}");
+                    }
+                    turn_away(stream, &ApiError::new(Code::ClockBehind, NO_DATE));
                 }
                 Err(error) if is_about_one_connection(&error) => {}
                 Err(error) => {
@@ -175,7 +184,7 @@ impl Acceptor {
     fn admit(&self, stream: TcpStream, remote: SocketAddr, connections: &mut JoinSet<()>) {
         let Some(slot) = self.slots.take(remote.ip()) else {
             tracing::debug!(%remote, "too many HTTP connections");
-            turn_away(stream);
+            turn_away(stream, &ApiError::new(Code::Busy, "too many connections"));
             return;
         };
         let service = Arc::clone(&self.service);
@@ -189,10 +198,9 @@ impl Acceptor {
 
 /// Sends a 503 without reading a request, and closes the connection. The answer is sent only as far as the
 /// socket buffer accepts it at once, so that no memory is held for an excess connection.
-fn turn_away(stream: TcpStream) {
+fn turn_away(stream: TcpStream, error: &ApiError) {
     let Ok(mut stream) = stream.into_std() else { return };
-    let error = ApiError::new(Code::Busy, "too many connections");
-    let _ = io::Write::write_all(&mut stream, &raw(&error));
+    let _ = io::Write::write_all(&mut stream, &raw(error));
     let _ = stream.shutdown(std::net::Shutdown::Write);
 }
 
@@ -208,6 +216,20 @@ fn raw(error: &ApiError) -> Vec<u8> {
     [head.into_bytes(), body].concat()
 }
 
+#[expect(clippy::disallowed_methods, reason = "a server says the time of its answers")]
+fn now() -> SystemTime {
+    SystemTime::now()
+}
+
+/// Whether an answer can say this time (RFC 9110, section 5.6.7). hyper panics at any other.
+fn has_date(time: SystemTime) -> bool {
+    let years = Duration::from_secs(253_402_300_800);
+    time.duration_since(SystemTime::UNIX_EPOCH).is_ok_and(|since_1970| since_1970 < years)
+}
+
+const NO_DATE: &str =
+    "the clock of this machine is before 1970 or after 9999, which an answer cannot have as its date";
+
 /// Whether the client closed its connection while it was in the backlog.
 fn is_about_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
@@ -222,10 +244,20 @@ const MAX_BACKOFF: Duration = Duration::from_secs(1);
 #[cfg(test)]
 mod tests {
     use hyper::http::StatusCode;
+    use rstest::rstest;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::super::response::json_body;
     use super::*;
+
+    #[rstest]
+    #[case(SystemTime::UNIX_EPOCH - Duration::from_nanos(1), false)]
+    #[case(SystemTime::UNIX_EPOCH, true)]
+    #[case(SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_800) - Duration::from_nanos(1), true)]
+    #[case(SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_800), false)]
+    fn a_date_is_of_the_years_1970_to_9999(#[case] time: SystemTime, #[case] expected: bool) {
+        assert_eq!(has_date(time), expected);
+    }
 
     #[tokio::test]
     async fn what_is_at_hand_needs_no_place_and_keeps_to_the_limits() {

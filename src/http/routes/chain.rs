@@ -1,30 +1,29 @@
 //! Pages of the chain, headers, and the blocks on side branches.
 
-use std::sync::Arc;
-
 use hyper::StatusCode;
 use hyper::header::HeaderMap;
 
-use crate::StoreError;
 use crate::api::{HeaderView, SideBlockView};
+use crate::chain::Blockchain;
 use crate::http::config::RoutesConfig;
 use crate::http::error::{ApiError, Code};
-use crate::http::json::{to_json, to_json_list};
+use crate::http::json::{list, to_json, to_json_list};
 use crate::http::query::PageQuery;
 use crate::http::rendered::{Rendered, RenderedPage};
-use crate::http::response::{Lifetime, Response, cacheable, json_body};
+use crate::http::response::{Lifetime, Response, cacheable, entity_tag, json_body};
 use crate::node::{BlockId, NodeHandle};
-use crate::primitives::{Block, CompactTarget, Hash, Transaction};
+use crate::primitives::{CompactTarget, Hash, Header, Transaction};
+use crate::store::StoreError;
 
-/// Consecutive blocks or headers of the best chain, as of one moment.
-pub(super) struct Page<I> {
+/// Which blocks of the best chain a page has, as of one moment.
+struct Page {
     /// The lowest height that a page can have: blocks below it have no body.
     lowest: u64,
     tip: Hash,
     /// The height of the tip.
-    pub(super) height: u64,
-    /// In the order of the page.
-    pub(super) items: Vec<I>,
+    height: u64,
+    /// The hash and the header of each, in the order of the page.
+    items: Vec<(Hash, Header)>,
 }
 
 /// The number of items in a page if the query has no `limit`.
@@ -44,11 +43,28 @@ pub(super) fn blocks<T: Transaction>(
     config: &RoutesConfig,
     request: &HeaderMap,
 ) -> Result<Response, ApiError> {
-    let (limit, max_bytes) = (page_items(query.limit, config), config.max_page_bytes);
-    let page = page(node, query, limit, max_bytes)?;
-    let (body, count) = rendered.list(page.items.iter().map(|block| &**block), max_bytes)?;
-    let place = |block: &Arc<Block<T>>| (block.height(), *block.hash());
-    let shown = page.render(query.descending, limit, (body, count), place);
+    let limit = page_items(query.limit, config);
+    let page = node.read(|chain| Page::read(chain, chain.first_body(), query, limit))?;
+    // Block by block, so that neither the lock of the node nor the memory of the blocks is taken for a whole page.
+    let blocks = page.items.iter().map_while(|(hash, header)| {
+        if let Some(block) = rendered.get(hash) {
+            return Some(Ok(block));
+        }
+        match node.read(|chain| chain.block_and_size(hash, Some(header.height))) {
+            Ok(Some((block, _))) => Some(rendered.block(&block)),
+            // Pruned since: the page ends before it.
+            Ok(None) => None,
+            Err(error) => Some(Err(error.into())),
+        }
+    });
+    let (body, count) = list(blocks, config.max_page_bytes, |block, body| {
+        body.extend_from_slice(&block?.body);
+        Ok(())
+    })?;
+    if count == 0 && !page.items.is_empty() {
+        return Err(ApiError::new(Code::Busy, "the blocks of this page were pruned meanwhile"));
+    }
+    let shown = page.render(query.descending, limit, (body, count));
     Ok(rendered.keep_page(page.tip, *query, shown).response(request))
 }
 
@@ -61,12 +77,10 @@ pub(super) fn headers<T: Transaction>(
     request: &HeaderMap,
 ) -> Result<Response, ApiError> {
     let limit = page_items(query.limit, config);
-    let page =
-        node.read(|chain| Page::collect(0, chain.tip(), query, limit, |height| chain.header_at(height)))?;
-    let page = page.map(|header| HeaderView::new(&header, easiest));
-    let (body, count) = to_json_list(&page.items, config.max_page_bytes)?;
-    let place = |header: &HeaderView| (header.height, header.hash);
-    Ok(page.render(query.descending, limit, (body, count), place).response(request))
+    let page = node.read(|chain| Page::read(chain, 0, query, limit))?;
+    let views = page.items.iter().map(|(_, header)| HeaderView::new(header, easiest));
+    let written = to_json_list(views, config.max_page_bytes)?;
+    Ok(page.render(query.descending, limit, written).response(request))
 }
 
 /// A header: on the best chain by its height, on any branch by its hash.
@@ -88,39 +102,18 @@ pub(super) fn header<T: Transaction>(
         return Err(ApiError::new(Code::BlockNotFound, format!("this node has no header {shown}")));
     };
     let view = HeaderView::new(&header, easiest);
-    cacheable(request, &view.hash.to_string(), lifetime, || to_json(&view))
+    cacheable(request, entity_tag(&view.hash.to_string()), lifetime, || to_json(&view))
 }
 
-/// Up to `limit` blocks of the best chain. The last block is the one that reaches `max_bytes` of memory.
-pub(super) fn page<T: Transaction>(
-    node: &NodeHandle<T>,
-    query: &PageQuery,
-    limit: usize,
-    max_bytes: usize,
-) -> Result<Page<Arc<Block<T>>>, StoreError> {
-    let mut bytes = 0;
-    node.read(|chain| {
-        Page::collect(chain.first_body(), chain.tip(), query, limit, |height| {
-            if bytes >= max_bytes {
-                return Ok(None);
-            }
-            let block = chain.block_at(height)?;
-            bytes += block.as_ref().map_or(0, |block| block.memory_size());
-            Ok(block)
-        })
-    })
-}
-
-impl<I> Page<I> {
-    /// Up to `limit` items from the height of the query on, up or down, until `read` has none.
-    fn collect<T: Transaction>(
+impl Page {
+    /// Up to `limit` headers from the height of the query on, up or down.
+    fn read<T: Transaction>(
+        chain: &Blockchain<T>,
         lowest: u64,
-        tip: &Block<T>,
         query: &PageQuery,
         limit: usize,
-        mut read: impl FnMut(u64) -> Result<Option<I>, StoreError>,
     ) -> Result<Self, StoreError> {
-        let height = tip.height();
+        let height = chain.height();
         let mut items = Vec::new();
         let mut next = if query.descending {
             query.from.unwrap_or(height).min(height)
@@ -128,36 +121,23 @@ impl<I> Page<I> {
             query.from.unwrap_or(0).max(lowest)
         };
         while (lowest..=height).contains(&next) && items.len() < limit {
-            let Some(item) = read(next)? else { break };
-            items.push(item);
+            let Some(header) = chain.header_at(next)? else { break };
+            items.push((header.hash(), header));
             let after = if query.descending { next.checked_sub(1) } else { next.checked_add(1) };
             let Some(after) = after else { break };
             next = after;
         }
-        Ok(Self { lowest, tip: *tip.hash(), height, items })
+        Ok(Self { lowest, tip: *chain.tip().hash(), height, items })
     }
 
-    /// The page with other items in the places of these.
-    fn map<J>(self, item: impl FnMut(I) -> J) -> Page<J> {
-        let Self { lowest, tip, height, items } = self;
-        Page { lowest, tip, height, items: items.into_iter().map(item).collect() }
-    }
-
-    /// The page with the JSON of the first `count` items, and a reference to the next page. `place` is the height and the
-    /// hash of an item.
-    fn render(
-        &self,
-        descending: bool,
-        limit: usize,
-        (body, count): (Vec<u8>, usize),
-        place: impl Fn(&I) -> (u64, Hash),
-    ) -> RenderedPage {
+    /// The page with the JSON of the first `count` items, and a reference to the next page.
+    fn render(&self, descending: bool, limit: usize, (body, count): (Vec<u8>, usize)) -> RenderedPage {
         let (body, total) = (body.into(), self.height.saturating_add(1));
         let shown = &self.items[..count.min(self.items.len())];
-        let ([first, ..], [.., last]) = (shown, shown) else {
+        let ([(first, _), ..], [.., (last, end)]) = (shown, shown) else {
             return RenderedPage { body, tag: None, link: None, total };
         };
-        let ((_, first), (end, last)) = (place(first), place(last));
+        let end = end.height;
         // The highest block commits to all blocks before it, and the count determines the lowest one.
         let (tag, next, order) = if descending {
             let next = end.checked_sub(1).filter(|next| *next >= self.lowest);
@@ -167,7 +147,9 @@ impl<I> Page<I> {
         };
         // Relative to the URL of the request (RFC 8288, section 3.2), with which it has the path in common.
         let link = next.map(|next| format!("<?from={next}&limit={limit}{order}>; rel=\"next\""));
-        RenderedPage { body, tag: Some(tag), link, total }
+        // A header of printable ASCII is always valid.
+        let link = link.and_then(|link| link.try_into().ok());
+        RenderedPage { body, tag: Some(entity_tag(&tag)), link, total }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::chain::ProveError;
 use crate::evidence::{AddCheckpoint, ParseAddCheckpointError, Tile, TileError, WitnessError};
 use crate::http::error::{ApiError, Code};
 use crate::http::json::json;
-use crate::http::response::{Lifetime, Response, cacheable, of_type, plain};
+use crate::http::response::{Lifetime, Response, cacheable, entity_tag, of_type, plain};
 use crate::node::{CosignError, NodeHandle};
 use crate::primitives::Transaction;
 use crate::primitives::merkle::ConsistencyProof;
@@ -38,7 +38,7 @@ pub(super) fn tile<T: Transaction>(
     let bytes = tile.bytes(&chain, chain.signed_size()).map_err(tile_error)?;
     // A tile with this path never has other bytes.
     let body = || Ok::<_, ApiError>(bytes);
-    let response = cacheable(headers, &tile.to_string(), Lifetime::Immutable, body)?;
+    let response = cacheable(headers, entity_tag(&tile.to_string()), Lifetime::Immutable, body)?;
     Ok(if response.status() == StatusCode::OK {
         of_type(response, "application/octet-stream")
     } else {

@@ -139,6 +139,7 @@ mod tests {
 
     use super::*;
     use crate::http::Token;
+    use crate::http::body::BAN_SECONDS;
 
     fn document_of(config: &RoutesConfig) -> Value {
         serde_json::from_slice(&document(config).unwrap()).unwrap()
@@ -231,6 +232,16 @@ mod tests {
         assert_eq!(schemas["Status"]["properties"]["height"]["type"], "integer");
         let any = document_of(&RoutesConfig::default());
         assert_eq!(any["components"]["schemas"]["Transaction"]["type"], Value::Null);
+    }
+
+    #[test]
+    fn the_seconds_of_a_ban_are_those_that_the_route_accepts() {
+        let document = document_of(&RoutesConfig::default());
+        let seconds = &document["components"]["schemas"]["BanRequest"]["properties"]["seconds"];
+        assert_eq!(
+            (seconds["minimum"].as_u64(), seconds["maximum"].as_u64()),
+            (Some(*BAN_SECONDS.start()), Some(*BAN_SECONDS.end()))
+        );
     }
 
     #[test]

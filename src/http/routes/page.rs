@@ -2,10 +2,10 @@
 
 use std::sync::LazyLock;
 
-use hyper::header::{CONTENT_SECURITY_POLICY, HeaderMap, REFERRER_POLICY};
+use hyper::header::{CONTENT_SECURITY_POLICY, HeaderMap, HeaderValue, REFERRER_POLICY};
 
 use crate::http::error::ApiError;
-use crate::http::response::{Lifetime, Response, cacheable, of_type, with_header};
+use crate::http::response::{Lifetime, Response, cacheable, entity_tag, of_type, with_header};
 use crate::http::routes::table::not_found;
 use crate::primitives::Hash;
 
@@ -41,8 +41,8 @@ static ASSETS: [Asset; 10] = [
 ];
 
 /// The entity tags of the files.
-static TAGS: LazyLock<[String; ASSETS.len()]> =
-    LazyLock::new(|| ASSETS.each_ref().map(|asset| Hash::digest(asset.bytes).to_string()));
+static TAGS: LazyLock<[HeaderValue; ASSETS.len()]> =
+    LazyLock::new(|| ASSETS.each_ref().map(|asset| entity_tag(&Hash::digest(asset.bytes).to_string())));
 
 /// Only files of this server, and nothing inline: what a transaction says is never run.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \
@@ -61,7 +61,7 @@ pub(super) fn asset(name: &str, headers: &HeaderMap) -> Result<Response, ApiErro
 
 fn file(index: usize, headers: &HeaderMap) -> Result<Response, ApiError> {
     let (Some(asset), Some(tag)) = (ASSETS.get(index), TAGS.get(index)) else { return Err(not_found()) };
-    let response = cacheable(headers, tag, Lifetime::Revalidated, || Ok::<_, ApiError>(asset.bytes))?;
+    let response = cacheable(headers, tag.clone(), Lifetime::Revalidated, || Ok::<_, ApiError>(asset.bytes))?;
     let response = with_header(response, CONTENT_SECURITY_POLICY, POLICY);
     let response = with_header(response, REFERRER_POLICY, "no-referrer");
     Ok(if response.status() == 200 { of_type(response, asset.media_type) } else { response })

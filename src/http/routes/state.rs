@@ -8,7 +8,7 @@ use super::Routes;
 use crate::api::{StateProof, StateView};
 use crate::http::error::{ApiError, Code};
 use crate::http::json::to_json_within;
-use crate::http::response::{Lifetime, Response, cacheable};
+use crate::http::response::{Lifetime, Response, cacheable, entity_tag};
 use crate::primitives::{Hash, Transaction, application};
 
 impl<T: Transaction> Routes<T> {
@@ -21,7 +21,7 @@ impl<T: Transaction> Routes<T> {
         let headers = headers.clone();
         self.on_thread(move |routes| {
             let (height, block, state) = routes.tip_state();
-            cacheable(&headers, &block.to_string(), Lifetime::Revalidated, || {
+            cacheable(&headers, entity_tag(&block.to_string()), Lifetime::Revalidated, || {
                 to_json_within(&StateView { height, block, state }, routes.config.max_state_bytes)
             })
         })
@@ -37,7 +37,7 @@ impl<T: Transaction> Routes<T> {
         let (key, headers) = (key.to_owned(), headers.clone());
         self.on_thread(move |routes| {
             let (height, block, state) = routes.tip_state();
-            cacheable(&headers, &block.to_string(), Lifetime::Revalidated, || {
+            cacheable(&headers, entity_tag(&block.to_string()), Lifetime::Revalidated, || {
                 let proof = application::prove::<T>(&state, &key);
                 let proof = proof.map_err(|panic| ApiError::new(Code::Internal, panic.to_string()))?;
                 let missing = || {

@@ -138,8 +138,15 @@ impl Route {
     /// The argument in a path of this route, as it is in the path; empty if the route has none. `None` if
     /// this is not the route's path.
     fn argument<'a>(&self, path: &'a str) -> Option<&'a str> {
-        let Some((prefix, _)) = self.path.split_once('{') else { return (path == self.path).then_some("") };
-        let argument = path.strip_prefix(prefix)?;
+        let equal =
+            self.path.bytes().zip(path.bytes()).take_while(|(own, other)| own == other && *own != b'{');
+        let equal = equal.count();
+        let argument = path.get(equal..)?;
+        match self.path.as_bytes().get(equal) {
+            None => return argument.is_empty().then_some(""),
+            Some(b'{') => {}
+            Some(_) => return None,
+        }
         // An address contains slashes, and so do a host that is an IPv6 network, and the path of a tile. A key of the
         // application may.
         let may_contain_slash = match self.endpoint {

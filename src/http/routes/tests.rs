@@ -219,8 +219,9 @@ fn a_block_is_found_by_its_height_and_by_its_hash() {
     let expected = BlockView::new(&block, fixture.node.chain().spec().easiest_target());
     assert_eq!(answer.body, serde_json::to_value(expected).unwrap());
     assert_eq!((&answer.body["height"], &answer.body["data"]), (&json!(3), &json!(["block 3"])));
-    let by_hash = fixture.ask("GET", &format!("/blocks/{}", block.hash()), &[], "");
-    assert_eq!(by_hash.body, answer.body);
+    for path in [format!("/blocks/{}", block.hash()), "/blocks/%33".to_owned()] {
+        assert_eq!(fixture.ask("GET", &path, &[], "").body, answer.body, "{path}");
+    }
 }
 
 #[rstest]

@@ -98,19 +98,21 @@ fn a_large_block_is_not_serialized_on_the_task() {
 }
 
 #[test]
-fn a_page_is_not_read_beyond_its_bytes() {
+fn a_page_ends_with_the_block_that_reaches_its_bytes() {
     let fixture = Fixture::new();
-    let heights = |from, limit, max_bytes| {
-        let query = PageQuery { from: Some(from), ..PageQuery::default() };
-        let page = chain::page(&fixture.node, &query, limit, max_bytes).unwrap();
-        assert_eq!(page.height, 6);
-        page.items.iter().map(|block| block.height()).collect::<Vec<_>>()
+    let page = |query: &str, max_bytes| {
+        let config = RoutesConfig::default().with_max_page_bytes(max_bytes);
+        heights(&fixture.ask_with(config, "GET", &format!("/blocks?{query}"), &[], b""))
     };
-    let memory = fixture.node.block_at(1).unwrap().unwrap().memory_size();
-    assert_eq!(heights(0, 9, usize::MAX), [0, 1, 2, 3, 4, 5, 6]);
-    assert_eq!(heights(0, 3, usize::MAX), [0, 1, 2]);
-    assert_eq!(heights(1, 9, 2 * memory), [1, 2]);
-    assert_eq!(heights(1, 9, 2 * memory + 1), [1, 2, 3]);
-    assert_eq!(heights(5, 9, 1), [5]);
-    assert!(heights(7, 9, usize::MAX).is_empty());
+    let block = fixture.node.block_at(1).unwrap().unwrap();
+    let view = BlockView::new(&block, fixture.node.chain().spec().easiest_target());
+    // A bracket is before the first one, and a comma before the second one.
+    let one = serde_json::to_vec(&view).unwrap().len() + 1;
+    assert_eq!(page("from=0", usize::MAX), [0, 1, 2, 3, 4, 5, 6]);
+    assert_eq!(page("from=1", one), [1]);
+    assert_eq!(page("from=1", one + 1), [1, 2]);
+    assert_eq!(page("from=1", 2 * one), [1, 2]);
+    assert_eq!(page("from=1", 2 * one + 1), [1, 2, 3]);
+    assert_eq!(page("from=5&order=desc", one), [5]);
+    assert!(page("from=7", 1).is_empty());
 }
