@@ -70,8 +70,8 @@
 //!
 //! `POST /mine` accepts `{"data": [..]}`, a list of transactions, or `{"data": value}`, a single one. The
 //! value is first parsed as a list; if the application's transactions are JSON arrays themselves, wrap a
-//! single one in a list. An empty list mines an empty block. `{}`, no body and a body of white space mine the
-//! pending transactions.
+//! single one in a list. An empty list mines an empty block. `{}` and no body mine the pending
+//! transactions.
 //! `POST /transactions` accepts `{"data": value}`, always a single transaction, `POST /peers`
 //! `{"address": "ws://host:port"}`, and `POST /bans` `{"host": "10.0.0.1", "seconds": 60}`, where `seconds`
 //! defaults to an hour. Unknown fields are refused.

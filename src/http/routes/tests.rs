@@ -226,7 +226,6 @@ fn a_block_is_found_by_its_height_and_by_its_hash() {
 
 #[rstest]
 #[case("", &["first", "second", "third"])]
-#[case(" \n", &["first", "second", "third"])]
 #[case("{}", &["first", "second", "third"])]
 #[case(r#"{"data": "hello"}"#, &["hello"])]
 #[case(r#"{"data": ["a", "b"]}"#, &["a", "b"])]
@@ -325,6 +324,7 @@ fn addresses_and_the_status_are_those_of_the_node() {
     "bad_block_id",
     "hex"
 )]
+#[case("POST", "/mine", " \n", 400, "bad_json", "expected a JSON object")]
 #[case("GET", "/blocks?limit=0", "", 400, "bad_query", "`limit` is 0")]
 #[case("GET", "/blocks?limit=ten", "", 400, "bad_query", "`limit` is \"ten\"")]
 #[case("GET", "/blocks?from=", "", 400, "bad_query", "`from` is \"\"")]
