@@ -24,6 +24,7 @@ pub use application::Panicked;
 #[cfg(feature = "node")]
 pub(crate) use application::encode_and_measure;
 pub use authenticated_map::{AuthenticatedMap, MapProof, MapProofError};
+pub(crate) use block::transactions;
 pub use block::{Block, BodyDigest, transaction_id};
 pub(crate) use bounded::{bounded_by_weight, bounded_vec};
 pub(crate) use by_hash::{ByHash, HashSet};

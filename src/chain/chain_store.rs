@@ -23,6 +23,7 @@ use crate::store::{ALL_KEYS, Batch, Order, Store, StoreError, Table, seal, seal_
 
 use super::entry::{BestEntry, ChainEntry};
 use super::error::{ApplyError, OpenError, ProveError};
+use super::format::FORMAT_VERSION;
 use bodies::Bodies;
 pub(super) use codec::heights_to_bytes;
 #[cfg(test)]
@@ -246,14 +247,16 @@ impl<T: Transaction> ChainStore<T> {
         Ok(last.first().and_then(|(key, _)| codec::height_of_key(key)))
     }
 
-    /// The block with this hash at this height, on any branch.
-    pub(super) fn block(&self, height: u64, hash: &Hash) -> Result<Option<Measured<T>>, StoreError> {
+    /// The block of an entry, on any branch.
+    pub(super) fn block(&self, entry: &ChainEntry) -> Result<Option<Measured<T>>, StoreError> {
+        let hash = &entry.hash;
         if let Some(block) = self.bodies.get(hash) {
             let size = block.size();
             return Ok(Some((block, size)));
         }
-        let Some(value) = self.get(Table::Blocks, &codec::block_key(height, hash))? else { return Ok(None) };
-        let (block, size) = codec::read_block(height, hash, &value)?;
+        let key = codec::block_key(entry.header.height, hash);
+        let Some(value) = self.get(Table::Blocks, &key)? else { return Ok(None) };
+        let (block, size) = codec::read_block(entry, &value)?;
         let block = Arc::new(block);
         self.bodies.insert(*hash, &block);
         Ok(Some((block, size)))
@@ -358,7 +361,7 @@ impl<T: Transaction> ChainStore<T> {
     pub(super) fn stored_block(&self, entry: &ChainEntry) -> Result<Arc<Block<T>>, StoreError> {
         let (height, hash) = (entry.header.height, &entry.hash);
         let missing = || StoreError::damaged(Table::Blocks, format_args!("{height} {hash}"), "is missing");
-        self.block(height, hash)?.map(|(block, _)| block).ok_or_else(missing)
+        self.block(entry)?.map(|(block, _)| block).ok_or_else(missing)
     }
 
     /// The state after the block of an entry, from the state after its parent.
@@ -389,6 +392,11 @@ impl<T: Transaction> ChainStore<T> {
 
     pub(super) fn put_meta(&mut self, key: MetaKey, value: Vec<u8>) {
         self.batch.put(Table::Meta, key.bytes(), seal(Table::Meta, key.bytes(), value));
+    }
+
+    /// Adds the version of the format in which this program writes to the changes.
+    pub(super) fn put_format(&mut self) {
+        self.put_meta(MetaKey::Format, FORMAT_VERSION.to_be_bytes().to_vec());
     }
 
     /// Checks that the store can be written to.

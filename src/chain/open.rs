@@ -118,7 +118,7 @@ impl<T: Transaction> Blockchain<T> {
                 create(&mut store, &spec, &genesis)?;
             }
         }
-        check_identity(&store, &spec, &genesis.block)?;
+        check_identity(&mut store, &spec, &genesis.block)?;
         found = store.rebuild_derived(&genesis_row(&spec, &genesis.block))?.map(OpenError::Store).or(found);
         // Derived, too, and not worth a comparison of each entry.
         store.clear_transactions()?;
@@ -239,7 +239,7 @@ fn create<T: Transaction>(
 }
 
 fn put_identity<T: Transaction>(store: &mut ChainStore<T>, spec: &ChainSpec, genesis: &Block<T>) {
-    store.put_meta(MetaKey::Format, FORMAT_VERSION.to_be_bytes().to_vec());
+    store.put_format();
     store.put_meta(MetaKey::Genesis, [genesis.hash().as_bytes(), spec.name().as_bytes()].concat());
 }
 
@@ -296,15 +296,17 @@ fn relocated(error: OpenError) -> OpenError {
     }
 }
 
+/// Checks that the store has this chain. The next commit to a store of an older format writes the version of this
+/// one.
 fn check_identity<T: Transaction>(
-    store: &ChainStore<T>,
+    store: &mut ChainStore<T>,
     spec: &ChainSpec,
     genesis: &Block<T>,
 ) -> Result<(), OpenError> {
     let format =
         store.meta(MetaKey::Format)?.and_then(|bytes| Some(u32::from_be_bytes(bytes.try_into().ok()?)));
     match format {
-        Some(FORMAT_VERSION) => {}
+        Some(1..=FORMAT_VERSION) => {}
         Some(got) if got > FORMAT_VERSION => return Err(OpenError::NewerFormat { got }),
         _ => return Err(MetaKey::Format.damaged().into()),
     }
@@ -318,6 +320,9 @@ fn check_identity<T: Transaction>(
         let differs =
             if name == spec.name() { difference(store, &got, genesis.header()) } else { "its name" };
         return Err(OpenError::OtherChain { name, got, expected: *genesis.hash(), differs });
+    }
+    if format != Some(FORMAT_VERSION) {
+        store.put_format();
     }
     Ok(())
 }

@@ -91,12 +91,7 @@ impl<T: Transaction> Blockchain<T> {
             Some(node) if !node.is_complete() => return Ok(None),
             Some(node) => &node.entry,
             None => {
-                if let Some(height) = hint
-                    && let Some(block) = self.store.block(height, hash)?
-                {
-                    return Ok(Some(block));
-                }
-                row = self.store.row_of(hash, None)?;
+                row = self.store.row_of(hash, hint)?;
                 match &row {
                     Some(row) => &row.entry,
                     None => return Ok(None),
@@ -115,7 +110,7 @@ impl<T: Transaction> Blockchain<T> {
         if height > self.checkpoints.pruned {
             return self.store.stored_block(entry).map(Some);
         }
-        Ok(self.store.block(height, &entry.hash)?.map(|(block, _)| block))
+        Ok(self.store.block(entry)?.map(|(block, _)| block))
     }
 
     /// The block of the best chain at this height; `None` above the tip, and if it was pruned.

@@ -49,7 +49,12 @@ impl<T> Block<T> {
 
     /// Combines a header and transactions, and hashes the header.
     pub fn new(header: Header, data: Vec<T>) -> Self {
-        Self { hash: header.hash(), header, data, digest: OnceLock::new(), measure: OnceLock::new() }
+        Self::with_hash(header, header.hash(), data)
+    }
+
+    /// [`new`](Self::new) with the hash of the header, if it is known.
+    pub(crate) const fn with_hash(header: Header, hash: Hash, data: Vec<T>) -> Self {
+        Self { header, data, hash, digest: OnceLock::new(), measure: OnceLock::new() }
     }
 
     /// The hash of the header, which identifies the block.
@@ -228,7 +233,10 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Block<T> {
     }
 }
 
-fn transactions<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+/// Decodes the transactions of a block, and refuses more than [`Block::MAX_TRANSACTIONS`].
+pub(crate) fn transactions<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
     bounded_vec(deserializer, Block::<T>::MAX_TRANSACTIONS)
 }
 

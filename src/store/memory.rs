@@ -58,7 +58,7 @@ impl Store for Memory {
 
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
         for (table, key, value) in batch.entries() {
-            let value = value.map(Value::clone);
+            let value = value.cloned();
             match (table, value) {
                 (Table::Heights, Some(value)) => self.heights.insert(key.clone(), value),
                 (Table::Heights, None) => self.heights.remove(&**key),

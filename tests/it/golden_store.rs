@@ -1,5 +1,5 @@
-//! Freezes every value that a chain and its node write to a store: format version 1. A change needs a new
-//! version with a golden file of its own, because existing stores must stay readable.
+//! Freezes every value that a chain and its node write to a store: format version 2. A change needs a new
+//! version with a golden file of its own, because existing stores, also those of version 1, must stay readable.
 
 use std::fs;
 use std::sync::{Arc, Mutex};
@@ -13,11 +13,13 @@ use hashloom::{
     Address, Block, Blockchain, ChainConfig, Context, Message, Protocol, ProtocolConfig, Rejected, Store,
     StoreError, Timestamp, Transaction,
 };
+use rstest::rstest;
 use serde::{Deserialize, Serialize};
 
 use super::golden_chain::{check, path, spec};
 
-const FILE: &str = "store-v1.txt";
+const FILE: &str = "store-v2.txt";
+const OLD_FILE: &str = "store-v1.txt";
 const PEERS_FILE: &str = "store-v1.peers.txt";
 const TRANSACTIONS_FILE: &str = "store-v1.transactions.txt";
 const NOW: Now = Now { elapsed: Duration::ZERO, wall: Timestamp::from_millis(1_767_225_700_000) };
@@ -153,20 +155,22 @@ fn reach_a_peer(node: &mut Protocol<Line>) {
 }
 
 #[test]
-fn the_values_of_format_version_1() {
-    assert_eq!(FORMAT_VERSION, 1, "keep this test for version 1, and write one for the new version");
+fn the_values_of_format_version_2() {
+    assert_eq!(FORMAT_VERSION, 2, "keep the golden file of version 2, and write one for the new version");
     let store = Shared::default();
     write(&store);
     check(
         FILE,
-        "What a store of format version 1 has: the table and the key, then the value.",
+        "What a store of format version 2 has: the table and the key, then the value.",
         &store.lines(),
     );
 }
 
-#[test]
-fn the_values_of_format_version_1_are_read() {
-    let store = Shared::frozen(FILE);
+#[rstest]
+#[case::version_1(OLD_FILE)]
+#[case::version_2(FILE)]
+fn the_values_of_every_format_version_are_read(#[case] file: &str) {
+    let store = Shared::frozen(file);
     let before = store.lines();
     let chain: Blockchain<Line> = Blockchain::open(spec(), config(), Box::new(store.clone())).unwrap();
     let (best, beside) = blocks();
@@ -186,6 +190,45 @@ fn the_values_of_format_version_1_are_read() {
         node.remembered_peers().unwrap().iter().map(|peer| peer.as_str().to_owned()).collect();
     assert_eq!(peers, ["ws://localhost:5001"]);
     assert_eq!(store.lines(), before, "reading changes nothing");
+}
+
+/// A store of version 1 gets the new version in the batch of the first change, and keeps its old values.
+#[test]
+fn a_store_of_version_1_goes_on_in_version_2() {
+    let (store, old) = (Shared::frozen(OLD_FILE), Shared::frozen(OLD_FILE));
+    let open = || Blockchain::<Line>::open(spec(), config(), Box::new(store.clone())).unwrap();
+    let mut chain = open();
+    let now = NOW.wall;
+    let (best, beside) = blocks();
+    let seventh = Arc::new(chain.template(vec![line("block 7")], now).unwrap().mine().unwrap());
+    assert!(chain.import(Arc::clone(&seventh), now).unwrap().is_extension());
+    let format = store.get(Table::Meta, b"format").unwrap().unwrap();
+    assert_eq!(format[..4], 2_u32.to_be_bytes());
+    for table in [Table::Chain, Table::Blocks] {
+        let [old, new] =
+            [&old, &store].map(|store| store.scan(table, ALL_KEYS, Order::Ascending, usize::MAX).unwrap());
+        assert!(old.iter().all(|entry| new.contains(entry)), "{}", table.name());
+        assert_eq!((new.len(), new.last().unwrap().1[0]), (old.len() + 1, 2));
+    }
+
+    // Both forms are read by one chain, also in a repair and after a cut.
+    let check = |chain: &Blockchain<Line>| {
+        assert_eq!(chain.tip(), &seventh);
+        assert_eq!(chain.block(best[5].hash()).unwrap().as_ref(), Some(&best[5]));
+        assert_eq!(chain.block(beside.hash()).unwrap().as_ref(), Some(&beside));
+        chain.verify(..).unwrap();
+    };
+    check(&chain);
+    check(&open());
+    let repaired = Blockchain::<Line>::repair(spec(), config(), Box::new(store.clone())).unwrap();
+    assert_eq!(repaired.1, None);
+    check(&repaired.0);
+    let mut chain = open();
+    chain.drop_above(6).unwrap();
+    assert_eq!((chain.tip(), chain.state()), (&best[5], &(6, "block 6".to_owned())));
+    let _ = chain.import(Arc::clone(&seventh), now).unwrap();
+    assert_eq!(chain.tip(), &seventh);
+    chain.verify(..).unwrap();
 }
 
 /// A node with discovery that has reached one peer, has received another address from it, and has banned two

@@ -1,24 +1,31 @@
 //! The values of the store as bytes. Frozen by golden files: a change is a new format version.
 //!
 //! Integers are big-endian. All but blocks, which are checked by their own hashes, end in a checksum.
+//!
+//! Rows of the best chain and blocks begin with their version. Those of version 1 have none; their first byte is
+//! that of a header, which is zero.
 
 use core::any::type_name;
 use core::fmt::Display;
+use std::borrow::Cow;
 
 use crate::primitives::U256;
 use postcard::ser_flavors::Size;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::primitives::application::guarded;
 use crate::primitives::serde_form::SerdeFlaw;
-use crate::primitives::{Block, Hash, Header, Transaction, Work};
+use crate::primitives::{Block, Hash, Header, Transaction, Work, transactions};
 use crate::store::{CHECKSUM_LEN, Cause, StoreError, Table, seal, unseal};
 
 use super::super::entry::{BestEntry, ChainEntry};
 
 /// The length of an entry: a header, the work, the arrival number, and the size of the block.
 const ENTRY_LEN: usize = Header::LEN + 32 + 8 + 8;
+
+/// The first byte of a row or a block of format version 2.
+const V2: u8 = 2;
 
 impl BestEntry {
     /// The value of the row, without its checksum.
@@ -27,13 +34,20 @@ impl BestEntry {
         for hash in &self.subtrees {
             bytes.extend(hash.as_bytes());
         }
-        bytes
+        pack(&bytes)
+    }
+
+    /// The hash of the block in the value of a row, whose checksum may be wrong.
+    pub(super) fn hash_in(bytes: &[u8]) -> Option<Hash> {
+        let (bytes, _) = bytes.split_last_chunk::<CHECKSUM_LEN>()?;
+        unpack(bytes)?.first_chunk().map(|header| Header::from_bytes(header).hash())
     }
 
     pub(super) fn from_bytes(height: u64, bytes: &[u8]) -> Result<Self, StoreError> {
         let damaged = |reason| StoreError::damaged(Table::Chain, height, reason);
         let bytes =
             unseal(Table::Chain, &height.to_be_bytes(), bytes).ok_or_else(|| damaged(BAD_CHECKSUM))?;
+        let bytes = unpack(bytes).ok_or_else(|| damaged(BAD_LENGTH))?;
         let (fixed, subtrees) = bytes.split_at_checked(ENTRY_LEN).ok_or_else(|| damaged(BAD_LENGTH))?;
         let entry = ChainEntry::from_plain_bytes(fixed).ok_or_else(|| damaged(BAD_LENGTH))?;
         let (subtrees, rest) = subtrees.as_chunks::<{ Hash::LEN }>();
@@ -84,6 +98,44 @@ impl ChainEntry {
     }
 }
 
+/// How many words of a row have their bits in one byte.
+const GROUP: usize = 8;
+
+/// A row without its words of four bytes that are zero, which are a third of most rows: the version, the number of
+/// subtrees, and for each eight words a byte with a bit for each that is not zero, the lowest for the first word,
+/// followed by those words.
+fn pack(row: &[u8]) -> Vec<u8> {
+    let subtrees = row.len().saturating_sub(ENTRY_LEN) / Hash::LEN;
+    let mut packed = Vec::with_capacity(row.len() + CHECKSUM_LEN);
+    #[expect(clippy::cast_possible_truncation, reason = "a block completes at most 64 subtrees")]
+    packed.extend([V2, subtrees as u8]);
+    for group in row.as_chunks::<4>().0.chunks(GROUP) {
+        let bits = packed.len();
+        packed.push(0);
+        for (index, word) in group.iter().enumerate().filter(|(_, word)| **word != [0; 4]) {
+            packed[bits] |= 1 << index;
+            packed.extend(word);
+        }
+    }
+    packed
+}
+
+/// Undoes [`pack`]. A row of format version 1 is not packed.
+fn unpack(bytes: &[u8]) -> Option<Cow<'_, [u8]>> {
+    let Some((&V2, packed)) = bytes.split_first() else { return Some(Cow::Borrowed(bytes)) };
+    let (subtrees, mut packed) = packed.split_first()?;
+    let mut row = vec![0; ENTRY_LEN + usize::from(*subtrees) * Hash::LEN];
+    for group in row.as_chunks_mut::<4>().0.chunks_mut(GROUP) {
+        let (bits, rest) = packed.split_first()?;
+        packed = rest;
+        for (_, word) in group.iter_mut().enumerate().filter(|(index, _)| bits >> index & 1 == 1) {
+            let (found, rest) = packed.split_first_chunk()?;
+            (*word, packed) = (*found, rest);
+        }
+    }
+    packed.is_empty().then_some(Cow::Owned(row))
+}
+
 /// The keys of blocks are ordered by height, so a growing chain appends and pruning deletes a front.
 pub(super) fn block_key(height: u64, hash: &Hash) -> [u8; 8 + Hash::LEN] {
     let mut key = [0; 8 + Hash::LEN];
@@ -105,15 +157,19 @@ pub(in super::super) fn heights_from_bytes(bytes: &[u8]) -> Option<Vec<u64>> {
     rest.is_empty().then(|| heights.iter().map(|bytes| u64::from_be_bytes(*bytes)).collect())
 }
 
-/// The bytes of a stored block beyond its canonical size: the number of its transactions.
-const MAX_COUNT_LEN: usize = 10;
+/// The bytes of a stored block besides its transactions: the version, and the number of transactions.
+const MAX_HEAD_LEN: usize = 11;
 
-/// The bytes of a block, its serde form in postcard, if they decode to an equal block. `size` is an estimate
-/// of their number.
+/// The transactions of a stored block. Its header is in its row.
+#[derive(Deserialize)]
+#[serde(bound = "T: Transaction")]
+struct Body<T>(#[serde(deserialize_with = "transactions")] Vec<T>);
+
+/// The bytes of a block, its transactions in postcard, if they decode to equal ones. `size` is the block's
+/// canonical size, by which their number is estimated.
 pub(super) fn block_bytes<T: Transaction>(block: &Block<T>, size: usize) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(size.saturating_add(MAX_COUNT_LEN));
-    // A header in postcard is its own bytes.
-    bytes.extend(block.header().to_bytes());
+    let mut bytes = Vec::with_capacity(size.saturating_sub(Header::LEN).saturating_add(MAX_HEAD_LEN));
+    bytes.push(V2);
     let written = guarded("Serialize::serialize", || postcard::to_extend(block.data(), bytes));
     let bytes = written.ok()?.ok()?;
     let is_same = guarded("Deserialize::deserialize", || reads_back(&bytes, block.data()));
@@ -123,7 +179,7 @@ pub(super) fn block_bytes<T: Transaction>(block: &Block<T>, size: usize) -> Opti
 /// Whether these are the transactions in the bytes of a block. Reads one at a time, as a list of them is
 /// read, and keeps none.
 fn reads_back<T: Transaction>(bytes: &[u8], data: &[T]) -> bool {
-    let Some(body) = bytes.get(Header::LEN..) else { return false };
+    let Some(body) = bytes.get(1..) else { return false };
     // A list begins with its length.
     let Ok((len, mut rest)) = postcard::take_from_bytes::<usize>(body) else { return false };
     for transaction in data {
@@ -135,14 +191,20 @@ fn reads_back<T: Transaction>(bytes: &[u8], data: &[T]) -> bool {
     len == data.len() && rest.is_empty()
 }
 
-/// The stored block of this hash, and its canonical size. Verifies the hashes of header and body.
+/// The stored block of an entry, and its canonical size. Verifies the Merkle root.
 pub(super) fn read_block<T: Transaction>(
-    height: u64,
-    hash: &Hash,
+    entry: &ChainEntry,
     bytes: &[u8],
 ) -> Result<(Block<T>, usize), StoreError> {
-    let damaged = |reason| StoreError::damaged(Table::Blocks, format_args!("{height} {hash}"), reason);
-    let read = guarded("Deserialize::deserialize", || postcard::take_from_bytes::<Block<T>>(bytes));
+    let ChainEntry { hash, header, .. } = entry;
+    let damaged =
+        |reason| StoreError::damaged(Table::Blocks, format_args!("{} {hash}", header.height), reason);
+    let read = guarded("Deserialize::deserialize", || match bytes.split_first() {
+        Some((&V2, body)) => postcard::take_from_bytes(body)
+            .map(|(Body(data), rest)| (Block::with_hash(*header, *hash, data), rest)),
+        // Version 1 has the header, too.
+        _ => postcard::take_from_bytes::<Block<T>>(bytes),
+    });
     let (block, rest) = read
         .map_err(|_| damaged("makes the application's deserializer panic"))?
         .map_err(|_| damaged("is no block of this chain"))?;
@@ -211,8 +273,10 @@ const BAD_LENGTH: &str = "has a wrong length";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
-    /// The row of a block at height 3, which completes two subtrees, with a good checksum whatever is in it.
+    /// The row of a block at height 3, which completes two subtrees, as in format version 1 and with a good checksum
+    /// whatever is in it.
     fn row(height: u64, subtrees: usize, rest: usize) -> Result<BestEntry, StoreError> {
         let mut header = Header::from_bytes(&[0; Header::LEN]);
         header.height = height;
@@ -224,6 +288,29 @@ mod tests {
         let read = BestEntry::from_bytes(3, &seal(Table::Chain, &3_u64.to_be_bytes(), bytes))?;
         assert_eq!(read, row);
         Ok(read)
+    }
+
+    proptest! {
+        #[test]
+        fn a_row_is_read_as_it_was_written(
+            bytes in prop::collection::vec(prop_oneof![Just(0), any::<u8>()], Header::LEN),
+            work: u8,
+            subtrees in 0_u32..6,
+        ) {
+            let mut header = Header::from_bytes(bytes.as_slice().try_into().unwrap());
+            header.height = (1 << subtrees) - 1;
+            let (hash, work) = (header.hash(), Work::from_uint(U256::from(work)));
+            let entry = ChainEntry { hash, header, work, seen: 1, size: 180 };
+            let row = BestEntry { entry, subtrees: (0..subtrees as usize).map(|_| hash).collect() };
+            let read = |bytes| {
+                let sealed = seal(Table::Chain, &header.height.to_be_bytes(), bytes);
+                (BestEntry::hash_in(&sealed), BestEntry::from_bytes(header.height, &sealed))
+            };
+            let bytes = row.to_unsealed_bytes();
+            prop_assert_eq!(read(bytes.clone()), (Some(hash), Ok(row)));
+            prop_assert!(read(bytes[..bytes.len() - 1].to_vec()).1.is_err());
+            prop_assert!(read([&bytes[..], &[0]].concat()).1.is_err());
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::codec::{block_key, height_of_key};
 use super::{BestEntry, ChainStore, MetaKey, heights_to_bytes, missing_row};
-use crate::primitives::{Hash, Header, Transaction};
+use crate::primitives::{Hash, Transaction};
 use crate::store::{ALL_KEYS, Batch, Entries, Keys, Order, StoreError, Table};
 
 /// The most rows or blocks that one step of a repair scans or deletes. A step of a truncation has the bodies
@@ -28,8 +28,8 @@ impl<T: Transaction> ChainStore<T> {
             let lowest = lowest.clone();
             let mut batch = Batch::new();
             for (key, value) in rows {
-                if let Some((header, _)) = value.split_first_chunk() {
-                    batch.delete(Table::Heights, *Header::from_bytes(header).hash().as_bytes());
+                if let Some(hash) = BestEntry::hash_in(&value) {
+                    batch.delete(Table::Heights, *hash.as_bytes());
                 }
                 batch.delete(Table::Chain, key);
             }
@@ -78,7 +78,7 @@ impl<T: Transaction> ChainStore<T> {
         }
         for (hash, row) in self.branches()? {
             let Some(row) = row else { continue };
-            let block = damage_of(self.block(row.header.height, &hash))?;
+            let block = damage_of(self.block(&row))?;
             if !matches!(block, Ok(Some(_))) {
                 found = block.err().or(found);
                 self.delete_block(row.header.height, &hash);

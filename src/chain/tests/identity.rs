@@ -90,7 +90,7 @@ fn a_newer_format_is_refused_by_its_version(#[case] got: u32) {
     assert_refused(&disk, &error);
     assert_eq!(
         error.to_string(),
-        format!("the store has format version {got}, this program knows up to 1: use a newer program")
+        format!("the store has format version {got}, this program knows up to 2: use a newer program")
     );
 }
 

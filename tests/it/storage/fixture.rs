@@ -1,6 +1,6 @@
-//! A store in version 1 of the format, which every later version must be able to open.
+//! A store of each version of the format, which every later version must be able to open.
 //!
-//! The test compares the store with the results of the steps that created it. A new fixture is added only for
+//! The test compares each store with the results of the steps that created it. A new fixture is added only for
 //! a new version of the format: `HASHLOOM_BLESS=1 cargo test --test it fixture` creates it if it does not
 //! exist.
 
@@ -16,8 +16,8 @@ use hashloom::{Block, Blockchain, ChainConfig, Protocol, ProtocolConfig};
 
 use super::{Line, NOW, extend, spec};
 
-fn fixture() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden").join(format!("store-v{FORMAT_VERSION}.redb"))
+fn fixture(version: u32) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden").join(format!("store-v{version}.redb"))
 }
 
 /// Twelve blocks, a side branch of two blocks, and two pending transactions.
@@ -54,16 +54,22 @@ fn write() {
     }
     node.shutdown(now);
     drop(node);
-    fs::copy(directory.path().join("chain.redb"), fixture()).unwrap();
+    fs::copy(directory.path().join("chain.redb"), fixture(FORMAT_VERSION)).unwrap();
 }
 
 #[test]
-fn a_store_of_this_format_is_opened_by_every_later_version() {
-    if std::env::var_os("HASHLOOM_BLESS").is_some_and(|value| value == "1") && !fixture().exists() {
+fn a_store_of_each_format_is_opened_by_every_later_version() {
+    if std::env::var_os("HASHLOOM_BLESS").is_some_and(|value| value == "1")
+        && !fixture(FORMAT_VERSION).exists()
+    {
         write();
     }
+    (1..=FORMAT_VERSION).for_each(check_version);
+}
+
+fn check_version(version: u32) {
     let directory = tempfile::tempdir().unwrap();
-    fs::copy(fixture(), directory.path().join("chain.redb")).unwrap();
+    fs::copy(fixture(version), directory.path().join("chain.redb")).unwrap();
     let store = Box::new(Redb::open(directory.path()).unwrap());
     let chain = Blockchain::<Line>::open(spec(), ChainConfig::default(), store).unwrap();
 

@@ -84,13 +84,13 @@ where
         let mut stored = self.stored(Table::Blocks).into_iter().collect::<BTreeMap<_, _>>();
         // The genesis block is derived from the spec, and its body is not stored.
         let kept = rows.iter().filter(|row| row.header.height > pruned && row.header.height > 0);
-        let kept = kept.map(|row| (row.hash, row.header.height, row.size));
-        let beside = aside.complete.iter().map(|(hash, row)| (*hash, row.header.height, row.size));
-        for (hash, height, size) in kept.chain(beside) {
+        let kept = kept.map(|row| &row.entry);
+        for entry in kept.chain(aside.complete.values()) {
+            let (height, hash) = (entry.header.height, &entry.hash);
             let bytes =
-                stored.remove(&block_key(height, &hash)[..]).expect("every block that is kept is there");
-            let (block, read) = read_block::<T>(height, &hash, &bytes).unwrap();
-            assert_eq!((block.hash(), block.height(), read), (&hash, height, size));
+                stored.remove(&block_key(height, hash)[..]).expect("every block that is kept is there");
+            let (block, read) = read_block::<T>(entry, &bytes).unwrap();
+            assert_eq!((block.hash(), block.header(), read), (hash, &entry.header, entry.size));
         }
         for (height, hash) in &aside.dropped {
             stored.remove(&block_key(*height, hash)[..]);
