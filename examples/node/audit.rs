@@ -8,8 +8,8 @@ use anyhow::{Context, Result, anyhow, ensure};
 use hashloom::client::{Client, ClientError, Consistency, LogError};
 use hashloom::evidence::{Auditor, Checkpoint, Contradiction, NoteVerifier, Policy, SignedNote, Verdict};
 
-use crate::evidence::Report;
-use crate::output::Output;
+use crate::program::evidence::Report;
+use crate::program::output::Output;
 
 /// The exit code if the log cannot be reached.
 const NOT_REACHED: u8 = 3;

@@ -1,6 +1,7 @@
 //! Which environment variables apply to the options.
 
 use std::env;
+use std::ffi::OsString;
 
 use clap::Command;
 
@@ -15,9 +16,9 @@ pub(crate) fn applicable(command: Command, is_work: bool) -> Command {
 }
 
 /// Whether the command line names a subcommand. Errors are ignored here; the parser reports them later.
-pub(crate) fn is_work(command: Command) -> bool {
+pub(crate) fn is_work(command: Command, arguments: &[OsString]) -> bool {
     let command = command.mut_args(|arg| arg.env(None)).ignore_errors(true);
-    command.try_get_matches().is_ok_and(|matches| matches.subcommand_name().is_some())
+    command.try_get_matches_from(arguments).is_ok_and(|matches| matches.subcommand_name().is_some())
 }
 
 /// Adds the variable to each flag in a line of an error message, since the error may be in either.

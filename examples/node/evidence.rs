@@ -10,8 +10,8 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use hashloom::NodeBuilder;
 
-use crate::options::{Heights, Options};
-use crate::values::{List, trimmed, words};
+use crate::program::options::{Heights, Options};
+use crate::program::values::{List, trimmed, words};
 
 /// What a node signs.
 #[derive(Debug, Args)]
@@ -122,7 +122,10 @@ const MISSING: &str = "needs a build with --features evidence";
 impl Signing {
     /// The builder of a node that signs, if the options ask for it.
     #[cfg(feature = "evidence")]
-    pub(crate) fn apply(&self, mut builder: NodeBuilder) -> Result<NodeBuilder> {
+    pub(crate) fn apply(
+        &self,
+        mut builder: NodeBuilder<crate::Record>,
+    ) -> Result<NodeBuilder<crate::Record>> {
         use anyhow::{Context, ensure};
         use hashloom::evidence::{Cosigner, LogSigner, NoteSigner, NoteVerifier, Witness};
 
@@ -148,7 +151,7 @@ impl Signing {
     }
 
     #[cfg(all(feature = "client", feature = "evidence"))]
-    fn ask_witnesses(&self, mut builder: NodeBuilder) -> Result<NodeBuilder> {
+    fn ask_witnesses(&self, mut builder: NodeBuilder<crate::Record>) -> Result<NodeBuilder<crate::Record>> {
         use anyhow::Context;
         use hashloom::client::Client;
 
@@ -162,14 +165,14 @@ impl Signing {
     }
 
     #[cfg(all(not(feature = "client"), feature = "evidence"))]
-    fn ask_witnesses(&self, builder: NodeBuilder) -> Result<NodeBuilder> {
+    fn ask_witnesses(&self, builder: NodeBuilder<crate::Record>) -> Result<NodeBuilder<crate::Record>> {
         anyhow::ensure!(self.witnesses.is_empty(), "WITNESSES needs a build with --features client");
         Ok(builder)
     }
 
     /// Returns the builder unchanged. Fails if a key is set.
     #[cfg(not(feature = "evidence"))]
-    pub(crate) fn apply(&self, builder: NodeBuilder) -> Result<NodeBuilder> {
+    pub(crate) fn apply(&self, builder: NodeBuilder<crate::Record>) -> Result<NodeBuilder<crate::Record>> {
         let _ = self.log_depth;
         anyhow::ensure!(self.log_key.is_none(), "LOG_KEY {MISSING}");
         anyhow::ensure!(self.witness_key.is_none(), "WITNESS_KEY {MISSING}");
@@ -224,8 +227,8 @@ mod commands {
     use hashloom::{Blockchain, Hash, Timestamp};
 
     use super::{Command, Heights, Options, Report};
-    use crate::output::Output;
-    use crate::place::{Reading, read_chain};
+    use crate::program::output::Output;
+    use crate::program::place::{Reading, read_chain};
 
     /// Runs a command; `None` if it was stopped.
     pub(crate) fn run(command: &Command, options: &Options, stopped: &AtomicBool) -> Result<Option<Report>> {
@@ -255,7 +258,7 @@ mod commands {
         let (keys, witnesses) = (parsed("--key", key)?, parsed("--witness", witness)?);
         let min = min_witnesses.unwrap_or(witnesses.len());
         let policy = policy(&keys)?.with_witnesses(witnesses, min)?;
-        let audit = crate::audit::Audit { url, policy, keys: &keys, memory };
+        let audit = crate::program::audit::Audit { url, policy, keys: &keys, memory };
         tokio::runtime::Handle::current().block_on(audit.run())
     }
 
@@ -271,7 +274,7 @@ mod commands {
     fn keygen(path: &Path, name: Option<&str>, witness: bool, options: &Options) -> Result<String> {
         let name = match name {
             Some(name) => name.to_owned(),
-            None => Checkpoint::default_origin(&Blockchain::<String>::new(options.spec()?)),
+            None => Checkpoint::default_origin(&Blockchain::<crate::Record>::new(options.spec()?)),
         };
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|error| anyhow!("the system has no random bytes: {error}"))?;
@@ -304,7 +307,7 @@ mod commands {
     }
 
     /// The stored chain, and the last checkpoint that was signed for it.
-    fn log(options: &Options) -> Result<(Blockchain, Checkpoint, SignedNote)> {
+    fn log(options: &Options) -> Result<(Blockchain<crate::Record>, Checkpoint, SignedNote)> {
         let directory = options.place().directory()?;
         let chain = read_chain(&directory, options, Reading::Checked).map_err(|unread| unread.error)?;
         let last = LogSigner::last(&chain)?;
@@ -405,7 +408,7 @@ mod commands {
 
     fn describe(proven: &Proven<'_>) -> Result<String> {
         let mut text = String::from("the transaction is in the log\n");
-        let transaction = match proven.decode::<String>() {
+        let transaction = match proven.decode::<crate::Record>() {
             Ok(data) => format!("{data:?}"),
             Err(_) => hex::encode(proven.transaction),
         };

@@ -1,14 +1,14 @@
 //! The command line and environment of the node, and their conversion to types of the library.
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Result, anyhow, ensure};
 use clap::builder::PossibleValue;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -22,17 +22,20 @@ use hashloom::wire::Json;
 use hashloom::wire::Postcard;
 use hashloom::{Address, ChainConfig, ChainSpec, PeerAddr, Transport, WireFormat};
 
-use crate::environment;
-use crate::evidence::{self, Signing};
-use crate::place::Place;
-use crate::security::Security;
-use crate::values::{List, duration, flag, hosts, list, miner, origins, threads, token, trimmed};
+use crate::Record;
+use crate::program::Application;
+use crate::program::chain::Chain;
+use crate::program::environment;
+use crate::program::evidence::{self, Signing};
+use crate::program::place::Place;
+use crate::program::security::Security;
+use crate::program::values::{List, flag, hosts, list, miner, origins, threads, token, trimmed};
 
 /// A node that keeps a proof-of-work chain with its peers, mines, and serves HTTP.
 ///
 /// Every option is also read from the environment; a flag comes first, and an empty variable is as if not set.
 #[derive(Debug, Parser)]
-#[command(name = "node", version, after_help = example(), max_term_width = 100)]
+#[command(name = crate::APPLICATION.name, version, after_help = example(), max_term_width = 100)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct Options {
     /// Port of the HTTP interface; 0 for any that is free.
@@ -108,18 +111,8 @@ pub(crate) struct Options {
           help_heading = "Mining")]
     pub(crate) miner: Address,
 
-    /// Name of the chain; peers must have the same.
-    #[arg(long, env, value_name = "NAME", default_value = "hashloom", global = true, help_heading = "Chain")]
-    pub(crate) chain: String,
-
-    /// Time between blocks that the difficulty aims at, such as 10s or 500ms; peers must have the same.
-    #[arg(long, env, value_name = "TIME", value_parser = duration, default_value = "10s", global = true,
-          help_heading = "Chain")]
-    block_interval: Duration,
-
-    /// Keep the difficulty as it is at the beginning, for blocks that are mined on demand; peers must do the same.
-    #[arg(long, env, value_parser = flag, global = true, help_heading = "Chain")]
-    on_demand: bool,
+    #[command(flatten)]
+    pub(crate) chain: Chain,
 
     /// Directory in which the chain is stored; one node at a time uses it. Default: `hashloom-data/<P2P_PORT>`.
     #[arg(long, env, value_name = "DIR", global = true, help_heading = "Chain", hide = !cfg!(feature = "redb"))]
@@ -196,29 +189,27 @@ impl Heights {
 
 /// The end of the help. Examples of a chain on disk appear only if the build can store one.
 fn example() -> String {
-    let kept = if cfg!(feature = "redb") { KEPT_EXAMPLE } else { "" };
-    format!("{EXAMPLE}{kept}\n\nRUST_LOG says what is logged, such as RUST_LOG=hashloom=debug.")
+    let Application { name, example, .. } = crate::APPLICATION;
+    let kept = if cfg!(feature = "redb") { kept_example(name) } else { String::new() };
+    format!("{example}{kept}\n\nRUST_LOG says what is logged, such as RUST_LOG=hashloom=debug.")
 }
 
-const EXAMPLE: &str = "\
-Two nodes, and a block that the first mines and the second shows:
-  node
-  HTTP_PORT=3002 P2P_PORT=5002 PEERS=ws://localhost:5001 node
-  curl -X POST localhost:3001/mine -H 'content-type: application/json' -d '{\"data\": \"hello\"}'
-  curl localhost:3002/blocks";
-
-const KEPT_EXAMPLE: &str = "
+fn kept_example(name: &str) -> String {
+    format!(
+        "
 
 The first node's chain into a file, while the node is stopped, and checked:
-  node export blocks.archive
-  node verify";
+  {name} export blocks.archive
+  {name} verify"
+    )
+}
 
 /// Reads the command line and the environment. If there is nothing to run, prints the help or the error in
 /// one line, and returns the exit code.
-pub(crate) fn read() -> Result<Options, ExitCode> {
-    let command = Options::command();
-    let is_work = environment::is_work(command.clone());
-    let parsed = environment::applicable(command.clone(), is_work).try_get_matches();
+pub(crate) fn read(arguments: &[OsString]) -> Result<Options, ExitCode> {
+    let command = Options::command().bin_name(crate::APPLICATION.name);
+    let is_work = environment::is_work(command.clone(), arguments);
+    let parsed = environment::applicable(command.clone(), is_work).try_get_matches_from(arguments);
     parsed.and_then(|matches| Options::from_arg_matches(&matches)).map_err(|error| {
         if !error.use_stderr() {
             // A failed write of the help is ignored.
@@ -287,7 +278,7 @@ impl Options {
     }
 
     /// The configured peers. Fails if the transport cannot dial one of them.
-    pub(crate) fn peers(&self, transport: &WsMulti) -> Result<Vec<PeerAddr>> {
+    pub(crate) fn peers(&self, transport: &WsMulti<Record>) -> Result<Vec<PeerAddr>> {
         let peers: Vec<PeerAddr> = self.peers.iter().flat_map(|list| &list.0).cloned().collect();
         for address in &peers {
             check(transport, address).map_err(|error| anyhow!("PEERS: {error}"))?;
@@ -300,8 +291,7 @@ impl Options {
         let hosts = self.allow_host.iter().flat_map(|list| &list.0).cloned();
         let origins = self.allow_origin.iter().flat_map(|list| &list.0).cloned();
         let config = RoutesConfig::default().with_allowed_hosts(hosts).with_allowed_origins(origins);
-        #[cfg(feature = "openapi")]
-        let config = config.with_transaction_schema::<String>();
+        let config = (crate::APPLICATION.describe)(config);
         if let Some(token) = &self.http_token {
             return config.with_token(token.clone());
         }
@@ -321,10 +311,7 @@ impl Options {
     }
 
     pub(crate) fn spec(&self) -> Result<ChainSpec> {
-        let builder =
-            if self.on_demand { ChainSpec::on_demand(&self.chain) } else { ChainSpec::builder(&self.chain) };
-        let spec = builder.block_interval(self.block_interval).build();
-        spec.context("CHAIN and BLOCK_INTERVAL are not valid for a chain")
+        self.chain.spec()
     }
 
     pub(crate) fn chain_config(&self) -> ChainConfig {
@@ -350,7 +337,7 @@ impl Options {
 
     /// A transport with all formats of this build, the preferred one first, and with TLS if the options ask
     /// for it.
-    pub(crate) fn transport(&self, http: SocketAddr) -> Result<WsMulti> {
+    pub(crate) fn transport(&self, http: SocketAddr) -> Result<WsMulti<Record>> {
         let port = http.port();
         let config = WebSocketConfig::default().with_http_hint(format!("HTTP is at port {port}"));
         self.security.secure(self.wire.transport(), config)
@@ -384,12 +371,12 @@ impl Wire {
     }
 
     /// A transport with all formats of this build, this one first.
-    fn transport(self) -> WsMulti {
+    fn transport(self) -> WsMulti<Record> {
         let others = Self::value_variants().iter().copied().filter(|wire| *wire != self);
         others.fold(self.add_to(None), |transport, wire| wire.add_to(Some(transport)))
     }
 
-    fn add_to(self, transport: Option<WsMulti>) -> WsMulti {
+    fn add_to(self, transport: Option<WsMulti<Record>>) -> WsMulti<Record> {
         match self {
             #[cfg(feature = "ws-json")]
             Self::Json => with(transport, Json),
@@ -401,7 +388,7 @@ impl Wire {
     }
 }
 
-fn with(transport: Option<WsMulti>, format: impl WireFormat) -> WsMulti {
+fn with(transport: Option<WsMulti<Record>>, format: impl WireFormat) -> WsMulti<Record> {
     match transport {
         Some(transport) => transport.and(format),
         None => WsMulti::new(format),
@@ -434,6 +421,6 @@ fn peer(text: &str) -> Result<PeerAddr, String> {
     Ok(address)
 }
 
-fn check(transport: &WsMulti, address: &PeerAddr) -> Result<(), TransportError> {
-    Transport::<String>::check_address(transport, address)
+fn check(transport: &WsMulti<Record>, address: &PeerAddr) -> Result<(), TransportError> {
+    Transport::<Record>::check_address(transport, address)
 }

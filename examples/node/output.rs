@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use hashloom::Hash;
 use tempfile::NamedTempFile;
 
-use crate::work::BUFFER_BYTES;
+use crate::program::work::BUFFER_BYTES;
 
 /// The destination of a command.
 #[derive(Debug)]

@@ -7,7 +7,8 @@ use anyhow::{Error, Result, anyhow, ensure};
 use hashloom::store::{Memory, Store, StoreError};
 use hashloom::{Blockchain, OpenError};
 
-use crate::options::Options;
+use crate::Record;
+use crate::program::options::Options;
 
 /// Where a chain is stored.
 #[derive(Clone, Debug)]
@@ -48,7 +49,7 @@ impl Place {
     }
 
     /// Logs at start where the chain is stored, and therefore what remains after the node ends.
-    pub(crate) fn log(&self, chain: &Blockchain) {
+    pub(crate) fn log(&self, chain: &Blockchain<Record>) {
         let height = chain.height();
         match self {
             Self::Directory(directory) => {
@@ -66,7 +67,7 @@ impl Place {
 }
 
 /// Opens the chain in a directory for a command, without a node. Creates it if it does not exist.
-pub(crate) fn open_chain(directory: &Path, options: &Options) -> Result<Blockchain> {
+pub(crate) fn open_chain(directory: &Path, options: &Options) -> Result<Blockchain<Record>> {
     let store = open_store(directory)?;
     Blockchain::open(options.spec()?, options.chain_config(), store)
         .map_err(|error| explain(directory, &error))
@@ -86,7 +87,7 @@ pub(crate) fn read_chain(
     directory: &Path,
     options: &Options,
     reading: Reading,
-) -> Result<Blockchain, Unread> {
+) -> Result<Blockchain<Record>, Unread> {
     let failed = |error: OpenError| Unread {
         height: match &error {
             OpenError::Damaged { height, .. } | OpenError::Replay { height, .. } => Some(*height),

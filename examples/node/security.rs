@@ -7,7 +7,8 @@ use anyhow::Result;
 use clap::Args;
 use hashloom::transport::{WebSocketConfig, WsMulti};
 
-use crate::values::{List, flag, words};
+use crate::Record;
+use crate::program::values::{List, flag, words};
 
 /// The identity of this node, and the peers that it accepts.
 #[derive(Debug, Args)]
@@ -46,7 +47,11 @@ impl Security {
 
     /// The transport, secured as the options require.
     #[cfg(feature = "tls")]
-    pub(crate) fn secure(&self, transport: WsMulti, config: WebSocketConfig) -> Result<WsMulti> {
+    pub(crate) fn secure(
+        &self,
+        transport: WsMulti<Record>,
+        config: WebSocketConfig,
+    ) -> Result<WsMulti<Record>> {
         use anyhow::{Context, anyhow, bail};
         use hashloom::transport::{Secret, Tls, TlsError, TlsPart};
 
@@ -93,7 +98,11 @@ impl Security {
 
     /// Returns the transport unchanged. Fails if a TLS option is set.
     #[cfg(not(feature = "tls"))]
-    pub(crate) fn secure(&self, transport: WsMulti, config: WebSocketConfig) -> Result<WsMulti> {
+    pub(crate) fn secure(
+        &self,
+        transport: WsMulti<Record>,
+        config: WebSocketConfig,
+    ) -> Result<WsMulti<Record>> {
         anyhow::ensure!(
             self.is_unused(),
             "TLS_CERT, TLS_KEY, TLS_CA, TLS_REQUIRE, TLS_ALLOW and PEER_SECRET_FILE need a build with --features tls"

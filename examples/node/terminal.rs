@@ -19,7 +19,7 @@ use tracing_subscriber::EnvFilter;
 const REFRESH: Duration = Duration::from_millis(200);
 
 /// The log filter if `RUST_LOG` is not set.
-const DEFAULT_LOG: &str = "warn,hashloom=info,node=info";
+const DEFAULT_LOG: &str = concat!("warn,hashloom=info,", env!("CARGO_CRATE_NAME"), "=info");
 
 /// Switches the access log on.
 const ACCESS_LOG: &str = "hashloom::http::access=debug";
@@ -118,7 +118,7 @@ impl Terminal {
     }
 
     /// Shows the progress of mining and synchronisation until the returned value is dropped.
-    pub(crate) fn show_progress(&self, node: NodeHandle) -> Shown {
+    pub(crate) fn show_progress(&self, node: NodeHandle<crate::Record>) -> Shown {
         let (shown, ended) = mpsc::channel();
         if !self.screen.bars.is_hidden() {
             let screen = self.screen.clone();

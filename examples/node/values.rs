@@ -67,7 +67,7 @@ pub(crate) fn token(text: &str) -> Result<Token, String> {
 pub(crate) fn miner(text: &str) -> Result<Address, String> {
     let text = text.trim();
     let digits = text.strip_prefix("0x").unwrap_or(text);
-    digits.parse().map_err(|error| format!("{error}"))
+    (crate::APPLICATION.miner)(digits)
 }
 
 /// The upper limit of threads. More than any machine has cores is a typing mistake.

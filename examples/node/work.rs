@@ -16,13 +16,14 @@ use hashloom::store::StoreError;
 use hashloom::{Blockchain, OpenError, Timestamp};
 use tokio::task::block_in_place;
 
-use crate::evidence;
-use crate::options::{Command, Heights, Options};
-use crate::output::Output;
-use crate::place::{
+use crate::Record;
+use crate::program::evidence;
+use crate::program::options::{Command, Heights, Options};
+use crate::program::output::Output;
+use crate::program::place::{
     Reading, Unread, explain, explain_unrepairable, file_number, open_chain, open_damaged_store, read_chain,
 };
-use crate::terminal::Terminal;
+use crate::program::terminal::Terminal;
 
 /// Blocks in one step: few enough to stop quickly, and enough for one durable commit.
 const STEP_BLOCKS: u64 = 500;
@@ -52,7 +53,7 @@ pub(crate) fn run(
             stop.await;
             tracing::info!("stopping after this step; Ctrl-C again to exit at once");
             stopped.store(true, Ordering::Relaxed);
-            crate::exit_at_second_ctrl_c().await;
+            crate::program::exit_at_second_ctrl_c().await;
         }
     });
     let work = Work { options, terminal, stopped: &stopped };
@@ -203,7 +204,7 @@ impl Work<'_> {
         let is_new = file_number(&directory) != before;
         let explain = |error: OpenError| explain_unrepairable(&directory, &error);
         let (mut chain, found) =
-            Blockchain::<String>::repair(self.options.spec()?, self.options.chain_config(), store)
+            Blockchain::<Record>::repair(self.options.spec()?, self.options.chain_config(), store)
                 .map_err(explain)?;
         if let Some(found) = &found {
             let did = match found {
@@ -229,7 +230,11 @@ impl Work<'_> {
         Ok(Outcome::Complete(0))
     }
 
-    fn verify_on(&self, chain: &Blockchain, verifier: &mut Verifier) -> Result<bool, VerifyError> {
+    fn verify_on(
+        &self,
+        chain: &Blockchain<Record>,
+        verifier: &mut Verifier<Record>,
+    ) -> Result<bool, VerifyError> {
         let total = verifier.progress().total;
         self.advance("verifying", total, || verifier.step(chain, STEP_BLOCKS))
     }
