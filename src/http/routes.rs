@@ -44,7 +44,9 @@ use super::json::{json, to_json_list};
 use super::metrics::{self, HttpMetrics};
 use super::query::{PageQuery, check_limit, decimal, numbers};
 use super::rendered::Rendered;
-use super::response::{Lifetime, Response, cacheable, entity_tag, json_body, no_content, with_header};
+use super::response::{Lifetime, Response, json_body, no_content, with_header};
+#[cfg(feature = "openapi")]
+use super::response::{cacheable, entity_tag};
 use super::threads::{Permit, Threads};
 use crate::api::{BlockView, Dialling, Health, HealthStatus, PendingTransaction, Status, Submitted};
 use crate::node::{BlockId, NodeHandle, Stopped};

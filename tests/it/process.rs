@@ -1,7 +1,9 @@
-//! The program `examples/node.rs` as processes: what a user sees on the command line and over HTTP.
+//! The programs `examples/node.rs` and `examples/coin.rs` as processes: what a user sees on the command line and over HTTP.
 
 #[cfg(all(feature = "client", feature = "evidence", feature = "redb"))]
 mod audit;
+#[cfg(all(feature = "client", feature = "keyfile", feature = "ledger", feature = "redb"))]
+mod coin;
 #[cfg(feature = "redb")]
 mod crash;
 #[cfg(feature = "redb")]

@@ -17,6 +17,9 @@ use crate::kit::within;
 /// How a node is started. Ports and directory stay the same over restarts.
 #[derive(Debug)]
 pub(super) struct Start {
+    program: PathBuf,
+    /// Arguments before those of a run.
+    arguments: Vec<&'static str>,
     wire: String,
     pub(super) http: u16,
     pub(super) p2p: u16,
@@ -59,7 +62,14 @@ fn free_port() -> u16 {
 
 impl Start {
     pub(super) fn new(wire: &str) -> Self {
+        Self::of("node", &[], wire)
+    }
+
+    /// A node by another example, with these arguments.
+    pub(super) fn of(example: &str, arguments: &[&'static str], wire: &str) -> Self {
         Self {
+            program: executable(example),
+            arguments: arguments.to_vec(),
             wire: wire.to_owned(),
             http: free_port(),
             p2p: free_port(),
@@ -96,10 +106,11 @@ impl Start {
     }
 
     fn command(&self) -> Command {
-        let mut words = self.through.iter().map(Into::into).chain([executable().into_os_string()]);
+        let mut words = self.through.iter().map(Into::into).chain([self.program.clone().into_os_string()]);
         let mut command = Command::new(words.next().unwrap());
         command
             .args(words)
+            .args(&self.arguments)
             .current_dir(self.directory())
             .env_clear()
             .env("DATA_DIR", self.data())
@@ -279,9 +290,9 @@ pub(super) fn read_answer(answer: &str) -> Option<(u16, Value)> {
 }
 
 /// Cargo builds the examples for `cargo test` and puts them beside the directory of the test binary.
-fn executable() -> PathBuf {
+pub(super) fn executable(example: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
-    let program = test.ancestors().nth(2).unwrap().join("examples/node");
-    assert!(program.exists(), "{} is missing: cargo build --example node --features http", program.display());
+    let program = test.ancestors().nth(2).unwrap().join("examples").join(example);
+    assert!(program.exists(), "{} is missing: cargo build --all-features --examples", program.display());
     program
 }
