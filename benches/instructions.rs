@@ -29,9 +29,9 @@ use std::{env, fs};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 use hashloom::miner::{MiningKernel, SearchOutcome, Template};
-use hashloom::{Block, Blockchain, CompactTarget, Message, Miner};
+use hashloom::{Block, Blockchain, CompactTarget, Message, Miner, Retarget};
 
-use forge::{Forge, NOW, spec};
+use forge::{Forge, NOW, spec, spec_with};
 use format::Format;
 
 /// Counts instructions, and compares them with those in git.
@@ -82,7 +82,9 @@ type Run = Box<dyn Fn() -> Result<u64>>;
 fn rows() -> BTreeMap<String, Run> {
     let mut rows = BTreeMap::<String, Run>::new();
     rows.insert("header: hash".to_owned(), Box::new(header_hash));
-    rows.insert("header: import in a list".to_owned(), Box::new(header_import));
+    for (name, rule) in [("", Retarget::Fixed), (", retargeted by default", Retarget::default())] {
+        rows.insert(format!("header: import in a list{name}"), Box::new(move || header_import(rule)));
+    }
     rows.insert("block: import into memory".to_owned(), Box::new(block_import));
     rows.insert("block: import into memory, in a batch".to_owned(), Box::new(batch_import));
     rows.insert("block: digest, in a batch".to_owned(), Box::new(batch_digest));
@@ -127,12 +129,13 @@ fn header_hash() -> Result<u64> {
     Ok(HEADERS)
 }
 
-fn header_import() -> Result<u64> {
-    let mut forge = Forge::new()?;
+fn header_import(rule: Retarget) -> Result<u64> {
+    let spec = spec_with(rule)?;
+    let mut forge = Forge::of(&spec)?;
     let headers = (0..HEADERS)
         .map(|_| Ok(*forge.next::<String>(|_| Vec::new())?.header()))
         .collect::<Result<Vec<_>>>()?;
-    let mut chain = Blockchain::<String>::new(spec()?);
+    let mut chain = Blockchain::<String>::new(spec);
     let new = counted_part(|| chain.import_headers(&headers, NOW))?;
     ensure!(new as u64 == HEADERS, "{new} headers were new");
     Ok(HEADERS)

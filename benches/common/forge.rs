@@ -12,8 +12,13 @@ const INTERVAL: Duration = Duration::from_secs(1);
 
 /// A spec for which every second nonce or so is a solution.
 pub(crate) fn spec() -> Result<ChainSpec> {
+    spec_with(Retarget::Fixed)
+}
+
+/// [`spec`] with another rule. The blocks are on time, and so they keep the easiest target by every rule.
+pub(crate) fn spec_with(rule: Retarget) -> Result<ChainSpec> {
     let easiest = Target::MAX.to_compact();
-    let builder = ChainSpec::builder("bench").easiest_target(easiest).retarget(Retarget::Fixed);
+    let builder = ChainSpec::builder("bench").easiest_target(easiest).retarget(rule);
     Ok(builder.block_interval(INTERVAL).build()?)
 }
 
@@ -29,7 +34,12 @@ pub(crate) struct Forge {
 
 impl Forge {
     pub(crate) fn new() -> Result<Self> {
-        let genesis = spec()?.genesis::<String>()?;
+        Self::of(&spec()?)
+    }
+
+    /// Blocks of the chain with this spec.
+    pub(crate) fn of(spec: &ChainSpec) -> Result<Self> {
+        let genesis = spec.genesis::<String>()?;
         let history = [merkle::leaf_hash(genesis.hash().as_bytes())].into_iter().collect();
         Ok(Self { tip: *genesis.header(), hash: *genesis.hash(), history })
     }

@@ -43,40 +43,48 @@ impl Kind {
 }
 
 pub(crate) fn measure(options: &Options) -> Result<Table> {
-    let columns = ["", "number", "raw bytes", "resident bytes each", "beyond the raw ones"];
+    let columns = ["", "number", "raw bytes", "resident bytes each", "one more", "beyond the raw ones"];
     let mut table = Table::new("Memory", columns).note(
-        "A chain in memory, in a process of its own: what the system counts as resident, divided by their number.",
+        "A chain in memory, in a process of its own: what the system counts as resident, divided by their number; and the \
+         growth over the second half of them, when the cache of recent blocks is full.",
     );
     for kind in [Kind::Headers, Kind::Small, Kind::Full] {
-        let name = kind.to_possible_value().context("no name")?;
-        let mut child = Command::new(std::env::current_exe()?);
-        child.arg("--resident").arg(name.get_name()).arg("--tall").arg(options.tall.to_string());
-        let output = child.stderr(Stdio::inherit()).output()?;
-        ensure!(output.status.success(), "the child ended with {}", output.status);
-        let bytes: f64 = String::from_utf8(output.stdout)?.trim().parse()?;
-        let each = bytes / count(kind, options) as f64;
+        let (half, whole) = (grown(kind, options.tall / 2)?, grown(kind, options.tall)?);
+        let count = count(kind, options.tall);
+        let more = (whole - half) / (count / 2) as f64;
         table.row([
             kind.name().to_owned(),
-            count(kind, options).to_string(),
+            count.to_string(),
             kind.raw().to_string(),
-            figure(each),
-            figure(each - kind.raw() as f64),
+            figure(whole / count as f64),
+            figure(more),
+            figure(more - kind.raw() as f64),
         ]);
     }
     Ok(table)
 }
 
-/// As many headers as the height of the taller chain, and a tenth as many blocks.
-fn count(kind: Kind, options: &Options) -> u64 {
+/// The resident bytes of the items for a chain of this height, in a process of their own.
+fn grown(kind: Kind, tall: u64) -> Result<f64> {
+    let name = kind.to_possible_value().context("no name")?;
+    let mut child = Command::new(std::env::current_exe()?);
+    child.arg("--resident").arg(name.get_name()).arg("--tall").arg(tall.to_string());
+    let output = child.stderr(Stdio::inherit()).output()?;
+    ensure!(output.status.success(), "the child ended with {}", output.status);
+    Ok(String::from_utf8(output.stdout)?.trim().parse()?)
+}
+
+/// As many headers as the height of the taller chain, and a fifth as many blocks.
+fn count(kind: Kind, tall: u64) -> u64 {
     match kind {
-        Kind::Headers => options.tall,
-        Kind::Small | Kind::Full => options.tall / 10,
+        Kind::Headers => tall,
+        Kind::Small | Kind::Full => tall / 5,
     }
 }
 
 /// Builds the items, and prints by how much the resident memory grew.
 pub(crate) fn report(kind: Kind, options: &Options) -> Result<()> {
-    let count = count(kind, options);
+    let count = count(kind, options.tall);
     let mut forge = Forge::new()?;
     let mut chain = headers::empty(usize::try_from(count)?)?;
     let before = resident()?;

@@ -131,24 +131,29 @@ impl<T: Transaction> Blockchain<T> {
         parent_hash: &Hash,
         parent: &Header,
     ) -> Result<CompactTarget, StoreError> {
-        // Descending look-ups continue from the last one, so each costs one step on a side branch too.
-        let last = Cell::new((*parent_hash, parent.height));
+        // Descending look-ups continue from the last one, so each costs one step. No node means that the block is
+        // on the best chain, like all below it.
+        let parent_place = (parent.height, self.tree.node(parent_hash));
+        let last = Cell::new(parent_place);
         let failure = RefCell::new(None);
         let past = |height: u64| {
-            let (from, at) = last.get();
-            let from = if at >= height { from } else { *parent_hash };
-            let header = match self.tree.ancestor(&from, height) {
-                Some(hash) => {
-                    last.set((*hash, height));
-                    Ok(self.tree.known(hash).entry.header)
-                }
-                None => self.store.row_below_tip(height).map(|row| row.header),
-            };
-            let header = header.unwrap_or_else(|error| {
-                failure.replace(Some(error));
-                *parent
+            let (at, from) = if height <= last.get().0 { last.get() } else { parent_place };
+            let node = from.and_then(|from| match at - height {
+                0 => Some(from),
+                1 => self.tree.node(&from.entry.header.previous_hash),
+                _ => Some(self.tree.known(self.tree.ancestor(&from.entry.hash, height)?)),
             });
-            Sample { height, timestamp: header.timestamp, target: header.target }
+            last.set((height, node));
+            if let Some(node) = node {
+                return Sample::from(&node.entry.header);
+            }
+            self.store.row_below_tip(height).map_or_else(
+                |error| {
+                    failure.replace(Some(error));
+                    Sample { height, ..Sample::from(parent) }
+                },
+                |row| Sample::from(&row.header),
+            )
         };
         let (easiest, interval) = (self.spec.easiest_target(), self.spec.block_interval());
         let target = self.spec.retarget().next_target(easiest, interval, parent.height, past);

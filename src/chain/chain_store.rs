@@ -18,7 +18,7 @@ use crate::consensus::check::{self, MEDIAN_SPAN};
 use crate::consensus::headers::history_leaf;
 use crate::primitives::application::check_serde_form;
 use crate::primitives::merkle::Subtrees;
-use crate::primitives::{Block, EncodeError, Hash, Timestamp, Transaction};
+use crate::primitives::{Block, EncodeError, Hash, Header, Timestamp, Transaction};
 use crate::store::{ALL_KEYS, Batch, Order, Store, StoreError, Table, seal, seal_all, unseal};
 
 use super::entry::{BestEntry, ChainEntry};
@@ -158,6 +158,16 @@ impl<T: Transaction> ChainStore<T> {
         }
     }
 
+    /// The header of the best chain at this height, if it has this hash; `None` also if its row is damaged.
+    pub(super) fn header_at(&self, height: u64, hash: &Hash) -> Result<Option<Header>, StoreError> {
+        if self.recent.front().is_some_and(|first| height >= first.header.height) {
+            return Ok(self.row(height)?.filter(|row| row.hash == *hash).map(|row| row.header));
+        }
+        let value = self.get(Table::Chain, &height.to_be_bytes())?;
+        // The hash shows that the header is whole, so the checksum of the row is not needed.
+        Ok(value.and_then(|value| BestEntry::header_in(&value)).filter(|header| header.hash() == *hash))
+    }
+
     /// Whether the block of the best chain at this height has this hash.
     pub(super) fn is_best_at(&self, height: u64, hash: &Hash) -> Result<bool, StoreError> {
         Ok(self.row(height)?.is_some_and(|row| row.hash == *hash))
@@ -247,16 +257,15 @@ impl<T: Transaction> ChainStore<T> {
         Ok(last.first().and_then(|(key, _)| codec::height_of_key(key)))
     }
 
-    /// The block of an entry, on any branch.
-    pub(super) fn block(&self, entry: &ChainEntry) -> Result<Option<Measured<T>>, StoreError> {
-        let hash = &entry.hash;
+    /// The block with this header and hash, on any branch.
+    pub(super) fn block(&self, header: &Header, hash: &Hash) -> Result<Option<Measured<T>>, StoreError> {
         if let Some(block) = self.bodies.get(hash) {
             let size = block.size();
             return Ok(Some((block, size)));
         }
-        let key = codec::block_key(entry.header.height, hash);
+        let key = codec::block_key(header.height, hash);
         let Some(value) = self.get(Table::Blocks, &key)? else { return Ok(None) };
-        let (block, size) = codec::read_block(entry, &value)?;
+        let (block, size) = codec::read_block(header, hash, &value)?;
         let block = Arc::new(block);
         self.bodies.insert(*hash, &block);
         Ok(Some((block, size)))
@@ -361,7 +370,7 @@ impl<T: Transaction> ChainStore<T> {
     pub(super) fn stored_block(&self, entry: &ChainEntry) -> Result<Arc<Block<T>>, StoreError> {
         let (height, hash) = (entry.header.height, &entry.hash);
         let missing = || StoreError::damaged(Table::Blocks, format_args!("{height} {hash}"), "is missing");
-        self.block(entry)?.map(|(block, _)| block).ok_or_else(missing)
+        self.block(&entry.header, hash)?.map(|(block, _)| block).ok_or_else(missing)
     }
 
     /// The state after the block of an entry, from the state after its parent.

@@ -91,7 +91,13 @@ impl<T: Transaction> Blockchain<T> {
             Some(node) if !node.is_complete() => return Ok(None),
             Some(node) => &node.entry,
             None => {
-                row = self.store.row_of(hash, hint)?;
+                if let Some(height) = hint
+                    && let Some(header) = self.store.header_at(height, hash)?
+                    && let Some(block) = self.store.block(&header, hash)?
+                {
+                    return Ok(Some(block));
+                }
+                row = self.store.row_of(hash, None)?;
                 match &row {
                     Some(row) => &row.entry,
                     None => return Ok(None),
@@ -110,7 +116,7 @@ impl<T: Transaction> Blockchain<T> {
         if height > self.checkpoints.pruned {
             return self.store.stored_block(entry).map(Some);
         }
-        Ok(self.store.block(entry)?.map(|(block, _)| block))
+        Ok(self.store.block(&entry.header, &entry.hash)?.map(|(block, _)| block))
     }
 
     /// The block of the best chain at this height; `None` above the tip, and if it was pruned.

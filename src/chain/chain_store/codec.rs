@@ -31,16 +31,17 @@ impl BestEntry {
     /// The value of the row, without its checksum.
     pub(super) fn to_unsealed_bytes(&self) -> Vec<u8> {
         let mut bytes = self.entry.to_plain_bytes();
+        bytes.reserve_exact(self.subtrees.len() * Hash::LEN);
         for hash in &self.subtrees {
             bytes.extend(hash.as_bytes());
         }
         pack(&bytes)
     }
 
-    /// The hash of the block in the value of a row, whose checksum may be wrong.
-    pub(super) fn hash_in(bytes: &[u8]) -> Option<Hash> {
+    /// The header in the value of a row, whose checksum may be wrong.
+    pub(super) fn header_in(bytes: &[u8]) -> Option<Header> {
         let (bytes, _) = bytes.split_last_chunk::<CHECKSUM_LEN>()?;
-        unpack(bytes)?.first_chunk().map(|header| Header::from_bytes(header).hash())
+        unpack(bytes)?.first_chunk().map(Header::from_bytes)
     }
 
     pub(super) fn from_bytes(height: u64, bytes: &[u8]) -> Result<Self, StoreError> {
@@ -105,18 +106,24 @@ const GROUP: usize = 8;
 /// subtrees, and for each eight words a byte with a bit for each that is not zero, the lowest for the first word,
 /// followed by those words.
 fn pack(row: &[u8]) -> Vec<u8> {
+    let words = row.as_chunks::<4>().0;
+    let mut packed = vec![0; 2 + row.len() + words.len().div_ceil(GROUP)];
     let subtrees = row.len().saturating_sub(ENTRY_LEN) / Hash::LEN;
-    let mut packed = Vec::with_capacity(row.len() + CHECKSUM_LEN);
     #[expect(clippy::cast_possible_truncation, reason = "a block completes at most 64 subtrees")]
-    packed.extend([V2, subtrees as u8]);
-    for group in row.as_chunks::<4>().0.chunks(GROUP) {
-        let bits = packed.len();
-        packed.push(0);
-        for (index, word) in group.iter().enumerate().filter(|(_, word)| **word != [0; 4]) {
-            packed[bits] |= 1 << index;
-            packed.extend(word);
+    packed[..2].copy_from_slice(&[V2, subtrees as u8]);
+    let mut end = 2;
+    for group in words.chunks(GROUP) {
+        let bits = end;
+        end += 1;
+        for (index, word) in group.iter().enumerate() {
+            // Without a branch: what follows a word that is zero overwrites it.
+            packed[end..end + word.len()].copy_from_slice(word);
+            let is_kept = *word != [0; 4];
+            packed[bits] |= u8::from(is_kept) << index;
+            end += usize::from(is_kept) * word.len();
         }
     }
+    packed.truncate(end);
     packed
 }
 
@@ -191,12 +198,12 @@ fn reads_back<T: Transaction>(bytes: &[u8], data: &[T]) -> bool {
     len == data.len() && rest.is_empty()
 }
 
-/// The stored block of an entry, and its canonical size. Verifies the Merkle root.
+/// The stored block of this header, and its canonical size. `hash` is that of the header. Verifies the Merkle root.
 pub(super) fn read_block<T: Transaction>(
-    entry: &ChainEntry,
+    header: &Header,
+    hash: &Hash,
     bytes: &[u8],
 ) -> Result<(Block<T>, usize), StoreError> {
-    let ChainEntry { hash, header, .. } = entry;
     let damaged =
         |reason| StoreError::damaged(Table::Blocks, format_args!("{} {hash}", header.height), reason);
     let read = guarded("Deserialize::deserialize", || match bytes.split_first() {
@@ -304,10 +311,10 @@ mod tests {
             let row = BestEntry { entry, subtrees: (0..subtrees as usize).map(|_| hash).collect() };
             let read = |bytes| {
                 let sealed = seal(Table::Chain, &header.height.to_be_bytes(), bytes);
-                (BestEntry::hash_in(&sealed), BestEntry::from_bytes(header.height, &sealed))
+                (BestEntry::header_in(&sealed), BestEntry::from_bytes(header.height, &sealed))
             };
             let bytes = row.to_unsealed_bytes();
-            prop_assert_eq!(read(bytes.clone()), (Some(hash), Ok(row)));
+            prop_assert_eq!(read(bytes.clone()), (Some(header), Ok(row)));
             prop_assert!(read(bytes[..bytes.len() - 1].to_vec()).1.is_err());
             prop_assert!(read([&bytes[..], &[0]].concat()).1.is_err());
         }

@@ -28,8 +28,8 @@ impl<T: Transaction> ChainStore<T> {
             let lowest = lowest.clone();
             let mut batch = Batch::new();
             for (key, value) in rows {
-                if let Some(hash) = BestEntry::hash_in(&value) {
-                    batch.delete(Table::Heights, *hash.as_bytes());
+                if let Some(header) = BestEntry::header_in(&value) {
+                    batch.delete(Table::Heights, *header.hash().as_bytes());
                 }
                 batch.delete(Table::Chain, key);
             }
@@ -78,7 +78,7 @@ impl<T: Transaction> ChainStore<T> {
         }
         for (hash, row) in self.branches()? {
             let Some(row) = row else { continue };
-            let block = damage_of(self.block(&row))?;
+            let block = damage_of(self.block(&row.header, &hash))?;
             if !matches!(block, Ok(Some(_))) {
                 found = block.err().or(found);
                 self.delete_block(row.header.height, &hash);

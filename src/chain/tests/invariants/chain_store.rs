@@ -89,7 +89,7 @@ where
             let (height, hash) = (entry.header.height, &entry.hash);
             let bytes =
                 stored.remove(&block_key(height, hash)[..]).expect("every block that is kept is there");
-            let (block, read) = read_block::<T>(entry, &bytes).unwrap();
+            let (block, read) = read_block::<T>(&entry.header, hash, &bytes).unwrap();
             assert_eq!((block.hash(), block.header(), read), (hash, &entry.header, entry.size));
         }
         for (height, hash) in &aside.dropped {
