@@ -45,7 +45,9 @@ impl Verified {
                 break;
             }
             for view in page.items {
-                let height = view.height;
+                let height = verified.chain.tip().height + 1;
+                // A chain accepts its tip again, and a node could repeat it without end.
+                ensure!(view.height == height, "the node shows header {}, expected {height}", view.height);
                 let header = Header::try_from(view)?;
                 let checked = verified.chain.push(&header, now);
                 checked.with_context(|| format!("the node shows a false header at height {height}"))?;
@@ -62,15 +64,15 @@ impl Verified {
         (header.hash() == *hash).then_some(header)
     }
 
-    /// Whether there is no header at this height.
-    pub(crate) fn is_newer(&self, height: u64) -> bool {
-        height > self.chain.tip().height
+    /// The height of the last header.
+    pub(crate) fn height(&self) -> u64 {
+        self.chain.tip().height
     }
 
     /// A line that says which block it is.
     pub(crate) fn place(&self, header: &Header) -> Result<String> {
         let age = by_the_clock()?.saturating_since(header.timestamp).as_secs();
-        let blocks = self.chain.tip().height;
+        let blocks = self.height();
         Ok(format!(
             "proven by block {} ({}), mined {age} s ago by its own time, in {blocks} blocks from the genesis block",
             header.height,

@@ -10,7 +10,7 @@ use hashloom::consensus::HeaderChain;
 use hashloom::ledger::{BalanceProof, LedgerParameters, Transfer};
 use hashloom::primitives::transaction_id;
 use hashloom::signed::{SecretKey, SequenceProof, Signed};
-use hashloom::{Address, Block, ChainSpec, Hash};
+use hashloom::{Address, Block, ChainSpec, Hash, Transaction as _};
 
 use crate::program::chain::Chain;
 use crate::verified::{Verified, explained, prove};
@@ -77,9 +77,12 @@ impl Wallet {
         // A number that is too high would make a transfer that the node could keep back, and show later.
         let mut sequence = self.proven_sequence(key).await?;
         let mut reserved = 0_u64;
+        // That of the genesis block that the wallet knows, whatever the node says.
+        let genesis = *HeaderChain::new::<Record>(self.spec.clone())?.tip_hash();
         let pending = self.node.transactions(PENDING).await.map_err(explained)?;
         for earlier in pending.iter().map(|pending| &pending.data) {
-            if *earlier.author() == key.public_key() && earlier.sequence() == sequence {
+            let is_own = *earlier.author() == key.public_key() && earlier.check(&genesis).is_ok();
+            if is_own && earlier.sequence() == sequence {
                 let Transfer { amount, fee, .. } = *earlier.transaction();
                 reserved = reserved.saturating_add(amount).saturating_add(fee);
                 sequence += 1;
@@ -95,8 +98,6 @@ impl Wallet {
         );
         let to = shown(&transfer.to)?;
         let text = format!("{} units to {to}, and a fee of {}", transfer.amount, transfer.fee);
-        // For the genesis block that the wallet knows, whatever the node says.
-        let genesis = *HeaderChain::new::<Record>(self.spec.clone())?.tip_hash();
         let signed = Signed::sign(transfer, sequence, key, &genesis)?;
         let expected = transaction_id(&signed)?;
         let id = self.node.submit(&signed).await.map_err(explained)?;
@@ -134,22 +135,27 @@ impl Wallet {
         let verified = Verified::fetch(&self.node, &self.spec).await?;
         let mut text = String::new();
         let mut next = Some(PageQuery::default().from_height(1).limit(PAGE));
-        let mut is_first = true;
+        // The height that has to follow; the first one is higher if the node has pruned its chain.
+        let mut expected = None;
         while let Some(query) = next {
             let page = self.node.blocks(query).await.map_err(explained)?;
             for view in page.items {
-                if verified.is_newer(view.header.height) {
+                let height = view.header.height;
+                let is_next = expected.is_none_or(|expected| height == expected);
+                ensure!(is_next, "the node leaves out the block before height {height}");
+                if height > verified.height() {
                     return Ok(text);
                 }
-                let block = verified.block(view)?;
-                if is_first && block.height() > 1 {
-                    writeln!(text, "the node has no blocks below height {}", block.height())?;
+                if expected.is_none() && height > 1 {
+                    writeln!(text, "the node has no blocks below height {height}")?;
                 }
-                is_first = false;
-                self.lines(&block, account, &mut text)?;
+                self.lines(&verified.block(view)?, account, &mut text)?;
+                expected = Some(height + 1);
             }
             next = page.next;
         }
+        let shown = expected.map_or(0, |next| next - 1);
+        ensure!(shown >= verified.height(), "the node leaves out the blocks above height {shown}");
         Ok(text)
     }
 

@@ -12,3 +12,5 @@ mod nodes;
 mod parameters;
 mod proof;
 mod rules;
+#[path = "../skip.rs"]
+mod skip;

@@ -1,10 +1,16 @@
 //! Balances and sequence numbers, proven to who has a header.
 
-use hashloom::ledger::{BalanceProof, SignedTransfer};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+use hashloom::ledger::{AddressPrefix, BalanceProof, SignedTransfer};
 use hashloom::signed::{SequenceProof, StateProofError};
 use hashloom::{Hash, Header, Transaction};
 
 use crate::kit::{Coin, account, balance, coin, key, mine, pay};
+use crate::skip::skip;
 
 /// Account 1 has paid account 2, and account 9 has mined a block. Account 3 has nothing.
 fn chain() -> (Coin, Header) {
@@ -93,4 +99,71 @@ fn other_texts_are_no_keys() {
     for key in keys.iter().chain(&wrong) {
         assert_eq!(prove(&chain, key), None, "{key}");
     }
+}
+
+fn golden() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/balance_proofs.txt")
+}
+
+#[test]
+fn proofs_are_frozen() {
+    let (chain, header) = chain();
+    let prefix = AddressPrefix::new("coin").unwrap();
+    let mut lines = vec![
+        "# a header; what is proven, of which address or public key, the proof, and what it shows".to_owned(),
+        format!("header {}", hex::encode(header.to_bytes())),
+    ];
+    for (of, units) in [(1, 68), (2, 30), (9, 52), (3, 0)] {
+        let proof = hex::encode(prove(&chain, &format!("accounts/{}", account(of))).unwrap());
+        lines.push(format!("balance {} {proof} {units}", prefix.encode(&account(of))));
+    }
+    for (of, number) in [(1, 1), (2, 0)] {
+        let author = key(of).public_key();
+        let proof = hex::encode(prove(&chain, &format!("sequences/{author}")).unwrap());
+        lines.push(format!("number {author} {proof} {number}"));
+    }
+    let today = lines.join("\n") + "\n";
+    if env::var_os("HASHLOOM_BLESS").is_some_and(|value| value == "1") {
+        fs::write(golden(), &today).unwrap();
+    }
+    let frozen = fs::read_to_string(golden()).unwrap_or_default();
+    assert_eq!(today, frozen, "if that is meant: HASHLOOM_BLESS=1 cargo test --test ledger proof");
+}
+
+/// The lines that a program in JavaScript, which was written from the pages, prints about a file; `None` if it cannot run.
+fn javascript(file: &Path) -> Option<Vec<String>> {
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("node/check_balance.mjs");
+    match Command::new("node").arg(program).arg(file).output() {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            skip("a check of balances in JavaScript", "there is no program `node`");
+            None
+        }
+        output => {
+            let output = output.unwrap();
+            assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+            Some(String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect())
+        }
+    }
+}
+
+#[test]
+fn javascript_checks_the_same_proofs() {
+    let frozen = fs::read_to_string(golden()).unwrap();
+    let entries: Vec<Vec<&str>> = frozen.lines().skip(2).map(|line| line.split(' ').collect()).collect();
+    let expected: Vec<_> = entries.iter().map(|entry| format!("{} {}", entry[1], entry[3])).collect();
+    let Some(shown) = javascript(&golden()) else { return };
+    assert_eq!(shown, expected);
+
+    // Of another account, of more minted units, and with a typo in the address.
+    let (first, second) = (&entries[0], &entries[1]);
+    let minted = format!("{}ff{}", &first[2][..142], &first[2][144..]);
+    let lines = [
+        frozen.lines().nth(1).unwrap().to_owned(),
+        format!("balance {} {}", second[1], first[2]),
+        format!("balance {} {minted}", first[1]),
+        format!("balance {} {}", first[1].replacen("xmdg", "xmgd", 1), first[2]),
+    ];
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), lines.join("\n")).unwrap();
+    assert_eq!(javascript(file.path()).unwrap(), ["refused root", "refused state root", "refused checksum"]);
 }

@@ -218,8 +218,15 @@ async fn liar(node: u16, lie: fn(&str, &mut Value)) -> u16 {
                 head.push(stream.read_u8().await.unwrap());
             }
             let head = String::from_utf8(head).unwrap();
-            let path = head.split(' ').nth(1).unwrap().to_owned();
-            let (status, mut body) = request(node, "GET", &path, "").await.unwrap();
+            let mut words = head.split(' ').map(str::to_owned);
+            let (method, path) = (words.next().unwrap(), words.next().unwrap());
+            let length = head.to_ascii_lowercase().lines().find_map(|line| {
+                line.strip_prefix("content-length:").map(|length| length.trim().parse::<usize>().unwrap())
+            });
+            let mut sent = vec![0; length.unwrap_or(0)];
+            stream.read_exact(&mut sent).await.unwrap();
+            let sent = String::from_utf8(sent).unwrap();
+            let (status, mut body) = request(node, &method, &path, &sent).await.unwrap();
             lie(&path, &mut body);
             let body = body.to_string();
             let answer = format!(
@@ -297,4 +304,45 @@ async fn a_node_that_lies_is_refused() {
     })
     .await;
     wallet.fails(&["history"], "the node shows a false block at height 1").await;
+
+    // A block that is left out, at the end and before it.
+    wallet.node = liar(http, |path, answer| {
+        if let (Some(blocks), true) = (answer.as_array_mut(), path.starts_with("/blocks?")) {
+            blocks.pop();
+        }
+    })
+    .await;
+    wallet.fails(&["history"], "the node leaves out the blocks above height 1").await;
+    mine(&node).await;
+    wallet.node = liar(http, |path, answer| {
+        if let (Some(blocks), true) = (answer.as_array_mut(), path.starts_with("/blocks?")) {
+            blocks.remove(1);
+        }
+    })
+    .await;
+    wallet.fails(&["history"], "the node leaves out the block before height 3").await;
+
+    // The last header without end.
+    wallet.node = liar(http, |path, answer| {
+        if let (Some(headers), true) = (answer.as_array_mut(), path.starts_with("/headers?")) {
+            headers.extend_from_within(2..);
+        }
+    })
+    .await;
+    wallet.fails(&["balance"], "the node shows header 3, expected 4").await;
+
+    // A pending transfer with the next number, which the key has not signed.
+    let to = wallet.new_key("other.pem").await;
+    wallet.node = http;
+    wallet.succeeds(&["send", &to, "1"]).await;
+    wallet.node = liar(http, |path, answer| {
+        if let (Some(pending), true) = (answer.as_array_mut(), path.starts_with("/transactions?")) {
+            let mut forged = pending[0].clone();
+            forged["data"]["sequence"] = json!(1);
+            pending.push(forged);
+        }
+    })
+    .await;
+    let sent = wallet.succeeds(&["send", &to, "2"]).await;
+    assert!(sent.contains("number 1"), "{sent}");
 }
