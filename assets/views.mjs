@@ -34,7 +34,7 @@ export async function chain(status, before) {
     picture && h("section.card", h("h2", "Side branches"), h("div.branches", { tabindex: 0 }, picture)),
     h(
       "div.columns",
-      h("section.card", h("h2", "Blocks"), blockTable(blocks, before), older(blocks[blocks.length - 1])),
+      h("section.card", h("h2", "Blocks"), blockTable(blocks, { before }), older(blocks[blocks.length - 1])),
       h("div", h("section.card", h("h2", "Add a record"), mineForm()), pendingList(waiting, status.pending)),
     ),
   ];
@@ -66,18 +66,19 @@ function figures(status, headers) {
 const figure = (name, value, chart, range) =>
   h("div.card.figure", h("span.name", name), h("span.value", value), chart, range && h("span.range", range));
 
-function blockTable(blocks, before) {
+/** Blocks, with one record of each: the first one, or the first that `isShown`. Blocks above the height `before` are new. */
+function blockTable(blocks, { before, isShown } = {}) {
   const rows = blocks.map((block) =>
     h(
       before !== undefined && block.height > before ? "tr.new" : "tr",
       h("td.number", h("a", { href: `#/block/${block.hash}` }, String(block.height))),
       h("td", blockLink(block.hash)),
       h("td.number", String(block.data.length)),
-      h("td.wide", preview(block.data)),
+      h("td.wide", preview(isShown === undefined ? block.data : block.data.filter(isShown))),
       h("td", h("span.quiet", ago(block.timestamp))),
     ),
   );
-  const head = h("tr", h("th.number", { scope: "col" }, "Height"), h("th", { scope: "col" }, "Hash"), h("th.number", { scope: "col" }, "Records"), h("th.wide", { scope: "col" }, "First"), h("th", { scope: "col" }, "Mined"));
+  const head = h("tr", h("th.number", { scope: "col" }, "Height"), h("th", { scope: "col" }, "Hash"), h("th.number", { scope: "col" }, "Records"), h("th.wide", { scope: "col" }, isShown === undefined ? "First" : "Found"), h("th", { scope: "col" }, "Mined"));
   return h("table", h("thead", head), h("tbody", rows));
 }
 
@@ -242,7 +243,7 @@ export async function search(text) {
   } while (next >= 0 && searched < SEARCHED_BLOCKS);
   return [
     h("h1", `Search for “${text}”`),
-    h("section.card", h("h2", `Blocks (${found.length})`), found.length > 0 ? blockTable(found) : h("p.quiet", "None."), h("p.quiet", `Searched: the last ${searched} blocks.`)),
+    h("section.card", h("h2", `Blocks (${found.length})`), found.length > 0 ? blockTable(found, { isShown: contains }) : h("p.quiet", "None."), h("p.quiet", `Searched: the last ${searched} blocks.`)),
     waiting.length > 0 && pendingList(waiting, waiting.length),
   ];
 }
@@ -346,7 +347,7 @@ export async function node(status, refresh) {
         ["Chain", status.chain],
         ["Genesis", h("span.hash", status.genesis)],
         ["Tip", blockLink(status.tip, status.tip)],
-        ["Work", h("span.hash", status.work.replace(/^0+(?=.)/, ""))],
+        ["Work", `${BigInt(`0x${status.work}`)} hashes`],
         ["Peers at", status.listen],
         ["Bodies from", status.first_body > 0 ? `height ${status.first_body} on; older ones are pruned` : null],
         ["Signs", status.signing ? `${status.signing.origin}, ${status.signing.size ?? 0} blocks${status.signing.stopped ? `: ${status.signing.stopped}` : ""}` : null],
@@ -372,9 +373,9 @@ function peerTable(peers, refresh) {
         return ["Disconnected."];
       }),
     );
-    return h("tr", h("td", h("span.hash", peer.address)), h("td", peer.direction), h("td.wide", peer.agent), h("td.number", String(peer.height ?? "–")), h("td", close, answer));
+    return h("tr", h("td", h("span.hash", peer.address)), h("td.wide", peer.direction), h("td.wide", peer.agent), h("td.number", String(peer.height ?? "–")), h("td", close, answer));
   });
-  const head = h("tr", ["Address", "Direction"].map((name) => h("th", { scope: "col" }, name)), h("th.wide", { scope: "col" }, "Program"), h("th.number", { scope: "col" }, "Height"), h("th", { scope: "col" }, h("span.hidden", "Actions")));
+  const head = h("tr", h("th", { scope: "col" }, "Address"), ["Direction", "Program"].map((name) => h("th.wide", { scope: "col" }, name)), h("th.number", { scope: "col" }, "Height"), h("th", { scope: "col" }, h("span.hidden", "Actions")));
   return h("table", h("thead", head), h("tbody", rows));
 }
 

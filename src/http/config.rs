@@ -46,7 +46,8 @@ pub struct RoutesConfig {
     /// The maximum number of blocks or transactions in one page; a larger `limit` is clamped. Default: 1000.
     pub max_page_items: usize,
     /// The size at which a page ends, in bytes of JSON. The item that reaches the limit is still included, so that a page has
-    /// at most this size and that of the largest item; the blocks are read one by one. Default: 1 MiB.
+    /// at most this size and that of the largest item. Blocks are read and written one by one, in at most four times that memory.
+    /// Default: 1 MiB.
     pub max_page_bytes: usize,
     /// The JSON that is kept to be sent again, in bytes: half for blocks, half for pages of them. Default: 16 MiB.
     pub max_rendered_bytes: usize,

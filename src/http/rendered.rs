@@ -128,8 +128,9 @@ impl Rendered {
         if let Some(rendered) = self.get(block.hash()) {
             return Ok(rendered);
         }
-        let body = to_json(&BlockView::new(block, self.easiest))?.into();
-        let rendered = Tagged { body, tag: entity_tag(&block.hash().to_string()) };
+        let mut json = to_json(&BlockView::new(block, self.easiest))?;
+        json.shrink_to_fit();
+        let rendered = Tagged { body: json.into(), tag: entity_tag(&block.hash().to_string()) };
         self.blocks.insert(*block.hash(), rendered.clone());
         Ok(rendered)
     }

@@ -71,11 +71,16 @@ impl Body for ResponseBody {
 
 /// A JSON response that must not be sniffed for another type nor, unless the caller changes that, cached.
 pub(super) fn json_body(status: StatusCode, body: impl Into<Bytes>) -> Response {
+    json_for(status, body, "no-store")
+}
+
+/// A JSON response with this `Cache-Control`.
+fn json_for(status: StatusCode, body: impl Into<Bytes>, cache_control: &'static str) -> Response {
     let mut response = Response::new(ResponseBody::from(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(cache_control));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
@@ -144,17 +149,16 @@ pub(super) fn cacheable<B: Into<Bytes>, E>(
     lifetime: Lifetime,
     body: impl FnOnce() -> Result<B, E>,
 ) -> Result<Response, E> {
+    let cache_control = lifetime.cache_control();
     let mut response = if text(request, &IF_NONE_MATCH).is_some_and(|known| is_known(&known, &lossy(&tag))) {
-        let mut response = json_body(StatusCode::NOT_MODIFIED, Bytes::new());
+        let mut response = json_for(StatusCode::NOT_MODIFIED, Bytes::new(), cache_control);
         // A 304 has no body, and its `Content-Type` would replace the cached one.
         response.headers_mut().remove(CONTENT_TYPE);
         response
     } else {
-        json_body(StatusCode::OK, body()?)
+        json_for(StatusCode::OK, body()?, cache_control)
     };
-    let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static(lifetime.cache_control()));
-    headers.insert(ETAG, tag);
+    response.headers_mut().insert(ETAG, tag);
     Ok(response)
 }
 

@@ -6,6 +6,7 @@
 //! handle, which ends when the future is dropped.
 
 mod chain;
+mod change;
 #[cfg(feature = "evidence")]
 mod log;
 #[cfg(feature = "openapi")]
@@ -21,9 +22,9 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 
 use hyper::body::Bytes;
+use hyper::header::HeaderMap;
 #[cfg(feature = "openapi")]
 use hyper::header::HeaderValue;
-use hyper::header::{HeaderMap, LOCATION};
 use hyper::http::StatusCode;
 use hyper::http::request::Parts;
 use hyper::{Method, Request};
@@ -31,9 +32,7 @@ use hyper::{Method, Request};
 use prometheus_client::registry::Registry;
 use rouille::percent_encoding::percent_decode_str;
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
 
-use super::body::{Body, address_in, host_in};
 use super::config::RoutesConfig;
 use super::cors;
 use super::error::{ApiError, Code};
@@ -44,16 +43,14 @@ use super::json::{json, to_json_list};
 use super::metrics::{self, HttpMetrics};
 use super::query::{PageQuery, check_limit, decimal, numbers};
 use super::rendered::Rendered;
-use super::response::{Lifetime, Response, json_body, no_content, with_header};
+use super::response::{Lifetime, Response, json_body};
 #[cfg(feature = "openapi")]
 use super::response::{cacheable, entity_tag};
-use super::threads::{Permit, Threads};
-use crate::api::{BlockView, Dialling, Health, HealthStatus, PendingTransaction, Status, Submitted};
+use super::threads::Threads;
+use crate::api::{Health, HealthStatus, PendingTransaction, Status};
 use crate::node::{BlockId, NodeHandle, Stopped};
-use crate::primitives::{Block, CompactTarget, Hash, Span, Transaction};
-use crate::protocol::limits;
-use crate::protocol::{Ban, PeerId};
-use table::{Change, Endpoint, Found, Read};
+use crate::primitives::{Block, CompactTarget, Hash, Transaction};
+use table::{Endpoint, Found, Read};
 
 /// The routes of a node.
 pub(super) struct Routes<T: Transaction> {
@@ -147,21 +144,7 @@ impl<T: Transaction> Routes<T> {
                 if let Some(token) = self.config.token.as_ref().filter(|_| change.needs_token()) {
                     token.check(&head.headers)?;
                 }
-                let permit = self.threads.admit(&head.method).await?;
-                let max_bytes = self.config.max_body_bytes;
-                let body = || Body::new(&head.headers, bytes.clone(), max_bytes);
-                match change {
-                    Change::Mine => self.mine(body()?, head.uri.path(), &permit).await,
-                    Change::Submit => self.submit(body()?, &permit).await,
-                    Change::RemoveTransaction => self.remove_transaction(argument).await,
-                    Change::Connect => self.connect(body()?).await,
-                    Change::RemovePeer => self.remove_peer(argument).await,
-                    Change::ForgetAddress => self.forget_address(argument).await,
-                    Change::Ban => self.ban(body()?).await,
-                    Change::Unban => self.unban(argument, &permit).await,
-                    #[cfg(feature = "evidence")]
-                    Change::AddCheckpoint => log::add_checkpoint(&self.node, &bytes, max_bytes).await,
-                }
+                self.change(change, argument, head, bytes).await
             }
         }
     }
@@ -338,94 +321,6 @@ impl<T: Transaction> Routes<T> {
         let (body, _) = to_json_list(views, self.config.max_page_bytes)?;
         Ok(json_body(StatusCode::OK, body))
     }
-
-    async fn mine(self: &Arc<Self>, body: Body, path: &str, permit: &Permit) -> Result<Response, ApiError> {
-        let data = parse(body, permit, Body::into_transactions).await?;
-        let Ok(_mining) = self.mining.try_acquire() else {
-            let limit = self.config.max_mining;
-            let message = format!("{limit} requests to mine are under way, which is the limit");
-            return Err(ApiError::new(Code::Busy, message));
-        };
-        let limit = self.config.mine_timeout;
-        // Dropping the search stops it, at the timeout or when the client disconnects.
-        let search = async {
-            match data {
-                Some(data) => self.node.mine(data).await,
-                None => self.node.mine_pending().await,
-            }
-        };
-        let block = timeout(limit, search).await.map_err(|_| {
-            let message = format!("no block was found within {}; the search has ended", Span(limit));
-            ApiError::new(Code::MiningTimeout, message)
-        })??;
-        // Relative to the URL of the request (RFC 9110, section 10.2.2), because only the application knows under which
-        // prefix the routes are.
-        let up = if path.ends_with('/') { "../" } else { "" };
-        let location = format!("{up}blocks/{}", block.hash());
-        let is_large = block.size() > MAX_BYTES_ON_TASK;
-        let easiest = self.easiest;
-        let render = move || json(StatusCode::CREATED, &BlockView::new(&block, easiest));
-        let response = if is_large { permit.run(render).await } else { render() };
-        Ok(with_header(response?, LOCATION, location))
-    }
-
-    async fn submit(&self, body: Body, permit: &Permit) -> Result<Response, ApiError> {
-        let transaction = parse(body, permit, Body::into_transaction).await?;
-        let id = self.node.submit(transaction).await?;
-        json(StatusCode::ACCEPTED, &Submitted { id })
-    }
-
-    async fn remove_transaction(&self, id: &str) -> Result<Response, ApiError> {
-        let id = transaction_id_in(id)?;
-        if !self.node.remove_transaction(id).await? {
-            return Err(not_pending(&id));
-        }
-        Ok(no_content())
-    }
-
-    async fn connect(&self, body: Body) -> Result<Response, ApiError> {
-        let address = body.into_address()?;
-        self.node.connect(address.clone()).await?;
-        json(StatusCode::ACCEPTED, &Dialling { address })
-    }
-
-    async fn remove_peer(&self, id: &str) -> Result<Response, ApiError> {
-        let Some(peer) = decimal(id).map(PeerId) else {
-            let message = format!("peer id {id:?}, expected a number as in the list of peers");
-            return Err(ApiError::new(Code::BadPeerId, message));
-        };
-        if !self.node.remove(peer).await? {
-            return Err(ApiError::new(Code::PeerNotFound, format!("no peer {id} is connected")));
-        }
-        Ok(no_content())
-    }
-
-    async fn forget_address(&self, address: &str) -> Result<Response, ApiError> {
-        let address = address_in(address)?;
-        if !self.node.forget_address(address.clone()).await? {
-            return Err(ApiError::new(Code::AddressNotFound, format!("{address} is not known")));
-        }
-        Ok(no_content())
-    }
-
-    async fn ban(&self, body: Body) -> Result<Response, ApiError> {
-        let (host, duration) = body.into_ban()?;
-        let remaining = duration.unwrap_or(limits::BAN_DURATION);
-        self.node.ban(host.clone(), remaining).await?;
-        json(StatusCode::CREATED, &Ban { host, remaining })
-    }
-
-    async fn unban(&self, name: &str, permit: &Permit) -> Result<Response, ApiError> {
-        let node = self.node.clone();
-        // The list also contains hosts that are not valid names, of transports whose addresses have none.
-        let bans = permit.run(move || node.bans()).await;
-        let listed = bans.into_iter().map(|ban| ban.host).find(|host| host.as_str() == name);
-        let host = listed.map_or_else(|| host_in(name), Ok)?;
-        if !self.node.unban(host.clone()).await? {
-            return Err(ApiError::new(Code::BanNotFound, format!("{host} is not banned")));
-        }
-        Ok(no_content())
-    }
 }
 
 /// Whether the node can do its work: an error if its store does not let it. A node that has ended has no status.
@@ -438,15 +333,6 @@ fn health(status: &Status) -> Result<Response, ApiError> {
     let is_behind = status.header_height > status.height;
     let status = if is_behind { HealthStatus::Behind } else { HealthStatus::Ok };
     json(StatusCode::OK, &Health { status })
-}
-
-/// Parses a body, on a thread if it is large.
-async fn parse<R: Send + 'static>(
-    body: Body,
-    permit: &Permit,
-    parse: fn(Body) -> Result<R, ApiError>,
-) -> Result<R, ApiError> {
-    if body.len() > MAX_BYTES_ON_TASK { permit.run(move || parse(body)).await } else { parse(body) }
 }
 
 /// Parses a block id from a path. 64 digits are a hash, even if all of them are decimal; no height has that
@@ -474,10 +360,6 @@ fn transaction_id_in(text: &str) -> Result<Hash, ApiError> {
 /// An argument of a path without percent-encoding: some clients encode colons and slashes.
 fn decoded(argument: &str) -> Cow<'_, str> {
     percent_decode_str(argument).decode_utf8_lossy()
-}
-
-fn not_pending(id: &Hash) -> ApiError {
-    ApiError::new(Code::TransactionNotFound, format!("transaction {id} is not pending"))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use core::ops::Add;
 use ruint::aliases::U256;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::bytes::HexVisitor;
+use super::bytes::{HexVisitor, hex_text};
 use super::target::Target;
 
 /// The expected number of hash attempts to mine a block or a chain. The branch with the most work is the best
@@ -82,7 +82,7 @@ impl Serialize for Work {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let bytes = self.0.to_be_bytes::<32>();
         if serializer.is_human_readable() {
-            serializer.serialize_str(&hex::encode(bytes))
+            serializer.serialize_str(hex_text(&bytes, &mut [0; 64]))
         } else {
             bytes.serialize(serializer)
         }

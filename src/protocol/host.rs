@@ -39,7 +39,7 @@ impl<'a> Host<'a> {
             return Err(HostError::TooLong { got: name.len() });
         }
         // RFC 952 does not permit underscores, but container networks use them in names.
-        let is_allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if let Some(odd) = name.chars().find(|c| !is_allowed(*c)) {
             return Err(HostError::Character(odd));
         }

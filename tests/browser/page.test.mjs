@@ -263,6 +263,63 @@ test("a receipt from the node is checked against a key", async () => {
   assert.deepEqual(page.faults, []);
 });
 
+/** How long the chain of the next test is; `docs/figures/http.md` has what it prints for a long one. */
+const LONG_CHAIN = Number(process.env.HASHLOOM_LONG_CHAIN ?? 200);
+
+test("a long chain is shown from its end to its begin", async () => {
+  const data = join(mkdtempSync(join(tmpdir(), "hashloom-browser-")), "data");
+  const node = await started({ EPHEMERAL: "", DATA_DIR: data });
+  const figures = [];
+  const timed = async (what, work) => {
+    const begin = performance.now();
+    const result = await work();
+    figures.push(`| ${what} | ${Math.round(performance.now() - begin)} ms |`);
+    return result;
+  };
+  let mined = 0;
+  const mine = async () => {
+    while (mined < LONG_CHAIN) {
+      mined += 1;
+      await node.mine(`record ${mined}`);
+    }
+  };
+  // As many as a node mines for at a time.
+  await Promise.all(Array.from({ length: 8 }, mine));
+  await node.stop();
+  await timed("start", () => node.start());
+  const memory = readFileSync(`/proc/${node.process.pid}/status`, "utf-8").match(/VmRSS:\s*(\d+) kB/)[1];
+  figures.push(`| memory after the start | ${Math.round(memory / 1024)} MiB |`);
+
+  const page = await timed("the page is opened", () => open(node));
+  await page.waitForSelector(`#state:has-text('Up to date at height ${LONG_CHAIN}.')`);
+  await timed("height 1 is searched", async () => {
+    await page.fill("#query", "1");
+    await page.press("#query", "Enter");
+    await page.waitForSelector("main h1:has-text('Block 1')");
+  });
+  assert.match(await page.textContent("main"), /record \d+/);
+  await page.goto(`${node.url}/#/blocks/${LONG_CHAIN / 2}`);
+  await page.waitForSelector(`main h1:has-text('Blocks up to ${LONG_CHAIN / 2}')`);
+  await timed("a page of older blocks", async () => {
+    await page.click("text=Older blocks");
+    await page.waitForSelector(`main h1:has-text('Blocks up to ${LONG_CHAIN / 2 - 40}')`);
+  });
+  assert.equal(await page.locator("tbody tr").count(), 40);
+  await timed("a text is searched in the last 500 blocks", async () => {
+    await page.fill("#query", `record ${LONG_CHAIN}`);
+    await page.press("#query", "Enter");
+    await page.waitForSelector("main h2:has-text('Blocks (1)')");
+  });
+  for (const path of ["/branches", "/blocks?limit=1000", "/headers?from=1&limit=1000", "/status"]) {
+    const answer = await timed(`\`GET ${path}\``, () => node.get(path));
+    assert.equal(answer.error, undefined);
+  }
+  assert.deepEqual(page.faults, []);
+  if (process.env.HASHLOOM_LONG_CHAIN !== undefined) {
+    console.log(figures.join("\n"));
+  }
+});
+
 test("the page works with the keyboard alone", async () => {
   const node = await started();
   const page = await open(node);

@@ -1,6 +1,6 @@
 //! The memory of a chain and a mempool under limits in bytes of memory, for transactions that take many times
 //! their canonical bytes. `ChainConfig` and `MempoolConfig` promise at most three times the limit. Also the
-//! memory that a wire format allocates to decode a frame.
+//! memory that a wire format allocates to decode a frame, and that of the largest page of blocks.
 //!
 //! A separate binary, because the counting allocator counts the whole process. The trials run one after the
 //! other for this reason.
@@ -9,6 +9,8 @@
 
 #[cfg(all(feature = "test-utils", feature = "ws-bincode", feature = "ws-json", feature = "ws-postcard"))]
 mod formats;
+#[cfg(feature = "http")]
+mod pages;
 
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
@@ -308,5 +310,7 @@ fn main() -> ExitCode {
         feature = "ws-postcard"
     ))]
     all.extend(formats::trials());
+    #[cfg(feature = "http")]
+    all.extend(pages::trials());
     libtest_mimic::run(&arguments, all).exit_code()
 }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 
 use super::*;
+use crate::api::BlockView;
 use crate::http::{HttpConfig, routes};
 use crate::primitives::{EncodeError, transaction_id};
 use crate::store::Memory as MemoryStore;
@@ -434,8 +435,8 @@ mod transactions;
 mod arrays {
     //! A transaction type that is itself an array in JSON.
 
-    use super::super::Body;
     use super::*;
+    use crate::http::body::Body;
 
     fn parse(body: &str) -> Result<Option<Vec<Vec<u8>>>, ApiError> {
         let request = Request::builder().header(JSON.0, JSON.1).body(()).unwrap();

@@ -52,6 +52,7 @@ pub(super) async fn run(
 ) {
     // A failure only adds latency.
     let _ = stream.set_nodelay(true);
+    let service = &*service;
     let config = &service.config;
     let io = TokioIo::new(DeadlineStream::new(stream, config.write_timeout));
     let asked = AtomicBool::new(false);
@@ -63,7 +64,7 @@ pub(super) async fn run(
             io,
             service_fn(|request| {
                 asked.store(true, Ordering::Relaxed);
-                Box::pin(Arc::clone(&service).respond(request, remote))
+                Box::pin(service.respond(request, remote))
             }),
         );
     let result = tokio::select! {
@@ -97,7 +98,7 @@ impl Service {
     }
 
     async fn respond(
-        self: Arc<Self>,
+        &self,
         mut request: Request<Incoming>,
         remote: SocketAddr,
     ) -> Result<Response, Infallible> {
