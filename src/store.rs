@@ -109,7 +109,7 @@ pub enum Table {
     Chain,
     /// The heights of the blocks of the best chain, by hash.
     Heights,
-    /// Blocks of the best chain and of side branches, by height and hash.
+    /// The transactions of the blocks of the best chain and of side branches, by height and hash.
     Blocks,
     /// Headers and cumulative work of the blocks on side branches, by hash.
     Branches,
