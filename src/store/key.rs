@@ -144,7 +144,6 @@ mod tests {
     #[test]
     fn a_value_is_no_larger_than_a_pointer_and_a_length() {
         assert_eq!(size_of::<Value>(), size_of::<Arc<[u8]>>());
-        assert_eq!(size_of::<Option<Value>>(), size_of::<Value>());
         for len in 0..20 {
             let bytes: Vec<u8> = (0..len).collect();
             assert_eq!(&*Value::from(bytes.clone()), &bytes[..]);
