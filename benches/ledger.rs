@@ -110,7 +110,7 @@ fn transfers(genesis: &Hash, count: u64, sequence: u64) -> Result<Vec<SignedTran
     Ok(postcard::from_bytes(&postcard::to_stdvec(&signed)?)?)
 }
 
-/// The import of blocks, beside the bare verification of their signatures.
+/// The import of blocks, and the bare verification of their signatures.
 fn blocks(options: &Options) -> Result<Table> {
     const WAYS: [&str; 3] = [
         "the bare library: `verify` under a parsed key",

@@ -205,7 +205,7 @@ pub trait Transaction:
     /// [`AuthenticatedMap`](crate::AuthenticatedMap), its state root that of the map and its keys are texts, the body is
     /// `state.prove(&key.to_owned()).ok().map(|proof| proof.to_bytes())`. `None` means that the text is no key.
     ///
-    /// Anybody may ask, so the cost should not grow with the state by more than its logarithm.
+    /// Any HTTP client may ask, so the cost should not grow with the state by more than its logarithm.
     ///
     /// Provided: no text is a key.
     fn prove(state: &Self::State, key: &str) -> Option<Vec<u8>> {
