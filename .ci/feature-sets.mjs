@@ -1,7 +1,7 @@
 // Prints the sets of features with which `.ci/verify` checks the library, one a line: none, each feature alone, and for each
 // piece of code those that the `cfg`s around it name. A missing name, or an item that nothing uses, is so in the smallest set
 // that has the code, because a `cfg` without `not` only adds code when a feature is added. A feature that a `cfg` negates is
-// combined with each other feature.
+// combined with each other feature that the top-level module names, to which what the `cfg` removes has to be private.
 //
 // Sees the `cfg`s of modules and those inside their files; not those around an item that has others inside.
 
@@ -17,7 +17,9 @@ const implied = new Map(
     [...list.matchAll(/"([\w-]+)"/g)].map(([, other]) => other),
   ]),
 );
-const negated = new Set();
+// By top-level module: the features that its `cfg`s negate, and all that they name.
+const negated = new Map();
+const named = new Map();
 const sets = new Map();
 
 // Adds a set, unless one that enables the same features is there.
@@ -40,18 +42,22 @@ const product = (left, right) => left.flatMap((a) => right.map((b) => [...new Se
 // Splits a list at its commas, but not at those inside parentheses.
 const split = (list) => [...list.matchAll(/(?:[^,()]|\((?:[^()]|\([^()]*\))*\))+/g)].map(([part]) => part.trim()).filter(Boolean);
 
-// The sets of features with which a predicate holds; none if it holds in tests alone.
-function alternatives(predicate) {
+const note = (map, module, feature) => map.set(module, (map.get(module) ?? new Set()).add(feature));
+
+// The sets of features with which a predicate in this top-level module holds; none if it holds in tests alone.
+function alternatives(predicate, module) {
   const [, name, inside] = predicate.match(/^(\w+)(?:\((.*)\)| = .*)?$/s) ?? [];
+  const within = (part) => alternatives(part, module);
+  [...predicate.matchAll(/feature = "([^"]+)"/g)].forEach(([, feature]) => note(named, module, feature));
   switch (name) {
     case "feature":
       return [[predicate.match(/"(.*)"/)[1]]];
     case "any":
-      return split(inside).flatMap(alternatives);
+      return split(inside).flatMap(within);
     case "all":
-      return split(inside).map(alternatives).reduce(product, [[]]);
+      return split(inside).map(within).reduce(product, [[]]);
     case "not":
-      [...inside.matchAll(/feature = "([^"]+)"/g)].forEach(([, feature]) => negated.add(feature));
+      [...inside.matchAll(/feature = "([^"]+)"/g)].forEach(([, feature]) => note(negated, module, feature));
       return [[]];
     case "test":
       return [];
@@ -61,13 +67,14 @@ function alternatives(predicate) {
 }
 
 function visit(file, context) {
+  const module = file.match(/^src\/([^./]+)/)[1];
   let here = [[]];
   for (const line of readFileSync(file, "utf8").split("\n")) {
     const [, cfg] = line.match(/^\s*#!?\[cfg(?:_attr)?\((.*)\)\]$/) ?? [];
     const [, child] = line.match(/^\s*(?:pub(?:\([^)]*\))? )?mod (\w+);$/) ?? [];
     if (cfg !== undefined) {
       // Of a `cfg_attr` the predicate, which is its first argument.
-      here = product(here, alternatives(split(cfg)[0]));
+      here = product(here, alternatives(split(cfg)[0], module));
       product(context, here).forEach(add);
     } else if (child !== undefined) {
       const path = `${file === "src/lib.rs" ? "src" : file.replace(/\.rs$/, "")}/${child}.rs`;
@@ -85,5 +92,7 @@ const features = [...implied.keys()].filter((name) => !INTERNAL.includes(name));
 add([]);
 features.forEach((feature) => add([feature]));
 visit("src/lib.rs", [[]]);
-negated.forEach((feature) => features.forEach((other) => other === feature || add([feature, other])));
+for (const [module, negations] of negated) {
+  negations.forEach((feature) => named.get(module).forEach((other) => add([...new Set([feature, other])])));
+}
 sets.forEach((set) => console.log(set.join()));
