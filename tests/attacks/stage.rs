@@ -42,7 +42,7 @@ pub(crate) const LARGE_TEXT: usize = 60_000;
 pub(crate) const MAX_SIDE_HEADERS: usize = 1_200;
 
 /// The limit of pending transactions.
-pub(crate) const MAX_PENDING: usize = 2_000;
+pub(crate) const MAX_PENDING: usize = 1_500;
 
 pub(crate) struct Stage {
     pub(crate) carrier: &'static Carrier,
@@ -335,7 +335,7 @@ impl Stage {
 
 /// Small limits, so that the floods can be short.
 fn config() -> ProtocolConfig {
-    let mempool = MempoolConfig::default().with_max_transactions(MAX_PENDING).with_max_bytes(2 << 20);
+    let mempool = MempoolConfig::default().with_max_transactions(MAX_PENDING).with_max_bytes(1 << 20);
     let chain = hashloom::ChainConfig::default()
         .with_max_side_headers(MAX_SIDE_HEADERS)
         .with_max_orphan_bytes(1 << 20)
