@@ -55,11 +55,11 @@ impl Hash {
     }
 }
 
-/// Hashes the last 8 bytes only: they are as random as all 32, and proof of work, which makes the first ones zero,
-/// leaves them so.
+/// Hashes all bytes, as four words. A peer chooses the ids that it offers, so hashes that differ in any byte must have
+/// places in a map that the peer cannot foresee.
 impl hash::Hash for Hash {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.words()[3]);
+        self.words().into_iter().for_each(|word| state.write_u64(word));
     }
 }
 
@@ -79,6 +79,8 @@ impl PartialOrd for Hash {
 
 #[cfg(test)]
 mod tests {
+    use core::hash::BuildHasher as _;
+
     use super::*;
     use proptest::prelude::*;
 
@@ -88,6 +90,17 @@ mod tests {
         let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(Hash::digest(b"abc").to_string(), expected);
         assert_eq!(Hash::digest_parts(&[b"a", b"", b"bc"]).to_string(), expected);
+    }
+
+    #[test]
+    fn hashes_that_differ_in_any_byte_have_other_places_in_a_map() {
+        let places = foldhash::fast::RandomState::default();
+        let hash = Hash::digest(b"offered");
+        for byte in 0..Hash::LEN {
+            let mut other = hash;
+            other.0[byte] ^= 1;
+            assert_ne!(places.hash_one(hash), places.hash_one(other), "byte {byte}");
+        }
     }
 
     proptest! {
