@@ -1,14 +1,13 @@
 //! The chain as a node shows it, checked from the genesis block that the wallet knows.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use hashloom::api::{BlockView, ErrorCode, StateProof};
 use hashloom::client::{ClientError, NodeClient, PageQuery};
 use hashloom::consensus::HeaderChain;
-use hashloom::{Block, ChainSpec, Hash, Header, Timestamp};
+use hashloom::{Block, ChainSpec, Hash, Header};
 
 use crate::Record;
+use crate::program::work::now;
 
 /// Headers that a request asks for.
 const PAGE: u64 = 1_000;
@@ -37,7 +36,7 @@ impl Verified {
              CHAIN, BLOCK_INTERVAL and ON_DEMAND have to be those of the node"
         );
         let mut verified = Self { headers: vec![*chain.tip()], chain };
-        let now = by_the_clock()?;
+        let now = now();
         let mut next = Some(PageQuery::default().from_height(1).limit(PAGE));
         while let Some(query) = next {
             let page = node.headers(query).await.map_err(explained)?;
@@ -70,14 +69,14 @@ impl Verified {
     }
 
     /// A line that says which block it is.
-    pub(crate) fn place(&self, header: &Header) -> Result<String> {
-        let age = by_the_clock()?.saturating_since(header.timestamp).as_secs();
+    pub(crate) fn place(&self, header: &Header) -> String {
+        let age = now().saturating_since(header.timestamp).as_secs();
         let blocks = self.height();
-        Ok(format!(
+        format!(
             "proven by block {} ({}), mined {age} s ago by its own time, in {blocks} blocks from the genesis block",
             header.height,
             header.hash(),
-        ))
+        )
     }
 
     /// A block, with its hash and its transactions compared with the header.
@@ -93,17 +92,30 @@ impl Verified {
     }
 }
 
-/// What a node says of a key of its state, with the header of a chain that was checked.
-pub(crate) async fn prove(
+/// A proof by a node of a key of its state, with the checked header that it leads to.
+pub(crate) struct Proven {
+    pub(crate) header: Header,
+    pub(crate) proof: Vec<u8>,
+}
+
+/// Asks a node for proofs of keys of its state, and then for the headers, which are checked.
+pub(crate) async fn prove<const N: usize>(
     node: &NodeClient<Record>,
     spec: &ChainSpec,
-    key: &str,
-) -> Result<(Verified, StateProof)> {
+    keys: [String; N],
+) -> Result<(Verified, [Proven; N])> {
     for _ in 0..ATTEMPTS {
-        let proof = node.state_proof(key).await.map_err(explained)?;
+        let mut answers = Vec::new();
+        for key in &keys {
+            answers.push(node.state_proof(key).await.map_err(explained)?);
+        }
         let verified = Verified::fetch(node, spec).await?;
-        if verified.header(proof.height, &proof.block).is_some() {
-            return Ok((verified, proof));
+        let proven = |StateProof { height, block, proof, .. }| {
+            Some(Proven { header: *verified.header(height, &block)?, proof })
+        };
+        let proven: Option<Vec<_>> = answers.into_iter().map(proven).collect();
+        if let Some(proven) = proven.and_then(|proven| proven.try_into().ok()) {
+            return Ok((verified, proven));
         }
     }
     bail!("the node shows proofs for blocks that are not in the chain that it shows")
@@ -125,13 +137,4 @@ pub(crate) fn explained(error: ClientError) -> anyhow::Error {
     };
     // The error names its cause itself.
     anyhow!("{context}: {error}")
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the library takes the time as an argument, and this program reads the clock"
-)]
-fn by_the_clock() -> Result<Timestamp> {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH)?;
-    Ok(Timestamp::from_millis(since.as_millis().try_into()?))
 }

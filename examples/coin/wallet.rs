@@ -13,7 +13,7 @@ use hashloom::signed::{SecretKey, SequenceProof, Signed};
 use hashloom::{Address, Block, ChainSpec, Hash, Transaction as _};
 
 use crate::program::chain::Chain;
-use crate::verified::{Verified, explained, prove};
+use crate::verified::{Proven, Verified, explained, prove};
 use crate::{Record, shown};
 
 /// Pending transfers that a wallet looks through for its own.
@@ -43,25 +43,9 @@ impl Wallet {
 
     /// The units in an account, with the block after which it has them.
     pub(crate) async fn balance(&self, account: &Address) -> Result<String> {
-        let (units, place) = self.proven_balance(account).await?;
+        let (verified, [balance]) = prove(&self.node, &self.spec, [balance_key(account)]).await?;
+        let (units, place) = (proven_units(account, &balance)?, verified.place(&balance.header));
         Ok(format!("{units} units in {}\n{place}\n", shown(account)?))
-    }
-
-    async fn proven_balance(&self, account: &Address) -> Result<(u64, String)> {
-        let (verified, answer) = prove(&self.node, &self.spec, &format!("accounts/{account}")).await?;
-        let header = verified.header(answer.height, &answer.block).context("the block is missing")?;
-        let proof = BalanceProof::from_bytes(&answer.proof).context("the node sends a false proof")?;
-        let units = proof.verify(account, &header.state_root).context("the node sends a false proof")?;
-        Ok((units, verified.place(header)?))
-    }
-
-    /// The number of the key's next transfer on the chain.
-    async fn proven_sequence(&self, key: &SecretKey) -> Result<u64> {
-        let author = key.public_key();
-        let (verified, answer) = prove(&self.node, &self.spec, &format!("sequences/{author}")).await?;
-        let header = verified.header(answer.height, &answer.block).context("the block is missing")?;
-        let proof = SequenceProof::from_bytes(&answer.proof).context("the node sends a false proof")?;
-        proof.verify(&author, &header.state_root).context("the node sends a false proof")
     }
 
     /// Pays an account, and waits until `depth` blocks are on the transfer.
@@ -73,9 +57,11 @@ impl Wallet {
         seconds: u64,
     ) -> Result<String> {
         let own = key.public_key().address();
-        let (units, _) = self.proven_balance(&own).await?;
+        let keys = [balance_key(&own), sequence_key(key)];
+        let (_, [balance, number]) = prove(&self.node, &self.spec, keys).await?;
+        let units = proven_units(&own, &balance)?;
         // A number that is too high would make a transfer that the node could keep back, and show later.
-        let mut sequence = self.proven_sequence(key).await?;
+        let mut sequence = proven_sequence(key, &number)?;
         let mut reserved = 0_u64;
         // That of the genesis block that the wallet knows, whatever the node says.
         let genesis = *HeaderChain::new::<Record>(self.spec.clone())?.tip_hash();
@@ -180,3 +166,25 @@ impl Wallet {
         Ok(())
     }
 }
+
+/// The key of the state at which a node proves a balance.
+fn balance_key(account: &Address) -> String {
+    format!("accounts/{account}")
+}
+
+fn proven_units(account: &Address, proven: &Proven) -> Result<u64> {
+    let proof = BalanceProof::from_bytes(&proven.proof).context(FALSE_PROOF)?;
+    proof.verify(account, &proven.header.state_root).context(FALSE_PROOF)
+}
+
+/// The key of the state at which a node proves the number of the next transfer.
+fn sequence_key(key: &SecretKey) -> String {
+    format!("sequences/{}", key.public_key())
+}
+
+fn proven_sequence(key: &SecretKey, proven: &Proven) -> Result<u64> {
+    let proof = SequenceProof::from_bytes(&proven.proof).context(FALSE_PROOF)?;
+    proof.verify(&key.public_key(), &proven.header.state_root).context(FALSE_PROOF)
+}
+
+const FALSE_PROOF: &str = "the node sends a false proof";

@@ -13,7 +13,7 @@ mod place;
 mod security;
 mod terminal;
 mod values;
-mod work;
+pub(crate) mod work;
 
 use std::ffi::OsString;
 use std::io::{self, Write};

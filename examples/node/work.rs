@@ -303,8 +303,8 @@ fn damage(error: &StoreError) -> String {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the clock of a program that imports blocks")]
-fn now() -> Timestamp {
+#[expect(clippy::disallowed_methods, reason = "the clock of a program, which is an argument of the library")]
+pub(crate) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
