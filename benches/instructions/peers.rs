@@ -52,11 +52,11 @@ pub(super) fn rows() -> BTreeMap<&'static str, Run> {
         Ok(vec![Message::GetHeaders { locator, limit: 1 }; TIMES])
     });
     row("get_blocks, known", |stage| {
-        let hashes = stage.blocks[..limits::MAX_BLOCKS_IN_FLIGHT].iter().map(|block| *block.hash()).collect();
+        let hashes = stage.blocks[..limits::MAX_BLOCKS].iter().map(|block| *block.hash()).collect();
         Ok(vec![Message::GetBlocks { hashes }])
     });
     row("get_blocks, unknown", |_| {
-        Ok(vec![Message::GetBlocks { hashes: unknown(limits::MAX_BLOCKS_IN_FLIGHT) }; TIMES])
+        Ok(vec![Message::GetBlocks { hashes: unknown(limits::MAX_BLOCKS) }; TIMES])
     });
     row("headers, unasked", |stage| {
         Ok(vec![Message::Headers(stage.blocks.iter().map(|block| *block.header()).collect())])

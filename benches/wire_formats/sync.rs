@@ -136,7 +136,7 @@ fn import_alone(way: Way, chain: &Shared, blocks: u64) -> Result<Duration> {
     let mut target = Blockchain::new(spec()?);
     let mut elapsed = Duration::ZERO;
     let all: Vec<u64> = (1..=blocks).collect();
-    for heights in all.chunks(limits::MAX_BLOCKS_IN_FLIGHT) {
+    for heights in all.chunks(limits::MAX_BLOCKS) {
         let batch: Vec<Arc<Block>> =
             source.blocks(heights[0]..heights[0] + heights.len() as u64).collect::<Result<_, _>>()?;
         let message = Message::Blocks(batch);

@@ -292,9 +292,9 @@ impl TestNode {
             Message::GetHeaders { locator, .. } => (locator.len(), limits::MAX_LOCATOR_HASHES),
             Message::Headers(headers) => (headers.len(), limits::MAX_HEADERS),
             Message::GetBlocks { hashes } | Message::NotFound { hashes } => {
-                (hashes.len(), limits::MAX_BLOCKS_IN_FLIGHT)
+                (hashes.len(), limits::MAX_BLOCKS)
             }
-            Message::Blocks(blocks) => (blocks.len(), limits::MAX_BLOCKS_IN_FLIGHT),
+            Message::Blocks(blocks) => (blocks.len(), limits::MAX_BLOCKS),
             Message::Offer { ids } | Message::GetTransactions { ids } => {
                 (ids.len(), limits::MAX_TRANSACTIONS)
             }

@@ -123,7 +123,7 @@ impl Speech {
             Self::GetTransactions(numbers) => Message::GetTransactions { ids: ids(numbers) },
             Self::Transactions(numbers) => Message::Transactions(notes(numbers)),
             Self::TooMany => Message::GetBlocks {
-                hashes: vec![Hash::ZERO; hashloom::protocol::limits::MAX_BLOCKS_IN_FLIGHT + 1],
+                hashes: vec![Hash::ZERO; hashloom::protocol::limits::MAX_BLOCKS + 1],
             },
             Self::Bye(reason) => Message::Bye { reason: reason.clone() },
             Self::GetPeers(limit) => Message::GetPeers { limit: *limit },

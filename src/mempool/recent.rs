@@ -1,6 +1,7 @@
 //! A set of limited size that drops its oldest members.
 
 use std::collections::VecDeque;
+use std::collections::hash_map::Entry;
 
 use crate::primitives::{ByHash, Hash};
 
@@ -27,17 +28,20 @@ impl RecentSet {
 
     /// Adds a hash. Returns `false` if it is a member already, or if the limit is 0.
     pub(crate) fn insert(&mut self, hash: Hash) -> bool {
-        if self.limit == 0 || self.members.contains_key(&hash) {
+        if self.limit == 0 {
             return false;
         }
-        self.members.insert(hash, self.next_place);
+        let Entry::Vacant(free) = self.members.entry(hash) else { return false };
+        free.insert(self.next_place);
         self.order.push_back((self.next_place, hash));
         self.next_place += 1;
         while self.members.len() > self.limit
             && let Some((place, oldest)) = self.order.pop_front()
         {
-            if self.members.get(&oldest) == Some(&place) {
-                self.members.remove(&oldest);
+            if let Entry::Occupied(member) = self.members.entry(oldest)
+                && *member.get() == place
+            {
+                member.remove();
             }
         }
         if self.order.len() > 2 * self.limit {

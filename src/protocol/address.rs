@@ -3,16 +3,17 @@
 use core::fmt;
 use core::net::{IpAddr, Ipv6Addr};
 use core::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::host::{Authority, AuthorityError, Host, HostError, before_path, is_no_host, network};
 
 /// The address of a peer, such as `ws://localhost:5001`. A transport defines its meaning. The protocol
-/// compares addresses, and reads the host and the port for bans, limits and discovery.
+/// compares addresses, and reads the host and the port for bans, limits and discovery. Clones share one text.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
-pub struct PeerAddr(Box<str>);
+pub struct PeerAddr(Arc<str>);
 
 impl PeerAddr {
     /// The maximum length of an address in bytes. A host name has at most 253.

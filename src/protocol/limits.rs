@@ -30,12 +30,17 @@ pub const THROTTLED_HEADER_INTERVAL: Duration = Duration::from_secs(1);
 /// defaults, the headers of all peers together then take up half of the headers that are kept.
 pub const THROTTLED_HEADER_WINDOW: usize = 256;
 
-/// Maximum hashes in one `GetBlocks` or `NotFound`, and thus maximum bodies in flight from one peer.
-pub const MAX_BLOCKS_IN_FLIGHT: usize = 64;
+/// Maximum hashes in one `GetBlocks` or `NotFound`, and maximum blocks in one `Blocks`.
+pub const MAX_BLOCKS: usize = 64;
 
-/// Usual number of hashes in a `GetBlocks` that this node sends: half of [`MAX_BLOCKS_IN_FLIGHT`], so that a
-/// peer reads the next blocks while this node imports the previous ones.
-pub const BLOCKS_PER_REQUEST: usize = MAX_BLOCKS_IN_FLIGHT / 2;
+/// Maximum bodies in flight from one peer: several requests, so that the peer reads and sends blocks while this
+/// node imports those before. Fewer if so many peers share a download that they would exceed the
+/// [`DOWNLOAD_WINDOW`]. Bodies in flight take no memory: a node has at most two messages of a peer in memory,
+/// the one that it imports and the next one.
+pub const MAX_BLOCKS_IN_FLIGHT: usize = 128;
+
+/// Usual number of hashes in a `GetBlocks` that this node sends.
+pub const BLOCKS_PER_REQUEST: usize = 32;
 
 /// Maximum canonical bytes of the blocks in one `Blocks`; a larger block is sent alone.
 pub const MAX_BLOCKS_BYTES: usize = 1 << 20;

@@ -102,17 +102,17 @@ messages! {
     /// Requests blocks.
     GetBlocks {
         /// The blocks' hashes.
-        #[serde(deserialize_with = "hashes::<_, { limits::MAX_BLOCKS_IN_FLIGHT }>")]
+        #[serde(deserialize_with = "hashes::<_, { limits::MAX_BLOCKS }>")]
         hashes: Vec<Hash>,
-    } = "get_blocks", Some(ENVELOPE_BYTES + limits::MAX_BLOCKS_IN_FLIGHT * HASH_BYTES);
+    } = "get_blocks", Some(ENVELOPE_BYTES + limits::MAX_BLOCKS * HASH_BYTES);
     /// Answers `GetBlocks`, in one or more messages, in the order of the request.
     Blocks(#[serde(deserialize_with = "blocks")] Vec<Arc<Block<T>>>) = "blocks", None;
     /// Answers `GetBlocks` for the blocks that the sender does not have.
     NotFound {
         /// The blocks' hashes.
-        #[serde(deserialize_with = "hashes::<_, { limits::MAX_BLOCKS_IN_FLIGHT }>")]
+        #[serde(deserialize_with = "hashes::<_, { limits::MAX_BLOCKS }>")]
         hashes: Vec<Hash>,
-    } = "not_found", Some(ENVELOPE_BYTES + limits::MAX_BLOCKS_IN_FLIGHT * HASH_BYTES);
+    } = "not_found", Some(ENVELOPE_BYTES + limits::MAX_BLOCKS * HASH_BYTES);
     /// Announces the new tip of the sender's best chain.
     Announce(Header) = "announce", Some(ENVELOPE_BYTES + HEADER_BYTES);
     /// Delivers a block that the sender mined, in full and without a request, to peers whose `Hello` wants
@@ -206,10 +206,8 @@ impl<T> Message<T> {
         match self {
             Self::GetHeaders { locator, .. } => (locator.len(), limits::MAX_LOCATOR_HASHES),
             Self::Headers(headers) => (headers.len(), limits::MAX_HEADERS),
-            Self::GetBlocks { hashes } | Self::NotFound { hashes } => {
-                (hashes.len(), limits::MAX_BLOCKS_IN_FLIGHT)
-            }
-            Self::Blocks(blocks) => (blocks.len(), limits::MAX_BLOCKS_IN_FLIGHT),
+            Self::GetBlocks { hashes } | Self::NotFound { hashes } => (hashes.len(), limits::MAX_BLOCKS),
+            Self::Blocks(blocks) => (blocks.len(), limits::MAX_BLOCKS),
             Self::Offer { ids } | Self::GetTransactions { ids } => (ids.len(), limits::MAX_TRANSACTIONS),
             Self::Transactions(transactions) => (transactions.len(), limits::MAX_TRANSACTIONS),
             Self::Peers { addresses } => (addresses.len(), limits::MAX_PEERS_PER_MESSAGE),
@@ -356,7 +354,7 @@ fn blocks<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Vec<Arc<Block<T>>>, D::Error> {
     let transactions = |Shared(block): &Shared<T>| block.data().len();
-    let limit = limits::MAX_BLOCKS_IN_FLIGHT;
+    let limit = limits::MAX_BLOCKS;
     let blocks = bounded_by_weight(deserializer, limit, transactions, Block::<T>::MAX_TRANSACTIONS)?;
     // Reuses the allocation, because `Shared` and `Arc` have the same layout.
     Ok(blocks.into_iter().map(|Shared(block)| block).collect())

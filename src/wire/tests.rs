@@ -9,8 +9,8 @@ use serde::Serialize;
 use super::*;
 use crate::primitives::{BodyDigest, U256, Work};
 use crate::protocol::limits::{
-    MAX_AGENT_BYTES, MAX_BLOCKS_BYTES, MAX_BLOCKS_IN_FLIGHT, MAX_HEADERS, MAX_LOCATOR_HASHES,
-    MAX_PEERS_PER_MESSAGE, MAX_REASON_BYTES, MAX_TRANSACTIONS, MAX_TRANSACTIONS_BYTES,
+    MAX_AGENT_BYTES, MAX_BLOCKS, MAX_BLOCKS_BYTES, MAX_HEADERS, MAX_LOCATOR_HASHES, MAX_PEERS_PER_MESSAGE,
+    MAX_REASON_BYTES, MAX_TRANSACTIONS, MAX_TRANSACTIONS_BYTES,
 };
 use crate::protocol::{Hello, MessageKind, Tip};
 use crate::{Block, Hash, Header, Message, PeerAddr};
@@ -47,7 +47,7 @@ fn blocks_of(size: usize) -> Vec<Arc<Block>> {
 
 /// The largest valid messages of a kind, for a chain of strings.
 fn greatest(kind: MessageKind) -> Vec<Message> {
-    let hashes = vec![LARGEST_HASH; MAX_BLOCKS_IN_FLIGHT];
+    let hashes = vec![LARGEST_HASH; MAX_BLOCKS];
     let ids = vec![LARGEST_HASH; MAX_TRANSACTIONS];
     vec![match kind {
         MessageKind::Hello => Message::Hello(Hello {
@@ -80,8 +80,8 @@ fn greatest(kind: MessageKind) -> Vec<Message> {
             return blocks_of(ChainSpec::MAX_BLOCK_BYTES).into_iter().map(Message::NewBlock).collect();
         }
         MessageKind::Blocks => {
-            let many = blocks_of(MAX_BLOCKS_BYTES / MAX_BLOCKS_IN_FLIGHT).into_iter();
-            let many = many.map(|block| vec![block; MAX_BLOCKS_IN_FLIGHT]);
+            let many = blocks_of(MAX_BLOCKS_BYTES / MAX_BLOCKS).into_iter();
+            let many = many.map(|block| vec![block; MAX_BLOCKS]);
             let one = vec![blocks_of(ChainSpec::MAX_BLOCK_BYTES).swap_remove(0)];
             return many.chain([one]).map(Message::Blocks).collect();
         }

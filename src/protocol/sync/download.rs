@@ -1,11 +1,11 @@
 //! Plans block downloads: each body is requested from one peer at a time, the lowest first, and no further
 //! ahead of the tip than the storage for side branches allows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{ChainSync, Peer};
 use crate::chain::Blockchain;
-use crate::primitives::{Hash, Transaction};
+use crate::primitives::{Hash, HashSet, Transaction};
 use crate::protocol::call::Call;
 use crate::protocol::limits;
 use crate::protocol::message::Message;
@@ -32,7 +32,8 @@ impl ChainSync {
     /// Returns the bodies to request from each peer.
     fn plan_downloads<T: Transaction>(&self, call: &Call<'_, T>) -> Vec<(PeerId, Vec<Hash>)> {
         let chain = &call.local.chain;
-        if !self.peers.values().any(|peer| peer.leads_further(chain)) {
+        let sharing = self.peers.values().filter(|peer| peer.leads_further(chain)).count();
+        if sharing == 0 {
             return Vec::new();
         }
         // The number of bodies that fit into the storage for side branches while the lowest one is missing.
@@ -40,7 +41,9 @@ impl ChainSync {
         // blocks are then evicted and requested again.
         let fitting = call.config.chain.max_side_bytes / chain.spec().max_block_bytes();
         let window = fitting.clamp(1, limits::DOWNLOAD_WINDOW);
-        let mut in_flight: BTreeSet<Hash> =
+        // No peer takes so much of the window that others have nothing to do.
+        let share = (window / sharing).clamp(limits::BLOCKS_PER_REQUEST, limits::MAX_BLOCKS_IN_FLIGHT);
+        let mut in_flight: HashSet =
             self.peers.values().flat_map(|peer| peer.blocks.iter().copied()).collect();
         // Most peers have the same best header, and the path to it is long, so all of them share one walk
         // along it.
@@ -50,7 +53,7 @@ impl ChainSync {
             let Some(best) = peer.best.filter(|_| peer.paused.is_none()).map(|best| best.hash) else {
                 continue;
             };
-            let room = limits::MAX_BLOCKS_IN_FLIGHT - peer.blocks.len();
+            let room = share.saturating_sub(peer.blocks.len());
             // Each request should carry many hashes.
             if room < limits::BLOCKS_PER_REQUEST || !peer.leads_further(chain) {
                 continue;
@@ -97,12 +100,7 @@ struct Path<I> {
 impl<I: Iterator<Item = Hash>> Path<I> {
     /// Takes the lowest missing bodies, up to `room`, that are not in flight and that the peer has, and marks
     /// them as in flight.
-    fn take(
-        &mut self,
-        room: usize,
-        in_flight: &mut BTreeSet<Hash>,
-        has: impl Fn(&Hash) -> bool,
-    ) -> Vec<Hash> {
+    fn take(&mut self, room: usize, in_flight: &mut HashSet, has: impl Fn(&Hash) -> bool) -> Vec<Hash> {
         let mut taken = Vec::new();
         self.passed.retain(|hash| {
             let is_next = taken.len() < room && has(hash) && in_flight.insert(*hash);

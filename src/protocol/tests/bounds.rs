@@ -18,9 +18,9 @@ fn block() -> Arc<Block<Note>> {
 #[rstest]
 #[case::locator(|len| Message::GetHeaders { locator: vec![Hash::ZERO; len], limit: 1 }, limits::MAX_LOCATOR_HASHES)]
 #[case::headers(|len| Message::Headers(vec![header(); len]), limits::MAX_HEADERS)]
-#[case::get_blocks(|len| Message::GetBlocks { hashes: vec![Hash::ZERO; len] }, limits::MAX_BLOCKS_IN_FLIGHT)]
-#[case::not_found(|len| Message::NotFound { hashes: vec![Hash::ZERO; len] }, limits::MAX_BLOCKS_IN_FLIGHT)]
-#[case::blocks(|len| Message::Blocks(vec![block(); len]), limits::MAX_BLOCKS_IN_FLIGHT)]
+#[case::get_blocks(|len| Message::GetBlocks { hashes: vec![Hash::ZERO; len] }, limits::MAX_BLOCKS)]
+#[case::not_found(|len| Message::NotFound { hashes: vec![Hash::ZERO; len] }, limits::MAX_BLOCKS)]
+#[case::blocks(|len| Message::Blocks(vec![block(); len]), limits::MAX_BLOCKS)]
 #[case::offer(|len| Message::Offer { ids: vec![Hash::ZERO; len] }, limits::MAX_TRANSACTIONS)]
 #[case::get_transactions(
     |len| Message::GetTransactions { ids: vec![Hash::ZERO; len] },

@@ -260,9 +260,9 @@ fn endless_wishes_get_bounded_answers() {
     for _ in 0..100 {
         let outputs = bench.receive(attacker, Message::GetHeaders { locator: Vec::new(), limit: u32::MAX });
         assert_eq!(sent_to(&outputs, attacker), [&headers(&bench.blocks)]);
-        let wishes = Message::GetBlocks { hashes: vec![hash; limits::MAX_BLOCKS_IN_FLIGHT] };
-        assert!(bench.receive(attacker, wishes).len() <= limits::MAX_BLOCKS_IN_FLIGHT);
-        let wishes = Message::GetBlocks { hashes: vec![Hash::ZERO; limits::MAX_BLOCKS_IN_FLIGHT] };
+        let wishes = Message::GetBlocks { hashes: vec![hash; limits::MAX_BLOCKS] };
+        assert!(bench.receive(attacker, wishes).len() <= limits::MAX_BLOCKS);
+        let wishes = Message::GetBlocks { hashes: vec![Hash::ZERO; limits::MAX_BLOCKS] };
         assert_eq!(kinds(&bench.receive(attacker, wishes), attacker), ["not_found"]);
         let wishes = Message::GetTransactions { ids: vec![Hash::ZERO; limits::MAX_TRANSACTIONS] };
         let outputs = bench.receive(attacker, wishes);
@@ -316,7 +316,8 @@ fn orphans_are_kept_up_to_the_bound_and_asked_about_one_by_one() {
             .iter()
             .map(|hash| Arc::clone(&blocks[known.iter().position(|h| h == hash).unwrap()]))
             .collect();
-        outputs = bench.receive(attacker, Message::Blocks(answer));
+        let messages = answer.chunks(limits::MAX_BLOCKS).map(|blocks| Message::Blocks(blocks.to_vec()));
+        outputs = messages.flat_map(|message| bench.receive(attacker, message)).collect();
     }
     assert_eq!(bench.node.chain().tip(), &blocks[199]);
     assert_serves(&mut bench, witness);

@@ -3,7 +3,8 @@
 use super::bench::{Bench, sent_to};
 use super::*;
 use crate::protocol::limits::{
-    MAX_BLOCKS_IN_FLIGHT, MAX_HEADERS, MAX_OFFERED, MAX_TRANSACTIONS, TEXT_EXPANSION,
+    BLOCKS_PER_REQUEST, MAX_BLOCKS, MAX_BLOCKS_IN_FLIGHT, MAX_HEADERS, MAX_OFFERED, MAX_TRANSACTIONS,
+    TEXT_EXPANSION,
 };
 
 /// Returns the size of a message in JSON, the most verbose format.
@@ -34,7 +35,7 @@ fn greatest_reply(request: MessageKind, max_block_bytes: usize) -> Option<usize>
         }
         MessageKind::Ping => limit(MessageKind::Pong),
         MessageKind::GetHeaders => limit(MessageKind::Headers),
-        MessageKind::GetBlocks => MAX_BLOCKS_IN_FLIGHT * block + limit(MessageKind::NotFound),
+        MessageKind::GetBlocks => MAX_BLOCKS * block + limit(MessageKind::NotFound),
         MessageKind::GetTransactions => batch + limit(MessageKind::Offer),
         MessageKind::Offer | MessageKind::Transactions => limit(MessageKind::GetTransactions),
         // Requests for the headers or blocks that follow.
@@ -42,7 +43,12 @@ fn greatest_reply(request: MessageKind, max_block_bytes: usize) -> Option<usize>
         | MessageKind::Blocks
         | MessageKind::NotFound
         | MessageKind::Announce
-        | MessageKind::NewBlock => limit(MessageKind::GetHeaders) + limit(MessageKind::GetBlocks),
+        | MessageKind::NewBlock => {
+            let envelope = limit(MessageKind::Pong);
+            let hashes = (limit(MessageKind::GetBlocks) - envelope) * BLOCKS_PER_REQUEST / MAX_BLOCKS;
+            let requests = MAX_BLOCKS_IN_FLIGHT / BLOCKS_PER_REQUEST;
+            limit(MessageKind::GetHeaders) + requests * (envelope + hashes)
+        }
         MessageKind::GetPeers => limit(MessageKind::Peers),
         MessageKind::Pong | MessageKind::Bye | MessageKind::Peers => return None,
     })
@@ -65,7 +71,7 @@ fn node() -> Bench {
         .build()
         .unwrap();
     let mut chain = Blockchain::new(spec);
-    for height in 1..=MAX_BLOCKS_IN_FLIGHT as u64 {
+    for height in 1..=MAX_BLOCKS as u64 {
         let time = chain.spec().genesis_time().saturating_add(Duration::from_secs(height));
         let block = Arc::new(chain.template(vec![largest_note(height)], time).unwrap().mine().unwrap());
         assert_eq!(block.digest().unwrap().size, MAX_BLOCK_BYTES);
@@ -121,9 +127,9 @@ fn the_greatest_answers_keep_their_bounds_and_nearly_reach_them() {
         other => panic!("{other:?}"),
     });
     let fitting = limits::MAX_BLOCKS_BYTES / MAX_BLOCK_BYTES;
-    let expected = [fitting, MAX_BLOCKS_IN_FLIGHT - fitting].map(|blocks| blocks * MAX_BLOCK_BYTES);
+    let expected = [fitting, MAX_BLOCKS - fitting].map(|blocks| blocks * MAX_BLOCK_BYTES);
     assert_eq!(sizes.collect::<Vec<_>>(), expected);
-    let unknown = vec![Hash::from_bytes([9; 32]); MAX_BLOCKS_IN_FLIGHT];
+    let unknown = vec![Hash::from_bytes([9; 32]); MAX_BLOCKS];
     let got = replies(&mut bench, peer, Message::GetBlocks { hashes: unknown });
     assert!(got <= limit(MessageKind::GetBlocks), "{got}");
 
@@ -133,7 +139,7 @@ fn the_greatest_answers_keep_their_bounds_and_nearly_reach_them() {
     let locator = vec![*bench.node.chain().genesis().hash()];
     let got = replies(&mut bench, peer, Message::GetHeaders { locator: locator.clone(), limit: u32::MAX });
     // Scaled from the limit by the number of headers that the chain has.
-    let all = limit(MessageKind::GetHeaders) * MAX_BLOCKS_IN_FLIGHT / MAX_HEADERS;
+    let all = limit(MessageKind::GetHeaders) * MAX_BLOCKS / MAX_HEADERS;
     assert!(got <= all + 100 && got * 2 >= all, "{got} of {all}");
     let got = replies(&mut bench, peer, Message::GetHeaders { locator, limit: 3 });
     assert!(got <= limit(MessageKind::GetHeaders) * 3 / MAX_HEADERS + 100, "{got} for three headers");

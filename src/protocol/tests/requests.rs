@@ -259,20 +259,6 @@ fn bodies_that_wait_go_with_the_last_peer_that_leads_to_them() {
     }
 }
 
-#[test]
-fn a_peer_is_asked_for_more_when_half_of_what_it_may_have_in_flight_has_come() {
-    let mut bench = Bench::new();
-    let peer = bench.join_ahead();
-    let (most, half) = (limits::MAX_BLOCKS_IN_FLIGHT, limits::MAX_BLOCKS_IN_FLIGHT / 2);
-    let blocks = bench.following(&vec!["x"; 2 * most]);
-    let outputs = bench.receive(peer, headers(&blocks));
-    assert_eq!(asked_of(&outputs, peer), hashes(&blocks[..most]));
-    let outputs = bench.receive(peer, Message::Blocks(blocks[..half - 1].to_vec()));
-    assert_eq!(asked_of(&outputs, peer), []);
-    let outputs = bench.receive(peer, Message::Blocks(vec![Arc::clone(&blocks[half - 1])]));
-    assert_eq!(asked_of(&outputs, peer), hashes(&blocks[most..most + half]));
-}
-
 /// Three peers claim the same tip, and two are asked for headers. The answer of one confirms the claims of
 /// all.
 #[test]

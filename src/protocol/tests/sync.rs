@@ -21,7 +21,7 @@ fn a_newcomer_takes_over_the_chain(#[case] len: u64) {
     let batches = usize::try_from(len).unwrap() / limits::MAX_HEADERS + 1;
     assert_eq!(network.crossings("get_headers"), vec![(1, 0); batches]);
     let requests = network.crossings("get_blocks").len();
-    assert!(requests <= blocks.len() / (limits::MAX_BLOCKS_IN_FLIGHT / 2) + 1, "{requests} requests");
+    assert!(requests <= blocks.len() / limits::BLOCKS_PER_REQUEST + 1, "{requests} requests");
     let connected = network.nodes[1].events.iter().filter_map(|event| match event {
         Event::BlockConnected { block, .. } => Some(block),
         _ => None,
@@ -159,12 +159,14 @@ fn a_stalled_download_goes_on_with_another_peer() {
     assert_eq!(network.nodes[2].closed(), ["no answer to get_blocks within 20 s"]);
 }
 
-/// The peer can read the next blocks while the answer to the previous request is in transit.
+/// The peer reads and sends the next blocks while the answers to earlier requests are in transit.
 #[test]
-fn two_requests_are_under_way_at_a_time() {
+fn several_requests_are_under_way_at_a_time() {
+    const ONE: usize = limits::BLOCKS_PER_REQUEST;
+    const MOST: usize = limits::MAX_BLOCKS_IN_FLIGHT;
     let mut bench = Bench::new();
     let peer = bench.join_ahead();
-    let blocks = bench.following(&["x"; 130]);
+    let blocks = bench.following(&["x"; MOST + ONE + 2]);
     let requests = |outputs: &[Output<Note>]| -> Vec<Vec<Hash>> {
         let hashes = |message: &Message<Note>| match message {
             Message::GetBlocks { hashes } => Some(hashes.clone()),
@@ -173,20 +175,20 @@ fn two_requests_are_under_way_at_a_time() {
         sent_to(outputs, peer).into_iter().filter_map(hashes).collect()
     };
     let outputs = bench.receive(peer, headers(&blocks));
-    assert_eq!(requests(&outputs), [hashes(&blocks[..32]), hashes(&blocks[32..64])]);
+    assert_eq!(requests(&outputs), blocks[..MOST].chunks(ONE).map(hashes).collect::<Vec<_>>());
     // Large blocks arrive one by one, but are not requested one by one.
-    for block in &blocks[..31] {
+    for block in &blocks[..ONE - 1] {
         assert_eq!(requests(&bench.receive(peer, Message::Blocks(vec![Arc::clone(block)]))), [[]; 0]);
     }
-    let outputs = bench.receive(peer, Message::Blocks(vec![Arc::clone(&blocks[31])]));
-    assert_eq!(requests(&outputs), [hashes(&blocks[64..96])]);
-    let outputs = bench.receive(peer, Message::Blocks(blocks[32..64].to_vec()));
-    assert_eq!(requests(&outputs), [hashes(&blocks[96..128])]);
-    bench.receive(peer, Message::Blocks(blocks[64..96].to_vec()));
-    let outputs = bench.receive(peer, Message::Blocks(blocks[96..128].to_vec()));
-    assert_eq!(requests(&outputs), [[]; 0], "asked for already");
-    bench.receive(peer, Message::Blocks(blocks[128..].to_vec()));
-    assert_eq!(bench.node.chain().tip(), &blocks[129]);
+    let outputs = bench.receive(peer, Message::Blocks(vec![Arc::clone(&blocks[ONE - 1])]));
+    assert_eq!(requests(&outputs), [hashes(&blocks[MOST..MOST + ONE])]);
+    let outputs = bench.receive(peer, Message::Blocks(blocks[ONE..2 * ONE].to_vec()));
+    assert_eq!(requests(&outputs), [hashes(&blocks[MOST + ONE..])]);
+    for blocks in blocks[2 * ONE..].chunks(ONE) {
+        let outputs = bench.receive(peer, Message::Blocks(blocks.to_vec()));
+        assert_eq!(requests(&outputs), [[]; 0], "asked for already");
+    }
+    assert_eq!(bench.node.chain().tip(), blocks.last().unwrap());
 }
 
 /// A chain of headers with more work but without bodies must not block the chains of other peers.

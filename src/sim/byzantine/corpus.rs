@@ -88,7 +88,7 @@ pub(super) fn attack(liar: &mut Byzantine) -> Messages {
         |_| (0..50).map(Message::Ping).collect(),
         |_| vec![Message::Pong(7)],
         // Lists above the limits of their messages.
-        |_| vec![Message::GetBlocks { hashes: vec![Hash::ZERO; limits::MAX_BLOCKS_IN_FLIGHT + 1] }],
+        |_| vec![Message::GetBlocks { hashes: vec![Hash::ZERO; limits::MAX_BLOCKS + 1] }],
         |_| vec![Message::Offer { ids: vec![Hash::ZERO; limits::MAX_TRANSACTIONS + 1] }],
         |_| vec![Message::GetHeaders { locator: vec![Hash::ZERO; limits::MAX_LOCATOR_HASHES + 1], limit: 1 }],
         |liar| vec![Message::Headers(vec![*liar.genesis.header(); limits::MAX_HEADERS + 1])],

@@ -26,7 +26,7 @@ impl Invariant for BoundedOutputs {
             got += 1;
         }
         let peers = observed.protocol.peers().len() + closed;
-        let limit = limits::MAX_OUTBOUND + limits::MAX_BLOCKS_IN_FLIGHT + PER_PEER * (peers + 1);
+        let limit = limits::MAX_OUTBOUND + limits::MAX_BLOCKS + PER_PEER * (peers + 1);
         if got > limit { Err(Breach::TooManyOutputs { got, limit }) } else { Ok(()) }
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::primitives::{U256, Work};
 use crate::protocol::limits::{
-    MAX_AGENT_BYTES, MAX_BLOCKS_IN_FLIGHT, MAX_HEADERS, MAX_LOCATOR_HASHES, MAX_PEERS_PER_MESSAGE,
-    MAX_REASON_BYTES, MAX_TRANSACTIONS,
+    MAX_AGENT_BYTES, MAX_BLOCKS, MAX_HEADERS, MAX_LOCATOR_HASHES, MAX_PEERS_PER_MESSAGE, MAX_REASON_BYTES,
+    MAX_TRANSACTIONS,
 };
 use crate::protocol::{Hello, Tip};
 use crate::{Block, Hash, Header, Message, PeerAddr, Transaction};
@@ -45,7 +45,7 @@ pub(super) fn messages<T: Transaction>(transactions: &[T]) -> Vec<Message<T>> {
         Message::GetHeaders { locator: hashes(MAX_LOCATOR_HASHES), limit: u32::MAX },
         Message::Headers(Vec::new()),
         Message::Headers(vec![high; MAX_HEADERS]),
-        Message::GetBlocks { hashes: hashes(MAX_BLOCKS_IN_FLIGHT) },
+        Message::GetBlocks { hashes: hashes(MAX_BLOCKS) },
         Message::Blocks(Vec::new()),
         Message::Blocks(vec![block(low, &[]), Arc::clone(&full)]),
         Message::NotFound { hashes: hashes(1) },

@@ -52,7 +52,7 @@ bombs! {
 async fn promises(stage: &mut Stage, message: fn(Hello, usize) -> Message<Entry>) {
     let format = stage.carrier.format();
     // The last length is within the limit of most lists, and far longer than the frame.
-    for length in [u64::MAX, u64::from(u32::MAX), 1 << 20, limits::MAX_BLOCKS_IN_FLIGHT as u64] {
+    for length in [u64::MAX, u64::from(u32::MAX), 1 << 20, limits::MAX_BLOCKS as u64] {
         if let Some(mut ended) = stage.socket.take() {
             let reason = stage.closed().await;
             assert!(Ends::Malformed.fits(&reason, stage.carrier), "{reason:?}");

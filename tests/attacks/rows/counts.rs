@@ -35,9 +35,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row {
         name: "too_many_wishes",
         does: "a request for too many blocks",
-        attack: |stage| {
-            Box::pin(says(stage, |_| Message::GetBlocks { hashes: hashes(limits::MAX_BLOCKS_IN_FLIGHT) }))
-        },
+        attack: |stage| Box::pin(says(stage, |_| Message::GetBlocks { hashes: hashes(limits::MAX_BLOCKS) })),
         ..TOO_MANY
     },
     Row {
@@ -46,7 +44,7 @@ pub(crate) const ROWS: &[Row] = &[
         attack: |stage| {
             Box::pin(says(stage, |stage| {
                 let block = stage.node.chain().genesis().clone();
-                Message::Blocks(vec![Arc::clone(&block); limits::MAX_BLOCKS_IN_FLIGHT + 1])
+                Message::Blocks(vec![Arc::clone(&block); limits::MAX_BLOCKS + 1])
             }))
         },
         ..TOO_MANY
@@ -54,9 +52,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row {
         name: "too_many_excuses",
         does: "too many hashes in a `not_found`",
-        attack: |stage| {
-            Box::pin(says(stage, |_| Message::NotFound { hashes: hashes(limits::MAX_BLOCKS_IN_FLIGHT) }))
-        },
+        attack: |stage| Box::pin(says(stage, |_| Message::NotFound { hashes: hashes(limits::MAX_BLOCKS) })),
         ..TOO_MANY
     },
     Row {

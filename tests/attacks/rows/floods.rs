@@ -50,7 +50,7 @@ pub(crate) const ROWS: &[Row] = &[
         does: "requests for unknown blocks without end, whose answers are not read",
         attack: |stage| {
             Box::pin(reads_nothing(stage, |_| Message::GetBlocks {
-                hashes: vec![Hash::ZERO; limits::MAX_BLOCKS_IN_FLIGHT],
+                hashes: vec![Hash::ZERO; limits::MAX_BLOCKS],
             }))
         },
         ..UNREAD
