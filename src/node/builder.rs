@@ -292,6 +292,7 @@ impl<T: Transaction> NodeBuilder<T> {
         let shared = Arc::new(Shared {
             genesis: *protocol.chain().genesis().hash(),
             protocol: RwLock::new(protocol),
+            waits_for_disk,
             answering: Semaphore::new(1),
             clock,
             listen,
@@ -320,8 +321,7 @@ impl<T: Transaction> NodeBuilder<T> {
         }
         let handle = NodeHandle::new(Arc::clone(&shared), commands);
         let notifier = Notifier { events, changes: changes.clone() };
-        let mut driver =
-            Driver::new(Arc::clone(&shared), notifier, waits_for_disk, self.transport, self.mining, incoming);
+        let mut driver = Driver::new(Arc::clone(&shared), notifier, self.transport, self.mining, incoming);
         if let Some(listener) = listener {
             driver.accept(listener, max_inbound);
         }

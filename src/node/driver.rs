@@ -24,8 +24,6 @@ use crate::transport::{Listener, Outgoing, Transport, TransportError};
 #[derive(Debug)]
 pub(super) struct Driver<T: Transaction> {
     shared: Arc<Shared<T>>,
-    /// Whether calls of the store may block on disk I/O.
-    waits_for_disk: bool,
     transport: Option<Arc<dyn Transport<T>>>,
     mining: Mining<T>,
     mining_ended: mpsc::UnboundedReceiver<JobEnded<T>>,
@@ -57,7 +55,6 @@ impl<T: Transaction> Driver<T> {
     pub(super) fn new(
         shared: Arc<Shared<T>>,
         notifier: Notifier<T>,
-        waits_for_disk: bool,
         transport: Option<Arc<dyn Transport<T>>>,
         mining: MiningConfig,
         incoming: mpsc::Sender<Incoming<T>>,
@@ -69,7 +66,6 @@ impl<T: Transaction> Driver<T> {
             mining: Mining::new(mining, ended, transport.clone()),
             mining_ended,
             shared,
-            waits_for_disk,
             transport,
             incoming,
             senders: BTreeMap::new(),
@@ -125,7 +121,7 @@ impl<T: Transaction> Driver<T> {
                     Err(error) => error.into(),
                 }),
                 Some(_) = self.background_tasks.join_next() => {}
-                _ = store_checks.tick(), if self.waits_for_disk => {
+                _ = store_checks.tick(), if self.shared.waits_for_disk => {
                     self.on_disk(|driver| driver.with_protocol(Protocol::check_store));
                 }
                 turn = next_turn(&mut commands, &mut inputs, prefers_commands) => match turn {
@@ -329,7 +325,7 @@ impl<T: Transaction> Driver<T> {
 
     /// Runs a call that may block on disk I/O.
     fn on_disk<R>(&mut self, call: impl FnOnce(&mut Self) -> R) -> R {
-        if self.waits_for_disk { blocking(|| call(self)) } else { call(self) }
+        if self.shared.waits_for_disk { blocking(|| call(self)) } else { call(self) }
     }
 
     /// Calls the protocol under the write lock, and performs its outputs after releasing the lock.

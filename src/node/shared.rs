@@ -1,9 +1,7 @@
 //! What the tasks of a node and its handles share.
 
 use core::time::Duration;
-#[cfg(feature = "http")]
-use std::sync::TryLockError;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Semaphore, broadcast, watch};
@@ -24,6 +22,8 @@ pub(super) struct Shared<T: Transaction> {
     pub(super) protocol: RwLock<Protocol<T>>,
     /// The hash of the genesis block, which never changes.
     pub(super) genesis: Hash,
+    /// Whether calls of the store may block on disk I/O.
+    pub(super) waits_for_disk: bool,
     /// The permit to read blocks for a peer. Only one connection reads at a time, so that the requests of
     /// many peers do not keep the driver from the write lock for longer than one message takes.
     pub(super) answering: Semaphore,
@@ -53,7 +53,6 @@ impl<T: Transaction> Shared<T> {
     }
 
     /// Takes the read lock only if it is free: `None` while a writer holds it or waits for it.
-    #[cfg(feature = "http")]
     pub(super) fn try_read(&self) -> Option<RwLockReadGuard<'_, Protocol<T>>> {
         match self.protocol.try_read() {
             Ok(protocol) => Some(protocol),

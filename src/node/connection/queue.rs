@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use crate::node::incoming::Incoming;
 use crate::node::shared::{Shared, blocking};
 use crate::primitives::{Hash, Transaction};
-use crate::protocol::{BlocksAnswer, CloseReason, Message};
+use crate::protocol::{BlocksAnswer, CloseReason, Message, Protocol};
 use crate::transport::{Outgoing, Sender, TransportError};
 
 /// The memory, in bytes, that the queued messages to one peer may take. A peer whose queue is full is
@@ -120,7 +120,12 @@ async fn next_blocks<T: Transaction>(
     let message = {
         // The semaphore is never closed.
         let _turn = shared.answering.acquire().await.ok()?;
-        blocking(|| shared.read().next_blocks(answer, |error| failures.push(error)))
+        let mut next = |protocol: &Protocol<T>| protocol.next_blocks(answer, |error| failures.push(error));
+        // A read of memory under a free lock takes less time than moving the other tasks of this thread.
+        match shared.try_read().filter(|_| !shared.waits_for_disk) {
+            Some(protocol) => next(&protocol),
+            None => blocking(|| next(&shared.read())),
+        }
     };
     for error in failures {
         // If the driver has ended, the report is not needed.
@@ -272,6 +277,7 @@ mod tests {
         Shared {
             genesis: *protocol.chain().genesis().hash(),
             protocol: RwLock::new(protocol),
+            waits_for_disk: false,
             answering: Semaphore::new(1),
             clock: Clock::new(Arc::new(move || start)),
             listen: None,
