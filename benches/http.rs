@@ -87,7 +87,7 @@ fn main() -> Result<()> {
     let options = Options::parse();
     let servers = Builder::new_multi_thread().enable_all().build()?;
     let client = Builder::new_current_thread().enable_all().build()?;
-    let Served { node, threads, hash } = servers.block_on(node(&options))?;
+    let Served { handle, node, threads, hash } = servers.block_on(node(&options))?;
 
     println!("{} connections, each with one request after the other:\n", options.connections);
     println!(
@@ -127,7 +127,7 @@ fn main() -> Result<()> {
     if options.only.is_empty() {
         #[cfg(all(feature = "evidence", feature = "redb"))]
         tiles(&options, &servers, &client)?;
-        targets.extend(stalled(&options, &client, node)?);
+        targets.extend(stalled(&options, &client, &handle)?);
     }
     println!("\n### Targets\n\n| target | here | |\n| --- | ---: | ---: |");
     for (target, here, met) in targets {
@@ -150,6 +150,7 @@ impl Server {
 
 /// A node with a chain to read.
 struct Served {
+    handle: NodeHandle<String>,
     /// The address of its routes under `serve_node`, and under `serve`, which uses a thread for every
     /// request.
     node: SocketAddr,
@@ -169,25 +170,35 @@ async fn node(options: &Options) -> Result<Served> {
         node.mine(vec!["x".repeat(TRANSACTION_BYTES); TRANSACTIONS]).await?;
     }
     let hash = node.block_at(BLOCKS / 2)?.context("no such block")?.hash().to_string();
-    let [node, threads] = serve_twice(node, options).await?;
-    Ok(Served { node, threads, hash })
+    let [served, threads] = serve_twice(&node, options).await?;
+    Ok(Served { handle: node, node: served, threads, hash })
 }
 
 /// The addresses of the routes of a node under `serve_node` and under `serve`. The servers run until the process ends.
-async fn serve_twice(node: NodeHandle, options: &Options) -> Result<[SocketAddr; 2]> {
+async fn serve_twice(node: &NodeHandle<String>, options: &Options) -> Result<[SocketAddr; 2]> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let on_threads = serve(listener, routes(node.clone(), RoutesConfig::default()), config(options))?;
+    let addresses = [serve_once(node, options).await?, on_threads.local_addr()];
+    core::mem::forget(on_threads);
+    Ok(addresses)
+}
+
+/// The address of the routes of a node under `serve_node`. The server runs until the process ends.
+async fn serve_once(node: &NodeHandle<String>, options: &Options) -> Result<SocketAddr> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let server = serve_node(listener, node.clone(), RoutesConfig::default(), config(options))?;
+    let address = server.local_addr();
+    core::mem::forget(server);
+    Ok(address)
+}
+
+fn config(options: &Options) -> HttpConfig {
     let places = options.connections + options.stalled + 64;
-    let config = HttpConfig::default()
+    HttpConfig::default()
         .with_max_connections(places)
         .with_max_connections_per_address(places)
         // A connection is idle during the turns of other servers, and a stalled one until the end.
-        .with_head_timeout(Duration::from_secs(3600));
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let server = serve_node(listener, node.clone(), RoutesConfig::default(), config.clone())?;
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let on_threads = serve(listener, routes(node.clone(), RoutesConfig::default()), config)?;
-    let addresses = [server.local_addr(), on_threads.local_addr()];
-    core::mem::forget((server, on_threads, node));
-    Ok(addresses)
+        .with_head_timeout(Duration::from_secs(3600))
 }
 
 /// An axum server whose only answer is these bytes.
@@ -216,7 +227,7 @@ fn tiles(options: &Options, servers: &Runtime, client: &Runtime) -> Result<()> {
             node.mine(Vec::new()).await?;
         }
         node.sign_checkpoint().await?;
-        let [served, on_threads] = serve_twice(node, options).await?;
+        let [served, on_threads] = serve_twice(&node, options).await?;
         let path = file.clone();
         let answer = move || {
             let path = path.clone();
@@ -335,11 +346,15 @@ async fn answer(address: SocketAddr, request: &str) -> Result<(String, Vec<u8>)>
     Ok((head, body))
 }
 
-/// Prints a row. The first rates are the base, and a ratio compares two turns of one round. Returns the
+/// The quartiles of the ratios of two servers, each of two turns of one round.
+fn ratios(rates: &[f64], base: &[f64]) -> [f64; 3] {
+    quartiles(rates.iter().zip(base).map(|(rate, base)| rate / base))
+}
+
+/// Prints a row. The first rates are the base, and [`ratios`] compares the others with them. Returns the
 /// median ratio of the second rates.
 fn row(name: &str, bytes: usize, [base, rates, on_threads]: &[Vec<f64>; 3]) -> f64 {
-    let ratios = |rates: &[f64]| quartiles(rates.iter().zip(base).map(|(rate, base)| rate / base));
-    let ([low, middle, high], [_, threads, _]) = (ratios(rates), ratios(on_threads));
+    let ([low, middle, high], [_, threads, _]) = (ratios(rates, base), ratios(on_threads, base));
     let [base, rate] = [base, rates].map(|rates| median(rates.iter().copied()));
     println!(
         "| {name} | {bytes} | {base:.0} | {rate:.0} | {middle:.2} | {low:.2} to {high:.2} | {threads:.2} |"
@@ -347,33 +362,41 @@ fn row(name: &str, bytes: usize, [base, rates, on_threads]: &[Vec<f64>; 3]) -> f
     middle
 }
 
-/// Measures what connections that send half a request cost other clients. Returns two lines for the table of
-/// targets.
-fn stalled(options: &Options, client: &Runtime, node: SocketAddr) -> Result<[(String, String, bool); 2]> {
-    let request = "GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    let measure = || -> Result<(f64, Option<u64>)> {
-        let [rates] = take_turns(client, options, &[Server::new(node, request)])?;
-        Ok((median(rates.into_iter()), threads()))
-    };
-    let (before, threads_before) = measure()?;
+/// Measures what connections that send half a request cost other clients: two servers of one node take turns, and one
+/// of them has these connections. Each server has a runtime of its own, so that nothing but the machine is shared.
+/// Returns two lines for the table of targets.
+fn stalled(
+    options: &Options,
+    client: &Runtime,
+    node: &NodeHandle<String>,
+) -> Result<[(String, String, bool); 2]> {
+    let [alone, beside] = [(); 2].map(|()| Builder::new_multi_thread().enable_all().build());
+    let (alone, beside) = (alone?, beside?);
+    let without = alone.block_on(serve_once(node, options))?;
+    let with = beside.block_on(serve_once(node, options))?;
+    let threads_before = threads();
     let held = client.block_on(async {
         let mut held = Vec::new();
         for _ in 0..options.stalled {
-            let mut stream = TcpStream::connect(node).await?;
+            let mut stream = TcpStream::connect(with).await?;
             stream.write_all(b"GET /status HTTP/1.1\r\nHost:").await?;
             held.push(stream);
         }
         io::Result::Ok(held)
     })?;
-    let (after, threads_after) = measure()?;
+    let request = "GET /status HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: bench\r\n\r\n";
+    let compared = [without, with].map(|address| Server::new(address, request));
+    let [without, with] = take_turns(client, options, &compared)?;
+    let threads_after = threads();
     let shown =
         |threads: Option<u64>| threads.map_or_else(|| "unknown".to_owned(), |count| count.to_string());
     println!("\n`GET /status` beside {} connections that stall in the middle of a request:\n", held.len());
-    println!("| | a second | ratio | threads |");
-    println!("| --- | ---: | ---: | ---: |");
-    println!("| without | {before:.0} | 1.00 | {} |", shown(threads_before));
-    let ratio = after / before;
-    println!("| with | {after:.0} | {ratio:.2} | {} |", shown(threads_after));
+    println!("| | a second | ratio | middle half | threads |");
+    println!("| --- | ---: | ---: | ---: | ---: |");
+    let [low, ratio, high] = ratios(&with, &without);
+    let [before, after] = [without, with].map(|rates| median(rates.into_iter()));
+    println!("| without | {before:.0} | | | {} |", shown(threads_before));
+    println!("| with | {after:.0} | {ratio:.2} | {low:.2} to {high:.2} | {} |", shown(threads_after));
     let count = held.len();
     Ok([
         (
