@@ -5,9 +5,10 @@ mod path;
 mod tree;
 
 use core::iter;
+use core::ops::Range;
 
 use crate::chain::{Blockchain, ProveError};
-use crate::primitives::merkle::ProofError;
+use crate::primitives::merkle::{ProofError, leaf_hashes};
 use crate::primitives::{Hash, Transaction};
 pub use path::TilePathError;
 pub use tree::{TileTree, TileTreeError};
@@ -121,18 +122,23 @@ impl Tile {
         }
 
         let first = self.index * full;
-        let mut bytes = Vec::with_capacity(usize::from(self.width) * (ENTRY_PREFIX.len() + Hash::LEN));
-        for index in first..first + u64::from(self.width) {
-            let hash = if let Some(level) = self.level {
-                chain.history_subtree(usize::from(level) * LEVEL_BITS, index)?
-            } else {
-                bytes.extend(ENTRY_PREFIX);
-                chain.history_entry(index).map_err(ProveError::from)?
-            };
-            bytes.extend(hash.as_bytes());
-        }
-        Ok(bytes)
+        let indices = first..first + u64::from(self.width);
+        let (prefix, hashes): (&[u8], Vec<Hash>) = match self.level {
+            None => (&ENTRY_PREFIX, entries(chain, indices)?),
+            // The chain keeps no hashes of single leaves. They are computed together, which is faster than one by one.
+            Some(0) => (&[], leaf_hashes(&entries(chain, indices)?)),
+            Some(level) => {
+                let root = |index| chain.history_subtree(usize::from(level) * LEVEL_BITS, index);
+                (&[], indices.map(root).collect::<Result<_, _>>()?)
+            }
+        };
+        Ok(hashes.iter().flat_map(|hash| [prefix, hash.as_bytes()]).flatten().copied().collect())
     }
+}
+
+/// The entries of the log of a chain at these indices.
+fn entries<T: Transaction>(chain: &Blockchain<T>, indices: Range<u64>) -> Result<Vec<Hash>, ProveError> {
+    indices.map(|index| chain.history_entry(index).map_err(ProveError::from)).collect()
 }
 
 /// Why there are no bytes of a tile.
