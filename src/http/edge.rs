@@ -43,9 +43,12 @@ impl Edge {
 
     /// Gives a request with these headers an id, unless its client or a server in front of this one has done so.
     pub(super) fn enter(&self, headers: &mut HeaderMap) -> Visit {
-        let id = given_id(headers).unwrap_or_else(|| self.new_id());
-        // A handler that is asked next takes over this id.
-        headers.insert(X_REQUEST_ID, id.clone());
+        let id = given_id(headers).unwrap_or_else(|| {
+            let id = self.new_id();
+            // A handler that is asked next takes over this id.
+            headers.insert(X_REQUEST_ID, id.clone());
+            id
+        });
         Visit { id, origin: cors::listed(&self.origins, headers), varies: !self.origins.is_empty() }
     }
 

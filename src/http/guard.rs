@@ -15,11 +15,11 @@ use crate::protocol::host::{Authority, Host};
 /// every browser sends it.
 pub(super) fn check_host(headers: &HeaderMap, allowed: &[String]) -> Result<(), ApiError> {
     for value in headers.get_all(HOST) {
-        let value = lossy(value);
-        if !is_allowed(&value, allowed) {
+        if !value.to_str().is_ok_and(|host| is_allowed(host, allowed)) {
             let message = format!(
-                "host {value:?} is not one of this node's: use an IP address or localhost, \
-                 or add the name to the allowed hosts"
+                "host {:?} is not one of this node's: use an IP address or localhost, \
+                 or add the name to the allowed hosts",
+                lossy(value)
             );
             return Err(ApiError::new(Code::HostNotAllowed, message));
         }

@@ -71,17 +71,17 @@ impl Body for ResponseBody {
 
 /// A JSON response that must not be sniffed for another type nor, unless the caller changes that, cached.
 pub(super) fn json_body(status: StatusCode, body: impl Into<Bytes>) -> Response {
-    json_for(status, body, "no-store")
+    json_for(status, body, const { HeaderValue::from_static("no-store") })
 }
 
 /// A JSON response with this `Cache-Control`.
-fn json_for(status: StatusCode, body: impl Into<Bytes>, cache_control: &'static str) -> Response {
+fn json_for(status: StatusCode, body: impl Into<Bytes>, cache_control: HeaderValue) -> Response {
     let mut response = Response::new(ResponseBody::from(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static(cache_control));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(CONTENT_TYPE, const { HeaderValue::from_static("application/json") });
+    headers.insert(CACHE_CONTROL, cache_control);
+    headers.insert(X_CONTENT_TYPE_OPTIONS, const { HeaderValue::from_static("nosniff") });
     response
 }
 
@@ -127,11 +127,11 @@ pub(super) enum Lifetime {
 }
 
 impl Lifetime {
-    const fn cache_control(self) -> &'static str {
+    const fn cache_control(self) -> HeaderValue {
         match self {
             // One year, the usual maximum; `immutable` is RFC 8246.
-            Self::Immutable => "max-age=31536000, immutable",
-            Self::Revalidated => "no-cache",
+            Self::Immutable => const { HeaderValue::from_static("max-age=31536000, immutable") },
+            Self::Revalidated => const { HeaderValue::from_static("no-cache") },
         }
     }
 }

@@ -28,7 +28,9 @@ impl<'a> Host<'a> {
     ///
     /// [`HostError`], for the first violation.
     pub(crate) fn parse(text: &'a str) -> Result<Self, HostError> {
-        if let Ok(ip) = text.parse::<IpAddr>() {
+        // Only a text that begins like an address is tried as one, which takes longer than to see that it is a name.
+        let may_be_ip = text.starts_with(|c: char| c.is_ascii_hexdigit() || c == ':');
+        if let Some(ip) = may_be_ip.then(|| text.parse::<IpAddr>().ok()).flatten() {
             return Ok(Self::Ip(ip.to_canonical()));
         }
         let name = text.strip_suffix('.').unwrap_or(text);
@@ -43,24 +45,25 @@ impl<'a> Host<'a> {
         if let Some(odd) = name.chars().find(|c| !is_allowed(*c)) {
             return Err(HostError::Character(odd));
         }
-        let is_label = |label: &str| {
-            (1..=MAX_LABEL_LEN).contains(&label.len()) && !label.starts_with('-') && !label.ends_with('-')
-        };
-        if !name.split('.').all(is_label) {
-            return Err(HostError::Label);
+        // As bytes, which are compared one by one: a search for a character takes longer in texts as short as these.
+        let mut last: &[u8] = &[];
+        for label in name.as_bytes().split(|byte| *byte == b'.') {
+            let is_label = (1..=MAX_LABEL_LEN).contains(&label.len());
+            if !is_label || label.starts_with(b"-") || label.ends_with(b"-") {
+                return Err(HostError::Label);
+            }
+            last = label;
         }
-        Ok(if ends_in_number(name) { Self::Numeric(name) } else { Self::Name(name) })
+        Ok(if is_number(last) { Self::Numeric(name) } else { Self::Name(name) })
     }
 }
 
-/// Whether the last label makes a name an IPv4 address by the rule "ends in a number" of the WHATWG URL
-/// standard.
-fn ends_in_number(name: &str) -> bool {
-    let last = name.rsplit('.').next().unwrap_or(name);
-    let hex = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
+/// Whether a last label makes a name an IPv4 address by the rule "ends in a number" of the WHATWG URL standard.
+fn is_number(label: &[u8]) -> bool {
+    let hex = label.strip_prefix(b"0x").or_else(|| label.strip_prefix(b"0X"));
     match hex {
-        Some(digits) => digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
-        None => last.bytes().all(|byte| byte.is_ascii_digit()),
+        Some(digits) => digits.iter().all(u8::is_ascii_hexdigit),
+        None => label.iter().all(u8::is_ascii_digit),
     }
 }
 

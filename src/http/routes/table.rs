@@ -78,15 +78,25 @@ impl Change {
 pub(in crate::http) struct Route {
     pub(in crate::http) method: Method,
     pub(in crate::http) path: &'static str,
+    /// The path up to its argument.
+    fixed: &'static str,
     pub(in crate::http) endpoint: Endpoint,
 }
 
 const fn read(path: &'static str, read: Read) -> Route {
-    Route { method: Method::GET, path, endpoint: Endpoint::Read(read) }
+    Route { method: Method::GET, path, fixed: before_argument(path), endpoint: Endpoint::Read(read) }
 }
 
 const fn change(method: Method, path: &'static str, change: Change) -> Route {
-    Route { method, path, endpoint: Endpoint::Change(change) }
+    Route { method, path, fixed: before_argument(path), endpoint: Endpoint::Change(change) }
+}
+
+const fn before_argument(path: &str) -> &str {
+    let mut end = 0;
+    while end < path.len() && path.as_bytes()[end] != b'{' {
+        end += 1;
+    }
+    path.split_at(end).0
 }
 
 /// All routes, in the order of the table in the documentation of [`http`](crate::http).
@@ -138,15 +148,10 @@ impl Route {
     /// The argument in a path of this route, as it is in the path; empty if the route has none. `None` if
     /// this is not the route's path.
     fn argument<'a>(&self, path: &'a str) -> Option<&'a str> {
-        let equal =
-            self.path.bytes().zip(path.bytes()).take_while(|(own, other)| own == other && *own != b'{');
-        let equal = equal.count();
-        let argument = path.get(equal..)?;
-        match self.path.as_bytes().get(equal) {
-            None => return argument.is_empty().then_some(""),
-            Some(b'{') => {}
-            Some(_) => return None,
+        if self.fixed.len() == self.path.len() {
+            return (path == self.path).then_some("");
         }
+        let argument = path.strip_prefix(self.fixed)?;
         // An address contains slashes, and so do a host that is an IPv6 network, and the path of a tile. A key of the
         // application may.
         let may_contain_slash = match self.endpoint {
