@@ -290,6 +290,6 @@ pub fn serve_node<T: Transaction>(
     let routes = Arc::new(Routes::new(node, routes, Threads::pool(&server)));
     server::start(listener, server, edge, move |request, _| {
         let routes = Arc::clone(&routes);
-        Box::pin(async { Ok(routes.respond(request).await) })
+        async { Ok(routes.respond(request).await) }
     })
 }

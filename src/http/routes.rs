@@ -16,6 +16,7 @@ mod state;
 pub(super) mod table;
 mod transactions;
 
+use core::pin::Pin;
 use std::borrow::Cow;
 use std::sync::Arc;
 #[cfg(feature = "openapi")]
@@ -144,7 +145,7 @@ impl<T: Transaction> Routes<T> {
                 if let Some(token) = self.config.token.as_ref().filter(|_| change.needs_token()) {
                     token.check(&head.headers)?;
                 }
-                self.change(change, argument, head, bytes).await
+                Box::pin(self.change(change, argument, head, bytes)).await
             }
         }
     }
@@ -247,14 +248,17 @@ impl<T: Transaction> Routes<T> {
         }
     }
 
-    /// Runs a read on a thread, because it may wait for the lock of the node or for the store, or takes long.
-    async fn on_thread(
-        self: &Arc<Self>,
+    /// Runs a read on a thread, because it may wait for the lock of the node or for the store, or takes long. Boxed, so
+    /// that the future of a request that needs no thread is small.
+    fn on_thread<'a>(
+        self: &'a Arc<Self>,
         read: impl FnOnce(&Self) -> Result<Response, ApiError> + Send + 'static,
-    ) -> Result<Response, ApiError> {
-        let permit = self.threads.admit(&Method::GET).await?;
-        let routes = Arc::clone(self);
-        permit.run(move || read(&routes)).await
+    ) -> Pin<Box<dyn Future<Output = Result<Response, ApiError>> + Send + 'a>> {
+        Box::pin(async move {
+            let permit = self.threads.admit(&Method::GET).await?;
+            let routes = Arc::clone(self);
+            permit.run(move || read(&routes)).await
+        })
     }
 
     /// Answers without a thread, unless the node is applying a change.

@@ -3,10 +3,10 @@
 mod access;
 mod connection;
 mod rate;
+mod requests;
 mod slots;
 mod stream;
 
-use core::pin::Pin;
 use core::time::Duration;
 use std::io;
 use std::net::SocketAddr;
@@ -51,33 +51,56 @@ where
     let max_bytes = config.max_response_bytes;
     start(listener, config, Edge::new(Vec::new()), move |request, remote| {
         let state = Arc::clone(&state);
-        Box::pin(async move {
+        async move {
             let permit = state.1.admit(request.method()).await?;
             let call = move || bridge::read(state.0(&bridge::to_rouille(request, remote)), max_bytes);
             permit.run(call).await
-        })
+        }
     })
 }
 
-/// Answers one request from a client at this address. Must not block. The future is dropped when the
-/// connection ends.
-type Handler = dyn Fn(Request<Bytes>, SocketAddr) -> Answering + Send + Sync;
-type Answering = Pin<Box<dyn Future<Output = Result<Response, ApiError>> + Send>>;
+/// What answers the requests of a server: an async function.
+trait Handler: Send + Sync + 'static {
+    /// Answers one request from a client at this address. Must not block. The future is dropped when the
+    /// connection ends.
+    fn answer(
+        &self,
+        request: Request<Bytes>,
+        remote: SocketAddr,
+    ) -> impl Future<Output = Result<Response, ApiError>> + Send;
+}
+
+impl<H, F> Handler for H
+where
+    H: Fn(Request<Bytes>, SocketAddr) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<Response, ApiError>> + Send,
+{
+    fn answer(
+        &self,
+        request: Request<Bytes>,
+        remote: SocketAddr,
+    ) -> impl Future<Output = Result<Response, ApiError>> + Send {
+        self(request, remote)
+    }
+}
 
 /// Like [`serve`], for any [`Handler`].
-pub(super) fn start(
+pub(super) fn start<F>(
     listener: TcpListener,
     config: HttpConfig,
     edge: Edge,
-    handler: impl Fn(Request<Bytes>, SocketAddr) -> Answering + Send + Sync + 'static,
-) -> io::Result<HttpServer> {
+    handler: impl Fn(Request<Bytes>, SocketAddr) -> F + Send + Sync + 'static,
+) -> io::Result<HttpServer>
+where
+    F: Future<Output = Result<Response, ApiError>> + Send + 'static,
+{
     let local_addr = listener.local_addr()?;
     let (stop, stopped) = watch::channel(false);
     let acceptor = Acceptor {
         listener,
         slots: Slots::new(config.max_connections, config.max_connections_per_address),
         shutdown_timeout: config.shutdown_timeout,
-        service: Arc::new(Service::new(Box::new(handler), config, edge, stopped.clone())),
+        service: Arc::new(Service::new(handler, config, edge, stopped.clone())),
         stopped,
     };
     Ok(HttpServer { local_addr, stop, acceptor: tokio::spawn(acceptor.run()) })
@@ -129,15 +152,15 @@ impl Drop for HttpServer {
 }
 
 /// The task of an [`HttpServer`]. It owns all connections, so they end with it.
-struct Acceptor {
+struct Acceptor<H> {
     listener: TcpListener,
     slots: Slots,
     shutdown_timeout: Duration,
-    service: Arc<Service>,
+    service: Arc<Service<H>>,
     stopped: watch::Receiver<bool>,
 }
 
-impl Acceptor {
+impl<H: Handler> Acceptor<H> {
     async fn run(mut self) {
         let mut connections = JoinSet::new();
         let mut backoff = MIN_BACKOFF;

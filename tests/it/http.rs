@@ -358,6 +358,19 @@ async fn a_client_that_does_not_read_is_cut_off() {
     assert!(got.len() < size, "{} bytes", got.len());
 }
 
+#[tokio::test]
+async fn an_answer_may_take_longer_to_read_than_a_head() {
+    let size = 32 << 20;
+    let routes = move |_: &Request| Response::from_data("text/plain", vec![b'x'; size]);
+    let server = start(routes, HttpConfig::default().with_head_timeout(SHORT)).await;
+    let mut slow = Client::connect(&server).await;
+    slow.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    tokio::time::sleep(3 * SHORT).await;
+    assert_eq!(slow.answer().await.1.len(), size);
+    // Then the next head has its own time.
+    assert_eq!(slow.rest().await, "");
+}
+
 #[rstest]
 #[case::panic("/panic", 500, "internal")]
 #[case::too_large("/large", 500, "internal")]

@@ -3,9 +3,7 @@
 use core::convert::Infallible;
 use core::future::poll_fn;
 use core::pin::{Pin, pin};
-use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::Poll;
-use core::time::Duration;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -16,7 +14,7 @@ use hyper::header::HOST;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Version};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
@@ -25,6 +23,7 @@ use tracing::Instrument;
 use super::Handler;
 use super::access::Access;
 use super::rate::Rate;
+use super::requests::{AnswerBody, Requests, Underway};
 use super::stream::DeadlineStream;
 use crate::http::config::HttpConfig;
 use crate::http::edge::Edge;
@@ -34,8 +33,8 @@ use crate::http::response::{Response, ResponseBody};
 use crate::transport::linger::linger;
 
 /// What all connections of a server share.
-pub(super) struct Service {
-    handler: Box<Handler>,
+pub(super) struct Service<H> {
+    handler: H,
     config: HttpConfig,
     edge: Edge,
     rate: Option<Rate>,
@@ -44,37 +43,38 @@ pub(super) struct Service {
 }
 
 /// Serves a connection until either side ends it.
-pub(super) async fn run(
+pub(super) async fn run<H: Handler>(
     stream: TcpStream,
     remote: SocketAddr,
-    service: Arc<Service>,
+    service: Arc<Service<H>>,
     mut stopped: watch::Receiver<bool>,
 ) {
     // A failure only adds latency.
     let _ = stream.set_nodelay(true);
     let service = &*service;
     let config = &service.config;
-    let io = TokioIo::new(DeadlineStream::new(stream, config.write_timeout));
-    let asked = AtomicBool::new(false);
+    let requests = Arc::new(Requests::new());
+    let io = TokioIo::new(DeadlineStream::new(stream, config.write_timeout, Arc::clone(&requests)));
     let mut connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(config.head_timeout.min(LONGEST_HEAD_TIMEOUT))
         .max_buf_size(config.max_head_bytes.max(HttpConfig::MIN_HEAD_BYTES))
         .serve_connection(
             io,
-            service_fn(|request| {
-                asked.store(true, Ordering::Relaxed);
-                Box::pin(service.respond(request, remote))
-            }),
+            service_fn(|request| Box::pin(service.respond(request, remote, requests.begin()))),
         );
     let result = tokio::select! {
+        // First, so that a head that is there is never too late.
+        biased;
         result = poll_fn(|context| connection.poll_without_shutdown(context)) => Some(result),
+        () = requests.overdue(config.head_timeout) => {
+            tracing::debug!(%remote, "HTTP connection closed, because the head of a request took too long");
+            return;
+        }
         _ = stopped.wait_for(|stopped| *stopped) => None,
     };
     let result = match result {
         Some(result) => result,
         // hyper would wait for a first request; a connection without one can be closed at once.
-        None if !asked.load(Ordering::Relaxed) => return,
+        None if requests.is_new() => return,
         None => {
             Pin::new(&mut connection).graceful_shutdown();
             poll_fn(|context| connection.poll_without_shutdown(context)).await
@@ -86,13 +86,8 @@ pub(super) async fn run(
     }
 }
 
-impl Service {
-    pub(super) fn new(
-        handler: Box<Handler>,
-        config: HttpConfig,
-        edge: Edge,
-        stopped: watch::Receiver<bool>,
-    ) -> Self {
+impl<H: Handler> Service<H> {
+    pub(super) fn new(handler: H, config: HttpConfig, edge: Edge, stopped: watch::Receiver<bool>) -> Self {
         let rate = config.requests_per_second.map(|limit| Rate::new(limit, config.request_burst));
         Self { handler, config, edge, rate, stopped }
     }
@@ -101,16 +96,18 @@ impl Service {
         &self,
         mut request: Request<Incoming>,
         remote: SocketAddr,
-    ) -> Result<Response, Infallible> {
+        underway: Underway,
+    ) -> Result<hyper::Response<AnswerBody>, Infallible> {
         let access = Access::new(&request, remote);
         let visit = self.edge.enter(request.headers_mut());
-        let answer = self.answer(request, remote).instrument(visit.span()).await;
+        // Pinned before it is wrapped: a future is copied wherever it is moved, and this one is large.
+        let answer = pin!(self.answer(request, remote)).instrument(visit.span()).await;
         let mut response = answer.unwrap_or_else(ApiError::into_response);
         if let Some(access) = access {
             access.log(&response, visit.id());
         }
         visit.leave(&mut response);
-        Ok(response)
+        Ok(response.map(|body| AnswerBody { body, _underway: underway }))
     }
 
     async fn answer(&self, request: Request<Incoming>, remote: SocketAddr) -> Result<Response, ApiError> {
@@ -119,9 +116,10 @@ impl Service {
         }
         check_host_count(&request)?;
         let (head, body) = request.into_parts();
-        let mut request = Request::from_parts(head, self.read(body).await?);
+        let bytes = if body.is_end_stream() { Bytes::new() } else { Box::pin(self.read(body)).await? };
+        let mut request = Request::from_parts(head, bytes);
         guard::adopt_authority(&mut request);
-        let answer = catch_panic(async { (self.handler)(request, remote).await }).await;
+        let answer = catch_panic(pin!(self.handler.answer(request, remote))).await;
         let mut response = answer.unwrap_or_else(|| {
             tracing::error!(%remote, "an HTTP handler panicked");
             Err(ApiError::new(Code::Internal, "the handler of this request failed"))
@@ -138,9 +136,6 @@ impl Service {
     }
 
     async fn read(&self, body: Incoming) -> Result<Bytes, ApiError> {
-        if body.is_end_stream() {
-            return Ok(Bytes::new());
-        }
         let limit = self.config.max_body_bytes;
         // A body whose announced length exceeds the limit is refused before it is read or memory is
         // allocated.
@@ -160,8 +155,7 @@ impl Service {
 }
 
 /// The output of a future; `None` if it panics. The panic hook has printed the message.
-async fn catch_panic<R>(future: impl Future<Output = R>) -> Option<R> {
-    let mut future = pin!(future);
+async fn catch_panic<R>(mut future: Pin<&mut impl Future<Output = R>>) -> Option<R> {
     poll_fn(|context| {
         let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
         polled.map_or(Poll::Ready(None), |poll| poll.map(Some))
@@ -179,8 +173,5 @@ fn check_host_count(request: &Request<Incoming>) -> Result<(), ApiError> {
     Err(ApiError::new(Code::BadRequest, format!("{count} Host headers, expected one")))
 }
 
-/// The upper limit of [`HttpConfig::head_timeout`]: hyper adds the timeout to the current time, and the sum
-/// must not overflow.
-const LONGEST_HEAD_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// How many bytes are read and discarded after the last answer, while the client still sends.
 const MAX_LINGER_BYTES: usize = 1 << 20;

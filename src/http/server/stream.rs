@@ -4,10 +4,13 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
 use std::io::{self, IoSlice};
+use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
+
+use super::requests::Requests;
 
 /// A [`TcpStream`] with a time limit, from the first write that has to wait until all data is passed to the
 /// operating system. Partial progress does not extend the limit.
@@ -16,11 +19,12 @@ pub(super) struct DeadlineStream {
     stream: TcpStream,
     limit: Duration,
     deadline: Option<Pin<Box<Sleep>>>,
+    requests: Arc<Requests>,
 }
 
 impl DeadlineStream {
-    pub(super) fn new(stream: TcpStream, limit: Duration) -> Self {
-        Self { stream, limit, deadline: None }
+    pub(super) fn new(stream: TcpStream, limit: Duration, requests: Arc<Requests>) -> Self {
+        Self { stream, limit, deadline: None, requests }
     }
 
     pub(super) fn into_inner(self) -> TcpStream {
@@ -75,6 +79,7 @@ impl AsyncWrite for DeadlineStream {
     /// hyper calls this after it has written everything.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.deadline = None;
+        self.requests.flushed();
         Pin::new(&mut self.stream).poll_flush(context)
     }
 
