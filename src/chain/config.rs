@@ -29,7 +29,7 @@ pub struct ChainConfig {
     pub keep_bodies: Option<u64>,
     /// Keeps an index from the ids of transactions to their blocks, for
     /// [`Blockchain::find_transaction`](crate::Blockchain::find_transaction). It takes some 60 bytes for each
-    /// transaction in a file, and 150 in a store in memory. A chain that is opened with it for the first time, or
+    /// transaction in a file, and 70 in a store in memory. A chain that is opened with it for the first time, or
     /// after a program has written without it, reads the blocks that the index lacks. Default: `false`.
     pub index_transactions: bool,
 }
