@@ -149,7 +149,7 @@ fn append_and_read(directory: &Path, options: &Options) -> Result<()> {
     println!("\n### Bytes on disk for {:.1} MB of blocks\n", raw as f64 / 1e6);
     println!("| | MB | ratio |\n| --- | ---: | ---: |");
     for (name, path) in [("append-only file", "batched.log"), ("store alone", "store"), ("chain", "chain")] {
-        let size = size_of(&directory.join(path))?;
+        let size = sum_of(&directory.join(path), &on_disk)?;
         println!("| {name} | {:.1} | {:.2} |", size as f64 / 1e6, size as f64 / raw as f64);
     }
     Ok(())
@@ -177,8 +177,8 @@ fn import_all(chain: &mut Blockchain, blocks: &[Arc<Block>], batch: usize) -> Re
 /// Opens a short chain and a long one, after a clean shutdown and after an abort.
 fn open(directory: &Path, options: &Options) -> Result<()> {
     println!("\n### Opening, and memory, with small blocks\n");
-    println!("| blocks | stop | open, ms | file, bytes a block | resident, bytes a block |");
-    println!("| ---: | --- | ---: | ---: | ---: |");
+    println!("| blocks | stop | open, ms | space on disk, bytes a block | length of the file | resident |");
+    println!("| ---: | --- | ---: | ---: | ---: | ---: |");
     for blocks in [options.blocks / 100, options.blocks] {
         for (stop, abort) in [("clean", false), ("killed", true)] {
             let at = directory.join(format!("{blocks}-{stop}"));
@@ -189,17 +189,19 @@ fn open(directory: &Path, options: &Options) -> Result<()> {
             }
             let output = child.stderr(Stdio::inherit()).output()?;
             ensure!(output.status.success() != abort, "the child ended with {}", output.status);
-            let resident: f64 = String::from_utf8(output.stdout)?.trim().parse()?;
-            let size = size_of(&at)?;
+            let resident: u64 = String::from_utf8(output.stdout)?.trim().parse()?;
+            let per_block = |bytes: u64| bytes as f64 / blocks as f64;
+            let (space, length) = (sum_of(&at, &on_disk)?, sum_of(&at, &fs::Metadata::len)?);
             let start = Instant::now();
             let chain = chain::open(&at, ChainConfig::default())?;
             let opened = start.elapsed();
             ensure!(chain.height() == blocks, "opened at height {}", chain.height());
             println!(
-                "| {blocks} | {stop} | {:.1} | {:.0} | {:.0} |",
+                "| {blocks} | {stop} | {:.1} | {:.0} | {:.0} | {:.0} |",
                 opened.as_secs_f64() * 1e3,
-                size as f64 / blocks as f64,
-                resident / blocks as f64
+                per_block(space),
+                per_block(length),
+                per_block(resident)
             );
         }
     }
@@ -225,10 +227,23 @@ fn resident() -> Result<u64> {
     Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
 }
 
-fn size_of(path: &Path) -> Result<u64> {
+/// The sum of this figure over a file, or all files in a directory.
+fn sum_of(path: &Path, figure: &impl Fn(&fs::Metadata) -> u64) -> Result<u64> {
     let metadata = fs::metadata(path)?;
     if metadata.is_file() {
-        return Ok(metadata.len());
+        return Ok(figure(&metadata));
     }
-    fs::read_dir(path)?.map(|entry| size_of(&entry?.path())).sum()
+    fs::read_dir(path)?.map(|entry| sum_of(&entry?.path(), figure)).sum()
+}
+
+/// The space that a file takes on its disk: less than its length if parts of it were never written.
+#[cfg(unix)]
+fn on_disk(metadata: &fs::Metadata) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    metadata.blocks() * 512
+}
+
+#[cfg(not(unix))]
+fn on_disk(metadata: &fs::Metadata) -> u64 {
+    metadata.len()
 }
