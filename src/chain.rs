@@ -13,7 +13,6 @@ mod genesis;
 mod headers;
 mod import;
 mod locator;
-mod next;
 mod open;
 mod orphans;
 mod outcome;
@@ -32,7 +31,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::consensus::ChainSpec;
-use crate::consensus::headers::{BranchEnd, History};
+use crate::consensus::headers::BranchEnd;
 use crate::primitives::{Block, Hash, Transaction};
 
 use chain_store::ChainStore;
@@ -42,7 +41,6 @@ pub(crate) use entry::ChainEntry;
 pub use error::{BlockError, FindError, HeadersError, OpenError, ProveError};
 pub use format::FORMAT_VERSION;
 use genesis::Genesis;
-use next::NextBlockRules;
 use orphans::Orphans;
 pub use outcome::{Imported, Verdict};
 pub use progress::Progress;
@@ -82,14 +80,13 @@ pub struct Blockchain<T: Transaction = String> {
     tree: Tree<T>,
     /// The side branch blocks that are in the store.
     stored_branches: BTreeSet<Hash>,
-    /// The frontier of the tree whose leaves are the hashes of the best chain.
-    history: History,
+    /// The end of the best chain.
+    end: BranchEnd,
     /// The ends of recently extended branches, most recent last.
     branch_ends: Vec<BranchEnd>,
     snapshots: Snapshots<T::State>,
     orphans: Orphans<T>,
     checkpoints: Checkpoints,
-    next: NextBlockRules,
     /// The outcome of the current import so far.
     outcome: Imported<T>,
 }

@@ -14,11 +14,11 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::consensus::check::{self, MEDIAN_SPAN};
+use crate::consensus::check;
 use crate::consensus::headers::history_leaf;
 use crate::primitives::application::check_serde_form;
 use crate::primitives::merkle::Subtrees;
-use crate::primitives::{Block, EncodeError, Hash, Header, Timestamp, Transaction};
+use crate::primitives::{Block, EncodeError, Hash, Header, Transaction};
 use crate::store::{ALL_KEYS, Batch, Order, Store, StoreError, Table, seal, seal_all, unseal};
 
 use super::entry::{BestEntry, ChainEntry};
@@ -211,13 +211,6 @@ impl<T: Transaction> ChainStore<T> {
     /// The cached rows of the best chain, ascending.
     pub(super) fn recent_rows(&self) -> impl Iterator<Item = &BestEntry> {
         self.recent.iter().map(|row| &**row)
-    }
-
-    /// The timestamps for the median after the tip, which is at this height; `None` if not all of their rows
-    /// are cached.
-    pub(super) fn last_timestamps(&self, height: u64) -> Option<impl Iterator<Item = Timestamp>> {
-        let is_known = self.recent.len() >= MEDIAN_SPAN || self.recent.len() as u64 > height;
-        is_known.then(|| self.recent.iter().rev().take(MEDIAN_SPAN).map(|row| row.header.timestamp))
     }
 
     /// Loads the last rows of the best chain into the cache.

@@ -63,9 +63,9 @@ impl<T: Transaction> Blockchain<T> {
             return Ok(false);
         }
         check::proof_of_work(header, &hash, &self.spec)?;
-        let checked = self.check_header(hash, header, now)?;
+        let checked = self.check_header(header, now)?;
         self.evict_for_header(&[header.previous_hash])?;
-        self.insert_header(checked)?;
+        self.insert_header(hash, header, checked);
         Ok(true)
     }
 }

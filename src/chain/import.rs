@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::Blockchain;
-use super::ancestry::{CheckedHeader, frontier, push_block};
+use super::ancestry::{CheckedHeader, best_end, push_block};
 use super::chain_store::ChainStore;
 use super::entry::{BestEntry, ChainEntry};
 use super::error::BlockError;
@@ -15,11 +15,10 @@ use super::prepare::BLOCKS_AT_ONCE;
 use super::tree::{Body, Node};
 use super::verified::VerifiedBlock;
 use crate::consensus::{RuleError, check};
-use crate::primitives::{Block, BodyDigest, Hash, Timestamp, Transaction};
+use crate::primitives::{Block, BodyDigest, Hash, Timestamp, Transaction, Work};
 use crate::store::StoreError;
 
 /// The result of the checks of a block before it is connected.
-#[expect(clippy::large_enum_variant, reason = "lives on the stack between two calls")]
 enum Admission<T> {
     /// The block is valid as far as it can be checked without the state.
     Admitted { block: VerifiedBlock<T>, header: CheckedHeader },
@@ -129,7 +128,7 @@ impl<T: Transaction> Blockchain<T> {
         let known = match self.tree.node(&hash) {
             Some(node) if node.is_invalid() => return Err(BlockError::KnownInvalid { hash }),
             Some(node) if node.has_body() => return duplicate,
-            Some(node) => Some(node.entry.clone()),
+            Some(node) => Some(node.entry.work),
             None if self.orphans.contains(&hash) => return duplicate,
             None if hash == self.store.tip().hash || hash == *self.genesis.block.hash() => {
                 return duplicate;
@@ -145,10 +144,10 @@ impl<T: Transaction> Blockchain<T> {
         };
         let block = VerifiedBlock::new(block, digest, self.genesis.block.hash(), &self.spec)
             .inspect_err(|error| self.condemn_if_permanent(&hash, error))?;
-        if let Some(entry) = known {
-            return Ok(Admission::Admitted { block, header: entry.into() });
+        if let Some(work) = known {
+            return Ok(Admission::Admitted { block, header: work.into() });
         }
-        match self.check_header(hash, &header, now) {
+        match self.check_header(&header, now) {
             Ok(header) => Ok(Admission::Admitted { block, header }),
             Err(BlockError::UnknownParent { parent }) => {
                 let missing = self.nearest_missing(header.height, parent)?;
@@ -174,10 +173,9 @@ impl<T: Transaction> Blockchain<T> {
         if extends_tip && self.tree.is_next(&hash) {
             let mut state = self.snapshots.tip().clone();
             let genesis = self.genesis.block.hash();
-            if checked.entry.work > self.work()
-                && check::apply(&header, genesis, block.data(), &mut state).is_ok()
+            if checked.work > self.work() && check::apply(&header, genesis, block.data(), &mut state).is_ok()
             {
-                self.extend(block, checked.entry, state);
+                self.extend(block, checked.work, state);
                 if let Some(candidate) = self.adopt_orphans(hash, None, now)? {
                     self.follow(candidate, height, &hash)?;
                 }
@@ -189,7 +187,7 @@ impl<T: Transaction> Blockchain<T> {
             if !extends_tip {
                 self.evict_for_header(&[parent])?;
             }
-            self.insert_header(checked)?;
+            self.insert_header(hash, &header, checked);
         }
         let limit = self.config.max_side_bytes;
         if !extends_tip && !self.tree.evict_for_body(&block, limit) {
@@ -212,8 +210,9 @@ impl<T: Transaction> Blockchain<T> {
     }
 
     /// Makes a block the tip that was applied to the state of the tip, without an entry in the header tree.
-    fn extend(&mut self, mut block: VerifiedBlock<T>, mut entry: ChainEntry, state: T::State) {
+    fn extend(&mut self, mut block: VerifiedBlock<T>, work: Work, state: T::State) {
         let stored = block.take_stored();
+        let mut entry = ChainEntry::new(*block.hash(), *block.header(), work);
         self.store.put_block(&block, stored);
         entry.seen = self.tree.advance(&entry.hash);
         entry.size = block.size();
@@ -225,7 +224,7 @@ impl<T: Transaction> Blockchain<T> {
 
     /// Appends a block to the best chain, as its tip.
     fn push_row(&mut self, entry: ChainEntry) {
-        let subtrees = push_block(&mut self.history, &entry.hash);
+        let subtrees = push_block(&mut self.end, self.spec.retarget(), entry.hash, &entry.header);
         self.checkpoints.replay_bytes += entry.size;
         self.store.push_row(BestEntry { entry, subtrees });
     }
@@ -346,7 +345,7 @@ impl<T: Transaction> Blockchain<T> {
             self.outcome.disconnect(block);
         }
         if !replaced.is_empty() {
-            self.history = frontier(&self.store, fork_height + 1)?;
+            self.end = best_end(&self.store, self.spec.retarget(), fork_height)?;
             self.forget_states_above(fork_height)?;
             self.store.truncate(&replaced)?;
         }
@@ -422,11 +421,11 @@ impl<T: Transaction> Blockchain<T> {
                     // Its header was imported after the block became an orphan.
                     Some(Body::Missing) => true,
                     Some(_) => false,
-                    None => match self.check_header(hash, orphan.header(), now) {
+                    None => match self.check_header(orphan.header(), now) {
                         Ok(checked) => {
                             let fits = self.evict_for_header(&[parent, best.unwrap_or(parent)]).is_ok();
                             if fits {
-                                self.insert_header(checked)?;
+                                self.insert_header(hash, orphan.header(), checked);
                             }
                             fits
                         }

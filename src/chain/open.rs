@@ -5,22 +5,20 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::ancestry::frontier;
+use super::ancestry::best_end;
 use super::chain_store::{ChainStore, MetaKey};
 use super::checkpoints::Checkpoints;
 use super::entry::{BestEntry, ChainEntry};
 use super::error::{ApplyError, OpenError};
 use super::format::FORMAT_VERSION;
 use super::genesis::Genesis;
-use super::next::NextBlockRules;
 use super::orphans::Orphans;
 use super::outcome::Imported;
 use super::snapshots::Snapshots;
 use super::tree::Tree;
 use super::{Blockchain, ChainConfig};
 use crate::consensus::ChainSpec;
-use crate::consensus::headers::History;
-use crate::consensus::headers::work_of;
+use crate::consensus::headers::{BranchEnd, work_of};
 use crate::primitives::{Block, Hash, Header, Transaction};
 use crate::store::{Memory, Store, StoreError, Table};
 
@@ -29,7 +27,7 @@ struct Loaded<T: Transaction> {
     tip: Arc<Block<T>>,
     tree: Tree<T>,
     stored_branches: BTreeSet<Hash>,
-    history: History,
+    end: BranchEnd,
     snapshots: Snapshots<T::State>,
     checkpoints: Checkpoints,
 }
@@ -85,7 +83,7 @@ impl<T: Transaction> Blockchain<T> {
             create(&mut store, &spec, &genesis)?;
         }
         let loaded = load(&mut store, &spec, &config, &genesis)?;
-        let mut chain = Self::from_parts(spec, config, store, genesis, loaded)?;
+        let mut chain = Self::from_parts(spec, config, store, genesis, loaded);
         chain.build_index()?;
         Ok(chain)
     }
@@ -135,7 +133,7 @@ impl<T: Transaction> Blockchain<T> {
                 Err(error) => return Err(error),
             }
         };
-        let mut chain = Self::from_parts(spec, config, store, genesis, loaded)?;
+        let mut chain = Self::from_parts(spec, config, store, genesis, loaded);
         chain.build_index()?;
         Ok((chain, found))
     }
@@ -159,13 +157,11 @@ impl<T: Transaction> Blockchain<T> {
         store: ChainStore<T>,
         genesis: Genesis<T>,
         loaded: Loaded<T>,
-    ) -> Result<Self, OpenError> {
-        let Loaded { tip, tree, stored_branches, history, snapshots, checkpoints } = loaded;
+    ) -> Self {
+        let Loaded { tip, tree, stored_branches, end, snapshots, checkpoints } = loaded;
         let orphans = Orphans::new(config.max_orphans, config.max_orphan_bytes);
         let (branch_ends, outcome) = (Vec::new(), Imported::default());
-        let (target, median) = (spec.easiest_target(), genesis.block.header().timestamp);
-        let next = NextBlockRules { parent: store.tip().hash, target, median };
-        let mut chain = Self {
+        Self {
             spec,
             config,
             store,
@@ -173,16 +169,13 @@ impl<T: Transaction> Blockchain<T> {
             tip,
             tree,
             stored_branches,
-            history,
+            end,
             branch_ends,
             snapshots,
             orphans,
             checkpoints,
-            next,
             outcome,
-        };
-        chain.next = chain.next_block_rules().map_err(located)?;
-        Ok(chain)
+        }
     }
 
     /// Discards everything that is only in memory, and loads the chain from the store.
@@ -202,15 +195,14 @@ impl<T: Transaction> Blockchain<T> {
         let changes = self.store.take_changes();
         match load(&mut self.store, &self.spec, &self.config, &self.genesis) {
             Ok(loaded) => {
-                let Loaded { tip, tree, stored_branches, history, snapshots, checkpoints } = loaded;
+                let Loaded { tip, tree, stored_branches, end, snapshots, checkpoints } = loaded;
                 self.tip = tip;
                 self.tree = tree;
                 self.stored_branches = stored_branches;
-                self.history = history;
+                self.end = end;
                 self.snapshots = snapshots;
                 self.checkpoints = checkpoints;
                 self.branch_ends.clear();
-                self.next = self.next_block_rules()?;
                 // Reads one entry, unless the chain was cut.
                 self.build_index()
             }
@@ -274,8 +266,8 @@ fn load<T: Transaction>(
     let seen = store.recent_rows().map(|row| row.seen + 1).max().unwrap_or(1);
     let mut tree = Tree::new(seen);
     let stored_branches = load_branches(store, config, &mut tree).map_err(relocated)?;
-    let history = frontier(store, height + 1).map_err(located)?;
-    Ok(Loaded { tip, tree, stored_branches, history, snapshots, checkpoints })
+    let end = best_end(store, spec.retarget(), height).map_err(located)?;
+    Ok(Loaded { tip, tree, stored_branches, end, snapshots, checkpoints })
 }
 
 /// Adds the height to an error of a damaged row of the best chain.

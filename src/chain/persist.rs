@@ -83,7 +83,6 @@ impl<T: Transaction> Blockchain<T> {
         }
         self.prune()?;
         self.update_index();
-        self.update_next_block_rules()?;
         self.store.commit()
     }
 

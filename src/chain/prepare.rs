@@ -42,7 +42,7 @@ impl<T: Transaction> Blockchain<T> {
         let end = match self.branch_ends.iter().position(|end| end.hash == parent) {
             Some(cached) => Ok(self.branch_ends.remove(cached)),
             None => match self.entry(&parent, headers[first].height.checked_sub(1)) {
-                Ok(Some(entry)) => self.branch_end(&parent, &entry.header),
+                Ok(Some(entry)) => self.branch_end(&parent, entry.header.height),
                 _ => return,
             },
         };
@@ -93,7 +93,7 @@ impl<T: Transaction> Blockchain<T> {
             let len = self.run_with_work(&hashes, run.iter().map(|block| block.header()));
             // The root before a block is checked with its header, unless that was imported before.
             let with_roots = self.tree.node(&hashes[0]).is_none();
-            self.history.expect(hashes[..len].to_vec(), with_roots);
+            self.end.history.expect(hashes[..len].to_vec(), with_roots);
         }
         // A block without canonical bytes is refused when it is imported.
         let digest = |is_hashed| if is_hashed { digests.next().and_then(Result::ok) } else { None };

@@ -56,8 +56,8 @@ impl<T: Transaction> Blockchain<T> {
     }
 
     /// The target of the next block.
-    pub const fn next_target(&self) -> CompactTarget {
-        self.next.target
+    pub fn next_target(&self) -> CompactTarget {
+        self.end.next_target(&self.spec)
     }
 
     /// The difficulty of a block of this chain with this target.

@@ -60,7 +60,7 @@ impl<T: Transaction> Blockchain<T> {
     /// The timestamp of the next block: `now`, or the lowest one after the median if the clock is behind
     /// that.
     fn next_timestamp(&self, now: Timestamp) -> Timestamp {
-        now.max(Timestamp::from_millis(self.next.median.as_millis().saturating_add(1)))
+        now.max(Timestamp::from_millis(self.end.past.median().as_millis().saturating_add(1)))
     }
 
     /// The header of the next block, without state root and nonce.
@@ -70,10 +70,10 @@ impl<T: Transaction> Blockchain<T> {
             height: self.height() + 1,
             previous_hash: self.store.tip().hash,
             merkle_root,
-            history_root: self.history.root(),
+            history_root: self.end.history.root(),
             state_root: Hash::ZERO,
             timestamp: self.next_timestamp(now),
-            target: self.next.target,
+            target: self.next_target(),
             miner,
             nonce: 0,
         }

@@ -3,14 +3,13 @@
 
 use core::ops::{Range, RangeBounds};
 
-use super::ancestry::{frontier, push_block};
+use super::ancestry::{best_end, push_block};
 use super::entry::BestEntry;
 use super::error::ApplyError;
 use super::{Blockchain, Progress};
-use crate::consensus::RuleError;
-use crate::consensus::check::{self, Expected};
-use crate::consensus::headers::History;
-use crate::consensus::headers::work_of;
+use crate::consensus::check;
+use crate::consensus::headers::{BranchEnd, work_of};
+use crate::consensus::{Retarget, RuleError};
 use crate::primitives::{Hash, Timestamp, Transaction};
 use crate::store::{StoreError, Table};
 
@@ -41,10 +40,8 @@ pub struct Verifier<T: Transaction = String> {
     next: u64,
     /// The height after the last one to verify.
     end: u64,
-    /// The hash of the block below `next`; zeros below genesis.
-    parent: Hash,
-    /// The history tree of all blocks below `next`.
-    history: History,
+    /// The end of the chain of all blocks below `next`.
+    end_below: BranchEnd,
     /// The state after the block below `next`, if it is known.
     state: Option<T::State>,
     failed: Option<VerifyError>,
@@ -132,16 +129,15 @@ impl<T: Transaction> Blockchain<T> {
     pub fn verifier(&self, heights: impl RangeBounds<u64>) -> Result<Verifier<T>, VerifyError> {
         let Range { start, end } = self.clip(heights);
         let failed = |error| VerifyError::Store { height: start.saturating_sub(1), error };
-        let parent = match start.checked_sub(1) {
-            Some(below) => self.store.row_below_tip(below).map_err(failed)?.hash,
-            None => Hash::ZERO,
+        let end_below = match start.checked_sub(1) {
+            Some(below) => best_end(&self.store, self.spec.retarget(), below).map_err(failed)?,
+            None => BranchEnd::default(),
         };
         Ok(Verifier {
             start,
             next: start,
             end,
-            parent,
-            history: frontier(&self.store, start).map_err(failed)?,
+            end_below,
             state: (start == 0).then(|| self.genesis.state.clone()),
             failed: None,
         })
@@ -192,7 +188,7 @@ impl<T: Transaction> Verifier<T> {
         let height = self.next;
         let failed = |error| VerifyError::Store { height, error };
         if let Some(below) = height.checked_sub(1)
-            && !chain.store.is_best_at(below, &self.parent).map_err(failed)?
+            && !chain.store.is_best_at(below, &self.end_below.hash).map_err(failed)?
         {
             return Err(VerifyError::Reorganised { height: below });
         }
@@ -206,8 +202,7 @@ impl<T: Transaction> Verifier<T> {
             ApplyError::Store(error) => failed(error),
             ApplyError::Rule(error) => VerifyError::Block { height, error },
         })?;
-        self.push_history(&row).map_err(failed)?;
-        self.parent = row.hash;
+        self.push(chain.spec.retarget(), &row).map_err(failed)?;
         self.next += 1;
         Ok(())
     }
@@ -217,18 +212,12 @@ impl<T: Transaction> Verifier<T> {
         // Genesis has no parent and no proof of work; it is what the spec says that it is.
         if self.next > 0 {
             check::proof_of_work(header, &row.hash, spec)?;
-            if header.previous_hash != self.parent {
-                return Err(RuleError::Parent { got: header.previous_hash, expected: self.parent }.into());
+            let (got, expected) = (header.previous_hash, self.end_below.hash);
+            if got != expected {
+                return Err(RuleError::Parent { got, expected }.into());
             }
-            let parent = chain.store.row_below_tip(self.next - 1)?;
-            let expected = Expected {
-                height: self.next,
-                target: chain.target_after(&parent.hash, &parent.header)?,
-                median: chain.median_after(&parent.header)?,
-                history_root: self.history.root(),
-            };
-            check::header_in_chain(header, &expected, spec, END_OF_TIME)?;
-            let work = parent.work + work_of(header.target);
+            check::header_in_chain(header, &self.end_below.expected(spec), spec, END_OF_TIME)?;
+            let work = chain.store.row_below_tip(self.next - 1)?.work + work_of(header.target);
             if row.work != work {
                 return Err(StoreError::damaged(Table::Chain, self.next, "has another work").into());
             }
@@ -250,9 +239,9 @@ impl<T: Transaction> Verifier<T> {
         }
     }
 
-    /// Extends the history by this block, and compares the subtrees with those in its row.
-    fn push_history(&mut self, row: &BestEntry) -> Result<(), StoreError> {
-        if push_block(&mut self.history, &row.hash) != row.subtrees {
+    /// Extends the verified chain by this block, and compares the subtrees with those in its row.
+    fn push(&mut self, rule: Retarget, row: &BestEntry) -> Result<(), StoreError> {
+        if push_block(&mut self.end_below, rule, row.hash, &row.header) != row.subtrees {
             return Err(StoreError::damaged(Table::Chain, self.next, "has another history"));
         }
         Ok(())

@@ -3,11 +3,9 @@
 
 mod history;
 
-use std::collections::VecDeque;
-
-use super::check::{self, Expected, MEDIAN_SPAN};
+use super::check::{self, Expected};
 use super::error::RuleError;
-use super::retarget::{Past, Sample};
+use super::retarget::{Past, Retarget, Sample};
 use super::spec::{ChainSpec, GenesisError};
 use crate::primitives::{CompactTarget, Hash, Header, Target, Timestamp, Transaction, Work};
 pub(crate) use history::{History, history_leaf};
@@ -51,7 +49,6 @@ pub struct HeaderChain {
     tip: Header,
     work: Work,
     end: BranchEnd,
-    past: Past,
 }
 
 impl HeaderChain {
@@ -69,9 +66,9 @@ impl HeaderChain {
     pub fn new<T: Transaction>(spec: ChainSpec) -> Result<Self, GenesisError> {
         let genesis = spec.genesis::<T>()?;
         let (tip, hash) = (*genesis.header(), *genesis.hash());
-        let mut end = BranchEnd { hash, history: History::default(), timestamps: VecDeque::new() };
-        end.extend(hash, tip.timestamp);
-        Ok(Self { spec, tip, work: work_of(tip.target), end, past: Past::default() })
+        let mut end = BranchEnd::default();
+        end.extend(spec.retarget(), hash, &tip, |_| ());
+        Ok(Self { spec, tip, work: work_of(tip.target), end })
     }
 
     /// Verifies the child of the [`tip`](Self::tip) and makes it the tip. Pushing the tip again succeeds and
@@ -92,11 +89,9 @@ impl HeaderChain {
         if header.previous_hash != self.end.hash {
             return Err(RuleError::Parent { got: header.previous_hash, expected: self.end.hash });
         }
-        let expected = self.end.expected(&self.tip, self.next_target());
-        check::header_in_chain(header, &expected, &self.spec, now)?;
-        self.end.extend(hash, header.timestamp);
+        check::header_in_chain(header, &self.end.expected(&self.spec), &self.spec, now)?;
+        self.end.extend(self.spec.retarget(), hash, header, |_| ());
         self.work = self.work + work_of(header.target);
-        self.past.push(self.spec.retarget(), Sample::from(header));
         self.tip = *header;
         Ok(())
     }
@@ -123,14 +118,7 @@ impl HeaderChain {
 
     /// The target that the next header has to have.
     pub fn next_target(&self) -> CompactTarget {
-        let (easiest, interval) = (self.spec.easiest_target(), self.spec.block_interval());
-        #[expect(
-            clippy::expect_used,
-            clippy::missing_panics_doc,
-            reason = "`Past` keeps what its rule asks for"
-        )]
-        let past = |height| self.past.at(height).expect("a height that the rule needs");
-        self.spec.retarget().next_target(easiest, interval, self.tip.height, past)
+        self.end.next_target(&self.spec)
     }
 
     /// The RFC 6962 root over the hashes of all headers, the tip included: the `history_root` of the next
@@ -141,35 +129,47 @@ impl HeaderChain {
 }
 
 /// The end of a branch: the values of its headers that the next header is checked against.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct BranchEnd {
     pub(crate) hash: Hash,
     /// The frontier of the history tree over all hashes up to and including `hash`.
     pub(crate) history: History,
-    /// The timestamps that the next median is taken over, oldest first.
-    pub(crate) timestamps: VecDeque<Timestamp>,
+    /// The blocks up to and including `hash`, as far as the next target and the next median depend on them.
+    pub(crate) past: Past,
 }
 
 impl BranchEnd {
-    /// The values that the next header must have. `parent` is the header with this end's hash, and `target`
-    /// is the result of retargeting.
-    pub(crate) fn expected(&self, parent: &Header, target: CompactTarget) -> Expected {
+    /// The values that the next header must have.
+    pub(crate) fn expected(&self, spec: &ChainSpec) -> Expected {
         Expected {
-            height: parent.height + 1,
-            target,
-            median: check::median(self.timestamps.iter().copied()),
+            height: self.past.last().map_or(0, |parent| parent.height + 1),
+            target: self.next_target(spec),
+            median: self.past.median(),
             history_root: self.history.root(),
         }
     }
 
-    /// Appends the next header.
-    pub(crate) fn extend(&mut self, hash: Hash, timestamp: Timestamp) {
+    /// The target that the next header must have.
+    pub(crate) fn next_target(&self, spec: &ChainSpec) -> CompactTarget {
+        spec.retarget().target_after(spec.easiest_target(), spec.block_interval(), &self.past)
+    }
+
+    /// A copy without what the history has computed in advance.
+    pub(crate) fn without_ahead(&self) -> Self {
+        Self { hash: self.hash, history: self.history.range().clone().into(), past: self.past.clone() }
+    }
+
+    /// Appends the next header. Calls `completed` as [`History::push`] does.
+    pub(crate) fn extend(
+        &mut self,
+        rule: Retarget,
+        hash: Hash,
+        header: &Header,
+        completed: impl FnMut(Hash),
+    ) {
         self.hash = hash;
-        self.history.push(&hash, |_| ());
-        if self.timestamps.len() == MEDIAN_SPAN {
-            self.timestamps.pop_front();
-        }
-        self.timestamps.push_back(timestamp);
+        self.history.push(&hash, completed);
+        self.past.push(rule, Sample::from(header));
     }
 }
 

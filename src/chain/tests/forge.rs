@@ -256,7 +256,7 @@ pub(super) fn assert_follows(chain: &Chain, branch: &Branch) {
     let fresh = fed(chain.spec().clone(), branch.mined());
     assert_eq!(chain.state(), fresh.state());
     assert_eq!(chain.work(), fresh.work());
-    assert_eq!(chain.history.range(), fresh.history.range());
+    assert_eq!(chain.end.history.range(), fresh.end.history.range());
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "compared with what an import returns")]

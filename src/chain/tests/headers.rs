@@ -138,7 +138,7 @@ proptest! {
                     let block = Block::new(header, Vec::new());
                     prop_assert!(chain.import(block.into(), right.timestamp).is_ok());
                     prop_assert_eq!(chain.work(), headers.work());
-                    prop_assert_eq!(chain.history.root(), headers.history_root());
+                    prop_assert_eq!(chain.end.history.root(), headers.history_root());
                 }
                 break;
             }

@@ -1,15 +1,15 @@
 //! The invariants of a chain after every call, recomputed from its store.
 
+use core::convert::Infallible;
 use core::fmt::Debug;
 
 use super::forge::Chain;
-use crate::consensus::check::MEDIAN_SPAN;
 use crate::consensus::headers::history_leaf;
+use crate::consensus::retarget::{Past, Retarget, Sample};
 use crate::primitives::merkle::CompactRange;
 use crate::{Blockchain, Hash, Timestamp, Transaction};
 
 use super::super::chain_store::Aside;
-use super::super::next::NextBlockRules;
 
 impl Chain {
     pub(super) fn check_invariants(&self) {
@@ -54,9 +54,9 @@ where
         assert_eq!(rows[0].hash, *self.genesis().hash());
         assert_eq!(*self.state(), state);
         let history = rows.iter().map(|row| history_leaf(&row.hash)).collect::<CompactRange>();
-        assert_eq!((self.history.range(), self.history.root()), (&history, history.root()));
-        let NextBlockRules { parent, target, median } = self.next_block_rules().unwrap();
-        assert_eq!((self.next.parent, self.next.target, self.next.median), (parent, target, median));
+        assert_eq!((self.end.history.range(), self.end.history.root()), (&history, history.root()));
+        let samples: Vec<Sample> = rows.iter().map(|row| Sample::from(&row.header)).collect();
+        assert_eq!((self.end.hash, &self.end.past), (tip.hash, &past(self.spec.retarget(), &samples)));
         self.tree.check_invariants(tip, |hash| {
             let row = rows.iter().find(|row| row.hash == *hash)?;
             Some((row.header.height, row.work))
@@ -66,24 +66,26 @@ where
     fn check_ends(&self) {
         for end in &self.branch_ends {
             let mut ancestors = Vec::new();
-            let mut timestamps = Vec::new();
+            let mut samples = Vec::new();
             let mut next = end.hash;
             while let Some(header) = self.header(&next).unwrap() {
                 ancestors.push(history_leaf(&next));
-                timestamps.push(header.timestamp);
+                samples.push(Sample::from(&header));
                 next = header.previous_hash;
             }
-            timestamps.truncate(MEDIAN_SPAN);
             // The header of an evicted branch cannot be looked up, so its end is not checked.
             if !ancestors.is_empty() {
                 let history = ancestors.into_iter().rev().collect::<CompactRange>();
                 assert_eq!((end.history.range(), end.history.root()), (&history, history.root()));
-                assert!(
-                    end.timestamps.iter().rev().eq(&timestamps),
-                    "{:?}, not {timestamps:?}",
-                    end.timestamps
-                );
+                samples.reverse();
+                assert_eq!(end.past, past(self.spec.retarget(), &samples));
             }
         }
     }
+}
+
+/// The past after all blocks of a branch, which begins with genesis.
+fn past(rule: Retarget, branch: &[Sample]) -> Past {
+    let read = |height| Ok::<_, Infallible>(branch[usize::try_from(height).unwrap()]);
+    Past::read(rule, branch.len() as u64 - 1, read).unwrap()
 }

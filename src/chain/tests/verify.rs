@@ -6,6 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use rstest::rstest;
 
+use super::super::ancestry::push_block;
 use super::super::entry::{BestEntry, ChainEntry};
 use super::forge::*;
 use crate::chain::VerifyError;
@@ -24,8 +25,7 @@ fn unchecked(blocks: &[Shared]) -> Chain {
         entry.size = Header::LEN;
         let _ = chain.tree.attach(Arc::clone(block));
         let _ = chain.tree.switch(&[hash], &[]);
-        let mut subtrees = Vec::new();
-        chain.history.push(&hash, |root| subtrees.push(root));
+        let subtrees = push_block(&mut chain.end, chain.spec.retarget(), hash, block.header());
         chain.store.put_block(block, postcard::to_allocvec(block).unwrap());
         chain.store.push_row(BestEntry { entry, subtrees });
     }

@@ -1,5 +1,6 @@
 //! LWMA-1: a linearly weighted moving average over recent blocks, in which the latest weigh most.
 
+use ruint::Uint;
 use ruint::aliases::U512;
 
 use super::{Pace, Retarget, Sample};
@@ -71,17 +72,23 @@ impl Average {
             return Self { blocks, targets, weighted: wanted, wanted };
         };
 
-        let missing = u128::from(blocks) - recent.len() as u128;
-        let mut weighted = interval * weights(missing);
-        let mut targets = U512::from(pace.easiest) * U512::from(missing);
+        let missing = u64::from(blocks) - recent.len() as u64;
+        let mut weighted = interval * weights(u128::from(missing));
+        let mut targets = Sum::from(pace.easiest) * Sum::from(missing);
         let mut latest = oldest.timestamp.as_millis();
+        let longest = pace.interval_ms.saturating_mul(MAX_SOLVE_TIME);
+        // Equal targets in a row are decoded once.
+        let mut target = (oldest.target, Sum::from(pace.read(oldest)));
         for (weight, sample) in (missing + 1..).zip(recent) {
             let timestamp = sample.timestamp.as_millis().max(latest.saturating_add(1));
-            weighted += weight * u128::from(timestamp - latest).min(interval * MAX_SOLVE_TIME);
-            targets += U512::from(pace.read(sample));
+            weighted += u128::from(weight) * u128::from((timestamp - latest).min(longest));
+            if sample.target != target.0 {
+                target = (sample.target, Sum::from(pace.read(sample)));
+            }
+            targets += target.1;
             latest = timestamp;
         }
-        Self { blocks, targets, weighted, wanted }
+        Self { blocks, targets: U512::from(targets), weighted, wanted }
     }
 
     /// The average target times `weighted`, divided by the wanted time.
@@ -96,8 +103,11 @@ const fn weights(n: u128) -> u128 {
     n * (n + 1) / 2
 }
 
+/// Wide enough for the sum of [`Retarget::MAX_LWMA_BLOCKS`] targets.
+type Sum = Uint<320, 5>;
+
 /// The limit of one solve time, in block intervals.
-const MAX_SOLVE_TIME: u128 = 6;
+const MAX_SOLVE_TIME: u64 = 6;
 
 /// The largest factor by which [`lwma`] makes the next block harder than the average.
 const MAX_RISE: u128 = 10;

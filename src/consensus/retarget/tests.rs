@@ -3,6 +3,7 @@
 mod attacks;
 
 use super::*;
+use crate::consensus::check::MEDIAN_SPAN;
 use core::cell::RefCell;
 use proptest::prelude::*;
 use rstest::rstest;
@@ -177,14 +178,26 @@ proptest! {
 #[case(Retarget::BoundedLwma { blocks: 1 })]
 fn what_is_kept_of_the_past_is_all_that_a_rule_asks_for(#[case] edge: Retarget) {
     for rule in EVERY_RULE.into_iter().chain([edge]) {
+        // Faster and faster, with targets of their own.
+        let block = |height: u64| {
+            sample(height, height.isqrt() * 600_000, 0x1e0f_0000 - u32::try_from(height).unwrap())
+        };
         let mut kept = Past::default();
-        for parent in FIRST_MINED..=100 {
-            kept.push(rule, sample(parent, parent * 7, 0x1f00_ffff));
+        for parent in 0..=100 {
+            kept.push(rule, block(parent));
+            assert_eq!(Past::read(rule, parent, |height| Ok::<_, ()>(block(height))), Ok(kept.clone()));
             let past = |height| {
                 kept.at(height).unwrap_or_else(|| panic!("{rule:?} asks for {height} after {parent}"))
             };
-            let _ = rule.next_target(Target::FOUR_HEX_ZEROS, TEN_MINUTES, parent, past);
-            assert!(kept.samples.len() <= 10, "{rule:?} keeps {:?}", kept.samples);
+            let target = rule.next_target(Target::FOUR_HEX_ZEROS, TEN_MINUTES, parent, past);
+            assert_eq!(
+                rule.target_after(Target::FOUR_HEX_ZEROS, TEN_MINUTES, &kept),
+                target,
+                "{rule:?} {parent}"
+            );
+            let all: Vec<Sample> = (0..=parent).filter_map(|height| kept.at(height)).collect();
+            assert!(all.len() <= MEDIAN_SPAN + 1, "{rule:?} keeps {all:?}");
+            assert!(all.iter().all(|sample| *sample == block(sample.height)), "{all:?}");
         }
     }
 }
