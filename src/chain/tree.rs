@@ -2,7 +2,6 @@
 //! path to the best known header. Knows links and work only: validates no block, applies no state and reads
 //! no store.
 
-mod children;
 #[cfg(test)]
 #[path = "tests/invariants/tree.rs"]
 mod invariants;
@@ -15,8 +14,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::entry::{BestEntry, ChainEntry};
-use crate::primitives::{Block, Hash, HashSet, Transaction, Work};
-use children::Children;
+use crate::primitives::{Block, ByHash, Hash, HashSet, Transaction, Work};
 
 /// A known header that is not on the best chain.
 #[derive(Clone, Debug)]
@@ -50,6 +48,12 @@ impl<T: Transaction> Node<T> {
             Body::Complete => self.entry.size,
             Body::Missing | Body::Invalid => 0,
         }
+    }
+
+    /// The key of the body among the pending ones.
+    const fn pending_key(&self) -> (u64, Hash, Hash) {
+        let ChainEntry { header, hash, .. } = &self.entry;
+        (header.height, header.previous_hash, *hash)
     }
 
     /// The order of fork choice: more work first, then seen earlier.
@@ -93,8 +97,6 @@ impl<T> Eq for Node<T> {}
 pub(super) struct Tree<T> {
     /// Boxed, so that growing the set does not move the nodes.
     nodes: HashSet<Box<Node<T>>>,
-    /// The headers off the best chain by parent. The parent may be on the best chain.
-    children: Children,
     /// How many headers were seen, including forgotten ones.
     seen: u64,
     /// The path from the best chain to the best known header: the header with the most work that is not known
@@ -102,8 +104,8 @@ pub(super) struct Tree<T> {
     ahead: VecDeque<Hash>,
     /// Total size of the bodies: bytes of memory of pending ones, canonical bytes of stored ones.
     side_bytes: usize,
-    /// Height and hash of the pending bodies.
-    pending: BTreeSet<(u64, Hash)>,
+    /// The pending bodies: the height, the parent and the hash of each, so that those of a parent are a range.
+    pending: BTreeSet<(u64, Hash, Hash)>,
     changes: Changes<T>,
 }
 
@@ -129,7 +131,6 @@ impl<T: Transaction> Tree<T> {
     pub(super) fn new(seen: u64) -> Self {
         Self {
             nodes: HashSet::default(),
-            children: Children::default(),
             seen,
             ahead: VecDeque::new(),
             side_bytes: 0,
@@ -261,11 +262,10 @@ impl<T: Transaction> Tree<T> {
     /// and the tip is the best header, or it is the first one on the path to the best header and no child of
     /// it has a body.
     pub(super) fn is_next(&self, hash: &Hash) -> bool {
-        let waits = |child: &Hash| self.known(child).has_body();
-        match self.node(hash).map(|node| &node.body) {
+        match self.node(hash) {
             None => self.ahead.is_empty(),
-            Some(Body::Missing) => {
-                self.ahead.front() == Some(hash) && !self.children.of(hash).iter().any(waits)
+            Some(Node { entry, body: Body::Missing }) => {
+                self.ahead.front() == Some(hash) && self.pending_children(entry).next().is_none()
             }
             Some(_) => false,
         }
@@ -289,14 +289,12 @@ impl<T: Transaction> Tree<T> {
     }
 
     fn adopt(&mut self, node: Box<Node<T>>, tip: &ChainEntry) {
-        let (hash, parent) = (node.entry.hash, node.entry.header.previous_hash);
-        let best = self.best_header().unwrap_or(tip);
-        let (is_better, is_next) = (node.entry.work > best.work, best.hash == parent);
-        self.children.add(parent, hash);
+        let (hash, parent, work) = (node.entry.hash, node.entry.header.previous_hash, node.entry.work);
         self.nodes.insert(node);
-        if is_better && is_next {
+        // A child has more work than its parent.
+        if *self.ahead.back().unwrap_or(&tip.hash) == parent {
             self.ahead.push_back(hash);
-        } else if is_better {
+        } else if work > self.best_header().unwrap_or(tip).work {
             self.ahead = self.path_from_best(&hash);
         }
     }
@@ -308,7 +306,7 @@ impl<T: Transaction> Tree<T> {
         let completes = self.completes(&block);
         let mut node = self.nodes.take(&hash)?;
         self.side_bytes += block.memory_size();
-        self.pending.insert((block.height(), hash));
+        self.pending.insert(node.pending_key());
         node.body = Body::Pending(block);
         self.nodes.insert(node);
         if !completes {
@@ -324,11 +322,11 @@ impl<T: Transaction> Tree<T> {
             node.body = Body::Complete;
             best = best.max(Some((node.rank(), hash)));
             self.side_bytes = self.side_bytes - block.memory_size() + node.entry.size;
+            self.pending.remove(&node.pending_key());
+            open.extend(self.pending_children(&node.entry));
             self.nodes.insert(node);
-            self.pending.remove(&(block.height(), hash));
             self.changes.completed.push(block);
             self.changes.touched.insert(hash);
-            open.extend(self.children.of(&hash));
         }
         best.map(|(_, hash)| hash)
     }
@@ -338,27 +336,42 @@ impl<T: Transaction> Tree<T> {
         self.node(&block.header().previous_hash).is_none_or(Node::is_complete)
     }
 
+    /// The children of a header whose bodies are pending.
+    fn pending_children(&self, parent: &ChainEntry) -> impl Iterator<Item = &Hash> {
+        let (height, parent) = (parent.header.height + 1, parent.hash);
+        let from = self.pending.range((height, parent, Hash::ZERO)..);
+        from.take_while(move |key| (key.0, key.1) == (height, parent)).map(|(_, _, hash)| hash)
+    }
+
+    /// A header and all its descendants, parents before children. Walks all nodes: only a branch that is refused or
+    /// forgotten asks for them, so that no header has to keep a list of its children.
+    fn branch(&self, hash: &Hash) -> Vec<Hash> {
+        let Some(root) = self.node(hash) else { return Vec::new() };
+        let mut above: Vec<&ChainEntry> = self.nodes.iter().map(|node| &node.entry).collect();
+        above.retain(|entry| entry.header.height > root.entry.header.height);
+        above.sort_unstable_by_key(|entry| entry.header.height);
+        let mut members = HashSet::from_iter([*hash]);
+        above.retain(|entry| members.contains(&entry.header.previous_hash) && members.insert(entry.hash));
+        [*hash].into_iter().chain(above.into_iter().map(|entry| entry.hash)).collect()
+    }
+
     /// Marks a header that is not on the best chain, and all its descendants, as invalid.
     pub(super) fn condemn(&mut self, hash: &Hash, tip: &ChainEntry) {
-        let mut open = vec![*hash];
-        while let Some(hash) = open.pop() {
+        for hash in self.branch(hash) {
             let Some(mut node) = self.nodes.take(&hash) else { continue };
             self.side_bytes -= node.body_bytes();
-            self.pending.remove(&(node.entry.header.height, hash));
+            self.pending.remove(&node.pending_key());
             self.dropped(&node);
             node.entry.size = 0;
             node.body = Body::Invalid;
             self.nodes.insert(node);
-            open.extend(self.children.of(&hash));
         }
         self.find_best_header(tip);
     }
 
     /// Removes a header that is not on the best chain, and all its descendants.
     pub(super) fn forget(&mut self, hash: &Hash, tip: &ChainEntry) {
-        let mut open = vec![*hash];
-        while let Some(hash) = open.pop() {
-            open.extend(self.children.of(&hash));
+        for hash in self.branch(hash) {
             self.remove(&hash);
         }
         self.find_best_header(tip);
@@ -378,7 +391,6 @@ impl<T: Transaction> Tree<T> {
         for row in replaced {
             self.side_bytes += row.size;
             self.changes.touched.insert(row.hash);
-            self.children.add(row.header.previous_hash, row.hash);
             self.nodes.insert(Box::new(Node { entry: row.entry.clone(), body: Body::Complete }));
         }
         if was_ahead {
@@ -407,11 +419,15 @@ impl<T: Transaction> Tree<T> {
             return false;
         }
         let protected: BTreeSet<Hash> = keep.iter().flat_map(|hash| self.path_from_best(hash)).collect();
+        let mut children: ByHash<usize> = ByHash::default();
+        for node in &self.nodes {
+            *children.entry(node.entry.header.previous_hash).or_default() += 1;
+        }
         // Invalid blocks first: a remembered verdict is worth less than a valid branch.
         let mut leaves: Vec<(bool, Work, Hash)> = self
             .nodes
             .iter()
-            .filter(|node| self.children.of(&node.entry.hash).is_empty())
+            .filter(|node| !children.contains_key(&node.entry.hash))
             .map(|node| (!node.is_invalid(), node.entry.work, node.entry.hash))
             .collect();
         leaves.sort_unstable();
@@ -420,13 +436,14 @@ impl<T: Transaction> Tree<T> {
         for (_, _, leaf) in leaves {
             let mut next = leaf;
             while let Some(node) = self.nodes.get(&next) {
-                let stays = !self.children.of(&next).is_empty()
+                let stays = children.get(&next).is_some_and(|count| *count > 0)
                     || self.ahead_at(node.entry.header.height) == Some(&next)
                     || protected.contains(&next);
                 if stays {
                     break;
                 }
                 next = self.remove(&next);
+                children.entry(next).and_modify(|count| *count -= 1);
             }
             if self.side_len() <= enough && fits(self) {
                 break;
@@ -446,11 +463,10 @@ impl<T: Transaction> Tree<T> {
     fn take(&mut self, hash: &Hash) -> Option<Box<Node<T>>> {
         let node = self.nodes.take(hash)?;
         self.side_bytes -= node.body_bytes();
-        self.pending.remove(&(node.entry.header.height, *hash));
+        self.pending.remove(&node.pending_key());
         if node.is_complete() {
             self.changes.touched.insert(*hash);
         }
-        self.children.remove(&node.entry.header.previous_hash, hash);
         Some(node)
     }
 

@@ -24,7 +24,7 @@ impl<T: Transaction> Tree<T> {
     /// off the best chain take at most `max_bytes`. Returns whether they do.
     pub(in super::super) fn evict_pending(&mut self, max_bytes: usize, above: u64) -> bool {
         while self.side_bytes > max_bytes
-            && let Some((height, hash)) = self.pending.last().copied()
+            && let Some((height, _, hash)) = self.pending.last().copied()
             && height > above
         {
             self.drop_pending(&hash);
@@ -46,9 +46,8 @@ impl<T: Transaction> Tree<T> {
         }
         let mut gone = Vec::new();
         // Lowest first, so that the decision on a parent precedes the one on its children.
-        for (_, hash) in &self.pending {
-            let parent = self.nodes.get(hash).map(|node| node.entry.header.previous_hash);
-            if kept.contains(hash) || parent.is_some_and(|parent| kept.contains(&parent)) {
+        for (_, parent, hash) in &self.pending {
+            if kept.contains(hash) || kept.contains(parent) {
                 kept.insert(*hash);
             } else {
                 gone.push(*hash);
@@ -62,7 +61,7 @@ impl<T: Transaction> Tree<T> {
     /// Drops a pending body; its header stays.
     fn drop_pending(&mut self, hash: &Hash) {
         let Some(mut node) = self.nodes.take(hash) else { return };
-        self.pending.remove(&(node.entry.header.height, *hash));
+        self.pending.remove(&node.pending_key());
         self.side_bytes -= node.body_bytes();
         node.body = Body::Missing;
         self.nodes.insert(node);
