@@ -34,6 +34,21 @@ impl Hash {
         Self(sha256::digest_pair(prefix, &left.0, &right.0))
     }
 
+    /// SHA-256 of a prefix and each of these pairs of hashes, much faster than one after the other if there are many.
+    pub(super) fn digest_pairs<'a>(
+        prefix: u8,
+        pairs: impl ExactSizeIterator<Item = [&'a Self; 2]>,
+    ) -> Vec<Self> {
+        let pairs = pairs.map(|[left, right]| [&left.0, &right.0]);
+        sha256::digest_fixed::<1, 64, 2, _, _>([prefix], pairs, sha256::write_pair, Self)
+    }
+
+    /// SHA-256 of a prefix and each of these hashes, much faster than one after the other if there are many.
+    pub(super) fn digest_hashes(prefix: u8, hashes: &[Self]) -> Vec<Self> {
+        let write = |hash: &Self, to: &mut [u8; 32]| *to = hash.0;
+        sha256::digest_fixed::<1, 32, 1, _, _>([prefix], hashes.iter(), write, Self)
+    }
+
     /// SHA-256 of each message behind a short prefix, much faster than one after the other if there are many.
     pub(crate) fn digest_many<const N: usize>(prefix: [u8; N], messages: &[impl AsRef<[u8]>]) -> Vec<Self> {
         sha256::digest_many(prefix, messages).into_iter().map(Self).collect()
@@ -49,6 +64,7 @@ impl Hash {
     }
 
     /// The hash in 64-bit words, the most significant first.
+    #[inline]
     fn words(&self) -> [u64; 4] {
         let (words, _) = self.0.as_chunks();
         [0, 1, 2, 3].map(|index| u64::from_be_bytes(words[index]))
@@ -58,8 +74,12 @@ impl Hash {
 /// Hashes all bytes, as four words. A peer chooses the ids that it offers, so hashes that differ in any byte must have
 /// places in a map that the peer cannot foresee.
 impl hash::Hash for Hash {
+    #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.words().into_iter().for_each(|word| state.write_u64(word));
+        let (words, _) = self.0.as_chunks();
+        for word in words {
+            state.write_u64(u64::from_ne_bytes(*word));
+        }
     }
 }
 

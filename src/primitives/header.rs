@@ -7,6 +7,7 @@ use serde::ser::SerializeTuple;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::hash::Hash;
+use super::sha256;
 use super::target::CompactTarget;
 use super::transaction::Context;
 use super::units::{Address, Timestamp};
@@ -69,7 +70,7 @@ impl Header {
 
     /// The [hash](Self::hash) of each header, much faster than one after the other if there are many.
     pub(crate) fn hashes(headers: &[Self]) -> Vec<Hash> {
-        Hash::digest_many([], &headers.iter().map(Self::to_bytes).collect::<Vec<_>>())
+        sha256::digest_fixed::<0, { Self::LEN }, 3, _, _>([], headers.iter(), Self::write, Hash::from_bytes)
     }
 
     /// The context of this block's transactions in the chain with this genesis block. A chain calls
@@ -89,6 +90,13 @@ impl Header {
     /// The 180 bytes.
     pub fn to_bytes(&self) -> [u8; Self::LEN] {
         let mut bytes = [0; Self::LEN];
+        self.write(&mut bytes);
+        bytes
+    }
+
+    /// Writes the 180 bytes.
+    #[inline]
+    pub(super) fn write(&self, bytes: &mut [u8; Self::LEN]) {
         bytes[0..4].copy_from_slice(&self.version.to_be_bytes());
         bytes[4..12].copy_from_slice(&self.height.to_be_bytes());
         bytes[12..44].copy_from_slice(self.previous_hash.as_bytes());
@@ -99,7 +107,6 @@ impl Header {
         bytes[148..152].copy_from_slice(&self.target.to_bits().to_be_bytes());
         bytes[152..172].copy_from_slice(self.miner.as_bytes());
         bytes[172..180].copy_from_slice(&self.nonce.to_be_bytes());
-        bytes
     }
 
     /// Decodes the 180 bytes. Every input decodes to a header; the consensus checks decide whether the header

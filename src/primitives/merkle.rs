@@ -56,15 +56,14 @@ pub(crate) fn leaf_hashes(leaves: &[impl AsRef<[u8]>]) -> Vec<Hash> {
     Hash::digest_many([0], leaves)
 }
 
+/// The [hashes](leaf_hash) of many leaves that are hashes themselves.
+pub(crate) fn leaf_hashes_of_hashes(leaves: &[Hash]) -> Vec<Hash> {
+    Hash::digest_hashes(0, leaves)
+}
+
 /// The [hashes](node_hash) of many inner nodes, given by their children.
-fn node_hashes(nodes: impl Iterator<Item = [Hash; 2]>) -> Vec<Hash> {
-    let children = |[left, right]: [Hash; 2]| {
-        let mut bytes = [0; 2 * Hash::LEN];
-        bytes[..Hash::LEN].copy_from_slice(left.as_bytes());
-        bytes[Hash::LEN..].copy_from_slice(right.as_bytes());
-        bytes
-    };
-    Hash::digest_many([1], &nodes.map(children).collect::<Vec<_>>())
+fn node_hashes<'a>(nodes: impl ExactSizeIterator<Item = [&'a Hash; 2]>) -> Vec<Hash> {
+    Hash::digest_pairs(1, nodes)
 }
 
 /// The root over the leaf hashes; `SHA-256("")` if there are none.
@@ -83,8 +82,9 @@ pub(crate) const MANY: usize = 16;
 /// many hashes do not depend on each other.
 pub(crate) fn roots(mut trees: Vec<Vec<Hash>>) -> Vec<Hash> {
     while trees.iter().any(|nodes| nodes.len() > 1) {
-        let mut parents =
-            node_hashes(trees.iter().flat_map(|nodes| nodes.as_chunks().0).copied()).into_iter();
+        let pairs: Vec<_> =
+            trees.iter().flat_map(|nodes| nodes.as_chunks().0).map(<[_; 2]>::each_ref).collect();
+        let mut parents = node_hashes(pairs.into_iter()).into_iter();
         for nodes in &mut trees {
             let (pairs, odd) = (nodes.len() / 2, nodes.as_chunks::<2>().1.first().copied());
             for (place, parent) in nodes[..pairs].iter_mut().zip(&mut parents) {

@@ -73,36 +73,111 @@ fn to_bytes(state: &[u32; 8]) -> [u8; 32] {
     bytes
 }
 
-/// SHA-256 of a one-byte prefix and two hashes: always two blocks with the same padding.
+/// SHA-256 of a one-byte prefix and two hashes.
 pub(super) fn digest_pair(prefix: u8, left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
-    /// The prefix and both hashes.
-    const LEN: usize = 1 + 2 * 32;
-    let mut blocks = [[0; BLOCK]; 2];
+    let mut blocks: Padded<2> = padding::<1, 64, 2>([prefix]);
+    write_pair([left, right], content::<1, 64, 2>(&mut blocks));
+    digest_blocks(&blocks)
+}
+
+/// Writes two hashes one after the other.
+#[inline]
+pub(super) fn write_pair([left, right]: [&[u8; 32]; 2], to: &mut [u8; 64]) {
+    to[..32].copy_from_slice(left);
+    to[32..].copy_from_slice(right);
+}
+
+/// A message with its padding, in whole blocks.
+type Padded<const BLOCKS: usize> = [[u8; BLOCK]; BLOCKS];
+
+/// The padding of a prefix and `LEN` bytes that are still zero: FIPS 180-4, section 5.1.1.
+fn padding<const N: usize, const LEN: usize, const BLOCKS: usize>(prefix: [u8; N]) -> Padded<BLOCKS> {
+    const { assert!((N + LEN + 1 + 8).div_ceil(BLOCK) == BLOCKS, "the padding ends in the last block") };
+    let mut blocks = [[0; BLOCK]; BLOCKS];
     let bytes = blocks.as_flattened_mut();
-    bytes[0] = prefix;
-    bytes[1..33].copy_from_slice(left);
-    bytes[33..LEN].copy_from_slice(right);
-    bytes[LEN] = 0x80;
-    bytes[BLOCK + LENGTH..].copy_from_slice(&(8 * LEN as u64).to_be_bytes());
+    bytes[..N].copy_from_slice(&prefix);
+    bytes[N + LEN] = 0x80;
+    bytes[BLOCKS * BLOCK - 8..].copy_from_slice(&(8 * (N + LEN) as u64).to_be_bytes());
+    blocks
+}
+
+/// The bytes between a prefix and the padding.
+fn content<const N: usize, const LEN: usize, const BLOCKS: usize>(
+    blocks: &mut Padded<BLOCKS>,
+) -> &mut [u8; LEN] {
+    #[expect(clippy::expect_used, reason = "`padding` has more bytes, which is asserted")]
+    blocks.as_flattened_mut()[N..].first_chunk_mut().expect("blocks for a prefix and its message")
+}
+
+/// SHA-256 of blocks that end with their padding.
+fn digest_blocks(blocks: &[[u8; BLOCK]]) -> [u8; 32] {
     let mut state = INITIAL_STATE;
-    compress256(&mut state, &blocks);
+    compress256(&mut state, blocks);
     to_bytes(&state)
+}
+
+/// SHA-256 of each of these messages of one length behind the prefix. `write` writes a message, and `of` makes a
+/// digest what the caller has for it. Like [`digest_many`], but without a copy of any message.
+pub(super) fn digest_fixed<const N: usize, const LEN: usize, const BLOCKS: usize, M, D>(
+    prefix: [u8; N],
+    mut messages: impl ExactSizeIterator<Item = M>,
+    write: impl Fn(M, &mut [u8; LEN]),
+    of: impl Fn([u8; 32]) -> D,
+) -> Vec<D> {
+    let mut digests = Vec::with_capacity(messages.len());
+    #[cfg(target_arch = "x86_64")]
+    if let Some(lanes) = best_lanes() {
+        let digested = |digest| digests.push(of(digest));
+        digest_groups::<N, LEN, BLOCKS, M>(lanes, prefix, &mut messages, &write, digested);
+    }
+    let mut blocks: Padded<BLOCKS> = padding::<N, LEN, BLOCKS>(prefix);
+    digests.extend(messages.map(|message| {
+        write(message, content::<N, LEN, BLOCKS>(&mut blocks));
+        of(digest_blocks(&blocks))
+    }));
+    digests
+}
+
+/// Calls `digested` with the SHA-256 of each message. Leaves the last ones if they would leave most lanes empty: those
+/// are faster one after the other.
+#[cfg(target_arch = "x86_64")]
+fn digest_groups<const N: usize, const LEN: usize, const BLOCKS: usize, M>(
+    lanes: lanes::Lanes,
+    prefix: [u8; N],
+    messages: &mut impl ExactSizeIterator<Item = M>,
+    write: impl Fn(M, &mut [u8; LEN]),
+    mut digested: impl FnMut([u8; 32]),
+) {
+    // The padding stays, only the messages are written for each group.
+    let mut group = [padding::<N, LEN, BLOCKS>(prefix); lanes::MAX_LANES];
+    while messages.len() >= lanes.count() / 2 {
+        let filled = messages.len().min(lanes.count());
+        for (blocks, message) in group[..filled].iter_mut().zip(&mut *messages) {
+            write(message, content::<N, LEN, BLOCKS>(blocks));
+        }
+        lanes.digest_padded(&group)[..filled].iter().copied().for_each(&mut digested);
+    }
 }
 
 /// SHA-256 of each message behind the prefix. Hashes messages that fill the same number of blocks side by side
 /// in SIMD lanes, if the processor has them, and the rest of them one after the other.
-///
-/// Without optimisation, every operation on a vector is a call, and lanes take hundreds of times as long as `sha2`:
-/// a build with debug assertions, which usually lacks it, does without lanes.
 pub(super) fn digest_many<const N: usize>(prefix: [u8; N], messages: &[impl AsRef<[u8]>]) -> Vec<[u8; 32]> {
     #[cfg(target_arch = "x86_64")]
-    if !cfg!(debug_assertions)
-        && let Some(lanes) = lanes::Lanes::available().next()
+    if let Some(lanes) = best_lanes()
         && messages.len() >= lanes.count() / 2
     {
         return digest_in(lanes, prefix, messages);
     }
     messages.iter().map(|message| digest_behind(prefix, message.as_ref())).collect()
+}
+
+/// The lanes to use, if the processor has any.
+///
+/// Without optimisation, every operation on a vector is a call, and lanes take hundreds of times as long as `sha2`:
+/// a build with debug assertions, which usually lacks it, does without lanes.
+#[cfg(target_arch = "x86_64")]
+fn best_lanes() -> Option<lanes::Lanes> {
+    lanes::Lanes::available().next().filter(|_| !cfg!(debug_assertions))
 }
 
 /// [`digest_many`] in these lanes.
@@ -154,6 +229,35 @@ mod tests {
         let (left, right) = ([3; 32], [0xfe; 32]);
         let bytes = [&[1][..], &left, &right].concat();
         assert_eq!(digest_pair(1, &left, &right), *Sha256::digest(bytes));
+    }
+
+    /// Checks the digests of messages of this length, in all kernels and without.
+    fn check_fixed<const N: usize, const LEN: usize, const BLOCKS: usize>(prefix: [u8; N], count: usize) {
+        let messages = messages(vec![LEN; count]);
+        let expected: Vec<[u8; 32]> = messages.iter().map(|message| digest_behind(prefix, message)).collect();
+        let write = |message: &Vec<u8>, to: &mut [u8; LEN]| to.copy_from_slice(message);
+        let digests = digest_fixed::<N, LEN, BLOCKS, _, _>(prefix, messages.iter(), write, |digest| digest);
+        assert_eq!(digests, expected);
+        #[cfg(target_arch = "x86_64")]
+        for lanes in lanes::Lanes::available() {
+            let (mut rest, mut digests) = (messages.iter(), Vec::new());
+            let digested = |digest| digests.push(digest);
+            digest_groups::<N, LEN, BLOCKS, _>(lanes, prefix, &mut rest, write, digested);
+            assert!(rest.len() < lanes.count() / 2, "{lanes:?} leave {} of {count}", rest.len());
+            assert_eq!(digests, expected[..count - rest.len()], "{lanes:?}");
+        }
+    }
+
+    #[test]
+    fn messages_of_a_fixed_length_have_their_own_digests() {
+        for count in 0..50 {
+            check_fixed::<1, 32, 1>([0], count);
+            check_fixed::<0, 55, 1>([], count);
+            check_fixed::<1, 64, 2>([1], count);
+            check_fixed::<2, 54, 2>([1, 2], count);
+            check_fixed::<0, 180, 3>([], count);
+            check_fixed::<0, 183, 3>([], count);
+        }
     }
 
     /// Messages of these lengths, with different bytes.

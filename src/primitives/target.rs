@@ -84,15 +84,23 @@ impl TryFrom<CompactTarget> for Target {
         let (limb, bit) = (shift / 64, shift % 64);
         // The mantissa is in one limb of 64 bits or in two. A shift of the whole number takes three times as long,
         // and an average over the last targets decodes a hundred for each block.
-        let mut limbs = [0; 5];
         let (low, high) = (mantissa << bit, mantissa >> 1 >> (63 - bit));
-        let parts = limbs.get_mut(limb..limb + 2).ok_or(CompactTargetError::Overflow(compact))?;
-        parts.copy_from_slice(&[low, high]);
-        let [limbs @ .., 0] = limbs else { return Err(CompactTargetError::Overflow(compact)) };
+        if limb > 3 || (limb == 3 && high > 0) {
+            return Err(CompactTargetError::Overflow(compact));
+        }
         if compact.0 & 0x0080_0000 != 0 {
             return Err(CompactTargetError::Negative(compact));
         }
-        Ok(Self(U256::from_limbs(limbs)))
+        let part = |index| {
+            if index == limb {
+                low
+            } else if index == limb + 1 {
+                high
+            } else {
+                0
+            }
+        };
+        Ok(Self(U256::from_limbs([0, 1, 2, 3].map(part))))
     }
 }
 

@@ -39,7 +39,7 @@ impl History {
     /// take depends on this one. Takes about 130 bytes for each block until the last one is pushed or another one
     /// follows.
     pub(crate) fn expect(&mut self, hashes: Vec<Hash>, with_roots: bool) {
-        let growth = Growth::new(self.range.clone(), merkle::leaf_hashes(&hashes));
+        let growth = Growth::new(self.range.clone(), merkle::leaf_hashes_of_hashes(&hashes));
         let roots = if with_roots { growth.roots() } else { Vec::new() };
         self.ahead = Some(Ahead { hashes, growth, roots });
     }
@@ -58,8 +58,8 @@ impl History {
             && ahead.hashes.get(ahead.position(&self.range)) == Some(hash)
             && let Some(leaf) = ahead.growth.leaf(index)
         {
-            let subtrees = ahead.growth.completed_by(index).inspect(|root| completed(*root));
-            self.range.push_completed(subtrees.last().unwrap_or(leaf));
+            let subtrees = ahead.growth.completed_by(index).inspect(|root| completed(**root));
+            self.range.push_completed(*subtrees.last().unwrap_or(leaf));
             if ahead.position(&self.range) < ahead.hashes.len() {
                 return;
             }

@@ -2,7 +2,7 @@
 //! do the roots of different sizes, so nearly all of them are computed many at a time.
 
 use super::super::hash::Hash;
-use super::{CompactRange, node_hashes};
+use super::{CompactRange, node_hash, node_hashes};
 
 /// All perfect subtrees that a batch of leaves completes in a growing tree.
 #[derive(Clone, Debug)]
@@ -20,9 +20,15 @@ impl Growth {
         let mut levels = vec![leaves];
         for level in 0..u64::BITS as usize {
             // The first subtree of the level above may have its left half in the old tree.
-            let left = before.peak(level);
-            let nodes: Vec<Hash> = left.into_iter().chain(levels[level].iter().copied()).collect();
-            let parents = node_hashes(nodes.as_chunks().0.iter().copied());
+            let mut nodes = levels[level].as_slice();
+            let mut parents = Vec::new();
+            if let Some(left) = before.peak(level)
+                && let Some((right, rest)) = nodes.split_first()
+            {
+                parents.push(node_hash(&left, right));
+                nodes = rest;
+            }
+            parents.extend(node_hashes(nodes.as_chunks().0.iter().map(<[_; 2]>::each_ref)));
             if parents.is_empty() {
                 break;
             }
@@ -37,13 +43,13 @@ impl Growth {
     }
 
     /// The leaf of the batch at this index of the tree.
-    pub(crate) fn leaf(&self, index: u64) -> Option<Hash> {
+    pub(crate) fn leaf(&self, index: u64) -> Option<&Hash> {
         self.subtree(0, index)
     }
 
     /// The roots of the perfect subtrees that the leaf at this index of the tree completes, the smallest, of two
     /// leaves, first. The leaf must be in the batch.
-    pub(crate) fn completed_by(&self, index: u64) -> impl Iterator<Item = Hash> {
+    pub(crate) fn completed_by(&self, index: u64) -> impl Iterator<Item = &Hash> {
         (1..=index.trailing_ones() as usize).filter_map(move |level| self.subtree(level, index >> level))
     }
 
@@ -51,32 +57,31 @@ impl Growth {
     /// that of the tree before the leaf.
     pub(crate) fn roots(&self) -> Vec<Hash> {
         let sizes = self.start()..self.start() + self.levels[0].len() as u64;
-        let mut roots: Vec<Option<Hash>> = vec![None; self.levels[0].len()];
+        let mut roots = vec![Hash::digest(&[]); self.levels[0].len()];
         // Each root joins the perfect subtrees that its tree consists of, from the smallest, at the right end, to
         // the largest.
         for level in 0..(u64::BITS - sizes.end.leading_zeros()) as usize {
-            let joined = sizes.clone().zip(&mut roots).filter(|(size, _)| (size >> level) & 1 == 1);
-            let (mut pairs, mut places) = (Vec::new(), Vec::new());
-            for (size, root) in joined {
-                let left = self.subtree(level, (size >> level) - 1).or_else(|| self.before.peak(level));
-                match (left, *root) {
-                    (Some(left), Some(right)) => {
-                        pairs.push([left, right]);
-                        places.push(root);
-                    }
-                    (left, _) => *root = left,
+            let old = self.before.peak(level);
+            let mut joined = Vec::new();
+            for (place, size) in sizes.clone().enumerate().filter(|(_, size)| (size >> level) & 1 == 1) {
+                let Some(left) = self.subtree(level, (size >> level) - 1).or(old.as_ref()) else { continue };
+                if size.trailing_zeros() as usize == level {
+                    roots[place] = *left;
+                } else {
+                    joined.push((left, place));
                 }
             }
-            for (place, hash) in places.into_iter().zip(node_hashes(pairs.into_iter())) {
-                *place = Some(hash);
+            let hashes = node_hashes(joined.iter().map(|(left, place)| [*left, &roots[*place]]));
+            for ((_, place), hash) in joined.into_iter().zip(hashes) {
+                roots[place] = hash;
             }
         }
-        roots.into_iter().map(|root| root.unwrap_or_else(|| Hash::digest(&[]))).collect()
+        roots
     }
 
     /// The subtree of `2^level` leaves at this index of its level, if it ends in the batch.
-    fn subtree(&self, level: usize, index: u64) -> Option<Hash> {
+    fn subtree(&self, level: usize, index: u64) -> Option<&Hash> {
         let index = index.checked_sub(self.start() >> level)?;
-        self.levels.get(level)?.get(usize::try_from(index).ok()?).copied()
+        self.levels.get(level)?.get(usize::try_from(index).ok()?)
     }
 }

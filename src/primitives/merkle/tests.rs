@@ -106,8 +106,8 @@ fn a_batch_of_leaves_completes_what_single_leaves_do() {
             for (index, leaf) in (start as u64..).zip(&leaves[start..end]) {
                 let mut completed = Vec::new();
                 range.push_with(*leaf, |root| completed.push(root));
-                assert_eq!(growth.leaf(index), Some(*leaf));
-                assert_eq!(growth.completed_by(index).collect::<Vec<_>>(), completed, "{index}");
+                assert_eq!(growth.leaf(index), Some(leaf));
+                assert_eq!(growth.completed_by(index).copied().collect::<Vec<_>>(), completed, "{index}");
             }
             assert_eq!(
                 (growth.leaf(end as u64), start == 0 || growth.leaf(start as u64 - 1).is_none()),

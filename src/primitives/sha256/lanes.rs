@@ -11,10 +11,10 @@
 use fearless_simd::prelude::*;
 use fearless_simd::{Level, x86};
 
-use super::{BLOCK, INITIAL_STATE, LENGTH, ROUND_CONSTANTS, to_bytes};
+use super::{BLOCK, INITIAL_STATE, LENGTH, Padded, ROUND_CONSTANTS};
 
 /// The lanes of the widest vectors.
-const MAX_LANES: usize = 16;
+pub(super) const MAX_LANES: usize = 16;
 
 /// An instruction set that this processor has, as the token that proves it.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +54,34 @@ impl Lanes {
             Self::Avx512(simd) => digest(simd, prefix, blocks, messages, digests),
         }
     }
+
+    /// The digests of messages with their padding. Only the first [`count`](Self::count) are digested.
+    pub(super) fn digest_padded<const BLOCKS: usize>(
+        self,
+        messages: &[Padded<BLOCKS>; MAX_LANES],
+    ) -> [[u8; 32]; MAX_LANES] {
+        match self {
+            Self::Avx2(simd) => digest_padded(simd, messages),
+            Self::Avx512(simd) => digest_padded(simd, messages),
+        }
+    }
+}
+
+fn digest_padded<S: Simd, const BLOCKS: usize>(
+    simd: S,
+    messages: &[Padded<BLOCKS>; MAX_LANES],
+) -> [[u8; 32]; MAX_LANES] {
+    simd.vectorize(
+        // Only this closure has the wider instructions, so its callees must be inlined into it.
+        #[inline(always)]
+        || {
+            let mut state = INITIAL_STATE.map(|word| S::u32s::splat(simd, word));
+            for index in 0..BLOCKS {
+                compress(simd, &mut state, words(simd, messages, index));
+            }
+            digests(simd, &state)
+        },
+    )
 }
 
 fn digest<S: Simd, const N: usize>(
@@ -61,28 +89,25 @@ fn digest<S: Simd, const N: usize>(
     prefix: [u8; N],
     blocks: usize,
     messages: &[(usize, &[u8])],
-    digests: &mut [[u8; 32]],
+    to: &mut [[u8; 32]],
 ) {
     let mut state = INITIAL_STATE.map(|word| S::u32s::splat(simd, word));
-    let mut side_by_side = [[0; BLOCK]; MAX_LANES];
+    let mut side_by_side = [[[0; BLOCK]]; MAX_LANES];
     for index in 0..blocks {
-        for (block, (_, message)) in side_by_side.iter_mut().zip(messages) {
+        for ([block], (_, message)) in side_by_side.iter_mut().zip(messages) {
             pad(block, prefix, message, index, blocks);
         }
         simd.vectorize(
-            // Only this closure has the wider instructions, so its callees must be inlined into it.
             #[inline(always)]
-            || compress(simd, &mut state, words(simd, &side_by_side)),
+            || compress(simd, &mut state, words(simd, &side_by_side, 0)),
         );
     }
-    let mut words = [[0; 8]; MAX_LANES];
-    for (index, state) in state.iter().enumerate() {
-        for (words, word) in words.iter_mut().zip(state.as_slice()) {
-            words[index] = *word;
-        }
-    }
-    for ((index, _), words) in messages.iter().zip(&words) {
-        digests[*index] = to_bytes(words);
+    let digests = simd.vectorize(
+        #[inline(always)]
+        || digests(simd, &state),
+    );
+    for ((index, _), digest) in messages.iter().zip(digests) {
+        to[*index] = digest;
     }
 }
 
@@ -121,33 +146,70 @@ fn pad<const N: usize>(
     }
 }
 
-/// The words of a block in each lane: the first vector has the first word of each block.
+/// The words of the block at `index` in each lane: the first vector has the first word of each block.
 #[inline(always)]
-fn words<S: Simd>(simd: S, blocks: &[[u8; BLOCK]; MAX_LANES]) -> [S::u32s; 16] {
+fn words<S: Simd, const BLOCKS: usize>(
+    simd: S,
+    messages: &[Padded<BLOCKS>; MAX_LANES],
+    index: usize,
+) -> [S::u32s; 16] {
     let mut words = [S::u32s::splat(simd, 0); 16];
     let lanes = S::u32s::LEN;
     for part in 0..16 / lanes {
-        let mut rows = [S::u32s::splat(simd, 0); 16];
+        let mut rows = [S::u32s::splat(simd, 0); MAX_LANES];
         for lane in 0..lanes {
-            let row = &blocks[lane][part * 4 * lanes..(part + 1) * 4 * lanes];
-            rows[lane] = from_big_endian::<S>(S::u8s::from_slice(simd, row).bitcast());
+            let row = &messages[lane][index][part * 4 * lanes..(part + 1) * 4 * lanes];
+            rows[lane] = swap_bytes::<S>(simd, S::u8s::from_slice(simd, row)).bitcast();
         }
-        // A transposition as a perfect shuffle of the rows, once for each bit of a lane's index.
-        for _ in 0..lanes.ilog2() {
-            let before = rows;
-            for pair in 0..lanes / 2 {
-                (rows[2 * pair], rows[2 * pair + 1]) = before[pair].interleave(before[pair + lanes / 2]);
-            }
-        }
+        transpose::<S>(&mut rows);
         words[part * lanes..(part + 1) * lanes].copy_from_slice(&rows[..lanes]);
     }
     words
 }
 
-/// Reverses the bytes of each word, which a vector loads in the order of the processor.
+/// The digest in each lane.
 #[inline(always)]
-fn from_big_endian<S: Simd>(words: S::u32s) -> S::u32s {
-    (rotate::<24, S>(words) & 0x00ff_00ff) | (rotate::<8, S>(words) & 0xff00_ff00)
+fn digests<S: Simd>(simd: S, state: &[S::u32s; 8]) -> [[u8; 32]; MAX_LANES] {
+    let mut rows = [S::u32s::splat(simd, 0); MAX_LANES];
+    rows[..8].copy_from_slice(state);
+    transpose::<S>(&mut rows);
+    let mut digests = [[0; 32]; MAX_LANES];
+    for lane in 0..S::u32s::LEN {
+        let bytes = swap_bytes::<S>(simd, rows[lane].bitcast());
+        digests[lane].copy_from_slice(&bytes.as_slice()[..32]);
+    }
+    digests
+}
+
+/// Transposes the square of as many rows as there are lanes, as a perfect shuffle of the rows, once for each bit of
+/// a lane's index.
+#[inline(always)]
+fn transpose<S: Simd>(rows: &mut [S::u32s; MAX_LANES]) {
+    let lanes = S::u32s::LEN;
+    for _ in 0..lanes.ilog2() {
+        let before = *rows;
+        for pair in 0..lanes / 2 {
+            (rows[2 * pair], rows[2 * pair + 1]) = before[pair].interleave(before[pair + lanes / 2]);
+        }
+    }
+}
+
+/// Reverses the bytes of each word, which a vector loads and stores in the order of the processor.
+#[inline(always)]
+fn swap_bytes<S: Simd>(simd: S, bytes: S::u8s) -> S::u8s {
+    /// The places of the bytes, for each 16 of them.
+    const PLACES: [u8; 64] = {
+        let mut places = [0; 64];
+        let mut at = 0;
+        while at < 64 {
+            #[expect(clippy::cast_possible_truncation, reason = "below 16")]
+            let place = ((at % 16) ^ 3) as u8;
+            places[at] = place;
+            at += 1;
+        }
+        places
+    };
+    bytes.swizzle_dyn_within_blocks(S::u8s::from_slice(simd, &PLACES[..S::u8s::LEN]))
 }
 
 /// Compresses one block in each lane: FIPS 180-4, section 6.2.2.
