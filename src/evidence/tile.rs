@@ -132,7 +132,12 @@ impl Tile {
                 (&[], indices.map(root).collect::<Result<_, _>>()?)
             }
         };
-        Ok(hashes.iter().flat_map(|hash| [prefix, hash.as_bytes()]).flatten().copied().collect())
+        let mut bytes = Vec::with_capacity(hashes.len() * (prefix.len() + Hash::LEN));
+        for hash in &hashes {
+            bytes.extend_from_slice(prefix);
+            bytes.extend_from_slice(hash.as_bytes());
+        }
+        Ok(bytes)
     }
 }
 
