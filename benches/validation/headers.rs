@@ -17,6 +17,8 @@ pub(crate) struct Headers {
     pub(crate) table: Table,
     /// Headers per second, in lists.
     pub(crate) rate: f64,
+    /// The time of a header in a list, as a multiple of its bare compressions.
+    pub(crate) ratio: f64,
 }
 
 pub(crate) fn measure(count: usize, rounds: usize) -> Result<Headers> {
@@ -49,7 +51,8 @@ pub(crate) fn measure(count: usize, rounds: usize) -> Result<Headers> {
     }
     let title = format!("{count} headers of a chain");
     let table = ways::table(&title, "µs a header", &[&bare, &six, &single, &listed]);
-    Ok(Headers { table, rate: listed.rate() })
+    let [_, ratio, _] = listed.ratios(&bare);
+    Ok(Headers { table, rate: listed.rate(), ratio })
 }
 
 /// An empty chain that accepts this many headers without their blocks.
