@@ -12,14 +12,11 @@ pub(crate) struct Expected {
     pub(crate) height: u64,
     /// The target that retargeting computes.
     pub(crate) target: CompactTarget,
-    /// The median of the last [`MEDIAN_SPAN`] timestamps.
+    /// The median of the last timestamps.
     pub(crate) median: Timestamp,
     /// The root over the hashes of all ancestors.
     pub(crate) history_root: Hash,
 }
-
-/// How many timestamps the median is taken over, as in Bitcoin (`nMedianTimeSpan`).
-pub(crate) const MEDIAN_SPAN: usize = 11;
 
 /// The checks that need only the header: its version, its nonce, and a hash at or below its claimed target.
 /// They are the cheapest filter against spam. A target easier than the chain's easiest one is refused,
@@ -175,22 +172,6 @@ pub(crate) fn apply_all<T: Transaction>(
         ApplyError::Rejected(reason) => RuleError::EndBlock { reason },
         ApplyError::Panicked(panic) => RuleError::EndBlockPanicked { panic },
     })
-}
-
-/// The median of timestamps in any order; the upper one of the two middle ones for an even number, as in
-/// Bitcoin.
-///
-/// Only the first [`MEDIAN_SPAN`] timestamps count.
-pub(crate) fn median(timestamps: impl Iterator<Item = Timestamp>) -> Timestamp {
-    let mut sorted = [Timestamp::default(); MEDIAN_SPAN];
-    let mut count = 0;
-    for (place, timestamp) in sorted.iter_mut().zip(timestamps) {
-        *place = timestamp;
-        count += 1;
-    }
-    let sorted = &mut sorted[..count];
-    sorted.sort_unstable();
-    sorted.get(count / 2).copied().unwrap_or_default()
 }
 
 #[cfg(test)]

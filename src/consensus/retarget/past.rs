@@ -3,8 +3,10 @@
 use std::collections::VecDeque;
 
 use super::{FIRST_MINED, Retarget, Sample};
-use crate::consensus::check::{self, MEDIAN_SPAN};
 use crate::primitives::Timestamp;
+
+/// How many timestamps the median is taken over, as in Bitcoin (`nMedianTimeSpan`).
+pub(super) const MEDIAN_SPAN: usize = 11;
 
 /// The blocks of a growing chain that its rule and the median of timestamps may read for the next block or a later
 /// one, without a look-up of any ancestor.
@@ -59,10 +61,18 @@ impl Past {
         [&older[first..], newer].concat()
     }
 
-    /// The median of the last timestamps.
+    /// The median of the last [`MEDIAN_SPAN`] timestamps; of an even number, the upper one of the two middle ones, as
+    /// in Bitcoin.
     pub(crate) fn median(&self) -> Timestamp {
-        let last = self.recent.len().saturating_sub(MEDIAN_SPAN)..;
-        check::median(self.recent.range(last).map(|sample| sample.timestamp))
+        let mut sorted = [Timestamp::default(); MEDIAN_SPAN];
+        let mut count = 0;
+        for (place, sample) in sorted.iter_mut().zip(self.recent.iter().rev()) {
+            *place = sample.timestamp;
+            count += 1;
+        }
+        let sorted = &mut sorted[..count];
+        sorted.sort_unstable();
+        sorted.get(count / 2).copied().unwrap_or_default()
     }
 
     /// The block at this height, unless it was dropped.

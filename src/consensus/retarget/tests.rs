@@ -2,8 +2,8 @@
 
 mod attacks;
 
+use super::past::MEDIAN_SPAN;
 use super::*;
-use crate::consensus::check::MEDIAN_SPAN;
 use core::cell::RefCell;
 use proptest::prelude::*;
 use rstest::rstest;
