@@ -48,7 +48,7 @@ pub(super) struct MeasuredDigest {
 
 /// The digest of the body with these transactions.
 pub(super) fn digest_of<T: Transaction>(data: &[T]) -> Result<MeasuredDigest, EncodeError> {
-    let mut leaves = if data.len() >= merkle::MANY { Leaves::collecting() } else { Leaves::default() };
+    let mut leaves = Leaves { collects: data.len() >= merkle::MANY, ..Leaves::default() };
     let (size, heap) = leaves.encode(data)?;
     let ids = leaves.into_hashes();
     let root = merkle::root(&ids);
@@ -59,7 +59,7 @@ pub(super) fn digest_of<T: Transaction>(data: &[T]) -> Result<MeasuredDigest, En
 pub(super) fn digests_of<'a, T: Transaction>(
     bodies: impl Iterator<Item = &'a [T]>,
 ) -> Vec<Result<MeasuredDigest, EncodeError>> {
-    let mut leaves = Leaves::collecting();
+    let mut leaves = Leaves { collects: true, ..Leaves::default() };
     let encoded: Vec<_> = bodies
         .map(|data| {
             let before = leaves.count;
@@ -102,10 +102,6 @@ struct Leaves {
 }
 
 impl Leaves {
-    fn collecting() -> Self {
-        Self { collects: true, bytes: Vec::with_capacity(MAX_COLLECTED), ..Self::default() }
-    }
-
     /// Adds the transactions of a body. Returns the canonical size of the block, and the heap size of the
     /// transactions.
     fn encode<T: Transaction>(&mut self, data: &[T]) -> Result<(usize, usize), EncodeError> {
