@@ -64,9 +64,11 @@ impl Past {
     /// The median of the last [`MEDIAN_SPAN`] timestamps; of an even number, the upper one of the two middle ones, as
     /// in Bitcoin.
     pub(crate) fn median(&self) -> Timestamp {
+        // In their order, in which timestamps are nearly sorted.
+        let last = self.recent.len().saturating_sub(MEDIAN_SPAN)..;
         let mut sorted = [Timestamp::default(); MEDIAN_SPAN];
         let mut count = 0;
-        for (place, sample) in sorted.iter_mut().zip(self.recent.iter().rev()) {
+        for (place, sample) in sorted.iter_mut().zip(self.recent.range(last)) {
             *place = sample.timestamp;
             count += 1;
         }
