@@ -122,7 +122,8 @@ async fn next_blocks<T: Transaction>(
         let _turn = shared.answering.acquire().await.ok()?;
         let mut next = |protocol: &Protocol<T>| protocol.next_blocks(answer, |error| failures.push(error));
         // A read of memory under a free lock takes less time than moving the other tasks of this thread.
-        match shared.try_read().filter(|_| !shared.waits_for_disk) {
+        let free = if shared.waits_for_disk { None } else { shared.try_read() };
+        match free {
             Some(protocol) => next(&protocol),
             None => blocking(|| next(&shared.read())),
         }
