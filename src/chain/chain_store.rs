@@ -8,6 +8,7 @@ mod codec;
 #[path = "tests/invariants/chain_store.rs"]
 mod invariants;
 mod repair;
+mod rows;
 mod transactions;
 
 use std::borrow::Cow;
@@ -19,10 +20,10 @@ use crate::consensus::headers::history_leaf;
 use crate::primitives::application::check_serde_form;
 use crate::primitives::merkle::Subtrees;
 use crate::primitives::{Block, EncodeError, Hash, Header, Transaction};
-use crate::store::{ALL_KEYS, Batch, Order, Store, StoreError, Table, seal, seal_all, unseal};
+use crate::store::{ALL_KEYS, Batch, Order, Store, StoreError, Table, seal, unseal};
 
 use super::entry::{BestEntry, ChainEntry};
-use super::error::{ApplyError, OpenError, ProveError};
+use super::error::{ApplyError, ProveError};
 use super::format::FORMAT_VERSION;
 use bodies::Bodies;
 pub(super) use codec::heights_to_bytes;
@@ -46,13 +47,6 @@ pub(super) struct ChainStore<T: Transaction> {
 
 /// A block and its canonical size in bytes.
 pub(super) type Measured<T> = (Arc<Block<T>>, usize);
-
-/// The number of rows at the end of the best chain that are cached, under 400 bytes each: twice what the
-/// longest retargeting average reads.
-pub(super) const RECENT_ROWS: usize = 2_048;
-
-/// How many rows are sealed together.
-const SEALED_AT_ONCE: usize = 64;
 
 impl<T: Transaction> ChainStore<T> {
     pub(super) fn new(store: Box<dyn Store>, max_cached_bytes: usize) -> Self {
@@ -100,168 +94,36 @@ impl<T: Transaction> ChainStore<T> {
         self.recent = recent;
     }
 
-    /// The last row of the best chain.
-    pub(super) fn tip(&self) -> &Arc<BestEntry> {
-        #[expect(clippy::expect_used, reason = "loading a chain loads its tip, and no change leaves none")]
-        self.recent.back().expect("the best chain has a tip")
-    }
-
-    /// The row of the best chain at this height.
-    pub(super) fn row(&self, height: u64) -> Result<Option<Arc<BestEntry>>, StoreError> {
-        let first = self.recent.front().map(|row| row.header.height);
-        match first.and_then(|first| height.checked_sub(first)) {
-            Some(index) => Ok(usize::try_from(index).ok().and_then(|index| self.recent.get(index)).cloned()),
-            None => self.load_row(height),
-        }
-    }
-
-    /// Whether the look-up of the [row](Self::row) at this height takes no read of the store.
-    #[cfg(feature = "http")]
-    pub(super) fn is_recent(&self, height: u64) -> bool {
-        self.recent.front().is_some_and(|first| height >= first.header.height)
-    }
-
-    /// The row of the best chain at this height, which must not be above the tip.
-    pub(super) fn row_below_tip(&self, height: u64) -> Result<Arc<BestEntry>, StoreError> {
-        self.row(height)?.ok_or_else(|| missing_row(height))
-    }
-
-    /// The row of the best chain with this hash. `hint` is a height at which the row is looked for first: for
-    /// a recent block that takes no read of the store.
-    pub(super) fn row_of(
-        &self,
-        hash: &Hash,
-        hint: Option<u64>,
-    ) -> Result<Option<Arc<BestEntry>>, StoreError> {
-        if let Some(height) = hint
-            && let Some(row) = self.row(height)?.filter(|row| row.hash == *hash)
-        {
-            return Ok(Some(row));
-        }
-        if let Some(tip) = self.recent.back().filter(|tip| tip.hash == *hash) {
-            return Ok(Some(Arc::clone(tip)));
-        }
-        let Some(value) = self.get(Table::Heights, hash.as_bytes())? else { return Ok(None) };
-        let row = codec::height_of_key(&value).map(|height| self.row(height)).transpose()?.flatten();
-        row.filter(|row| row.hash == *hash)
-            .map(Some)
-            .ok_or_else(|| StoreError::damaged(Table::Heights, hash, "leads to another block"))
-    }
-
-    /// Checks that the index by hash leads to this row of the best chain.
-    pub(super) fn check_found(&self, row: &BestEntry) -> Result<(), StoreError> {
-        let value = self.get(Table::Heights, row.hash.as_bytes())?;
-        match value.as_deref().map(codec::height_of_key) {
-            Some(height) if height == Some(row.header.height) => Ok(()),
-            Some(_) => Err(StoreError::damaged(Table::Heights, row.hash, "leads to another block")),
-            None => Err(StoreError::damaged(Table::Heights, row.hash, "is missing")),
-        }
-    }
-
-    /// The header of the best chain at this height, if it has this hash; `None` also if its row is damaged.
-    pub(super) fn header_at(&self, height: u64, hash: &Hash) -> Result<Option<Header>, StoreError> {
-        if self.recent.front().is_some_and(|first| height >= first.header.height) {
-            return Ok(self.row(height)?.filter(|row| row.hash == *hash).map(|row| row.header));
-        }
-        let value = self.get(Table::Chain, &height.to_be_bytes())?;
-        // The hash shows that the header is whole, so the checksum of the row is not needed.
-        Ok(value.and_then(|value| BestEntry::header_in(&value)).filter(|header| header.hash() == *hash))
-    }
-
-    /// Whether the block of the best chain at this height has this hash.
-    pub(super) fn is_best_at(&self, height: u64, hash: &Hash) -> Result<bool, StoreError> {
-        Ok(self.row(height)?.is_some_and(|row| row.hash == *hash))
-    }
-
-    /// Appends a row to the best chain.
-    pub(super) fn push_row(&mut self, row: BestEntry) {
-        let row = Arc::new(row);
-        self.recent.push_back(Arc::clone(&row));
-        self.put_row(row);
-        if self.unsealed.len() == SEALED_AT_ONCE {
-            self.seal_rows();
-        }
-        if self.recent.len() > RECENT_ROWS {
-            self.recent.pop_front();
-        }
-    }
-
-    /// The rows of the best chain above `height`, lowest first.
-    pub(super) fn rows_above(&self, height: u64) -> Result<Vec<Arc<BestEntry>>, StoreError> {
-        let tip = self.tip().header.height;
-        (height + 1..=tip).map(|at| self.row_below_tip(at)).collect()
-    }
-
-    /// Removes the rows [above](Self::rows_above) a height from the best chain.
-    pub(super) fn truncate(&mut self, cut: &[Arc<BestEntry>]) -> Result<(), StoreError> {
-        let Some(lowest) = cut.first() else { return Ok(()) };
-        let kept = self.row_below_tip(lowest.header.height - 1)?;
-        self.seal_rows();
-        for row in cut {
-            self.batch.delete(Table::Chain, row.header.height.to_be_bytes());
-            self.batch.delete(Table::Heights, *row.hash.as_bytes());
-        }
-        self.recent.truncate(self.recent.len().saturating_sub(cut.len()));
-        if self.recent.is_empty() {
-            self.recent.push_back(kept);
-        }
-        Ok(())
-    }
-
-    /// The cached rows of the best chain, ascending.
-    pub(super) fn recent_rows(&self) -> impl Iterator<Item = &BestEntry> {
-        self.recent.iter().map(|row| &**row)
-    }
-
-    /// Loads the last rows of the best chain into the cache.
-    pub(super) fn load_recent(&mut self) -> Result<(), OpenError> {
-        self.recent.clear();
-        let mut rows = VecDeque::new();
-        for (key, value) in self.store.scan(Table::Chain, ALL_KEYS, Order::Descending, RECENT_ROWS)? {
-            let height = codec::height_of_key(&key)
-                .ok_or_else(|| StoreError::damaged(Table::Chain, hex::encode(&key), "is no height"))?;
-            let damaged = |error| OpenError::Damaged { height, error };
-            let row = BestEntry::from_bytes(height, &value).map_err(damaged)?;
-            if let Some(next) = rows.front().map(|next: &Arc<BestEntry>| &next.header) {
-                let above = height + 1;
-                if next.height != above {
-                    return Err(OpenError::Damaged { height: above, error: missing_row(above) });
-                }
-                if next.previous_hash != row.hash {
-                    let error = StoreError::damaged(Table::Chain, height, "is not the parent of the next");
-                    // Genesis is never another one.
-                    return Err(OpenError::Damaged { height: height.max(1), error });
-                }
-            }
-            rows.push_front(Arc::new(row));
-        }
-        let lowest = rows.front().map_or(1, |row| row.header.height);
-        if rows.len() < RECENT_ROWS && lowest > 0 {
-            let height = lowest - 1;
-            return Err(OpenError::Damaged { height, error: missing_row(height) });
-        }
-        self.recent = rows;
-        Ok(())
-    }
-
-    /// The height of the last row, even if the row is damaged.
-    pub(super) fn last_height(&self) -> Result<Option<u64>, StoreError> {
-        let last = self.store.scan(Table::Chain, ALL_KEYS, Order::Descending, 1)?;
-        Ok(last.first().and_then(|(key, _)| codec::height_of_key(key)))
-    }
-
     /// The block with this header and hash, on any branch.
     pub(super) fn block(&self, header: &Header, hash: &Hash) -> Result<Option<Measured<T>>, StoreError> {
         if let Some(block) = self.bodies.get(hash) {
-            let size = block.size();
-            return Ok(Some((block, size)));
+            return Ok(Some(measured(block)));
         }
+        let read = self.read_block(header, hash)?;
+        if let Some((block, _)) = &read {
+            self.bodies.insert(*hash, block);
+        }
+        Ok(read)
+    }
+
+    /// The block with this header and hash, on any branch, without adding it to the cache: many blocks that are read
+    /// once would evict those that are read often.
+    pub(super) fn block_in_passing(
+        &self,
+        header: &Header,
+        hash: &Hash,
+    ) -> Result<Option<Measured<T>>, StoreError> {
+        match self.bodies.get(hash) {
+            Some(block) => Ok(Some(measured(block))),
+            None => self.read_block(header, hash),
+        }
+    }
+
+    fn read_block(&self, header: &Header, hash: &Hash) -> Result<Option<Measured<T>>, StoreError> {
         let key = codec::block_key(header.height, hash);
         let Some(value) = self.get(Table::Blocks, &key)? else { return Ok(None) };
         let (block, size) = codec::read_block(header, hash, &value)?;
-        let block = Arc::new(block);
-        self.bodies.insert(*hash, &block);
-        Ok(Some((block, size)))
+        Ok(Some((Arc::new(block), size)))
     }
 
     /// Adds a block to the changes; `bytes` are the result of [`encode_block`](Self::encode_block).
@@ -414,28 +276,11 @@ impl<T: Transaction> ChainStore<T> {
             None => Ok(self.store.get(table, key)?.map(Cow::Owned)),
         }
     }
-
-    fn put_row(&mut self, row: Arc<BestEntry>) {
-        self.batch.set(Table::Heights, row.hash.as_bytes(), row.header.height.to_be_bytes().to_vec());
-        self.unsealed.push(row);
-    }
-
-    /// Moves the rows that are not in the batch there.
-    fn seal_rows(&mut self) {
-        let value = |row: Arc<BestEntry>| (row.header.height.to_be_bytes(), row.to_unsealed_bytes());
-        for (height, value) in seal_all(Table::Chain, self.unsealed.drain(..).map(value)) {
-            self.batch.set(Table::Chain, &height, value);
-        }
-    }
-
-    fn load_row(&self, height: u64) -> Result<Option<Arc<BestEntry>>, StoreError> {
-        let Some(value) = self.get(Table::Chain, &height.to_be_bytes())? else { return Ok(None) };
-        BestEntry::from_bytes(height, &value).map(|row| Some(Arc::new(row)))
-    }
 }
 
-fn missing_row(height: u64) -> StoreError {
-    StoreError::damaged(Table::Chain, height, "is missing")
+fn measured<T: Transaction>(block: Arc<Block<T>>) -> Measured<T> {
+    let size = block.size();
+    (block, size)
 }
 
 /// The history tree over the hashes of the best chain. Each row has the subtrees that its block completes.

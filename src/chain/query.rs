@@ -77,7 +77,7 @@ impl<T: Transaction> Blockchain<T> {
 
     /// The block with this hash and its canonical size in bytes. `hint` is the claimed height of the block,
     /// with which the look-up takes one read of the store; a hash alone takes three: of the height, the row
-    /// and the block.
+    /// and the block. A block that is read with a hint is one of many, and is not added to the cache.
     pub(crate) fn block_and_size(
         &self,
         hash: &Hash,
@@ -93,7 +93,7 @@ impl<T: Transaction> Blockchain<T> {
             None => {
                 if let Some(height) = hint
                     && let Some(header) = self.store.header_at(height, hash)?
-                    && let Some(block) = self.store.block(&header, hash)?
+                    && let Some(block) = self.store.block_in_passing(&header, hash)?
                 {
                     return Ok(Some(block));
                 }
@@ -360,7 +360,7 @@ impl<T: Transaction> Blockchain<T> {
             }
         }
         let end = start.saturating_add(limit as u64).min(self.height() + 1);
-        (start..end).map(|height| Ok(self.store.row_below_tip(height)?.header)).collect()
+        if start >= end { Ok(Vec::new()) } else { self.store.headers(start..=end - 1) }
     }
 
     /// The number of headers off the best chain.

@@ -5,7 +5,8 @@ use core::ops::Bound;
 use std::sync::Arc;
 
 use super::codec::{block_key, height_of_key};
-use super::{BestEntry, ChainStore, MetaKey, heights_to_bytes, missing_row};
+use super::rows::missing_row;
+use super::{BestEntry, ChainStore, MetaKey, heights_to_bytes};
 use crate::primitives::{Hash, Transaction};
 use crate::store::{ALL_KEYS, Batch, Entries, Keys, Order, StoreError, Table};
 

@@ -7,7 +7,7 @@ use super::forge::*;
 use super::stored::{Disk, Picture, assert_same, blocks_above, copy_of, disk, open, try_open};
 use crate::chain::VerifyError;
 use crate::store::{ALL_KEYS, Batch, Order, Store, Table};
-use crate::{BlockError, Blockchain, ChainConfig, Hash, OpenError, StoreError, Transaction};
+use crate::{BlockError, Blockchain, ChainConfig, Hash, Header, OpenError, StoreError, Transaction};
 
 fn config() -> ChainConfig {
     ChainConfig::default()
@@ -240,6 +240,37 @@ fn damage_far_below_is_found_when_it_is_read_verified_or_repaired() {
         let reopened: Blockchain = open(&spec(), &config(), &damaged);
         assert_eq!(reopened.verify(..), Ok(()));
     }
+}
+
+/// Headers for a peer are read without the checksums of their rows, and shown to be whole by the hashes in them.
+#[test]
+fn a_damaged_row_gives_a_whole_header_or_is_named() {
+    let (disk, whole) = long();
+    let damaged = copy_of(&disk);
+    let chain: Blockchain = open(&spec(), &config(), &damaged);
+    let locator = [*whole.block_at(90).unwrap().unwrap().hash()];
+    let expected: Vec<Header> = (91..=110).map(|height| whole.header_at(height).unwrap().unwrap()).collect();
+    for height in [91_u64, 100, 110] {
+        let key = height.to_be_bytes();
+        let bits = 8 * damaged.get(Table::Chain, &key).unwrap().unwrap().len();
+        let mut named = 0;
+        for bit in 0..bits {
+            damaged.flip_bit(Table::Chain, &key, bit).unwrap();
+            match chain.headers_after(&locator, 20) {
+                Ok(headers) => assert_eq!(headers, expected, "row {height}, bit {bit}"),
+                Err(error) => {
+                    assert!(is_named(&error, Table::Chain, &key), "row {height}, bit {bit}: {error}");
+                    named += 1;
+                }
+            }
+            damaged.flip_bit(Table::Chain, &key, bit).unwrap();
+        }
+        // More than half of a row is its header.
+        assert!(named > bits / 2, "{named} of {bits} bits of row {height}");
+    }
+    assert_eq!(chain.headers_after(&locator, 0), Ok(Vec::new()));
+    assert_eq!(chain.headers_after(&[*whole.tip().hash()], 20), Ok(Vec::new()));
+    assert_eq!(chain.headers_after(&[], 3_000).unwrap().last(), Some(whole.tip().header()));
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::codec::{block_key, height_of_key, read_block, read_state};
-use super::{BestEntry, ChainEntry, ChainStore, MetaKey, RECENT_ROWS};
+use super::rows::RECENT_ROWS;
+use super::{BestEntry, ChainEntry, ChainStore, MetaKey};
 use crate::consensus::check;
 use crate::consensus::headers::{history_leaf, work_of};
 use crate::primitives::merkle::{HistoryTree, Subtrees};
