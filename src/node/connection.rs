@@ -140,7 +140,9 @@ async fn read<T: Transaction>(
         let event = match receiver.recv().await {
             Ok(Some(mut message)) => {
                 message.digest_ahead();
-                message.adopt(shared.read().mempool());
+                if message.has_blocks() {
+                    shared.with_read(false, |protocol| message.adopt(protocol.mempool()));
+                }
                 check_ahead(&message, &shared.genesis).await;
                 let (message, unsendable) = relayable(message, transport);
                 Incoming::Received { peer, message, unsendable, turn }
@@ -250,4 +252,44 @@ pub(super) async fn dial<T: Transaction>(
     };
     // If the driver has ended, the connection is not needed.
     let _ = incoming.send(input).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use async_trait::async_trait;
+
+    use super::queue::tests::shared;
+    use super::*;
+    use crate::{Blockchain, ChainSpec};
+
+    /// Receives these messages.
+    #[derive(Debug)]
+    struct Sent(VecDeque<Message>);
+
+    #[async_trait]
+    impl Receiver<String> for Sent {
+        async fn recv(&mut self) -> Result<Option<Message>, TransportError> {
+            Ok(self.0.pop_front())
+        }
+    }
+
+    /// Only blocks are compared with the mempool. A message without them reaches the driver's queue while the driver
+    /// imports what came before.
+    #[tokio::test]
+    #[expect(clippy::await_holding_lock, reason = "nothing else runs on this thread")]
+    async fn a_message_without_blocks_waits_for_no_lock() {
+        let shared = shared(Blockchain::new(ChainSpec::builder("test").build().unwrap()));
+        let (incoming, mut told) = mpsc::channel(1);
+        let _importing = shared.write();
+        let receiver = Box::new(Sent([Message::Ping(1)].into()));
+        tokio::select! {
+            () = read(PeerId(1), receiver, None, &shared, &incoming) => panic!("ended"),
+            told = told.recv() => assert!(
+                matches!(told, Some(Incoming::Received { message: Message::Ping(1), .. })),
+                "{told:?}"
+            ),
+        }
+    }
 }

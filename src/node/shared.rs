@@ -52,6 +52,17 @@ impl<T: Transaction> Shared<T> {
         self.protocol.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Calls a function under the read lock, from a task of the node. While the lock is not free, and if the function
+    /// may wait for a disk, the other tasks of this thread move to another one.
+    pub(super) fn with_read<R>(&self, may_wait: bool, call: impl FnOnce(&Protocol<T>) -> R) -> R {
+        // A short call under a free lock takes less time than moving the other tasks.
+        let free = if may_wait { None } else { self.try_read() };
+        match free {
+            Some(protocol) => call(&protocol),
+            None => blocking(|| call(&self.read())),
+        }
+    }
+
     /// Takes the read lock only if it is free: `None` while a writer holds it or waits for it.
     pub(super) fn try_read(&self) -> Option<RwLockReadGuard<'_, Protocol<T>>> {
         match self.protocol.try_read() {

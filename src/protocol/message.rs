@@ -296,6 +296,11 @@ impl<T: Transaction> Message<T> {
     }
 
     #[cfg(feature = "node")]
+    pub(crate) fn has_blocks(&self) -> bool {
+        !self.blocks().is_empty()
+    }
+
+    #[cfg(feature = "node")]
     fn blocks(&self) -> &[Arc<Block<T>>] {
         match self {
             Self::Blocks(blocks) => blocks,

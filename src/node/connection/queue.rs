@@ -7,7 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
 
 use crate::node::incoming::Incoming;
-use crate::node::shared::{Shared, blocking};
+use crate::node::shared::Shared;
 use crate::primitives::{Hash, Transaction};
 use crate::protocol::{BlocksAnswer, CloseReason, Message, Protocol};
 use crate::transport::{Outgoing, Sender, TransportError};
@@ -120,13 +120,8 @@ async fn next_blocks<T: Transaction>(
     let message = {
         // The semaphore is never closed.
         let _turn = shared.answering.acquire().await.ok()?;
-        let mut next = |protocol: &Protocol<T>| protocol.next_blocks(answer, |error| failures.push(error));
-        // A read of memory under a free lock takes less time than moving the other tasks of this thread.
-        let free = if shared.waits_for_disk { None } else { shared.try_read() };
-        match free {
-            Some(protocol) => next(&protocol),
-            None => blocking(|| next(&shared.read())),
-        }
+        let next = |protocol: &Protocol<T>| protocol.next_blocks(answer, |error| failures.push(error));
+        shared.with_read(shared.waits_for_disk, next)
     };
     for error in failures {
         // If the driver has ended, the report is not needed.
@@ -188,7 +183,7 @@ fn lost(error: TransportError) -> CloseReason {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::sync::{Mutex, OnceLock, RwLock};
 
     use async_trait::async_trait;
@@ -272,7 +267,7 @@ mod tests {
     }
 
     /// The shared part of a node that has this chain and runs no tasks.
-    fn shared(chain: Blockchain<String>) -> Shared<String> {
+    pub(in crate::node::connection) fn shared(chain: Blockchain<String>) -> Shared<String> {
         let start = Timestamp::from_millis(1_800_000_000_000);
         let protocol = Protocol::with_chain(chain, ProtocolConfig::default(), start).unwrap();
         Shared {
