@@ -90,7 +90,7 @@ struct Options {
     only: Vec<Section>,
 
     /// Ways that are synchronised over; the first is the baseline.
-    #[arg(long, value_delimiter = ',', default_value = "json,bincode,postcard,memory")]
+    #[arg(long, value_delimiter = ',', default_value = "json,bincode,postcard,disk,memory")]
     ways: Vec<sync::Way>,
 
     /// Measures so little that it takes seconds, to see that everything works; also without Cargo's `--bench`.

@@ -85,8 +85,9 @@ impl Results {
         }
         table.note(
             "Blocks of 4 texts of 150 bytes, from one node to another that begins with nothing, both in this process \
-             with stores in memory; over WebSocket on loopback, and as values without a codec. Bytes are those that \
-             both nodes read: headers come first, so each crosses twice. `Decode and import alone` is one thread that \
+             with stores in memory; over WebSocket on loopback, over bincode with both stores on a disk (`disk`), and \
+             as values without a codec. Bytes are those that both nodes read: headers come first, so each crosses \
+             twice. `Decode and import alone` is one thread that \
              reads the same messages with blocks, without headers, nodes or sockets.",
         )
     }
@@ -136,8 +137,13 @@ impl Results {
                 row(&target, figure(speed), speed >= 5.0);
             }
         }
-        let sync = |format| self.synced.iter().find(move |synced| synced.way == Way::Wire(format));
-        if let (Some(json), Some(bincode)) = (sync(Format::Json), sync(Format::Bincode)) {
+        let sync = |way| self.synced.iter().find(move |synced| synced.way == way);
+        let [json, bincode] = [Format::Json, Format::Bincode].map(|format| sync(Way::Wire(format)));
+        if let (Some(disk), Some(bincode)) = (sync(Way::Disk), bincode) {
+            let [_, of_memory, _] = ratios(&disk.rates, &bincode.rates);
+            row("sync between stores on a disk: 0.6 of that in memory", figure(of_memory), of_memory >= 0.6);
+        }
+        if let (Some(json), Some(bincode)) = (json, bincode) {
             let rate = median(bincode.rates.iter().copied());
             row("sync over bincode: 100,000 blocks a second", figure(rate), rate >= 100_000.0);
             let [_, of_alone, _] = ratios(&bincode.rates, &bincode.alone);
@@ -151,7 +157,7 @@ impl Results {
     pub(crate) fn svg(&self) -> String {
         let mut panels = comparison::panels(&self.codecs);
         let rates = self.throughput.iter().map(|throughput| median(throughput.rates.iter().copied()));
-        let synced = self.synced.iter().filter(|synced| synced.way != Way::Memory);
+        let synced = self.synced.iter().filter(|synced| matches!(synced.way, Way::Wire(_)));
         let sync_rates = synced.map(|synced| median(synced.rates.iter().copied()));
         let cpu = self.throughput.iter().map(|throughput| self.cpu_of(throughput));
         for (title, group, values) in [

@@ -8,10 +8,11 @@ use anyhow::{Result, ensure};
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use hashloom::protocol::limits;
-use hashloom::store::{Batch, Entries, Keys, Memory, Order, Store, Table};
+use hashloom::store::{ALL_KEYS, Batch, Entries, Keys, Memory, Order, Redb, Store, Table};
 use hashloom::{
     Block, Blockchain, ChainConfig, Message, Node, NodeHandle, PeerAddr, StoreError, Transport, transport,
 };
+use tempfile::TempDir;
 
 use super::forge::{Forge, NOW, spec};
 use super::format::Format;
@@ -21,10 +22,15 @@ use super::traffic::{Traffic, cpu_time};
 /// The deadline of one synchronisation.
 const DEADLINE: Duration = Duration::from_secs(600);
 
+/// How many entries are copied to a disk in one commit.
+const COPIED_AT_ONCE: usize = 10_000;
+
 /// How blocks travel from node to node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
     Wire(Format),
+    /// In bincode, with the stores of both nodes on a disk.
+    Disk,
     /// As values, without a codec or a socket.
     Memory,
 }
@@ -33,14 +39,30 @@ impl Way {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Wire(format) => format.name(),
+            Self::Disk => "disk",
             Self::Memory => "memory",
+        }
+    }
+
+    const fn format(self) -> Option<Format> {
+        match self {
+            Self::Wire(format) => Some(format),
+            Self::Disk => Some(Format::Bincode),
+            Self::Memory => None,
         }
     }
 }
 
 impl ValueEnum for Way {
     fn value_variants<'a>() -> &'a [Self] {
-        &[Self::Wire(Format::Json), Self::Wire(Format::Bincode), Self::Wire(Format::Postcard), Self::Memory]
+        const WAYS: &[Way] = &[
+            Way::Wire(Format::Json),
+            Way::Wire(Format::Bincode),
+            Way::Wire(Format::Postcard),
+            Way::Disk,
+            Way::Memory,
+        ];
+        WAYS
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
@@ -97,6 +119,8 @@ pub(crate) async fn measure(
 
 /// A node that has the chain.
 struct Source {
+    /// The directory for the stores of this node and the others, if they are on a disk.
+    directory: Option<TempDir>,
     node: NodeHandle,
     transport: Arc<dyn Transport>,
     address: PeerAddr,
@@ -107,27 +131,55 @@ struct Source {
 impl Source {
     async fn start(way: Way, chain: Shared) -> Result<Self> {
         let traffic = Traffic::default();
-        let (transport, listen): (Arc<dyn Transport>, _) = match way {
-            Way::Wire(format) => (Arc::new(traffic.transport(format)), "ws://127.0.0.1:0"),
-            Way::Memory => (Arc::new(transport::Memory::new()), "memory://source"),
+        let (transport, listen): (Arc<dyn Transport>, _) = match way.format() {
+            Some(format) => (Arc::new(traffic.transport(format)), "ws://127.0.0.1:0"),
+            None => (Arc::new(transport::Memory::new()), "memory://source"),
         };
-        let node = Node::builder(spec()?).store(chain).shared_transport(Arc::clone(&transport));
-        let node = node.listen(listen.parse()?).start().await?;
+        // In the target directory, because a directory for temporary files may be in memory.
+        let directory =
+            (way == Way::Disk).then(|| tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))).transpose()?;
+        let node = Node::builder(spec()?).shared_transport(Arc::clone(&transport)).listen(listen.parse()?);
+        let node = match &directory {
+            Some(directory) => node.store(copied(&chain, Redb::open(directory.path().join("source"))?)?),
+            None => node.store(chain),
+        };
+        let node = node.start().await?;
         let address = node.listen_addr().cloned().unwrap_or(listen.parse()?);
-        Ok(Self { node, transport, address, traffic })
+        Ok(Self { directory, node, transport, address, traffic })
     }
 
     /// The time that a new node needs to fetch the whole chain, including its start.
     async fn sync(&self, blocks: u64) -> Result<Duration> {
+        let directory = self.directory.as_ref().map(|directory| directory.path().join("target"));
         let start = Instant::now();
-        let node = Node::<String>::builder(spec()?).shared_transport(Arc::clone(&self.transport));
+        let mut node = Node::<String>::builder(spec()?).shared_transport(Arc::clone(&self.transport));
+        if let Some(directory) = &directory {
+            node = node.store(Redb::open(directory)?);
+        }
         let node = node.peers([self.address.clone()]).start().await?;
         tokio::time::timeout(DEADLINE, node.wait_for(|chain| chain.height() == blocks)).await??;
         let elapsed = start.elapsed();
         ensure!(node.tip().hash() == self.node.tip().hash(), "another chain");
         node.shutdown().await;
+        if let Some(directory) = directory {
+            std::fs::remove_dir_all(directory)?;
+        }
         Ok(elapsed)
     }
+}
+
+/// A store with everything that another one has.
+fn copied(from: &impl Store, mut to: Redb) -> Result<Redb> {
+    for table in Table::ALL {
+        for entries in from.scan(table, ALL_KEYS, Order::Ascending, usize::MAX)?.chunks(COPIED_AT_ONCE) {
+            let mut batch = Batch::new();
+            for (key, value) in entries {
+                batch.put(table, key.clone(), value.clone());
+            }
+            to.commit(&batch)?;
+        }
+    }
+    Ok(to)
 }
 
 /// The time to decode and import the chain, in messages of the size of a synchronisation. Excludes encoding.
@@ -140,9 +192,9 @@ fn import_alone(way: Way, chain: &Shared, blocks: u64) -> Result<Duration> {
         let batch: Vec<Arc<Block>> =
             source.blocks(heights[0]..heights[0] + heights.len() as u64).collect::<Result<_, _>>()?;
         let message = Message::Blocks(batch);
-        let frame = match way {
-            Way::Wire(format) => Some((format, format.encode(&message)?)),
-            Way::Memory => None,
+        let frame = match way.format() {
+            Some(format) => Some((format, format.encode(&message)?)),
+            None => None,
         };
         let start = Instant::now();
         let message = match &frame {
