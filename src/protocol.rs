@@ -108,9 +108,12 @@ impl<T: Transaction> Protocol<T> {
             Input::Disconnected { peer, reason } => self.forget(peer, reason, now),
             Input::Malformed { peer, error } => self.close(peer, CloseReason::Malformed(error), now),
             Input::Received { peer, message } => {
-                if let Err(reason) = self.receive(peer, message, now) {
-                    self.close(peer, reason, now);
-                }
+                let received = self.receive(peer, message, now);
+                self.close_on_error(peer, received, now);
+            }
+            Input::ReceivedBlocks { peer, messages } => {
+                let received = self.receive_blocks(peer, messages, now);
+                self.close_on_error(peer, received, now);
             }
             Input::Timeout => self.expire(now),
         }
@@ -130,17 +133,29 @@ impl<T: Transaction> Protocol<T> {
         machines.into_iter().chain([self.discovery.deadline(), self.local.deadline()]).flatten().min()
     }
 
-    fn receive(&mut self, id: PeerId, message: Message<T>, now: Now) -> Result<(), CloseReason> {
+    fn close_on_error(&mut self, id: PeerId, received: Result<(), CloseReason>, now: Now) {
+        if let Err(reason) = received {
+            self.close(id, reason, now);
+        }
+    }
+
+    /// Returns a message that a peer may send at this point, or `None` if it is dealt with.
+    fn admit(
+        &mut self,
+        id: PeerId,
+        message: Message<T>,
+        now: Now,
+    ) -> Result<Option<Message<T>>, CloseReason> {
         // The connection may have been closed while the message was in transit.
         if !self.connections.on_message(id, &message, now) {
-            return Ok(());
+            return Ok(None);
         }
         if let Message::Bye { reason } = message {
             return Err(CloseReason::Bye { reason: printable(&reason, limits::MAX_REASON_BYTES) });
         }
         if !self.connections.is_ready(id) {
             return match message {
-                Message::Hello(hello) => self.complete_handshake(id, hello, now),
+                Message::Hello(hello) => self.complete_handshake(id, hello, now).map(|()| None),
                 other => Err(CloseReason::ExpectedHello { got: other.kind() }),
             };
         }
@@ -149,6 +164,11 @@ impl<T: Transaction> Protocol<T> {
         if got > limit {
             return Err(CloseReason::TooManyItems { kind: message.kind(), got, limit });
         }
+        Ok(Some(message))
+    }
+
+    fn receive(&mut self, id: PeerId, message: Message<T>, now: Now) -> Result<(), CloseReason> {
+        let Some(message) = self.admit(id, message, now)? else { return Ok(()) };
         let call = call!(self, now);
         match message {
             Message::Hello(_) => return Err(CloseReason::SecondHello),
@@ -160,10 +180,7 @@ impl<T: Transaction> Protocol<T> {
                 let known = serve::serve_blocks(call, id, &hashes);
                 self.relay.note_known(id, known);
             }
-            Message::Blocks(blocks) => {
-                self.sync.on_blocks(id, &blocks, now.elapsed)?;
-                self.import_from(id, blocks, now)?;
-            }
+            Message::Blocks(blocks) => self.import_requested(id, vec![blocks], now)?,
             Message::NotFound { hashes } => self.sync.on_not_found(id, &hashes)?,
             Message::Announce(header) => {
                 let hash = header.hash();
@@ -183,6 +200,39 @@ impl<T: Transaction> Protocol<T> {
             }
         }
         Ok(())
+    }
+
+    /// Receives messages with blocks, up to the first at which the peer is at fault.
+    fn receive_blocks(
+        &mut self,
+        id: PeerId,
+        messages: Vec<Vec<Arc<Block<T>>>>,
+        now: Now,
+    ) -> Result<(), CloseReason> {
+        let mut admitted = Vec::new();
+        let outcome = messages.into_iter().try_for_each(|blocks| {
+            if let Some(Message::Blocks(blocks)) = self.admit(id, Message::Blocks(blocks), now)? {
+                admitted.push(blocks);
+            }
+            Ok(())
+        });
+        self.import_requested(id, admitted, now).and(outcome)
+    }
+
+    /// Imports the blocks of messages together, up to the first message that was not requested.
+    fn import_requested(
+        &mut self,
+        id: PeerId,
+        messages: Vec<Vec<Arc<Block<T>>>>,
+        now: Now,
+    ) -> Result<(), CloseReason> {
+        let mut requested = Vec::new();
+        let outcome = messages.into_iter().try_for_each(|blocks| {
+            self.sync.on_blocks(id, &blocks, now.elapsed)?;
+            requested.extend(blocks);
+            Ok(())
+        });
+        if requested.is_empty() { outcome } else { self.import_from(id, requested, now).and(outcome) }
     }
 
     /// Imports blocks from a peer, and tells the machines what they prove about it.

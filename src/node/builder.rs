@@ -1,6 +1,7 @@
 //! Configuring and starting a node.
 
 use core::num::NonZeroUsize;
+use core::sync::atomic::AtomicBool;
 #[cfg(all(feature = "client", feature = "evidence"))]
 use core::time::Duration;
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
@@ -291,6 +292,7 @@ impl<T: Transaction> NodeBuilder<T> {
         let (changes, seen) = watch::channel(());
         let shared = Arc::new(Shared {
             genesis: *protocol.chain().genesis().hash(),
+            has_pending: AtomicBool::new(!protocol.mempool().is_empty()),
             protocol: RwLock::new(protocol),
             waits_for_disk,
             answering: Semaphore::new(1),

@@ -3,10 +3,12 @@
 
 #[cfg(feature = "metrics")]
 mod counted;
+mod inbox;
 mod queue;
 
 use core::convert::Infallible;
 use core::pin::pin;
+use core::sync::atomic::Ordering;
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -15,13 +17,14 @@ use tokio::task::coop::consume_budget;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 
-use super::incoming::{Incoming, Unsendable};
+use super::incoming::Incoming;
 use super::shared::Shared;
 use crate::primitives::application;
 use crate::primitives::{Hash, Transaction, transaction_id};
 use crate::protocol::{CloseReason, Direction, Input, Message, PeerAddr, PeerId, Reach};
 use crate::transport::{Connection, Listener, Outgoing, Receiver, Transport, TransportError};
 use crate::wire::WireError;
+pub(super) use inbox::{Inbox, Waiting};
 pub(super) use queue::{MAX_QUEUE_BYTES, Queued};
 use queue::{Queue, write};
 
@@ -122,8 +125,7 @@ async fn talk<T: Transaction>(
     }
 }
 
-/// Reads a message only after the driver has accepted the one before, so that a peer that sends fast is
-/// slowed down, and at most two of its messages are in memory: the one that is handled and the next one.
+/// Reads the messages of a peer, as far as its [`Inbox`] has room, so that a peer that sends fast is slowed down.
 /// Reports the end of the connection, and then waits until the driver drops the [`PeerSender`], because there
 /// may still be messages to write.
 async fn read<T: Transaction>(
@@ -134,23 +136,25 @@ async fn read<T: Transaction>(
     incoming: &mpsc::Sender<Incoming<T>>,
 ) {
     // The capacity of `incoming` is no limit for a single peer: one peer could fill all of it.
-    let turns = Arc::new(Semaphore::new(1));
-    // The semaphore is never closed.
-    while let Ok(turn) = Arc::clone(&turns).acquire_owned().await {
+    let inbox = Arc::new(Inbox::new());
+    loop {
+        inbox.has_room().await;
         let event = match receiver.recv().await {
             Ok(Some(mut message)) => {
                 message.digest_ahead();
-                if message.has_blocks() {
+                // A synchronisation usually has nothing to compare, and the driver holds the lock during each commit.
+                if message.has_blocks() && shared.has_pending.load(Ordering::Relaxed) {
                     shared.with_read(false, |protocol| message.adopt(protocol.mempool()));
                 }
                 check_ahead(&message, &shared.genesis).await;
-                let (message, unsendable) = relayable(message, transport);
-                Incoming::Received { peer, message, unsendable, turn }
+                let Some(next) = inbox.join(relayable(peer, message, transport)) else { continue };
+                inbox.put(next).await;
+                Incoming::Received(Arc::clone(&inbox))
             }
             Ok(None) => Incoming::Input(Input::Disconnected { peer, reason: CloseReason::Ended }),
             Err(error) => Incoming::Input(unreadable(peer, error)),
         };
-        let goes_on = matches!(event, Incoming::Received { .. });
+        let goes_on = matches!(event, Incoming::Received(_));
         if incoming.send(event).await.is_err() || !goes_on {
             break;
         }
@@ -185,17 +189,18 @@ fn unreadable<T>(peer: PeerId, error: TransportError) -> Input<T> {
 
 /// Splits off the transactions of a message that this node could not relay to its other peers.
 fn relayable<T: Transaction>(
+    peer: PeerId,
     message: Message<T>,
     transport: Option<&dyn Transport<T>>,
-) -> (Message<T>, Vec<Unsendable>) {
+) -> Waiting<T> {
     let (Message::Transactions(_), Some(transport)) = (&message, transport) else {
-        return (message, Vec::new());
+        return Waiting::new(peer, message);
     };
     let message = Outgoing::new(message);
     let is_fine = transport.check_message(&message).is_ok();
     let transactions = match message.into_message() {
         Message::Transactions(transactions) if !is_fine => transactions,
-        message => return (message, Vec::new()),
+        message => return Waiting::new(peer, message),
     };
     let mut unsendable = Vec::new();
     let mut sendable = Vec::new();
@@ -208,7 +213,7 @@ fn relayable<T: Transaction>(
             _ => sendable.push(transaction),
         }
     }
-    (Message::Transactions(sendable), unsendable)
+    Waiting { unsendable, ..Waiting::new(peer, Message::Transactions(sendable)) }
 }
 
 /// Accepts connections and passes them to the driver.
@@ -286,10 +291,11 @@ mod tests {
         let receiver = Box::new(Sent([Message::Ping(1)].into()));
         tokio::select! {
             () = read(PeerId(1), receiver, None, &shared, &incoming) => panic!("ended"),
-            told = told.recv() => assert!(
-                matches!(told, Some(Incoming::Received { message: Message::Ping(1), .. })),
-                "{told:?}"
-            ),
+            told = told.recv() => {
+                let Some(Incoming::Received(inbox)) = &told else { panic!("{told:?}") };
+                let waiting = inbox.take().unwrap();
+                assert!(matches!(waiting.input, Input::Received { message: Message::Ping(1), .. }), "{waiting:?}");
+            }
         }
     }
 }

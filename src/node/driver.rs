@@ -1,6 +1,7 @@
 //! The driver: one task that passes inputs to the protocol and performs its outputs. The driver never waits
 //! for a peer, a miner or a handle.
 
+use core::sync::atomic::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::command::Command;
-use super::connection::{self, MAX_QUEUE_BYTES, PeerSender, Queued};
+use super::connection::{self, MAX_QUEUE_BYTES, PeerSender, Queued, Waiting};
 use super::end::NodeFailure;
 use super::error::{PeerError, SubmitError};
 use super::incoming::Incoming;
@@ -182,14 +183,16 @@ impl<T: Transaction> Driver<T> {
                 self.senders.insert(peer, sender);
                 self.handle(Input::Connected { peer, direction, address, format });
             }
-            Incoming::Received { peer, mut message, unsendable, turn } => {
-                self.drop_foreign_addresses(&mut message);
+            Incoming::Received(inbox) => {
                 // Lets the connection read the next message while the driver handles this one.
-                drop(turn);
+                let Some(Waiting { mut input, unsendable }) = inbox.take() else { return };
+                if let Input::Received { message, .. } = &mut input {
+                    self.drop_foreign_addresses(message);
+                }
                 for (id, error) in unsendable {
                     self.with_protocol(|protocol, _| protocol.refuse_transaction(id, error));
                 }
-                self.handle(Input::Received { peer, message });
+                self.handle(input);
             }
             Incoming::Input(input) => self.handle(input),
             Incoming::ReadFailed(error) => self.with_protocol(|protocol, _| protocol.read_failed(error)),
@@ -309,9 +312,9 @@ impl<T: Transaction> Driver<T> {
         // which costs less than moving the other tasks of this thread. Only `Headers` may need more: one row
         // for each header that is known already and far below the tip.
         let is_on_disk = match &input {
-            Input::Timeout => true,
+            Input::Timeout | Input::ReceivedBlocks { .. } => true,
             Input::Received { message, .. } => {
-                matches!(message, Message::Blocks(_) | Message::NewBlock(_) | Message::GetHeaders { .. })
+                matches!(message, Message::NewBlock(_) | Message::GetHeaders { .. })
             }
             _ => false,
         };
@@ -338,6 +341,7 @@ impl<T: Transaction> Driver<T> {
             while let Some(output) = protocol.poll_output() {
                 outputs.push(output);
             }
+            self.shared.has_pending.store(!protocol.mempool().is_empty(), Ordering::Relaxed);
             result
         };
         for output in outputs {

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::connection::Inbox;
 use crate::primitives::{Hash, Transaction};
-use crate::protocol::{Direction, Input, Message, PeerAddr, PeerId};
+use crate::protocol::{Direction, Input, PeerAddr};
 use crate::store::StoreError;
 use crate::transport::{Connection, TransportError};
 use crate::wire::WireError;
@@ -25,14 +26,8 @@ pub(super) enum Incoming<T: Transaction> {
         /// Limits the number of inbound connections; `None` for an outbound one.
         place: Option<OwnedSemaphorePermit>,
     },
-    Received {
-        peer: PeerId,
-        message: Message<T>,
-        /// The transactions that no other peer could be sent; they are removed from the message.
-        unsendable: Vec<Unsendable>,
-        /// Dropping this permit lets the connection read the peer's next message.
-        turn: OwnedSemaphorePermit,
-    },
+    /// Something is in the inbox of a peer.
+    Received(Arc<Inbox<T>>),
     Input(Input<T>),
     /// A block that a peer requested could not be read.
     ReadFailed(StoreError),

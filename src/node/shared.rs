@@ -1,5 +1,6 @@
 //! What the tasks of a node and its handles share.
 
+use core::sync::atomic::AtomicBool;
 use core::time::Duration;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 
@@ -20,6 +21,8 @@ use crate::protocol::{Event, MiningStatus, PeerAddr, Protocol};
 #[derive(Debug)]
 pub(super) struct Shared<T: Transaction> {
     pub(super) protocol: RwLock<Protocol<T>>,
+    /// Whether transactions are pending, as of the last change. Known without the lock.
+    pub(super) has_pending: AtomicBool,
     /// The hash of the genesis block, which never changes.
     pub(super) genesis: Hash,
     /// Whether calls of the store may block on disk I/O.

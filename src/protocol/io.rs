@@ -10,6 +10,7 @@ use super::event::Event;
 use super::message::Message;
 use super::peer::{Direction, PeerId};
 use super::scope::Reach;
+use crate::primitives::Block;
 
 /// A network event or a timeout, which the driver passes to the protocol.
 #[derive(Clone, Debug)]
@@ -54,6 +55,14 @@ pub enum Input<T = String> {
         peer: PeerId,
         /// The message.
         message: Message<T>,
+    },
+    /// Several messages with blocks arrived. Their blocks are imported together, so that the store makes them
+    /// durable in one commit.
+    ReceivedBlocks {
+        /// The connection.
+        peer: PeerId,
+        /// The blocks of each message.
+        messages: Vec<Vec<Arc<Block<T>>>>,
     },
     /// The deadline of [`Protocol::poll_timeout`](super::Protocol::poll_timeout) has passed. An early timeout
     /// is harmless.

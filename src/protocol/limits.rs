@@ -35,9 +35,9 @@ pub const MAX_BLOCKS: usize = 64;
 
 /// Maximum bodies in flight from one peer: several requests, so that the peer reads and sends blocks while this
 /// node imports those before. Fewer if so many peers share a download that they would exceed the
-/// [`DOWNLOAD_WINDOW`]. Bodies in flight take no memory: a node has at most two messages of a peer in memory,
-/// the one that it imports and the next one.
-pub const MAX_BLOCKS_IN_FLIGHT: usize = 128;
+/// [`DOWNLOAD_WINDOW`]. Bodies in flight take no memory: of a peer's messages, a node has those in memory that it
+/// imports, one more, and small ones of 256 KiB in all that wait for it.
+pub const MAX_BLOCKS_IN_FLIGHT: usize = 256;
 
 /// Usual number of hashes in a `GetBlocks` that this node sends.
 pub const BLOCKS_PER_REQUEST: usize = 32;

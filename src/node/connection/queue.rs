@@ -184,6 +184,7 @@ fn lost(error: TransportError) -> CloseReason {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use core::sync::atomic::AtomicBool;
     use std::sync::{Mutex, OnceLock, RwLock};
 
     use async_trait::async_trait;
@@ -273,6 +274,7 @@ pub(super) mod tests {
         Shared {
             genesis: *protocol.chain().genesis().hash(),
             protocol: RwLock::new(protocol),
+            has_pending: AtomicBool::new(false),
             waits_for_disk: false,
             answering: Semaphore::new(1),
             clock: Clock::new(Arc::new(move || start)),

@@ -166,7 +166,7 @@ fn several_requests_are_under_way_at_a_time() {
     const MOST: usize = limits::MAX_BLOCKS_IN_FLIGHT;
     let mut bench = Bench::new();
     let peer = bench.join_ahead();
-    let blocks = bench.following(&["x"; MOST + ONE + 2]);
+    let blocks = bench.following(&vec!["x"; MOST + ONE + 2]);
     let requests = |outputs: &[Output<Note>]| -> Vec<Vec<Hash>> {
         let hashes = |message: &Message<Note>| match message {
             Message::GetBlocks { hashes } => Some(hashes.clone()),
@@ -189,6 +189,38 @@ fn several_requests_are_under_way_at_a_time() {
         assert_eq!(requests(&outputs), [[]; 0], "asked for already");
     }
     assert_eq!(bench.node.chain().tip(), blocks.last().unwrap());
+}
+
+/// The blocks of several messages are imported as if the messages had arrived one by one, up to the first message at
+/// which the peer is at fault.
+#[rstest]
+#[case::requested(|_: &[Arc<Block<Note>>]| None, 96, None)]
+#[case::not_requested(|blocks: &[Arc<Block<Note>>]| Some(blocks[..1].to_vec()), 64, Some("unsolicited blocks"))]
+#[case::too_many(|blocks: &[Arc<Block<Note>>]| Some(vec![Arc::clone(&blocks[64]); limits::MAX_BLOCKS + 1]), 64, Some("blocks has 65 items"))]
+fn blocks_of_several_messages_are_imported_together(
+    #[case] third: fn(&[Arc<Block<Note>>]) -> Option<Vec<Arc<Block<Note>>>>,
+    #[case] height: u64,
+    #[case] closed: Option<&str>,
+) {
+    let mut bench = Bench::new();
+    let peer = bench.join_ahead();
+    let blocks = bench.following(&vec!["x"; 96]);
+    bench.receive(peer, headers(&blocks));
+    let mut messages: Vec<_> = blocks.chunks(32).map(<[_]>::to_vec).collect();
+    if let Some(wrong) = third(&blocks) {
+        messages[2] = wrong;
+    }
+    bench.node.handle(Input::ReceivedBlocks { peer, messages }, bench.now);
+    let outputs = bench.node.drain_outputs();
+    assert_eq!(bench.node.chain().height(), height + blocks[0].height() - 1);
+    let connected = |output: &&Output<Note>| matches!(output, Output::Event(Event::BlockConnected { .. }));
+    assert_eq!(outputs.iter().filter(connected).count() as u64, height);
+    let reason = outputs.iter().find_map(|output| match output {
+        Output::Close { reason, .. } => Some(reason.to_string()),
+        _ => None,
+    });
+    assert_eq!(reason.is_some(), closed.is_some(), "{reason:?}");
+    assert!(reason.unwrap_or_default().contains(closed.unwrap_or_default()));
 }
 
 /// A chain of headers with more work but without bodies must not block the chains of other peers.
