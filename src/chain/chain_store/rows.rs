@@ -86,26 +86,27 @@ impl<T: Transaction> ChainStore<T> {
     /// The headers of the best chain at these heights, which must not be above the tip.
     pub(in crate::chain) fn headers(&self, heights: RangeInclusive<u64>) -> Result<Vec<Header>, StoreError> {
         let (first, last) = heights.into_inner();
-        let end = self.row_below_tip(last)?;
-        let read: Result<Option<Vec<Header>>, StoreError> =
-            (first..last).map(|height| self.unchecked_header(height)).collect();
-        if let Some(mut headers) = read? {
+        let whole = |heights: RangeInclusive<u64>| -> Result<Vec<Header>, StoreError> {
+            heights.map(|height| Ok(self.row_below_tip(height)?.header)).collect()
+        };
+        let first_whole = self.recent.front().map_or(last, |row| row.header.height).clamp(first, last);
+        let rest = whole(first_whole..=last)?;
+        let unchecked: Result<Option<Vec<Header>>, StoreError> =
+            (first..first_whole).map(|height| self.unchecked_header(height)).collect();
+        if let Some(mut headers) = unchecked? {
             let hashes = Header::hashes(&headers);
-            headers.push(end.header);
-            // Each hash is in the header after it, and the last row is whole, so all headers are.
-            if headers.iter().skip(1).map(|header| &header.previous_hash).eq(&hashes) {
+            headers.extend(rest);
+            // Each hash is in the header after it, so a header before a whole one is whole.
+            if headers.iter().skip(1).zip(&hashes).all(|(next, hash)| next.previous_hash == *hash) {
                 return Ok(headers);
             }
         }
         // A row is damaged: the checksums show which.
-        (first..=last).map(|height| Ok(self.row_below_tip(height)?.header)).collect()
+        whole(first..=last)
     }
 
-    /// The header in the row at this height, whose checksum is not verified; `None` if there is none.
+    /// The header in the stored row at this height, whose checksum is not verified; `None` if there is none.
     fn unchecked_header(&self, height: u64) -> Result<Option<Header>, StoreError> {
-        if self.is_recent(height) {
-            return Ok(self.row(height)?.map(|row| row.header));
-        }
         let value = self.get(Table::Chain, &height.to_be_bytes())?;
         Ok(value.and_then(|value| BestEntry::header_in(&value)))
     }
