@@ -9,7 +9,10 @@ use crate::primitives::Transaction;
 use crate::protocol::{Input, Message, PeerId};
 
 /// The memory, in bytes, of waiting blocks above which no further message is read.
-pub(in crate::node) const MAX_WAITING_BYTES: usize = 256 << 10;
+const MAX_WAITING_BYTES: usize = 256 << 10;
+
+/// What a message counts in addition to its blocks, so that messages without blocks are limited, too.
+const OVERHEAD: usize = 1 << 10;
 
 /// What was read from a peer and waits for the driver: one message, or the blocks of several small ones. The driver then
 /// imports them together, so that a store on a disk makes them durable in one commit. The longer a commit takes, the
@@ -85,8 +88,8 @@ impl<T: Transaction> Waiting<T> {
 
     fn has_room(&self) -> bool {
         let Input::ReceivedBlocks { messages, .. } = &self.input else { return false };
-        let blocks = messages.iter().flatten();
-        blocks.map(|block| block.memory_size()).sum::<usize>() < MAX_WAITING_BYTES
+        let blocks = messages.iter().flatten().map(|block| block.memory_size());
+        OVERHEAD * messages.len() + blocks.sum::<usize>() < MAX_WAITING_BYTES
     }
 }
 
@@ -151,6 +154,19 @@ mod tests {
         assert!(full(&inbox).await);
         assert_eq!(taken(&inbox), [[1], [2]]);
         assert!(!full(&inbox).await);
+    }
+
+    /// Messages without blocks break a rule, but the driver sees that only after what it is doing.
+    #[tokio::test]
+    async fn messages_without_blocks_are_limited() {
+        let inbox = Inbox::<String>::new();
+        inbox.put(Waiting::new(PEER, Message::Blocks(Vec::new()))).await;
+        let mut messages = 1;
+        while inbox.waiting().as_ref().unwrap().has_room() {
+            assert!(inbox.join(Waiting::new(PEER, Message::Blocks(Vec::new()))).is_none());
+            messages += 1;
+        }
+        assert_eq!(messages, MAX_WAITING_BYTES / OVERHEAD);
     }
 
     /// A reader that waits goes on when the driver takes what was there.

@@ -194,11 +194,11 @@ fn several_requests_are_under_way_at_a_time() {
 /// The blocks of several messages are imported as if the messages had arrived one by one, up to the first message at
 /// which the peer is at fault.
 #[rstest]
-#[case::requested(|_: &[Arc<Block<Note>>]| None, 96, None)]
-#[case::not_requested(|blocks: &[Arc<Block<Note>>]| Some(blocks[..1].to_vec()), 64, Some("unsolicited blocks"))]
-#[case::too_many(|blocks: &[Arc<Block<Note>>]| Some(vec![Arc::clone(&blocks[64]); limits::MAX_BLOCKS + 1]), 64, Some("blocks has 65 items"))]
+#[case::requested(None, 96, None)]
+#[case::not_requested(Some((0, 1)), 64, Some("unsolicited blocks"))]
+#[case::too_many(Some((64, limits::MAX_BLOCKS + 1)), 64, Some("blocks has 65 items"))]
 fn blocks_of_several_messages_are_imported_together(
-    #[case] third: fn(&[Arc<Block<Note>>]) -> Option<Vec<Arc<Block<Note>>>>,
+    #[case] repeated_in_third: Option<(usize, usize)>,
     #[case] height: u64,
     #[case] closed: Option<&str>,
 ) {
@@ -207,8 +207,8 @@ fn blocks_of_several_messages_are_imported_together(
     let blocks = bench.following(&vec!["x"; 96]);
     bench.receive(peer, headers(&blocks));
     let mut messages: Vec<_> = blocks.chunks(32).map(<[_]>::to_vec).collect();
-    if let Some(wrong) = third(&blocks) {
-        messages[2] = wrong;
+    if let Some((block, times)) = repeated_in_third {
+        messages[2] = vec![Arc::clone(&blocks[block]); times];
     }
     bench.node.handle(Input::ReceivedBlocks { peer, messages }, bench.now);
     let outputs = bench.node.drain_outputs();
