@@ -14,6 +14,7 @@ mod end;
 mod error;
 mod events;
 mod handle;
+mod inbox;
 mod incoming;
 mod log;
 #[cfg(feature = "metrics")]

@@ -3,7 +3,6 @@
 
 #[cfg(feature = "metrics")]
 mod counted;
-mod inbox;
 mod queue;
 
 use core::convert::Infallible;
@@ -17,6 +16,7 @@ use tokio::task::coop::consume_budget;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 
+use super::inbox::{Inbox, Waiting};
 use super::incoming::Incoming;
 use super::shared::Shared;
 use crate::primitives::application;
@@ -24,7 +24,6 @@ use crate::primitives::{Hash, Transaction, transaction_id};
 use crate::protocol::{CloseReason, Direction, Input, Message, PeerAddr, PeerId, Reach};
 use crate::transport::{Connection, Listener, Outgoing, Receiver, Transport, TransportError};
 use crate::wire::WireError;
-pub(super) use inbox::{Inbox, Waiting};
 pub(super) use queue::{MAX_QUEUE_BYTES, Queued};
 use queue::{Queue, write};
 

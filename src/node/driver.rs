@@ -11,9 +11,10 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::command::Command;
-use super::connection::{self, MAX_QUEUE_BYTES, PeerSender, Queued, Waiting};
+use super::connection::{self, MAX_QUEUE_BYTES, PeerSender, Queued};
 use super::end::NodeFailure;
 use super::error::{PeerError, SubmitError};
+use super::inbox::Waiting;
 use super::incoming::Incoming;
 use super::log::{EventLog, warn_once};
 use super::mining::{JobEnded, Mining, MiningConfig};

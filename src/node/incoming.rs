@@ -4,15 +4,12 @@ use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::connection::Inbox;
-use crate::primitives::{Hash, Transaction};
+use super::inbox::Inbox;
+use crate::primitives::Transaction;
 use crate::protocol::{Direction, Input, PeerAddr};
 use crate::store::StoreError;
-use crate::transport::{Connection, TransportError};
+use crate::transport::Connection;
 use crate::wire::WireError;
-
-/// The id of a transaction, and the reason why it cannot be sent.
-pub(super) type Unsendable = (Hash, Arc<TransportError>);
 
 /// What happened on a connection. Events that need nothing from the driver are an [`Input`] of the protocol
 /// already.

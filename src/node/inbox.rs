@@ -1,12 +1,12 @@
 //! The messages of a peer on their way to the driver.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::node::incoming::Unsendable;
-use crate::primitives::Transaction;
+use crate::primitives::{Hash, Transaction};
 use crate::protocol::{Input, Message, PeerId};
+use crate::transport::TransportError;
 
 /// The memory, in bytes, of waiting blocks above which no further message is read.
 const MAX_WAITING_BYTES: usize = 256 << 10;
@@ -18,18 +18,21 @@ const OVERHEAD: usize = 1 << 10;
 /// imports them together, so that a store on a disk makes them durable in one commit. The longer a commit takes, the
 /// more blocks arrive for the next one.
 #[derive(Debug)]
-pub(in crate::node) struct Inbox<T> {
+pub(super) struct Inbox<T> {
     waiting: Mutex<Option<Waiting<T>>>,
     /// Notified when the driver has taken what waited.
     taken: Notify,
 }
 
+/// The id of a transaction, and the reason why it cannot be sent.
+pub(super) type Unsendable = (Hash, Arc<TransportError>);
+
 /// What a peer has sent, without the transactions that no other peer could be sent, and those.
 #[derive(Debug)]
-pub(in crate::node) struct Waiting<T> {
+pub(super) struct Waiting<T> {
     /// [`Input::ReceivedBlocks`] if it is blocks, else [`Input::Received`].
-    pub(in crate::node) input: Input<T>,
-    pub(in crate::node) unsendable: Vec<Unsendable>,
+    pub(super) input: Input<T>,
+    pub(super) unsendable: Vec<Unsendable>,
 }
 
 impl<T: Transaction> Inbox<T> {
@@ -65,7 +68,7 @@ impl<T: Transaction> Inbox<T> {
     }
 
     /// Takes what waits, which lets the connection read on.
-    pub(in crate::node) fn take(&self) -> Option<Waiting<T>> {
+    pub(super) fn take(&self) -> Option<Waiting<T>> {
         let taken = self.waiting().take();
         self.taken.notify_one();
         taken
@@ -95,8 +98,6 @@ impl<T: Transaction> Waiting<T> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::primitives::{Block, Header};
 
