@@ -68,9 +68,7 @@ pub(crate) const CARRIERS: &[Carrier] = &[
         name: "wss_json",
         make: || Arc::new(WsJson::default().with_config(with_tls())),
         anywhere: "wss://127.0.0.1:0",
-        // Records that the attacker's end encrypted and its socket did not take yet, which rustls limits to 64 KiB,
-        // and as many that the node did not decrypt yet. How many there are depends on the operating system.
-        on_the_way: 2 * (64 << 10),
+        on_the_way: 0,
         format: None,
         plays: &[Over::All],
     },

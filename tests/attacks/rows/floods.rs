@@ -135,8 +135,8 @@ pub(crate) const ROWS: &[Row] = &[
 const UNREAD: Row = Row { ends: closed!(QueueFull), memory: BOOKS, ..ROW };
 
 /// The record of one peer's offers, in sets from which an id can be removed without a scan, and at most two
-/// offers in flight: each takes 32 KB.
-const OFFERS: usize = 3_900 << 10;
+/// offers in flight: each takes 32 KB. Over TLS, up to 128 KiB of records, not yet sent or not yet decrypted.
+const OFFERS: usize = 2_400 << 10;
 
 /// Far more than the limit of orphans.
 const ORPHANS: u64 = 300;
