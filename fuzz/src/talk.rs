@@ -122,9 +122,9 @@ impl Speech {
             Self::Offer(numbers) => Message::Offer { ids: ids(numbers) },
             Self::GetTransactions(numbers) => Message::GetTransactions { ids: ids(numbers) },
             Self::Transactions(numbers) => Message::Transactions(notes(numbers)),
-            Self::TooMany => Message::GetBlocks {
-                hashes: vec![Hash::ZERO; hashloom::protocol::limits::MAX_BLOCKS + 1],
-            },
+            Self::TooMany => {
+                Message::GetBlocks { hashes: vec![Hash::ZERO; hashloom::protocol::limits::MAX_BLOCKS + 1] }
+            }
             Self::Bye(reason) => Message::Bye { reason: reason.clone() },
             Self::GetPeers(limit) => Message::GetPeers { limit: *limit },
             Self::Peers(numbers) => {
