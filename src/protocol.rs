@@ -180,7 +180,10 @@ impl<T: Transaction> Protocol<T> {
                 let known = serve::serve_blocks(call, id, &hashes);
                 self.relay.note_known(id, known);
             }
-            Message::Blocks(blocks) => self.import_requested(id, vec![blocks], now)?,
+            Message::Blocks(blocks) => {
+                self.sync.on_blocks(id, &blocks, now.elapsed)?;
+                self.import_from(id, blocks, now)?;
+            }
             Message::NotFound { hashes } => self.sync.on_not_found(id, &hashes)?,
             Message::Announce(header) => {
                 let hash = header.hash();
@@ -202,25 +205,8 @@ impl<T: Transaction> Protocol<T> {
         Ok(())
     }
 
-    /// Receives messages with blocks, up to the first at which the peer is at fault.
+    /// Receives messages with blocks, up to the first at which the peer is at fault, and imports their blocks together.
     fn receive_blocks(
-        &mut self,
-        id: PeerId,
-        messages: Vec<Vec<Arc<Block<T>>>>,
-        now: Now,
-    ) -> Result<(), CloseReason> {
-        let mut admitted = Vec::new();
-        let outcome = messages.into_iter().try_for_each(|blocks| {
-            if let Some(Message::Blocks(blocks)) = self.admit(id, Message::Blocks(blocks), now)? {
-                admitted.push(blocks);
-            }
-            Ok(())
-        });
-        self.import_requested(id, admitted, now).and(outcome)
-    }
-
-    /// Imports the blocks of messages together, up to the first message that was not requested.
-    fn import_requested(
         &mut self,
         id: PeerId,
         messages: Vec<Vec<Arc<Block<T>>>>,
@@ -228,8 +214,10 @@ impl<T: Transaction> Protocol<T> {
     ) -> Result<(), CloseReason> {
         let mut requested = Vec::new();
         let outcome = messages.into_iter().try_for_each(|blocks| {
-            self.sync.on_blocks(id, &blocks, now.elapsed)?;
-            requested.extend(blocks);
+            if let Some(Message::Blocks(blocks)) = self.admit(id, Message::Blocks(blocks), now)? {
+                self.sync.on_blocks(id, &blocks, now.elapsed)?;
+                requested.extend(blocks);
+            }
             Ok(())
         });
         if requested.is_empty() { outcome } else { self.import_from(id, requested, now).and(outcome) }
